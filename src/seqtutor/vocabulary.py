@@ -1,0 +1,96 @@
+"""Tokens and their ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from seqtutor.errors import UserError
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """An ordered set of tokens, with an optional token that ends a sequence.
+
+    Token ids are positions: 0 … size − 1. `begin` is the id size, one past the last token: it is
+    what a model is fed before the first token, and no model can emit it. A sequence that is over
+    (after `end`) is padded with `end` itself and a mask, so that no further id is needed.
+
+    Raises:
+        UserError: if tokens repeat, there are fewer than two, or `end` is not one of them.
+    """
+
+    tokens: tuple[str, ...]
+    end_token: str | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        if len(self.tokens) < 2:
+            raise UserError("a vocabulary needs at least two tokens")
+        if len(set(self.tokens)) != len(self.tokens):
+            repeated = next(t for t in self.tokens if self.tokens.count(t) > 1)
+            raise UserError(f"the vocabulary holds the token {repeated!r} more than once")
+        if self.end_token is not None and self.end_token not in self.tokens:
+            raise UserError(f"the end token {self.end_token!r} is not in the vocabulary")
+
+    @property
+    def size(self) -> int:
+        """How many tokens a model can emit."""
+        return len(self.tokens)
+
+    @property
+    def begin(self) -> int:
+        """The id that is fed before the first token."""
+        return self.size
+
+    @property
+    def end(self) -> int | None:
+        """The id of the token that ends a sequence, if the vocabulary has one."""
+        return None if self.end_token is None else self._ids[self.end_token]
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {token: index for index, token in enumerate(self.tokens)}
+
+    def encode(self, tokens: Iterable[str]) -> np.ndarray:
+        """Turn tokens into ids, `Int["time"]`.
+
+        Raises:
+            UserError: at the first token that is not in the vocabulary.
+        """
+        try:
+            return np.array([self._ids[token] for token in tokens], dtype=np.int32)
+        except KeyError as error:
+            raise UserError(f"the token {error.args[0]!r} is not in the vocabulary") from None
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> list[str]:
+        """Turn ids into tokens, up to and without the end token."""
+        decoded = []
+        for index in ids:
+            if index == self.end:
+                break
+            decoded.append(self.tokens[int(index)])
+        return decoded
+
+    def save(self, path: Path) -> None:
+        """Write the vocabulary as JSON."""
+        content = {"tokens": list(self.tokens), "end_token": self.end_token}
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: if the file is missing or is not a vocabulary.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return cls(tuple(content["tokens"]), content["end_token"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is not a readable vocabulary: {error}") from None
