@@ -1,0 +1,228 @@
+"""The exact optimum of tiny problems, by enumerating every sequence.
+
+With V tokens and length T there are V^T sequences (with an end token, those that agree up to it
+count once). Up to about 10⁵ of them this module gives the optimal policy π*, log Z, the optimal
+values of every method, and any policy's true objective: what every learned number is held against.
+
+States are prefixes. Those of length t are numbered 0 … V^t − 1 in lexicographic order, so that
+token a leads from prefix i to prefix i·V + a.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import logsumexp
+
+from seqtutor.errors import UserError
+from seqtutor.models.base import SequenceModel
+from seqtutor.objectives.temporal_difference import TemporalDifferenceMethod
+from seqtutor.rewards import Reward
+
+LARGEST_PROBLEM = 200_000
+PerPrefix = list[Float[np.ndarray, "prefixes vocab"]]
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """A problem small enough to be known whole.
+
+    Level t of `log_prior` and `rewards` holds a row for every prefix of length t and a column for
+    every next token. `alive` tells which prefixes have not ended; what follows an end earns and
+    costs nothing. `sequences` are all padded sequences in the order of the last level's cells.
+    """
+
+    vocabulary_size: int
+    length: int
+    end: int | None
+    sequences: Int[np.ndarray, "sequences time"]
+    log_prior: PerPrefix
+    rewards: PerPrefix
+    alive: list[Bool[np.ndarray, " prefixes"]]
+
+
+def enumerate_problem(
+    model: SequenceModel, reward: Reward, length: int, *, end: int | None = None
+) -> Enumeration:
+    """Ask a prior and a reward about every sequence of `length` tokens or fewer.
+
+    Raises:
+        UserError: if there are more than 200,000 sequences, or the reward is not causal.
+    """
+    size = model.vocabulary_size
+    sequences, alive = _all_sequences(size, length, end)
+    mask = np.stack([level[_prefix_of_cell(size, length, t)] for t, level in enumerate(alive)], 1)
+    per_step = np.asarray(reward(sequences, mask).total, np.float64)
+    return Enumeration(
+        size,
+        length,
+        end,
+        sequences,
+        log_prior=_conditionals(model, sequences, size),
+        rewards=_causal_levels(per_step, mask, size),
+        alive=alive,
+    )
+
+
+def _all_sequences(
+    size: int, length: int, end: int | None
+) -> tuple[Int[np.ndarray, "sequences time"], list[Bool[np.ndarray, " prefixes"]]]:
+    if size**length > LARGEST_PROBLEM:
+        raise UserError(
+            f"{size} tokens and length {length} make {size**length:,} sequences; the oracle takes "
+            f"up to {LARGEST_PROBLEM:,}: choose a shorter length or a smaller vocabulary"
+        )
+    cells = np.arange(size**length)
+    sequences = np.stack([cells // size ** (length - 1 - t) % size for t in range(length)], axis=1)
+    alive = [np.ones(1, bool)]
+    for _ in range(length - 1):
+        going_on = np.arange(size) != (-1 if end is None else end)
+        alive.append((alive[-1][:, None] & going_on).reshape(-1))
+    return sequences.astype(np.int32), alive
+
+
+def _prefix_of_cell(size: int, length: int, time: int) -> Int[np.ndarray, " sequences"]:
+    return np.arange(size**length) // size ** (length - time)
+
+
+def _conditionals(model: SequenceModel, sequences: np.ndarray, size: int) -> PerPrefix:
+    """log p(a|prefix) for every prefix, from teacher forcing over all sequences."""
+    import jax
+
+    unroll = jax.jit(lambda m, tokens: jax.nn.log_softmax(m.unroll(tokens)))
+    chunk = max(1, 2**20 // (size * sequences.shape[1]))
+    parts = [
+        np.asarray(unroll(model, sequences[start : start + chunk]), np.float64)
+        for start in range(0, len(sequences), chunk)
+    ]
+    log_probabilities = np.concatenate(parts)
+    return [
+        log_probabilities[:: size ** (sequences.shape[1] - t), t]
+        for t in range(sequences.shape[1])
+    ]
+
+
+def _causal_levels(per_step: np.ndarray, mask: np.ndarray, size: int) -> PerPrefix:
+    """Rewards by prefix and token, after a check that the future does not change them.
+
+    A term paid at the last token is causal where the last token is known to be the last: at the
+    end token, or at full length.
+    """
+    length = per_step.shape[1]
+    levels = []
+    for t in range(length):
+        grouped = np.where(mask[:, t], per_step[:, t], 0.0).reshape(size ** (t + 1), -1)
+        if not np.allclose(grouped, grouped[:, :1], atol=1e-5):
+            raise UserError(
+                f"the reward is not causal: what step {t} earns depends on later tokens; pay it "
+                "at the last token instead"
+            )
+        levels.append(grouped[:, 0].reshape(-1, size))
+    return levels
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Action values, state values and the policy of one fixed point, level by level.
+
+    `state_values[t]` has a number for every prefix of length t; `log_policy` is normalised. The
+    value of the empty prefix, `log_partition`, is log Z when values are soft and γ = 1.
+    """
+
+    action_values: PerPrefix
+    state_values: list[Float[np.ndarray, " prefixes"]]
+    log_policy: PerPrefix
+
+    @property
+    def log_partition(self) -> float:
+        """V of the empty prefix."""
+        return float(self.state_values[0][0])
+
+
+def fixed_point(
+    problem: Enumeration, method: TemporalDifferenceMethod, *, c: float, discount: float = 1.0
+) -> Solution:
+    """Solve a method's Bellman equation backwards from the last token.
+
+    Uses the method's own functions, so it is the exact tabular form of what the tutor learns.
+    """
+    actions, states, policies = [], [], []
+    later = np.zeros(problem.vocabulary_size**problem.length)
+    for t in reversed(range(problem.length)):
+        log_prior = problem.log_prior[t]
+        following = later.reshape(log_prior.shape)
+        values = method.reward(problem.rewards[t] / c, log_prior) + discount * following
+        state = np.where(
+            problem.alive[t], np.asarray(method.state_value(values, log_prior), np.float64), 0.0
+        )
+        logits = np.asarray(method.policy_logits(values, log_prior), np.float64)
+        actions.append(values)
+        states.append(state)
+        policies.append(logits - logsumexp(logits, axis=-1, keepdims=True))
+        later = state
+    return Solution(actions[::-1], states[::-1], policies[::-1])
+
+
+def optimum(problem: Enumeration, *, c: float) -> Solution:
+    """π*(τ) = p(τ)·exp(r(τ)/c)/Z in closed form, computed without any method's functions.
+
+    The partition function of every prefix is a sum over all its completions; `action_values` are
+    Ψ*(s, a) = log p(a|s) + r/c + V*(s').
+    """
+    actions, states, policies = [], [], []
+    log_weight = np.zeros((problem.vocabulary_size**problem.length, 1))
+    for t in reversed(range(problem.length)):
+        rows = np.where(problem.alive[t][:, None], problem.log_prior[t] + problem.rewards[t] / c, 0)
+        completed = log_weight[:, 0].reshape(rows.shape) + rows
+        partition = np.where(problem.alive[t], logsumexp(completed, axis=1), 0.0)
+        actions.append(completed)
+        states.append(partition)
+        policies.append(completed - logsumexp(completed, axis=1, keepdims=True))
+        log_weight = partition[:, None]
+    return Solution(actions[::-1], states[::-1], policies[::-1])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """True expectations under a policy: nats, and reward in the task's own unit.
+
+    `objective` is E[r]/c − KL(π‖p).
+    """
+
+    expected_reward: float
+    kl_to_prior: float
+    entropy: float
+    objective: float
+
+
+def evaluate(problem: Enumeration, log_policy: PerPrefix, *, c: float) -> Evaluation:
+    """A policy's expected reward, its KL from the prior and its objective, without sampling."""
+    reach = np.ones(1)
+    reward = kl = entropy = 0.0
+    for t in range(problem.length):
+        reach = reach * problem.alive[t]
+        probability = np.exp(log_policy[t])
+        reward += reach @ (probability * problem.rewards[t]).sum(1)
+        kl += reach @ (probability * (log_policy[t] - problem.log_prior[t])).sum(1)
+        entropy -= reach @ (probability * log_policy[t]).sum(1)
+        reach = (reach[:, None] * probability).reshape(-1)
+    return Evaluation(float(reward), float(kl), float(entropy), float(reward / c - kl))
+
+
+def kl_divergence(problem: Enumeration, log_policy: PerPrefix, log_other: PerPrefix) -> float:
+    """KL(policy ‖ other) over whole sequences, in nats."""
+    reach = np.ones(1)
+    divergence = 0.0
+    for t in range(problem.length):
+        reach = reach * problem.alive[t]
+        probability = np.exp(log_policy[t])
+        divergence += reach @ (probability * (log_policy[t] - log_other[t])).sum(1)
+        reach = (reach[:, None] * probability).reshape(-1)
+    return float(divergence)
+
+
+def policy_table(problem: Enumeration, model: SequenceModel) -> PerPrefix:
+    """log π(a|prefix) of a model at every prefix."""
+    return _conditionals(model, problem.sequences, problem.vocabulary_size)

@@ -1,0 +1,39 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from seqtutor.errors import UserError
+
+
+def atomic_write(path: str | Path, content: bytes | str) -> Path:
+    """Write a file so that nobody ever sees half of it, and return its path.
+
+    The content goes to a temporary file in the same folder, is forced to the disk, and then takes
+    the name in one step. Missing folders are made; text is written as UTF-8 with its line ends as
+    they are. If anything fails, a file that was there before stays as it was.
+
+    Raises:
+        UserError: if the folder or the file cannot be written.
+    """
+    path = Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    # Not `tempfile`: its files are readable by their owner only, whatever the umask says.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return path

@@ -1,0 +1,171 @@
+"""The LSTM sequence model: the papers' Note RNN and its larger relatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from seqtutor.models.base import SequenceModel, shift_right
+from seqtutor.models.recurrence import LSTMState, lstm_cell, lstm_unroll
+
+
+@dataclass(frozen=True)
+class StackState:
+    """State of every layer, and how many tokens have been read."""
+
+    layers: tuple[LSTMState, ...]
+    position: Int[Array, ""]
+
+
+jax.tree_util.register_dataclass(StackState, ["layers", "position"], [])
+
+
+class LSTMLayer(eqx.Module):
+    """Weights of one layer; the columns hold the input, forget and output gate and candidate."""
+
+    recurrent: Float[Array, "hidden gates"]
+    bias: Float[Array, " gates"]
+
+    @property
+    def hidden_size(self) -> int:
+        """Cells in the layer."""
+        return self.recurrent.shape[0]
+
+
+class LSTM(SequenceModel):
+    """Token → LSTM layers → logits.
+
+    The first layer's input product with a one-hot token is a row of `token_rows`. `position_rows`,
+    where present, adds a row for each position: a policy that is rewarded for what happens on a
+    certain beat must know where it is, and rows of zeros leave the model as it was.
+    """
+
+    kind: ClassVar[str] = "lstm"
+
+    token_rows: Float[Array, "inputs gates"]
+    position_rows: Float[Array, "positions gates"] | None
+    between_layers: tuple[Float[Array, "hidden gates"], ...]
+    layers: tuple[LSTMLayer, ...]
+    readout_weight: Float[Array, "hidden vocab"]
+    readout_bias: Float[Array, " vocab"]
+    vocabulary_size: int = eqx.field(static=True)
+    feature_size: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        hidden_sizes: tuple[int, ...] = (100,),
+        *,
+        positions: int = 0,
+        key: PRNGKeyArray,
+    ) -> None:
+        """Draw weights uniformly within ±1/√hidden, with forget biases of one.
+
+        `positions` is the number of position rows, zero for none.
+        """
+        keys = iter(jax.random.split(key, 2 * len(hidden_sizes) + 2))
+
+        def uniform(shape: tuple[int, ...], fan: int) -> jax.Array:
+            bound = fan**-0.5
+            return jax.random.uniform(next(keys), shape, minval=-bound, maxval=bound)
+
+        first = hidden_sizes[0]
+        self.token_rows = uniform((vocabulary_size + 1, 4 * first), first)
+        self.position_rows = jnp.zeros((positions, 4 * first)) if positions else None
+        self.layers = tuple(
+            LSTMLayer(
+                uniform((size, 4 * size), size),
+                jnp.zeros(4 * size).at[size : 2 * size].set(1.0),
+            )
+            for size in hidden_sizes
+        )
+        self.between_layers = tuple(
+            uniform((below, 4 * above), above)
+            for below, above in zip(hidden_sizes[:-1], hidden_sizes[1:], strict=True)
+        )
+        last = hidden_sizes[-1]
+        self.readout_weight = uniform((last, vocabulary_size), last)
+        self.readout_bias = jnp.zeros(vocabulary_size)
+        self.vocabulary_size = vocabulary_size
+        self.feature_size = last
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What rebuilds the same shapes."""
+        return {
+            "vocabulary_size": self.vocabulary_size,
+            "hidden_sizes": [layer.hidden_size for layer in self.layers],
+            "positions": 0 if self.position_rows is None else self.position_rows.shape[0],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LSTM:
+        """A model of the given shapes; its weights are yet to be filled in."""
+        return cls(
+            config["vocabulary_size"],
+            tuple(config["hidden_sizes"]),
+            positions=config["positions"],
+            key=jax.random.key(0),
+        )
+
+    def as_policy_start(self, length: int) -> LSTM:
+        """The same distribution, with trainable position rows that start at zero."""
+        if self.position_rows is not None:
+            return self
+        rows = jnp.zeros((length, self.token_rows.shape[1]))
+        return eqx.tree_at(
+            lambda m: m.position_rows, self, rows, is_leaf=lambda leaf: leaf is None
+        )
+
+    def with_zero_readout(self) -> LSTM:
+        """The same body, with logits that are all zero."""
+        return eqx.tree_at(
+            lambda m: (m.readout_weight, m.readout_bias),
+            self,
+            (jnp.zeros_like(self.readout_weight), jnp.zeros_like(self.readout_bias)),
+        )
+
+    def initial_state(self, batch: int) -> StackState:
+        """Zeros in every layer, position zero."""
+        layers = []
+        for layer in self.layers:
+            zeros = jnp.zeros((batch, layer.hidden_size), layer.recurrent.dtype)
+            layers.append(LSTMState(zeros, zeros))
+        return StackState(tuple(layers), jnp.zeros((), jnp.int32))
+
+    def advance(
+        self, state: StackState, tokens: Int[Array, " batch"]
+    ) -> tuple[StackState, Float[Array, "batch features"]]:
+        """Read one token of each sequence; past the last position row, that row stays."""
+        first_rows = self.token_rows + self.layers[0].bias
+        if self.position_rows is not None:
+            last = self.position_rows.shape[0] - 1
+            first_rows = first_rows + self.position_rows[jnp.minimum(state.position, last)]
+        projected = first_rows[tokens]
+        states = []
+        for index, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True)):
+            if index:
+                projected = states[-1].hidden @ self.between_layers[index - 1] + layer.bias
+            states.append(lstm_cell(layer_state, projected, layer.recurrent))
+        return StackState(tuple(states), state.position + 1), states[-1].hidden
+
+    def features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
+        """Hidden outputs of the last layer at every step."""
+        inputs = shift_right(tokens, self.begin).T
+        projected = self.token_rows[inputs] + self.layers[0].bias
+        if self.position_rows is not None:
+            steps = jnp.minimum(jnp.arange(tokens.shape[1]), self.position_rows.shape[0] - 1)
+            projected = projected + self.position_rows[steps][:, None]
+        hidden = lstm_unroll(projected, self.layers[0].recurrent)
+        for between, layer in zip(self.between_layers, self.layers[1:], strict=True):
+            hidden = lstm_unroll(hidden @ between + layer.bias, layer.recurrent)
+        return hidden.swapaxes(0, 1)
+
+    def readout(self, features: Float[Array, "*shape features"]) -> Float[Array, "*shape vocab"]:
+        """Logits over the next token."""
+        return features @ self.readout_weight + self.readout_bias

@@ -1,0 +1,103 @@
+"""Rewards: named terms of a sequence, weighted and summed.
+
+A reward function takes `tokens` (`Int["batch time"]`) and `mask` (`Bool["batch time"]`, true up to
+and with the last token) and gives a dictionary of terms. A term is `Float["batch time"]`, one
+number a step, or `Float["batch"]`, paid at the last token. It must be causal: what step t earns
+depends on tokens up to t alone.
+
+A plain function works on NumPy arrays and is called from the compiled loop. One that is written in
+JAX and marked with `compiled` becomes part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from seqtutor.errors import UserError
+
+RewardFunction = Callable[[Any, Any], Mapping[str, Any]]
+_Function = TypeVar("_Function", bound=Callable)
+
+
+def compiled(function: _Function) -> _Function:
+    """Mark a reward function as written in JAX, to be compiled into the training loop."""
+    function.is_compiled_reward = True  # type: ignore[attr-defined]
+    return function
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Earned:
+    """What a batch of sequences earned: every weighted term a step, and their sum."""
+
+    terms: dict[str, Float[Array, "batch time"]]
+    total: Float[Array, "batch time"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reward:
+    """A reward function with a weight for each of its terms; terms not named weigh one."""
+
+    function: RewardFunction
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __call__(self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]) -> Earned:
+        """Weighted terms per step and their sum, zero past the end of a sequence.
+
+        Raises:
+            UserError: if a weight names no term, or a term has another shape.
+        """
+        terms = self._terms(tokens, mask)
+        unknown = set(self.weights) - set(terms)
+        if unknown:
+            raise UserError(
+                f"the reward has no term {sorted(unknown)[0]!r}; its terms are {', '.join(terms)}"
+            )
+        weighted = {
+            name: self.weights.get(name, 1.0) * per_step(name, term, mask)
+            for name, term in terms.items()
+        }
+        return Earned(weighted, sum(weighted.values(), jnp.zeros(tokens.shape)))
+
+    def _terms(self, tokens: jax.Array, mask: jax.Array) -> Mapping[str, jax.Array]:
+        if getattr(self.function, "is_compiled_reward", False):
+            return self.function(tokens, mask)
+        shapes = _shapes_of_host_reward(self.function, tokens.shape)
+        return jax.pure_callback(
+            lambda *arguments: _call_on_host(self.function, *arguments), shapes, tokens, mask
+        )
+
+
+def per_step(
+    name: str, term: Float[Array, "batch *time"], mask: Bool[Array, "batch time"]
+) -> Float[Array, "batch time"]:
+    """Spread a term over steps: one number a sequence is paid at its last token."""
+    if term.shape == mask.shape:
+        return jnp.where(mask, term, 0.0)
+    if term.shape == mask.shape[:1]:
+        following = jnp.concatenate([mask[:, 1:], jnp.zeros_like(mask[:, :1])], axis=1)
+        return jnp.where(mask & ~following, term[:, None], 0.0)
+    raise UserError(
+        f"the reward term {name!r} has shape {term.shape}; it must be {mask.shape[:1]}, one number "
+        f"a sequence, or {mask.shape}, one number a step"
+    )
+
+
+def _call_on_host(function: RewardFunction, tokens: Any, mask: Any) -> dict[str, np.ndarray]:
+    terms = function(np.asarray(tokens), np.asarray(mask))
+    return {name: np.asarray(term, np.float32) for name, term in terms.items()}
+
+
+def _shapes_of_host_reward(
+    function: RewardFunction, shape: tuple[int, ...]
+) -> dict[str, jax.ShapeDtypeStruct]:
+    """Call the function once, on sequences of the first token, to learn its terms."""
+    terms = _call_on_host(function, np.zeros(shape, np.int32), np.ones(shape, bool))
+    return {name: jax.ShapeDtypeStruct(term.shape, np.float32) for name, term in terms.items()}

@@ -1,0 +1,37 @@
+"""What is to be generated, and what is good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from seqtutor.errors import UserError
+from seqtutor.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from seqtutor.rewards import Reward, RewardFunction
+
+
+@dataclass(frozen=True)
+class Task:
+    """Sequences of a vocabulary up to `max_length`, and the reward that judges them.
+
+    `reward` is a `Reward` or a bare function in its protocol. Without an end token in the
+    vocabulary every sequence has exactly `max_length` tokens.
+
+    Raises:
+        UserError: if `max_length` is below one.
+    """
+
+    vocabulary: Vocabulary
+    max_length: int
+    reward: Reward | RewardFunction
+    name: str = field(default="task")
+
+    def __post_init__(self) -> None:
+        from seqtutor.rewards import Reward
+
+        if self.max_length < 1:
+            raise UserError(f"a task needs a length of at least one token, not {self.max_length}")
+        if not isinstance(self.reward, Reward):
+            object.__setattr__(self, "reward", Reward(self.reward))

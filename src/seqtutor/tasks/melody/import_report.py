@@ -1,0 +1,46 @@
+"""What happened to each tune on its way in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """Counts of an import.
+
+    Attributes:
+        tunes_read: every tune that was met, usable or not.
+        dropped: how many tunes were dropped, by reason. Each dropped tune counts once.
+        noted: how many tunes were kept but changed or simplified, by what was done to them.
+        skipped_files: files that could not be used at all, with the reason in one line.
+    """
+
+    tunes_read: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    noted: Mapping[str, int] = field(default_factory=dict)
+    skipped_files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def usable(self) -> int:
+        """How many tunes came through."""
+        return self.tunes_read - sum(self.dropped.values())
+
+    def __add__(self, other: ImportReport) -> ImportReport:
+        return ImportReport(
+            self.tunes_read + other.tunes_read,
+            dict(Counter(self.dropped) + Counter(other.dropped)),
+            dict(Counter(self.noted) + Counter(other.noted)),
+            self.skipped_files + other.skipped_files,
+        )
+
+    def lines(self) -> list[str]:
+        """The counts as lines of text, most frequent first."""
+        lines = [f"{self.tunes_read} tunes read, {self.usable} usable"]
+        for label, counts in (("dropped", self.dropped), ("noted", self.noted)):
+            ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            lines += [f"{label}: {count} {reason}" for reason, count in ordered]
+        lines += [f"skipped: {name}: {reason}" for name, reason in self.skipped_files]
+        return lines

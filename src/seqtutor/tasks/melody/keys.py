@@ -1,0 +1,153 @@
+"""Keys: tonic and mode, the `K:` field of ABC, and the key of notes that come without one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqtutor.tasks.melody.encoding import PITCH_NAMES, Note
+
+# A mode's place on the circle of fifths, counted from the major mode on the same tonic: Lydian has
+# one sharp more, Locrian five fewer.
+FIFTHS_OF_MODE = {
+    "lydian": 1,
+    "major": 0,
+    "mixolydian": -1,
+    "dorian": -2,
+    "minor": -3,
+    "phrygian": -4,
+    "locrian": -5,
+}
+MODES = tuple(FIFTHS_OF_MODE)
+
+PITCH_CLASS_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_FIFTHS_OF_LETTER = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
+_SHARPS = "FCGDAEB"
+
+_MODE_OF_PREFIX = {
+    "maj": "major",
+    "ion": "major",
+    "min": "minor",
+    "aeo": "minor",
+    "mix": "mixolydian",
+    "dor": "dorian",
+    "phr": "phrygian",
+    "lyd": "lydian",
+    "loc": "locrian",
+}
+# `H`, `Es`, `As` and `Fis` are German names (B, E flat, A flat, F sharp), `Bn` is B natural.
+_KEY_FIELD = re.compile(r"\s*([A-H])(#|b|♯|♭|is(?![a-z])|e?s(?![a-z])|n(?![a-z]))?\s*([A-Za-z]*)")
+_ALTERATION = {"#": 1, "♯": 1, "is": 1, "b": -1, "♭": -1, "es": -1, "s": -1, "n": 0, None: 0}
+_EXPLICIT_ACCIDENTAL = re.compile(r"(\^\^|\^|__|_|=)([A-Ga-g])(?![a-z])")
+SEMITONES_OF_ACCIDENTAL = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+
+Signature = dict[str, int]
+"""Semitones by which a key signature raises each letter it alters."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A tonic as pitch class (0 = C … 11 = B) and a mode, one of `MODES`."""
+
+    tonic: int
+    mode: str = "major"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tonic < 12 or self.mode not in FIFTHS_OF_MODE:
+            raise ValueError(f"not a key: tonic {self.tonic}, mode {self.mode}")
+
+    @property
+    def relative_major(self) -> int:
+        """The pitch class of the major key with the same signature: 0 (C) for D Dorian."""
+        return (self.tonic + 7 * FIFTHS_OF_MODE[self.mode]) % 12
+
+    @property
+    def scale(self) -> frozenset[int]:
+        """The seven pitch classes of the key signature."""
+        return frozenset((self.relative_major + step) % 12 for step in (0, 2, 4, 5, 7, 9, 11))
+
+    def transposed(self, semitones: int) -> Key:
+        """The same mode on another tonic."""
+        return Key((self.tonic + semitones) % 12, self.mode)
+
+    def __str__(self) -> str:
+        return f"{PITCH_NAMES[self.tonic]} {self.mode}"
+
+
+def signature_of_fifths(fifths: int) -> Signature:
+    """The key signature of so many sharps (positive) or flats (negative)."""
+    fifths = max(-7, min(7, fifths))
+    if fifths >= 0:
+        return dict.fromkeys(_SHARPS[:fifths], 1)
+    return dict.fromkeys(_SHARPS[fifths:], -1)
+
+
+def parse_key_field(value: str) -> tuple[Key | None, Signature] | None:
+    """Read what follows `K:` in ABC.
+
+    Returns the key and the signature's alterations. The key is `None` where the field names none
+    (`K:`, `K:none`, only a clef); the whole result is `None` where it cannot be understood.
+    """
+    value = value.strip()
+    if value.startswith(("HP", "Hp")):
+        # Highland pipes: `Hp` writes F and C sharp, `HP` no signature. The scale is built on A.
+        piped = value.startswith("Hp")
+        return Key(9, "mixolydian" if piped else "minor"), signature_of_fifths(2 if piped else 0)
+    match = _KEY_FIELD.match(value)
+    if match is None:
+        names_no_key = not value or value.lower().startswith(("none", "clef", "treble", "bass"))
+        return (None, {}) if names_no_key else None
+    name, alteration, word = match.groups()
+    letter = "B" if name == "H" else name
+    semitones = _ALTERATION[alteration]
+    mode = "minor" if word == "m" else _MODE_OF_PREFIX.get(word[:3].lower(), "major")
+    key = Key((PITCH_CLASS_OF_LETTER[letter] + semitones) % 12, mode)
+    rest = value[match.end() :]
+    if word.lower() == "exp" or rest.split()[:1] == ["exp"]:
+        signature: Signature = {}
+    else:
+        fifths = _FIFTHS_OF_LETTER[letter] + 7 * semitones + FIFTHS_OF_MODE[mode]
+        signature = signature_of_fifths(fifths)
+    for accidental, altered in _EXPLICIT_ACCIDENTAL.findall(rest):
+        signature[altered.upper()] = SEMITONES_OF_ACCIDENTAL[accidental]
+    return key, signature
+
+
+def _durations_by_pitch_class(notes: Iterable[Note]) -> np.ndarray:
+    durations = np.zeros(12)
+    for note in notes:
+        durations[note.pitch % 12] += note.duration
+    return durations
+
+
+def mode_from_thirds(tonic: int, notes: Iterable[Note]) -> str:
+    """Tell minor from major by which third above the tonic sounds longer (major if equal)."""
+    durations = _durations_by_pitch_class(notes)
+    return "minor" if durations[(tonic + 3) % 12] > durations[(tonic + 4) % 12] else "major"
+
+
+# Probe-tone ratings of the twelve pitch classes from the tonic: Krumhansl & Kessler 1982,
+# printed in C. L. Krumhansl, Cognitive Foundations of Musical Pitch (1990), table 2.1.
+_MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+
+def estimate_key(notes: Iterable[Note]) -> Key:
+    """Find the major or minor key whose profile correlates best with the notes' durations.
+
+    This is the Krumhansl–Schmuckler algorithm (Krumhansl 1990, chapter 4). Notes without any
+    variation, an empty melody for one, count as C major.
+    """
+    durations = _durations_by_pitch_class(notes)
+    if np.ptp(durations) == 0:
+        return Key(0)
+    candidates = [
+        (float(np.corrcoef(np.roll(profile, tonic), durations)[0, 1]), -tonic, mode)
+        for mode, profile in (("minor", _MINOR_PROFILE), ("major", _MAJOR_PROFILE))
+        for tonic in range(12)
+    ]
+    _, negative_tonic, mode = max(candidates)
+    return Key(-negative_tonic, mode)

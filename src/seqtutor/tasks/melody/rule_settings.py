@@ -1,0 +1,211 @@
+"""Settings of the nine melody rules. Imports nothing heavy, so that help texts stay quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from seqtutor.errors import UserError
+
+RULE_NAMES = (
+    "key",
+    "tonic",
+    "penalize_repeating",
+    "penalize_autocorrelation",
+    "motif",
+    "repeated_motif",
+    "preferred_intervals",
+    "leap_up_back",
+    "high_low_unique",
+)
+"""The rules' names, in the order in which they are summed."""
+
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTALS = {"": 0, "#": 1, "b": -1}
+_SMALLEST_THRESHOLD_STEP = 1e-4
+
+
+def parse_pitch_class(tonic: int | str) -> int:
+    """Read a pitch class: 0 (C) to 11 (B), or a letter with `#` or `b`, such as "F#".
+
+    Raises:
+        UserError: if it is neither.
+    """
+    if isinstance(tonic, str):
+        letter, accidental = tonic[:1].upper(), tonic[1:]
+        if letter in _LETTERS and accidental in _ACCIDENTALS:
+            return (_LETTERS[letter] + _ACCIDENTALS[accidental]) % 12
+        if tonic.isdecimal():
+            tonic = int(tonic)
+    if isinstance(tonic, int) and 0 <= tonic < 12:
+        return tonic
+    raise UserError(f"no such tonic: {tonic!r}; use a letter such as C, F# or Bb, or 0 to 11")
+
+
+@dataclass(frozen=True)
+class IntervalRewards:
+    """What each melodic interval earns, before `interval_scale`. A unison earns nothing."""
+
+    rest: float = 0.05
+    """A rest after a note."""
+    hold: float = 0.075
+    """A hold after a note."""
+    rest_after_tonic_or_fifth: float = 0.15
+    """A rest after the first or the fifth degree of the key."""
+    hold_after_tonic_or_fifth: float = 0.3
+    """A hold after the first or the fifth degree of the key."""
+    in_key_fifth: float = 0.1
+    """A perfect fifth, up or down, from the first or the fifth degree."""
+    in_key_third: float = 0.15
+    """The key's own third (major or minor), up or down, from the first or the third degree."""
+    minor_second: float = 0.0
+    major_second: float = 0.08
+    minor_third: float = 0.0
+    major_third: float = 0.09
+    perfect_fourth: float = 0.07
+    tritone: float = 0.0
+    perfect_fifth: float = 0.02
+    minor_sixth: float = 0.0
+    major_sixth: float = 0.05
+    minor_seventh: float = 0.0
+    major_seventh: float = -0.3
+    octave: float = 0.0
+    beyond_octave: float = -1.0
+    """Any interval of more than twelve semitones."""
+
+    @property
+    def by_semitones(self) -> tuple[float, ...]:
+        """The rewards of 0 (unison) to 12 semitones (octave)."""
+        return (
+            0.0,
+            self.minor_second,
+            self.major_second,
+            self.minor_third,
+            self.major_third,
+            self.perfect_fourth,
+            self.tritone,
+            self.perfect_fifth,
+            self.minor_sixth,
+            self.major_sixth,
+            self.minor_seventh,
+            self.major_seventh,
+            self.octave,
+        )
+
+
+@dataclass(frozen=True)
+class MelodyRuleSettings:
+    """Key, lengths and rewards of the nine rules.
+
+    The defaults give the values on which the figures of Jaques et al. (2017) rest. Some of those
+    values are musical slips; the settings that mend one say so: `tonic_bar` 16, `motif_window` 16,
+    `minimum_steps_before_leap_back` 0, `IntervalRewards.octave`, `highest_note_ignores_rests` and
+    `in_key_third_stays_in_key`.
+
+    Raises:
+        UserError: if a setting is out of its range.
+    """
+
+    tonic: int | str = "C"
+    """The tonic: a note name such as C, F# or Bb, or a pitch class from 0 (C) to 11 (B)."""
+    mode: Literal["major", "minor"] = "major"
+    """The mode; minor means natural minor."""
+    melody_length: int | None = None
+    """Steps of a whole melody, where the last bar and the final step lie; by default the length
+    of the melodies that are scored."""
+
+    key_penalty: float = -1.0
+    """For each note outside the key."""
+
+    tonic_bar: int = 4
+    """Steps of the last bar, which should hold the closing tonic (16 is a bar of 4/4)."""
+    tonic_reward: float = 3.0
+    """For the tonic at the start, and for each step of the close."""
+
+    repetition_penalty: float = -100.0
+    """For each step of excessive repetition."""
+    allowed_rests: int = 2
+    """Note-offs without a note between them that are not yet excessive."""
+    allowed_repeats: int = 5
+    """Soundings of one pitch (or holds) in immediate succession that are not yet excessive."""
+    allowed_repeats_with_breaks: int = 7
+    """The same where rests or holds lie between or before them."""
+
+    autocorrelation_penalty: float = -3.0
+    """Times the absolute coefficient, for each lag above the threshold."""
+    autocorrelation_threshold: float = 0.15
+    """The absolute coefficient from which on a lag is penalised, to four decimals."""
+    autocorrelation_lags: tuple[int, ...] = (1, 2, 3)
+    """The lags, in steps."""
+
+    motif_window: int = 8
+    """Steps of a motif (16 is a bar of 4/4)."""
+    motif_minimum_pitches: int = 3
+    """Different pitches that make a window a motif."""
+    motif_reward: float = 3.0
+    """For each step that completes a motif."""
+    motif_reward_per_further_pitch: float = 0.3
+    """For each different pitch beyond the minimum."""
+    repeated_motif_reward: float = 4.0
+    """For each step that completes a motif heard before."""
+    repeated_motif_reward_per_further_pitch: float = 1.0
+    """For each different pitch beyond the minimum."""
+
+    interval_scale: float = 5.0
+    """Multiplies all interval rewards."""
+    intervals: IntervalRewards = field(default_factory=IntervalRewards)
+    """What each interval earns."""
+    in_key_third_stays_in_key: bool = False
+    """An in-key third must end in the key. By default E to G# counts as one in C major."""
+
+    leap_minimum_semitones: int = 7
+    """The smallest interval that is a leap."""
+    minimum_steps_before_leap_back: int = 7
+    """Steps between a leap and the leap back for it to earn the reward; an earlier leap back ends
+    the leap without one. 0 rewards every leap back."""
+    leap_resolved_reward: float = 5.0
+    """For a leap that is resolved."""
+    leap_doubled_penalty: float = -5.0
+    """For a second leap in the same direction before the first is resolved."""
+
+    unique_note_reward: float = 3.0
+    """For a highest note that occurs once, and again for such a lowest note."""
+    highest_note_ignores_rests: bool = False
+    """Look for the highest note among notes only. By default note-offs and holds count too, which
+    matters only in a melody without notes."""
+
+    def __post_init__(self) -> None:
+        parse_pitch_class(self.tonic)
+        if self.mode not in ("major", "minor"):
+            raise UserError(f"no such mode: {self.mode!r}; use major or minor")
+        if self.melody_length is not None and self.melody_length < 1:
+            raise UserError(f"melody_length is {self.melody_length}; it must be at least 1")
+        for name in ("tonic_bar", "motif_window", "motif_minimum_pitches"):
+            self._require_at_least(name, 1)
+        for name in ("allowed_rests", "allowed_repeats", "allowed_repeats_with_breaks"):
+            self._require_at_least(name, 1)
+        self._require_at_least("leap_minimum_semitones", 1)
+        self._require_at_least("minimum_steps_before_leap_back", 0)
+        self._check_autocorrelation()
+
+    def _require_at_least(self, name: str, smallest: int) -> None:
+        if getattr(self, name) < smallest:
+            raise UserError(f"{name} is {getattr(self, name)}; it must be at least {smallest}")
+
+    def _check_autocorrelation(self) -> None:
+        lags, threshold = self.autocorrelation_lags, self.autocorrelation_threshold
+        if any(lag < 1 for lag in lags) or len(set(lags)) < len(lags):
+            raise UserError(
+                f"autocorrelation_lags are {lags}; they must be different and at least 1"
+            )
+        in_steps = threshold / _SMALLEST_THRESHOLD_STEP
+        if not 0 <= threshold <= 1 or abs(in_steps - round(in_steps)) > 1e-6:
+            raise UserError(
+                f"autocorrelation_threshold is {threshold}; "
+                "it must lie between 0 and 1 and have at most four decimals"
+            )
+
+    @property
+    def tonic_pitch_class(self) -> int:
+        """The tonic as a pitch class, 0 (C) to 11 (B)."""
+        return parse_pitch_class(self.tonic)

@@ -1,0 +1,94 @@
+"""Rules of tonality: stay in the key, begin and end on the tonic."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from seqtutor.tasks.melody.encoding import (
+    HOLD,
+    LOWEST_PITCH_TOKEN,
+    NOTE_OFF,
+    TOKEN_TO_MIDI,
+    VOCABULARY_SIZE,
+)
+from seqtutor.tasks.melody.keys import Key
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
+from seqtutor.tasks.melody.rules.arrays import melody_lengths
+
+MIDDLE_C = 60 - TOKEN_TO_MIDI
+"""The token of middle C."""
+
+
+def tonic_token(settings: MelodyRuleSettings) -> int:
+    """The token that counts as the tonic: the one from middle C (C major) up to the B above it.
+
+    That octave is the middle one of the three that the tokens span.
+    """
+    return MIDDLE_C + settings.tonic_pitch_class
+
+
+def degrees_above_tonic(settings: MelodyRuleSettings) -> Int[np.ndarray, " token"]:
+    """Semitones from the tonic up to each token's pitch class; -1 for note-off and hold."""
+    degrees = (np.arange(VOCABULARY_SIZE) - tonic_token(settings)) % 12
+    degrees[:LOWEST_PITCH_TOKEN] = -1
+    return degrees
+
+
+def tokens_in_key(settings: MelodyRuleSettings) -> Bool[np.ndarray, " token"]:
+    """True for every token that the key allows; note-off and hold always are."""
+    scale = Key(0, settings.mode).scale
+    return np.isin(degrees_above_tonic(settings), [-1, *scale])
+
+
+def is_out_of_key(
+    tokens: Int[Array, "batch time"], settings: MelodyRuleSettings
+) -> Bool[Array, "batch time"]:
+    """True for every pitch that the key does not hold."""
+    return jnp.asarray(~tokens_in_key(settings))[tokens]
+
+
+def key(
+    tokens: Int[Array, "batch time"], settings: MelodyRuleSettings
+) -> Float[Array, "batch time"]:
+    """All notes belong to one key (Gauldin, as cited by Jaques et al. 2017, section 4).
+
+    r_t = `key_penalty` (−1) if token t is a pitch outside the major or natural minor scale,
+    else 0.
+    """
+    return jnp.where(is_out_of_key(tokens, settings), settings.key_penalty, 0.0)
+
+
+def starts_with_tonic(
+    tokens: Int[Array, "batch time"], settings: MelodyRuleSettings
+) -> Bool[Array, " batch"]:
+    """True for every melody whose first token is the tonic of the middle octave."""
+    return tokens[:, 0] == tonic_token(settings)
+
+
+def tonic(
+    tokens: Int[Array, "batch time"],
+    settings: MelodyRuleSettings,
+    lengths: Int[Array, " batch"] | None = None,
+) -> Float[Array, "batch time"]:
+    """A melody begins and ends on the tonic (Gauldin, as cited by Jaques et al. 2017).
+
+    With L the melody's length and b = `tonic_bar`, r_t = `tonic_reward` (3) if
+
+    - t = 0 or t = L − b, the first step of the last bar, and token t is the tonic;
+    - t = L − b + 1 and token t is a hold, so that the final tonic sounds on;
+    - L − b + 1 < t < L and token t is a hold or a note-off;
+
+    else 0. The tonic is one pitch, that of the octave from middle C (`tonic_token`), and not its
+    octaves. `lengths` gives L for each melody where they differ.
+    """
+    steps = jnp.arange(tokens.shape[1])
+    length = melody_lengths(tokens, settings, lengths)
+    last_bar = length - settings.tonic_bar
+    opening_or_close = (steps == 0) | (steps == last_bar)
+    on_tonic = opening_or_close & (tokens == tonic_token(settings))
+    holding = (steps == last_bar + 1) & (tokens == HOLD)
+    ending = (steps > last_bar + 1) & (steps < length) & ((tokens == HOLD) | (tokens == NOTE_OFF))
+    fits = on_tonic | ((steps > 0) & (holding | ending))
+    return jnp.where(fits, settings.tonic_reward, 0.0)

@@ -1,0 +1,100 @@
+"""Put played measures on the grid of sixteenths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqtutor.tasks.melody.abc_body import TICKS_PER_SIXTEENTH, UnreadableTuneError
+from seqtutor.tasks.melody.abc_repeats import Measure
+from seqtutor.tasks.melody.encoding import Note
+
+MAXIMUM_SIXTEENTHS = 65_536
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Notes, length and bar lines in sixteenths.
+
+    `moved` counts notes whose onset was off the grid, `merged` those of them that fell on an
+    onset already taken and were swallowed by the note before.
+    """
+
+    notes: tuple[Note, ...]
+    length: int
+    downbeats: tuple[int, ...]
+    moved: int
+    merged: int
+
+
+def timeline(measures: Sequence[Measure]) -> Timeline:
+    """Resolve ties, find the downbeats and round every onset to the nearest sixteenth.
+
+    Halfway onsets go to the earlier sixteenth, so that of two thirty-seconds the first stays.
+
+    Raises:
+        UnreadableTuneError: if a bar line falls off the grid, or the tune is far too long.
+    """
+    downbeats: list[int] = []
+    sounding: list[tuple[int, int, int]] = []  # onset and end in ticks, pitch
+    time = 0
+    tied = False
+    previous: int | None = None  # how much of a bar the previous measure left open
+    for measure in measures:
+        if time % TICKS_PER_SIXTEENTH:
+            raise UnreadableTuneError("bar lines off the sixteenth grid")
+        if time > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
+            raise UnreadableTuneError("too long")
+        length = measure.length
+        starts, previous = _bar_starts(length, measure.full_length, previous, time == 0)
+        downbeats += [(time + start) // TICKS_PER_SIXTEENTH for start in starts]
+        for event in measure.events:
+            end = time + event.duration
+            if event.pitch is not None:
+                if tied and sounding[-1][2] == event.pitch:
+                    sounding[-1] = (sounding[-1][0], end, event.pitch)
+                else:
+                    sounding.append((time, end, event.pitch))
+            tied = event.tied and event.pitch is not None
+            time = end
+    notes, moved, merged = _quantise(sounding)
+    return Timeline(notes, _nearest(time), tuple(downbeats), moved, merged)
+
+
+def _bar_starts(
+    length: int, full: int | None, left_open: int | None, first: bool
+) -> tuple[range | list[int], int | None]:
+    """Where bars begin within a measure, and how much of a bar it leaves open.
+
+    A measure shorter than the metre asks for is an upbeat if it is the first, or if it completes
+    the measure before it (the two halves of a bar that a repeat sign cuts). A measure of several
+    bars' length lacks its inner bar lines.
+    """
+    if full is None or length == full:
+        return [0], None
+    if length < full:
+        if first or (left_open is not None and length <= left_open):
+            return [], None
+        return [0], full - length
+    if length % full == 0 and full % TICKS_PER_SIXTEENTH == 0:
+        return range(0, length, full), None
+    return [0], None
+
+
+def _nearest(ticks: int) -> int:
+    return (ticks + TICKS_PER_SIXTEENTH // 2 - 1) // TICKS_PER_SIXTEENTH
+
+
+def _quantise(sounding: list[tuple[int, int, int]]) -> tuple[tuple[Note, ...], int, int]:
+    notes: list[Note] = []
+    moved = merged = 0
+    for start, stop, pitch in sounding:
+        onset, end = _nearest(start), _nearest(stop)
+        moved += start % TICKS_PER_SIXTEENTH != 0
+        if notes and notes[-1].onset == onset:
+            merged += 1
+            last = notes[-1]
+            notes[-1] = Note(onset, max(last.duration, end - onset), last.pitch)
+        else:
+            notes.append(Note(onset, max(1, end - onset), pitch))
+    return tuple(notes), moved, merged

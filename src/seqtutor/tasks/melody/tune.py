@@ -1,0 +1,60 @@
+"""A tune: a melody on the grid of sixteenths with its key, metre and bar lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from seqtutor.tasks.melody.encoding import Note
+from seqtutor.tasks.melody.keys import Key
+
+
+@dataclass(frozen=True)
+class Tune:
+    """One voice of a piece, from its first sixteenth to its last.
+
+    Attributes:
+        title: the piece's name, may be empty.
+        source: the file (or book) it comes from.
+        index: its place in that file; for ABC, its position among the file's tunes, from 0.
+        notes: in order of time, never overlapping; the gaps between them are rests.
+        length: in sixteenths, rests at the end included.
+        key: tonic and mode.
+        meter: numerator and denominator, or `None` for free metre.
+        downbeats: where the bars begin, in sixteenths, ascending. A pickup is what lies before the
+            first of them. They come from the bar lines of the source, so that a tune with an
+            irregular bar or a pickup in the middle still has its bars in the right places.
+    """
+
+    title: str
+    source: str
+    index: int
+    notes: tuple[Note, ...]
+    length: int
+    key: Key
+    meter: tuple[int, int] | None
+    downbeats: tuple[int, ...]
+
+    @property
+    def pickup(self) -> int:
+        """The length of the upbeat before the first full bar, in sixteenths."""
+        return self.downbeats[0] if self.downbeats else 0
+
+    @property
+    def bar_length(self) -> int | None:
+        """The length of a full bar in sixteenths, or `None` for free metre."""
+        if self.meter is None:
+            return None
+        numerator, denominator = self.meter
+        return max(1, numerator * 16 // denominator)
+
+    def transposed(self, semitones: int) -> Tune:
+        """Shift every note, and the key with them."""
+        notes = tuple(
+            Note(note.onset, note.duration, note.pitch + semitones) for note in self.notes
+        )
+        return replace(self, notes=notes, key=self.key.transposed(semitones))
+
+
+def regular_downbeats(length: int, bar_length: int, pickup: int = 0) -> tuple[int, ...]:
+    """Where bars of equal length begin after the pickup, in sixteenths."""
+    return tuple(range(pickup, length, bar_length))

@@ -1,0 +1,95 @@
+"""Tunes in one `.npz` file: a few flat arrays and JSON, no pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import starmap
+from pathlib import Path
+
+import numpy as np
+
+from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
+from seqtutor.tasks.melody.encoding import Note
+from seqtutor.tasks.melody.import_report import ImportReport
+from seqtutor.tasks.melody.keys import MODES, Key
+from seqtutor.tasks.melody.tune import Tune
+
+FORMAT = 1
+
+
+def save_tunes(path: Path, tunes: Sequence[Tune], report: ImportReport) -> None:
+    """Write tunes and their report; a cache that cannot be written is no error."""
+    facts = [
+        (
+            tune.index,
+            tune.length,
+            tune.key.tonic,
+            MODES.index(tune.key.mode),
+            *(tune.meter or (0, 0)),
+            len(tune.notes),
+            len(tune.downbeats),
+        )
+        for tune in tunes
+    ]
+    notes = [(note.onset, note.duration, note.pitch) for tune in tunes for note in tune.notes]
+    names = {
+        "format": FORMAT,
+        "titles": [tune.title for tune in tunes],
+        "sources": [tune.source for tune in tunes],
+        "report": asdict(report),
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        facts=np.array(facts, dtype=np.int32).reshape(-1, 8),
+        notes=np.array(notes, dtype=np.int32).reshape(-1, 3),
+        downbeats=np.array([beat for tune in tunes for beat in tune.downbeats], dtype=np.int32),
+        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
+    )
+    with contextlib.suppress(UserError):
+        atomic_write(path, buffer.getvalue())
+
+
+def load_tunes(path: Path) -> tuple[list[Tune], ImportReport] | None:
+    """Read what `save_tunes` wrote, or `None` if it is missing, damaged or of another format."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = json.loads(arrays["names"].tobytes())
+            if names["format"] != FORMAT:
+                return None
+            report = ImportReport(
+                names["report"]["tunes_read"],
+                names["report"]["dropped"],
+                names["report"]["noted"],
+                tuple((name, reason) for name, reason in names["report"]["skipped_files"]),
+            )
+            notes = list(starmap(Note, arrays["notes"].tolist()))
+            downbeats = arrays["downbeats"].tolist()
+            facts = arrays["facts"].tolist()
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
+    tunes = []
+    note_start = downbeat_start = 0
+    for title, source, fact in zip(names["titles"], names["sources"], facts, strict=True):
+        index, length, tonic, mode, beats, unit, note_count, downbeat_count = fact
+        tunes.append(
+            Tune(
+                title=title,
+                source=source,
+                index=index,
+                notes=tuple(notes[note_start : note_start + note_count]),
+                length=length,
+                key=Key(tonic, MODES[mode]),
+                meter=(beats, unit) if unit else None,
+                downbeats=tuple(downbeats[downbeat_start : downbeat_start + downbeat_count]),
+            )
+        )
+        note_start += note_count
+        downbeat_start += downbeat_count
+    return tunes, report

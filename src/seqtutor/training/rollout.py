@@ -1,0 +1,119 @@
+"""Sampling sequences, one compiled scan for every policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from seqtutor.models.base import SequenceModel
+
+Step = Callable[[Any, Int[Array, " batch"]], tuple[Any, Any]]
+Choose = Callable[[Any, PRNGKeyArray], Int[Array, " batch"]]
+
+
+class Rollout(NamedTuple):
+    """Generated tokens, which of them are real, and what the policy put out before each."""
+
+    tokens: Int[Array, "batch time"]
+    mask: Bool[Array, "batch time"]
+    outputs: Any
+
+
+def roll_out(
+    step: Step,
+    initial_state: Any,
+    choose: Choose,
+    key: PRNGKeyArray,
+    *,
+    batch: int,
+    length: int,
+    begin: int,
+    end: int | None = None,
+    forced: Int[Array, "batch forced"] | None = None,
+) -> Rollout:
+    """Generate `batch` sequences of up to `length` tokens.
+
+    Args:
+        step: reads a token of each sequence and gives the next state and any outputs.
+        initial_state: the state before the begin token is read.
+        choose: picks the next tokens from the outputs.
+        key: random state.
+        batch: number of sequences.
+        length: number of steps.
+        begin: the id read first.
+        end: the token that ends a sequence; after it come more of it, masked out.
+        forced: tokens that every sequence starts with, in place of chosen ones.
+    """
+
+    def one(
+        carry: tuple[Any, Array, Array], at: tuple[Array, Array]
+    ) -> tuple[tuple[Any, Array, Array], tuple[Array, Array, Any]]:
+        state, previous, present = carry
+        position, step_key = at
+        state, outputs = step(state, previous)
+        token = choose(outputs, step_key).astype(jnp.int32)
+        if forced is not None:
+            column = jnp.minimum(position, forced.shape[1] - 1)
+            token = jnp.where(position < forced.shape[1], forced[:, column], token)
+        if end is not None:
+            token = jnp.where(present, token, end)
+        going_on = present if end is None else present & (token != end)
+        return (state, token, going_on), (token, present, outputs)
+
+    start = (initial_state, jnp.full(batch, begin, jnp.int32), jnp.ones(batch, bool))
+    steps = (jnp.arange(length), jax.random.split(key, length))
+    _, (tokens, mask, outputs) = jax.lax.scan(one, start, steps)
+    batch_first = jax.tree.map(lambda array: array.swapaxes(0, 1), outputs)
+    return Rollout(tokens.T, mask.T, batch_first)
+
+
+def sample_logits(
+    logits: Float[Array, "batch vocab"], key: PRNGKeyArray, temperature: Array | float = 1.0
+) -> Int[Array, " batch"]:
+    """Draw from softmax(logits/temperature) by inverting its cumulative distribution.
+
+    One uniform number a sequence is drawn, where the Gumbel trick needs one a token of the
+    vocabulary.
+    """
+    weights = jax.nn.softmax(logits / temperature, axis=-1)
+    cumulative = jnp.cumsum(weights, axis=-1)
+    threshold = jax.random.uniform(key, (*logits.shape[:-1], 1)) * cumulative[..., -1:]
+    index = jnp.sum(cumulative <= threshold, axis=-1)
+    return jnp.minimum(index, logits.shape[-1] - 1)
+
+
+@eqx.filter_jit
+def sample(
+    model: SequenceModel,
+    key: PRNGKeyArray,
+    batch: int,
+    length: int,
+    temperature: float | Array = 1.0,
+    end: int | None = None,
+    forced: Int[Array, "batch forced"] | None = None,
+) -> Rollout:
+    """Sequences from a model; the outputs are its log-probabilities at temperature one."""
+
+    def step(state: Any, tokens: Array) -> tuple[Any, Array]:
+        state, logits = model.step(state, tokens)
+        return state, jax.nn.log_softmax(logits)
+
+    def choose(log_probabilities: Array, step_key: PRNGKeyArray) -> Array:
+        return sample_logits(log_probabilities, step_key, temperature)
+
+    return roll_out(
+        step,
+        model.initial_state(batch),
+        choose,
+        key,
+        batch=batch,
+        length=length,
+        begin=model.begin,
+        end=end,
+        forced=forced,
+    )

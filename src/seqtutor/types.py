@@ -1,0 +1,20 @@
+"""The arrays that travel between the parts of the loop."""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Int
+
+
+class Trajectories(eqx.Module):
+    """A batch of sequences as they were generated.
+
+    `mask` is true up to and with the last token of a sequence; what lies beyond is padding.
+    Log-probabilities are those of the policy and the prior at temperature one, over the whole
+    vocabulary before each token, whatever behaviour chose the tokens.
+    """
+
+    tokens: Int[Array, "batch time"]
+    mask: Bool[Array, "batch time"]
+    log_policy: Float[Array, "batch time vocab"]
+    log_prior: Float[Array, "batch time vocab"]
