@@ -1,0 +1,127 @@
+"""Five lines for a user: a task, a prior, a tutor, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from seqtutor.errors import UserError
+from seqtutor.models.base import SequenceModel
+from seqtutor.models.files import SavedModel, load_model, save_model
+from seqtutor.models.lstm import LSTM
+from seqtutor.task import Task
+from seqtutor.training.pretrain import Sequences, train_by_maximum_likelihood
+from seqtutor.training.rollout import sample
+from seqtutor.training.run import Record, run_tutor
+from seqtutor.training.settings import PretrainSettings, TutorSettings
+from seqtutor.training.tutor import Tutor
+from seqtutor.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A model with its vocabulary: what `pretrain` and `tune` give.
+
+    `records` is the course of its training.
+    """
+
+    model: SequenceModel
+    vocabulary: Vocabulary
+    max_length: int
+    records: list[Record] = field(default_factory=list)
+
+    def sample(
+        self, number: int, *, seed: int = 0, temperature: float = 1.0, length: int | None = None
+    ) -> list[list[str]]:
+        """Draw sequences as lists of tokens, without the end token."""
+        rollout = sample(
+            self.model,
+            jax.random.key(seed),
+            number,
+            length or self.max_length,
+            temperature,
+            self.vocabulary.end,
+        )
+        return [self.vocabulary.decode(row) for row in np.asarray(rollout.tokens)]
+
+    def save(self, folder: str | Path) -> None:
+        """Write a model folder."""
+        origin = {"max_length": self.max_length}
+        save_model(SavedModel(self.model, self.vocabulary, origin), Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Generator:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: if it cannot be read.
+        """
+        saved = load_model(Path(folder))
+        return cls(saved.model, saved.vocabulary, saved.origin["max_length"])
+
+
+def pad(task: Task, sequences: Iterable[Sequence[str]]) -> Sequences:
+    """Encode sequences to the task's length; each gets the end token, where there is one.
+
+    Raises:
+        UserError: if a token is unknown, or a sequence is empty or has the wrong length.
+    """
+    end, length = task.vocabulary.end, task.max_length
+    encoded = [task.vocabulary.encode(sequence) for sequence in sequences]
+    tokens = np.full((len(encoded), length), 0 if end is None else end, np.int32)
+    mask = np.zeros(tokens.shape, bool)
+    for row, ids in enumerate(encoded):
+        whole = ids if end is None else np.append(ids, end)
+        if not 0 < len(whole) <= length or (end is None and len(whole) != length):
+            raise UserError(
+                f"sequence {row + 1} has {len(ids)} tokens; the task takes "
+                + (f"exactly {length}" if end is None else f"up to {length - 1} and an end")
+            )
+        tokens[row, : len(whole)] = whole
+        mask[row, : len(whole)] = True
+    return Sequences(tokens, mask)
+
+
+def pretrain(
+    task: Task,
+    sequences: Iterable[Sequence[str]],
+    *,
+    validation_share: float = 0.1,
+    **settings: Any,
+) -> Generator:
+    """Train a prior on sequences of tokens by maximum likelihood.
+
+    A random `validation_share` of them decides when to stop. Further arguments are those of
+    `PretrainSettings`.
+    """
+    chosen = PretrainSettings(**settings)
+    padded = pad(task, sequences)
+    order = np.random.default_rng(chosen.seed).permutation(len(padded))
+    held_out = max(1, round(validation_share * len(padded)))
+    validation, training = order[:held_out], order[held_out:]
+    model = LSTM(task.vocabulary.size, chosen.hidden_sizes, key=jax.random.key(chosen.seed))
+    result = train_by_maximum_likelihood(
+        model,
+        Sequences(padded.tokens[training], padded.mask[training]),
+        Sequences(padded.tokens[validation], padded.mask[validation]),
+        chosen,
+    )
+    records: list[Record] = [vars(epoch) for epoch in result.epochs]
+    return Generator(result.model, task.vocabulary, task.max_length, records)
+
+
+def tune(prior: Generator, task: Task, **settings: Any) -> Generator:
+    """Tune a copy of the prior on the task's reward; arguments are those of `TutorSettings`.
+
+    Raises:
+        UserError: if the prior has another vocabulary than the task.
+    """
+    if prior.vocabulary != task.vocabulary:
+        raise UserError("the prior was trained on another vocabulary than the task's")
+    tuned = run_tutor(Tutor(task, prior.model, TutorSettings(**settings)))
+    return Generator(tuned.policy, task.vocabulary, task.max_length, tuned.records)
