@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import logsumexp
@@ -49,12 +51,16 @@ def enumerate_problem(
     """Ask a prior and a reward about every sequence of `length` tokens or fewer.
 
     Raises:
-        UserError: if there are more than 200,000 sequences, or the reward is not causal.
+        UserError: if there are more than 200,000 sequences, or the reward is not causal or not finite.
     """
     size = model.vocabulary_size
     sequences, alive = _all_sequences(size, length, end)
     mask = np.stack([level[_prefix_of_cell(size, length, t)] for t, level in enumerate(alive)], 1)
-    per_step = np.asarray(reward(sequences, mask).total, np.float64)
+    if end is not None:
+        sequences = np.where(mask, sequences, np.int32(end))
+    per_step = np.asarray(reward(jnp.asarray(sequences), jnp.asarray(mask)).total, np.float64)
+    if not np.isfinite(per_step).all():
+        raise UserError("the reward is not finite for every sequence")
     return Enumeration(
         size,
         length,
@@ -88,16 +94,18 @@ def _prefix_of_cell(size: int, length: int, time: int) -> Int[np.ndarray, " sequ
 
 
 def _conditionals(model: SequenceModel, sequences: np.ndarray, size: int) -> PerPrefix:
-    """log p(a|prefix) for every prefix, from teacher forcing over all sequences."""
-    import jax
+    """log p(a|prefix) for every prefix, from teacher forcing over all sequences.
 
-    unroll = jax.jit(lambda m, tokens: jax.nn.log_softmax(m.unroll(tokens)))
+    The model's logits are float32; they are normalised in float64.
+    """
+    unroll = jax.jit(lambda m, tokens: m.unroll(tokens))
     chunk = max(1, 2**20 // (size * sequences.shape[1]))
     parts = [
         np.asarray(unroll(model, sequences[start : start + chunk]), np.float64)
         for start in range(0, len(sequences), chunk)
     ]
-    log_probabilities = np.concatenate(parts)
+    logits = np.concatenate(parts)
+    log_probabilities = logits - logsumexp(logits, axis=-1, keepdims=True)
     return [
         log_probabilities[:: size ** (sequences.shape[1] - t), t]
         for t in range(sequences.shape[1])

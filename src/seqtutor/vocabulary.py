@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Vocabulary:
     (after `end`) is padded with `end` itself and a mask, so that no further id is needed.
 
     Raises:
-        UserError: if tokens repeat, there are fewer than two, or `end` is not one of them.
+        UserError: if tokens repeat or are no strings, there are fewer than two, or `end_token` is not
+            one of them.
     """
 
     tokens: tuple[str, ...]
@@ -30,6 +32,8 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", tuple(self.tokens))
+        if not all(isinstance(token, str) for token in self.tokens):
+            raise UserError("the tokens of a vocabulary must be strings")
         if len(self.tokens) < 2:
             raise UserError("a vocabulary needs at least two tokens")
         if len(set(self.tokens)) != len(self.tokens):
@@ -80,7 +84,7 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""
         content = {"tokens": list(self.tokens), "end_token": self.end_token}
-        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        atomic_write(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:

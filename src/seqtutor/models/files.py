@@ -38,7 +38,6 @@ class SavedModel:
 
 def save_model(saved: SavedModel, folder: Path) -> None:
     """Write a model folder; each file replaces an older one only when it is complete."""
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: np.asarray(array) for name, array in named_weights(saved.model).items()}
     config = {"format": FORMAT, "model": _config(saved.model), "origin": saved.origin}
     saved.vocabulary.save(folder / "vocabulary.json")
@@ -58,6 +57,7 @@ def load_model(folder: Path) -> SavedModel:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if config["format"] > FORMAT:
             raise UserError(f"{folder} was written by a newer version; upgrade seqtutor to read it")
+        origin = dict(config["origin"])
         weights = safetensors.numpy.load_file(folder / "model.safetensors")
         model = _filled(_from_config(config["model"]), weights)
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
@@ -68,7 +68,7 @@ def load_model(folder: Path) -> SavedModel:
             f"the model in {folder} has {model.vocabulary_size} tokens and its vocabulary "
             f"{vocabulary.size}: the folder mixes two models"
         )
-    return SavedModel(model, vocabulary, config["origin"])
+    return SavedModel(model, vocabulary, origin)
 
 
 def named_weights(model: SequenceModel) -> dict[str, jax.Array]:

@@ -7,7 +7,7 @@ Each method says what the network's output means, in four pure functions of a st
     state value     V(s), what a state is worth to the step before it
     policy logits   log π(a|s) up to a constant
 
-and all share one target (`lambda_returns`) and one loss (`temporal_difference_errors`).
+and all share one target (`lambda_returns`) and one loss (`huber` of the taken actions' errors).
 
 Equation numbers are those of Jaques et al. 2017 (Sequence Tutor, ICML). r is the task's reward,
 c the weight of staying near the prior p, γ the discount. All of them serve

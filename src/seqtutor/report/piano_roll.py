@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
+_LABELLED = frozenset({0, 4, 7})
 _NARROWEST_RANGE = 12
 
 
@@ -59,7 +60,7 @@ def piano_roll_figure(
     length = max(len(melody) for melody in melodies)
     columns = min(columns, len(melodies))
     rows = math.ceil(len(melodies) / columns)
-    panel_size = (max(2.6, 0.09 * length + 0.7), 0.55 + 0.075 * (high - low + 1))
+    panel_size = (max(2.6, 0.09 * length + 0.7), 0.5 + 0.07 * (high - low + 1))
     with figure_style():
         figure = Figure(
             figsize=(panel_size[0] * columns, panel_size[1] * rows + 0.3), layout="constrained"
@@ -71,6 +72,8 @@ def piano_roll_figure(
             _draw_keys(panel, low, high)
             _draw_notes(panel, melody, color)
             panel.set_title(title)
+        figure.supxlabel("bar", fontsize=9)
+        figure.supylabel("pitch", fontsize=9)
         _finish_axes(grid, (low, high), length, bar_length, beat_length, len(melodies))
         if path is not None:
             save_figure(figure, path)
@@ -121,9 +124,7 @@ def _finish_axes(
     count: int,
 ) -> None:
     low, high = pitches
-    step = 12 if high - low > 30 else 1
-    wanted = (0,) if step == 12 else (0, 4, 7)
-    ticks = [pitch for pitch in range(low, high + 1) if pitch % 12 in wanted]
+    ticks = [pitch for pitch in range(low, high + 1) if pitch % 12 in _LABELLED]
     bars = list(range(0, length, bar_length))
     for index, panel in enumerate(grid.flat[:count]):
         panel.set_xlim(0, length)
@@ -139,9 +140,5 @@ def _finish_axes(
         panel.set_yticks(ticks, [pitch_name(pitch) for pitch in ticks])
         panel.set_xticks(bars, [str(number) for number in range(1, len(bars) + 1)])
         panel.tick_params(length=0)
-        row, column = divmod(index, grid.shape[1])
-        if row == grid.shape[0] - 1 or index + grid.shape[1] >= count:
-            panel.tick_params(labelbottom=True)
-            panel.set_xlabel("bar")
-        if column == 0:
-            panel.set_ylabel("pitch")
+        # With a part-filled last row, the panels above the gap are at the bottom as well.
+        panel.tick_params(labelbottom=index + grid.shape[1] >= count)

@@ -145,7 +145,7 @@ def _finish_curve_panel(panel: Axes, quantity: Quantity, step_label: str) -> Non
     panel.set_ylabel(quantity.label)
     panel.set_xlabel(step_label)
     panel.grid(axis="y")
-    panel.margins(x=0.01)
+    panel.margins(x=0.01, y=0.08)
     panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     if quantity.reference is not None:
@@ -154,11 +154,11 @@ def _finish_curve_panel(panel: Axes, quantity: Quantity, step_label: str) -> Non
         panel.annotate(
             name,
             (1.0, value),
-            (0, 3),
+            (0, -3),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             ha="right",
-            va="bottom",
+            va="top",
             color=QUIET,
             fontsize=8,
         )
@@ -208,10 +208,10 @@ def token_probabilities(
     methods = tuple(probabilities)
     _check_shapes(probabilities, tokens, len(token_names))
     time = max(len(tokens[method]) for method in methods)
-    panel_height = min(3.6, 0.5 + 0.075 * len(token_names))
+    panel_height = min(3.9, 0.4 + 0.092 * len(token_names))
     with figure_style():
         figure = Figure(
-            figsize=(max(4.5, 1.4 + 0.17 * time), 0.5 + panel_height * len(methods)),
+            figsize=(max(4.5, 1.4 + 0.2 * time), 0.5 + panel_height * len(methods)),
             layout="constrained",
         )
         panels = figure.subplots(len(methods), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -224,12 +224,19 @@ def token_probabilities(
                 for place in range(group, time, group):
                     panel.axvline(place - 0.5, color=QUIET, linewidth=0.7, zorder=2)
         room = int(panel_height * 72 / 9)
+        for panel in panels:
+            panel.tick_params(axis="y", labelsize=6.5)
         places = _label_places(token_names, shown_names, room)
         panels[0].set_yticks(places, [token_names[place] for place in places])
         panels[-1].set_xlabel(step_label)
-        panels[-1].set_xticks(range(0, time, group or max(1, math.ceil(time / 12))))
+        panels[-1].set_xticks(range(0, time, _tick_spacing(time, group)))
         bar = figure.colorbar(
-            ScalarMappable(norm, "Greys"), ax=list(panels), aspect=30, pad=0.015, shrink=0.8
+            ScalarMappable(norm, "Greys"),
+            ax=list(panels),
+            aspect=22,
+            pad=0.015,
+            shrink=0.9 / len(panels),
+            anchor=(0.0, 1.0),
         )
         bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1.0], labels=["0", ".01", ".05", ".2", ".5", "1"])
         bar.set_label("probability")
@@ -237,6 +244,17 @@ def token_probabilities(
         if path is not None:
             save_figure(figure, path)
     return figure
+
+
+def _tick_spacing(time: int, group: int | None) -> int:
+    """Steps between the labels: a whole part or a multiple of a group, at most about 12 labels."""
+    candidates = [1, 2, 4, 8, 16, 32, 64, 128] if group is None else _parts(group)
+    return next((step for step in candidates if time <= 12 * step), max(1, time // 12))
+
+
+def _parts(group: int) -> list[int]:
+    divisors = [step for step in range(1, group) if group % step == 0]
+    return divisors + [group * factor for factor in (1, 2, 4, 8, 16)]
 
 
 def _check_shapes(

@@ -13,7 +13,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.training.tutor import Tutor, TutorState
 
-Record = dict[str, float]
+Record = dict[str, int | float]
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _read_tune(
         match = _FIELD_LINE.match(line)
         if match is None:
             if "K" in fields:
-                body.append(line)
+                body.append(line.rstrip().removesuffix("\\"))
         elif "K" in fields:
             if match[1] in _MUSIC_FIELDS:
                 body.append(f"[{match[1]}:{match[2].replace(']', ' ')}]")

@@ -1,9 +1,10 @@
 """Read the music of one ABC tune into measures of notes and rests.
 
 Grammar: the ABC standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1. What a melody does
-not need (slurs, decorations, grace notes, chord symbols, lyrics, spacing) is passed over. Two
-choices: an accidental holds for its letter in its own octave until the bar line, as on a staff,
-and an accidental inside grace notes holds only there.
+not need (slurs, decorations, grace notes, chord symbols, lyrics, spacing) is passed over. An
+accidental holds for its letter in every octave until the bar line, the standard's default, which
+the corpora follow: "EG=cG ECCE" in D has C natural throughout. An accidental inside grace notes
+holds only there.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class BodyReader:
         self._meter = meter
         self._unit = unit
         self._full_bar = full_bar(meter)
-        self._accidentals: dict[tuple[str, str], int] = {}
+        self._accidentals: dict[str, int] = {}
         self._tuplet = (1, 1, 0)  # factor's numerator and denominator, notes left
         self._next_factor: tuple[int, int] | None = None
         self._last: Event | None = None
@@ -170,13 +171,10 @@ class BodyReader:
 
     def _pitch(self, accidental: str | None, letter: str, octave: str) -> int:
         upper = letter.upper()
-        name = (letter, octave)
         if accidental:
-            alteration = self._accidentals[name] = SEMITONES_OF_ACCIDENTAL[accidental]
-        elif name in self._accidentals:
-            alteration = self._accidentals[name]
+            alteration = self._accidentals[upper] = SEMITONES_OF_ACCIDENTAL[accidental]
         else:
-            alteration = self._signature.get(upper, 0)
+            alteration = self._accidentals.get(upper, self._signature.get(upper, 0))
         natural = PITCH_CLASS_OF_LETTER[upper] + (60 if letter == upper else 72)
         return natural + 12 * (octave.count("'") - octave.count(",")) + alteration
 

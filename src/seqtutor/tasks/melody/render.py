@@ -111,7 +111,8 @@ def render_abc(tokens: Tokens, settings: RenderSettings | None = None, number: i
     """
     settings = settings or RenderSettings()
     letter, alteration = spell_tonic(settings.key)
-    title = " ".join(settings.title.split())
+    # In ABC a per cent sign begins a comment.
+    title = " ".join(settings.title.split()).replace("%", r"\%")
     lines = [
         f"X:{number}",
         f"T:{title}",

@@ -58,7 +58,8 @@ def timeline(measures: Sequence[Measure]) -> Timeline:
             tied = event.tied and event.pitch is not None
             time = end
     notes, moved, merged = _quantise(sounding)
-    return Timeline(notes, _nearest(time), tuple(downbeats), moved, merged)
+    length = max(_nearest(time), notes[-1].end if notes else 0)
+    return Timeline(notes, length, tuple(downbeats), moved, merged)
 
 
 def _bar_starts(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import starmap
+from itertools import islice, starmap
 from pathlib import Path
 
 import numpy as np
@@ -59,37 +59,47 @@ def save_tunes(path: Path, tunes: Sequence[Tune], report: ImportReport) -> None:
 def load_tunes(path: Path) -> tuple[list[Tune], ImportReport] | None:
     """Read what `save_tunes` wrote, or `None` if it is missing, damaged or of another format."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names = json.loads(arrays["names"].tobytes())
-            if names["format"] != FORMAT:
-                return None
-            report = ImportReport(
-                names["report"]["tunes_read"],
-                names["report"]["dropped"],
-                names["report"]["noted"],
-                tuple((name, reason) for name, reason in names["report"]["skipped_files"]),
-            )
-            notes = list(starmap(Note, arrays["notes"].tolist()))
-            downbeats = arrays["downbeats"].tolist()
-            facts = arrays["facts"].tolist()
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        with np.load(path, allow_pickle=False) as arrays, _collector_paused():
+            return _unpack(arrays)
+    except Exception:  # zipfile, zlib, numpy and json each raise their own; all mean "read again"
         return None
+
+
+def _unpack(arrays: Mapping[str, np.ndarray]) -> tuple[list[Tune], ImportReport] | None:
+    names = json.loads(arrays["names"].tobytes())
+    if names["format"] != FORMAT:
+        return None
+    skipped = tuple((name, reason) for name, reason in names["report"].pop("skipped_files"))
+    report = ImportReport(**names["report"], skipped_files=skipped)
+    notes = starmap(Note, arrays["notes"].tolist())
+    downbeats = iter(arrays["downbeats"].tolist())
     tunes = []
-    note_start = downbeat_start = 0
-    for title, source, fact in zip(names["titles"], names["sources"], facts, strict=True):
-        index, length, tonic, mode, beats, unit, note_count, downbeat_count = fact
+    for title, source, facts in zip(
+        names["titles"], names["sources"], arrays["facts"].tolist(), strict=True
+    ):
+        index, length, tonic, mode, beats, unit, note_count, downbeat_count = facts
         tunes.append(
             Tune(
                 title=title,
                 source=source,
                 index=index,
-                notes=tuple(notes[note_start : note_start + note_count]),
+                notes=tuple(islice(notes, note_count)),
                 length=length,
                 key=Key(tonic, MODES[mode]),
                 meter=(beats, unit) if unit else None,
-                downbeats=tuple(downbeats[downbeat_start : downbeat_start + downbeat_count]),
+                downbeats=tuple(islice(downbeats, downbeat_count)),
             )
         )
-        note_start += note_count
-        downbeat_start += downbeat_count
     return tunes, report
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Make many small objects without the garbage collector looking at them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

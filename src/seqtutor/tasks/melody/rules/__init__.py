@@ -6,11 +6,12 @@ alone (and on the length, which is known beforehand). Tokens are 0 (note-off), 1
 (pitches C3 … B5), one per sixteenth.
 """
 
+from seqtutor.tasks.melody.rules.autocorrelation import penalize_autocorrelation
 from seqtutor.tasks.melody.rules.extremes import high_low_unique
 from seqtutor.tasks.melody.rules.intervals import preferred_intervals
 from seqtutor.tasks.melody.rules.leaps import leap_up_back
 from seqtutor.tasks.melody.rules.motif import motif, repeated_motif
-from seqtutor.tasks.melody.rules.repetition import penalize_autocorrelation, penalize_repeating
+from seqtutor.tasks.melody.rules.repetition import penalize_repeating
 from seqtutor.tasks.melody.rules.reward import RULES, MelodyReward, Rule, rule_rewards
 from seqtutor.tasks.melody.rules.tonality import key, tonic
 

@@ -44,20 +44,20 @@ def walk(
 
 def running_sum(values: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
     """The sum so far, the step itself included."""
+    return walk(_add, jnp.zeros_like(values[:, 0]), values)
 
-    def add(total: Array, value: Array) -> tuple[Array, Array]:
-        return total + value, total + value
 
-    return walk(add, jnp.zeros_like(values[:, 0]), values)
+def _add(total: Array, value: Array) -> tuple[Array, Array]:
+    return total + value, total + value
 
 
 def previous_note(tokens: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
     """The token of the last pitch before each step, 0 where there is none yet."""
+    return walk(_remember_note, jnp.zeros_like(tokens[:, 0]), tokens)
 
-    def remember(last: Array, token: Array) -> tuple[Array, Array]:
-        return jnp.where(is_note(token), token, last), last
 
-    return walk(remember, jnp.zeros_like(tokens[:, 0]), tokens)
+def _remember_note(last: Array, token: Array) -> tuple[Array, Array]:
+    return jnp.where(is_note(token), token, last), last
 
 
 def melody_lengths(

@@ -59,9 +59,10 @@ def track_leaps(tokens: Int[Array, "batch time"], settings: MelodyRuleSettings) 
         is_return = is_pending & note & ~is_leap & is_back
         is_resolved = is_return | (is_leap_back & has_waited)
         new_leap = jnp.where(is_leap, jnp.sign(distance) * state.pitch, 0)
+        still_pending = jnp.where(is_pending, pending, new_leap)
         after = _State(
             pitch=jnp.where(note, token, state.pitch),
-            pending=jnp.where(is_return | is_leap_back, 0, jnp.where(is_pending, pending, new_leap)),
+            pending=jnp.where(is_return | is_leap_back, 0, still_pending),
             steps_since=jnp.where(is_leap, 0, state.steps_since + 1),
         )
         outcome = jnp.where(is_resolved, RESOLVED, jnp.where(is_doubled, DOUBLED, 0))

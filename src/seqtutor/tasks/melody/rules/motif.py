@@ -15,9 +15,7 @@ _TOKEN_BITS = (VOCABULARY_SIZE - 1).bit_length()
 _TOKENS_PER_WORD = _BITS_PER_WORD // _TOKEN_BITS
 
 
-def distinct_pitches(
-    tokens: Int[Array, "batch time"], window: int
-) -> Int[Array, "batch time"]:
+def distinct_pitches(tokens: Int[Array, "batch time"], window: int) -> Int[Array, "batch time"]:
     """How many different pitches the last `window` tokens hold, fewer tokens at the beginning."""
     count = jnp.zeros(tokens.shape, jnp.int32)
     for first in range(LOWEST_PITCH_TOKEN, VOCABULARY_SIZE, _BITS_PER_WORD):
@@ -66,9 +64,7 @@ def is_repeated_motif(
     return heard_before & is_motif(tokens, settings)
 
 
-def _packed(
-    tokens: Int[Array, "batch time"], offset: int, count: int
-) -> Int[Array, "batch time"]:
+def _packed(tokens: Int[Array, "batch time"], offset: int, count: int) -> Int[Array, "batch time"]:
     """The `count` tokens that end `offset` steps before each step, in one integer."""
     words = jnp.zeros_like(tokens)
     for place in range(count):

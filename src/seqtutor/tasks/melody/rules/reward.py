@@ -12,11 +12,12 @@ from jaxtyping import Array, Bool, Float, Int
 from seqtutor.rewards import compiled
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules.arrays import melody_lengths
+from seqtutor.tasks.melody.rules.autocorrelation import penalize_autocorrelation
 from seqtutor.tasks.melody.rules.extremes import high_low_unique
 from seqtutor.tasks.melody.rules.intervals import preferred_intervals
 from seqtutor.tasks.melody.rules.leaps import leap_up_back
 from seqtutor.tasks.melody.rules.motif import motif, repeated_motif
-from seqtutor.tasks.melody.rules.repetition import penalize_autocorrelation, penalize_repeating
+from seqtutor.tasks.melody.rules.repetition import penalize_repeating
 from seqtutor.tasks.melody.rules.tonality import key, tonic
 
 Rule = Callable[[Int[Array, "batch time"], MelodyRuleSettings], Float[Array, "batch time"]]

@@ -1,0 +1,153 @@
+"""`seqtutor evaluate`: Table 1 of runs, models or given melodies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
+
+if TYPE_CHECKING:
+    from seqtutor.models.base import SequenceModel
+    from seqtutor.tasks.melody.evaluation import MelodyEvaluation
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure melodies: the metrics of the papers' Table 1, with 95 % intervals.
+
+    `seqtutor evaluate RUN…` samples from the policies of runs; runs of one method count as its
+    seeds. `seqtutor evaluate melody --tokens FILE` measures given melodies.
+    """
+
+    what: tyro.conf.Positional[tuple[str, ...]] = ("prior",)
+    """Folders of runs or models, "prior" for the one that comes with the package, or "melody" with
+    --tokens."""
+    tokens: Path | None = None
+    """A file of melodies, one {"tokens": [...]} a line."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+    number: int = 100_000
+    """Melodies to sample from each policy."""
+    temperature: float = 1.0
+    """Of the sampling."""
+    seed: int = 0
+    """Of the sampling."""
+    rules: Annotated[MelodyRuleSettings, tyro.conf.arg(prefix_name=True)] = field(
+        default_factory=MelodyRuleSettings
+    )
+    """Key and lengths by which the metrics count."""
+
+
+def run(options: Options) -> None:
+    """Print the measurements."""
+    if options.tokens is not None:
+        _evaluate_tokens(options)
+    elif options.what == ("melody",):
+        raise UserError("say which melodies: give --tokens FILE, or the folders of runs")
+    else:
+        _evaluate_policies(options)
+
+
+def _evaluate_tokens(options: Options) -> None:
+    from seqtutor.cli.token_files import read_token_file
+    from seqtutor.tasks.melody.metrics import aggregate, count_melodies
+
+    assert options.tokens is not None
+    metrics = aggregate(count_melodies(read_token_file(options.tokens), options.rules))
+    if options.json:
+        print(json.dumps(_finite(metrics.values)))
+        return
+    from rich.console import Console
+
+    from seqtutor.report.tables import render_rich
+    from seqtutor.tasks.melody.table import metrics_table
+
+    Console().print(render_rich(metrics_table(metrics, str(options.tokens))))
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN: what is undefined becomes null."""
+    return {name: value if value == value else None for name, value in values.items()}
+
+
+def _evaluate_policies(options: Options) -> None:
+    from rich.console import Console
+
+    from seqtutor.report.tables import render_rich
+    from seqtutor.tasks.melody.table import Measured, melody_table
+
+    if options.number < 2 or options.temperature <= 0:
+        raise UserError("evaluate needs --number of at least 2 and a --temperature above 0")
+    grouped: dict[str, list[MelodyEvaluation]] = {}
+    for index, folder in enumerate(options.what):
+        policy = _find(folder)
+        grouped.setdefault(policy.name, []).append(_evaluate(policy, options, index))
+    columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
+    if options.json:
+        print(json.dumps({c.name: [_as_json(e) for e in c.evaluations] for c in columns}))
+        return
+    Console().print(render_rich(melody_table(columns)))
+
+
+@dataclass(frozen=True)
+class _Policy:
+    name: str
+    model: SequenceModel
+    prior: SequenceModel
+    length: int
+
+
+def _find(folder: str) -> _Policy:
+    """A policy with the prior it was tuned from: of a run, of a model folder, or the prior."""
+    from seqtutor.tasks.melody.settings import MelodyTuning
+    from seqtutor.tasks.melody.task import load_melody_model
+    from seqtutor.training.run_folder import CONFIG, RunFolder
+
+    if folder == "prior":
+        prior = load_melody_model().model
+        return _Policy("prior", prior, prior, 32)
+    path = Path(folder)
+    if not (path / CONFIG).is_file():
+        return _Policy(path.name, load_melody_model(path).model, load_melody_model().model, 32)
+    run_folder = RunFolder(path)
+    tuning = run_folder.config(MelodyTuning)
+    if not run_folder.is_complete:
+        raise UserError(f"the run in {path} has not come to its end: it has no model yet")
+    return _Policy(
+        tuning.tutor.method,
+        load_melody_model(run_folder.model).model,
+        load_melody_model(tuning.prior).model,
+        tuning.length,
+    )
+
+
+def _evaluate(policy: _Policy, options: Options, index: int) -> MelodyEvaluation:
+    from seqtutor.cli.progress import progress_bar
+    from seqtutor.tasks.melody.evaluation import evaluate_policy
+
+    with progress_bar() as progress:
+        bar = progress.add_task(
+            f"Sampling {policy.name}", total=options.number, unit="melodies", note=""
+        )
+        return evaluate_policy(
+            policy.model,
+            policy.prior,
+            number=options.number,
+            length=policy.length,
+            seed=options.seed + index,
+            temperature=options.temperature,
+            rules=options.rules,
+            on_melodies=lambda done: progress.update(bar, completed=done),
+        )
+
+
+def _as_json(evaluation: MelodyEvaluation) -> dict[str, float | None]:
+    return _finite({**evaluation.metrics.values, **vars(evaluation.policy)})
+
+

@@ -1,0 +1,107 @@
+"""The command line: one module a command, imported only when it is called."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from seqtutor import __version__
+from seqtutor.errors import UserError
+
+COMMANDS = {
+    "reproduce": "run a whole experiment: real data to tuned policies, tables and figures",
+    "pretrain": "train a prior on sequences by maximum likelihood",
+    "tune": "tune a copy of the prior on a reward, staying near the prior",
+    "sample": "write sequences that a model generates",
+    "score": "what each rule gives to given sequences, step by step",
+    "evaluate": "measure runs, models or given sequences beside the papers' figures",
+}
+
+USAGE = """\
+Sequence Tutor: teach a trained sequence generator new rules, without forgetting its data.
+
+usage: seqtutor COMMAND [OPTIONS]
+
+{commands}
+
+Each command tells its options with --help. To see everything at work:
+
+  seqtutor reproduce melody
+"""
+
+
+def usage() -> str:
+    """The text of `seqtutor --help`."""
+    width = max(map(len, COMMANDS))
+    return USAGE.format(
+        commands="\n".join(f"  {name:<{width}}   {text}" for name, text in COMMANDS.items())
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 2 the user's input is at fault."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0
+    if arguments[0] == "--version":
+        print(f"seqtutor {__version__}")
+        return 0
+    try:
+        return _run_command(arguments[0], arguments[1:])
+    except UserError as error:
+        print(f"seqtutor: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("seqtutor: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader, such as `head`, has what it wanted; there is nobody left to tell.
+        sys.stderr.close()
+        return 1
+
+
+def _run_command(name: str, arguments: list[str]) -> int:
+    if name not in COMMANDS:
+        raise UserError(f"there is no command {name!r}; see: seqtutor --help")
+    module = importlib.import_module(f"seqtutor.cli.{name}")
+    options = parse(name, module, arguments)
+    if options is not None:
+        module.run(options)
+    return 0
+
+
+def parse(name: str, module: Any, arguments: list[str]) -> Any:
+    """Read a command's options; `None` if it was asked for help instead.
+
+    Raises:
+        UserError: in one line, where tyro would print a box.
+    """
+    import tyro
+
+    default = module.defaults(arguments) if hasattr(module, "defaults") else None
+    messages = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(messages):
+            return tyro.cli(
+                module.Options,
+                prog=f"seqtutor {name}",
+                args=arguments,
+                default=default,
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return None
+        raise UserError(f"{_one_line(messages.getvalue())}; see: seqtutor {name} --help") from None
+
+
+def _one_line(message: str) -> str:
+    """The sentences of a boxed error message."""
+    without_box = re.sub(r"\x1b\[[0-9;]*m|[╭╮╰╯│─]+|Parsing error", " ", message)
+    first = re.split(r"-{5,}|For full helptext|Perhaps you meant", without_box)[0]
+    return " ".join(first.split()).rstrip(".")

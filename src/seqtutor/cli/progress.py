@@ -1,0 +1,52 @@
+"""Progress on the terminal: steps per second, time left, and a few numbers that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+console = Console(stderr=True)
+"""Everything that is not a result goes here, so that results can be piped."""
+
+
+class SpeedColumn(ProgressColumn):
+    """Units a second, in thousands."""
+
+    def render(self, task: Task) -> Text:
+        """The mean speed so far."""
+        speed = task.finished_speed or task.speed
+        unit = task.fields.get("unit", "steps")
+        return Text("" if not speed else f"{_thousands(speed)} {unit}/s", style="cyan")
+
+
+def _thousands(number: float) -> str:
+    return f"{number / 1000:.1f}k" if number >= 1000 else f"{number:.0f}"
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Bars with speed, elapsed and remaining time; each task may give `unit` and `note`."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.percentage:>3.0f} %"),
+        SpeedColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", style="dim"),
+        console=console,
+    ) as progress:
+        yield progress

@@ -1,0 +1,139 @@
+"""`seqtutor tune`: a prior and a reward in, a policy out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from seqtutor.tasks.melody.presets import PRESETS, preset_tuning
+from seqtutor.tasks.melody.settings import MelodyTuning
+
+if TYPE_CHECKING:
+    from seqtutor.models.base import SequenceModel
+    from seqtutor.training.run import Record
+    from seqtutor.training.run_folder import RunFolder
+    from seqtutor.training.tutor import Tutor
+
+
+@dataclass(frozen=True)
+class Options:
+    """Tune a copy of the prior by reinforcement learning.
+
+    The policy maximises E[reward]/c − KL(policy ‖ prior). The run's folder gets its configuration,
+    a record of every chunk, the policy, and samples to open and hear.
+    """
+
+    task: tyro.conf.Positional[Literal["melody"]] = "melody"
+    """What is generated."""
+    preset: str = "papers-rules"
+    """Settings, rules and weights to start from; options given beside it win. papers-rules: the
+    papers' rules as they are · strict-rules: rules weighted so that every row of Table 1 is met ·
+    papers: the papers' own settings, too."""
+    config: Path | None = None
+    """Take all settings from the config.yaml of an earlier run instead of a preset."""
+    output: Path | None = None
+    """Folder of the run; by default a new one in runs/."""
+    samples: int = 16
+    """Melodies to write into the run's folder at the end."""
+    evaluate: int = 10_000
+    """Melodies to sample for the table at the end; 0 for no table."""
+    run: Annotated[MelodyTuning, tyro.conf.arg(name="")] = field(default_factory=MelodyTuning)
+
+
+def defaults(arguments: list[str]) -> Options:
+    """The preset or configuration that the arguments name, as defaults for all other options."""
+    config = _value_of("--config", arguments)
+    preset = _value_of("--preset", arguments) or Options.preset
+    if config is not None:
+        from seqtutor.training.run_folder import read_config
+
+        return Options(config=Path(config), run=read_config(MelodyTuning, Path(config)))
+    method = _value_of("--method", arguments) or "psi"
+    return Options(preset=preset, run=preset_tuning(preset, method))
+
+
+def _value_of(option: str, arguments: list[str]) -> str | None:
+    """What follows an option, before tyro reads the rest."""
+    for index, argument in enumerate(arguments):
+        if argument == option and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith(option + "="):
+            return argument.partition("=")[2]
+    return None
+
+
+def run(options: Options) -> None:
+    """Tune, write the run's folder, print the table."""
+    from seqtutor.cli.provenance import made_by
+    from seqtutor.models.files import SavedModel, save_model
+    from seqtutor.training.run_folder import RunFolder, free_folder
+
+    tuning = options.run
+    output = options.output or free_folder(Path("runs"), f"melody-{tuning.tutor.method}")
+    tutor = _tutor(tuning)
+    folder = RunFolder.start(output, tuning, made_by())
+    policy = _tune(tutor, folder)
+    _write_melodies(policy, folder, options)
+    origin = {"run": output.name, "max_length": tuning.length}
+    save_model(SavedModel(policy, tutor.task.vocabulary, origin), folder.model)
+    _print_table(policy, tutor, options)
+    print(f"{output}: the policy in model/, {options.samples} melodies in samples/")
+
+
+def _tutor(tuning: MelodyTuning) -> Tutor:
+    from seqtutor.tasks.melody.task import load_melody_model, melody_task
+    from seqtutor.training.tutor import Tutor
+
+    prior = load_melody_model(tuning.prior)
+    task = melody_task(tuning.length, tuning.rules, tuning.weights)
+    return Tutor(task, prior.model, tuning.tutor)
+
+
+def _tune(tutor: Tutor, folder: RunFolder) -> SequenceModel:
+    from seqtutor.cli.progress import console, progress_bar
+    from seqtutor.training.run import run_tutor
+
+    symbol, weight = tutor.method.symbol, tutor.settings.c
+    console.print(f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)")
+    with progress_bar() as progress:
+        bar = progress.add_task(symbol, total=tutor.iterations * tutor.steps_per_iteration, note="")
+
+        def on_record(record: Record) -> None:
+            folder.append(record)
+            note = "reward {reward:.2f}  log p {log_prior:.2f}  KL {kl:.2f}".format(**record)
+            progress.update(bar, completed=record["step"], note=note)
+
+        return run_tutor(tutor, on_record).policy
+
+
+def _write_melodies(policy: SequenceModel, folder: RunFolder, options: Options) -> None:
+    import jax
+    import numpy as np
+
+    from seqtutor.tasks.melody.render import write_melodies
+    from seqtutor.training.rollout import sample
+
+    if options.samples:
+        key = jax.random.key(options.run.tutor.seed)
+        drawn = sample(policy, key, options.samples, options.run.length)
+        write_melodies(np.asarray(drawn.tokens), folder.path / "samples")
+
+
+def _print_table(policy: SequenceModel, tutor: Tutor, options: Options) -> None:
+    from rich.console import Console
+
+    from seqtutor.report.tables import render_rich
+    from seqtutor.tasks.melody.evaluation import evaluate_policy
+    from seqtutor.tasks.melody.table import Measured, melody_table
+
+    if not options.evaluate:
+        return
+    columns = [
+        Measured(name, [evaluate_policy(model, tutor.prior, number=options.evaluate, rules=rules)])
+        for name, model in (("prior", tutor.prior), (tutor.method.name, policy))
+        for rules in (options.run.rules,)
+    ]
+    Console().print(render_rich(melody_table(columns)))

@@ -1,0 +1,236 @@
+"""Melodies to learn from: tunes split into training, validation and test, and cut into windows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Int
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.abc import AbcOptions
+from seqtutor.tasks.melody.corpus import ESSEN, PUBLIC_DOMAIN_BOOKS, read_corpus
+from seqtutor.tasks.melody.duplicates import cluster_near_duplicates
+from seqtutor.tasks.melody.encoding import LOWEST_PITCH_TOKEN, notes_to_tokens
+from seqtutor.tasks.melody.folder import read_folder
+from seqtutor.tasks.melody.import_report import ImportReport
+from seqtutor.tasks.melody.transpose import to_white_keys
+from seqtutor.tasks.melody.tune import Tune
+
+FOLK = "folk"
+FOLK_WITH_ESSEN = "folk+essen"
+FRACTIONS = (0.8, 0.1, 0.1)
+
+
+@dataclass(frozen=True)
+class MelodyDataset:
+    """Windows of tunes, split by tune.
+
+    Attributes:
+        train, validation, test: `Int["sequence time"]` windows of each part, in the order of
+            their tunes.
+        train_tunes, validation_tunes, test_tunes: the tunes they come from, on the white keys.
+        clusters: how many clusters of near-duplicates there are; a tune without any counts as one.
+        report: what happened to the tunes on their way in.
+    """
+
+    train: Int[np.ndarray, "sequence time"]
+    validation: Int[np.ndarray, "sequence time"]
+    test: Int[np.ndarray, "sequence time"]
+    train_tunes: tuple[Tune, ...]
+    validation_tunes: tuple[Tune, ...]
+    test_tunes: tuple[Tune, ...]
+    clusters: int
+    report: ImportReport
+
+    @property
+    def length(self) -> int:
+        """The length of a window in sixteenths."""
+        return self.train.shape[1]
+
+    @property
+    def digest(self) -> str:
+        """A SHA-256 of the windows, to say in a run's record which data it saw."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            digest.update(repr(part.shape).encode())
+            digest.update(np.ascontiguousarray(part, dtype="<i4").tobytes())
+        return digest.hexdigest()
+
+    def summary(self) -> dict[str, Any]:
+        """The dataset's figures, ready for JSON."""
+        tunes = (self.train_tunes, self.validation_tunes, self.test_tunes)
+        windows = (self.train, self.validation, self.test)
+        names = ("train", "validation", "test")
+        return {
+            "tunes": {name: len(part) for name, part in zip(names, tunes, strict=True)},
+            "windows": {name: len(part) for name, part in zip(names, windows, strict=True)},
+            "length": self.length,
+            "near_duplicates": sum(map(len, tunes)) - self.clusters,
+            "tunes_read": self.report.tunes_read,
+            "dropped": dict(self.report.dropped),
+            "noted": dict(self.report.noted),
+            "skipped_files": len(self.report.skipped_files),
+            "sha256": self.digest,
+        }
+
+
+def tokens_of(tune: Tune) -> Int[np.ndarray, "time"]:
+    """A whole tune as tokens.
+
+    Raises:
+        UserError: if a note is out of the tokens' range; see `to_white_keys`.
+    """
+    return notes_to_tokens(tune.notes, tune.length)
+
+
+def windows(tunes: Sequence[Tune], length: int = 32) -> Int[np.ndarray, "sequence time"]:
+    """Cut tunes into windows of `length` sixteenths.
+
+    A window begins at every bar line at which a note begins, so its first token is a pitch, and
+    windows overlap: the next one begins a bar later. Only full windows are taken. A window that a
+    tune brings twice, as every repeat does, is taken once.
+    """
+    return _stacked([row for tune in tunes for row in _windows_of(tune, length)], length)
+
+
+def _stacked(rows: list[np.ndarray], length: int) -> Int[np.ndarray, "sequence time"]:
+    return np.stack(rows) if rows else np.zeros((0, length), dtype=np.int32)
+
+
+def _windows_of(tune: Tune, length: int) -> list[np.ndarray]:
+    tokens = tokens_of(tune)
+    cut = {
+        tokens[start : start + length].tobytes(): tokens[start : start + length]
+        for start in tune.downbeats
+        if start + length <= len(tokens) and tokens[start] >= LOWEST_PITCH_TOKEN
+    }
+    return list(cut.values())
+
+
+def split_clusters(
+    clusters: Int[np.ndarray, "tune"],
+    fractions: tuple[float, float, float] = FRACTIONS,
+    seed: int = 0,
+) -> Int[np.ndarray, "tune"]:
+    """Say for each tune whether it is for training (0), validation (1) or test (2).
+
+    Whole clusters are dealt out, in random order, each to the part that lacks most tunes.
+    """
+    sizes = np.bincount(clusters)
+    missing = np.array(fractions) / sum(fractions) * len(clusters)
+    part_of_cluster = np.zeros(len(sizes), dtype=np.int64)
+    for cluster in np.random.default_rng(seed).permutation(len(sizes)):
+        part = int(np.argmax(missing))
+        part_of_cluster[cluster] = part
+        missing[part] -= sizes[cluster]
+    return part_of_cluster[clusters]
+
+
+def build_dataset(
+    tunes: Sequence[Tune],
+    report: ImportReport | None = None,
+    *,
+    length: int = 32,
+    fractions: tuple[float, float, float] = FRACTIONS,
+    seed: int = 0,
+    bar_lengths: frozenset[int] | None = None,
+) -> MelodyDataset:
+    """Bring tunes to the white keys, split them and cut them into windows.
+
+    Args:
+        tunes: at any pitch.
+        report: of reading them; what is dropped here is added to it.
+        length: of a window, in sixteenths.
+        fractions: of the tunes, for training, validation and test.
+        seed: of the split.
+        bar_lengths: keep only tunes whose bars are so many sixteenths long; `None` keeps all.
+
+    Raises:
+        UserError: if the settings make no sense, or no tune is left.
+    """
+    if length < 1 or min(fractions) < 0 or fractions[0] <= 0:
+        raise UserError(
+            "windows need a length of at least 1 and the training part a share above 0; "
+            f"got length {length} and fractions {fractions}"
+        )
+    report = ImportReport(len(tunes)) if report is None else report
+    dropped: Counter[str] = Counter()
+    kept: list[tuple[Tune, list[np.ndarray]]] = []
+    for tune in tunes:
+        if bar_lengths is not None and tune.bar_length not in bar_lengths:
+            dropped["in another metre"] += 1
+        elif (transposed := to_white_keys(tune)) is None:
+            dropped["out of range"] += 1
+        elif not (cut := _windows_of(transposed, length)):
+            dropped["too short for a window"] += 1
+        else:
+            kept.append((transposed, cut))
+    report += ImportReport(0, dict(dropped))
+    if not kept:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
+        raise UserError(f"none of {report.tunes_read} tunes can be used ({reasons})")
+    clusters = cluster_near_duplicates([tune for tune, _ in kept])
+    parts = split_clusters(clusters, fractions, seed)
+    train, validation, test = (
+        [pair for pair, part in zip(kept, parts, strict=True) if part == chosen]
+        for chosen in range(3)
+    )
+    return MelodyDataset(
+        train=_stacked([row for _, cut in train for row in cut], length),
+        validation=_stacked([row for _, cut in validation for row in cut], length),
+        test=_stacked([row for _, cut in test for row in cut], length),
+        train_tunes=tuple(tune for tune, _ in train),
+        validation_tunes=tuple(tune for tune, _ in validation),
+        test_tunes=tuple(tune for tune, _ in test),
+        clusters=int(clusters.max()) + 1,
+        report=report,
+    )
+
+
+def load_melodies(
+    source: str | Path = FOLK,
+    *,
+    length: int = 32,
+    fractions: tuple[float, float, float] = FRACTIONS,
+    seed: int = 0,
+    off_grid: Literal["quantise", "drop"] = "quantise",
+    bar_lengths: frozenset[int] | None = None,
+    use_cache: bool = True,
+) -> MelodyDataset:
+    """Load melodies to learn from.
+
+    Args:
+        source: "folk" for the public-domain tunes that come with music21, "folk+essen" for these
+            and the Essen collection (non-commercial use only), or a file or folder of your own
+            (MIDI, ABC, MusicXML, kern).
+        length: see `build_dataset`, also for `fractions`, `seed` and `bar_lengths`.
+        fractions: of the tunes, for training, validation and test.
+        seed: of the split.
+        off_grid: what to do with a tune that has notes between the sixteenths: move them to the
+            nearest, or drop the tune.
+        bar_lengths: keep only tunes whose bars are so many sixteenths long.
+        use_cache: whether parsed tunes of the corpus are kept on disk.
+
+    Raises:
+        UserError: if the source is missing or holds no usable tune.
+    """
+    options = AbcOptions(off_grid)
+    if source in (FOLK, FOLK_WITH_ESSEN):
+        books = PUBLIC_DOMAIN_BOOKS + ((ESSEN,) if source == FOLK_WITH_ESSEN else ())
+        tunes, report = read_corpus(books, options, use_cache)
+    else:
+        tunes, report = read_folder(Path(source), options)
+    return build_dataset(
+        tunes,
+        report,
+        length=length,
+        fractions=fractions,
+        seed=seed,
+        bar_lengths=bar_lengths,
+    )

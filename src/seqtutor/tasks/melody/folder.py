@@ -1,0 +1,210 @@
+"""Melodies from the user's own files: MIDI, ABC, MusicXML and kern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file, read_limited
+from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note
+from seqtutor.tasks.melody.import_report import ImportReport
+from seqtutor.tasks.melody.keys import Key, estimate_key
+from seqtutor.tasks.melody.tune import Tune, regular_downbeats
+
+MIDI_SUFFIXES = frozenset({".mid", ".midi"})
+ABC_SUFFIXES = frozenset({".abc"})
+SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
+SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
+
+LEGATO = 1
+"""By how many sixteenths a note may reach into the next one and still be the same voice."""
+ON_GRID = 0.1
+"""How far from a sixteenth an onset may be, in sixteenths, to count as on the grid."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One voice before it is put on the grid; onsets and durations in quarter notes."""
+
+    notes: tuple[tuple[float, float, int], ...]
+    key: Key | None
+    meter: tuple[int, int] | None
+    downbeats: tuple[int, ...] | None
+    parts_in_file: int
+
+
+def read_folder(path: Path, options: AbcOptions | None = None) -> tuple[list[Tune], ImportReport]:
+    """Read every tune of a folder and its sub-folders, or of one file, at its written pitch.
+
+    In a folder, a file that cannot be used is skipped and reported with the reason. Of a file of
+    several parts the first is taken.
+
+    Raises:
+        UserError: if the path does not exist, holds no file of a known kind or no usable tune,
+            or is a single file that cannot be used, a polyphonic one for example.
+    """
+    options = options or AbcOptions()
+    if path.is_file():
+        return read_melody_file(path, options)
+    if not path.is_dir():
+        raise UserError(f"{path} does not exist; give a file or folder of melodies")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise UserError(f"{path} holds no melodies; known are files {', '.join(sorted(SUFFIXES))}")
+    tunes: list[Tune] = []
+    report = ImportReport()
+    for file in files:
+        name = str(file.relative_to(path))
+        try:
+            of_file, file_report = read_melody_file(file, options)
+        except UserError as error:
+            reason = str(error).removeprefix(f"{file} ")
+            file_report = ImportReport(skipped_files=((name, reason),))
+        else:
+            tunes += [replace(tune, source=name) for tune in of_file]
+        report += file_report
+    if not tunes:
+        name, reason = report.skipped_files[0]
+        raise UserError(
+            f"none of the {len(files)} files in {path} can be used; the first, {name}: {reason}"
+        )
+    return tunes, report
+
+
+def read_melody_file(
+    path: Path, options: AbcOptions | None = None
+) -> tuple[list[Tune], ImportReport]:
+    """Read one file: all tunes of an ABC file, the first part of any other.
+
+    Raises:
+        UserError: if the file cannot be read or holds no usable melody.
+    """
+    options = options or AbcOptions()
+    suffix = path.suffix.lower()
+    if suffix in ABC_SUFFIXES:
+        tunes, report = read_abc_file(path, options)
+        if not tunes:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
+            raise UserError(f"{path} holds no usable tune ({reasons or 'no X: field'})")
+        return tunes, report
+    readers: dict[frozenset[str], Callable[[Path], _Part]] = {
+        MIDI_SUFFIXES: _read_midi,
+        SCORE_SUFFIXES: _read_score,
+    }
+    for suffixes, reader in readers.items():
+        if suffix in suffixes:
+            part = reader(path)
+            tune, moved = _on_grid(path, part, options)
+            noted = {
+                "with several parts": int(part.parts_in_file > 1),
+                "with notes moved to the grid": int(moved > 0),
+                "notes moved to the grid": moved,
+            }
+            return [tune], ImportReport(1, {}, {name: n for name, n in noted.items() if n})
+    raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")
+
+
+def _read_midi(path: Path) -> _Part:
+    import symusic
+
+    content = read_limited(path)
+    try:
+        score: Any = symusic.Score.from_midi(content)
+    except Exception as error:  # symusic raises its own C++ exceptions under several names
+        raise UserError(f"{path} is not a readable MIDI file: {_one_line(error)}") from None
+    tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
+    if not tracks or score.ticks_per_quarter <= 0:
+        raise UserError(f"{path} has no notes")
+    quarter = score.ticks_per_quarter
+    notes = tuple(
+        (note.time / quarter, note.duration / quarter, note.pitch) for note in tracks[0].notes
+    )
+    key = None
+    if len(score.key_signatures):
+        signature = score.key_signatures[0]
+        mode = "minor" if signature.tonality else "major"
+        key = Key((7 * signature.key + (9 if mode == "minor" else 0)) % 12, mode)
+    meter = None
+    if len(score.time_signatures):
+        meter = (score.time_signatures[0].numerator, score.time_signatures[0].denominator)
+    return _Part(notes, key, meter, None, len(tracks))
+
+
+def _read_score(path: Path) -> _Part:
+    read_limited(path)
+    import music21
+
+    try:
+        score = music21.converter.parse(str(path), forceSource=True, storePickle=False)
+        parts = list(score.parts) if isinstance(score, music21.stream.Score) else [score]
+        part = parts[0]
+        if part[music21.bar.Repeat]:
+            part = part.expandRepeats()
+        melody = part.flatten().stripTies()
+    except Exception as error:  # music21 raises whatever its many readers come across
+        raise UserError(f"{path} is not a readable score: {_one_line(error)}") from None
+    notes = tuple(
+        (float(element.offset), float(element.quarterLength), pitch.midi)
+        for element in melody.notes
+        if not element.duration.isGrace and not isinstance(element, music21.harmony.Harmony)
+        for pitch in element.pitches
+    )
+    key = meter = downbeats = None
+    found = melody.getElementsByClass(music21.key.Key).first()
+    if found is not None and found.mode in ("major", "minor"):
+        key = Key(found.tonic.pitchClass, found.mode)
+    signature = melody.getElementsByClass(music21.meter.TimeSignature).first()
+    if signature is not None:
+        meter = (signature.numerator, signature.denominator)
+    measures = list(part.getElementsByClass(music21.stream.Measure))
+    if measures:
+        # An upbeat is a first measure shorter than its bar.
+        upbeat = measures[0].quarterLength < measures[0].barDuration.quarterLength
+        downbeats = tuple(
+            round(measure.offset * STEPS_PER_QUARTER) for measure in measures[int(upbeat) :]
+        )
+    return _Part(notes, key, meter, downbeats, len(parts))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _on_grid(path: Path, part: _Part, options: AbcOptions) -> tuple[Tune, int]:
+    """Round onsets and ends to sixteenths and hold the voice to one note at a time."""
+    notes: list[Note] = []
+    moved = 0
+    for onset_in_quarters, duration, pitch in sorted(part.notes):
+        onset = round(onset_in_quarters * STEPS_PER_QUARTER)
+        end = max(onset + 1, round((onset_in_quarters + duration) * STEPS_PER_QUARTER))
+        moved += abs(onset_in_quarters * STEPS_PER_QUARTER - onset) > ON_GRID
+        if notes:
+            last = notes[-1]
+            if onset == last.onset or last.end - onset > LEGATO:
+                raise UserError(
+                    f"{path} is polyphonic: several notes sound at once at quarter note "
+                    f"{onset_in_quarters:g}; save the melody alone in a file of its own"
+                )
+            notes[-1] = replace(last, duration=min(last.duration, onset - last.onset))
+        notes.append(Note(onset, end - onset, pitch))
+    if not notes:
+        raise UserError(f"{path} has no notes")
+    if moved and options.off_grid == "drop":
+        raise UserError(f"{path} has {moved} notes off the sixteenth grid")
+    meter = part.meter or (4, 4)
+    length = notes[-1].end
+    bar_length = max(1, meter[0] * 16 // meter[1]) if meter[1] else 16
+    tune = Tune(
+        title=path.stem,
+        source=path.name,
+        index=0,
+        notes=tuple(notes),
+        length=length,
+        key=part.key or estimate_key(notes),
+        meter=meter,
+        downbeats=part.downbeats or regular_downbeats(length, bar_length),
+    )
+    return tune, moved

@@ -1,0 +1,102 @@
+"""The papers' Table 1 with our columns beside theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqtutor.report.tables import LEGEND, Cell, Column, Row, Table
+from seqtutor.tasks.melody.evaluation import MelodyEvaluation
+from seqtutor.tasks.melody.table_1 import PAPER_TABLE_1, TABLE_1_ROWS, is_better
+
+PAPER_COLUMNS = {"prior": "Note RNN", "q": "Q", "psi": "Ψ", "g": "G"}
+"""The column of the papers' table that each method (or the prior) stands beside."""
+
+TITLES = {**PAPER_COLUMNS, "rl-only": "RL only"}
+
+POLICY_ROWS = (
+    ("entropy", "Entropy, nats a step", "number"),
+    ("kl", "KL from the prior, nats a step", "number"),
+    ("log_prior", "Mean log p(a|s), nats", "number"),
+    ("distinct", "Distinct melodies", "fraction"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One column: a method's name, or "prior", with an evaluation for each seed."""
+
+    name: str
+    evaluations: Sequence[MelodyEvaluation]
+
+    @property
+    def title(self) -> str:
+        """The column's heading."""
+        return TITLES.get(self.name, self.name)
+
+
+def melody_table(columns: Sequence[Measured], title: str = "Melodies") -> Table:
+    """Table 1, and below it the measures without which it means little.
+
+    With several seeds a cell is their mean with the 95 % interval of Student's t; with one it has
+    the interval over melodies, which says nothing about other seeds.
+    """
+    rows = [
+        Row(
+            row.label,
+            tuple(_metric_cell(column, row.metric) for column in columns),
+            "fraction" if row.is_percentage else "number",
+            row.better.value,
+        )
+        for row in TABLE_1_ROWS
+    ]
+    for name, label, unit in POLICY_ROWS:
+        values = [[getattr(e.policy, name) for e in column.evaluations] for column in columns]
+        rows.append(Row(label, tuple(map(Cell.from_seeds, values)), unit))  # type: ignore[arg-type]
+    met = [Cell(_rows_met(column)) for column in columns]
+    rows.append(Row("Rows better than the papers'", tuple(met)))
+    return Table(
+        title,
+        tuple(Column(c.title, "paper" if c.name in PAPER_COLUMNS else None) for c in columns),
+        tuple(rows),
+        note=_note(columns),
+    )
+
+
+def _metric_cell(column: Measured, metric: str) -> Cell:
+    reference = None
+    if column.name in PAPER_COLUMNS:
+        reference = PAPER_TABLE_1[PAPER_COLUMNS[column.name]][metric]
+    if len(column.evaluations) > 1:
+        return Cell.from_seeds([e.metrics.values[metric] for e in column.evaluations], reference)
+    estimate = column.evaluations[0].metrics.interval(metric)
+    return Cell(estimate.value, (estimate.high - estimate.low) / 2, reference)
+
+
+def _rows_met(column: Measured) -> str:
+    if column.name not in PAPER_COLUMNS:
+        return "–"
+    return f"{len(rows_met(column, PAPER_COLUMNS[column.name]))} of {len(TABLE_1_ROWS)}"
+
+
+def rows_met(column: Measured, paper_column: str) -> list[str]:
+    """The metrics whose mean over seeds is better than a column of the papers."""
+    return [
+        row.metric
+        for row in TABLE_1_ROWS
+        if is_better(
+            row.metric,
+            sum(e.metrics.values[row.metric] for e in column.evaluations)
+            / len(column.evaluations),
+            PAPER_TABLE_1[paper_column][row.metric],
+        )
+    ]
+
+
+def _note(columns: Sequence[Measured]) -> str:
+    melodies = columns[0].evaluations[0].metrics.melodies
+    seeds = max(len(column.evaluations) for column in columns)
+    spread = f"± is the 95 % interval over {seeds} seeds" if seeds > 1 else (
+        "± is the 95 % interval over melodies of one run"
+    )
+    return f"{melodies:,} melodies a policy at temperature 1; {spread}. {LEGEND}"

@@ -1,0 +1,118 @@
+"""A run on disk: its configuration, its records, its model.
+
+    config.yaml      everything that makes the run, re-runnable
+    metrics.jsonl    one record a line, appended as the run goes on
+    model/           the policy, loadable alone; it appears when the run is complete
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dacite
+import yaml
+
+from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
+
+CONFIG, METRICS, MODEL = "config.yaml", "metrics.jsonl", "model"
+_Config = TypeVar("_Config")
+
+
+def plain(value: Any) -> Any:
+    """A configuration as mappings, lists, numbers and strings."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def read_config(kind: type[_Config], path: Path) -> _Config:
+    """Read a configuration that `plain` and YAML wrote, checking names and types.
+
+    Raises:
+        UserError: if it cannot be read, or holds an unknown or badly typed entry.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = {key: value for key, value in content.items() if key != "made_by"}
+        return dacite.from_dict(
+            kind, content, dacite.Config(cast=[tuple, Path], strict=True, type_hooks={float: float})
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+    except (yaml.YAMLError, dacite.DaciteError, AttributeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not a usable configuration: {reason}") from None
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        """Point at a folder; nothing is read or written yet."""
+        self.path = path
+
+    @classmethod
+    def start(cls, path: Path, config: Any, made_by: Mapping[str, Any]) -> RunFolder:
+        """Make the folder and write its configuration.
+
+        Raises:
+            UserError: if the folder holds something already, or cannot be written.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"{path} exists already; choose another folder with --output")
+        content = {**plain(config), "made_by": plain(made_by)}
+        atomic_write(path / CONFIG, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        return cls(path)
+
+    @property
+    def model(self) -> Path:
+        """The folder of the finished model."""
+        return self.path / MODEL
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has come to its end."""
+        return (self.model / "config.json").is_file()
+
+    def config(self, kind: type[_Config]) -> _Config:
+        """The run's configuration."""
+        return read_config(kind, self.path / CONFIG)
+
+    def append(self, record: Mapping[str, float]) -> None:
+        """Add a record to the metrics.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        try:
+            with (self.path / METRICS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+
+    def records(self) -> list[dict[str, float]]:
+        """All whole records so far, oldest first."""
+        path = self.path / METRICS
+        if not path.is_file():
+            return []
+        lines = path.read_text(encoding="utf-8").split("\n")
+        # What follows the last line end is a record that is still being written.
+        return [json.loads(line) for line in lines[:-1] if line]
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """The first of `name`, `name-2`, `name-3` … that does not exist in `parent`."""
+    candidate, number = parent / name, 1
+    while candidate.exists():
+        number += 1
+        candidate = parent / f"{name}-{number}"
+    return candidate

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.encoding import Note, notes_to_tokens
+from seqtutor.tasks.melody.keys import Key
+from seqtutor.tasks.melody.primer import read_primer
+from seqtutor.tasks.melody.render import write_melody
+
+
+@pytest.mark.parametrize("text", ["[14,1,1,16]", "14 1 1 16", " [ 14, 1, 1, 16 ] ", "14,1,1,16,"])
+def test_token_lists(text):
+    assert read_primer(text).tolist() == [14, 1, 1, 16]
+
+
+@pytest.mark.parametrize("suffix", [".mid", ".abc", ".musicxml"])
+def test_files_give_their_melody(tmp_path, suffix):
+    tokens = notes_to_tokens([Note(2, 3, 60), Note(5, 4, 71), Note(9, 7, 55)], 16)
+    path = write_melody(tokens, tmp_path / f"primer{suffix}")
+    assert read_primer(path).tolist() == tokens.tolist()
+    assert read_primer(str(path)).tolist() == tokens.tolist()
+
+
+def test_random_notes_are_those_of_the_key_and_all_of_them():
+    generator = np.random.default_rng(0)
+    key = Key(4, "minor")
+    drawn = {int(read_primer("random", generator, key)[0]) for _ in range(1000)}
+    assert drawn == {t for t in range(2, 38) if (t + 46) % 12 in key.scale}
+    once, again = (read_primer("random", np.random.default_rng(7)) for _ in range(2))
+    assert once.tolist() == again.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("14 38", "token 38 at position 1"),
+        ("[-1]", "token -1 at position 0"),
+        ("missing.mid", "neither a list of tokens"),
+        ("", "neither a list of tokens"),
+        ("14 x", "neither a list of tokens"),
+    ],
+)
+def test_bad_text(text, message):
+    with pytest.raises(UserError, match=message):
+        read_primer(text)
+
+
+def test_bad_files(tmp_path):
+    broken = tmp_path / "broken.mid"
+    broken.write_bytes(b"not midi")
+    with pytest.raises(UserError, match="not a readable MIDI"):
+        read_primer(broken)
+    chord = tmp_path / "high.abc"
+    chord.write_text("X:1\nL:1/16\nM:4/4\nK:C\nc'4d'4|]\n")
+    with pytest.raises(UserError, match="cannot be a primer: MIDI pitch 84 is out of range"):
+        read_primer(chord)
+
+
+def test_polyphony_is_refused(tmp_path):
+    import symusic
+
+    score = symusic.Score(480)
+    track = symusic.Track()
+    for pitch in (60, 64):
+        track.notes.append(symusic.Note(0, 960, pitch, 80))
+    score.tracks.append(track)
+    path = tmp_path / "chord.mid"
+    path.write_bytes(score.dumps_midi())
+    with pytest.raises(UserError, match="polyphonic"):
+        read_primer(path)
