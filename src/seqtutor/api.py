@@ -38,12 +38,21 @@ class Generator:
     def sample(
         self, number: int, *, seed: int = 0, temperature: float = 1.0, length: int | None = None
     ) -> list[list[str]]:
-        """Draw sequences as lists of tokens, without the end token."""
+        """Draw sequences as lists of tokens, without the end token.
+
+        Raises:
+            UserError: if `number` or `length` is below one, or `temperature` is not above zero.
+        """
+        length = self.max_length if length is None else length
+        if number < 1 or length < 1:
+            raise UserError("the number and the length of samples must be at least one")
+        if not temperature > 0:
+            raise UserError(f"the temperature must be above 0, not {temperature}")
         rollout = sample(
             self.model,
             jax.random.key(seed),
             number,
-            length or self.max_length,
+            length,
             temperature,
             self.vocabulary.end,
         )
@@ -62,7 +71,10 @@ class Generator:
             UserError: if it cannot be read.
         """
         saved = load_model(Path(folder))
-        return cls(saved.model, saved.vocabulary, saved.origin["max_length"])
+        max_length = saved.origin.get("max_length")
+        if not isinstance(max_length, int):
+            raise UserError(f"the model in {folder} does not say how long its sequences are")
+        return cls(saved.model, saved.vocabulary, max_length)
 
 
 def pad(task: Task, sequences: Iterable[Sequence[str]]) -> Sequences:

@@ -10,6 +10,7 @@ token a leads from prefix i to prefix i·V + a.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax
@@ -161,15 +162,14 @@ def fixed_point(
     for t in reversed(range(problem.length)):
         log_prior = problem.log_prior[t]
         following = later.reshape(log_prior.shape)
-        values = method.reward(problem.rewards[t] / c, log_prior) + discount * following
-        state = np.where(
-            problem.alive[t], np.asarray(method.state_value(values, log_prior), np.float64), 0.0
-        )
-        logits = np.asarray(method.policy_logits(values, log_prior), np.float64)
+        with jax.enable_x64(True):  # otherwise the method's functions round to float32
+            values = method.reward(problem.rewards[t] / c, log_prior) + discount * following
+            value = np.asarray(method.state_value(values, log_prior))
+            logits = np.asarray(method.policy_logits(values, log_prior))
+        later = np.where(problem.alive[t], value, 0.0)
         actions.append(values)
-        states.append(state)
+        states.append(later)
         policies.append(logits - logsumexp(logits, axis=-1, keepdims=True))
-        later = state
     return Solution(actions[::-1], states[::-1], policies[::-1])
 
 
@@ -207,28 +207,33 @@ class Evaluation:
 
 def evaluate(problem: Enumeration, log_policy: PerPrefix, *, c: float) -> Evaluation:
     """A policy's expected reward, its KL from the prior and its objective, without sampling."""
-    reach = np.ones(1)
-    reward = kl = entropy = 0.0
-    for t in range(problem.length):
-        reach = reach * problem.alive[t]
-        probability = np.exp(log_policy[t])
-        reward += reach @ (probability * problem.rewards[t]).sum(1)
-        kl += reach @ (probability * (log_policy[t] - problem.log_prior[t])).sum(1)
-        entropy -= reach @ (probability * log_policy[t]).sum(1)
-        reach = (reach[:, None] * probability).reshape(-1)
-    return Evaluation(float(reward), float(kl), float(entropy), float(reward / c - kl))
+    reward = entropy = 0.0
+    for t, visits in _visits(problem, log_policy):
+        reward += np.sum(visits * problem.rewards[t])
+        entropy -= np.sum(visits * np.where(visits > 0, log_policy[t], 0.0))
+    kl = kl_divergence(problem, log_policy, problem.log_prior)
+    return Evaluation(float(reward), kl, float(entropy), float(reward / c - kl))
 
 
 def kl_divergence(problem: Enumeration, log_policy: PerPrefix, log_other: PerPrefix) -> float:
-    """KL(policy ‖ other) over whole sequences, in nats."""
-    reach = np.ones(1)
+    """KL(policy ‖ other) over whole sequences, in nats; tokens of no probability cost nothing."""
     divergence = 0.0
-    for t in range(problem.length):
-        reach = reach * problem.alive[t]
-        probability = np.exp(log_policy[t])
-        divergence += reach @ (probability * (log_policy[t] - log_other[t])).sum(1)
-        reach = (reach[:, None] * probability).reshape(-1)
+    for t, visits in _visits(problem, log_policy):
+        seen = visits > 0
+        log_ratio = np.where(seen, log_policy[t], 0.0) - np.where(seen, log_other[t], 0.0)
+        divergence += np.sum(visits * log_ratio)
     return float(divergence)
+
+
+def _visits(
+    problem: Enumeration, log_policy: PerPrefix
+) -> Iterator[tuple[int, Float[np.ndarray, "prefixes vocab"]]]:
+    """For each t, the probability of every living prefix of length t with every next token."""
+    reach = np.ones(1)
+    for t in range(problem.length):
+        visits = (reach * problem.alive[t])[:, None] * np.exp(log_policy[t])
+        yield t, visits
+        reach = visits.reshape(-1)
 
 
 def policy_table(problem: Enumeration, model: SequenceModel) -> PerPrefix:

@@ -52,7 +52,8 @@ class Reward:
         """Weighted terms per step and their sum, zero past the end of a sequence.
 
         Raises:
-            UserError: if a weight names no term, or a term has another shape.
+            UserError: if the function gives no named terms, a weight names none of them, or a term has
+                another shape.
         """
         terms = self._terms(tokens, mask)
         unknown = set(self.weights) - set(terms)
@@ -68,11 +69,21 @@ class Reward:
 
     def _terms(self, tokens: jax.Array, mask: jax.Array) -> Mapping[str, jax.Array]:
         if getattr(self.function, "is_compiled_reward", False):
-            return self.function(tokens, mask)
+            terms = _named(self.function(jnp.asarray(tokens), jnp.asarray(mask)))
+            return {name: jnp.asarray(term) for name, term in terms.items()}
         shapes = _shapes_of_host_reward(self.function, tokens.shape)
         return jax.pure_callback(
             lambda *arguments: _call_on_host(self.function, *arguments), shapes, tokens, mask
         )
+
+
+def _named(terms: Any) -> Mapping[str, Any]:
+    if not isinstance(terms, Mapping) or not terms:
+        raise UserError(
+            "a reward function must give a dictionary of at least one named term, such as "
+            f"{{'length': …}}, not {type(terms).__name__}"
+        )
+    return terms
 
 
 def per_step(
@@ -91,7 +102,7 @@ def per_step(
 
 
 def _call_on_host(function: RewardFunction, tokens: Any, mask: Any) -> dict[str, np.ndarray]:
-    terms = function(np.asarray(tokens), np.asarray(mask))
+    terms = _named(function(np.asarray(tokens), np.asarray(mask)))
     return {name: np.asarray(term, np.float32) for name, term in terms.items()}
 
 

@@ -114,10 +114,17 @@ class LSTM(SequenceModel):
         )
 
     def as_policy_start(self, length: int) -> LSTM:
-        """The same distribution, with trainable position rows that start at zero."""
-        if self.position_rows is not None:
+        """The same distribution, with a trainable position row for each of `length` steps.
+
+        New rows are zero, or copies of the last row, where there are some already.
+        """
+        if self.position_rows is None:
+            rows = jnp.zeros((length, self.token_rows.shape[1]), self.token_rows.dtype)
+        elif self.position_rows.shape[0] < length:
+            missing = length - self.position_rows.shape[0]
+            rows = jnp.pad(self.position_rows, ((0, missing), (0, 0)), mode="edge")
+        else:
             return self
-        rows = jnp.zeros((length, self.token_rows.shape[1]))
         return eqx.tree_at(
             lambda m: m.position_rows, self, rows, is_leaf=lambda leaf: leaf is None
         )

@@ -31,6 +31,14 @@ class ProductModel(SequenceModel):
         self.vocabulary_size = prior.vocabulary_size
         self.feature_size = prior.vocabulary_size
 
+    def as_policy_start(self, length: int) -> ProductModel:
+        """The same distribution, with a factor that is free to move."""
+        return ProductModel(self.prior, self.factor.as_policy_start(length))
+
+    def with_zero_readout(self) -> SequenceModel:
+        """The factor's body, with logits that are all zero."""
+        return self.factor.with_zero_readout()
+
     def initial_state(self, batch: int) -> tuple[Any, Any]:
         """The states of both models."""
         return self.prior.initial_state(batch), self.factor.initial_state(batch)

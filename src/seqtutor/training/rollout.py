@@ -57,7 +57,7 @@ def roll_out(
         position, step_key = at
         state, outputs = step(state, previous)
         token = choose(outputs, step_key).astype(jnp.int32)
-        if forced is not None:
+        if forced is not None and forced.shape[1]:
             column = jnp.minimum(position, forced.shape[1] - 1)
             token = jnp.where(position < forced.shape[1], forced[:, column], token)
         if end is not None:

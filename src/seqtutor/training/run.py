@@ -39,8 +39,10 @@ class Tuned:
 def chunks(tutor: Tutor, state: TutorState | None = None) -> Iterator[Progress]:
     """Run a tutor to its end, giving the state and a record after each chunk of iterations.
 
+    The next chunk uses up a given state's memory: copy what is to be kept of it before going on.
+
     Raises:
-        UserError: if the loss or a reward term is not finite; the last state given before is good.
+        UserError: if the loss or a reward term is not finite.
     """
     state = tutor.initial_state() if state is None else state
     done, total = int(state.iteration), tutor.iterations

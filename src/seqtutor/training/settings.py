@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from seqtutor.errors import UserError
 
@@ -33,6 +33,10 @@ class Exploration:
     """The part of the run over which epsilon falls linearly."""
 
     def __post_init__(self) -> None:
+        require(
+            self.behaviour in ("boltzmann", "greedy"),
+            f"there is no behaviour {self.behaviour!r}; choose boltzmann or greedy",
+        )
         require(self.temperature > 0, "the exploration temperature must be above 0")
         for name in ("epsilon_start", "epsilon_end", "epsilon_decay_share"):
             value = getattr(self, name)
@@ -84,6 +88,11 @@ class TutorSettings:
     """Environment steps between two records (rounded to whole collections)."""
 
     def __post_init__(self) -> None:
+        methods = get_args(MethodName)
+        require(
+            self.method in methods,
+            f"there is no method {self.method!r}; choose one of {', '.join(methods)}",
+        )
         positive = (
             "c steps environments updates batch replay_capacity learning_rate gradient_norm "
             "huber_threshold value_scale log_every"

@@ -129,6 +129,15 @@ def render_abc(tokens: Tokens, settings: RenderSettings | None = None, number: i
     return "\n".join(lines) + "\n"
 
 
+def abc_file(tunes: Iterable[str]) -> str:
+    """Join tunes to the text of an ABC file.
+
+    The first line names the version of the standard: it is from 2.0 on that an accidental holds to
+    the end of its bar, and some readers want to be told.
+    """
+    return "\n".join(["%abc-2.1\n", *tunes])
+
+
 def _abc_bar(bar: Sequence[Symbol], settings: RenderSettings) -> str:
     accidentals = Accidentals(settings.key)
     text = ""
@@ -174,7 +183,7 @@ Renderer = Callable[[Tokens, RenderSettings], bytes | str]
 _RENDERERS: dict[str, Renderer] = {
     ".mid": render_midi,
     ".midi": render_midi,
-    ".abc": render_abc,
+    ".abc": lambda tokens, settings: abc_file([render_abc(tokens, settings)]),
     ".musicxml": render_score,
     ".xml": render_score,
 }
@@ -224,7 +233,7 @@ def write_melodies(
         renderer = _renderer(suffix)
         if suffix == ".abc":
             tunes = enumerate(zip(melodies, named, strict=True), start=1)
-            contents[Path(folder, f"{prefix}.abc")] = "\n".join(
+            contents[Path(folder, f"{prefix}.abc")] = abc_file(
                 render_abc(tokens, one, number) for number, (tokens, one) in tunes
             )
             continue

@@ -1,0 +1,211 @@
+"""`seqtutor reproduce`: a whole experiment, from real data to tables, figures and samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from seqtutor.errors import UserError
+
+if TYPE_CHECKING:
+    from seqtutor.cli.jobs import Job
+    from seqtutor.tasks.melody.dataset import MelodyDataset
+    from seqtutor.tasks.melody.table import Measured
+
+METHODS = ("q", "psi", "g", "rl-only")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of the experiment is run."""
+
+    steps: int
+    seeds: int
+    number: int
+    presets: tuple[str, ...]
+    pretrain: bool
+
+
+PROFILES = {
+    "smoke": Profile(24_000, 1, 2_000, ("papers-rules",), pretrain=False),
+    "default": Profile(1_500_000, 1, 20_000, ("papers-rules", "strict-rules"), pretrain=False),
+    "full": Profile(4_000_000, 3, 100_000, ("papers-rules", "strict-rules"), pretrain=True),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run a whole experiment: read real data, tune the prior by every method, measure, draw.
+
+    Interrupted, it goes on where it stopped when it is called again: finished runs are kept.
+    """
+
+    task: tyro.conf.Positional[Literal["melody"]] = "melody"
+    """Which experiment. melody: Table 1 and figures 2 and 3 of Sequence Tutor."""
+    profile: Literal["smoke", "default", "full"] = "default"
+    """smoke: under a minute, too short to learn much · default: about ten minutes on two cores,
+    one seed, the prior that comes with the package · full: three seeds, longer runs, 100,000
+    melodies a policy, and a prior trained anew."""
+    output: Path | None = None
+    """Folder for everything; by default runs/reproduce-melody-PROFILE."""
+    seeds: int | None = None
+    """Seeds a method, instead of the profile's."""
+    steps: int | None = None
+    """Environment steps a run, instead of the profile's."""
+    number: int | None = None
+    """Melodies sampled from each policy for the table, instead of the profile's."""
+    workers: int | None = None
+    """Runs at the same time; by default one for each core."""
+
+
+def run(options: Options) -> None:
+    """Do it step by step, saying what happens."""
+    from seqtutor.cli.jobs import run_jobs
+    from seqtutor.cli.pretrain import print_dataset
+    from seqtutor.cli.progress import console
+    from seqtutor.tasks.melody.dataset import load_melodies
+
+    profile = _profile(options)
+    output = options.output or Path("runs") / f"reproduce-melody-{options.profile}"
+    console.rule("1  Real tunes")
+    dataset = load_melodies("folk")
+    print_dataset(dataset)
+    console.rule("2  The prior: a Note RNN")
+    prior = _prior(dataset, output, profile)
+    console.rule("3  Tuning")
+    jobs = {preset: _jobs(preset, profile, output, prior) for preset in profile.presets}
+    run_jobs([job for group in jobs.values() for job in group], _workers(options))
+    console.rule("4  Measuring")
+    columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
+    console.rule("5  Tables and figures")
+    _report(columns, jobs, output, prior)
+
+
+def _profile(options: Options) -> Profile:
+    chosen = {name: getattr(options, name) for name in ("seeds", "steps", "number")}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    for name, value in given.items():
+        if value < (2 if name == "number" else 1):
+            raise UserError(f"--{name} is {value}; it is too small")
+    return replace(PROFILES[options.profile], **given)
+
+
+def _workers(options: Options) -> int:
+    import os
+
+    workers = options.workers or len(os.sched_getaffinity(0))
+    if workers < 1:
+        raise UserError(f"--workers must be at least 1, not {workers}")
+    return workers
+
+
+def _prior(dataset: MelodyDataset, output: Path, profile: Profile) -> Path | None:
+    """The folder of the prior, trained here in the full profile; `None` for the shipped one."""
+    from seqtutor.cli import pretrain
+    from seqtutor.cli.progress import console
+    from seqtutor.tasks.melody.task import load_melody_model
+    from seqtutor.training.pretrain import measure_fit
+
+    folder = output / "prior" if profile.pretrain else None
+    if folder is not None and not (folder / "config.json").is_file():
+        options = pretrain.Options(output=folder)
+        pretrain.save(pretrain.train(dataset, options), dataset, options)
+    fit = measure_fit(load_melody_model(folder).model, pretrain.unmasked(dataset.test))
+    console.print(
+        f"On {fit.sequences:,} melodies of test tunes: log-perplexity {fit.log_perplexity:.4f} "
+        f"nats a token, accuracy {100 * fit.accuracy:.2f} %"
+    )
+    return folder
+
+
+def _jobs(preset: str, profile: Profile, output: Path, prior: Path | None) -> list[Job]:
+    from seqtutor.cli.jobs import Job
+    from seqtutor.tasks.melody.presets import preset_tuning
+
+    jobs = []
+    for seed in range(profile.seeds):
+        for method in METHODS:
+            tuning = preset_tuning(preset, method)
+            tutor = replace(tuning.tutor, steps=profile.steps, seed=seed)
+            tuning = replace(tuning, tutor=tutor, prior=prior)
+            name = f"{method}-seed{seed}"
+            jobs.append(Job(f"{preset} {name}", output / preset / name, tuning))
+    return jobs
+
+
+def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> list[Measured]:
+    """The prior's column and one for each method."""
+    from seqtutor.cli.progress import progress_bar
+    from seqtutor.tasks.melody.evaluation import evaluate_policy
+    from seqtutor.tasks.melody.table import Measured
+    from seqtutor.tasks.melody.task import load_melody_model
+
+    prior_model = load_melody_model(prior).model
+    policies = [("prior", 0, prior_model)] + [
+        (job.tuning.tutor.method, job.tuning.tutor.seed, load_melody_model(job.run.model).model)
+        for job in jobs
+    ]
+    with progress_bar() as progress:
+        bar = progress.add_task(
+            "Sampling", total=profile.number * len(policies), unit="melodies", note=""
+        )
+        columns: dict[str, list] = {}
+        for index, (name, seed, policy) in enumerate(policies):
+            before = index * profile.number
+            evaluation = evaluate_policy(
+                policy,
+                prior_model,
+                number=profile.number,
+                seed=seed,
+                on_melodies=lambda done, before=before: progress.update(  # type: ignore[misc]
+                    bar, completed=before + done
+                ),
+            )
+            columns.setdefault(name, []).append(evaluation)
+    return [Measured(name, evaluations) for name, evaluations in columns.items()]
+
+
+def _report(
+    columns: dict[str, list[Measured]],
+    jobs: dict[str, list[Job]],
+    output: Path,
+    prior: Path | None,
+) -> None:
+    from rich.console import Console
+
+    from seqtutor.report.melody import MelodyReport, write_report
+    from seqtutor.report.tables import render_rich
+    from seqtutor.tasks.melody.presets import PRESET_TITLES
+    from seqtutor.tasks.melody.table import melody_table
+    from seqtutor.tasks.melody.task import load_melody_model
+
+    reports = [
+        MelodyReport(
+            preset=preset,
+            table=melody_table(measured, PRESET_TITLES[preset]),
+            histories=_histories(jobs[preset]),
+            policies={
+                job.tuning.tutor.method: load_melody_model(job.run.model).model
+                for job in jobs[preset]
+                if job.tuning.tutor.seed == 0
+            },
+            prior=load_melody_model(prior).model,
+        )
+        for preset, measured in columns.items()
+    ]
+    path = write_report(reports, output)
+    for report in reports:
+        Console().print(render_rich(report.table))
+    print(f"Everything is in {output}; begin with {path}")
+
+
+def _histories(jobs: list[Job]) -> dict[str, list[dict[str, list[float]]]]:
+    histories: dict[str, list[dict[str, list[float]]]] = {}
+    for job in jobs:
+        records = job.run.records()
+        columns = {name: [record[name] for record in records] for name in records[0]}
+        histories.setdefault(job.tuning.tutor.method, []).append(columns)
+    return histories
