@@ -1,4 +1,4 @@
-"""Shapes are checked at run time while the tests run."""
+"""Array shapes and types are checked at run time while the tests run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ install_import_hook(
     [
         "seqtutor.models",
         "seqtutor.objectives",
-        "seqtutor.training",
         "seqtutor.rewards",
+        "seqtutor.training",
         "seqtutor.types",
     ],
     "beartype.beartype",

@@ -29,7 +29,19 @@ _HOMES = {
     "pretrain": "seqtutor.api",
     "tune": "seqtutor.api",
 }
-__all__ = [*_HOMES]
+__all__ = [
+    "Exploration",
+    "Generator",
+    "PretrainSettings",
+    "Reward",
+    "Task",
+    "TutorSettings",
+    "UserError",
+    "Vocabulary",
+    "compiled",
+    "pretrain",
+    "tune",
+]
 
 
 def __getattr__(name: str) -> Any:

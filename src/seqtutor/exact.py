@@ -52,7 +52,8 @@ def enumerate_problem(
     """Ask a prior and a reward about every sequence of `length` tokens or fewer.
 
     Raises:
-        UserError: if there are more than 200,000 sequences, or the reward is not causal or not finite.
+        UserError: if there are more than 200,000 sequences, or the reward is not finite or not
+            causal.
     """
     size = model.vocabulary_size
     sequences, alive = _all_sequences(size, length, end)
@@ -95,7 +96,7 @@ def _prefix_of_cell(size: int, length: int, time: int) -> Int[np.ndarray, " sequ
 
 
 def _conditionals(model: SequenceModel, sequences: np.ndarray, size: int) -> PerPrefix:
-    """log p(a|prefix) for every prefix, from teacher forcing over all sequences.
+    """The log p(a|prefix) for every prefix, from teacher forcing over all sequences.
 
     The model's logits are float32; they are normalised in float64.
     """
@@ -108,8 +109,7 @@ def _conditionals(model: SequenceModel, sequences: np.ndarray, size: int) -> Per
     logits = np.concatenate(parts)
     log_probabilities = logits - logsumexp(logits, axis=-1, keepdims=True)
     return [
-        log_probabilities[:: size ** (sequences.shape[1] - t), t]
-        for t in range(sequences.shape[1])
+        log_probabilities[:: size ** (sequences.shape[1] - t), t] for t in range(sequences.shape[1])
     ]
 
 
@@ -160,14 +160,15 @@ def fixed_point(
     actions, states, policies = [], [], []
     later = np.zeros(problem.vocabulary_size**problem.length)
     for t in reversed(range(problem.length)):
-        log_prior = problem.log_prior[t]
-        following = later.reshape(log_prior.shape)
         with jax.enable_x64(True):  # otherwise the method's functions round to float32
-            values = method.reward(problem.rewards[t] / c, log_prior) + discount * following
-            value = np.asarray(method.state_value(values, log_prior))
-            logits = np.asarray(method.policy_logits(values, log_prior))
+            log_prior = jnp.asarray(problem.log_prior[t])
+            reward = method.reward(jnp.asarray(problem.rewards[t] / c), log_prior)
+            following = later.reshape(log_prior.shape)
+            output = reward + discount * following
+            value = np.asarray(method.state_value(output, log_prior))
+            logits = np.asarray(method.policy_logits(output, log_prior))
         later = np.where(problem.alive[t], value, 0.0)
-        actions.append(values)
+        actions.append(np.asarray(output))
         states.append(later)
         policies.append(logits - logsumexp(logits, axis=-1, keepdims=True))
     return Solution(actions[::-1], states[::-1], policies[::-1])
@@ -237,5 +238,5 @@ def _visits(
 
 
 def policy_table(problem: Enumeration, model: SequenceModel) -> PerPrefix:
-    """log π(a|prefix) of a model at every prefix."""
+    """The log π(a|prefix) of a model at every prefix."""
     return _conditionals(model, problem.sequences, problem.vocabulary_size)

@@ -52,8 +52,8 @@ class Reward:
         """Weighted terms per step and their sum, zero past the end of a sequence.
 
         Raises:
-            UserError: if the function gives no named terms, a weight names none of them, or a term has
-                another shape.
+            UserError: if the function gives no named terms, a weight names none of them, or a term
+                has another shape.
         """
         terms = self._terms(tokens, mask)
         unknown = set(self.weights) - set(terms)
@@ -75,6 +75,11 @@ class Reward:
         return jax.pure_callback(
             lambda *arguments: _call_on_host(self.function, *arguments), shapes, tokens, mask
         )
+
+
+def as_reward(reward: Reward | RewardFunction) -> Reward:
+    """A bare function as a reward whose terms all weigh one; a `Reward` as it is."""
+    return reward if isinstance(reward, Reward) else Reward(reward)
 
 
 def _named(terms: Any) -> Mapping[str, Any]:

@@ -29,9 +29,8 @@ class Task:
     name: str = field(default="task")
 
     def __post_init__(self) -> None:
-        from seqtutor.rewards import Reward
+        from seqtutor.rewards import as_reward
 
         if self.max_length < 1:
             raise UserError(f"a task needs a length of at least one token, not {self.max_length}")
-        if not isinstance(self.reward, Reward):
-            object.__setattr__(self, "reward", Reward(self.reward))
+        object.__setattr__(self, "reward", as_reward(self.reward))

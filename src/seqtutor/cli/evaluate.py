@@ -65,8 +65,8 @@ def _evaluate_tokens(options: Options) -> None:
         return
     from rich.console import Console
 
+    from seqtutor.report.melody_table import metrics_table
     from seqtutor.report.tables import render_rich
-    from seqtutor.tasks.melody.table import metrics_table
 
     Console().print(render_rich(metrics_table(metrics, str(options.tokens))))
 
@@ -79,8 +79,8 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 def _evaluate_policies(options: Options) -> None:
     from rich.console import Console
 
+    from seqtutor.report.melody_table import Measured, melody_table
     from seqtutor.report.tables import render_rich
-    from seqtutor.tasks.melody.table import Measured, melody_table
 
     if options.number < 2 or options.temperature <= 0:
         raise UserError("evaluate needs --number of at least 2 and a --temperature above 0")
@@ -149,5 +149,3 @@ def _evaluate(policy: _Policy, options: Options, index: int) -> MelodyEvaluation
 
 def _as_json(evaluation: MelodyEvaluation) -> dict[str, float | None]:
     return _finite({**evaluation.metrics.values, **vars(evaluation.policy)})
-
-

@@ -34,6 +34,9 @@ class Options:
     """Sixteenths in a training melody."""
     off_grid: Literal["quantise", "drop"] = "quantise"
     """What to do with tunes that have triplets or other notes between sixteenths."""
+    bar_lengths: tuple[int, ...] = (8, 16)
+    """Metres to keep, by the sixteenths in a bar: 8 is 2/4, 16 is 4/4 or 2/2, 12 is 6/8 or 3/4.
+    The rules think of bars of 4/4."""
     split_seed: int = 0
     """Of the split into training, validation and test."""
     model: Annotated[PretrainSettings, tyro.conf.arg(name="")] = field(
@@ -45,19 +48,27 @@ def run(options: Options) -> None:
     """Read, train, measure, write."""
     from seqtutor.cli.progress import console
     from seqtutor.errors import UserError
-    from seqtutor.tasks.melody.dataset import load_melodies
 
-    if options.output.exists() and (
-        not options.output.is_dir() or any(options.output.iterdir())
-    ):
+    if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
         raise UserError(f"{options.output} exists already; choose another folder with --output")
     console.print(f"Reading {options.data}")
-    dataset = load_melodies(
-        options.data, length=options.length, seed=options.split_seed, off_grid=options.off_grid
-    )
+    dataset = load(options)
     print_dataset(dataset)
     result = train(dataset, options)
     save(result, dataset, options)
+
+
+def load(options: Options) -> MelodyDataset:
+    """The melodies that the options ask for, split by tune."""
+    from seqtutor.tasks.melody.dataset import load_melodies
+
+    return load_melodies(
+        options.data,
+        length=options.length,
+        seed=options.split_seed,
+        off_grid=options.off_grid,
+        bar_lengths=frozenset(options.bar_lengths),
+    )
 
 
 def print_dataset(dataset: MelodyDataset) -> None:

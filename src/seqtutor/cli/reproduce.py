@@ -12,8 +12,8 @@ from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
     from seqtutor.cli.jobs import Job
+    from seqtutor.report.melody_table import Measured
     from seqtutor.tasks.melody.dataset import MelodyDataset
-    from seqtutor.tasks.melody.table import Measured
 
 METHODS = ("q", "psi", "g", "rl-only")
 
@@ -63,16 +63,15 @@ class Options:
 
 def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
+    from seqtutor.cli import pretrain
     from seqtutor.cli.jobs import run_jobs
-    from seqtutor.cli.pretrain import print_dataset
     from seqtutor.cli.progress import console
-    from seqtutor.tasks.melody.dataset import load_melodies
 
     profile = _profile(options)
     output = options.output or Path("runs") / f"reproduce-melody-{options.profile}"
     console.rule("1  Real tunes")
-    dataset = load_melodies("folk")
-    print_dataset(dataset)
+    dataset = pretrain.load(pretrain.Options())
+    pretrain.print_dataset(dataset)
     console.rule("2  The prior: a Note RNN")
     prior = _prior(dataset, output, profile)
     console.rule("3  Tuning")
@@ -139,8 +138,8 @@ def _jobs(preset: str, profile: Profile, output: Path, prior: Path | None) -> li
 def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> list[Measured]:
     """The prior's column and one for each method."""
     from seqtutor.cli.progress import progress_bar
+    from seqtutor.report.melody_table import Measured
     from seqtutor.tasks.melody.evaluation import evaluate_policy
-    from seqtutor.tasks.melody.table import Measured
     from seqtutor.tasks.melody.task import load_melody_model
 
     prior_model = load_melody_model(prior).model
@@ -177,15 +176,15 @@ def _report(
     from rich.console import Console
 
     from seqtutor.report.melody import MelodyReport, write_report
+    from seqtutor.report.melody_table import melody_table
     from seqtutor.report.tables import render_rich
-    from seqtutor.tasks.melody.presets import PRESET_TITLES
-    from seqtutor.tasks.melody.table import melody_table
+    from seqtutor.tasks.melody.presets import preset_named
     from seqtutor.tasks.melody.task import load_melody_model
 
     reports = [
         MelodyReport(
             preset=preset,
-            table=melody_table(measured, PRESET_TITLES[preset]),
+            table=melody_table(measured, preset_named(preset).title),
             histories=_histories(jobs[preset]),
             policies={
                 job.tuning.tutor.method: load_melody_model(job.run.model).model

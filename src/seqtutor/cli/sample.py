@@ -56,14 +56,14 @@ def run(options: Options) -> None:
     from seqtutor.training.rollout import sample
 
     saved = load_any_model(options.model)
-    forced = _primers(options)
+    primers = _primers(options)
     drawn = sample(
         saved.model,
         jax.random.key(options.seed),
         options.number,
         options.length,
         options.temperature,
-        forced=forced,
+        forced=None if primers is None else jax.numpy.asarray(primers),
     )
     settings = RenderSettings(tempo=options.tempo)
     paths = write_melodies(

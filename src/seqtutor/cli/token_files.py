@@ -23,11 +23,9 @@ def read_token_file(path: Path) -> list[list[int]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
-    melodies = [
-        _melody(path, number, line) for number, line in enumerate(lines, 1) if line.strip()
-    ]
+    melodies = [_melody(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not melodies:
-        raise UserError(f"{path} holds no melody; each line must be like {{\"tokens\": [14, 1]}}")
+        raise UserError(f'{path} holds no melody; each line must be like {{"tokens": [14, 1]}}')
     return melodies
 
 

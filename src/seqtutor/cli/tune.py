@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from seqtutor.tasks.melody.presets import PRESETS, preset_tuning
+from seqtutor.tasks.melody.presets import preset_tuning
 from seqtutor.tasks.melody.settings import MelodyTuning
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def _write_melodies(policy: SequenceModel, folder: RunFolder, options: Options) 
 def _print_table(policy: SequenceModel, tutor: Tutor, options: Options) -> None:
     from rich.console import Console
 
+    from seqtutor.report.melody_table import Measured, melody_table
     from seqtutor.report.tables import render_rich
     from seqtutor.tasks.melody.evaluation import evaluate_policy
-    from seqtutor.tasks.melody.table import Measured, melody_table
 
     if not options.evaluate:
         return

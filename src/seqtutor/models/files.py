@@ -87,7 +87,8 @@ def _filled(model: SequenceModel, weights: dict[str, np.ndarray]) -> SequenceMod
             raise ValueError(f"the weight {name!r} has another shape or type than its config says")
     arrays, rest = eqx.partition(model, eqx.is_array)
     structure = jax.tree.structure(arrays)
-    filled = structure.unflatten([jnp.asarray(weights[name]) for name in expected])
+    leaves = [jnp.asarray(weights[name]) for name in expected]
+    filled = jax.tree.unflatten(structure, leaves)
     return eqx.combine(filled, rest)
 
 

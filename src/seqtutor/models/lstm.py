@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -85,8 +86,7 @@ class LSTM(SequenceModel):
             for size in hidden_sizes
         )
         self.between_layers = tuple(
-            uniform((below, 4 * above), above)
-            for below, above in zip(hidden_sizes[:-1], hidden_sizes[1:], strict=True)
+            uniform((below, 4 * above), above) for below, above in pairwise(hidden_sizes)
         )
         last = hidden_sizes[-1]
         self.readout_weight = uniform((last, vocabulary_size), last)
@@ -125,9 +125,7 @@ class LSTM(SequenceModel):
             rows = jnp.pad(self.position_rows, ((0, missing), (0, 0)), mode="edge")
         else:
             return self
-        return eqx.tree_at(
-            lambda m: m.position_rows, self, rows, is_leaf=lambda leaf: leaf is None
-        )
+        return eqx.tree_at(lambda m: m.position_rows, self, rows, is_leaf=lambda leaf: leaf is None)
 
     def with_zero_readout(self) -> LSTM:
         """The same body, with logits that are all zero."""
@@ -154,7 +152,7 @@ class LSTM(SequenceModel):
             last = self.position_rows.shape[0] - 1
             first_rows = first_rows + self.position_rows[jnp.minimum(state.position, last)]
         projected = first_rows[tokens]
-        states = []
+        states: list[LSTMState] = []
         for index, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True)):
             if index:
                 projected = states[-1].hidden @ self.between_layers[index - 1] + layer.bias

@@ -55,6 +55,11 @@ def piano_roll_figure(
         raise ValueError("no melody to draw")
     titles = titles or [""] * len(melodies)
     colors = colors or [method_style("psi").color] * len(melodies)
+    if len(titles) != len(melodies) or len(colors) != len(melodies):
+        raise ValueError(
+            f"{len(melodies)} melodies need as many titles and colours, "
+            f"not {len(titles)} and {len(colors)}"
+        )
     notes = [tokens_to_notes(melody) for melody in melodies]
     low, high = _pitch_range([note.pitch for melody in notes for note in melody])
     length = max(len(melody) for melody in melodies)

@@ -53,7 +53,7 @@ class EpochRecord:
 def token_log_likelihood(
     model: SequenceModel, tokens: Int[Array, "batch time"]
 ) -> Float[Array, "batch time"]:
-    """log p of every token given those before it."""
+    """The log p of every token given those before it."""
     return of_action(jax.nn.log_softmax(model.unroll(tokens)), tokens)
 
 
@@ -70,7 +70,7 @@ def measure_fit(model: SequenceModel, sequences: Sequences, batch: int = 512) ->
     total = correct = 0.0
     for start in range(0, len(sequences), batch):
         part = _padded(sequences, start, batch)
-        log_likelihood, hits = _batch_fit(model, part.tokens, part.mask)
+        log_likelihood, hits = _batch_fit(model, jnp.asarray(part.tokens), jnp.asarray(part.mask))
         total += float(log_likelihood)
         correct += float(hits)
     tokens = int(sequences.mask.sum())

@@ -1,8 +1,8 @@
 """A run on disk: its configuration, its records, its model.
 
-    config.yaml      everything that makes the run, re-runnable
-    metrics.jsonl    one record a line, appended as the run goes on
-    model/           the policy, loadable alone; it appears when the run is complete
+config.yaml      everything that makes the run, re-runnable
+metrics.jsonl    one record a line, appended as the run goes on
+model/           the policy, loadable alone; it appears when the run is complete
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class TutorSettings:
     """q: Q-learning with the prior's log-probability as a reward · psi: generalized Ψ-learning ·
     g: G-learning · rl-only: the control without a prior."""
     c: float = 0.5
-    """Weight of the prior: the policy maximises E[r]/c − KL(π‖p). Smaller follows the rules more."""
+    """Weight of the prior: the policy maximises E[r]/c − KL(π‖p); smaller obeys the reward more."""
     discount: float = 0.8
     """γ: how much a later reward counts a step earlier."""
     trace: float = 0.8
@@ -136,7 +136,7 @@ class PretrainSettings:
     """Of the weights and of the order of the sequences."""
 
     def __post_init__(self) -> None:
-        for name in "batch learning_rate gradient_norm epochs patience".split():
+        for name in ("batch", "learning_rate", "gradient_norm", "epochs", "patience"):
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
         require(self.weight_decay >= 0, "weight_decay must not be negative")

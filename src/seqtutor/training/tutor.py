@@ -29,7 +29,7 @@ from seqtutor.objectives.temporal_difference import (
     method_named,
     of_action,
 )
-from seqtutor.rewards import Earned
+from seqtutor.rewards import Earned, as_reward
 from seqtutor.task import Task
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.replay import Experience, Replay, add, draw, empty_replay
@@ -132,7 +132,7 @@ def _advance(
         key, collect_key, learn_key = jax.random.split(state.key, 3)
         progress = state.iteration / tutor.iterations
         trajectories = collect(tutor, prior, state.network, collect_key, progress)
-        earned = tutor.task.reward(trajectories.tokens, trajectories.mask)
+        earned = as_reward(tutor.task.reward)(trajectories.tokens, trajectories.mask)
         experience = Experience(
             trajectories.tokens, trajectories.mask, earned.total, trajectories.log_prior
         )
@@ -275,5 +275,3 @@ def distinct_share(tokens: Int[Array, "batch time"]) -> Float[Array, ""]:
     ordered = tokens[order]
     new = jnp.any(ordered[1:] != ordered[:-1], axis=1)
     return (1 + jnp.sum(new)) / tokens.shape[0]
-
-

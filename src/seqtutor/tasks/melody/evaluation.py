@@ -76,8 +76,7 @@ def evaluate_policy(
         drawn, sums = _sample_and_measure(policy, prior, key, length, temperature, wanted)
         tokens.append(np.asarray(drawn)[:wanted])
         entropy, kl, log_prior = (
-            total + float(part)
-            for total, part in zip((entropy, kl, log_prior), sums, strict=True)
+            total + float(part) for total, part in zip((entropy, kl, log_prior), sums, strict=True)
         )
         on_melodies(done + wanted)
     melodies = np.concatenate(tokens)

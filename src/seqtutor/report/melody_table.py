@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqtutor.report.tables import LEGEND, Cell, Column, Row, Table
+from seqtutor.report.tables import LEGEND, Cell, Column, Row, Table, Unit
 from seqtutor.tasks.melody.evaluation import MelodyEvaluation
+from seqtutor.tasks.melody.metrics import MelodyMetrics
 from seqtutor.tasks.melody.table_1 import PAPER_TABLE_1, TABLE_1_ROWS, is_better
 
 PAPER_COLUMNS = {"prior": "Note RNN", "q": "Q", "psi": "Ψ", "g": "G"}
@@ -63,6 +64,20 @@ def melody_table(columns: Sequence[Measured], title: str = "Melodies") -> Table:
     )
 
 
+def metrics_table(metrics: MelodyMetrics, title: str) -> Table:
+    """Table 1's metrics of given melodies, beside all four columns of the papers."""
+    rows = []
+    for row in TABLE_1_ROWS:
+        estimate = metrics.interval(row.metric)
+        own = Cell(estimate.value, (estimate.high - estimate.low) / 2)
+        papers = (Cell(PAPER_TABLE_1[name][row.metric]) for name in PAPER_TABLE_1)
+        unit: Unit = "fraction" if row.is_percentage else "number"
+        rows.append(Row(row.label, (own, *papers), unit))
+    columns = (Column("measured"), *(Column(f"papers' {name}") for name in PAPER_TABLE_1))
+    note = f"{metrics.melodies:,} melodies; ± is the 95 % interval over them."
+    return Table(title, columns, tuple(rows), note)
+
+
 def _metric_cell(column: Measured, metric: str) -> Cell:
     reference = None
     if column.name in PAPER_COLUMNS:
@@ -86,8 +101,7 @@ def rows_met(column: Measured, paper_column: str) -> list[str]:
         for row in TABLE_1_ROWS
         if is_better(
             row.metric,
-            sum(e.metrics.values[row.metric] for e in column.evaluations)
-            / len(column.evaluations),
+            sum(e.metrics.values[row.metric] for e in column.evaluations) / len(column.evaluations),
             PAPER_TABLE_1[paper_column][row.metric],
         )
     ]
@@ -96,7 +110,9 @@ def rows_met(column: Measured, paper_column: str) -> list[str]:
 def _note(columns: Sequence[Measured]) -> str:
     melodies = columns[0].evaluations[0].metrics.melodies
     seeds = max(len(column.evaluations) for column in columns)
-    spread = f"± is the 95 % interval over {seeds} seeds" if seeds > 1 else (
-        "± is the 95 % interval over melodies of one run"
+    spread = (
+        f"± is the 95 % interval over {seeds} seeds"
+        if seeds > 1
+        else ("± is the 95 % interval over melodies of one run")
     )
     return f"{melodies:,} melodies a policy at temperature 1; {spread}. {LEGEND}"

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqtutor.errors import UserError
+from seqtutor.vocabulary import Vocabulary
+
+token_lists = st.lists(st.text(min_size=1), min_size=2, max_size=8, unique=True)
+
+
+@given(token_lists, st.data())
+def test_decode_inverts_encode(tokens, data):
+    vocabulary = Vocabulary(tuple(tokens))
+    sequence = data.draw(st.lists(st.sampled_from(tokens)))
+    ids = vocabulary.encode(sequence)
+    assert ids.dtype == np.int32
+    assert vocabulary.decode(ids) == sequence
+
+
+@given(token_lists, st.booleans())
+def test_a_saved_vocabulary_comes_back_equal(tmp_path_factory, tokens, has_end):
+    path = tmp_path_factory.mktemp("vocabulary") / "vocabulary.json"
+    vocabulary = Vocabulary(tuple(tokens), tokens[0] if has_end else None)
+    vocabulary.save(path)
+    assert Vocabulary.load(path) == vocabulary
+
+
+def test_decoding_stops_before_the_end_token():
+    vocabulary = Vocabulary(("a", "b", "."), ".")
+    assert vocabulary.decode([0, 1, 2, 0, 2]) == ["a", "b"]
+    assert vocabulary.decode([2, 0]) == []
+
+
+def test_the_begin_id_is_no_token():
+    vocabulary = Vocabulary(("a", "b", "."), ".")
+    assert (vocabulary.size, vocabulary.begin, vocabulary.end) == (3, 3, 2)
+    assert Vocabulary(("a", "b")).end is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "end", "message"),
+    [
+        (("a",), None, "at least two"),
+        (("a", "b", "a"), None, "'a' more than once"),
+        (("a", "b"), ".", "'.' is not in the vocabulary"),
+        ((0, 1), None, "must be strings"),
+    ],
+)
+def test_impossible_vocabularies_are_refused(tokens, end, message):
+    with pytest.raises(UserError, match=message):
+        Vocabulary(tokens, end)
+
+
+def test_an_unknown_token_is_named():
+    with pytest.raises(UserError, match="'z'"):
+        Vocabulary(("a", "b")).encode("abz")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"tokens": ["a", "b"]}',
+        '{"tokens": 3, "end_token": null}',
+        '{"tokens": [1, 2], "end_token": null}',
+        '{"tokens": [["a"], ["b"]], "end_token": null}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_damaged_file_is_the_users_error(tmp_path, content):
+    path = tmp_path / "vocabulary.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError):
+        Vocabulary.load(path)
+    with pytest.raises(UserError, match="missing"):
+        Vocabulary.load(tmp_path / "missing.json")
+
+
+def test_the_file_is_readable_json(tmp_path):
+    path = tmp_path / "vocabulary.json"
+    Vocabulary(("é", "b"), "b").save(path)
+    assert json.loads(path.read_text(encoding="utf-8")) == {"tokens": ["é", "b"], "end_token": "b"}
