@@ -70,11 +70,12 @@ class Reward:
     def _terms(self, tokens: jax.Array, mask: jax.Array) -> Mapping[str, jax.Array]:
         if getattr(self.function, "is_compiled_reward", False):
             terms = _named(self.function(jnp.asarray(tokens), jnp.asarray(mask)))
-            return {name: jnp.asarray(term) for name, term in terms.items()}
+            return {name: jnp.asarray(term, jnp.float32) for name, term in terms.items()}
         shapes = _shapes_of_host_reward(self.function, tokens.shape)
-        return jax.pure_callback(
+        terms = jax.pure_callback(
             lambda *arguments: _call_on_host(self.function, *arguments), shapes, tokens, mask
         )
+        return {name: terms[name] for name in shapes}  # in the function's own order
 
 
 def as_reward(reward: Reward | RewardFunction) -> Reward:
@@ -92,7 +93,7 @@ def _named(terms: Any) -> Mapping[str, Any]:
 
 
 def per_step(
-    name: str, term: Float[Array, "batch *time"], mask: Bool[Array, "batch time"]
+    name: str, term: jax.Array, mask: Bool[Array, "batch time"]
 ) -> Float[Array, "batch time"]:
     """Spread a term over steps: one number a sequence is paid at its last token."""
     if term.shape == mask.shape:

@@ -102,6 +102,7 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
 
 def _one_line(message: str) -> str:
     """The sentences of a boxed error message."""
-    without_box = re.sub(r"\x1b\[[0-9;]*m|[╭╮╰╯│─]+|Parsing error", " ", message)
-    first = re.split(r"-{5,}|For full helptext|Perhaps you meant", without_box)[0]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", message)
+    without_box = re.sub(r"╭.*╮|[╰╯│─]+", " ", plain)
+    first = re.split(r"-{5,}|For full helptext|Perhaps you meant|Argument helptext", without_box)[0]
     return " ".join(first.split()).rstrip(".")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from seqtutor.tasks.melody.presets import preset_tuning
-from seqtutor.tasks.melody.settings import MelodyTuning
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
+from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
+from seqtutor.training.settings import TutorSettings
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
@@ -40,7 +42,21 @@ class Options:
     """Melodies to write into the run's folder at the end."""
     evaluate: int = 10_000
     """Melodies to sample for the table at the end; 0 for no table."""
-    run: Annotated[MelodyTuning, tyro.conf.arg(name="")] = field(default_factory=MelodyTuning)
+    length: int = 32
+    """Sixteenths in a melody."""
+    prior: Path | None = None
+    """Folder of the prior; the one that comes with the package if not given."""
+    tutor: Annotated[TutorSettings, tyro.conf.arg(name="")] = field(default_factory=TutorSettings)
+    """The method and how it learns."""
+    rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
+    """Key, lengths and rewards of the nine rules."""
+    weights: RuleWeights = field(default_factory=RuleWeights)
+    """A factor for each rule."""
+
+    @property
+    def tuning(self) -> MelodyTuning:
+        """What makes the run, without what is only done with it."""
+        return MelodyTuning(self.tutor, self.rules, self.weights, self.length, self.prior)
 
 
 def defaults(arguments: list[str]) -> Options:
@@ -50,9 +66,20 @@ def defaults(arguments: list[str]) -> Options:
     if config is not None:
         from seqtutor.training.run_folder import read_config
 
-        return Options(config=Path(config), run=read_config(MelodyTuning, Path(config)))
-    method = _value_of("--method", arguments) or "psi"
-    return Options(preset=preset, run=preset_tuning(preset, method))
+        return _options(read_config(MelodyTuning, Path(config)), config=Path(config))
+    method = _value_of("--method", arguments) or TutorSettings.method
+    return _options(preset_tuning(preset, method), preset=preset)
+
+
+def _options(tuning: MelodyTuning, **others: Any) -> Options:
+    return Options(
+        length=tuning.length,
+        prior=tuning.prior,
+        tutor=tuning.tutor,
+        rules=tuning.rules,
+        weights=tuning.weights,
+        **others,
+    )
 
 
 def _value_of(option: str, arguments: list[str]) -> str | None:
@@ -71,7 +98,7 @@ def run(options: Options) -> None:
     from seqtutor.models.files import SavedModel, save_model
     from seqtutor.training.run_folder import RunFolder, free_folder
 
-    tuning = options.run
+    tuning = options.tuning
     output = options.output or free_folder(Path("runs"), f"melody-{tuning.tutor.method}")
     tutor = _tutor(tuning)
     folder = RunFolder.start(output, tuning, made_by())
@@ -117,8 +144,8 @@ def _write_melodies(policy: SequenceModel, folder: RunFolder, options: Options) 
     from seqtutor.training.rollout import sample
 
     if options.samples:
-        key = jax.random.key(options.run.tutor.seed)
-        drawn = sample(policy, key, options.samples, options.run.length)
+        key = jax.random.key(options.tutor.seed)
+        drawn = sample(policy, key, options.samples, options.length)
         write_melodies(np.asarray(drawn.tokens), folder.path / "samples")
 
 
@@ -132,8 +159,18 @@ def _print_table(policy: SequenceModel, tutor: Tutor, options: Options) -> None:
     if not options.evaluate:
         return
     columns = [
-        Measured(name, [evaluate_policy(model, tutor.prior, number=options.evaluate, rules=rules)])
+        Measured(
+            name,
+            [
+                evaluate_policy(
+                    model,
+                    tutor.prior,
+                    number=options.evaluate,
+                    length=options.length,
+                    rules=options.rules,
+                )
+            ],
+        )
         for name, model in (("prior", tutor.prior), (tutor.method.name, policy))
-        for rules in (options.run.rules,)
     ]
     Console().print(render_rich(melody_table(columns)))

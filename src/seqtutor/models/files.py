@@ -25,6 +25,15 @@ from seqtutor.models.product import ProductModel
 from seqtutor.vocabulary import Vocabulary
 
 FORMAT = 1
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+    OverflowError,
+    safetensors.SafetensorError,
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,10 @@ def load_model(folder: Path) -> SavedModel:
             raise UserError(f"{folder} was written by a newer version; upgrade seqtutor to read it")
         origin = dict(config["origin"])
         weights = safetensors.numpy.load_file(folder / "model.safetensors")
-        model = _filled(_from_config(config["model"]), weights)
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        # Shapes alone: a damaged config must not be able to ask for any amount of memory.
+        shapes = eqx.filter_eval_shape(_from_config, config["model"])
+        model = _filled(shapes, weights)
+    except _UNREADABLE as error:
         raise UserError(f"the model in {folder} cannot be read: {error}") from None
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     if vocabulary.size != model.vocabulary_size:
@@ -71,25 +82,23 @@ def load_model(folder: Path) -> SavedModel:
     return SavedModel(model, vocabulary, origin)
 
 
-def named_weights(model: SequenceModel) -> dict[str, jax.Array]:
+def named_weights(model: SequenceModel) -> dict[str, Any]:
     """Every array of a model by its path, such as `layers.0.recurrent`."""
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(model, eqx.is_array))
+    leaves = jax.tree_util.tree_leaves_with_path(model)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def _filled(model: SequenceModel, weights: dict[str, np.ndarray]) -> SequenceModel:
-    expected = named_weights(model)
+def _filled(shapes: SequenceModel, weights: dict[str, np.ndarray]) -> SequenceModel:
+    """The model whose arrays have these shapes, with these weights in their places."""
+    expected = named_weights(shapes)
     if set(expected) != set(weights):
         odd = sorted(set(expected) ^ set(weights))[0]
         raise ValueError(f"the weight {odd!r} is missing or unknown")
     for name, array in expected.items():
         if weights[name].shape != array.shape or weights[name].dtype != array.dtype:
             raise ValueError(f"the weight {name!r} has another shape or type than its config says")
-    arrays, rest = eqx.partition(model, eqx.is_array)
-    structure = jax.tree.structure(arrays)
     leaves = [jnp.asarray(weights[name]) for name in expected]
-    filled = jax.tree.unflatten(structure, leaves)
-    return eqx.combine(filled, rest)
+    return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
 
 def _config(model: SequenceModel) -> dict[str, Any]:

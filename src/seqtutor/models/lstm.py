@@ -105,7 +105,14 @@ class LSTM(SequenceModel):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LSTM:
-        """A model of the given shapes; its weights are yet to be filled in."""
+        """A model of the given shapes; its weights are yet to be filled in.
+
+        Raises:
+            ValueError: if a size is not a positive whole number.
+        """
+        sizes = [config["vocabulary_size"], *config["hidden_sizes"], config["positions"] + 1]
+        if len(sizes) < 3 or not all(type(size) is int and size > 0 for size in sizes):
+            raise ValueError(f"impossible sizes of an LSTM: {config}")
         return cls(
             config["vocabulary_size"],
             tuple(config["hidden_sizes"]),
