@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 
 def command_line() -> str:
@@ -14,11 +16,27 @@ def command_line() -> str:
     return shlex.join(["seqtutor", *sys.argv[1:]])
 
 
+def commit() -> str | None:
+    """The commit of the checkout that runs, if it is one; "+" marks uncommitted changes."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", str(here.parent))
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def made_by() -> dict[str, str | int | None]:
     """Command, versions and machine, to be kept beside a run's settings."""
     return {
         "command": command_line(),
         "seqtutor": version("seqtutor"),
+        "commit": commit(),
         "jax": version("jax"),
         "python": platform.python_version(),
         "machine": platform.machine(),

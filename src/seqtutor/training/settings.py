@@ -128,9 +128,9 @@ class PretrainSettings:
     """L2 penalty on the weights."""
     gradient_norm: float = 5.0
     """Gradients are scaled down to this norm."""
-    epochs: int = 30
+    epochs: int = 50
     """Passes over the training sequences at most."""
-    patience: int = 3
+    patience: int = 5
     """Stop after this many epochs without a better validation loss, and keep the best."""
     seed: int = 0
     """Of the weights and of the order of the sequences."""
