@@ -22,7 +22,7 @@ def step_by_step(model, tokens):
     """Logits from `step` alone, fed the begin id and then each token."""
     inputs = jnp.concatenate([jnp.full_like(tokens[:, :1], model.begin), tokens[:, :-1]], axis=1)
     state = model.initial_state(len(tokens))
-    return jax.lax.scan(model.step, state, inputs.T)[1].swapaxes(0, 1)
+    return jax.lax.scan(lambda *at: model.step(*at), state, inputs.T)[1].swapaxes(0, 1)
 
 
 MODELS = {

@@ -137,6 +137,9 @@ class MelodyRuleSettings:
     """The absolute coefficient from which on a lag is penalised, to four decimals."""
     autocorrelation_lags: tuple[int, ...] = (1, 2, 3)
     """The lags, in steps."""
+    autocorrelation_first_step: int = 1
+    """The first step, counted from 1, at which it is penalised: a short beginning is always highly
+    correlated with itself."""
 
     motif_window: int = 8
     """Steps of a motif (16 is a bar of 4/4)."""
@@ -185,6 +188,7 @@ class MelodyRuleSettings:
         for name in ("allowed_rests", "allowed_repeats", "allowed_repeats_with_breaks"):
             self._require_at_least(name, 1)
         self._require_at_least("leap_minimum_semitones", 1)
+        self._require_at_least("autocorrelation_first_step", 1)
         self._require_at_least("minimum_steps_before_leap_back", 0)
         self._check_autocorrelation()
 

@@ -102,7 +102,7 @@ def penalize_autocorrelation(
     (Jaques et al. 2017, section 4.) r_t = `autocorrelation_penalty` (−3) · Σ |r_k| over the lags
     k for which |r_k| > `autocorrelation_threshold` (0.15), r_k as in `autocorrelations` over
     tokens 0 … t. Negative coefficients count as well. A melody that is constant so far is not
-    punished here.
+    punished here, nor is any before `autocorrelation_first_step`.
 
     Whether a coefficient is above the threshold is decided in exact integers up to
     `LONGEST_EXACT_IN_INT32` steps, and at any length in 64-bit mode; beyond both, in float32,
@@ -112,4 +112,5 @@ def penalize_autocorrelation(
     for fraction in _fractions(tokens, settings.autocorrelation_lags):
         is_high = fraction.exceeds(settings.autocorrelation_threshold)
         total += jnp.where(is_high, jnp.abs(fraction.coefficient()), 0.0)
-    return jnp.where(total > 0, settings.autocorrelation_penalty * total, 0.0)
+    is_judged = jnp.arange(tokens.shape[1]) >= settings.autocorrelation_first_step - 1
+    return jnp.where((total > 0) & is_judged, settings.autocorrelation_penalty * total, 0.0)

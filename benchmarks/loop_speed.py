@@ -1,0 +1,65 @@
+"""How fast the whole loop runs: collection, reward, replay and updates together, compiled.
+
+Prints environment steps and learned transitions a second for each method at the default settings of
+the melody task, first for one run alone, then for as many runs side by side as there are cores,
+each with one thread, which is how `seqtutor reproduce` runs them.
+
+    python benchmarks/loop_speed.py
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
+ITERATIONS = 60
+
+
+def measure(method: str) -> tuple[float, float]:
+    """Environment steps and learned transitions a second, once compiled."""
+    import jax
+
+    from seqtutor.tasks.melody.task import load_melody_model, melody_task
+    from seqtutor.training.settings import TutorSettings
+    from seqtutor.training.tutor import Tutor
+
+    settings = TutorSettings(method=method)  # type: ignore[arg-type]
+    tutor = Tutor(melody_task(), load_melody_model().model, settings)
+    state, _ = tutor.advance(tutor.initial_state(), ITERATIONS)
+    jax.block_until_ready(state.iteration)
+    start = time.perf_counter()
+    state, _ = tutor.advance(state, ITERATIONS)
+    jax.block_until_ready(state.iteration)
+    seconds = time.perf_counter() - start
+    learned = ITERATIONS * settings.updates * settings.batch * tutor.task.max_length
+    return ITERATIONS * tutor.steps_per_iteration / seconds, learned / seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    if len(sys.argv) > 1:
+        print(*measure(sys.argv[1]))
+        return
+    cores = len(os.sched_getaffinity(0))
+    for runs, flags in ((1, ""), (cores, ONE_THREAD)):
+        for method in ("q", "psi", "g", "rl-only"):
+            environment = {**os.environ, "XLA_FLAGS": flags}
+            command = [sys.executable, __file__, method]
+            started = [
+                subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+                for _ in range(runs)
+            ]
+            speeds = [tuple(map(float, p.communicate()[0].split())) for p in started]
+            steps, learned = (sum(column) for column in zip(*speeds, strict=True))
+            print(
+                f"{runs} run(s) on {cores} cores, {method:<8} {steps:>9,.0f} environment steps/s "
+                f"{learned:>10,.0f} learned transitions/s",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

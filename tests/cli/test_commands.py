@@ -1,0 +1,191 @@
+"""The command line as a user meets it, in this process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import symusic
+from safetensors.numpy import load_file
+
+from seqtutor.cli.main import COMMANDS, main
+
+GOLDEN = Path(__file__).parents[1] / "data" / "melody" / "golden.jsonl"
+TINY = ["--steps", "8192", "--environments", "64", "--replay-capacity", "256", "--batch", "16"]
+TINY += ["--updates", "2", "--log-every", "4096", "--evaluate", "0", "--samples", "2"]
+
+
+@pytest.fixture(scope="module")
+def golden_lines() -> list[dict]:
+    return [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "psi"
+    assert main(["tune", "melody", "--method", "psi", "--output", str(folder), *TINY]) == 0
+    return folder
+
+
+def one_line_refusal(capsys: pytest.CaptureFixture, arguments: list[str]) -> str:
+    """Run a command that must be refused; returns the one line that says why."""
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("seqtutor: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_its_options(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"seqtutor {command}" in capsys.readouterr().out
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from seqtutor.cli.main import main; main(['tune', '--help']); "
+        "heavy = {'jax', 'music21', 'matplotlib', 'symusic', 'scipy'} & set(sys.modules); "
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_score_gives_the_golden_numbers(golden_lines, tmp_path, capsys):
+    path = tmp_path / "melodies.jsonl"
+    path.write_text("".join(json.dumps({"tokens": g["tokens"]}) + "\n" for g in golden_lines))
+    assert main(["score", "melody", "--tokens", str(path), "--per-rule"]) == 0
+    output = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(output) == len(golden_lines)
+    for scored, golden in zip(output, golden_lines, strict=True):
+        either_way = {step for step, _, _ in golden["autocorr_borderline"]}
+        assert list(scored["rules"]) == list(golden["rules"])
+        sure = [step for step in range(32) if step not in either_way]
+        for name, numbers in golden["rules"].items():
+            np.testing.assert_allclose(
+                np.array(scored["rules"][name])[sure], np.array(numbers)[sure], atol=1e-6
+            )
+        total = np.sum([golden["rules"][name] for name in golden["rules"]], axis=0)
+        np.testing.assert_allclose(np.array(scored["total"])[sure], total[sure], atol=1e-6)
+
+
+def test_score_of_a_midi_file_is_that_of_its_tokens(run_folder, capsys):
+    midi = sorted((run_folder / "samples").glob("*.mid"))[0]
+    assert main(["score", "melody", str(midi)]) == 0
+    table = capsys.readouterr().out
+    assert "penalize_autocorrelation" in table
+    assert "total" in table
+
+
+def test_evaluate_counts_what_the_golden_files_count(golden_lines, tmp_path, capsys):
+    path = tmp_path / "melodies.jsonl"
+    path.write_text("".join(json.dumps({"tokens": g["tokens"]}) + "\n" for g in golden_lines))
+    assert main(["evaluate", "melody", "--tokens", str(path), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    stats = [golden["stats"] for golden in golden_lines]
+    steps = 32 * len(stats)
+
+    def total(name: str) -> float:
+        return sum(one[name] for one in stats)
+
+    assert measured["notes_not_in_key"] == pytest.approx(total("notes_not_in_key") / steps)
+    assert measured["notes_in_motif"] == pytest.approx(total("notes_in_motif") / steps)
+    assert measured["unique_lowest"] == pytest.approx(total("num_low_unique") / len(stats))
+    leaps = total("num_resolved_leaps") + total("num_leap_twice")
+    assert measured["leaps_resolved"] == pytest.approx(total("num_resolved_leaps") / leaps)
+
+
+def test_a_run_writes_what_is_promised(run_folder):
+    assert {path.name for path in run_folder.iterdir()} == {
+        "config.yaml",
+        "metrics.jsonl",
+        "model",
+        "samples",
+    }
+    records = [json.loads(line) for line in (run_folder / "metrics.jsonl").open()]
+    assert [record["step"] for record in records] == [4096, 8192]
+    assert all(record["kl"] >= 0 for record in records)
+    assert records[0]["kl"] < records[-1]["kl"], "the first policy is the prior; then it moves"
+
+
+def test_the_config_of_a_run_runs_it_again(run_folder, tmp_path):
+    again = tmp_path / "again"
+    config = str(run_folder / "config.yaml")
+    arguments = ["tune", "--config", config, "--output", str(again), "--evaluate", "0"]
+    assert main([*arguments, "--samples", "2"]) == 0
+    weights = [load_file(folder / "model" / "model.safetensors") for folder in (run_folder, again)]
+    assert weights[0].keys() == weights[1].keys()
+    for name, array in weights[0].items():
+        np.testing.assert_array_equal(array, weights[1][name])
+
+
+def test_samples_begin_with_their_primer(run_folder, tmp_path, capsys):
+    arguments = ["sample", str(run_folder), "--number", "3", "--prime", "14 1 1 1 18 1"]
+    assert main([*arguments, "--output", str(tmp_path), "--length", "48"]) == 0
+    midi = sorted(tmp_path.glob("*.mid"))
+    assert len(midi) == 3
+    for path in midi:
+        notes = symusic.Score(path).tracks[0].notes
+        assert [note.pitch for note in notes][:2] == [60, 64]
+    assert (tmp_path / "melody.abc").read_text().count("X:") == 3
+    assert len(list(tmp_path.glob("*.musicxml"))) == 3
+
+
+def test_evaluating_a_run_puts_the_papers_column_beside_it(run_folder, capsys):
+    assert main(["evaluate", "prior", str(run_folder), "--number", "300"]) == 0
+    table = capsys.readouterr().out
+    assert "Note RNN" in table
+    assert "28.7" in table, "the papers' share of melodies that start with the tonic under Ψ"
+
+
+def test_unknown_names_are_refused(capsys, tmp_path):
+    assert "no command" in one_line_refusal(capsys, ["tone"])
+    assert "no method" in one_line_refusal(capsys, ["tune", "--method", "sarsa"])
+    assert "no preset" in one_line_refusal(capsys, ["tune", "--preset", "best"])
+    assert "--speed" in one_line_refusal(capsys, ["tune", "--speed", "9"])
+    assert "could not convert" in one_line_refusal(capsys, ["tune", "--c", "high"])
+    assert "above 0" in one_line_refusal(capsys, ["tune", "--c", "0"])
+    assert "no such tonic" in one_line_refusal(capsys, ["tune", "--rules.tonic", "H"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "nonsense\n", '{"tokens": [1, 99]}\n', '{"tokens": []}\n', '{"notes": [1]}\n', "[1, 2]\n"],
+)
+def test_bad_token_files_are_refused(content, tmp_path, capsys):
+    path = tmp_path / "melodies.jsonl"
+    path.write_text(content)
+    assert "melodies.jsonl" in one_line_refusal(capsys, ["score", "--tokens", str(path)])
+
+
+def test_unreadable_melodies_are_refused(tmp_path, capsys):
+    (tmp_path / "broken.mid").write_bytes(b"MThd\x00\x00")
+    one_line_refusal(capsys, ["score", "melody", str(tmp_path / "broken.mid")])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    output = tmp_path / "prior"
+    one_line_refusal(capsys, ["pretrain", "--data", str(empty), "--output", str(output)])
+    assert not output.exists()
+
+
+def test_a_model_of_another_vocabulary_is_refused(run_folder, tmp_path, capsys):
+    import seqtutor as st
+
+    task = st.Task(st.Vocabulary("abc"), 4, lambda tokens, mask: {"a": tokens == 0})
+    prior = st.pretrain(task, ["abca", "bcab"] * 40, epochs=1, batch=8, hidden_sizes=(4,))
+    prior.save(tmp_path / "other")
+    output = tmp_path / "run"
+    line = one_line_refusal(
+        capsys, ["tune", "--prior", str(tmp_path / "other"), "--output", str(output), *TINY]
+    )
+    assert "another vocabulary" in line
+    assert not output.exists()
+
+
+def test_a_run_is_never_written_over(run_folder, capsys):
+    before = (run_folder / "metrics.jsonl").read_bytes()
+    assert "exists already" in one_line_refusal(capsys, ["tune", "--output", str(run_folder)])
+    assert (run_folder / "metrics.jsonl").read_bytes() == before
