@@ -63,12 +63,10 @@ def _evaluate_tokens(options: Options) -> None:
     if options.json:
         print(json.dumps(_finite(metrics.values)))
         return
-    from rich.console import Console
-
+    from seqtutor.cli.output import print_table
     from seqtutor.report.melody_table import metrics_table
-    from seqtutor.report.tables import render_rich
 
-    Console().print(render_rich(metrics_table(metrics, str(options.tokens))))
+    print_table(metrics_table(metrics, str(options.tokens)))
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
@@ -77,10 +75,8 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 
 
 def _evaluate_policies(options: Options) -> None:
-    from rich.console import Console
-
+    from seqtutor.cli.output import print_table
     from seqtutor.report.melody_table import Measured, melody_table
-    from seqtutor.report.tables import render_rich
 
     if options.number < 2 or options.temperature <= 0:
         raise UserError("evaluate needs --number of at least 2 and a --temperature above 0")
@@ -92,7 +88,7 @@ def _evaluate_policies(options: Options) -> None:
     if options.json:
         print(json.dumps({c.name: [_as_json(e) for e in c.evaluations] for c in columns}))
         return
-    Console().print(render_rich(melody_table(columns)))
+    print_table(melody_table(columns))
 
 
 @dataclass(frozen=True)

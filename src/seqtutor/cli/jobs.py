@@ -100,7 +100,7 @@ def _start(job: Job, progress: Progress) -> _Running:
 def _show(one: _Running, progress: Progress) -> None:
     records = one.job.run.records()
     if records:
-        note = "reward {reward:.2f}  log p {log_prior:.2f}  KL {kl:.2f}".format(**records[-1])
+        note = "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**records[-1])
         progress.update(one.bar, completed=records[-1]["step"], note=note)
 
 

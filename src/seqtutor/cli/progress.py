@@ -12,7 +12,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -37,15 +36,13 @@ def _thousands(number: float) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Bars with speed, elapsed and remaining time; each task may give `unit` and `note`."""
+    """Bars with speed, the time left (at the end: the time taken) and a note each."""
     with Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
+        BarColumn(bar_width=12),
         TextColumn("{task.percentage:>3.0f} %"),
         SpeedColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[note]}", style="dim"),
         console=console,
     ) as progress:

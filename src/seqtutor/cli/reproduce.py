@@ -128,7 +128,8 @@ def _jobs(preset: str, profile: Profile, output: Path, prior: Path | None) -> li
     for seed in range(profile.seeds):
         for method in METHODS:
             tuning = preset_tuning(preset, method)
-            tutor = replace(tuning.tutor, steps=profile.steps, seed=seed)
+            log_every = max(1, min(tuning.tutor.log_every, profile.steps // 6))
+            tutor = replace(tuning.tutor, steps=profile.steps, seed=seed, log_every=log_every)
             tuning = replace(tuning, tutor=tutor, prior=prior)
             name = f"{method}-seed{seed}"
             jobs.append(Job(f"{preset} {name}", output / preset / name, tuning))
@@ -173,11 +174,9 @@ def _report(
     output: Path,
     prior: Path | None,
 ) -> None:
-    from rich.console import Console
-
+    from seqtutor.cli.output import print_table
     from seqtutor.report.melody import MelodyReport, write_report
     from seqtutor.report.melody_table import melody_table
-    from seqtutor.report.tables import render_rich
     from seqtutor.tasks.melody.presets import preset_named
     from seqtutor.tasks.melody.task import load_melody_model
 
@@ -197,7 +196,7 @@ def _report(
     ]
     path = write_report(reports, output)
     for report in reports:
-        Console().print(render_rich(report.table))
+        print_table(report.table)
     print(f"Everything is in {output}; begin with {path}")
 
 

@@ -130,7 +130,7 @@ def _tune(tutor: Tutor, folder: RunFolder) -> SequenceModel:
 
         def on_record(record: Record) -> None:
             folder.append(record)
-            note = "reward {reward:.2f}  log p {log_prior:.2f}  KL {kl:.2f}".format(**record)
+            note = "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**record)
             progress.update(bar, completed=record["step"], note=note)
 
         return run_tutor(tutor, on_record).policy
@@ -150,10 +150,8 @@ def _write_melodies(policy: SequenceModel, folder: RunFolder, options: Options) 
 
 
 def _print_table(policy: SequenceModel, tutor: Tutor, options: Options) -> None:
-    from rich.console import Console
 
     from seqtutor.report.melody_table import Measured, melody_table
-    from seqtutor.report.tables import render_rich
     from seqtutor.tasks.melody.evaluation import evaluate_policy
 
     if not options.evaluate:
@@ -173,4 +171,4 @@ def _print_table(policy: SequenceModel, tutor: Tutor, options: Options) -> None:
         )
         for name, model in (("prior", tutor.prior), (tutor.method.name, policy))
     ]
-    Console().print(render_rich(melody_table(columns)))
+    print_table(melody_table(columns))

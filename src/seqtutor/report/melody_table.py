@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqtutor.report.tables import LEGEND, Cell, Column, Row, Table, Unit
+from seqtutor.report.tables import Cell, Column, Row, Table, Unit
 from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 from seqtutor.tasks.melody.metrics import MelodyMetrics
 from seqtutor.tasks.melody.table_1 import PAPER_TABLE_1, TABLE_1_ROWS, is_better
@@ -115,4 +115,4 @@ def _note(columns: Sequence[Measured]) -> str:
         if seeds > 1
         else ("± is the 95 % interval over melodies of one run")
     )
-    return f"{melodies:,} melodies a policy at temperature 1; {spread}. {LEGEND}"
+    return f"{melodies:,} melodies a policy at temperature 1; {spread}."

@@ -1,0 +1,35 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from seqtutor.report.tables import Table
+
+WIDE = 200
+"""Columns for output that goes to a file or another program, where nothing need be cut."""
+
+
+def print_table(table: Table) -> None:
+    """Print a table; one that is wider than the terminal is printed in several parts."""
+    from rich.console import Console
+
+    console = Console()
+    _print_parts(console if console.is_terminal else Console(width=WIDE), table)
+
+
+def _print_parts(console: Console, table: Table) -> None:
+    from seqtutor.report.tables import render_rich
+
+    rendered = render_rich(table)
+    columns = len(table.columns)
+    if columns == 1 or console.measure(rendered).maximum <= console.width:
+        console.print(rendered)
+        return
+    for part in (slice(None, columns // 2), slice(columns // 2, None)):
+        rows = tuple(replace(row, cells=row.cells[part]) for row in table.rows)
+        _print_parts(console, replace(table, columns=table.columns[part], rows=rows))
