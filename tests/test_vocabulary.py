@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
@@ -13,6 +13,7 @@ from seqtutor.vocabulary import Vocabulary
 token_lists = st.lists(st.text(min_size=1), min_size=2, max_size=8, unique=True)
 
 
+@settings(deadline=None, max_examples=50)
 @given(token_lists, st.data())
 def test_decode_inverts_encode(tokens, data):
     vocabulary = Vocabulary(tuple(tokens))
@@ -22,6 +23,7 @@ def test_decode_inverts_encode(tokens, data):
     assert vocabulary.decode(ids) == sequence
 
 
+@settings(deadline=None, max_examples=25)
 @given(token_lists, st.booleans())
 def test_a_saved_vocabulary_comes_back_equal(tmp_path_factory, tokens, has_end):
     path = tmp_path_factory.mktemp("vocabulary") / "vocabulary.json"

@@ -8,10 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax
 
+from seqtutor.models.base import SequenceModel
 from seqtutor.models.lstm import LSTM
 from seqtutor.rewards import Reward, compiled
 from seqtutor.task import Task
 from seqtutor.vocabulary import Vocabulary
+
+TOKENS = jnp.array([[0, 2, 1, 1, 0, 2, 2], [2, 2, 0, 1, 1, 0, 0]])
 
 
 def vocabulary(size: int, *, has_end: bool = False) -> Vocabulary:
@@ -43,6 +46,20 @@ def task(size: int, length: int, *, has_end: bool = False, seed: int = 5) -> Tas
     """Sequences of `size` tokens judged by `bigram_reward`."""
     reward = bigram_reward(size, length, seed=seed)
     return Task(vocabulary(size, has_end=has_end), length, reward)
+
+
+@eqx.filter_jit
+def unroll(model: SequenceModel, tokens: jax.Array) -> jax.Array:
+    """Logits by teacher forcing."""
+    return model.unroll(tokens)
+
+
+@eqx.filter_jit
+def step_by_step(model: SequenceModel, tokens: jax.Array) -> jax.Array:
+    """Logits from `step` alone, fed the begin id and then each token."""
+    inputs = jnp.concatenate([jnp.full_like(tokens[:, :1], model.begin), tokens[:, :-1]], axis=1)
+    state = model.initial_state(len(tokens))
+    return jax.lax.scan(lambda *at: model.step(*at), state, inputs.T)[1].swapaxes(0, 1)
 
 
 def random_policy(

@@ -60,7 +60,8 @@ def enumerate_problem(
     mask = np.stack([level[_prefix_of_cell(size, length, t)] for t, level in enumerate(alive)], 1)
     if end is not None:
         sequences = np.where(mask, sequences, np.int32(end))
-    per_step = np.asarray(reward(jnp.asarray(sequences), jnp.asarray(mask)).total, np.float64)
+    earned = jax.jit(reward.__call__)(jnp.asarray(sequences), jnp.asarray(mask))
+    per_step = np.asarray(earned.total, np.float64)
     if not np.isfinite(per_step).all():
         raise UserError("the reward is not finite for every sequence")
     return Enumeration(

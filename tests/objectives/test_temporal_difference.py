@@ -187,7 +187,10 @@ def test_at_a_fixed_point_every_target_is_the_taken_value(problem, method, disco
         picked = np.arange(len(tokens)), token
         columns.append(
             (
-                method.reward(problem.rewards[t][prefixes, token] / 0.5, log_prior[picked]),
+                method.reward(
+                    jnp.asarray(problem.rewards[t][prefixes, token] / 0.5),
+                    jnp.asarray(log_prior[picked]),
+                ),
                 solution.state_values[t][prefixes],
                 q[picked],
                 problem.alive[t][prefixes],

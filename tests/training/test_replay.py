@@ -23,7 +23,7 @@ def tagged(first, batch):
     )
 
 
-@given(st.sampled_from([(4, 2), (4, 4), (6, 2), (3, 1)]), st.integers(1, 9))
+@given(st.sampled_from([(4, 2), (3, 1)]), st.integers(1, 9))
 @settings(deadline=None, max_examples=25)
 def test_the_ring_keeps_the_newest_and_draws_only_what_was_stored(sizes, batches):
     capacity, batch = sizes

@@ -66,12 +66,17 @@ def autocorrelation(heard: list[int], lag: int) -> Fraction | None:
 
 
 def penalize_autocorrelation(heard: list[int], length: int, settings: MelodyRuleSettings) -> float:
-    total = Fraction(0)
-    for lag in settings.autocorrelation_lags:
+    if len(heard) < settings.autocorrelation_first_step:
+        return 0.0
+    total = 0.0
+    penalties = dict(
+        zip(settings.autocorrelation_lags, settings.autocorrelation_penalties, strict=True)
+    )
+    for lag, penalty in penalties.items():
         r = autocorrelation(heard, lag)
         if r is not None and abs(r) > Fraction(str(settings.autocorrelation_threshold)):
-            total += abs(r)
-    return settings.autocorrelation_penalty * float(total)
+            total += penalty * float(abs(r))
+    return total
 
 
 def pitches_of_motif(heard: list[int], settings: MelodyRuleSettings) -> int:

@@ -40,6 +40,8 @@ CORRECTED = MelodyRuleSettings(
     motif_window=16,
     autocorrelation_threshold=0.2,
     autocorrelation_lags=(2, 5),
+    autocorrelation_penalties=(-3.0, -7.0),
+    autocorrelation_first_step=9,
     minimum_steps_before_leap_back=0,
     highest_note_ignores_rests=True,
     in_key_third_stays_in_key=True,
@@ -183,7 +185,12 @@ def test_coefficient_on_the_threshold_is_not_penalised() -> None:
     tokens = jnp.asarray([melody["tokens"]])
     at, just_below = (
         RULES["penalize_autocorrelation"](
-            tokens, MelodyRuleSettings(autocorrelation_threshold=t, autocorrelation_lags=(lag,))
+            tokens,
+            MelodyRuleSettings(
+                autocorrelation_threshold=t,
+                autocorrelation_lags=(lag,),
+                autocorrelation_penalties=(-3.0,),
+            ),
         )[0, step]
         for t in (0.15, 0.1499)
     )
@@ -347,6 +354,8 @@ def test_unknown_weight_is_the_users_error() -> None:
         {"melody_length": 0},
         {"motif_window": 0},
         {"autocorrelation_lags": (1, 1)},
+        {"autocorrelation_lags": (1, 2)},
+        {"autocorrelation_first_step": 0},
         {"autocorrelation_threshold": 0.12345},
         {"autocorrelation_threshold": 1.5},
     ],

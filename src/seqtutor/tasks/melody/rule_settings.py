@@ -131,8 +131,8 @@ class MelodyRuleSettings:
     allowed_repeats_with_breaks: int = 7
     """The same where rests or holds lie between or before them."""
 
-    autocorrelation_penalty: float = -3.0
-    """Times the absolute coefficient, for each lag above the threshold."""
+    autocorrelation_penalties: tuple[float, ...] = (-3.0, -3.0, -3.0)
+    """For each lag, times the absolute coefficient where that is above the threshold."""
     autocorrelation_threshold: float = 0.15
     """The absolute coefficient from which on a lag is penalised, to four decimals."""
     autocorrelation_lags: tuple[int, ...] = (1, 2, 3)
@@ -201,6 +201,11 @@ class MelodyRuleSettings:
         if any(lag < 1 for lag in lags) or len(set(lags)) < len(lags):
             raise UserError(
                 f"autocorrelation_lags are {lags}; they must be different and at least 1"
+            )
+        if len(self.autocorrelation_penalties) != len(lags):
+            raise UserError(
+                f"there are {len(self.autocorrelation_penalties)} autocorrelation_penalties for "
+                f"{len(lags)} autocorrelation_lags; give one for each"
             )
         in_steps = threshold / _SMALLEST_THRESHOLD_STEP
         if not 0 <= threshold <= 1 or abs(in_steps - round(in_steps)) > 1e-6:

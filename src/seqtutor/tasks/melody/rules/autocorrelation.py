@@ -99,7 +99,7 @@ def penalize_autocorrelation(
 ) -> Float[Array, "batch time"]:
     """A melody varies: it is not highly correlated with itself one, two or three steps later.
 
-    (Jaques et al. 2017, section 4.) r_t = `autocorrelation_penalty` (−3) · Σ |r_k| over the lags
+    (Jaques et al. 2017, section 4.) r_t = Σ `autocorrelation_penalties`_k (−3) · |r_k| over the lags
     k for which |r_k| > `autocorrelation_threshold` (0.15), r_k as in `autocorrelations` over
     tokens 0 … t. Negative coefficients count as well. A melody that is constant so far is not
     punished here, nor is any before `autocorrelation_first_step`.
@@ -108,9 +108,10 @@ def penalize_autocorrelation(
     `LONGEST_EXACT_IN_INT32` steps, and at any length in 64-bit mode; beyond both, in float32,
     where a coefficient within about 10⁻⁵ of the threshold may fall on either side.
     """
-    total = jnp.zeros(tokens.shape, jnp.result_type(float))
-    for fraction in _fractions(tokens, settings.autocorrelation_lags):
+    reward = jnp.zeros(tokens.shape, jnp.result_type(float))
+    fractions = _fractions(tokens, settings.autocorrelation_lags)
+    for fraction, penalty in zip(fractions, settings.autocorrelation_penalties, strict=True):
         is_high = fraction.exceeds(settings.autocorrelation_threshold)
-        total += jnp.where(is_high, jnp.abs(fraction.coefficient()), 0.0)
+        reward += jnp.where(is_high, penalty * jnp.abs(fraction.coefficient()), 0.0)
     is_judged = jnp.arange(tokens.shape[1]) >= settings.autocorrelation_first_step - 1
-    return jnp.where((total > 0) & is_judged, settings.autocorrelation_penalty * total, 0.0)
+    return jnp.where(is_judged, reward, 0.0)

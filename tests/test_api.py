@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import seqtutor as st
+from seqtutor.api import pad
+from seqtutor.models.files import SavedModel, save_model
+from tiny_problems import identical, prior, vocabulary
+
+
+def count_a(tokens, mask):
+    return {"a": (tokens == 0) * 1.0, "length": 0.1 * mask.sum(1)}
+
+
+TASK = st.Task(st.Vocabulary("abc.", end_token="."), 8, count_a)
+TUNING = {
+    "method": "psi",
+    "c": 0.5,
+    "environments": 32,
+    "replay_capacity": 512,
+    "batch": 32,
+    "steps": 32 * 8 * 100,
+    "log_every": 32 * 8 * 100,
+}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abc"), rng.integers(1, 8))) for _ in range(300)]
+    return st.pretrain(TASK, words, hidden_sizes=(8,), epochs=3, batch=64)
+
+
+@pytest.fixture(scope="module")
+def tuned(trained):
+    return st.tune(trained, TASK, **TUNING)
+
+
+def test_five_lines_raise_the_reward(trained, tuned):
+    def share_of_a(generator):
+        text = "".join("".join(sequence) for sequence in generator.sample(500))
+        return text.count("a") / len(text)
+
+    assert share_of_a(tuned) > share_of_a(trained) + 0.2
+    assert all(len(sequence) <= 8 and "." not in sequence for sequence in tuned.sample(100))
+    assert tuned.records[-1]["step"] == TUNING["steps"]
+    assert trained.records[-1]["epoch"] == 3
+
+
+def test_samples_depend_on_the_seed_and_on_nothing_else(tuned):
+    assert tuned.sample(20, seed=4) == tuned.sample(20, seed=4)
+    assert tuned.sample(20, seed=4) != tuned.sample(20, seed=5)
+    assert all(len(sequence) <= 3 for sequence in tuned.sample(20, length=3))
+
+
+def test_a_saved_generator_comes_back(tuned, tmp_path):
+    tuned.save(tmp_path / "tuned")
+    loaded = st.Generator.load(tmp_path / "tuned")
+    assert identical(loaded.model, tuned.model)
+    assert (loaded.vocabulary, loaded.max_length) == (tuned.vocabulary, 8)
+    assert loaded.sample(5) == tuned.sample(5)
+
+
+def test_a_model_folder_without_a_length_is_the_users_error(tmp_path):
+    save_model(SavedModel(prior(3, hidden=(4,)), vocabulary(3)), tmp_path)
+    with pytest.raises(st.UserError, match="how long its sequences are"):
+        st.Generator.load(tmp_path)
+
+
+def test_a_prior_of_another_vocabulary_is_refused(trained):
+    other = st.Task(st.Vocabulary("abd.", end_token="."), 8, count_a)
+    with pytest.raises(st.UserError, match="another vocabulary"):
+        st.tune(trained, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"number": 0}, "at least one"),
+        ({"number": 1, "length": 0}, "at least one"),
+        ({"number": 1, "temperature": 0.0}, "temperature must be above 0"),
+        ({"number": 1, "temperature": float("nan")}, "temperature must be above 0"),
+    ],
+)
+def test_impossible_samples_are_the_users_error(trained, arguments, message):
+    with pytest.raises(st.UserError, match=message):
+        trained.sample(**arguments)
+
+
+def test_padding_with_an_end_token():
+    padded = pad(TASK, ["ab", "abcabca"])
+    assert padded.tokens.tolist() == [[0, 1, 3, 3, 3, 3, 3, 3], [0, 1, 2, 0, 1, 2, 0, 3]]
+    assert padded.mask.sum(1).tolist() == [3, 8]
+
+
+@pytest.mark.parametrize(
+    ("end", "sequences", "message"),
+    [
+        (".", ["ab", "abcabcab"], "sequence 2 has 8 tokens; the task takes up to 7 and an end"),
+        (None, ["abcabcab", "ab"], "sequence 2 has 2 tokens; the task takes exactly 8"),
+        (None, ["axc"], "'x' is not in the vocabulary"),
+    ],
+)
+def test_sequences_that_do_not_fit_are_the_users_error(end, sequences, message):
+    exercise = st.Task(st.Vocabulary("abc.", end_token=end), 8, count_a)
+    with pytest.raises(st.UserError, match=message):
+        pad(exercise, sequences)

@@ -1,0 +1,109 @@
+"""Which part may import which: read from the source, so that nothing has to be imported."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seqtutor
+
+ROOT = Path(seqtutor.__file__).parent
+
+# Each part with those it may import besides itself, from the bottom to the top.
+PARTS = {
+    "errors": set(),
+    "files": {"errors"},
+    "types": set(),
+    "vocabulary": {"errors", "files"},
+    "rewards": {"errors"},
+    "objectives": {"errors"},
+    "task": {"errors", "vocabulary", "rewards"},
+    "models": {"errors", "files", "vocabulary"},
+    "exact": {"errors", "models", "objectives", "rewards"},
+}
+CORE = set(PARTS)
+PARTS["training"] = CORE - {"exact"}
+PARTS["api"] = CORE | {"training"}
+PARTS["tasks"] = CORE | {"training"}
+PARTS["report"] = CORE | {"training", "tasks"}
+PARTS["cli"] = set(PARTS)
+ENTRANCES = {"__init__", "__main__"}
+
+CORE_LIBRARIES = {"equinox", "jax", "jaxtyping", "numpy", "optax", "safetensors", "scipy"}
+ALLOWED_LIBRARIES = dict.fromkeys(CORE, CORE_LIBRARIES) | {
+    "api": CORE_LIBRARIES,
+    "training": CORE_LIBRARIES | {"dacite", "yaml"},
+}
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+
+def part_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported_modules(path):
+    """Every module named by an import, at the top, inside a function or for types alone."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relative to itself"
+            if node.module == "seqtutor":
+                yield from (f"seqtutor.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def test_the_order_has_no_cycle():
+    below = set()
+    for part, allowed in PARTS.items():
+        assert allowed <= below, part
+        below.add(part)
+
+
+def test_every_part_has_its_place():
+    assert {part_of(path) for path in SOURCES} == set(PARTS) | ENTRANCES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_imports_run_one_way(path):
+    part = part_of(path)
+    if part in ENTRANCES:
+        return
+    allowed = PARTS[part] | {part}
+    libraries = ALLOWED_LIBRARIES.get(part)
+    for module in imported_modules(path):
+        package, *rest = module.split(".")
+        if package == "seqtutor":
+            assert rest[0] in allowed | {"__version__"}, f"{part} must not import {module}"
+        elif libraries is not None:
+            standard = package in sys.stdlib_module_names
+            assert standard or package in libraries, f"{part} must not import {module}"
+
+
+@pytest.mark.parametrize("name", ["intervals", "plots", "style", "tables"])
+def test_plots_and_tables_know_no_task(name):
+    own = [m for m in imported_modules(ROOT / "report" / f"{name}.py") if m.startswith("seqtutor")]
+    assert {module.split(".")[1] for module in own} <= {"report", "errors", "files"}
+
+
+@pytest.mark.parametrize("modules", ["seqtutor", "seqtutor.training.settings, seqtutor.errors"])
+def test_settings_load_without_arrays(modules):
+    """`seqtutor --help` needs names and defaults, not JAX."""
+    arrays = ["jax", "numpy", "scipy", "equinox", "optax"]
+    media = ["music21", "symusic", "matplotlib", "rich", "tyro", "yaml"]
+    code = f"import sys, {modules}; print([m for m in {arrays + media} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_there():
+    for name in seqtutor.__all__:
+        assert getattr(seqtutor, name).__module__.startswith("seqtutor.")
+    assert set(seqtutor.__all__) <= set(dir(seqtutor))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = seqtutor.nothing

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from seqtutor import exact
+from seqtutor.errors import UserError
+from seqtutor.models.action_values import ActionValueNetwork
+from seqtutor.models.product import ProductModel
+from seqtutor.objectives.temporal_difference import METHODS
+from seqtutor.rewards import as_reward
+from seqtutor.training.replay import Experience
+from seqtutor.training.settings import Exploration, TutorSettings
+from seqtutor.training.tutor import (
+    Metrics,
+    Tutor,
+    TutorState,
+    collect,
+    distinct_share,
+    masked_mean,
+    measure,
+    temporal_difference_loss,
+)
+from tiny_problems import TOKENS, identical, prior, task, unroll
+
+LENGTH = 4
+PRIOR = prior(3, hidden=(12,))
+LEARNING = TutorSettings(
+    discount=1.0,
+    trace=0.8,
+    environments=32,
+    batch=32,
+    replay_capacity=1024,
+    steps=32 * LENGTH * 300,
+    value_scale=5.0,
+    learning_rate=5e-3,
+    learning_rate_final_share=0.0,
+)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A whole run of a tutor on an enumerated problem."""
+
+    tutor: Tutor
+    state: TutorState
+    metrics: Metrics
+    problem: exact.Enumeration
+
+    @property
+    def policy(self):
+        """The learned policy at every prefix."""
+        return exact.policy_table(self.problem, self.tutor.policy(self.state.network))
+
+
+@cache
+def lesson(name, *, has_end=False):
+    """Ψ and G face a sharp problem; Q's own fixed point lies far from π* on a soft one."""
+    exercise = task(3, LENGTH, has_end=has_end)
+    c = 0.5 if name in ("psi", "g") else 2.0
+    tutor = Tutor(exercise, PRIOR, replace(LEARNING, method=name, c=c))
+    state, metrics = tutor.advance(tutor.initial_state(), tutor.iterations)
+    problem = exact.enumerate_problem(
+        PRIOR, as_reward(exercise.reward), LENGTH, end=exercise.vocabulary.end
+    )
+    return Lesson(tutor, state, metrics, problem)
+
+
+@pytest.mark.parametrize("has_end", [False, True], ids=["no end", "with end"])
+@pytest.mark.parametrize("name", ["psi", "g"])
+def test_psi_and_g_learn_the_optimum(name, has_end):
+    run = lesson(name, has_end=has_end)
+    best = exact.optimum(run.problem, c=0.5).log_policy
+    assert exact.kl_divergence(run.problem, run.problem.log_prior, best) > 1.0
+    assert exact.kl_divergence(run.problem, run.policy, best) < 0.01
+
+
+@pytest.mark.parametrize("name", ["q", "rl-only"])
+def test_q_learns_its_own_fixed_point_which_is_not_the_optimum(name):
+    run = lesson(name)
+    own = exact.fixed_point(run.problem, METHODS[name], c=2.0).log_policy
+    best = exact.optimum(run.problem, c=2.0).log_policy
+    to_own, to_best = (exact.kl_divergence(run.problem, run.policy, other) for other in (own, best))
+    assert to_own < 0.01
+    assert to_best > 2 * to_own
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_first_policy_is_the_prior(name):
+    """In the tables, and in the first record, which is taken before any update."""
+    run = lesson(name)
+    first = exact.policy_table(run.problem, run.tutor.policy(run.tutor.initial_state().network))
+    for found, expected in zip(first, run.problem.log_prior, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    kl = np.asarray(run.metrics["kl"])
+    assert abs(kl[0]) < 1e-6
+    assert (kl[1:] > 0).all()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
+    run = lesson("psi", has_end=True)
+    state, metrics = run.tutor.advance(run.tutor.initial_state(), run.tutor.iterations)
+    assert identical(state, run.state)
+    assert identical(metrics, run.metrics)
+    other = Tutor(run.tutor.task, PRIOR, replace(run.tutor.settings, seed=1)).initial_state()
+    other_state, other_metrics = run.tutor.advance(other, run.tutor.iterations)
+    assert not np.array_equal(other_metrics["reward"], metrics["reward"])
+    assert not identical(other_state.network, state.network)
+
+
+def test_the_prior_is_left_alone_and_the_target_moves():
+    run = lesson("psi", has_end=True)
+    assert identical(PRIOR, prior(3, hidden=(12,)))
+    assert not identical(run.state.target, run.tutor.initial_state().target)
+    assert not identical(run.state.target, run.state.network)
+    assert int(run.state.iteration) == run.tutor.iterations == 300
+    assert int(run.state.replay.filled) == run.tutor.settings.replay_capacity
+
+
+def test_the_replay_holds_what_the_reward_and_the_prior_say_of_its_sequences():
+    run = lesson("psi", has_end=True)
+    stored = run.state.replay.stored
+    earned = jax.jit(as_reward(run.tutor.task.reward).__call__)(stored.tokens, stored.mask)
+    np.testing.assert_allclose(stored.rewards, earned.total, atol=1e-6)
+    log_prior = jax.nn.log_softmax(unroll(PRIOR, stored.tokens))
+    np.testing.assert_allclose(stored.log_prior, log_prior, atol=1e-5)
+
+
+def test_a_tuned_product_can_be_the_prior_of_g():
+    """The product of a prior and a factor is a prior like any other."""
+    product = ProductModel(PRIOR, prior(3, seed=1, hidden=(4,)).as_policy_start(LENGTH))
+    tutor = Tutor(task(3, LENGTH), product, replace(LEARNING, method="g"))
+    policy = tutor.policy(tutor.initial_state().network)
+    found, expected = (jax.nn.softmax(unroll(model, TOKENS)) for model in (policy, product))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_logged_kl_is_the_true_one():
+    """Exact KL at visited states, a Monte-Carlo estimate and the enumeration agree."""
+    settings = replace(
+        LEARNING, method="g", environments=4096, exploration=Exploration(epsilon_start=0.0),
+        replay_capacity=4096,
+    )  # fmt: skip
+    exercise = task(3, LENGTH)
+    tutor = Tutor(exercise, PRIOR, settings)
+    network = ActionValueNetwork(prior(3, seed=8, hidden=(12,), scale=6.0), 5.0)
+    found = jax.jit(lambda net, key: collect(tutor, PRIOR, net, key, jnp.zeros(())))(
+        network, jax.random.key(0)
+    )
+    earned = as_reward(exercise.reward)(found.tokens, found.mask)
+    logged = {name: float(value) for name, value in measure(found, earned).items()}
+    taken = jnp.take_along_axis(
+        found.log_policy - found.log_prior, found.tokens[..., None], axis=-1
+    )[..., 0]
+    estimate = np.asarray(taken.mean(axis=1))
+    error = estimate.std() / np.sqrt(len(estimate))
+    assert logged["kl"] > 10 * error
+    assert abs(estimate.mean() - logged["kl"]) < 4 * error
+    problem = exact.enumerate_problem(PRIOR, as_reward(exercise.reward), LENGTH)
+    table = exact.policy_table(problem, ProductModel(PRIOR, network.model))
+    truth = exact.evaluate(problem, table, c=0.5)
+    assert logged["kl"] == pytest.approx(truth.kl_to_prior / LENGTH, rel=0.05)
+    assert logged["entropy"] == pytest.approx(truth.entropy / LENGTH, rel=0.05)
+    assert logged["reward"] == pytest.approx(truth.expected_reward / LENGTH, abs=0.05)
+    assert logged["reward"] == pytest.approx(logged["reward/bigram"])
+
+
+def a_network(seed, value_scale=2.0):
+    network = ActionValueNetwork(prior(3, seed=seed, hidden=(4,), scale=1.0), value_scale)
+    weight = jax.random.normal(jax.random.key(seed), network.value_weight.shape)
+    return eqx.tree_at(lambda n: n.value_weight, network, weight)
+
+
+def an_experience():
+    rng = np.random.default_rng(0)
+    mask = np.arange(5) < np.array([[5], [3], [1]])
+    log_prior = rng.normal(size=(3, 5, 3))
+    log_prior -= logsumexp(log_prior, axis=-1, keepdims=True)
+    return Experience(
+        jnp.asarray(rng.integers(0, 3, size=(3, 5)), jnp.int32),
+        jnp.asarray(mask),
+        jnp.asarray(np.where(mask, rng.normal(size=(3, 5)), 0.0), jnp.float32),
+        jnp.asarray(log_prior, jnp.float32),
+    )
+
+
+def in_float64(tree):
+    return jax.tree.map(lambda a: a.astype(float) if a.dtype == jnp.float32 else a, tree)
+
+
+LOSS_SETTINGS = TutorSettings(discount=0.9, trace=0.7, huber_threshold=1.0, c=0.4)
+
+
+def loss_by_hand(network, target, experience, name, double_q):
+    """The loss with one Python loop over steps and NumPy's own formulas for each method."""
+
+    def values_of(net):
+        output = net.unroll(experience.tokens)
+        z, v = np.asarray(output.logits, float), np.asarray(output.value, float)[..., None]
+        if name == "psi":
+            return v + z - logsumexp(z, axis=-1, keepdims=True)
+        return v + z - (0 if name == "g" else z.max(-1, keepdims=True))
+
+    online, fixed = values_of(network), values_of(target)
+    log_prior = np.asarray(experience.log_prior, float)
+    losses = []
+    for row, tokens in enumerate(np.asarray(experience.tokens)):
+        later = 0.0
+        for t in reversed(range(int(experience.mask[row].sum()))):
+            token, q = tokens[t], fixed[row, t]
+            reward = float(experience.rewards[row, t]) / 0.4
+            reward += log_prior[row, t, token] if name in ("q", "psi") else 0.0
+            y = reward + 0.9 * later
+            error = abs(online[row, t, token] - y)
+            losses.append(error**2 / 2 if error < 1 else error - 0.5)
+            if double_q:
+                value = q[online[row, t].argmax()]
+            elif name == "psi":
+                value = logsumexp(q)
+            elif name == "g":
+                value = logsumexp(q + log_prior[row, t])
+            else:
+                value = q.max()
+            later = value + 0.7 * (y - q[token])
+    return np.mean(losses)
+
+
+CASES = [("q", False), ("q", True), ("psi", False), ("g", False), ("rl-only", False)]
+
+
+@pytest.mark.parametrize(("name", "double_q"), CASES)
+def test_the_loss_is_the_formula_and_its_gradient_the_derivative_in_the_online_network(
+    name, double_q
+):
+    """In float64: the loss by hand, a finite difference along a random direction, no gradient in
+    the target network, and nothing from past the mask.
+
+    The targets depend on the online network only through double-Q's choice, which is constant in
+    a neighbourhood, so that the finite difference sees no more than the gradient should.
+    """
+    settings = replace(LOSS_SETTINGS, method=name, double_q=double_q)
+    with jax.enable_x64(True):
+        network, target, experience = in_float64((a_network(0), a_network(1), an_experience()))
+        loss_and_gradients = jax.jit(
+            jax.value_and_grad(
+                lambda *given: temporal_difference_loss(*given, METHODS[name], settings), (0, 1)
+            )
+        )
+        loss, (gradient, to_target) = loss_and_gradients(network, target, experience)
+        by_hand = loss_by_hand(network, target, experience, name, double_q)
+        assert float(loss) == pytest.approx(by_hand, rel=1e-9)
+        assert all(not np.any(leaf) for leaf in jax.tree.leaves(to_target))
+
+        rng = np.random.default_rng(0)
+        direction = jax.tree.map(lambda a: jnp.asarray(rng.normal(size=a.shape)), network)
+
+        def moved(step):
+            elsewhere = jax.tree.map(lambda a, d: a + step * d, network, direction)
+            return float(loss_and_gradients(elsewhere, target, experience)[0])
+
+        slopes = jax.tree.map(lambda g, d: jnp.sum(g * d), gradient, direction)
+        slope = float(sum(jax.tree.leaves(slopes)))
+        assert abs(slope) > 1e-3
+        assert slope == pytest.approx((moved(1e-5) - moved(-1e-5)) / 2e-5, rel=1e-6)
+
+        spoiled = eqx.tree_at(
+            lambda e: (e.tokens, e.rewards),
+            experience,
+            (
+                jnp.where(experience.mask, experience.tokens, 2),
+                jnp.where(experience.mask, experience.rewards, 1e6),
+            ),
+        )
+        assert identical(
+            loss_and_gradients(network, target, spoiled), (loss, (gradient, to_target))
+        )
+
+
+def test_means_run_over_real_steps_alone():
+    numbers = jnp.array([[1.0, 2.0], [6.0, jnp.nan]])
+    mask = jnp.array([[True, True], [True, False]])
+    assert float(masked_mean(numbers, mask)) == 3.0
+    assert float(masked_mean(numbers, jnp.zeros_like(mask))) == 0.0
+
+
+def test_the_share_of_distinct_sequences():
+    rows = [[0, 1, 2], [2, 1, 0], [0, 1, 2], [0, 1, 1], [2, 1, 0]]
+    assert float(distinct_share(jnp.array(rows))) == pytest.approx(3 / 5)
+    assert float(distinct_share(jnp.zeros((4, 2), jnp.int32))) == pytest.approx(1 / 4)
+
+
+def test_a_prior_of_another_size_is_the_users_error():
+    with pytest.raises(UserError, match="the prior knows 4 tokens and the task 3"):
+        Tutor(task(3, LENGTH), prior(4), TutorSettings())
