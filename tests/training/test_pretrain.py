@@ -39,10 +39,15 @@ def chain_log_likelihood(sequences):
 SETTINGS = PretrainSettings(hidden_sizes=(16,), batch=64, epochs=25, learning_rate=2e-2)
 
 
+def fresh_model():
+    return LSTM(3, (16,), key=jax.random.key(0))
+
+
 @pytest.fixture(scope="module")
 def pretrained():
-    model = LSTM(3, (16,), key=jax.random.key(0))
-    return train_by_maximum_likelihood(model, markov_chain(1024, 0), markov_chain(512, 1), SETTINGS)
+    return train_by_maximum_likelihood(
+        fresh_model(), markov_chain(1024, 0), markov_chain(512, 1), SETTINGS
+    )
 
 
 def test_a_model_learns_a_known_chain(pretrained):

@@ -60,8 +60,12 @@ class Lesson:
         return exact.policy_table(self.problem, self.tutor.policy(self.state.network))
 
 
-@cache
 def lesson(name, *, has_end=False):
+    return _lesson(name, has_end)
+
+
+@cache
+def _lesson(name, has_end):
     """Ψ and G face a sharp problem; Q's own fixed point lies far from π* on a soft one."""
     exercise = task(3, LENGTH, has_end=has_end)
     c = 0.5 if name in ("psi", "g") else 2.0
