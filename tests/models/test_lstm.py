@@ -47,7 +47,7 @@ def test_position_rows_reach_their_own_step_first():
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-@pytest.mark.parametrize("length", [4, 7, 12])
+@pytest.mark.parametrize("length", [4, 12])
 def test_a_policy_starts_as_the_same_distribution_with_a_row_for_every_step(model, length):
     start = model.as_policy_start(length)
     np.testing.assert_allclose(unroll(start, TOKENS), unroll(model, TOKENS), atol=1e-6)

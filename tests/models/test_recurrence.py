@@ -28,9 +28,7 @@ def inputs(time, batch, hidden, dtype, scale):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-5), ("float64", 1e-10)])
-@pytest.mark.parametrize(
-    ("time", "batch", "hidden", "scale"), [(6, 3, 4, 1.0), (1, 2, 3, 1.0), (3, 1, 1, 30.0)]
-)
+@pytest.mark.parametrize(("time", "batch", "hidden", "scale"), [(6, 3, 4, 1.0), (3, 1, 1, 30.0)])
 def test_the_backward_pass_is_the_gradient(dtype, tolerance, time, batch, hidden, scale):
     with jax.enable_x64(dtype == "float64"):
         projected, recurrent, weights = inputs(time, batch, hidden, dtype, scale)

@@ -92,7 +92,7 @@ def test_frequencies_of_sample_logits(temperature):
     assert chisquare(counts[:4], counts.sum() * probability / probability.sum()).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("allowed", [[0], [37], [5], [0, 37], [1, 17, 36]])
+@pytest.mark.parametrize("allowed", [[0], [37], [1, 17, 36]])
 def test_a_token_of_no_probability_is_never_drawn(allowed):
     """Zeros lie before, between and after, where rounding of the running sum could reach them."""
     rng = np.random.default_rng(0)

@@ -236,7 +236,7 @@ def loss_by_hand(network, target, experience, name, double_q):
     return np.mean(losses)
 
 
-CASES = [("q", False), ("q", True), ("psi", False), ("g", False), ("rl-only", False)]
+CASES = [("q", True), ("psi", False), ("g", False), ("rl-only", False)]
 
 
 @pytest.mark.parametrize(("name", "double_q"), CASES)

@@ -99,7 +99,7 @@ def penalize_autocorrelation(
 ) -> Float[Array, "batch time"]:
     """A melody varies: it is not highly correlated with itself one, two or three steps later.
 
-    (Jaques et al. 2017, section 4.) r_t = Σ `autocorrelation_penalties`_k (−3) · |r_k| over the lags
+    (Jaques et al. 2017, section 4.) r_t = Σ_k `autocorrelation_penalties`_k (−3) · |r_k| over lags
     k for which |r_k| > `autocorrelation_threshold` (0.15), r_k as in `autocorrelations` over
     tokens 0 … t. Negative coefficients count as well. A melody that is constant so far is not
     punished here, nor is any before `autocorrelation_first_step`.
