@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.melody.presets import preset_named
 
 if TYPE_CHECKING:
     from seqtutor.cli.jobs import Job
@@ -51,6 +52,8 @@ class Options:
     melodies a policy, and a prior trained anew."""
     output: Path | None = None
     """Folder for everything; by default runs/reproduce-melody-PROFILE."""
+    presets: tuple[str, ...] | None = None
+    """Presets to tune with (see `seqtutor tune`), instead of the profile's."""
     seeds: int | None = None
     """Seeds a method, instead of the profile's."""
     steps: int | None = None
@@ -84,11 +87,13 @@ def run(options: Options) -> None:
 
 
 def _profile(options: Options) -> Profile:
-    chosen = {name: getattr(options, name) for name in ("seeds", "steps", "number")}
+    chosen = {name: getattr(options, name) for name in ("presets", "seeds", "steps", "number")}
     given = {name: value for name, value in chosen.items() if value is not None}
-    for name, value in given.items():
-        if value < (2 if name == "number" else 1):
-            raise UserError(f"--{name} is {value}; it is too small")
+    for name, smallest in (("seeds", 1), ("steps", 1), ("number", 2)):
+        if given.get(name, smallest) < smallest:
+            raise UserError(f"--{name} is {given[name]}; it must be at least {smallest}")
+    for preset in given.get("presets", ()):
+        preset_named(preset)
     return replace(PROFILES[options.profile], **given)
 
 
@@ -177,7 +182,6 @@ def _report(
     from seqtutor.cli.output import print_table
     from seqtutor.report.melody import MelodyReport, write_report
     from seqtutor.report.melody_table import melody_table
-    from seqtutor.tasks.melody.presets import preset_named
     from seqtutor.tasks.melody.task import load_melody_model
 
     reports = [

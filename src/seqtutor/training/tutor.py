@@ -200,7 +200,7 @@ def learn(tutor: Tutor, state: TutorState, key: PRNGKeyArray) -> tuple[TutorStat
         target = jax.tree.map(lambda old, new: old + rate * (new - old), target, network)
         return (network, target, optimiser_state), {
             "loss": loss,
-            "gradient_norm": optax.global_norm(gradient),
+            "gradient_norm": optax.tree.norm(gradient),
         }
 
     carry = (state.network, state.target, state.optimiser)
