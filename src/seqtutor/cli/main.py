@@ -6,7 +6,9 @@ import contextlib
 import importlib
 import io
 import re
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[0] == "--version":
         print(f"seqtutor {__version__}")
         return 0
+    # A terminated command ends like an interrupted one, so that it can end what it started.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run_command(arguments[0], arguments[1:])
     except UserError as error:
@@ -64,6 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has what it wanted; there is nobody left to tell.
         sys.stderr.close()
         return 1
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _run_command(name: str, arguments: list[str]) -> int:

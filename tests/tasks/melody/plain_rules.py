@@ -69,13 +69,11 @@ def penalize_autocorrelation(heard: list[int], length: int, settings: MelodyRule
     if len(heard) < settings.autocorrelation_first_step:
         return 0.0
     total = 0.0
-    penalties = dict(
-        zip(settings.autocorrelation_lags, settings.autocorrelation_penalties, strict=True)
-    )
-    for lag, penalty in penalties.items():
+    for index, lag in enumerate(settings.autocorrelation_lags):
         r = autocorrelation(heard, lag)
         if r is not None and abs(r) > Fraction(str(settings.autocorrelation_threshold)):
-            total += penalty * float(abs(r))
+            factor = settings.autocorrelation_negative_factors[index] if r < 0 else 1.0
+            total += settings.autocorrelation_penalties[index] * factor * float(abs(r))
     return total
 
 

@@ -41,6 +41,7 @@ CORRECTED = MelodyRuleSettings(
     autocorrelation_threshold=0.2,
     autocorrelation_lags=(2, 5),
     autocorrelation_penalties=(-3.0, -7.0),
+    autocorrelation_negative_factors=(1.0, 2.5),
     autocorrelation_first_step=9,
     minimum_steps_before_leap_back=0,
     highest_note_ignores_rests=True,
@@ -190,6 +191,7 @@ def test_coefficient_on_the_threshold_is_not_penalised() -> None:
                 autocorrelation_threshold=t,
                 autocorrelation_lags=(lag,),
                 autocorrelation_penalties=(-3.0,),
+                autocorrelation_negative_factors=(1.0,),
             ),
         )[0, step]
         for t in (0.15, 0.1499)

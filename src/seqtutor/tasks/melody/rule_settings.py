@@ -137,6 +137,9 @@ class MelodyRuleSettings:
     """The absolute coefficient from which on a lag is penalised, to four decimals."""
     autocorrelation_lags: tuple[int, ...] = (1, 2, 3)
     """The lags, in steps."""
+    autocorrelation_negative_factors: tuple[float, ...] = (1.0, 1.0, 1.0)
+    """For each lag, a factor on its penalty where the coefficient is negative. The coefficient of n
+    unrelated tokens is −1/n on average; a factor above 1 lets it come to lie at zero."""
     autocorrelation_first_step: int = 1
     """The first step, counted from 1, at which it is penalised: a short beginning is always highly
     correlated with itself."""
@@ -202,11 +205,12 @@ class MelodyRuleSettings:
             raise UserError(
                 f"autocorrelation_lags are {lags}; they must be different and at least 1"
             )
-        if len(self.autocorrelation_penalties) != len(lags):
-            raise UserError(
-                f"there are {len(self.autocorrelation_penalties)} autocorrelation_penalties for "
-                f"{len(lags)} autocorrelation_lags; give one for each"
-            )
+        for name in ("autocorrelation_penalties", "autocorrelation_negative_factors"):
+            if len(getattr(self, name)) != len(lags):
+                raise UserError(
+                    f"{name} has {len(getattr(self, name))} values for {len(lags)} "
+                    "autocorrelation_lags; give one for each"
+                )
         in_steps = threshold / _SMALLEST_THRESHOLD_STEP
         if not 0 <= threshold <= 1 or abs(in_steps - round(in_steps)) > 1e-6:
             raise UserError(

@@ -101,17 +101,24 @@ def penalize_autocorrelation(
 
     (Jaques et al. 2017, section 4.) r_t = Σ_k `autocorrelation_penalties`_k (−3) · |r_k| over lags
     k for which |r_k| > `autocorrelation_threshold` (0.15), r_k as in `autocorrelations` over
-    tokens 0 … t. Negative coefficients count as well. A melody that is constant so far is not
-    punished here, nor is any before `autocorrelation_first_step`.
+    tokens 0 … t. Negative coefficients count as well, times `autocorrelation_negative_factors`
+    (1). A melody that is constant so far is not punished here, nor is any before
+    `autocorrelation_first_step`.
 
     Whether a coefficient is above the threshold is decided in exact integers up to
     `LONGEST_EXACT_IN_INT32` steps, and at any length in 64-bit mode; beyond both, in float32,
     where a coefficient within about 10⁻⁵ of the threshold may fall on either side.
     """
     reward = jnp.zeros(tokens.shape, jnp.result_type(float))
-    fractions = _fractions(tokens, settings.autocorrelation_lags)
-    for fraction, penalty in zip(fractions, settings.autocorrelation_penalties, strict=True):
+    for fraction, penalty, negative_factor in zip(
+        _fractions(tokens, settings.autocorrelation_lags),
+        settings.autocorrelation_penalties,
+        settings.autocorrelation_negative_factors,
+        strict=True,
+    ):
+        coefficient = fraction.coefficient()
+        weighted = jnp.where(coefficient < 0, -negative_factor * coefficient, coefficient)
         is_high = fraction.exceeds(settings.autocorrelation_threshold)
-        reward += jnp.where(is_high, penalty * jnp.abs(fraction.coefficient()), 0.0)
+        reward += jnp.where(is_high, penalty * weighted, 0.0)
     is_judged = jnp.arange(tokens.shape[1]) >= settings.autocorrelation_first_step - 1
     return jnp.where(is_judged, reward, 0.0)
