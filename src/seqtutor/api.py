@@ -18,7 +18,7 @@ from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, train_by_maximum_likelihood
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, run_tutor
-from seqtutor.training.settings import PretrainSettings, TutorSettings
+from seqtutor.training.settings import PretrainSettings, TutorSettings, require_seed
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
 
@@ -48,6 +48,7 @@ class Generator:
             raise UserError("the number and the length of samples must be at least one")
         if not temperature > 0:
             raise UserError(f"the temperature must be above 0, not {temperature}")
+        require_seed("seed", seed)
         rollout = sample(
             self.model,
             jax.random.key(seed),

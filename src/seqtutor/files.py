@@ -10,6 +10,22 @@ from pathlib import Path
 from seqtutor.errors import UserError
 
 
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, unless it is there, that can be written to.
+
+    Raises:
+        UserError: if that cannot be done.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from None
+    if not os.access(path, os.W_OK):
+        raise UserError(f"cannot write to the folder {path}")
+    return path
+
+
 def atomic_write(path: str | Path, content: bytes | str) -> Path:
     """Write a file so that nobody ever sees half of it, and return its path.
 

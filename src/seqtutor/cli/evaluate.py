@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import tyro
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
+from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
@@ -47,6 +49,10 @@ class Options:
 def run(options: Options) -> None:
     """Print the measurements."""
     if options.tokens is not None:
+        require(
+            options.what in (("prior",), ("melody",)),
+            "give either --tokens or the folders of runs, not both",
+        )
         _evaluate_tokens(options)
     elif options.what == ("melody",):
         raise UserError("say which melodies: give --tokens FILE, or the folders of runs")
@@ -78,8 +84,14 @@ def _evaluate_policies(options: Options) -> None:
     from seqtutor.cli.output import print_table
     from seqtutor.report.melody_table import Measured, melody_table
 
-    if options.number < 2 or options.temperature <= 0:
-        raise UserError("evaluate needs --number of at least 2 and a --temperature above 0")
+    require(options.number >= 2, f"--number must be at least 2, not {options.number}")
+    require(
+        0 < options.temperature < math.inf,
+        f"--temperature must be a number above 0, not {options.temperature}",
+    )
+    require_seed("--seed", options.seed)
+    repeated = {folder for folder in options.what if options.what.count(folder) > 1}
+    require(not repeated, f"{', '.join(sorted(repeated))} is named twice; name each run once")
     grouped: dict[str, list[MelodyEvaluation]] = {}
     for index, folder in enumerate(options.what):
         policy = _find(folder)

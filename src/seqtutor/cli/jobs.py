@@ -47,6 +47,14 @@ class Job:
         has_config = (self.folder / CONFIG).is_file()
         return has_config and self.run.is_complete and self.run.config(MelodyTuning) == self.tuning
 
+    def refuse_other_settings(self) -> None:
+        """Raise a `UserError` if the folder holds another finished run, which would be lost."""
+        has_run = (self.folder / CONFIG).is_file() and self.run.is_complete
+        if has_run and not self.is_done:
+            raise UserError(
+                f"{self.folder} holds a finished run with other settings; choose another --output"
+            )
+
 
 @dataclass
 class _Running:
@@ -60,8 +68,11 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
     """Run all jobs that are not done yet, `workers` at a time, with a bar each.
 
     Raises:
-        UserError: if a run fails, with the last line that it printed.
+        UserError: if a folder holds a finished run with other settings, or if a run fails, with
+            the last line that it printed.
     """
+    for job in jobs:
+        job.refuse_other_settings()
     waiting = [job for job in jobs if not job.is_done]
     running: list[_Running] = []
     try:
@@ -81,7 +92,7 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
 
 def _start(job: Job, progress: Progress) -> _Running:
     if job.folder.exists():
-        # What is left of an earlier attempt or of other settings; it was made by this command.
+        # What is left of an attempt that was interrupted.
         shutil.rmtree(job.folder)
     config = job.folder.with_suffix(".yaml")
     log = job.folder.with_suffix(".log")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import re
 import signal
 import sys
@@ -64,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("seqtutor: interrupted", file=sys.stderr)
-        return 130
+        sys.stderr.flush()
+        # Not a return: a thread of XLA that is still compiling would crash as Python shuts down.
+        os._exit(130)
     except BrokenPipeError:
         # The reader, such as `head`, has what it wanted; there is nobody left to tell.
         sys.stderr.close()

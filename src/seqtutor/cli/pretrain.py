@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from seqtutor.training.settings import PretrainSettings
+from seqtutor.training.settings import PretrainSettings, require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.tasks.melody.dataset import MelodyDataset
@@ -48,12 +48,25 @@ def run(options: Options) -> None:
     """Read, train, measure, write."""
     from seqtutor.cli.progress import console
     from seqtutor.errors import UserError
+    from seqtutor.files import make_folder
 
     if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
         raise UserError(f"{options.output} exists already; choose another folder with --output")
+    require_seed("--split-seed", options.split_seed)
+    require(
+        bool(options.bar_lengths) and min(options.bar_lengths) > 0,
+        "--bar-lengths needs at least one number above 0",
+    )
+    make_folder(options.output.parent)
     console.print(f"Reading {options.data}")
     dataset = load(options)
     print_dataset(dataset)
+    if len(dataset.train) < options.model.batch:
+        batch = max(1, len(dataset.train) // 4)
+        console.print(
+            f"{len(dataset.train)} melodies are few: the batch is {batch}", style="yellow"
+        )
+        options = replace(options, model=replace(options.model, batch=batch))
     result = train(dataset, options)
     save(result, dataset, options)
 
@@ -83,6 +96,8 @@ def print_dataset(dataset: MelodyDataset) -> None:
     )
     for name in tunes:
         console.print(f"  {name:<10} {tunes[name]:>6,} tunes  {windows[name]:>7,} melodies")
+    for name, reason in dataset.report.skipped_files:
+        console.print(f"  skipped: {name}: {reason}", style="yellow")
     for heading, counts in (("dropped", summary["dropped"]), ("noted", summary["noted"])):
         for reason, count in counts.items():
             console.print(f"  {heading}: {count:,} {reason}", style="dim")

@@ -69,9 +69,12 @@ def run(options: Options) -> None:
     from seqtutor.cli import pretrain
     from seqtutor.cli.jobs import run_jobs
     from seqtutor.cli.progress import console
+    from seqtutor.files import make_folder
 
     profile = _profile(options)
     output = options.output or Path("runs") / f"reproduce-melody-{options.profile}"
+    workers = _workers(options)
+    make_folder(output)
     console.rule("1  Real tunes")
     dataset = pretrain.load(pretrain.Options())
     pretrain.print_dataset(dataset)
@@ -79,7 +82,7 @@ def run(options: Options) -> None:
     prior = _prior(dataset, output, profile)
     console.rule("3  Tuning")
     jobs = {preset: _jobs(preset, profile, output, prior) for preset in profile.presets}
-    run_jobs([job for group in jobs.values() for job in group], _workers(options))
+    run_jobs([job for group in jobs.values() for job in group], workers)
     console.rule("4  Measuring")
     columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
     console.rule("5  Tables and figures")
@@ -92,7 +95,10 @@ def _profile(options: Options) -> Profile:
     for name, smallest in (("seeds", 1), ("steps", 1), ("number", 2)):
         if given.get(name, smallest) < smallest:
             raise UserError(f"--{name} is {given[name]}; it must be at least {smallest}")
-    for preset in given.get("presets", ()):
+    presets = given.get("presets", PROFILES[options.profile].presets)
+    if not presets:
+        raise UserError("--presets needs at least one name")
+    for preset in presets:
         preset_named(preset)
     return replace(PROFILES[options.profile], **given)
 
@@ -100,7 +106,8 @@ def _profile(options: Options) -> Profile:
 def _workers(options: Options) -> int:
     import os
 
-    workers = options.workers or len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0))
+    workers = cores if options.workers is None else options.workers
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
     return workers

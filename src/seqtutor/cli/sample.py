@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from seqtutor.errors import UserError
+from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +26,8 @@ class Options:
 
     model: tyro.conf.Positional[str] = "prior"
     """Folder of a run or of a model, or "prior" for the one that comes with the package."""
-    output: Path = Path("samples")
-    """Folder to write to."""
+    output: Path | None = None
+    """Folder to write to; by default a new one, samples, samples-2 and so on."""
     number: int = 8
     """Melodies to write."""
     length: int = 32
@@ -45,10 +47,21 @@ class Options:
 
 def run(options: Options) -> None:
     """Sample and write."""
+    from seqtutor.training.run_folder import free_folder
+
     if not 1 <= options.number <= MOST_FILES:
         raise UserError(f"--number must lie between 1 and {MOST_FILES:,}, not {options.number}")
-    if options.temperature <= 0 or options.length < 1 or not 0 < options.tempo <= 1000:
-        raise UserError("--temperature, --length and --tempo must be above 0 (tempo up to 1000)")
+    require(
+        0 < options.temperature < math.inf,
+        f"--temperature must be a number above 0, not {options.temperature}",
+    )
+    require(options.length >= 1, f"--length must be at least 1, not {options.length}")
+    require(0 < options.tempo <= 1000, f"--tempo must lie between 0 and 1000, not {options.tempo}")
+    require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml")
+    require_seed("--seed", options.seed)
+    output = options.output or free_folder(Path(), "samples")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"{output} exists already; choose another folder with --output")
     import jax
     import numpy as np
 
@@ -66,9 +79,7 @@ def run(options: Options) -> None:
         forced=None if primers is None else jax.numpy.asarray(primers),
     )
     settings = RenderSettings(tempo=options.tempo)
-    paths = write_melodies(
-        np.asarray(drawn.tokens), options.output, options.formats, settings=settings
-    )
+    paths = write_melodies(np.asarray(drawn.tokens), output, options.formats, settings=settings)
     print(f"{options.number} melodies of {options.length} sixteenths in {len(paths)} files:")
     for path in paths[:6]:
         print(f"  {path}")

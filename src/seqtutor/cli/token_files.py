@@ -20,7 +20,7 @@ def read_token_file(path: Path) -> list[list[int]]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise UserError(f"{path} is larger than 1 GiB; split it")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
     melodies = [_melody(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]

@@ -11,7 +11,7 @@ import tyro
 from seqtutor.tasks.melody.presets import preset_tuning
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
-from seqtutor.training.settings import TutorSettings
+from seqtutor.training.settings import TutorSettings, require
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
@@ -52,6 +52,10 @@ class Options:
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
 
+    def __post_init__(self) -> None:
+        require(self.samples >= 0, f"--samples must not be negative, not {self.samples}")
+        require(self.evaluate >= 0, f"--evaluate must not be negative, not {self.evaluate}")
+
     @property
     def tuning(self) -> MelodyTuning:
         """What makes the run, without what is only done with it."""
@@ -61,7 +65,9 @@ class Options:
 def defaults(arguments: list[str]) -> Options:
     """The preset or configuration that the arguments name, as defaults for all other options."""
     config = _value_of("--config", arguments)
-    preset = _value_of("--preset", arguments) or Options.preset
+    chosen = _value_of("--preset", arguments)
+    require(not (config and chosen), "give either --config or --preset, not both")
+    preset = chosen or Options.preset
     if config is not None:
         from seqtutor.training.run_folder import read_config
 
@@ -149,7 +155,7 @@ def _write_melodies(policy: SequenceModel, folder: RunFolder, options: Options) 
 
 
 def _print_table(policy: SequenceModel, tutor: Tutor, options: Options) -> None:
-
+    from seqtutor.cli.output import print_table
     from seqtutor.report.melody_table import Measured, melody_table
     from seqtutor.tasks.melody.evaluation import evaluate_policy
 

@@ -97,6 +97,8 @@ def _filled(shapes: SequenceModel, weights: dict[str, np.ndarray]) -> SequenceMo
     for name, array in expected.items():
         if weights[name].shape != array.shape or weights[name].dtype != array.dtype:
             raise ValueError(f"the weight {name!r} has another shape or type than its config says")
+        if not np.isfinite(weights[name]).all():
+            raise ValueError(f"the weight {name!r} holds numbers that are not finite")
     leaves = [jnp.asarray(weights[name]) for name in expected]
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 

@@ -23,7 +23,7 @@ _NARROWEST_RANGE = 12
 
 
 def piano_roll_figure(
-    melodies: Sequence[Sequence[int] | Int[np.ndarray, "time"]],
+    melodies: Sequence[Sequence[int] | Int[np.ndarray, " time"]],
     titles: Sequence[str] | None = None,
     path: str | Path | None = None,
     colors: Sequence[str] | None = None,

@@ -174,7 +174,7 @@ def short_count(value: float) -> str:
 
 def token_probabilities(
     probabilities: Mapping[str, Float[np.ndarray, "time vocabulary"]],
-    tokens: Mapping[str, Int[np.ndarray, "time"]],
+    tokens: Mapping[str, Int[np.ndarray, " time"]],
     token_names: Sequence[str],
     path: str | Path | None = None,
     shown_names: Sequence[str] | None = None,

@@ -11,6 +11,23 @@ from seqtutor.errors import UserError
 MethodName = Literal["q", "psi", "g", "rl-only"]
 
 
+LARGEST_SEED = 2**63 - 1
+
+
+def require_seed(name: str, seed: int) -> None:
+    """Raise a `UserError` unless a random generator can take the seed."""
+    require(0 <= seed <= LARGEST_SEED, f"{name} must lie between 0 and 2^63 − 1, not {seed}")
+
+
+def require_finite(settings: object) -> None:
+    """Raise a `UserError` at the first field of a dataclass that is NaN or infinite."""
+    for name, value in vars(settings).items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        for number in numbers:
+            if isinstance(number, float):
+                require(math.isfinite(number), f"{name} must be a finite number, not {number}")
+
+
 def require(condition: bool, message: str) -> None:
     """Raise a `UserError` with the message unless the condition holds."""
     if not condition:
@@ -93,6 +110,8 @@ class TutorSettings:
             self.method in methods,
             f"there is no method {self.method!r}; choose one of {', '.join(methods)}",
         )
+        require_finite(self)
+        require_seed("seed", self.seed)
         positive = (
             "c steps environments updates batch replay_capacity learning_rate gradient_norm "
             "huber_threshold value_scale log_every"
@@ -136,6 +155,8 @@ class PretrainSettings:
     """Of the weights and of the order of the sequences."""
 
     def __post_init__(self) -> None:
+        require_finite(self)
+        require_seed("seed", self.seed)
         for name in ("batch", "learning_rate", "gradient_norm", "epochs", "patience"):
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")

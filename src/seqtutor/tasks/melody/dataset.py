@@ -80,7 +80,7 @@ class MelodyDataset:
         }
 
 
-def tokens_of(tune: Tune) -> Int[np.ndarray, "time"]:
+def tokens_of(tune: Tune) -> Int[np.ndarray, " time"]:
     """A whole tune as tokens.
 
     Raises:
@@ -114,10 +114,10 @@ def _windows_of(tune: Tune, length: int) -> list[np.ndarray]:
 
 
 def split_clusters(
-    clusters: Int[np.ndarray, "tune"],
+    clusters: Int[np.ndarray, " tune"],
     fractions: tuple[float, float, float] = FRACTIONS,
     seed: int = 0,
-) -> Int[np.ndarray, "tune"]:
+) -> Int[np.ndarray, " tune"]:
     """Say for each tune whether it is for training (0), validation (1) or test (2).
 
     Whole clusters are dealt out, in random order, each to the part that lacks most tunes.

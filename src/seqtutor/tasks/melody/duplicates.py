@@ -39,7 +39,7 @@ COMMONPLACE = 200
 _CODES = 64  # intervals are clipped to ±31 semitones and coded as 1 … 63
 
 
-def interval_ngrams(tune: Tune, length: int = NGRAM) -> Int[np.ndarray, "ngram"]:
+def interval_ngrams(tune: Tune, length: int = NGRAM) -> Int[np.ndarray, " ngram"]:
     """The distinct n-grams of a tune's melodic intervals, as ascending codes.
 
     A tune with fewer intervals than `length` has one n-gram, shorter than the others.
@@ -75,7 +75,7 @@ def near_duplicates(
 
 def cluster_near_duplicates(
     tunes: Sequence[Tune], threshold: float = SIMILARITY
-) -> Int[np.ndarray, "tune"]:
+) -> Int[np.ndarray, " tune"]:
     """Number the clusters of near-duplicates: tunes with the same number belong together.
 
     Clusters are numbered from 0 in the order of their first tunes.

@@ -55,7 +55,7 @@ def melody_vocabulary() -> Vocabulary:
     return Vocabulary(("off", "hold", *pitches))
 
 
-def tokens_to_notes(tokens: Sequence[int] | Int[np.ndarray, "time"]) -> list[Note]:
+def tokens_to_notes(tokens: Sequence[int] | Int[np.ndarray, " time"]) -> list[Note]:
     """Read the notes out of a melody.
 
     A note sounds until the next pitch, the next note-off or the end. Holds with nothing sounding
@@ -84,7 +84,7 @@ def tokens_to_notes(tokens: Sequence[int] | Int[np.ndarray, "time"]) -> list[Not
     return notes
 
 
-def notes_to_tokens(notes: Iterable[Note], length: int) -> Int[np.ndarray, "time"]:
+def notes_to_tokens(notes: Iterable[Note], length: int) -> Int[np.ndarray, " time"]:
     """Write notes as `length` tokens, in the canonical form.
 
     Canonical means that every stretch of silence, also one at the start, is a note-off followed

@@ -168,7 +168,7 @@ class Accidentals:
 
 
 def write_bars(
-    tokens: Sequence[int] | Int[np.ndarray, "time"], meter: Meter, key: Key
+    tokens: Sequence[int] | Int[np.ndarray, " time"], meter: Meter, key: Key
 ) -> list[list[Symbol]]:
     """Cut a melody into bars of symbols that can be written, ties between them.
 

@@ -26,7 +26,7 @@ _TOKEN_LIST = re.compile(r"\[?\s*[-+]?\d+(?:[\s,]+[-+]?\d+)*[\s,]*\]?")
 
 def read_primer(
     text: str | Path, generator: np.random.Generator | None = None, key: Key | None = None
-) -> Int[np.ndarray, "time"]:
+) -> Int[np.ndarray, " time"]:
     """Read a primer: tokens, a file, or a random note.
 
     Args:
@@ -59,12 +59,12 @@ def read_primer(
     return _from_file(path)
 
 
-def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, "time"]:
+def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " time"]:
     pitches = [pitch for pitch in range(LOWEST_PITCH, HIGHEST_PITCH + 1) if pitch % 12 in key.scale]
     return np.array([generator.choice(pitches) - TOKEN_TO_MIDI], dtype=np.int32)
 
 
-def _from_file(path: Path) -> Int[np.ndarray, "time"]:
+def _from_file(path: Path) -> Int[np.ndarray, " time"]:
     tunes, _ = read_melody_file(path)
     try:
         return notes_to_tokens(tunes[0].notes, tunes[0].length)

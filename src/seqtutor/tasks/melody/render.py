@@ -26,7 +26,7 @@ from seqtutor.tasks.melody.notation import (
 )
 from seqtutor.tasks.melody.render_musicxml import ScoreHeader, render_musicxml
 
-Tokens = Sequence[int] | Int[np.ndarray, "time"]
+Tokens = Sequence[int] | Int[np.ndarray, " time"]
 
 _TICKS_PER_QUARTER = 480
 _BARS_PER_LINE = 4

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seqtutor.errors import UserError
+from seqtutor.training.settings import require_finite
 
 RULE_NAMES = (
     "key",
@@ -72,6 +73,9 @@ class IntervalRewards:
     octave: float = 0.0
     beyond_octave: float = -1.0
     """Any interval of more than twelve semitones."""
+
+    def __post_init__(self) -> None:
+        require_finite(self)
 
     @property
     def by_semitones(self) -> tuple[float, ...]:
@@ -181,6 +185,7 @@ class MelodyRuleSettings:
     matters only in a melody without notes."""
 
     def __post_init__(self) -> None:
+        require_finite(self)
         parse_pitch_class(self.tonic)
         if self.mode not in ("major", "minor"):
             raise UserError(f"no such mode: {self.mode!r}; use major or minor")

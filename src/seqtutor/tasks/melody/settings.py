@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.training.settings import TutorSettings, require
+from seqtutor.training.settings import TutorSettings, require, require_finite
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class RuleWeights:
     preferred_intervals: float = 1.0
     leap_up_back: float = 1.0
     high_low_unique: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_finite(self)
 
 
 @dataclass(frozen=True)
