@@ -33,9 +33,10 @@ def one_line_refusal(capsys: pytest.CaptureFixture, arguments: list[str]) -> str
     """Run a command that must be refused; returns the one line that says why."""
     assert main(arguments) == 2
     lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("seqtutor: ")
-    return lines[0]
+    refusals = [line for line in lines if line.startswith("seqtutor: ")]
+    assert refusals == lines[-1:], lines
+    assert not any("Traceback" in line for line in lines)
+    return lines[-1]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -183,6 +184,65 @@ def test_a_model_of_another_vocabulary_is_refused(run_folder, tmp_path, capsys):
     )
     assert "another vocabulary" in line
     assert not output.exists()
+
+
+def test_tune_ends_with_the_papers_table(tmp_path, capsys):
+    arguments = ["tune", "--method", "g", "--output", str(tmp_path / "run"), *TINY]
+    assert main([*arguments, "--evaluate", "200"]) == 0
+    table = capsys.readouterr().out
+    assert "Leaps resolved" in table
+    assert "52.2" in table, "the papers' share under G"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--seed", "99999999999999999999"],
+        ["--samples", "-1"],
+        ["--evaluate", "-1"],
+        ["--weights.motif", "nan"],
+        ["--rules.key-penalty", "inf"],
+        ["--rules.intervals.rest", "nan"],
+        ["--preset", "strict-rules", "--config", "run.yaml"],
+    ],
+)
+def test_bad_numbers_are_refused_before_anything_is_made(options, tmp_path, capsys):
+    output = tmp_path / "run"
+    one_line_refusal(capsys, ["tune", "--output", str(output), *options])
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "options", [["--temperature", "nan"], ["--formats"], ["--number", "0"], ["--seed", "-1"]]
+)
+def test_bad_sampling_is_refused(options, tmp_path, capsys):
+    output = tmp_path / "samples"
+    one_line_refusal(capsys, ["sample", "--output", str(output), *options])
+    assert not output.exists()
+
+
+def test_samples_never_join_older_ones(tmp_path, capsys):
+    arguments = ["sample", "--number", "1", "--output", str(tmp_path / "samples")]
+    assert main(arguments) == 0
+    assert "exists already" in one_line_refusal(capsys, arguments)
+
+
+def test_a_small_folder_of_tunes_is_enough_to_pretrain(tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    tunes = tmp_path / "tunes"
+    tunes.mkdir()
+    for number in range(20):
+        bars = [
+            "".join(f"{letter}2" for letter in generator.choice([*"CDEFGABc"], 8)) for _ in range(6)
+        ]
+        text = f"X:1\nT:Tune {number}\nM:4/4\nL:1/16\nK:C\n{'|'.join(bars)}|]\n"
+        (tunes / f"{number}.abc").write_text(text)
+    (tunes / "broken.mid").write_bytes(b"MThd")
+    output = tmp_path / "prior"
+    arguments = ["pretrain", "--data", str(tunes), "--output", str(output), "--epochs", "1"]
+    assert main([*arguments, "--hidden-sizes", "8"]) == 0
+    assert "broken.mid" in capsys.readouterr().err, "what could not be read is told"
+    assert main(["sample", str(output), "--output", str(tmp_path / "s"), "--number", "1"]) == 0
 
 
 def test_a_run_is_never_written_over(run_folder, capsys):

@@ -113,8 +113,10 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
 
 
 def _one_line(message: str) -> str:
-    """The sentences of a boxed error message."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", message)
-    without_box = re.sub(r"╭.*╮|[╰╯│─]+", " ", plain)
-    first = re.split(r"-{5,}|For full helptext|Perhaps you meant|Argument helptext", without_box)[0]
-    return " ".join(first.split()).rstrip(".")
+    """The first sentences of tyro's error: in a box or, in plain ASCII, under a title."""
+    has_box = "╭" in message
+    plain = re.sub(r"\x1b\[[0-9;]*m|╭.*╮|╰.*╯|│", "", message)
+    blocks = [" ".join(block.split()) for block in re.split(r"[─-]{5,}", plain)]
+    told = [block for block in blocks if block][0 if has_box else 1 :]
+    sentences = re.split(r"Argument helptext|Perhaps you meant|For full helptext", told[0])
+    return sentences[0].strip().rstrip(".")

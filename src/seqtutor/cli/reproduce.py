@@ -47,7 +47,7 @@ class Options:
     task: tyro.conf.Positional[Literal["melody"]] = "melody"
     """Which experiment. melody: Table 1 and figures 2 and 3 of Sequence Tutor."""
     profile: Literal["smoke", "default", "full"] = "default"
-    """smoke: under a minute, too short to learn much · default: about ten minutes on two cores,
+    """smoke: a minute or two, too short to learn much · default: about ten minutes on two cores,
     one seed, the prior that comes with the package · full: three seeds, longer runs, 100,000
     melodies a policy, and a prior trained anew."""
     output: Path | None = None
@@ -86,7 +86,10 @@ def run(options: Options) -> None:
     console.rule("4  Measuring")
     columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
     console.rule("5  Tables and figures")
-    _report(columns, jobs, output, prior)
+    remark = f"{profile.steps:,} environment steps a run, {profile.seeds} seed(s) a method."
+    if options.profile == "smoke":
+        remark += " A smoke run: it shows that everything works; the policies have learned little."
+    _report(columns, jobs, output, prior, remark)
 
 
 def _profile(options: Options) -> Profile:
@@ -185,6 +188,7 @@ def _report(
     jobs: dict[str, list[Job]],
     output: Path,
     prior: Path | None,
+    remark: str,
 ) -> None:
     from seqtutor.cli.output import print_table
     from seqtutor.report.melody import MelodyReport, write_report
@@ -205,7 +209,7 @@ def _report(
         )
         for preset, measured in columns.items()
     ]
-    path = write_report(reports, output)
+    path = write_report(reports, output, remark)
     for report in reports:
         print_table(report.table)
     print(f"Everything is in {output}; begin with {path}")

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tyro
 
@@ -26,10 +26,8 @@ class Options:
     from MIDI, ABC, MusicXML or kern files, scored into a readable table each.
     """
 
-    task: tyro.conf.Positional[Literal["melody"]] = "melody"
-    """What is scored."""
-    files: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """MIDI, ABC, MusicXML or kern files."""
+    melodies: tyro.conf.Positional[tuple[str, ...]] = ("melody",)
+    """The task, "melody" (which may be left out), and MIDI, ABC, MusicXML or kern files."""
     tokens: Path | None = None
     """A file of melodies, one {"tokens": [...]} a line."""
     per_rule: bool = False
@@ -38,6 +36,12 @@ class Options:
     """Key, lengths and rewards."""
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files without the task's name."""
+        names = self.melodies[1:] if self.melodies[:1] == ("melody",) else self.melodies
+        return tuple(map(Path, names))
 
 
 def run(options: Options) -> None:

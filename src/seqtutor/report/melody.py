@@ -26,6 +26,7 @@ CURVES = (
     Quantity("reward", "mean reward a step", "Music theory reward, weighted"),
 )
 FORMATS = ("mid", "abc", "musicxml")
+SHOWN_TOKENS = ("off", "hold", *(f"{letter}{octave}" for octave in (3, 4, 5) for letter in "CEG"))
 SAMPLES = 16
 SHOWN = 6
 
@@ -41,12 +42,16 @@ class MelodyReport:
     prior: SequenceModel
 
 
-def write_report(reports: Sequence[MelodyReport], folder: Path) -> Path:
-    """Write everything into a folder and return the page that leads through it."""
+def write_report(reports: Sequence[MelodyReport], folder: Path, remark: str) -> Path:
+    """Write everything into a folder and return the page that leads through it.
+
+    `remark` says how much was run.
+    """
     page = [
         "# Melody: the prior and what tuning makes of it\n",
         "Sixteenth-note melodies of two bars. The samples open in any player (MIDI), notation "
         "program (MusicXML) or ABC tool.\n",
+        f"{remark}\n",
     ]
     for report in reports:
         page += _section(report, folder / report.preset)
@@ -85,6 +90,7 @@ def _note_probabilities(models: Mapping[str, SequenceModel], folder: Path) -> No
             {name: np.asarray(tokens)[0] for name, tokens in shown.items()},
             melody_vocabulary().tokens,
             folder / f"note_probabilities.{suffix}",
+            shown_names=SHOWN_TOKENS,
             step_label="sixteenth",
             group=16,
         )
