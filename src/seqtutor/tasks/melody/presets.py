@@ -24,10 +24,10 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
     """The rules as published; c and γ are ours.
 
     The papers' c = .5 rewards a repeated motif so much that a policy which sees further than a
-    few steps plays one melody for ever. These values keep at least .7 nats of entropy a step.
-    Q, which knows nothing of the entropy of what follows, needs the larger c and the shorter view.
+    few steps plays one melody for ever. These values keep above .7 nats of entropy a step. Q,
+    which knows nothing of the entropy of what follows, needs the larger c to keep as much.
     """
-    c, discount = (1.3, 0.8) if method in ("q", "rl-only") else (1.2, 0.82)
+    c, discount = {"q": (1.6, 0.85), "rl-only": (1.3, 0.8)}.get(method, (1.25, 0.83))
     return MelodyTuning(TutorSettings(method=method, c=c, discount=discount, trace=0.8))
 
 
