@@ -32,7 +32,8 @@ class Options:
     """What is generated."""
     preset: str = "papers-rules"
     """Settings, rules and weights to start from; options given beside it win. papers-rules: the
-    papers' rules as they are · strict-rules: rules weighted anew, to meet every row of Table 1."""
+    papers' rules as they are · strict-rules: rules weighted anew, aimed at the best
+    entry of each row of Table 1."""
     config: Path | None = None
     """Take all settings from the config.yaml of an earlier run instead of a preset."""
     output: Path | None = None
