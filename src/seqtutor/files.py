@@ -10,6 +10,16 @@ from pathlib import Path
 from seqtutor.errors import UserError
 
 
+def require_unused(path: Path) -> None:
+    """Refuse a folder that holds something already, or a file in its place.
+
+    Raises:
+        UserError: if the path is taken.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path} exists already; choose another folder with --output")
+
+
 def make_folder(path: str | Path) -> Path:
     """Make a folder, unless it is there, that can be written to.
 

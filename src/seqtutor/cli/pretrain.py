@@ -47,11 +47,9 @@ class Options:
 def run(options: Options) -> None:
     """Read, train, measure, write."""
     from seqtutor.cli.progress import console
-    from seqtutor.errors import UserError
-    from seqtutor.files import make_folder
+    from seqtutor.files import make_folder, require_unused
 
-    if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
-        raise UserError(f"{options.output} exists already; choose another folder with --output")
+    require_unused(options.output)
     require_seed("--split-seed", options.split_seed)
     require(
         bool(options.bar_lengths) and min(options.bar_lengths) > 0,

@@ -47,6 +47,7 @@ class Options:
 
 def run(options: Options) -> None:
     """Sample and write."""
+    from seqtutor.files import require_unused
     from seqtutor.training.run_folder import free_folder
 
     if not 1 <= options.number <= MOST_FILES:
@@ -60,8 +61,7 @@ def run(options: Options) -> None:
     require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml")
     require_seed("--seed", options.seed)
     output = options.output or free_folder(Path(), "samples")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"{output} exists already; choose another folder with --output")
+    require_unused(output)
     import jax
     import numpy as np
 

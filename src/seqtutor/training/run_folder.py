@@ -17,7 +17,7 @@ import dacite
 import yaml
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, require_unused
 
 CONFIG, METRICS, MODEL = "config.yaml", "metrics.jsonl", "model"
 _Config = TypeVar("_Config")
@@ -67,8 +67,7 @@ class RunFolder:
         Raises:
             UserError: if the folder holds something already, or cannot be written.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError(f"{path} exists already; choose another folder with --output")
+        require_unused(path)
         content = {**plain(config), "made_by": plain(made_by)}
         atomic_write(path / CONFIG, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return cls(path)
