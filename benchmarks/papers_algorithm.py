@@ -16,7 +16,7 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -27,12 +27,12 @@ from jaxtyping import Array, PRNGKeyArray
 
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.objectives.temporal_difference import method_named, of_action
+from seqtutor.objectives.temporal_difference import METHODS, of_action
 from seqtutor.tasks.melody.evaluation import evaluate_policy
 from seqtutor.tasks.melody.task import load_melody_model, melody_task
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.rollout import roll_out
-from seqtutor.training.settings import Exploration, MethodName
+from seqtutor.training.settings import Exploration
 
 LENGTH = 32
 
@@ -41,7 +41,7 @@ LENGTH = 32
 class Options:
     """The papers' settings; learning rate and replay size are the published code's."""
 
-    method: MethodName = "psi"
+    method: Literal["q", "psi", "g", "rl-only"] = "psi"
     steps: int = 1_000_000
     c: float = 0.5
     discount: float = 0.5
@@ -83,7 +83,7 @@ class Learner(eqx.Module):
 
 def play(options: Options, network: SequenceModel, prior: SequenceModel, key: Array, melody: Array):
     """One melody with the exploring policy, as transitions."""
-    method = method_named(options.method)
+    method = METHODS[options.method]
     share = epsilon(options.exploration, melody * LENGTH / options.steps)
 
     def step(states: Any, tokens: Array) -> tuple[Any, Any]:
@@ -130,7 +130,7 @@ def loss(
     network: SequenceModel, target: SequenceModel, drawn: Transitions, options: Options
 ) -> Array:
     """Mean squared one-step error (Jaques et al. 2017, eq. 5, 12 and 15)."""
-    method = method_named(options.method)
+    method = METHODS[options.method]
 
     def values(model: SequenceModel, layers: Any, tokens: Array) -> Array:
         state = eqx.tree_at(lambda s: s.layers, model.initial_state(options.batch), layers)
@@ -201,7 +201,7 @@ def main(options: Options) -> None:
             print(
                 f"{steps:>9,} steps  reward {float(jnp.mean(rewards)):7.3f}  {speed:,.0f} steps/s"
             )
-    is_product = method_named(options.method).logits_start == "zero"
+    is_product = METHODS[options.method].logits_start == "zero"
     policy = ProductModel(prior, learner.network) if is_product else learner.network
     measured = evaluate_policy(policy, prior, number=options.number)
     print(

@@ -128,13 +128,18 @@ def pretrain(
     return Generator(result.model, task.vocabulary, task.max_length, records)
 
 
-def tune(prior: Generator, task: Task, **settings: Any) -> Generator:
-    """Tune a copy of the prior on the task's reward; arguments are those of `TutorSettings`.
+def tune(
+    prior: Generator, task: Task, *, method: str = TutorSettings.method, **settings: Any
+) -> Generator:
+    """Tune a copy of the prior on the task's reward by one of the methods.
+
+    Further arguments are those of `TutorSettings`; what is not given is the method's default
+    (`TutorSettings.of`).
 
     Raises:
         UserError: if the prior has another vocabulary than the task.
     """
     if prior.vocabulary != task.vocabulary:
         raise UserError("the prior was trained on another vocabulary than the task's")
-    tuned = run_tutor(Tutor(task, prior.model, TutorSettings(**settings)))
+    tuned = run_tutor(Tutor(task, prior.model, TutorSettings.of(method, **settings)))
     return Generator(tuned.policy, task.vocabulary, task.max_length, tuned.records)

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor import exact
-from seqtutor.errors import UserError
 from seqtutor.objectives.temporal_difference import (
     METHODS,
     PSI,
@@ -18,7 +17,6 @@ from seqtutor.objectives.temporal_difference import (
     double_q_value,
     huber,
     lambda_returns,
-    method_named,
     of_action,
 )
 from tiny_problems import bigram_reward, prior
@@ -221,9 +219,3 @@ def test_huber_is_quadratic_then_linear_with_a_bounded_slope():
     np.testing.assert_allclose(huber(errors, 2.0), [58.0, 2.0, 0.0, 0.5, 2.0, 98.0])
     slope = jax.vmap(jax.grad(lambda e: huber(e, 2.0)))(errors)
     np.testing.assert_allclose(slope, [-2.0, -2.0, 0.0, 1.0, 2.0, 2.0])
-
-
-def test_an_unknown_method_is_the_users_error():
-    assert method_named("psi") is PSI
-    with pytest.raises(UserError, match="'sarsa'; choose one of q, psi, g, rl-only"):
-        method_named("sarsa")

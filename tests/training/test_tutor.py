@@ -14,8 +14,9 @@ from seqtutor import exact
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.product import ProductModel
-from seqtutor.objectives.temporal_difference import METHODS
+from seqtutor.objectives import temporal_difference
 from seqtutor.rewards import as_reward
+from seqtutor.training.methods import METHODS, masked_mean
 from seqtutor.training.replay import Experience
 from seqtutor.training.settings import Exploration, TutorSettings
 from seqtutor.training.tutor import (
@@ -24,9 +25,7 @@ from seqtutor.training.tutor import (
     TutorState,
     collect,
     distinct_share,
-    masked_mean,
     measure,
-    temporal_difference_loss,
 )
 from tiny_problems import TOKENS, identical, prior, task, unroll
 
@@ -69,7 +68,8 @@ def _lesson(name, has_end):
     """Ψ and G face a sharp problem; Q's own fixed point lies far from π* on a soft one."""
     exercise = task(3, LENGTH, has_end=has_end)
     c = 0.5 if name in ("psi", "g") else 2.0
-    tutor = Tutor(exercise, PRIOR, replace(LEARNING, method=name, c=c))
+    settings = replace(LEARNING, method=name, c=c, exploration=TutorSettings.of(name).exploration)
+    tutor = Tutor(exercise, PRIOR, settings)
     state, metrics = tutor.advance(tutor.initial_state(), tutor.iterations)
     problem = exact.enumerate_problem(
         PRIOR, as_reward(exercise.reward), LENGTH, end=exercise.vocabulary.end
@@ -89,7 +89,7 @@ def test_psi_and_g_learn_the_optimum(name, has_end):
 @pytest.mark.parametrize("name", ["q", "rl-only"])
 def test_q_learns_its_own_fixed_point_which_is_not_the_optimum(name):
     run = lesson(name)
-    own = exact.fixed_point(run.problem, METHODS[name], c=2.0).log_policy
+    own = exact.fixed_point(run.problem, temporal_difference.METHODS[name], c=2.0).log_policy
     best = exact.optimum(run.problem, c=2.0).log_policy
     to_own, to_best = (exact.kl_divergence(run.problem, run.policy, other) for other in (own, best))
     assert to_own < 0.01
@@ -254,7 +254,13 @@ def test_the_loss_is_the_formula_and_its_gradient_the_derivative_in_the_online_n
         network, target, experience = in_float64((a_network(0), a_network(1), an_experience()))
         loss_and_gradients = jax.jit(
             jax.value_and_grad(
-                lambda *given: temporal_difference_loss(*given, METHODS[name], settings), (0, 1)
+                lambda online, target, experience: METHODS[name].loss(
+                    online.unroll(experience.tokens),
+                    target.unroll(experience.tokens),
+                    experience,
+                    settings,
+                ),
+                (0, 1),
             )
         )
         loss, (gradient, to_target) = loss_and_gradients(network, target, experience)

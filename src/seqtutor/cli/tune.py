@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from seqtutor.errors import UserError
 from seqtutor.tasks.melody.presets import preset_tuning
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
@@ -101,7 +102,6 @@ def _value_of(option: str, arguments: list[str]) -> str | None:
 def run(options: Options) -> None:
     """Tune, write the run's folder, print the table."""
     from seqtutor.cli.provenance import made_by
-    from seqtutor.models.files import SavedModel, save_model
     from seqtutor.training.run_folder import RunFolder, free_folder
 
     tuning = options.tuning
@@ -110,8 +110,7 @@ def run(options: Options) -> None:
     folder = RunFolder.start(output, tuning, made_by())
     policy = _tune(tutor, folder)
     _write_melodies(policy, folder, options)
-    origin = {"run": output.name, "max_length": tuning.length}
-    save_model(SavedModel(policy, tutor.task.vocabulary, origin), folder.model)
+    _save(policy, tutor, folder.model)
     _print_table(policy, tutor, options)
     print(f"{output}: the policy in model/, {options.samples} melodies in samples/")
 
@@ -127,7 +126,7 @@ def _tutor(tuning: MelodyTuning) -> Tutor:
 
 def _tune(tutor: Tutor, folder: RunFolder) -> SequenceModel:
     from seqtutor.cli.progress import console, progress_bar
-    from seqtutor.training.run import run_tutor
+    from seqtutor.training.run import DivergedError, run_tutor
 
     symbol, weight = tutor.method.symbol, tutor.settings.c
     console.print(f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)")
@@ -139,7 +138,19 @@ def _tune(tutor: Tutor, folder: RunFolder) -> SequenceModel:
             note = "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**record)
             progress.update(bar, completed=record["step"], note=note)
 
-        return run_tutor(tutor, on_record).policy
+        try:
+            return run_tutor(tutor, on_record, console.print).policy
+        except DivergedError as error:
+            kept = folder.path / "last-good"
+            _save(error.last_good, tutor, kept)
+            raise UserError(f"{error}; the policy as it was before is in {kept}") from None
+
+
+def _save(policy: SequenceModel, tutor: Tutor, folder: Path) -> None:
+    from seqtutor.models.files import SavedModel, save_model
+
+    origin = {"run": folder.parent.name, "max_length": tutor.task.max_length}
+    save_model(SavedModel(policy, tutor.task.vocabulary, origin), folder)
 
 
 def _write_melodies(policy: SequenceModel, folder: RunFolder, options: Options) -> None:

@@ -25,8 +25,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from seqtutor.errors import UserError
-
 PerAction = Float[Array, "*shape vocab"]
 PerState = Float[Array, "*shape"]
 
@@ -41,7 +39,6 @@ class TemporalDifferenceMethod:
     """
 
     name: str
-    symbol: str
     action_values: Callable[[PerAction, PerState], PerAction]
     reward: Callable[[PerState, PerState], PerState]
     state_value: Callable[[PerAction, PerAction], PerState]
@@ -105,7 +102,6 @@ def values_with_offset(logits: PerAction, value: PerState) -> PerAction:
 
 Q = TemporalDifferenceMethod(
     "q",
-    "Q",
     action_values=values_with_maximum,
     reward=reward_with_prior,
     state_value=maximum_value,
@@ -114,7 +110,6 @@ Q = TemporalDifferenceMethod(
 )
 PSI = TemporalDifferenceMethod(
     "psi",
-    "Ψ",
     action_values=values_with_soft_maximum,
     reward=reward_with_prior,
     state_value=soft_value,
@@ -123,7 +118,6 @@ PSI = TemporalDifferenceMethod(
 )
 G = TemporalDifferenceMethod(
     "g",
-    "G",
     action_values=values_with_offset,
     reward=reward_alone,
     state_value=soft_value_under_prior,
@@ -132,7 +126,6 @@ G = TemporalDifferenceMethod(
 )
 RL_ONLY = TemporalDifferenceMethod(
     "rl-only",
-    "RL only",
     action_values=values_with_maximum,
     reward=reward_alone,
     state_value=maximum_value,
@@ -141,17 +134,6 @@ RL_ONLY = TemporalDifferenceMethod(
 )
 
 METHODS = {method.name: method for method in (Q, PSI, G, RL_ONLY)}
-
-
-def method_named(name: str) -> TemporalDifferenceMethod:
-    """Look a method up by its name on the command line.
-
-    Raises:
-        UserError: if there is none of that name.
-    """
-    if name not in METHODS:
-        raise UserError(f"there is no method {name!r}; choose one of {', '.join(METHODS)}")
-    return METHODS[name]
 
 
 def double_q_value(target_values: PerAction, online_values: PerAction) -> PerState:

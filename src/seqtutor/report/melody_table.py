@@ -9,11 +9,12 @@ from seqtutor.report.tables import Cell, Column, Row, Table, Unit
 from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 from seqtutor.tasks.melody.metrics import MelodyMetrics
 from seqtutor.tasks.melody.table_1 import PAPER_TABLE_1, TABLE_1_ROWS, is_better
+from seqtutor.training.settings import SYMBOLS
 
 PAPER_COLUMNS = {"prior": "Note RNN", "q": "Q", "psi": "Ψ", "g": "G"}
 """The column of the papers' table that each method (or the prior) stands beside."""
 
-TITLES = {**PAPER_COLUMNS, "rl-only": "RL only"}
+TITLES = {**SYMBOLS, **PAPER_COLUMNS}
 
 POLICY_ROWS = (
     ("entropy", "Entropy, nats a step", "number"),

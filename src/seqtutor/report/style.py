@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
+from seqtutor.training.settings import SYMBOLS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,14 +71,24 @@ class MethodStyle:
     line: Any
 
 
-_STYLES = {
-    "prior": MethodStyle("prior", "#555555", (0, (1, 1.2))),
-    "q": MethodStyle("Q", "#D55E00", (0, (5, 1.5))),
-    "psi": MethodStyle("Ψ", "#0072B2", "-"),
-    "g": MethodStyle("G", "#009E73", (0, (6, 1.2, 1.2, 1.2))),
-    "rl-only": MethodStyle("RL only", "#CC79A7", (0, (2.5, 1.2))),
+_LOOKS: dict[str, tuple[str, Any]] = {
+    "prior": ("#555555", (0, (1, 1.2))),
+    "q": ("#D55E00", (0, (5, 1.5))),
+    "psi": ("#0072B2", "-"),
+    "g": ("#009E73", (0, (6, 1.2, 1.2, 1.2))),
+    "path": ("#E69F00", (0, (3, 1, 1, 1, 1, 1))),
+    "rloo": ("#56B4E9", (0, (8, 1.5))),
+    "ppo": ("#8C6BB1", (0, (4, 1, 1, 1))),
+    "merl": ("#7F3B08", (0, (2, 1))),
+    "reinforce": ("#000000", (0, (1, 2))),
+    "reinforce-baseline": ("#A6761D", (0, (7, 2, 1, 2))),
+    "rl-only": ("#CC79A7", (0, (2.5, 1.2))),
 }
-_SPARE_COLORS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F3B08")
+_STYLES = {
+    name: MethodStyle(SYMBOLS.get(name, name), color, line)
+    for name, (color, line) in _LOOKS.items()
+}
+_SPARE_COLORS = ("#1B9E77", "#999933", "#AA4499", "#882255", "#44AA99")
 
 
 def method_style(method: str, others: tuple[str, ...] = ()) -> MethodStyle:

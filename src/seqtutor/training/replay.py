@@ -65,7 +65,11 @@ def add(replay: Replay, experience: Experience) -> Replay:
     )
 
 
-def draw(replay: Replay, key: PRNGKeyArray, batch: int) -> Experience:
-    """Pick sequences uniformly, with replacement, among those stored."""
-    index = jax.random.randint(key, (batch,), 0, replay.filled)
-    return jax.tree.map(lambda ring: ring[index], replay.stored)
+def draw(replay: Replay, key: PRNGKeyArray, batch: int) -> Int[Array, " batch"]:
+    """Pick rows of stored sequences uniformly, with replacement."""
+    return jax.random.randint(key, (batch,), 0, replay.filled)
+
+
+def take(replay: Replay, rows: Int[Array, " batch"]) -> Experience:
+    """The sequences in these rows."""
+    return jax.tree.map(lambda ring: ring[rows], replay.stored)

@@ -1,4 +1,4 @@
-"""Driving a tutor from Python: chunks of compiled work, a record after each."""
+"""Driving a tutor from Python: chunks of compiled work, a record and a look at it after each."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor, TutorState
 
 Record = dict[str, int | float]
@@ -18,15 +20,20 @@ Record = dict[str, int | float]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands after a chunk."""
+    """Where a run stands after a chunk.
+
+    `remark` says what a user should know now: that the policy has collapsed (once a run), or why
+    the run ends here.
+    """
 
     state: TutorState
     record: Record
+    remark: str | None = None
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The end of a run: the policy and a record for every chunk.
+    """The end of a run: the policy, a record for every chunk, and the remarks made.
 
     A record holds `step` (environment steps so far), `seconds`, the `loss`, and the means over the
     chunk of what `seqtutor.training.tutor.measure` gives.
@@ -34,54 +41,109 @@ class Tuned:
 
     policy: SequenceModel
     records: list[Record]
+    remarks: list[str]
+
+
+class DivergedError(UserError):
+    """A loss or a reward was not finite; `last_good` is the policy before that chunk."""
+
+    def __init__(self, message: str, last_good: SequenceModel) -> None:
+        super().__init__(message)
+        self.last_good = last_good
 
 
 def chunks(tutor: Tutor, state: TutorState | None = None) -> Iterator[Progress]:
     """Run a tutor to its end, giving the state and a record after each chunk of iterations.
 
     The next chunk uses up a given state's memory: copy what is to be kept of it before going on.
+    The run ends early where the settings' guards say so.
 
     Raises:
-        UserError: if the loss or a reward term is not finite.
+        DivergedError: if the loss or a reward term is not finite.
     """
     state = tutor.initial_state() if state is None else state
+    guard = _Guard(tutor.settings)
     done, total = int(state.iteration), tutor.iterations
     chunk = max(1, min(total, round(tutor.settings.log_every / tutor.steps_per_iteration)))
     start = time.perf_counter()
-    while done < total:
+    while done < total and not guard.stops:
+        last_good = jax.tree.map(jnp.copy, state.network)
         state, metrics = tutor.advance(state, min(chunk, total - done))
         record = {name: float(np.mean(values)) for name, values in jax.device_get(metrics).items()}
         done = int(state.iteration)
-        _require_finite(record, done * tutor.steps_per_iteration)
-        yield Progress(
-            state,
-            {
-                "step": done * tutor.steps_per_iteration,
-                "seconds": time.perf_counter() - start,
-                **record,
-            },
-        )
+        steps = done * tutor.steps_per_iteration
+        spoilt = _not_finite(record)
+        if spoilt is not None:
+            raise DivergedError(_explanation(spoilt, steps), tutor.policy(last_good))
+        record = {"step": steps, "seconds": time.perf_counter() - start, **record}
+        yield Progress(state, record, guard.look(record))
 
 
-def run_tutor(tutor: Tutor, on_record: Callable[[Record], None] = lambda record: None) -> Tuned:
-    """Run a tutor to its end."""
-    records = []
+def run_tutor(
+    tutor: Tutor,
+    on_record: Callable[[Record], None] = lambda record: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> Tuned:
+    """Run a tutor to its end.
+
+    Raises:
+        DivergedError: if the loss or a reward term is not finite.
+    """
+    records, remarks = [], []
     state = None
     for progress in chunks(tutor):
         state = progress.state
         records.append(progress.record)
         on_record(progress.record)
+        if progress.remark:
+            remarks.append(progress.remark)
+            on_remark(progress.remark)
     assert state is not None
-    return Tuned(tutor.policy(state.network), records)
+    return Tuned(tutor.policy(state.network), records, remarks)
 
 
-def _require_finite(record: Record, step: int) -> None:
-    # Terms first: a reward that is not finite makes everything after it so.
+class _Guard:
+    """Watches the records for a collapse and for the KL divergence at which to stop."""
+
+    def __init__(self, settings: TutorSettings) -> None:
+        self.settings = settings
+        self.first_distinct: float | None = None
+        self.has_collapsed = False
+        self.stops = False
+
+    def look(self, record: Record) -> str | None:
+        """What there is to say of a record; sets `stops` if the run is to end with it."""
+        settings, step = self.settings, record["step"]
+        if settings.stop_at_kl is not None and record["kl"] >= settings.stop_at_kl:
+            self.stops = True
+            return f"stopped at step {step:,}: the KL divergence is {record['kl']:.3f} nats a step"
+        reason = self._collapse(record)
+        if reason is None or self.has_collapsed:
+            return None
+        self.has_collapsed = True
+        self.stops = settings.stop_on_collapse
+        verb = "stopped at" if self.stops else "warning at"
+        return f"{verb} step {step:,}: the policy has collapsed, {reason}; a larger c prevents it"
+
+    def _collapse(self, record: Record) -> str | None:
+        entropy, distinct = record["entropy"], record["distinct"]
+        if self.first_distinct is None:
+            self.first_distinct = distinct
+        if entropy < self.settings.collapse_entropy:
+            return f"its entropy is {entropy:.3f} nats a step"
+        if distinct < self.settings.collapse_distinct * self.first_distinct:
+            return f"only {100 * distinct:.0f} % of a batch are distinct sequences"
+        return None
+
+
+def _not_finite(record: Record) -> str | None:
+    """The first number that is none; terms first, since they make everything after them so."""
     order = sorted(record, key=lambda name: not name.startswith("reward/"))
-    for name in order:
-        if np.isfinite(record[name]):
-            continue
-        if name.startswith("reward/"):
-            term = name.removeprefix("reward/")
-            raise UserError(f"the reward term {term!r} is not finite by step {step:,}; mend it")
-        raise UserError(f"{name} is not finite by step {step:,}; lower the learning rate")
+    return next((name for name in order if not np.isfinite(record[name])), None)
+
+
+def _explanation(name: str, step: int) -> str:
+    if name.startswith("reward/"):
+        term = name.removeprefix("reward/")
+        return f"the reward term {term!r} is not finite by step {step:,}; mend it"
+    return f"{name} is not finite by step {step:,}; lower the learning rate"

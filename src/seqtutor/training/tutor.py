@@ -15,24 +15,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
-from seqtutor.models.action_values import ActionValueNetwork, ValuedLogits
+from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.objectives.temporal_difference import (
-    TemporalDifferenceMethod,
-    double_q_value,
-    huber,
-    lambda_returns,
-    method_named,
-    of_action,
-)
+from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Earned, as_reward
 from seqtutor.task import Task
 from seqtutor.training.exploration import epsilon, explore
-from seqtutor.training.replay import Experience, Replay, add, draw, empty_replay
+from seqtutor.training.methods import METHODS, Method, masked_mean
+from seqtutor.training.replay import Experience, Replay, add, draw, empty_replay, take
 from seqtutor.training.rollout import roll_out
 from seqtutor.training.settings import TutorSettings
 from seqtutor.types import Trajectories
@@ -67,9 +61,9 @@ class Tutor:
             )
 
     @property
-    def method(self) -> TemporalDifferenceMethod:
+    def method(self) -> Method:
         """The method that the settings name."""
-        return method_named(self.settings.method)
+        return METHODS[self.settings.method]
 
     @property
     def steps_per_iteration(self) -> int:
@@ -81,12 +75,27 @@ class Tutor:
         """Collections in the whole run."""
         return max(1, round(self.settings.steps / self.steps_per_iteration))
 
+    @property
+    def updates(self) -> int:
+        """Gradient updates after each collection."""
+        return 1 if self.method.learns_from == "collection" else self.settings.updates
+
+    @property
+    def replay_capacity(self) -> int:
+        """Sequences that are kept: for on-policy methods the newest collection."""
+        settings = self.settings
+        return (
+            settings.replay_capacity
+            if self.method.learns_from == "replay"
+            else settings.environments
+        )
+
     def optimiser(self) -> optax.GradientTransformation:
         """Adam with clipped gradients and a cosine decay over the run."""
         settings = self.settings
         rate = optax.cosine_decay_schedule(
             settings.learning_rate,
-            self.iterations * settings.updates,
+            self.iterations * self.updates,
             settings.learning_rate_final_share,
         )
         return optax.chain(optax.clip_by_global_norm(settings.gradient_norm), optax.adam(rate))
@@ -104,7 +113,7 @@ class Tutor:
             target=jax.tree.map(jnp.copy, network),
             optimiser=self.optimiser().init(eqx.filter(network, eqx.is_inexact_array)),
             replay=empty_replay(
-                settings.replay_capacity, self.task.max_length, self.task.vocabulary.size
+                self.replay_capacity, self.task.max_length, self.task.vocabulary.size
             ),
             key=jax.random.key(settings.seed),
             iteration=jnp.zeros((), jnp.int32),
@@ -161,8 +170,7 @@ def collect(
         prior_state, prior_logits = prior.step(states[0], tokens)
         network_state, output = network.step(states[1], tokens)
         log_prior = jax.nn.log_softmax(prior_logits)
-        values = method.action_values(output.logits, output.value)
-        log_policy = jax.nn.log_softmax(method.policy_logits(values, log_prior))
+        log_policy = jax.nn.log_softmax(method.policy_logits(output, log_prior))
         return (prior_state, network_state), (log_policy, log_prior)
 
     def choose(outputs: tuple[Array, Array], step_key: PRNGKeyArray) -> Array:
@@ -183,18 +191,26 @@ def collect(
 
 
 def learn(tutor: Tutor, state: TutorState, key: PRNGKeyArray) -> tuple[TutorState, Metrics]:
-    """Update the network on replayed sequences; the target follows as a moving average."""
+    """Update the network on sequences of the replay.
+
+    For on-policy methods it holds the newest collection alone. The target follows the network as a
+    moving average, or stays what collected.
+    """
     optimiser = tutor.optimiser()
-    rate = tutor.settings.target_rate
+    rate = tutor.settings.target_rate if tutor.method.target == "average" else 0.0
+    first_target = state.target if tutor.method.target == "average" else state.network
+
+    def loss_on(
+        network: ActionValueNetwork, target: ActionValueNetwork, experience: Experience
+    ) -> Float[Array, ""]:
+        online, slow = (model.unroll(experience.tokens) for model in (network, target))
+        return tutor.method.loss(online, slow, experience, tutor.settings)
 
     def update(
-        carry: tuple[ActionValueNetwork, ActionValueNetwork, Any], update_key: PRNGKeyArray
+        carry: tuple[ActionValueNetwork, ActionValueNetwork, Any], experience: Experience
     ) -> tuple[tuple[ActionValueNetwork, ActionValueNetwork, Any], Metrics]:
         network, target, optimiser_state = carry
-        experience = draw(state.replay, update_key, tutor.settings.batch)
-        loss, gradient = eqx.filter_value_and_grad(temporal_difference_loss)(
-            network, target, experience, tutor.method, tutor.settings
-        )
+        loss, gradient = eqx.filter_value_and_grad(loss_on)(network, target, experience)
         step, optimiser_state = optimiser.update(gradient, optimiser_state)
         network = eqx.apply_updates(network, step)
         target = jax.tree.map(lambda old, new: old + rate * (new - old), target, network)
@@ -203,52 +219,33 @@ def learn(tutor: Tutor, state: TutorState, key: PRNGKeyArray) -> tuple[TutorStat
             "gradient_norm": optax.tree.norm(gradient),
         }
 
-    carry = (state.network, state.target, state.optimiser)
-    keys = jax.random.split(key, tutor.settings.updates)
-    (network, target, optimiser_state), metrics = jax.lax.scan(update, carry, keys)
+    def update_on(carry: Any, rows: Int[Array, " batch"]) -> tuple[Any, Metrics]:
+        return update(carry, take(state.replay, rows))
+
+    carry = (state.network, first_target, state.optimiser)
+    carry, metrics = jax.lax.scan(update_on, carry, rows_to_learn(tutor, state.replay, key))
+    network, target, optimiser_state = carry
     state = eqx.tree_at(
         lambda s: (s.network, s.target, s.optimiser), state, (network, target, optimiser_state)
     )
     return state, jax.tree.map(jnp.mean, metrics)
 
 
-def temporal_difference_loss(
-    network: ActionValueNetwork,
-    target: ActionValueNetwork,
-    experience: Experience,
-    method: TemporalDifferenceMethod,
-    settings: TutorSettings,
-) -> Float[Array, ""]:
-    """Mean Huber loss of the taken actions' values from their λ-return targets."""
-
-    def values_of(output: ValuedLogits) -> Float[Array, "batch time vocab"]:
-        return method.action_values(output.logits, output.value)
-
-    online_values = values_of(network.unroll(experience.tokens))
-    target_values = jax.lax.stop_gradient(values_of(target.unroll(experience.tokens)))
-    if settings.double_q:
-        state_values = double_q_value(target_values, jax.lax.stop_gradient(online_values))
-    else:
-        state_values = method.state_value(target_values, experience.log_prior)
-    targets = lambda_returns(
-        method.reward(
-            experience.rewards / settings.c, of_action(experience.log_prior, experience.tokens)
-        ),
-        state_values,
-        of_action(target_values, experience.tokens),
-        experience.mask,
-        discount=settings.discount,
-        trace=settings.trace,
+def rows_to_learn(tutor: Tutor, replay: Replay, key: PRNGKeyArray) -> Int[Array, "updates batch"]:
+    """Which of the replay's sequences each update learns from."""
+    settings = tutor.settings
+    if tutor.method.learns_from == "collection":
+        return jnp.arange(settings.environments)[None]
+    if tutor.method.learns_from == "replay":
+        keys = jax.random.split(key, settings.updates)
+        return jax.vmap(lambda one: draw(replay, one, settings.batch))(keys)
+    # Each pass through the collection has an order of its own.
+    wanted = settings.updates * settings.batch
+    passes = -(-wanted // settings.environments)
+    orders = jax.vmap(lambda one: jax.random.permutation(one, settings.environments))(
+        jax.random.split(key, passes)
     )
-    errors = of_action(online_values, experience.tokens) - targets
-    return masked_mean(huber(errors, settings.huber_threshold), experience.mask)
-
-
-def masked_mean(
-    numbers: Float[Array, "batch time"], mask: Bool[Array, "batch time"]
-) -> Float[Array, ""]:
-    """Mean over the steps that are real."""
-    return jnp.sum(jnp.where(mask, numbers, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+    return orders.reshape(-1)[:wanted].reshape(settings.updates, settings.batch)
 
 
 def measure(trajectories: Trajectories, earned: Earned) -> Metrics:

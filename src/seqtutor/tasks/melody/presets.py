@@ -28,7 +28,7 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
     which knows nothing of the entropy of what follows, needs the larger c to keep as much.
     """
     c, discount = {"q": (1.6, 0.85), "rl-only": (1.3, 0.8)}.get(method, (1.25, 0.83))
-    return MelodyTuning(TutorSettings(method=method, c=c, discount=discount, trace=0.8))
+    return MelodyTuning(TutorSettings.of(method, c=c, discount=discount, trace=0.8))
 
 
 def _strict_rules(method: MethodName) -> MelodyTuning:
@@ -38,7 +38,7 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
     folk tunes' even eighths make it so; the key, unique extremes and repeated motifs weigh more.
     """
     return MelodyTuning(
-        TutorSettings(method=method, c=1.3, discount=0.82, trace=0.8),
+        TutorSettings.of(method, c=1.3, discount=0.82, trace=0.8),
         MelodyRuleSettings(
             autocorrelation_threshold=0.1, autocorrelation_negative_factors=(1.0, 1.0, 2.0)
         ),

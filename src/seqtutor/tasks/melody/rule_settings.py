@@ -159,6 +159,9 @@ class MelodyRuleSettings:
     repeated_motif_reward: float = 4.0
     """For each step that completes a motif heard before."""
     repeated_motif_reward_per_further_pitch: float = 1.0
+    repeated_motif_limit: int | None = None
+    """Steps of a melody that earn it at most. Without a limit a melody that goes round in circles
+    earns the most of all."""
     """For each different pitch beyond the minimum."""
 
     interval_scale: float = 5.0
@@ -195,6 +198,8 @@ class MelodyRuleSettings:
             self._require_at_least(name, 1)
         for name in ("allowed_rests", "allowed_repeats", "allowed_repeats_with_breaks"):
             self._require_at_least(name, 1)
+        if self.repeated_motif_limit is not None:
+            self._require_at_least("repeated_motif_limit", 1)
         self._require_at_least("leap_minimum_semitones", 1)
         self._require_at_least("autocorrelation_first_step", 1)
         self._require_at_least("minimum_steps_before_leap_back", 0)

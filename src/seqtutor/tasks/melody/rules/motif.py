@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from seqtutor.tasks.melody.encoding import LOWEST_PITCH_TOKEN, VOCABULARY_SIZE
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.melody.rules.arrays import shifted
+from seqtutor.tasks.melody.rules.arrays import running_sum, shifted
 
 _BITS_PER_WORD = 32
 _TOKEN_BITS = (VOCABULARY_SIZE - 1).bit_length()
@@ -105,12 +105,16 @@ def repeated_motif(
     (Livingstone et al. 2012, as cited by Jaques et al. 2017, section 4.) If the last
     `motif_window` (8) tokens are a motif of d different pitches and the very same tokens were
     played before, at any earlier step and without overlap, r_t = `repeated_motif_reward` (4) +
-    `repeated_motif_reward_per_further_pitch` (1) · (d − 3), else 0.
+    `repeated_motif_reward_per_further_pitch` (1) · (d − 3), else 0. With a `repeated_motif_limit`
+    only that many steps of a melody earn it.
     """
+    repeated = is_repeated_motif(tokens, settings)
+    if settings.repeated_motif_limit is not None:
+        repeated &= running_sum(repeated.astype(jnp.int32)) <= settings.repeated_motif_limit
     amount = _per_pitch(
         tokens,
         settings,
         settings.repeated_motif_reward,
         settings.repeated_motif_reward_per_further_pitch,
     )
-    return jnp.where(is_repeated_motif(tokens, settings), amount, 0.0)
+    return jnp.where(repeated, amount, 0.0)
