@@ -194,7 +194,9 @@ def main(options: Options) -> None:
     )
     start, chunk = time.perf_counter(), 500
     for done in range(0, options.steps // LENGTH, chunk):
-        learner, rewards = advance(options, prior, learner, optimiser, chunk)
+        learner, rewards = jax.block_until_ready(
+            advance(options, prior, learner, optimiser, chunk)
+        )
         speed = (done + chunk) * LENGTH / (time.perf_counter() - start)
         if done % (10 * chunk) == 0:
             steps = (done + chunk) * LENGTH

@@ -2,7 +2,8 @@
 
 With V tokens and length T there are V^T sequences (with an end token, those that agree up to it
 count once). Up to about 10⁵ of them this module gives the optimal policy π*, log Z, the optimal
-values of every method, and any policy's true objective: what every learned number is held against.
+values of every method, and any policy's true objective and its gradient: what every learned number
+is held against.
 
 States are prefixes. Those of length t are numbered 0 … V^t − 1 in lexicographic order, so that
 token a leads from prefix i to prefix i·V + a.
@@ -11,8 +12,10 @@ token a leads from prefix i to prefix i·V + a.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +29,7 @@ from seqtutor.rewards import Reward
 
 LARGEST_PROBLEM = 200_000
 PerPrefix = list[Float[np.ndarray, "prefixes vocab"]]
+_Model = TypeVar("_Model", bound=SequenceModel)
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,26 @@ def optimum(problem: Enumeration, *, c: float) -> Solution:
     return Solution(actions[::-1], states[::-1], policies[::-1])
 
 
+def without_prior(problem: Enumeration) -> Enumeration:
+    """The same problem with log p = 0 for every token, so that every sequence weighs the same.
+
+    Its optimum at c·α is that of E[r]/c + α·H(π): π ∝ exp(r/(cα)).
+    """
+    return replace(problem, log_prior=[np.zeros_like(level) for level in problem.log_prior])
+
+
+def greedy(solution: Solution) -> PerPrefix:
+    """The policy that always takes the highest action value, the first one of equals.
+
+    Of the fixed point of RL only, at γ = 1, it is the policy of the greatest expected reward.
+    """
+    with np.errstate(divide="ignore"):
+        return [
+            np.log(np.eye(values.shape[1])[values.argmax(axis=1)])
+            for values in solution.action_values
+        ]
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """True expectations under a policy: nats, and reward in the task's own unit.
@@ -241,3 +265,77 @@ def _visits(
 def policy_table(problem: Enumeration, model: SequenceModel) -> PerPrefix:
     """The log π(a|prefix) of a model at every prefix."""
     return _conditionals(model, problem.sequences, problem.vocabulary_size)
+
+
+@dataclass(frozen=True)
+class DistinctSequences:
+    """Every sequence once, with the prefix that comes before each token.
+
+    Past its end a sequence is padded with the end token and `mask` is false.
+    """
+
+    tokens: Int[np.ndarray, "sequences time"]
+    mask: Bool[np.ndarray, "sequences time"]
+    prefixes: Int[np.ndarray, "sequences time"]
+
+    def along(self, levels: PerPrefix) -> Float[np.ndarray, "sequences time"]:
+        """What a table says of the tokens taken, zero past the end."""
+        taken = [
+            level[self.prefixes[:, t], self.tokens[:, t]] for t, level in enumerate(levels)
+        ]
+        return np.where(self.mask, np.stack(taken, axis=1), 0.0)
+
+
+def distinct_sequences(problem: Enumeration) -> DistinctSequences:
+    """The sequences of a problem; those that agree up to the end token count once."""
+    tokens, cells = np.unique(problem.sequences, axis=0, return_index=True)
+    size, length = problem.vocabulary_size, problem.length
+    prefixes = np.stack([cells // size ** (length - t) for t in range(length)], axis=1)
+    mask = np.stack([problem.alive[t][prefixes[:, t]] for t in range(length)], axis=1)
+    return DistinctSequences(tokens, mask, prefixes)
+
+
+def objective_gradient(
+    problem: Enumeration,
+    model: _Model,
+    *,
+    c: float,
+    prior_weight: float = 1.0,
+    entropy_weight: float = 1.0,
+) -> _Model:
+    """The gradient of a model's true objective in its parameters, as a model of float64 numbers.
+
+        J = Σ_τ π(τ)·( r(τ)/c + κ·log p(τ) − α·log π(τ) )
+
+    is summed over every sequence and differentiated as it stands, without the score function's
+    identity that policy gradients rest on. With `prior_weight` κ = 1 and `entropy_weight` α = 1 it
+    is E[r]/c − KL(π‖p); with κ = 0 it is E[r]/c + α·H(π), and with both zero E[r]/c.
+    """
+    sequences = distinct_sequences(problem)
+    rewards, log_prior = (
+        sequences.along(levels).sum(axis=1) for levels in (problem.rewards, problem.log_prior)
+    )
+    with jax.enable_x64(True):
+        gradient = _gradient(
+            jax.tree.map(lambda array: jnp.asarray(array, jnp.float64), model),
+            jnp.asarray(sequences.tokens),
+            jnp.asarray(sequences.mask),
+            jnp.asarray(rewards / c + prior_weight * log_prior),
+            jnp.asarray(entropy_weight, jnp.float64),
+        )
+        return jax.tree.map(np.asarray, gradient)
+
+
+@eqx.filter_jit
+@eqx.filter_grad
+def _gradient(
+    model: SequenceModel,
+    tokens: jax.Array,
+    mask: jax.Array,
+    values: jax.Array,
+    entropy_weight: jax.Array,
+) -> jax.Array:
+    log_probabilities = jax.nn.log_softmax(model.unroll(tokens))
+    taken = jnp.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
+    log_policy = jnp.sum(jnp.where(mask, taken, 0.0), axis=1)
+    return jnp.sum(jnp.exp(log_policy) * (values - entropy_weight * log_policy))
