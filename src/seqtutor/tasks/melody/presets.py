@@ -27,7 +27,9 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
     few steps plays one melody for ever. These values keep above .7 nats of entropy a step. Q,
     which knows nothing of the entropy of what follows, needs the larger c to keep as much.
     """
-    c, discount = {"q": (1.6, 0.85), "rl-only": (1.3, 0.8)}.get(method, (1.25, 0.83))
+    c, discount = {"q": (1.9, 0.85), "psi": (1.3, 0.83), "rl-only": (1.3, 0.8)}.get(
+        method, (1.25, 0.83)
+    )
     return MelodyTuning(TutorSettings.of(method, c=c, discount=discount, trace=0.8))
 
 
