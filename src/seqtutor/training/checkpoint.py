@@ -1,0 +1,163 @@
+"""Checkpoints: all that changes during a run, on disk, so that it goes on bit for bit.
+
+A checkpoint is two files. `step-N.safetensors` holds every array of the state; `step-N.json`, its
+manifest, is written after it and holds its hash, so that a checkpoint counts only when it is whole.
+The newest two are kept: should one be damaged, the one before it is taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
+from seqtutor.training.tutor import Tutor, TutorState
+
+KEPT = 2
+_FORMAT = 1
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state to go on from, the step it was saved at, and what a user should know about it."""
+
+    state: TutorState
+    step: int
+    remarks: tuple[str, ...] = ()
+
+
+def surroundings() -> dict[str, str]:
+    """What must be the same for a run to go on bit for bit."""
+    packages = ("seqtutor", "jax", "jaxlib", "numpy", "equinox", "optax")
+    device = jax.devices()[0]
+    return {
+        **{name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()} {device.platform} {device.device_kind}",
+    }
+
+
+class Checkpoints:
+    """The checkpoints of one run; `settings` is a hash of all that makes the run."""
+
+    def __init__(self, folder: Path, settings: str) -> None:
+        """Point at a folder; nothing is read or written yet."""
+        self.folder = folder
+        self.settings = settings
+
+    def save(self, state: TutorState, step: int) -> None:
+        """Write a checkpoint, and then remove all but the newest ones.
+
+        Raises:
+            UserError: if it cannot be written; older checkpoints stay as they were.
+        """
+        content = safetensors.numpy.save(_named_arrays(state))
+        manifest = {
+            "format": _FORMAT,
+            "step": step,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "settings": self.settings,
+            "surroundings": surroundings(),
+        }
+        atomic_write(self._arrays(step), content)
+        atomic_write(self._manifest(step), json.dumps(manifest, indent=1) + "\n")
+        for old in self.steps()[KEPT:]:
+            # The manifest first: without it the arrays are no checkpoint.
+            self._manifest(old).unlink(missing_ok=True)
+            self._arrays(old).unlink(missing_ok=True)
+
+    def steps(self) -> list[int]:
+        """The steps at which there are checkpoints, newest first; they may be damaged."""
+        names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.json"))
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+    def latest(self, tutor: Tutor) -> Checkpoint | None:
+        """The newest whole checkpoint; `None` if there never was one.
+
+        Raises:
+            UserError: if there are checkpoints but none can be used, with the reason for each.
+        """
+        reasons: list[str] = []
+        for step in self.steps():
+            try:
+                return self._load(step, tutor, tuple(reasons))
+            except _UNREADABLE as error:
+                reasons.append(f"the checkpoint of step {step:,} is damaged ({error})")
+        if reasons:
+            raise UserError(f"there is no usable checkpoint in {self.folder}: {'; '.join(reasons)}")
+        return None
+
+    def _load(self, step: int, tutor: Tutor, remarks: tuple[str, ...]) -> Checkpoint:
+        manifest = json.loads(self._manifest(step).read_text(encoding="utf-8"))
+        if manifest["format"] > _FORMAT:
+            raise UserError(f"{self.folder} was written by a newer version; upgrade seqtutor")
+        if manifest["settings"] != self.settings:
+            raise UserError(
+                f"the checkpoints in {self.folder} belong to other settings than config.yaml has "
+                "now; undo the change, or start a new run with --config"
+            )
+        content = self._arrays(step).read_bytes()
+        if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+            raise ValueError("its content is not what was saved")
+        shapes = eqx.filter_eval_shape(tutor.initial_state)
+        state = _filled(shapes, safetensors.numpy.load(content))
+        return Checkpoint(state, manifest["step"], remarks + _changed(manifest["surroundings"]))
+
+    def _arrays(self, step: int) -> Path:
+        return self.folder / f"step-{step}.safetensors"
+
+    def _manifest(self, step: int) -> Path:
+        return self.folder / f"step-{step}.json"
+
+
+def _changed(before: Mapping[str, str]) -> tuple[str, ...]:
+    now = surroundings()
+    changes = [
+        f"{name} was {before.get(name)} and is {now[name]}"
+        for name in now
+        if before.get(name) != now[name]
+    ]
+    if not changes:
+        return ()
+    return (f"this run will not go on bit for bit as it would have: {'; '.join(changes)}",)
+
+
+def _named_arrays(state: TutorState) -> dict[str, np.ndarray]:
+    return {
+        jax.tree_util.keystr(path): np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def _filled(shapes: TutorState, arrays: Mapping[str, np.ndarray]) -> TutorState:
+    """The state of these shapes with these arrays in their places."""
+
+    def place(path: Any, shape: Any) -> jax.Array:
+        array = arrays[jax.tree_util.keystr(path)]
+        if _is_key(shape):
+            return jax.random.wrap_key_data(jnp.asarray(array))
+        if array.shape != shape.shape or array.dtype != shape.dtype:
+            raise ValueError(f"{jax.tree_util.keystr(path)} has another shape or type")
+        # A copy of its own: the loop gives the state's memory away.
+        return jnp.array(array)
+
+    return jax.tree_util.tree_map_with_path(place, shapes)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
