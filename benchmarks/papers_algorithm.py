@@ -129,7 +129,7 @@ def _layers_only(step: Any, states: Any, tokens: Array) -> tuple[Any, Any]:
 def loss(
     network: SequenceModel, target: SequenceModel, drawn: Transitions, options: Options
 ) -> Array:
-    """Mean squared one-step error (Jaques et al. 2017, eq. 5, 12 and 15)."""
+    """Mean squared one-step error (Jaques et al. 2017, eq. 4, 12 and 15)."""
     method = METHODS[options.method]
 
     def values(model: SequenceModel, layers: Any, tokens: Array) -> Array:
@@ -194,9 +194,7 @@ def main(options: Options) -> None:
     )
     start, chunk = time.perf_counter(), 500
     for done in range(0, options.steps // LENGTH, chunk):
-        learner, rewards = jax.block_until_ready(
-            advance(options, prior, learner, optimiser, chunk)
-        )
+        learner, rewards = jax.block_until_ready(advance(options, prior, learner, optimiser, chunk))
         speed = (done + chunk) * LENGTH / (time.perf_counter() - start)
         if done % (10 * chunk) == 0:
             steps = (done + chunk) * LENGTH

@@ -15,6 +15,7 @@ install_import_hook(
         "seqtutor.training.replay",
         "seqtutor.training.rollout",
         "seqtutor.training.run",
+        "seqtutor.training.seeds",
         "seqtutor.training.tutor",
         "seqtutor.types",
     ],

@@ -48,6 +48,16 @@ def test_five_lines_raise_the_reward(trained, tuned):
     assert trained.records[-1]["epoch"] == 3
 
 
+def test_several_seeds_are_the_runs_of_each(trained, tuned):
+    several = st.tune(trained, TASK, seeds=2, seed=0, **TUNING)
+    assert identical(several[0].model, tuned.model)
+    assert several[0].sample(5) == tuned.sample(5)
+    assert not identical(several[1].model, tuned.model)
+    assert several[1].records[-1]["step"] == TUNING["steps"]
+    with pytest.raises(st.UserError, match="seeds must be at least 1"):
+        st.tune(trained, TASK, seeds=0, **TUNING)
+
+
 def test_samples_depend_on_the_seed_and_on_nothing_else(tuned):
     assert tuned.sample(20, seed=4) == tuned.sample(20, seed=4)
     assert tuned.sample(20, seed=4) != tuned.sample(20, seed=5)

@@ -56,6 +56,30 @@ def test_a_host_reward_inside_a_scan_sees_each_iteration():
         np.testing.assert_array_equal(ones, 1.5 * ((TOKENS + shift) % 3 == 1) * MASK)
 
 
+def test_under_vmap_a_host_reward_sees_one_batch_at_a_time():
+    """So that what it says of a batch as a whole is the same in a batch of runs."""
+
+    def against_the_others(tokens, mask):
+        assert tokens.shape == mask.shape == TOKENS.shape
+        return {"above": (tokens > tokens[mask].mean()) * 1.0, "sum": tokens.sum(1)}
+
+    batches = jnp.stack([TOKENS, (TOKENS + 1) % 3, TOKENS[::-1]])
+    masks = jnp.stack([MASK, jnp.ones_like(MASK), MASK[::-1]])
+    reward = Reward(against_the_others, {"sum": 0.5})
+
+    @jax.jit
+    @jax.vmap
+    def together(tokens, mask):
+        earned = reward(tokens, mask)
+        return earned.total, earned.terms
+
+    totals, terms = together(batches, masks)
+    for row, alone in enumerate(map(reward, batches, masks)):
+        np.testing.assert_array_equal(totals[row], alone.total)
+        for name, term in alone.terms.items():
+            np.testing.assert_array_equal(terms[name][row], term)
+
+
 @pytest.mark.parametrize("mark", [lambda f: f, compiled])
 @pytest.mark.parametrize(
     ("terms", "message"),

@@ -86,3 +86,8 @@ def identical(one: object, other: object) -> bool:
     """Whether two pytrees hold the same bits."""
     pairs = zip(arrays_of(one), arrays_of(other), strict=True)
     return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+
+def in_float64(tree: object) -> object:
+    """The pytree with its single-precision arrays in double precision, which must be enabled."""
+    return jax.tree.map(lambda a: a.astype(float) if a.dtype == jnp.float32 else a, tree)

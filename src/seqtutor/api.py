@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -17,8 +17,14 @@ from seqtutor.models.lstm import LSTM
 from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, train_by_maximum_likelihood
 from seqtutor.training.rollout import sample
-from seqtutor.training.run import Record, run_tutor
-from seqtutor.training.settings import PretrainSettings, TutorSettings, require_seed
+from seqtutor.training.run import Record, Tuned, run_tutor
+from seqtutor.training.seeds import run_seeds
+from seqtutor.training.settings import (
+    PretrainSettings,
+    TutorSettings,
+    require,
+    require_seed,
+)
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
 
@@ -128,11 +134,26 @@ def pretrain(
     return Generator(result.model, task.vocabulary, task.max_length, records)
 
 
+@overload
 def tune(
-    prior: Generator, task: Task, *, method: str = TutorSettings.method, **settings: Any
-) -> Generator:
+    prior: Generator, task: Task, *, method: str = ..., seeds: None = ..., **settings: Any
+) -> Generator: ...
+@overload
+def tune(
+    prior: Generator, task: Task, *, method: str = ..., seeds: int, **settings: Any
+) -> list[Generator]: ...
+def tune(
+    prior: Generator,
+    task: Task,
+    *,
+    method: str = TutorSettings.method,
+    seeds: int | None = None,
+    **settings: Any,
+) -> Generator | list[Generator]:
     """Tune a copy of the prior on the task's reward by one of the methods.
 
+    With `seeds`, a list of that many independent policies comes back, tuned with the setting
+    `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU.
     Further arguments are those of `TutorSettings`; what is not given is the method's default
     (`TutorSettings.of`).
 
@@ -141,5 +162,16 @@ def tune(
     """
     if prior.vocabulary != task.vocabulary:
         raise UserError("the prior was trained on another vocabulary than the task's")
-    tuned = run_tutor(Tutor(task, prior.model, TutorSettings.of(method, **settings)))
+    tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings))
+    if seeds is None:
+        return _generator(run_tutor(tutor), task)
+    require(seeds >= 1, f"seeds must be at least 1, not {seeds}")
+    chosen = range(tutor.settings.seed, tutor.settings.seed + seeds)
+    if jax.default_backend() != "cpu":
+        return [_generator(tuned, task) for tuned in run_seeds(tutor, chosen)]
+    each = (replace(tutor, settings=replace(tutor.settings, seed=seed)) for seed in chosen)
+    return [_generator(run_tutor(one), task) for one in each]
+
+
+def _generator(tuned: Tuned, task: Task) -> Generator:
     return Generator(tuned.policy, task.vocabulary, task.max_length, tuned.records)

@@ -280,9 +280,7 @@ class DistinctSequences:
 
     def along(self, levels: PerPrefix) -> Float[np.ndarray, "sequences time"]:
         """What a table says of the tokens taken, zero past the end."""
-        taken = [
-            level[self.prefixes[:, t], self.tokens[:, t]] for t, level in enumerate(levels)
-        ]
+        taken = [level[self.prefixes[:, t], self.tokens[:, t]] for t, level in enumerate(levels)]
         return np.where(self.mask, np.stack(taken, axis=1), 0.0)
 
 

@@ -6,7 +6,8 @@ number a step, or `Float["batch"]`, paid at the last token. It must be causal: w
 depends on tokens up to t alone.
 
 A plain function works on NumPy arrays and is called from the compiled loop. One that is written in
-JAX and marked with `compiled` becomes part of it.
+JAX and marked with `compiled` becomes part of it; it is compiled once for a task, so that what it
+reads besides its arguments must not change.
 """
 
 from __future__ import annotations
@@ -73,7 +74,12 @@ class Reward:
             return {name: jnp.asarray(term, jnp.float32) for name, term in terms.items()}
         shapes = _shapes_of_host_reward(self.function, tokens.shape)
         terms = jax.pure_callback(
-            lambda *arguments: _call_on_host(self.function, *arguments), shapes, tokens, mask
+            lambda *arguments: _call_on_host(self.function, *arguments),
+            shapes,
+            tokens,
+            mask,
+            # A reward may look at its whole batch, so that each run's batch gets a call of its own.
+            vmap_method="sequential",
         )
         return {name: terms[name] for name in shapes}  # in the function's own order
 

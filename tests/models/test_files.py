@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import shutil
 
 import jax
@@ -42,6 +44,46 @@ def test_saving_again_replaces_everything_and_leaves_nothing_beside(folder):
     assert identical(load_model(folder).model, MODELS["product"])
     names = {path.name for path in folder.iterdir()}
     assert names == {"config.json", "model.safetensors", "vocabulary.json"}
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Makes the n-th time that a file or a folder takes its name the moment of an interruption."""
+
+    def arrange(number):
+        replace, calls = os.replace, itertools.count(1)
+
+        def interrupted(source, target):
+            if next(calls) == number:
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", interrupted)
+
+    return arrange
+
+
+@pytest.mark.parametrize("moment", range(1, 5))
+def test_an_interrupted_save_leaves_no_new_folder(tmp_path, interrupt_at, moment):
+    interrupt_at(moment)
+    with pytest.raises(KeyboardInterrupt):
+        save_model(SavedModel(MODELS["lstm"], vocabulary(3)), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", range(1, 7))
+def test_an_interrupted_save_over_an_older_model_never_mixes_them(folder, interrupt_at, moment):
+    (folder / "notes.txt").write_text("mine")
+    interrupt_at(moment)
+    with pytest.raises(KeyboardInterrupt):
+        save_model(SavedModel(prior(3, hidden=(4, 5), seed=9), vocabulary(3)), folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert not list(folder.glob(".*"))
+    if moment <= 3:
+        assert identical(load_model(folder).model, MODELS["lstm"]), "nothing has been touched yet"
+    else:
+        with pytest.raises(UserError, match="not a model folder"):
+            load_model(folder)
 
 
 def test_weights_are_named_by_their_path():
@@ -116,13 +158,19 @@ def test_a_config_without_an_entry_is_the_users_error(folder, key):
     config = json.loads((folder / "config.json").read_text())
     del config[key]
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match=key):
+    with pytest.raises(UserError, match=f'its config.json has no "{key}"'):
         load_model(folder)
 
 
-@pytest.mark.parametrize("content", ["[]", "3", "null", '"text"', "[" * 100_000])
+@pytest.mark.parametrize("content", ["[]", "3", "null", '"text"'])
 def test_a_config_that_is_no_object_is_the_users_error(folder, content):
     (folder / "config.json").write_text(content)
+    with pytest.raises(UserError, match="no JSON object"):
+        load_model(folder)
+
+
+def test_a_config_that_never_ends_is_the_users_error(folder):
+    (folder / "config.json").write_text("[" * 100_000)
     with pytest.raises(UserError):
         load_model(folder)
 
@@ -145,8 +193,10 @@ def test_a_flipped_bit_in_the_header_is_the_users_error(folder):
 
 def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="cannot make the folder"):
         save_model(SavedModel(MODELS["lstm"], vocabulary(3)), tmp_path / "file")
+    with pytest.raises(UserError, match="cannot make the folder"):
+        save_model(SavedModel(MODELS["lstm"], vocabulary(3)), tmp_path / "file" / "model")
 
 
 def test_nothing_on_disk_is_a_pickle(folder):

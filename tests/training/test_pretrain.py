@@ -96,6 +96,41 @@ def test_training_repeats_bit_for_bit_and_leaves_the_given_model_alone(pretraine
     assert identical(model, fresh_model())
 
 
+def with_lengths(sequences, seed):
+    """The same sequences, cut at random, in the smallest type."""
+    lengths = np.random.default_rng(seed).integers(1, LENGTH + 1, size=(len(sequences), 1))
+    return Sequences(sequences.tokens.astype(np.int8), np.arange(LENGTH) < lengths)
+
+
+def test_every_token_counts_the_same_whatever_shares_its_batch():
+    training, model = with_lengths(markov_chain(640, 3), 4), prior(3)
+    still = PretrainSettings(batch=64, epochs=1, learning_rate=1e-30, weight_decay=0.0)
+    result = train_by_maximum_likelihood(model, training, training, still)
+    expected = measure_fit(model, training).log_perplexity
+    assert result.epochs[0].training_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_model_learns_a_known_chain_from_pieces_of_it():
+    training, validation = with_lengths(markov_chain(1024, 0), 5), markov_chain(512, 1)
+    so_far, updates = [], []
+    result = train_by_maximum_likelihood(
+        fresh_model(),
+        training,
+        validation,
+        SETTINGS,
+        so_far.append,
+        lambda model, number: updates.append(number),
+    )
+    fresh = markov_chain(4000, 2)
+    fit = measure_fit(result.model, fresh)
+    assert fit.log_perplexity == pytest.approx(-chain_log_likelihood(fresh), abs=0.03)
+    assert updates == list(range(1, 16 * len(result.epochs) + 1))
+    assert [len(course.epochs) for course in so_far] == list(range(1, len(result.epochs) + 1))
+    for course in so_far:
+        best = min(epoch.validation_loss for epoch in course.epochs)
+        assert measure_fit(course.model, validation).log_perplexity == pytest.approx(best, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("training", "validation", "message"),
     [(63, 5, "fewer than a batch of 64"), (64, 0, "no sequences to validate on")],

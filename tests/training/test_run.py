@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
+from seqtutor.rewards import compiled
 from seqtutor.task import Task
-from seqtutor.training.run import chunks, run_tutor
+from seqtutor.training.run import DivergedError, Guard, chunks, run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical, prior, vocabulary
@@ -70,3 +73,82 @@ def test_a_term_that_is_no_number_is_named(tutor, monkeypatch):
     monkeypatch.setattr(REWARD, "spoilt", True)
     with pytest.raises(UserError, match="'bad' is not finite by step 96"):
         next(run)
+
+
+def test_runs_that_differ_in_seed_prior_records_or_guards_share_one_compiled_program():
+    """And each is its own all the same."""
+    compilations = []
+
+    @compiled
+    def counting(tokens, mask):
+        compilations.append(tokens.shape)
+        return {"ones": (tokens == 1) * mask}
+
+    first = Tutor(Task(vocabulary(3), 3, counting), prior(3, hidden=(4,)), SETTINGS)
+    other = replace(SETTINGS, seed=1, log_every=49, stop_at_kl=9.0, stop_on_collapse=True)
+    other = replace(other, collapse_entropy=0.01, collapse_distinct=0.1)
+    second = Tutor(first.task, prior(3, seed=8, hidden=(4,)), other)
+    start = first.advance(first.initial_state(), 2)[1]
+    own = second.advance(second.initial_state(), 2)[1]
+    assert len(compilations) == 1
+    assert abs(float(own["kl"][0])) < 1e-6, "its first policy is its own prior"
+    assert not np.allclose(own["log_prior"], start["log_prior"], atol=1e-3)
+
+    for changes in ({"c": 0.1}, {"learning_rate": 1e-3}, {"steps": 8 * 3 * 6}):
+        changed = replace(first, settings=replace(SETTINGS, **changes))
+        assert changed.compiled_part() != first.compiled_part()
+
+
+def test_the_last_good_policy_is_the_one_before_the_spoilt_chunk(tutor, monkeypatch):
+    run = chunks(tutor)
+    before = jax.tree.map(jnp.copy, tutor.policy(next(run).state.network))
+    monkeypatch.setattr(REWARD, "spoilt", True)
+    with pytest.raises(DivergedError) as caught:
+        next(run)
+    assert identical(caught.value.last_good, before)
+    assert not identical(before, tutor.policy(tutor.initial_state().network))
+
+
+def guarded(tutor, **changes):
+    """The same run under other guards; it is compiled already."""
+    return replace(tutor, settings=replace(tutor.settings, **changes))
+
+
+def test_a_collapse_is_told_once_and_the_run_goes_on(tutor):
+    told = []
+    done = run_tutor(guarded(tutor, collapse_entropy=10.0), on_remark=told.append)
+    assert len(done.records) == 2
+    (remark,) = told
+    assert done.remarks == told
+    assert remark.startswith("warning at step 48: the policy has collapsed, its entropy is")
+    assert identical(done.policy, run_tutor(tutor).policy)
+
+
+def test_a_run_can_end_with_a_collapse(tutor):
+    done = run_tutor(guarded(tutor, collapse_entropy=10.0, stop_on_collapse=True))
+    assert [record["step"] for record in done.records] == [48]
+    assert done.remarks[0].startswith("stopped at step 48: the policy has collapsed")
+
+
+def test_a_run_ends_at_the_first_record_with_the_given_divergence(tutor):
+    kl = [record["kl"] for record in run_tutor(tutor).records]
+    assert 0 < kl[0] < kl[1]
+    for limit, length in ((kl[0], 1), (kl[1], 2), (2 * kl[1], 2)):
+        done = run_tutor(guarded(tutor, stop_at_kl=limit))
+        assert [record["kl"] for record in done.records] == kl[:length]
+        is_reached = limit <= kl[length - 1]
+        assert [remark.startswith("stopped at step") for remark in done.remarks] == (
+            [True] if is_reached else []
+        )
+
+
+def test_too_few_distinct_sequences_are_too_few_of_those_at_first():
+    guard = Guard(replace(SETTINGS, collapse_distinct=0.5, stop_on_collapse=True))
+    remarks = [
+        guard.look({"step": step, "kl": 0.1, "entropy": 1.0, "distinct": distinct})
+        for step, distinct in enumerate((0.8, 1.0, 0.5, 0.39, 0.1))
+    ]
+    assert remarks[:3] == [None] * 3
+    assert remarks[3].startswith("stopped at step 3: the policy has collapsed, only 39 %")
+    assert guard.stops
+    assert remarks[4] is None

@@ -27,7 +27,7 @@ from seqtutor.training.tutor import (
     distinct_share,
     measure,
 )
-from tiny_problems import TOKENS, identical, prior, task, unroll
+from tiny_problems import TOKENS, identical, in_float64, prior, task, unroll
 
 LENGTH = 4
 PRIOR = prior(3, hidden=(12,))
@@ -193,10 +193,6 @@ def an_experience():
         jnp.asarray(np.where(mask, rng.normal(size=(3, 5)), 0.0), jnp.float32),
         jnp.asarray(log_prior, jnp.float32),
     )
-
-
-def in_float64(tree):
-    return jax.tree.map(lambda a: a.astype(float) if a.dtype == jnp.float32 else a, tree)
 
 
 LOSS_SETTINGS = TutorSettings(discount=0.9, trace=0.7, huber_threshold=1.0, c=0.4)

@@ -15,7 +15,7 @@ from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
-    from seqtutor.models.base import SequenceModel
+    from seqtutor.cli.policies import NamedPolicy
     from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 
 
@@ -30,7 +30,7 @@ class Options:
     what: tyro.conf.Positional[tuple[str, ...]] = ("prior",)
     """Folders of runs or models, "prior" for the one that comes with the package, or "melody" with
     --tokens."""
-    tokens: Path | None = None
+    tokens: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """A file of melodies, one {"tokens": [...]} a line."""
     json: bool = False
     """Print one JSON object instead of a table."""
@@ -82,6 +82,7 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 
 def _evaluate_policies(options: Options) -> None:
     from seqtutor.cli.output import print_table
+    from seqtutor.cli.policies import find_policy
     from seqtutor.report.melody_table import Measured, melody_table
 
     require(options.number >= 2, f"--number must be at least 2, not {options.number}")
@@ -94,7 +95,7 @@ def _evaluate_policies(options: Options) -> None:
     require(not repeated, f"{', '.join(sorted(repeated))} is named twice; name each run once")
     grouped: dict[str, list[MelodyEvaluation]] = {}
     for index, folder in enumerate(options.what):
-        policy = _find(folder)
+        policy = find_policy(folder)
         grouped.setdefault(policy.name, []).append(_evaluate(policy, options, index))
     columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
     if options.json:
@@ -103,39 +104,7 @@ def _evaluate_policies(options: Options) -> None:
     print_table(melody_table(columns))
 
 
-@dataclass(frozen=True)
-class _Policy:
-    name: str
-    model: SequenceModel
-    prior: SequenceModel
-    length: int
-
-
-def _find(folder: str) -> _Policy:
-    """A policy with the prior it was tuned from: of a run, of a model folder, or the prior."""
-    from seqtutor.tasks.melody.settings import MelodyTuning
-    from seqtutor.tasks.melody.task import load_melody_model
-    from seqtutor.training.run_folder import CONFIG, RunFolder
-
-    if folder == "prior":
-        prior = load_melody_model().model
-        return _Policy("prior", prior, prior, 32)
-    path = Path(folder)
-    if not (path / CONFIG).is_file():
-        return _Policy(path.name, load_melody_model(path).model, load_melody_model().model, 32)
-    run_folder = RunFolder(path)
-    tuning = run_folder.config(MelodyTuning)
-    if not run_folder.is_complete:
-        raise UserError(f"the run in {path} has not come to its end: it has no model yet")
-    return _Policy(
-        tuning.tutor.method,
-        load_melody_model(run_folder.model).model,
-        load_melody_model(tuning.prior).model,
-        tuning.length,
-    )
-
-
-def _evaluate(policy: _Policy, options: Options, index: int) -> MelodyEvaluation:
+def _evaluate(policy: NamedPolicy, options: Options, index: int) -> MelodyEvaluation:
     from seqtutor.cli.progress import progress_bar
     from seqtutor.tasks.melody.evaluation import evaluate_policy
 
@@ -145,7 +114,7 @@ def _evaluate(policy: _Policy, options: Options, index: int) -> MelodyEvaluation
         )
         return evaluate_policy(
             policy.model,
-            policy.prior,
+            policy.prior(),
             number=options.number,
             length=policy.length,
             seed=options.seed + index,

@@ -18,23 +18,26 @@ from pathlib import Path
 import yaml
 from rich.progress import Progress, TaskID
 
-from seqtutor.cli.progress import progress_bar
+from seqtutor.cli.progress import console, note_of, progress_bar
+from seqtutor.cli.provenance import COMMAND, command_line
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, require_unused
 from seqtutor.tasks.melody.settings import MelodyTuning
 from seqtutor.training.run_folder import CONFIG, RunFolder, plain
 
+SETTINGS, LOG = ".yaml", ".log"
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Job:
-    """A tuning run and the folder that it goes to."""
+    """A tuning run, the folder that it goes to, and how many melodies it ends with."""
 
     name: str
     folder: Path
     tuning: MelodyTuning
+    samples: int = 16
 
     @property
     def run(self) -> RunFolder:
@@ -47,20 +50,53 @@ class Job:
         has_config = (self.folder / CONFIG).is_file()
         return has_config and self.run.is_complete and self.run.config(MelodyTuning) == self.tuning
 
-    def refuse_other_settings(self) -> None:
-        """Raise a `UserError` if the folder holds another finished run, which would be lost."""
-        has_run = (self.folder / CONFIG).is_file() and self.run.is_complete
-        if has_run and not self.is_done:
+    def make_way(self) -> None:
+        """Remove what an interrupted attempt at this run has left.
+
+        Raises:
+            UserError: if the folder holds anything else, which would be lost.
+        """
+        if not (self.folder / CONFIG).is_file():
+            require_unused(self.folder)
+        elif self.run.config(MelodyTuning) != self.tuning:
             raise UserError(
-                f"{self.folder} holds a finished run with other settings; choose another --output"
+                f"{self.folder} holds a run with other settings; choose another --output"
             )
+        elif not self.is_done:
+            shutil.rmtree(self.folder)
+
+    def beside(self, suffix: str) -> Path:
+        """A file that has the folder's name and this suffix, next to the folder."""
+        return self.folder.with_name(self.folder.name + suffix)
+
+
+def unfinished(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs that are yet to be run, with room made for each.
+
+    Raises:
+        UserError: if a folder holds something else than its job's run.
+    """
+    for job in jobs:
+        job.make_way()
+    return [job for job in jobs if not job.is_done]
+
+
+def worker_count(asked: int | None) -> int:
+    """How many processes to run side by side: as many as asked for, or one for each core.
+
+    Raises:
+        UserError: if it is below one.
+    """
+    workers = len(os.sched_getaffinity(0)) if asked is None else asked
+    if workers < 1:
+        raise UserError(f"--workers must be at least 1, not {workers}")
+    return workers
 
 
 @dataclass
 class _Running:
     job: Job
     process: subprocess.Popen[bytes]
-    log: Path
     bar: TaskID = field(default=TaskID(0))
 
 
@@ -68,13 +104,12 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
     """Run all jobs that are not done yet, `workers` at a time, with a bar each.
 
     Raises:
-        UserError: if a folder holds a finished run with other settings, or if a run fails, with
-            the last line that it printed.
+        UserError: if a folder holds something else than its job's run; or, after all other runs
+            have ended, if one failed, with the last line that it printed.
     """
-    for job in jobs:
-        job.refuse_other_settings()
-    waiting = [job for job in jobs if not job.is_done]
+    waiting = unfinished(jobs)
     running: list[_Running] = []
+    failures: list[str] = []
     try:
         with progress_bar() as progress:
             while waiting or running:
@@ -83,47 +118,54 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
                 time.sleep(POLL_SECONDS)
                 for one in running:
                     _show(one, progress)
-                running = [one for one in running if not _has_ended(one, progress)]
+                ended = [one for one in running if one.process.poll() is not None]
+                running = [one for one in running if one not in ended]
+                failures += filter(None, (_end(one, progress) for one in ended))
     finally:
         for one in running:
             one.process.terminate()
             one.process.wait()
+            for suffix in (SETTINGS, LOG):
+                one.job.beside(suffix).unlink(missing_ok=True)
+    if failures:
+        others = f"; {len(failures) - 1} more failed" if len(failures) > 1 else ""
+        raise UserError(failures[0] + others)
 
 
 def _start(job: Job, progress: Progress) -> _Running:
-    if job.folder.exists():
-        # What is left of an attempt that was interrupted.
-        shutil.rmtree(job.folder)
-    config = job.folder.with_suffix(".yaml")
-    log = job.folder.with_suffix(".log")
-    atomic_write(config, yaml.safe_dump(plain(job.tuning), sort_keys=False))
+    config = atomic_write(job.beside(SETTINGS), yaml.safe_dump(plain(job.tuning), sort_keys=False))
     command = [sys.executable, "-m", "seqtutor", "tune", "melody", "--config", str(config)]
-    command += ["--output", str(job.folder), "--evaluate", "0"]
-    flags = " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD]))
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            command, stdout=file, stderr=file, env={**os.environ, "XLA_FLAGS": flags}
-        )
+    command += ["--output", str(job.folder), "--samples", str(job.samples), "--evaluate", "0"]
+    environment = {
+        # Several processes on one GPU must not each take most of its memory at once.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        **os.environ,
+        "XLA_FLAGS": " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD])),
+        COMMAND: command_line(),
+    }
+    with job.beside(LOG).open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
     bar = progress.add_task(job.name, total=job.tuning.tutor.steps, note="starts and compiles")
-    return _Running(job, process, log, bar)
+    return _Running(job, process, bar)
 
 
 def _show(one: _Running, progress: Progress) -> None:
     records = one.job.run.records()
     if records:
-        note = "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**records[-1])
-        progress.update(one.bar, completed=records[-1]["step"], note=note)
+        progress.update(one.bar, completed=records[-1]["step"], note=note_of(records[-1]))
 
 
-def _has_ended(one: _Running, progress: Progress) -> bool:
-    code = one.process.poll()
-    if code is None:
-        return False
-    if code or not one.job.is_done:
-        lines = one.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"exit code {code}"
-        raise UserError(f"the run {one.job.name} failed: {reason} (all it said is in {one.log})")
-    progress.update(one.bar, completed=one.job.tuning.tutor.steps)
-    for leftover in (one.log, one.job.folder.with_suffix(".yaml")):
-        leftover.unlink(missing_ok=True)
-    return True
+def _end(one: _Running, progress: Progress) -> str | None:
+    """Tidy up after a run; why it failed, if it did."""
+    job, log = one.job, one.job.beside(LOG)
+    job.beside(SETTINGS).unlink(missing_ok=True)
+    if one.process.returncode or not job.is_done:
+        progress.update(one.bar, note="failed")
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit code {one.process.returncode}"
+        return f"the run {job.name} failed: {reason} (all it said is in {log})"
+    progress.update(one.bar, completed=job.tuning.tutor.steps)
+    for remark in job.run.remarks():
+        console.print(f"{job.name}: {remark}")
+    log.unlink(missing_ok=True)
+    return None

@@ -18,11 +18,14 @@ from seqtutor.errors import UserError
 
 COMMANDS = {
     "reproduce": "run a whole experiment: real data to tuned policies, tables and figures",
+    "data": "bring the MOSES molecules, or look into any set of molecules",
     "pretrain": "train a prior on sequences by maximum likelihood",
+    "compare": "compare methods at equal KL divergence from the prior, beside controls",
     "tune": "tune a copy of the prior on a reward, staying near the prior",
     "sample": "write sequences that a model generates",
-    "score": "what each rule gives to given sequences, step by step",
+    "score": "what given sequences earn: each rule, each property, or why there is none",
     "evaluate": "measure runs, models or given sequences beside the papers' figures",
+    "verify": "prove every method on problems that are solved exactly",
 }
 
 USAGE = """\
@@ -47,7 +50,10 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0 done, 2 the user's input is at fault."""
+    """Run the command line; returns the exit code.
+
+    0: done · 1: what was to be verified is not so · 2: the user's input is at fault.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage(), end="")
@@ -81,11 +87,29 @@ def _interrupt(number: int, frame: object) -> None:
 def _run_command(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UserError(f"there is no command {name!r}; see: seqtutor --help")
-    module = importlib.import_module(f"seqtutor.cli.{name}")
+    module = _module_of(name, arguments)
     options = parse(name, module, arguments)
-    if options is not None:
-        module.run(options)
-    return 0
+    return 0 if options is None else module.run(options) or 0
+
+
+def _module_of(name: str, arguments: list[str]) -> Any:
+    """A command's module; of a command with a module for each task, that of the task named first.
+
+    Such a command's own module has these in `TASKS`, by the task's name. Without a name it is the
+    first of them. With `TASK_MAY_BE_LEFT_OUT` another first word is no mistaken name.
+    """
+    module = importlib.import_module(f"seqtutor.cli.{name}")
+    tasks: dict[str, str] | None = getattr(module, "TASKS", None)
+    if tasks is None:
+        return module
+    task = next(iter(tasks))
+    if arguments and not arguments[0].startswith("-"):
+        task = arguments[0]
+    if task not in tasks and getattr(module, "TASK_MAY_BE_LEFT_OUT", False):
+        task = next(iter(tasks))
+    if task not in tasks:
+        raise UserError(f"there is no task {task!r}; {name} one of: {', '.join(tasks)}")
+    return importlib.import_module(tasks[task])
 
 
 def parse(name: str, module: Any, arguments: list[str]) -> Any:

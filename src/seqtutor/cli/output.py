@@ -14,6 +14,11 @@ WIDE = 200
 """Columns for output that goes to a file or another program, where nothing need be cut."""
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun: "1 melody", "1,000 melodies"."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def print_table(table: Table) -> None:
     """Print a table; one that is wider than the terminal is printed in several parts."""
     from rich.console import Console

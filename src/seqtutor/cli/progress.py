@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -32,6 +32,11 @@ class SpeedColumn(ProgressColumn):
 
 def _thousands(number: float) -> str:
     return f"{number / 1000:.1f}k" if number >= 1000 else f"{number:.0f}"
+
+
+def note_of(record: Mapping[str, float]) -> str:
+    """The numbers of a tuning run's record that tell how it goes."""
+    return "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**record)
 
 
 @contextmanager

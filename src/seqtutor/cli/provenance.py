@@ -10,10 +10,13 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+COMMAND = "SEQTUTOR_COMMAND"
+"""Variable in which a command that starts others tells them what was typed."""
+
 
 def command_line() -> str:
-    """The command as it was typed."""
-    return shlex.join(["seqtutor", *sys.argv[1:]])
+    """The command as it was typed, also in the processes that it starts."""
+    return os.environ.get(COMMAND) or shlex.join(["seqtutor", *sys.argv[1:]])
 
 
 def commit() -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -47,33 +47,36 @@ class Options:
     task: tyro.conf.Positional[Literal["melody"]] = "melody"
     """Which experiment. melody: Table 1 and figures 2 and 3 of Sequence Tutor."""
     profile: Literal["smoke", "default", "full"] = "default"
-    """smoke: a minute or two, too short to learn much · default: about ten minutes on two cores,
-    one seed, the prior that comes with the package · full: three seeds, longer runs, 100,000
-    melodies a policy, and a prior trained anew."""
-    output: Path | None = None
+    """How much of it:
+    - smoke: a minute or two, too short to learn much
+    - default: about ten minutes on two cores, one seed, the prior that comes with the package
+    - full: three seeds, longer runs, 100,000 melodies a policy, and a prior trained anew
+    """
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder for everything; by default runs/reproduce-melody-PROFILE."""
-    presets: tuple[str, ...] | None = None
+    presets: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="STR [STR ...]")] = None
     """Presets to tune with (see `seqtutor tune`), instead of the profile's."""
-    seeds: int | None = None
+    seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Seeds a method, instead of the profile's."""
-    steps: int | None = None
+    steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Environment steps a run, instead of the profile's."""
-    number: int | None = None
+    number: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Melodies sampled from each policy for the table, instead of the profile's."""
-    workers: int | None = None
+    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Runs at the same time; by default one for each core."""
 
 
 def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
-    from seqtutor.cli import pretrain
-    from seqtutor.cli.jobs import run_jobs
+    from seqtutor.cli import pretrain_melody as pretrain
+    from seqtutor.cli.jobs import run_jobs, worker_count
+    from seqtutor.cli.output import counted
     from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
 
     profile = _profile(options)
     output = options.output or Path("runs") / f"reproduce-melody-{options.profile}"
-    workers = _workers(options)
+    workers = worker_count(options.workers)
     make_folder(output)
     console.rule("1  Real tunes")
     dataset = pretrain.load(pretrain.Options())
@@ -86,7 +89,8 @@ def run(options: Options) -> None:
     console.rule("4  Measuring")
     columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
     console.rule("5  Tables and figures")
-    remark = f"{profile.steps:,} environment steps a run, {profile.seeds} seed(s) a method."
+    seeds = counted(profile.seeds, "seed", "seeds")
+    remark = f"{profile.steps:,} environment steps a run, {seeds} a method."
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; the policies have learned little."
     _report(columns, jobs, output, prior, remark)
@@ -106,19 +110,9 @@ def _profile(options: Options) -> Profile:
     return replace(PROFILES[options.profile], **given)
 
 
-def _workers(options: Options) -> int:
-    import os
-
-    cores = len(os.sched_getaffinity(0))
-    workers = cores if options.workers is None else options.workers
-    if workers < 1:
-        raise UserError(f"--workers must be at least 1, not {workers}")
-    return workers
-
-
 def _prior(dataset: MelodyDataset, output: Path, profile: Profile) -> Path | None:
     """The folder of the prior, trained here in the full profile; `None` for the shipped one."""
-    from seqtutor.cli import pretrain
+    from seqtutor.cli import pretrain_melody as pretrain
     from seqtutor.cli.progress import console
     from seqtutor.tasks.melody.task import load_melody_model
     from seqtutor.training.pretrain import measure_fit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -14,8 +14,6 @@ from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from seqtutor.models.files import SavedModel
 
 MOST_FILES = 10_000
 
@@ -26,7 +24,7 @@ class Options:
 
     model: tyro.conf.Positional[str] = "prior"
     """Folder of a run or of a model, or "prior" for the one that comes with the package."""
-    output: Path | None = None
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder to write to; by default a new one, samples, samples-2 and so on."""
     number: int = 8
     """Melodies to write."""
@@ -34,7 +32,7 @@ class Options:
     """Sixteenths in each, the primer included."""
     temperature: float = 1.0
     """Below 1 the model plays safe, above 1 it dares more."""
-    prime: str | None = None
+    prime: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """How each melody begins: tokens such as "14 1 16 1", a MIDI, ABC, MusicXML or kern file, or
     "random" for a random note of C major in each."""
     formats: tuple[Literal["mid", "abc", "musicxml"], ...] = ("mid", "abc", "musicxml")
@@ -65,13 +63,15 @@ def run(options: Options) -> None:
     import jax
     import numpy as np
 
+    from seqtutor.cli.output import counted
+    from seqtutor.cli.policies import find_policy
     from seqtutor.tasks.melody.render import RenderSettings, write_melodies
     from seqtutor.training.rollout import sample
 
-    saved = load_any_model(options.model)
+    policy = find_policy(options.model)
     primers = _primers(options)
     drawn = sample(
-        saved.model,
+        policy.model,
         jax.random.key(options.seed),
         options.number,
         options.length,
@@ -80,30 +80,13 @@ def run(options: Options) -> None:
     )
     settings = RenderSettings(tempo=options.tempo)
     paths = write_melodies(np.asarray(drawn.tokens), output, options.formats, settings=settings)
-    print(f"{options.number} melodies of {options.length} sixteenths in {len(paths)} files:")
+    melodies = counted(options.number, "melody", "melodies")
+    length = counted(options.length, "sixteenth", "sixteenths")
+    print(f"{melodies} of {length} in {counted(len(paths), 'file', 'files')}:")
     for path in paths[:6]:
         print(f"  {path}")
     if len(paths) > 6:
         print(f"  … and {len(paths) - 6} more")
-
-
-def load_any_model(name: str) -> SavedModel:
-    """The model of a run's folder, a model folder, or "prior".
-
-    Raises:
-        UserError: if there is none.
-    """
-    from seqtutor.tasks.melody.task import load_melody_model
-    from seqtutor.training.run_folder import CONFIG, RunFolder
-
-    if name == "prior":
-        return load_melody_model()
-    path = Path(name)
-    if (path / CONFIG).is_file():
-        if not RunFolder(path).is_complete:
-            raise UserError(f"the run in {path} has not come to its end: it has no model yet")
-        return load_melody_model(RunFolder(path).model)
-    return load_melody_model(path)
 
 
 def _primers(options: Options) -> np.ndarray | None:

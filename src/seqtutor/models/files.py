@@ -6,6 +6,9 @@ Nothing in it is executed when it is opened, so that a stranger's folder is safe
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,14 @@ import safetensors
 import safetensors.numpy
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, make_folder
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.lstm import LSTM
 from seqtutor.models.product import ProductModel
 from seqtutor.vocabulary import Vocabulary
 
 FORMAT = 1
+CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.json"
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -46,12 +50,39 @@ class SavedModel:
 
 
 def save_model(saved: SavedModel, folder: Path) -> None:
-    """Write a model folder; each file replaces an older one only when it is complete."""
+    """Write a model folder, whole or not at all.
+
+    A new folder takes its name when everything is in it. In a folder that is there already, an
+    older model is replaced and other files stay; interrupted while it does so, it holds no model.
+
+    Raises:
+        UserError: if the model has no file format, or the folder cannot be written.
+    """
     weights = {name: np.asarray(array) for name, array in named_weights(saved.model).items()}
     config = {"format": FORMAT, "model": _config(saved.model), "origin": saved.origin}
-    saved.vocabulary.save(folder / "vocabulary.json")
-    atomic_write(folder / "model.safetensors", safetensors.numpy.save(weights))
-    atomic_write(folder / "config.json", json.dumps(config, indent=1, ensure_ascii=False) + "\n")
+    # Not beside a folder that is there: it may be where another disk begins.
+    parent = folder if folder.exists() else folder.parent
+    unfinished = make_folder(parent) / f".{folder.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        saved.vocabulary.save(unfinished / VOCABULARY)
+        atomic_write(unfinished / WEIGHTS, safetensors.numpy.save(weights))
+        text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+        atomic_write(unfinished / CONFIG, text)
+        _put_in_place(unfinished, folder)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _put_in_place(unfinished: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.replace(unfinished, folder)
+        return
+    # Without its config a folder is no model: it goes first and comes last.
+    (folder / CONFIG).unlink(missing_ok=True)
+    for name in (VOCABULARY, WEIGHTS, CONFIG):
+        os.replace(unfinished / name, folder / name)
 
 
 def load_model(folder: Path) -> SavedModel:
@@ -60,26 +91,36 @@ def load_model(folder: Path) -> SavedModel:
     Raises:
         UserError: if it is missing, incomplete, damaged, or of a newer format.
     """
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder} is not a model folder: it has no config.json")
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"{folder} is not a model folder: it has no {CONFIG}")
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _read_config(folder / CONFIG)
         if config["format"] > FORMAT:
             raise UserError(f"{folder} was written by a newer version; upgrade seqtutor to read it")
         origin = dict(config["origin"])
-        weights = safetensors.numpy.load_file(folder / "model.safetensors")
+        weights = safetensors.numpy.load_file(folder / WEIGHTS)
         # Shapes alone: a damaged config must not be able to ask for any amount of memory.
         shapes = eqx.filter_eval_shape(_from_config, config["model"])
         model = _filled(shapes, weights)
     except _UNREADABLE as error:
         raise UserError(f"the model in {folder} cannot be read: {error}") from None
-    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    vocabulary = Vocabulary.load(folder / VOCABULARY)
     if vocabulary.size != model.vocabulary_size:
         raise UserError(
             f"the model in {folder} has {model.vocabulary_size} tokens and its vocabulary "
             f"{vocabulary.size}: the folder mixes two models"
         )
     return SavedModel(model, vocabulary, origin)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError(f"its {CONFIG} is no JSON object")
+    for name in ("format", "model", "origin"):
+        if name not in config:
+            raise ValueError(f'its {CONFIG} has no "{name}"')
+    return config
 
 
 def named_weights(model: SequenceModel) -> dict[str, Any]:

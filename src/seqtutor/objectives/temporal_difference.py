@@ -58,7 +58,7 @@ def reward_alone(scaled_reward: PerState, log_prior: PerState) -> PerState:
 
 
 def maximum_value(action_values: PerAction, log_prior: PerAction) -> PerState:
-    """V(s) = max_a Q(s, a) (eq. 5)."""
+    """V(s) = max_a Q(s, a) (eq. 4)."""
     del log_prior
     return jnp.max(action_values, axis=-1)
 
@@ -162,7 +162,7 @@ def lambda_returns(
 
         y_t = r_t + γ·( V_{t+1} + λ·( y_{t+1} − q_{t+1} ) ),   V = y = 0 past the last token
 
-    λ = 0 is the one-step target of the papers (eq. 5, 12, 15). For λ > 0 the difference
+    λ = 0 is the one-step target of the papers (eq. 4, 12, 15). For λ > 0 the difference
     y − q of the next taken action is passed back. At a method's fixed point y = q for every
     action, taken by whatever behaviour, so that no importance weights are needed; for Ψ, with
     V − q = −log π, this is the path consistency of Nachum et al. 2017 (PCL, eq. 15).

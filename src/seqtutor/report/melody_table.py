@@ -75,7 +75,8 @@ def metrics_table(metrics: MelodyMetrics, title: str) -> Table:
         unit: Unit = "fraction" if row.is_percentage else "number"
         rows.append(Row(row.label, (own, *papers), unit))
     columns = (Column("measured"), *(Column(f"papers' {name}") for name in PAPER_TABLE_1))
-    note = f"{metrics.melodies:,} melodies; ± is the 95 % interval over them."
+    number = metrics.melodies
+    note = f"{number:,} melodies; ± is the 95 % interval over them." if number > 1 else "1 melody."
     return Table(title, columns, tuple(rows), note)
 
 
@@ -111,9 +112,9 @@ def rows_met(column: Measured, paper_column: str) -> list[str]:
 def _note(columns: Sequence[Measured]) -> str:
     melodies = columns[0].evaluations[0].metrics.melodies
     seeds = max(len(column.evaluations) for column in columns)
-    spread = (
-        f"± is the 95 % interval over {seeds} seeds"
-        if seeds > 1
-        else ("± is the 95 % interval over melodies of one run")
-    )
+    spread = "± is the 95 % interval over melodies of one run"
+    if seeds > 1:
+        spread = f"± is the 95 % interval over {seeds} seeds"
+        if any(len(column.evaluations) == 1 for column in columns):
+            spread += ", where there is one policy over its melodies"
     return f"{melodies:,} melodies a policy at temperature 1; {spread}."

@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.training.batches import batches_of_like_length, lengths_of, padded_width
 from seqtutor.training.settings import PretrainSettings
 
 
@@ -70,7 +71,9 @@ def measure_fit(model: SequenceModel, sequences: Sequences, batch: int = 512) ->
     total = correct = 0.0
     for start in range(0, len(sequences), batch):
         part = _padded(sequences, start, batch)
-        log_likelihood, hits = _batch_fit(model, jnp.asarray(part.tokens), jnp.asarray(part.mask))
+        log_likelihood, hits = _batch_fit(
+            model, jnp.asarray(part.tokens, jnp.int32), jnp.asarray(part.mask)
+        )
         total += float(log_likelihood)
         correct += float(hits)
     tokens = int(sequences.mask.sum())
@@ -98,15 +101,38 @@ class Pretrained:
     model: SequenceModel
     epochs: list[EpochRecord]
 
+    def after(self, model: SequenceModel, record: EpochRecord) -> Pretrained:
+        """The same after one more epoch, which left this model."""
+        best = min((epoch.validation_loss for epoch in self.epochs), default=np.inf)
+        kept = model if record.validation_loss < best else self.model
+        return Pretrained(kept, [*self.epochs, record])
+
+    @property
+    def epochs_since_best(self) -> int:
+        """How many epochs have passed without a better model."""
+        losses = [epoch.validation_loss for epoch in self.epochs]
+        return len(losses) - 1 - losses.index(min(losses))
+
 
 def train_by_maximum_likelihood(
     model: SequenceModel,
     training: Sequences,
     validation: Sequences,
     settings: PretrainSettings,
-    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_epoch: Callable[[Pretrained], None] = lambda so_far: None,
+    on_update: Callable[[SequenceModel, int], None] = lambda model, updates: None,
 ) -> Pretrained:
     """Minimise the negative log-likelihood until the validation loss stops falling.
+
+    The sequences stay where they are, in their own type; a batch at a time goes to the device.
+
+    Args:
+        model: to start from; it is left as it is.
+        training: sequences to learn from.
+        validation: sequences that decide which model is best and when to stop.
+        settings: of the training.
+        on_epoch: called after each epoch with the best model and all records so far.
+        on_update: called after each update with the model as it is and how many there have been.
 
     Raises:
         UserError: if there are fewer sequences than a batch, none to validate on, or the loss is
@@ -119,33 +145,35 @@ def train_by_maximum_likelihood(
         )
     if not len(validation):
         raise UserError("there are no sequences to validate on; give more data")
-    batches = len(training) // settings.batch
-    optimiser = _optimiser(settings, batches * settings.epochs)
+    updates_an_epoch = len(training) // settings.batch
+    optimiser = _optimiser(settings, updates_an_epoch * settings.epochs)
     weights, shape = eqx.partition(model, eqx.is_inexact_array)
-    carry = (jax.tree.map(jnp.copy, weights), optimiser.init(weights))
-    tokens, mask = jnp.asarray(training.tokens, jnp.int32), jnp.asarray(training.mask)
-    order_of = np.random.default_rng(settings.seed)
-    best, best_loss, waited = model, np.inf, 0
-    records: list[EpochRecord] = []
+    state = optimiser.init(weights)
+    lengths = lengths_of(training.mask)
+    expected = np.float32(training.mask.sum() / len(training) * settings.batch)
+    generator = np.random.default_rng(settings.seed)
+    so_far, updates = Pretrained(model, []), 0
     for epoch in range(1, settings.epochs + 1):
-        order = order_of.permutation(len(training))[: batches * settings.batch]
-        carry, loss = _epoch(
-            carry, shape, optimiser, tokens, mask, jnp.asarray(order.reshape(batches, -1))
-        )
-        current = eqx.combine(carry[0], shape)
+        losses = []
+        for rows in batches_of_like_length(lengths, settings.batch, generator):
+            width = padded_width(lengths[rows], training.mask.shape[1])
+            part = training.tokens[rows, :width], training.mask[rows, :width]
+            weights, state, loss = _update(weights, state, shape, optimiser, *part, expected)
+            losses.append(loss)
+            updates += 1
+            # The device is one update ahead, which keeps it busy, and no further.
+            jax.block_until_ready(losses[-2:][0])
+            on_update(eqx.combine(weights, shape), updates)
+        current = eqx.combine(weights, shape)
         fit = measure_fit(current, validation)
-        record = EpochRecord(epoch, float(loss), fit.log_perplexity)
+        record = EpochRecord(epoch, float(jnp.mean(jnp.stack(losses))), fit.log_perplexity)
         if not np.isfinite(record.training_loss + record.validation_loss):
             raise UserError(f"the loss is not finite in epoch {epoch}; lower the learning rate")
-        records.append(record)
-        on_epoch(record)
-        if record.validation_loss < best_loss:
-            best, best_loss, waited = jax.tree.map(jnp.copy, current), record.validation_loss, 0
-        else:
-            waited += 1
-            if waited == settings.patience:
-                break
-    return Pretrained(best, records)
+        so_far = so_far.after(current, record)
+        on_epoch(so_far)
+        if so_far.epochs_since_best == settings.patience:
+            break
+    return so_far
 
 
 def _optimiser(settings: PretrainSettings, updates: int) -> optax.GradientTransformation:
@@ -156,22 +184,27 @@ def _optimiser(settings: PretrainSettings, updates: int) -> optax.GradientTransf
     )
 
 
-@partial(jax.jit, static_argnums=(1, 2), donate_argnums=0)
-def _epoch(
-    carry: tuple[Any, Any],
+@partial(jax.jit, static_argnums=(2, 3))
+def _update(
+    weights: Any,
+    state: Any,
     shape: Any,
     optimiser: optax.GradientTransformation,
-    tokens: Array,
-    mask: Array,
-    order: Int[Array, "batches batch"],
-) -> tuple[tuple[Any, Any], Array]:
-    def update(carry: tuple[Any, Any], rows: Array) -> tuple[tuple[Any, Any], Array]:
-        weights, optimiser_state = carry
-        loss, gradient = jax.value_and_grad(
-            lambda w: negative_log_likelihood(eqx.combine(w, shape), tokens[rows], mask[rows])
-        )(weights)
-        step, optimiser_state = optimiser.update(gradient, optimiser_state, weights)
-        return (optax.apply_updates(weights, step), optimiser_state), loss
+    tokens: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    expected: Float[Array, ""],
+) -> tuple[Any, Any, Array]:
+    """One step of the optimiser.
 
-    carry, losses = jax.lax.scan(update, carry, order)
-    return carry, jnp.mean(losses)
+    Each token counts the same in whatever batch it is: the loss is a sum over tokens, divided by
+    the number that a batch is expected to have, not by its own.
+    """
+
+    def loss(weights: Any) -> Array:
+        mean = negative_log_likelihood(eqx.combine(weights, shape), tokens, mask)
+        return mean * (jnp.sum(mask) / expected)
+
+    tokens = tokens.astype(jnp.int32)
+    value, gradient = jax.value_and_grad(loss)(weights)
+    step, state = optimiser.update(gradient, state, weights)
+    return optax.apply_updates(weights, step), state, value

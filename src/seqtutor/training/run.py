@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -47,9 +47,10 @@ class Tuned:
 class DivergedError(UserError):
     """A loss or a reward was not finite; `last_good` is the policy before that chunk."""
 
-    def __init__(self, message: str, last_good: SequenceModel) -> None:
+    def __init__(self, message: str, last_good: SequenceModel, seed: int) -> None:
         super().__init__(message)
         self.last_good = last_good
+        self.seed = seed
 
 
 def chunks(tutor: Tutor, state: TutorState | None = None) -> Iterator[Progress]:
@@ -62,21 +63,19 @@ def chunks(tutor: Tutor, state: TutorState | None = None) -> Iterator[Progress]:
         DivergedError: if the loss or a reward term is not finite.
     """
     state = tutor.initial_state() if state is None else state
-    guard = _Guard(tutor.settings)
-    done, total = int(state.iteration), tutor.iterations
-    chunk = max(1, min(total, round(tutor.settings.log_every / tutor.steps_per_iteration)))
+    guard = Guard(tutor.settings)
     start = time.perf_counter()
-    while done < total and not guard.stops:
+    for iterations in chunk_lengths(tutor, int(state.iteration)):
         last_good = jax.tree.map(jnp.copy, state.network)
-        state, metrics = tutor.advance(state, min(chunk, total - done))
-        record = {name: float(np.mean(values)) for name, values in jax.device_get(metrics).items()}
-        done = int(state.iteration)
-        steps = done * tutor.steps_per_iteration
-        spoilt = _not_finite(record)
+        state, metrics = tutor.advance(state, iterations)
+        steps = int(state.iteration) * tutor.steps_per_iteration
+        record = record_of(jax.device_get(metrics), steps, start)
+        spoilt = what_is_not_finite(record)
         if spoilt is not None:
-            raise DivergedError(_explanation(spoilt, steps), tutor.policy(last_good))
-        record = {"step": steps, "seconds": time.perf_counter() - start, **record}
+            raise DivergedError(spoilt, tutor.policy(last_good), tutor.settings.seed)
         yield Progress(state, record, guard.look(record))
+        if guard.stops:
+            return
 
 
 def run_tutor(
@@ -102,7 +101,20 @@ def run_tutor(
     return Tuned(tutor.policy(state.network), records, remarks)
 
 
-class _Guard:
+def chunk_lengths(tutor: Tutor, done: int = 0) -> list[int]:
+    """Iterations of each chunk from the iteration `done` to the end."""
+    total = tutor.iterations
+    chunk = max(1, min(total, round(tutor.settings.log_every / tutor.steps_per_iteration)))
+    return [min(chunk, total - start) for start in range(done, total, chunk)]
+
+
+def record_of(metrics: Mapping[str, np.ndarray], steps: int, start: float) -> Record:
+    """The record of a chunk that ended at `steps`, of a run that began at the time `start`."""
+    means = {name: float(np.mean(values)) for name, values in metrics.items()}
+    return {"step": steps, "seconds": time.perf_counter() - start, **means}
+
+
+class Guard:
     """Watches the records for a collapse and for the KL divergence at which to stop."""
 
     def __init__(self, settings: TutorSettings) -> None:
@@ -136,13 +148,16 @@ class _Guard:
         return None
 
 
-def _not_finite(record: Record) -> str | None:
-    """The first number that is none; terms first, since they make everything after them so."""
+def what_is_not_finite(record: Record) -> str | None:
+    """What to say of the first number that is none, if there is one.
+
+    Terms come first, since they make everything after them so.
+    """
     order = sorted(record, key=lambda name: not name.startswith("reward/"))
-    return next((name for name in order if not np.isfinite(record[name])), None)
-
-
-def _explanation(name: str, step: int) -> str:
+    name = next((name for name in order if not np.isfinite(record[name])), None)
+    if name is None:
+        return None
+    step = record["step"]
     if name.startswith("reward/"):
         term = name.removeprefix("reward/")
         return f"the reward term {term!r} is not finite by step {step:,}; mend it"

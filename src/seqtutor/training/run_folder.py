@@ -2,6 +2,7 @@
 
 config.yaml      everything that makes the run, re-runnable
 metrics.jsonl    one record a line, appended as the run goes on
+remarks.txt      what the user was told, such as of a collapse, one remark a line
 model/           the policy, loadable alone; it appears when the run is complete
 """
 
@@ -19,7 +20,7 @@ import yaml
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, require_unused
 
-CONFIG, METRICS, MODEL = "config.yaml", "metrics.jsonl", "model"
+CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
 _Config = TypeVar("_Config")
 
 
@@ -92,20 +93,37 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written.
         """
-        try:
-            with (self.path / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
-        except OSError as error:
-            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+        self._append(METRICS, json.dumps(record))
+
+    def remark(self, text: str) -> None:
+        """Keep what the user is told.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        self._append(REMARKS, text)
 
     def records(self) -> list[dict[str, float]]:
         """All whole records so far, oldest first."""
-        path = self.path / METRICS
+        return [json.loads(line) for line in self._lines(METRICS)]
+
+    def remarks(self) -> list[str]:
+        """All remarks so far, oldest first."""
+        return self._lines(REMARKS)
+
+    def _append(self, name: str, line: str) -> None:
+        try:
+            with (self.path / name).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+
+    def _lines(self, name: str) -> list[str]:
+        path = self.path / name
         if not path.is_file():
             return []
-        lines = path.read_text(encoding="utf-8").split("\n")
-        # What follows the last line end is a record that is still being written.
-        return [json.loads(line) for line in lines[:-1] if line]
+        # What follows the last line end is still being written.
+        return [line for line in path.read_text(encoding="utf-8").split("\n")[:-1] if line]
 
 
 def free_folder(parent: Path, name: str) -> Path:

@@ -101,11 +101,19 @@ class TutorSettings:
     """How a prior is tuned. `TutorSettings.of` gives the defaults of each method."""
 
     method: MethodName = "psi"
-    """Off-policy, learning from replay: q: Q-learning with the prior's log-probability as a
-    reward · psi: generalized Ψ-learning · g: G-learning · path: path consistency over whole
-    sequences · rl-only: Q-learning, the control without a prior. On-policy: rloo: REINFORCE with
-    KL in the reward and a leave-one-out baseline · ppo: clipped ratios and advantages · merl:
-    maximum-entropy REINFORCE, without a prior · reinforce, reinforce-baseline: the reward alone."""
+    """Off-policy methods learn from replayed sequences:
+    - q: Q-learning, with the prior's log-probability as a reward
+    - psi: generalized Ψ-learning
+    - g: G-learning
+    - path: path consistency over whole sequences
+    - rl-only: Q-learning without a prior, the control
+
+    On-policy methods learn from what the policy has just generated:
+    - rloo: REINFORCE with KL in the reward and a leave-one-out baseline
+    - ppo: clipped ratios and generalised advantages, with KL in the reward
+    - merl: maximum-entropy REINFORCE, without a prior
+    - reinforce, reinforce-baseline: the reward alone
+    """
     c: float = 0.5
     """Weight of the prior: the policy maximises E[r]/c − KL(π‖p); smaller obeys the reward more."""
     discount: float = 0.8

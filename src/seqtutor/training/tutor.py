@@ -7,7 +7,7 @@ sees the records in between.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -45,12 +45,16 @@ class TutorState(eqx.Module):
     iteration: Int[Array, ""]
 
 
-@dataclass(frozen=True, eq=False)  # one compiled program for each tutor
+@dataclass(frozen=True)
 class Tutor:
-    """A task, a frozen prior and the settings: everything that does not change during a run."""
+    """A task, a frozen prior and the settings: everything that does not change during a run.
+
+    Tutors of one task whose settings differ in the seed, the records or the guards alone share one
+    compiled program, whatever their priors' weights.
+    """
 
     task: Task
-    prior: SequenceModel
+    prior: SequenceModel = field(compare=False)
     settings: TutorSettings
 
     def __post_init__(self) -> None:
@@ -130,14 +134,30 @@ class Tutor:
 
         The given state's memory is used up.
         """
-        return _advance(self, self.prior, state, iterations)
+        return _advance(self.compiled_part(), self.prior, state, iterations)
+
+    def compiled_part(self) -> Tutor:
+        """The tutor without those settings that its compiled program does not depend on."""
+        return replace(
+            self,
+            settings=replace(
+                self.settings,
+                seed=0,
+                log_every=1,
+                stop_at_kl=None,
+                stop_on_collapse=False,
+                collapse_entropy=0.0,
+                collapse_distinct=0.0,
+            ),
+        )
 
 
-@partial(jax.jit, static_argnums=(0, 3), donate_argnums=2)
-def _advance(
+def iterate(
     tutor: Tutor, prior: SequenceModel, state: TutorState, iterations: int
 ) -> tuple[TutorState, Metrics]:
-    def iterate(state: TutorState, _: None) -> tuple[TutorState, Metrics]:
+    """Collect and learn again and again; a pure function."""
+
+    def once(state: TutorState, _: None) -> tuple[TutorState, Metrics]:
         key, collect_key, learn_key = jax.random.split(state.key, 3)
         progress = state.iteration / tutor.iterations
         trajectories = collect(tutor, prior, state.network, collect_key, progress)
@@ -152,7 +172,10 @@ def _advance(
         state, losses = learn(tutor, state, learn_key)
         return state, measure(trajectories, earned) | losses
 
-    return jax.lax.scan(iterate, state, None, length=iterations)
+    return jax.lax.scan(once, state, None, length=iterations)
+
+
+_advance = jax.jit(iterate, static_argnums=(0, 3), donate_argnums=2)
 
 
 def collect(

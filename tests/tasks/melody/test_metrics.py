@@ -8,9 +8,7 @@ from golden_melodies import GOLDEN, GOLDEN_TOKENS, random_melodies
 
 from seqtutor.tasks.melody.metrics import (
     MelodyCounts,
-    across_seeds,
     aggregate,
-    aggregate_by_group,
     count_melodies,
     join_counts,
 )
@@ -93,23 +91,14 @@ def test_counts_do_not_depend_on_batches() -> None:
 def test_standard_errors_are_the_spread_of_repeated_samples() -> None:
     tokens = random_melodies(seed=1, count=200 * 100, length=32)
     counts = count_melodies(tokens)
-    by_sample = aggregate_by_group(counts, np.repeat(np.arange(200), 100))
+    samples = [aggregate(counts[start : start + 100]) for start in range(0, len(counts), 100)]
     for name in METRIC_NAMES:
-        values = np.array([metrics.values[name] for metrics in by_sample.values()])
+        values = np.array([metrics.values[name] for metrics in samples])
         if not values.any():
             continue
-        errors = np.array([metrics.standard_errors[name] for metrics in by_sample.values()])
+        errors = np.array([metrics.standard_errors[name] for metrics in samples])
         # A standard deviation from 200 samples is itself known to about 5 %.
         assert np.mean(errors) == pytest.approx(values.std(ddof=1), rel=0.25), name
-
-
-def test_groups_are_aggregated_apart(golden_counts: MelodyCounts) -> None:
-    labels = np.where(np.arange(200) < 60, "first", "second")
-    grouped = aggregate_by_group(golden_counts, labels)
-    assert grouped["first"] == aggregate(golden_counts[:60])
-    assert grouped["second"].melodies == 140
-    with pytest.raises(ValueError, match="labels"):
-        aggregate_by_group(golden_counts, labels[1:])
 
 
 def test_undefined_metrics_are_nan() -> None:
@@ -117,17 +106,6 @@ def test_undefined_metrics_are_nan() -> None:
     assert math.isnan(metrics.values["leaps_resolved"])
     assert math.isnan(metrics.values["autocorrelation_lag1"])
     assert metrics.values["starting_with_tonic"] == 1
-
-
-def test_interval_across_seeds_is_students_t() -> None:
-    seeds = [aggregate(count_melodies(GOLDEN_TOKENS[start::3])) for start in range(3)]
-    estimate = across_seeds(seeds)["notes_in_motif"]
-    values = [metrics.values["notes_in_motif"] for metrics in seeds]
-    half = 4.302653 * np.std(values, ddof=1) / math.sqrt(3)
-    assert estimate.value == pytest.approx(np.mean(values))
-    assert estimate.high - estimate.value == pytest.approx(half)
-    assert estimate.value - estimate.low == pytest.approx(half)
-    assert math.isnan(across_seeds(seeds[:1])["notes_in_motif"].high)
 
 
 def test_interval_over_melodies_of_a_proportion(golden_counts: MelodyCounts) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import platformdirs
-
 from seqtutor.errors import UserError
+from seqtutor.tasks.cache import cache_folder
 from seqtutor.tasks.melody.abc import (
     READER_VERSION,
     AbcOptions,
@@ -29,13 +27,6 @@ from seqtutor.tasks.melody.tune_cache import load_tunes, save_tunes
 
 PUBLIC_DOMAIN_BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
 ESSEN = "essenFolksong"
-CACHE_VARIABLE = "SEQTUTOR_CACHE"
-
-
-def cache_folder() -> Path:
-    """Where parsed tunes are kept: `$SEQTUTOR_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("seqtutor"))
 
 
 def corpus_folder() -> Path:

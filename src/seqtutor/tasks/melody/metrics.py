@@ -188,30 +188,6 @@ def aggregate(counts: MelodyCounts) -> MelodyMetrics:
     )
 
 
-def aggregate_by_group(
-    counts: MelodyCounts, group: Sequence[object] | np.ndarray
-) -> dict[object, MelodyMetrics]:
-    """`aggregate` for each group of melodies, such as those of one seed, from a label a melody."""
-    labels = np.asarray(group)
-    if labels.shape != (len(counts),):
-        raise ValueError(f"{labels.shape} labels for {len(counts)} melodies")
-    return {label.item(): aggregate(counts[labels == label]) for label in np.unique(labels)}
-
-
-def across_seeds(metrics: Sequence[MelodyMetrics], level: float = 0.95) -> dict[str, Estimate]:
-    """Each metric's mean over seeds, with the interval of Student's t.
-
-    One seed says nothing about others: its interval is NaN.
-    """
-    estimates = {}
-    for name in METRIC_NAMES:
-        values = np.array([one.values[name] for one in metrics])
-        seeds = len(values)
-        error = values.std(ddof=1) / math.sqrt(seeds) if seeds > 1 else math.nan
-        estimates[name] = _student_interval(float(values.mean()), float(error), seeds, level)
-    return estimates
-
-
 def _ratio_parts(counts: MelodyCounts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The y and x of every metric, one of each a melody."""
     each = {f.name: np.asarray(getattr(counts, f.name), float) for f in fields(counts)}

@@ -25,11 +25,13 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
 
     The papers' c = .5 rewards a repeated motif so much that a policy which sees further than a
     few steps plays one melody for ever. These values keep above .7 nats of entropy a step. Q,
-    which knows nothing of the entropy of what follows, needs the larger c to keep as much.
+    which knows nothing of the entropy of what follows, needs the larger c to keep as much. The
+    methods that the papers do not have look to the end of the melody, and need a larger c still.
     """
-    c, discount = {"q": (1.9, 0.85), "psi": (1.3, 0.83), "rl-only": (1.3, 0.8)}.get(
-        method, (1.25, 0.83)
-    )
+    published = {"q": (1.75, 0.85), "psi": (1.3, 0.83), "g": (1.25, 0.83), "rl-only": (1.3, 0.8)}
+    if method not in published:
+        return MelodyTuning(TutorSettings.of(method, c=5.0))
+    c, discount = published[method]
     return MelodyTuning(TutorSettings.of(method, c=c, discount=discount, trace=0.8))
 
 

@@ -1,0 +1,116 @@
+"""`seqtutor score melody`: what each rule gives, step by step."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.rule_settings import RULE_NAMES, MelodyRuleSettings
+from seqtutor.tasks.melody.settings import RuleWeights
+
+if TYPE_CHECKING:
+    from seqtutor.tasks.melody.scoring import Scores
+
+
+@dataclass(frozen=True)
+class Options:
+    """Score melodies with the nine rules.
+
+    Melodies come from a file of tokens, scored into one JSON line each on standard output, or
+    from MIDI, ABC, MusicXML or kern files, scored into a readable table each.
+    """
+
+    melodies: tyro.conf.Positional[tuple[str, ...]] = ("melody",)
+    """The task, "melody" (which may be left out), and MIDI, ABC, MusicXML or kern files."""
+    tokens: Path | None = None
+    """A file of melodies, one {"tokens": [...]} a line."""
+    per_rule: bool = False
+    """With --tokens: every rule's numbers beside the total."""
+    rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
+    """Key, lengths and rewards."""
+    weights: RuleWeights = field(default_factory=RuleWeights)
+    """A factor for each rule."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files without the task's name."""
+        names = self.melodies[1:] if self.melodies[:1] == ("melody",) else self.melodies
+        return tuple(map(Path, names))
+
+
+def run(options: Options) -> None:
+    """Print the scores."""
+    if (options.tokens is None) == (not options.files):
+        raise UserError("give either --tokens FILE.jsonl or melodies in MIDI, ABC or MusicXML")
+    if options.tokens is not None:
+        _score_tokens(options, options.tokens)
+    else:
+        _score_files(options)
+
+
+def _score_tokens(options: Options, path: Path) -> None:
+    from seqtutor.cli.token_files import read_token_file
+    from seqtutor.tasks.melody.scoring import score_melodies
+
+    melodies = read_token_file(path)
+    for scores in score_melodies(melodies, options.rules, vars(options.weights)):
+        line: dict[str, object] = {}
+        if options.per_rule:
+            line["rules"] = {name: scores.rules[name].tolist() for name in RULE_NAMES}
+        line["total"] = scores.total.tolist()
+        sys.stdout.write(json.dumps(line) + "\n")
+
+
+def _score_files(options: Options) -> None:
+    from rich.console import Console
+
+    from seqtutor.tasks.melody.encoding import notes_to_tokens
+    from seqtutor.tasks.melody.folder import read_melody_file
+    from seqtutor.tasks.melody.scoring import score_melodies
+
+    titles, melodies = [], []
+    for path in options.files:
+        tunes, _ = read_melody_file(path)
+        for tune in tunes:
+            titles.append(f"{path}: {tune.title}" if tune.title else str(path))
+            melodies.append(notes_to_tokens(tune.notes, tune.length).tolist())
+    if not melodies:
+        raise UserError("these files hold no melody that can be scored")
+    console = Console()
+    scored = score_melodies(melodies, options.rules, vars(options.weights))
+    for title, scores in zip(titles, scored, strict=True):
+        _print_scores(console, title, scores)
+
+
+def _print_scores(console, title: str, scores: Scores) -> None:  # type: ignore[no-untyped-def]
+    from rich.table import Table
+
+    steps = len(scores.total)
+    table = Table(title=title, caption=f"{steps} sixteenths; steps count from 1")
+    for heading in ("Rule", "Sum", "Steps"):
+        table.add_column(heading, justify="left" if heading == "Rule" else "right")
+    table.add_column("Where")
+    for name in RULE_NAMES:
+        given = scores.rules[name]
+        where = [int(step) + 1 for step in given.nonzero()[0]]
+        table.add_row(name, f"{given.sum():.2f}", str(len(where)), _ranges(where))
+    table.add_section()
+    table.add_row("total", f"{scores.total.sum():.2f}", "", f"{scores.total.mean():.2f} a step")
+    console.print(table)
+
+
+def _ranges(steps: list[int]) -> str:
+    """Numbers in ascending order, with runs written as 3–7."""
+    runs: list[list[int]] = []
+    for step in steps:
+        if runs and step == runs[-1][1] + 1:
+            runs[-1][1] = step
+        else:
+            runs.append([step, step])
+    return " ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)

@@ -1,0 +1,165 @@
+"""`seqtutor score molecule`: every property of given molecules, and what they would earn."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
+from seqtutor.training.settings import require
+
+if TYPE_CHECKING:
+    from seqtutor.tasks.molecule.measure import Measurer
+    from seqtutor.tasks.molecule.score_file import Entry
+    from seqtutor.tasks.molecule.scoring import MoleculeScorer
+    from seqtutor.tasks.molecule.writers import ScoredMolecules
+
+PROPERTIES = (
+    "logp",
+    "sa",
+    "qed",
+    "molecular_weight",
+    "tpsa",
+    "donors",
+    "acceptors",
+    "rotatable_bonds",
+    "heavy_atoms",
+    "rings",
+    "largest_ring",
+    "excess_ring_atoms",
+    "alerts",
+)
+"""The columns of numbers, RDKit's own to the last digit."""
+
+_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Options:
+    """Score molecules with RDKit: their properties, or why they are none, and their reward.
+
+    Reads SMILES lines (.smi, .txt) or a table (.csv, .tsv), which may be gzipped, and writes CSV
+    to standard output, a line for each string. The terms of the reward are written weighted.
+    """
+
+    task: tyro.conf.Positional[Literal["molecule"]] = "molecule"
+    """What is scored."""
+    file: tyro.conf.Positional[Path | None] = None
+    """The file of SMILES strings."""
+    column: str = "smiles"
+    """Of a table, the column with the SMILES strings."""
+    output: Path | None = None
+    """A file instead of standard output: .csv; .smi, valid molecules only, in canonical form; or
+    .sdf, valid molecules with their structures."""
+    grid: Path | None = None
+    """Draw the valid molecules into this file, too: .svg or .png."""
+    grid_size: int = 40
+    """Molecules to draw, the first ones."""
+    workers: int | None = None
+    """Processes; one for each core if not given, 0 for this one alone."""
+    reward: MoleculeRewardSettings = field(default_factory=MoleculeRewardSettings)
+    """The terms of the reward."""
+
+    def __post_init__(self) -> None:
+        require(
+            self.workers is None or self.workers >= 0,
+            f"--workers must not be negative, not {self.workers}",
+        )
+        require(self.grid_size > 0, f"--grid-size must be above 0, not {self.grid_size}")
+
+
+def run(options: Options) -> None:
+    """Read, score, write."""
+    from seqtutor.tasks.molecule.requirements import require_rdkit
+
+    require_rdkit()
+    from seqtutor.tasks.molecule.score_file import read_entries
+    from seqtutor.tasks.molecule.scoring import MoleculeScorer
+    from seqtutor.tasks.molecule.writers import DRAWING_FORMATS, MOLECULE_FORMATS
+
+    if options.file is None:
+        raise UserError("name a file of SMILES strings, such as: seqtutor score molecule FILE.smi")
+    _require_suffix(options.output, MOLECULE_FORMATS)
+    _require_suffix(options.grid, DRAWING_FORMATS)
+    measurer = _measurer(options.reward)
+    entries = read_entries(options.file, options.column)
+    with MoleculeScorer.with_workers(measurer, options.workers) as scorer:
+        parts = list(_print_parts(entries, scorer, options))
+    _write(parts, options)
+    _summarise(parts, options.reward)
+
+
+def _require_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise UserError(f"cannot write {path.name}; use one of {', '.join(suffixes)}")
+
+
+def _measurer(settings: MoleculeRewardSettings) -> Measurer:
+    from seqtutor.tasks.molecule.terms import measurer_for
+
+    if "diversity" in settings.weights:
+        raise UserError("the diversity term is one of a run, not of a molecule; leave it out")
+    measurer = measurer_for(settings)
+    names = dict.fromkeys((*PROPERTIES, *measurer.properties))
+    return replace(
+        measurer, properties=tuple(names), wants_scaffold=True, as_written=True, explains=True
+    )
+
+
+def _print_parts(
+    entries: Sequence[Entry], scorer: MoleculeScorer, options: Options
+) -> Iterator[ScoredMolecules]:
+    """Score part after part; each is printed, unless all go into a file."""
+    from seqtutor.cli.progress import progress_bar
+    from seqtutor.tasks.molecule.terms import terms_of
+    from seqtutor.tasks.molecule.writers import ScoredMolecules, to_csv
+
+    starts = range(0, len(entries), _AT_ONCE)
+    pending = [scorer.start([e.smiles for e in entries[i : i + _AT_ONCE]]) for i in starts]
+    with progress_bar() as progress:
+        bar = progress.add_task("Scoring", total=len(entries), unit="molecules", note="")
+        for start, one in zip(starts, pending, strict=True):
+            scores = one.collect()
+            weights = options.reward.weights
+            terms = {
+                name: weights[name] * term
+                for name, term in terms_of(options.reward, scores).items()
+            }
+            own = entries[start : start + _AT_ONCE]
+            part = ScoredMolecules(scores, terms, [e.name for e in own], [e.line for e in own])
+            if options.output is None:
+                sys.stdout.write(to_csv(part, heading=start == 0))
+            progress.update(bar, completed=start + len(own))
+            yield part
+
+
+def _write(parts: Sequence[ScoredMolecules], options: Options) -> None:
+    from seqtutor.tasks.molecule.writers import draw_grid, write_molecules
+
+    if options.output is not None:
+        write_molecules(parts, options.output)
+    if options.grid is not None:
+        valid = [
+            (part.scores.strings[index], f"{part.names[index]} QED {qed:.2f}".strip())
+            for part in parts
+            for index, qed in enumerate(part.scores.columns["qed"])
+            if part.scores.is_valid[index]
+        ][: options.grid_size]
+        if not valid:
+            raise UserError(f"there is no valid molecule to draw into {options.grid}")
+        draw_grid([smiles for smiles, _ in valid], options.grid, [text for _, text in valid])
+
+
+def _summarise(parts: Sequence[ScoredMolecules], settings: MoleculeRewardSettings) -> None:
+    from seqtutor.cli.progress import console
+
+    number = sum(map(len, parts))
+    valid = sum(int(part.scores.is_valid.sum()) for part in parts)
+    terms = ", ".join(f"{name} × {weight:g}" for name, weight in settings.weights.items())
+    console.print(f"{number:,} strings, {valid:,} of them valid molecules; reward: {terms}")

@@ -1,0 +1,163 @@
+"""`seqtutor verify`: every method against exact solutions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtutor.errors import UserError
+
+if TYPE_CHECKING:
+    from seqtutor.report.tables import Row, Table
+    from seqtutor.training.verify import Case, Outcome
+
+NOTE = """\
+E[r]/c − KL is what the policy reaches, log Z the most that any policy can. The gap is \
+KL(policy ‖ π*): as theory expects it → as measured.
+pass: the target is reached. expected gap: it is reached, and theory says how far it is from π*."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Prove this installation: train every method on tiny problems that are solved exactly.
+
+    Each policy is compared with π* ∝ p·exp(r/c), or with the method's own exact solution where
+    that is another. Policy gradients are compared with the enumerated gradient as well. The exit
+    code is 1 if anything fails.
+    """
+
+    methods: tuple[str, ...] | None = None
+    """Methods to verify; all by default."""
+    problems: tuple[str, ...] | None = None
+    """Problems to verify them on: coins, words, sharp, soft, long; all by default."""
+    quick: bool = False
+    """Two problems instead of all."""
+    seed: int = 0
+    """Of the training runs; the problems stay the same."""
+    output: Path | None = None
+    """Folder for the results: verify.json with every number, verify.md with the table."""
+    workers: int | None = None
+    """Cases at the same time; by default one for each core."""
+
+
+def run(options: Options) -> int:
+    """Check every case, print the table, and return 1 if one has failed."""
+    from seqtutor.cli.output import print_table
+    from seqtutor.cli.progress import console, progress_bar
+    from seqtutor.files import make_folder, require_unused
+    from seqtutor.training.settings import require_seed
+    from seqtutor.training.verify import all_cases
+
+    require_seed("--seed", options.seed)
+    cases = all_cases(options.methods, options.problems, quick=options.quick)
+    workers = _workers(options, len(cases))
+    if options.output is not None:
+        require_unused(options.output)
+        make_folder(options.output)
+    outcomes: list[Outcome] = []
+    with progress_bar() as progress:
+        bar = progress.add_task(
+            "Verifying", total=len(cases), unit="cases", note="starts and compiles"
+        )
+        for outcome in _outcomes(cases, options.seed, workers):
+            outcomes.append(outcome)
+            note = f"{_label(outcome.case)}: {outcome.verdict}"
+            progress.update(bar, completed=len(outcomes), note=note)
+    print_table(table(outcomes))
+    if options.output is not None:
+        _write(outcomes, options.output)
+    failed = [outcome for outcome in outcomes if outcome.verdict == "FAIL"]
+    for outcome in failed:
+        console.print(
+            f"FAIL {_label(outcome.case)}: {'; '.join(outcome.faults)}", style="red", soft_wrap=True
+        )
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} cases are as theory says")
+    return 1 if failed else 0
+
+
+def _workers(options: Options, cases: int) -> int:
+    cores = len(os.sched_getaffinity(0))
+    workers = cores if options.workers is None else options.workers
+    if workers < 1:
+        raise UserError(f"--workers must be at least 1, not {workers}")
+    return min(workers, cases)
+
+
+def _outcomes(cases: list[Case], seed: int, workers: int) -> Iterator[Outcome]:
+    """The outcomes in the order of the cases; compiling takes most of the time, on one core."""
+    from multiprocessing import get_context
+
+    from seqtutor.training.verify import check
+
+    if workers == 1:
+        yield from (check(case, seed) for case in cases)
+        return
+    # Leaving the block ends the processes, also when it is left by an interrupt.
+    with get_context("spawn").Pool(workers, _start_worker) as pool:
+        yield from pool.imap(partial(check, seed=seed), cases)
+
+
+def _start_worker() -> None:
+    """Before JAX is imported: one thread each, no claim to a whole GPU, no say in interrupts."""
+    from seqtutor.cli.jobs import ONE_THREAD
+
+    flags = " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD]))
+    os.environ["XLA_FLAGS"] = flags
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def table(outcomes: list[Outcome]) -> Table:
+    """One row a case."""
+    from seqtutor.report.tables import Column, Table
+
+    titles = ("target", "KL to it", "E[r]/c − KL", "log Z", "gap to π*", "gradient", "verdict")
+    return Table(
+        "Every method against the exact solution (nats a sequence)",
+        tuple(map(Column, titles)),
+        tuple(map(_row, outcomes)),
+        NOTE,
+        "problem, method",
+    )
+
+
+def _row(outcome: Outcome) -> Row:
+    from seqtutor.report.tables import UNDEFINED, Cell, Row, format_value
+    from seqtutor.training.verify import REINFORCE
+
+    is_share = outcome.case.method in REINFORCE
+    distance = format_value(outcome.distance, "fraction" if is_share else "number")
+    gap = f"{outcome.expected_gap:.3f} → {outcome.measured_gap:.3f}"
+    cells: list[Any] = [
+        outcome.target,
+        f"{distance} short" if is_share else distance,
+        f"{outcome.objective:.3f}",
+        f"{outcome.greatest_objective:.3f}",
+        UNDEFINED if outcome.target == "π*" else gap,
+        UNDEFINED if outcome.cosine is None else f"{outcome.cosine:.4f}",
+        outcome.verdict,
+    ]
+    return Row(_label(outcome.case), tuple(map(Cell, cells)))
+
+
+def _label(case: Case) -> str:
+    discount = "" if case.discount == 1.0 else f", γ = {case.discount:g}"
+    return f"{case.problem.name}, {case.title}{discount}"
+
+
+def _write(outcomes: list[Outcome], folder: Path) -> None:
+    from seqtutor.files import atomic_write
+    from seqtutor.report.tables import render_markdown
+
+    results = [
+        {**asdict(outcome), "verdict": outcome.verdict, "faults": outcome.faults}
+        for outcome in outcomes
+    ]
+    atomic_write(folder / "verify.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    atomic_write(folder / "verify.md", render_markdown(table(outcomes)))

@@ -1,0 +1,270 @@
+"""A comparison on paper: tidy tables, figures, and a report with a reading in plain words."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqtutor.files import atomic_write
+from seqtutor.report import reading
+from seqtutor.report.frontier import (
+    BEST_OF_N,
+    CONTROLS,
+    MEASURES,
+    PRIOR,
+    TEMPERATURE,
+    Frontier,
+    MeasuredPolicy,
+    Point,
+    common_kls,
+    frontiers_of,
+    points_of,
+)
+from seqtutor.report.frontier_figures import diversity_figure, frontier_figure, learning_curves
+from seqtutor.report.intervals import Interval
+from seqtutor.report.plots import History
+from seqtutor.report.tables import UNDEFINED, Cell, Column, Row, Table, render_markdown
+
+# What a table at equal KL shows: measure, heading, unit.
+_COLUMNS = (
+    ("reward", "Reward a {sequence}", "number"),
+    ("log_prior", "Mean log p(a|s), nats", "number"),
+    ("entropy", "Entropy, nats a step", "number"),
+    ("distinct", "Distinct {sequences}", "fraction"),
+    ("self_similarity", "Self-similarity", "number"),
+    ("seconds", "Wall time, s", "number"),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was measured.
+
+    Attributes:
+        title: what was compared on.
+        remarks: what was run, a paragraph each.
+        policies: every policy of every seed, and the controls.
+        histories: for each c and method, the records of each seed's run.
+        number: sequences that each policy was measured on.
+        kls: where to compare at equal KL, in nats a sequence; empty: chosen from the frontiers.
+        sequence: what a sequence is called.
+        sequences: its plural.
+    """
+
+    title: str
+    remarks: Sequence[str]
+    policies: Sequence[MeasuredPolicy]
+    histories: Mapping[float, Mapping[str, Sequence[History]]]
+    number: int
+    kls: Sequence[float] = ()
+    sequence: str = "sequence"
+    sequences: str = "sequences"
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write tables, figures and the report into a folder; returns the report's path.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    points = points_of(comparison.policies)
+    frontiers = frontiers_of(points)
+    kls = list(comparison.kls) or common_kls(frontiers)
+    _write_csv(folder / "results.csv", map(_result, comparison.policies))
+    _write_csv(folder / "summary.csv", map(_summary, points))
+    _write_csv(folder / "equal_kl.csv", _equal_kl(kls, frontiers))
+    words = {"sequence": comparison.sequence, "sequences": comparison.sequences}
+    for suffix in ("svg", "png"):
+        frontier_figure(points, frontiers, folder / f"frontier.{suffix}", comparison.sequence)
+        diversity_figure(points, frontiers, folder / f"diversity.{suffix}", **words)
+        learning_curves(comparison.histories, folder / f"learning.{suffix}")
+    page = "\n".join(_page(comparison, points, frontiers, kls))
+    return atomic_write(folder / "report.md", page)
+
+
+def _result(policy: MeasuredPolicy) -> dict[str, object]:
+    return {
+        "policy": policy.name,
+        "c": policy.c,
+        "discount": policy.discount,
+        "parameter": policy.parameter,
+        "seed": policy.seed,
+        **{name: policy.values.get(name) for name in MEASURES},
+        "collapsed": policy.is_collapsed,
+    }
+
+
+def _summary(point: Point) -> dict[str, object]:
+    first = point.policies[0]
+    row: dict[str, object] = {
+        "policy": point.name,
+        "c": first.c,
+        "discount": first.discount,
+        "parameter": first.parameter,
+        "seeds": point.seeds,
+    }
+    for name in MEASURES:
+        interval = point.interval(name)
+        row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return row | {"collapsed": point.collapsed}
+
+
+def _equal_kl(kls: Sequence[float], frontiers: Sequence[Frontier]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for kl in kls:
+        for found in (one.at_kl(kl) for one in frontiers):
+            if found is not None:
+                rows += [
+                    {
+                        "kl": kl,
+                        "policy": found.name,
+                        "measure": name,
+                        "value": interval.value,
+                        "low": interval.low,
+                        "high": interval.high,
+                    }
+                    for name, interval in found.intervals.items()
+                ]
+    return rows
+
+
+def _write_csv(path: Path, rows: Iterable[dict[str, object]]) -> None:
+    """A line for each row; what is not known is empty."""
+    listed = list(rows)
+    text = io.StringIO(newline="")
+    header = list(listed[0]) if listed else ["kl", "policy", "measure", "value", "low", "high"]
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    for row in listed:
+        writer.writerow({key: None if _is_nan(value) else value for key, value in row.items()})
+    atomic_write(path, text.getvalue())
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _page(
+    comparison: Comparison,
+    points: Sequence[Point],
+    frontiers: Sequence[Frontier],
+    kls: Sequence[float],
+) -> list[str]:
+    sequence, sequences = comparison.sequence, comparison.sequences
+    objectives = _objectives(points)
+    return [
+        f"# {comparison.title}\n",
+        *[f"{remark}\n" for remark in comparison.remarks],
+        f"Each policy is measured on {comparison.number:,} {sequences} that it generates at "
+        "temperature 1. Bars, bands and ± are 95 % intervals over seeds, those of controls and of "
+        f"single seeds over {sequences}. A difference counts below if it is larger than its own "
+        "interval; the intervals are not adjusted for the number of comparisons.\n",
+        "## The reward–KL frontier\n",
+        "Higher is better at the same distance from the prior. The axis is linear near zero and "
+        "logarithmic further out. The KL divergence of best of n is its upper bound, "
+        "log n − (n − 1)/n.\n",
+        "![Reward against KL divergence](frontier.png)\n",
+        "## At equal KL divergence\n",
+        *_equal_kl_section(comparison, frontiers, kls),
+        "### An older method ahead of a newer one\n",
+        *_bullets(reading.older_beats_newer(kls, frontiers)),
+        "### Beaten without training\n",
+        "A control earns more at a smaller KL divergence than these policies:\n",
+        *_bullets(reading.dominated(points)),
+        "## The objective at each c\n",
+        "E[reward]/c − KL, undiscounted, in nats a "
+        + sequence
+        + ": what every method with a prior "
+        "maximises when γ is 1.\n",
+        render_markdown(_objective_table(objectives)),
+        *_bullets(reading.objective_winners(objectives)),
+        "## Diversity\n",
+        f"Self-similarity is the mean over pairs of {sequences} of the cosine of their 4-gram "
+        "counts: 1 if all are the same.\n",
+        "![Diversity against KL divergence](diversity.png)\n",
+        "Collapsed, by the thresholds of the training loop's guard:\n",
+        *_bullets(reading.collapsed(points)),
+        "## Learning\n",
+        "Reward of the collecting policy while it learns, against environment steps and against "
+        "the wall time of a run.\n",
+        "![Reward during training](learning.png)\n",
+        "Every policy is in `results.csv`, every mean with its interval in `summary.csv`, the "
+        "tables above in `equal_kl.csv`.\n",
+    ]
+
+
+def _bullets(sentences: Sequence[str]) -> list[str]:
+    return [*(f"- {sentence}" for sentence in sentences), ""]
+
+
+def _equal_kl_section(
+    comparison: Comparison, frontiers: Sequence[Frontier], kls: Sequence[float]
+) -> list[str]:
+    if not kls:
+        return ["No two methods share a KL divergence: give more values of c.\n"]
+    tables = [render_markdown(_equal_kl_table(comparison, frontiers, kl)) for kl in kls]
+    return [
+        "Each frontier is read off between its values of c, along the lines of the figure.\n",
+        *_bullets(reading.winners(kls, frontiers, comparison.sequence)),
+        *tables,
+    ]
+
+
+def _equal_kl_table(comparison: Comparison, frontiers: Sequence[Frontier], kl: float) -> Table:
+    """Those that reach the KL divergence, best first; the others are named below."""
+    found = [at for one in frontiers if (at := one.at_kl(kl)) is not None]
+    rows = [
+        Row(
+            reading.title_of(at.name),
+            tuple(Cell(reading.shown(at.intervals[name], unit)) for name, _, unit in _COLUMNS),
+        )
+        for at in sorted(found, key=lambda at: -at.reward.value)
+    ]
+    words = {"sequence": comparison.sequence, "sequences": comparison.sequences}
+    columns = tuple(Column(title.format(**words)) for _, title, _ in _COLUMNS)
+    missing = reading.not_reached(kl, frontiers)
+    note = f"Not reached by {reading.listed(missing)}." if missing else ""
+    return Table(f"At {kl:g} nats a {comparison.sequence}", columns, tuple(rows), note)
+
+
+def _objectives(points: Sequence[Point]) -> dict[float, dict[str, Interval]]:
+    """For each c: the objective of each method, and the best of each control."""
+    found: dict[float, dict[str, Interval]] = {}
+    for point in points:
+        if point.name not in CONTROLS:
+            found.setdefault(point.setting, {})[point.name] = point.interval("objective")
+    for c in found:
+        for name in CONTROLS:
+            own = [_objective(point, c) for point in points if point.name == name]
+            if own:
+                title = {TEMPERATURE: reading.BEST_TEMPERATURE, BEST_OF_N: BEST_OF_N}
+                best = max(own, key=lambda interval: interval.value)
+                found[c][title.get(name, PRIOR)] = best
+    return dict(sorted(found.items()))
+
+
+def _objective(control: Point, c: float) -> Interval:
+    reward, kl = control.interval("reward"), control.interval("kl")
+    value = reward.value / c - kl.value
+    half = math.hypot(reward.half_width / c, kl.half_width)
+    return Interval(value, value - half, value + half)
+
+
+def _objective_table(objectives: Mapping[float, Mapping[str, Interval]]) -> Table:
+    names = list(dict.fromkeys(name for values in objectives.values() for name in values))
+    rows = []
+    for name in names:
+        intervals = [values.get(name) for values in objectives.values()]
+        cells = tuple(
+            Cell(UNDEFINED) if one is None else Cell(reading.shown(one)) for one in intervals
+        )
+        rows.append(Row(reading.title_of(name), cells))
+    note = (
+        "That of the best of n is at least this much, since its KL divergence is at most the bound."
+    )
+    columns = tuple(Column(f"c = {c:g}") for c in objectives)
+    return Table("", columns, tuple(rows), note if BEST_OF_N in names else "")

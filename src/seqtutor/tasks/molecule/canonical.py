@@ -1,0 +1,82 @@
+"""Molecules as RDKit writes them, so that each has one string."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from seqtutor.tasks.molecule.pool import WorkerPool, default_workers
+from seqtutor.tasks.molecule.requirements import require_rdkit
+from seqtutor.tasks.molecule.worker import Failure
+
+CHUNK = 10_000
+"""Strings between two reports of progress: some seconds on one core."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What of a molecule is written.
+
+    Attributes:
+        stereo: chirality, the geometry of double bonds, and isotopes.
+        parent: only the largest organic part, neutral where protons alone can make it so.
+    """
+
+    stereo: bool = True
+    parent: bool = False
+
+
+def canonical_smiles(smiles: str, form: Form = Form()) -> str | Failure:
+    """RDKit's canonical SMILES of a molecule, or why the string is none."""
+    from rdkit import Chem
+
+    from seqtutor.tasks.molecule.properties import parse, why_invalid
+
+    molecule = parse(smiles)
+    if molecule is None:
+        return Failure(why_invalid(smiles))
+    if form == Form():
+        return molecule.smiles
+    kept = _parent(molecule.rdkit) if form.parent else molecule.rdkit
+    canonical: str = Chem.MolToSmiles(kept, isomericSmiles=form.stereo)
+    return canonical
+
+
+def _parent(molecule):  # type: ignore[no-untyped-def]
+    from rdkit import rdBase
+    from rdkit.Chem.MolStandardize import rdMolStandardize
+
+    with rdBase.BlockLogs():
+        largest = rdMolStandardize.LargestFragmentChooser(preferOrganic=True).choose(molecule)
+        return rdMolStandardize.Uncharger().uncharge(largest)
+
+
+def canonicalise(
+    strings: Sequence[str],
+    form: Form = Form(),
+    workers: int | None = None,
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> list[str | Failure]:
+    """RDKit's canonical SMILES of each string, or why it is no molecule.
+
+    RDKit reads and writes some thousands of molecules a second and core, so the work is spread over
+    processes. One that crashes or hangs costs its string only.
+
+    Args:
+        strings: SMILES text.
+        form: what of each molecule is written.
+        workers: processes; by default one for each core.
+        on_progress: called with the number of strings that are done.
+
+    Raises:
+        UserError: if RDKit is not installed, or the processes cannot start.
+    """
+    require_rdkit()
+    results: list[str | Failure] = []
+    with WorkerPool(partial(canonical_smiles, form=form), workers or default_workers()) as pool:
+        starts = range(0, len(strings), CHUNK)
+        for future in [pool.submit(strings[start : start + CHUNK]) for start in starts]:
+            results += future.result()
+            on_progress(len(results))
+    return results

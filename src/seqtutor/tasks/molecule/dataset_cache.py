@@ -1,0 +1,78 @@
+"""Encoded strings in one `.npz` file: flat arrays and JSON, no pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
+from seqtutor.tasks.molecule.encoding import EncodedMolecules
+from seqtutor.tasks.molecule.import_report import ImportReport
+from seqtutor.vocabulary import Vocabulary
+
+FORMAT = 1
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, UserError)
+
+
+@dataclass(frozen=True)
+class EncodedSource:
+    """All strings of a source, ready to be split.
+
+    Attributes:
+        molecules: the strings; those that the source keeps for testing come last.
+        own_test: how many these are, or `None` if the source has no test set.
+        vocabulary: of the strings.
+        report: what happened to the strings on their way in.
+    """
+
+    molecules: EncodedMolecules
+    own_test: int | None
+    vocabulary: Vocabulary
+    report: ImportReport
+
+
+def save_encoded(path: Path, encoded: EncodedSource) -> None:
+    """Write encoded strings; a cache that cannot be written is no error."""
+    names = {
+        "format": FORMAT,
+        "own_test": encoded.own_test,
+        "tokens": encoded.vocabulary.tokens,
+        "end_token": encoded.vocabulary.end_token,
+        "report": asdict(encoded.report),
+    }
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        tokens=encoded.molecules.tokens,
+        lengths=encoded.molecules.lengths,
+        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
+    )
+    with contextlib.suppress(UserError):
+        atomic_write(path, buffer.getvalue())
+
+
+def load_encoded(path: Path) -> EncodedSource | None:
+    """Read what `save_encoded` wrote, or `None` if it is missing, damaged or of another format."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = json.loads(arrays["names"].tobytes())
+            if names["format"] != FORMAT:
+                return None
+            molecules = EncodedMolecules(arrays["tokens"], arrays["lengths"])
+        report = names["report"]
+        examples = {reason: tuple(shown) for reason, shown in report["examples"].items()}
+        return EncodedSource(
+            molecules,
+            names["own_test"],
+            Vocabulary(tuple(names["tokens"]), names["end_token"]),
+            ImportReport(report["read"], report["dropped"], examples),
+        )
+    except _UNREADABLE:
+        return None

@@ -1,0 +1,209 @@
+"""What a set of generated molecules is like: Table 2 of the paper, and the measures of MOSES.
+
+Names, definitions and defaults are those of Jaques et al. (2017) and of Polykovskiy et al. (2020),
+"Molecular Sets (MOSES)". Molecules are told apart by RDKit's canonical SMILES.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import stdtrit
+
+from seqtutor.tasks.molecule.measure import Measurer
+from seqtutor.tasks.molecule.similarity import (
+    FINGERPRINT_BYTES,
+    Fingerprints,
+    internal_similarity,
+    nearest_similarity,
+)
+from seqtutor.tasks.molecule.terms import Scores
+
+METRICS_MEASURER = Measurer(
+    ("logp", "qed", "sa", "excess_ring_atoms", "rings"),
+    wants_scaffold=True,
+    wants_fingerprint=True,
+)
+"""Measures what the metrics are made of."""
+
+FEWEST_SCAFFOLD_RINGS = 2
+"""A scaffold of one ring tells little; MOSES leaves it out."""
+
+UNIQUE_AMONG = (1_000, 10_000)
+_RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its standard error over molecules; NaN where undefined."""
+
+    value: float
+    standard_error: float
+
+    def interval(self, molecules: int, level: float = 0.95) -> tuple[float, float]:
+        """The ends of Student's t interval with `molecules` − 1 degrees of freedom."""
+        half = float(stdtrit(max(1, molecules - 1), 0.5 + level / 2)) * self.standard_error
+        return self.value - half, self.value + half
+
+
+_UNDEFINED = Estimate(math.nan, math.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What generated molecules are compared with; what is empty is not compared.
+
+    Attributes:
+        training: canonical SMILES of the training set, for novelty.
+        fingerprints: of a set, for the similarity to the nearest neighbour.
+        scaffolds: of a set, with how often each occurs, for the similarity of scaffolds.
+    """
+
+    training: frozenset[str] = frozenset()
+    fingerprints: Fingerprints = field(
+        default_factory=lambda: np.zeros((0, FINGERPRINT_BYTES), np.uint8)
+    )
+    scaffolds: Counter[str] = field(default_factory=Counter)
+
+
+def reference_of(training: Iterable[str], neighbours: Scores) -> Reference:
+    """A reference from a training set and another set, such as MOSES's test set.
+
+    Args:
+        training: canonical SMILES strings.
+        neighbours: what `METRICS_MEASURER` finds of the other set.
+    """
+    return Reference(frozenset(training), neighbours.fingerprints, Counter(scaffolds(neighbours)))
+
+
+def scaffolds(scores: Scores) -> list[str]:
+    """The scaffolds of the valid molecules that have at least two rings."""
+    return [
+        scaffold
+        for scaffold, rings in zip(scores.scaffolds, scores.columns["rings"], strict=True)
+        if scaffold is not None and rings >= FEWEST_SCAFFOLD_RINGS
+    ]
+
+
+def molecule_metrics(
+    scores: Scores, reference: Reference | None = None, compared: int = 10_000
+) -> dict[str, Estimate]:
+    """All measures by name.
+
+    Args:
+        scores: what `METRICS_MEASURER` finds of generated strings, in the order of generation.
+        reference: for novelty and similarities.
+        compared: valid molecules, from the first on, whose similarities are computed.
+
+    Returns:
+        Of the paper's Table 2, means over valid molecules:
+            valid: share of valid molecules among all strings.
+            logp: Crippen's logP.
+            qed: drug-likeness.
+            sa_penalty: minus the synthetic accessibility score.
+            ring_penalty: minus the atoms by which the largest ring exceeds six.
+        Of MOSES:
+            unique@1000, unique@10000: different molecules among the first so many valid ones;
+                undefined with fewer.
+            novelty: share of the different valid molecules that are not in the training set.
+            internal_diversity: 1 − mean Tanimoto similarity over all pairs.
+            internal_diversity_2: 1 − mean over molecules of the root of their mean square
+                similarity to all.
+            nearest_similarity: mean similarity to the nearest molecule of the reference.
+            scaffold_similarity: cosine of the counts of scaffolds of two rings or more in the set
+                and in the reference.
+        Further:
+            distinct_scaffolds: different ones among the scaffolds of the first valid molecules.
+            novel_scaffolds: share of the different scaffolds that the reference has not.
+    """
+    reference = reference or Reference()
+    valid = [smiles for smiles in scores.smiles if smiles is not None]
+    fingerprints = scores.fingerprints[:compared]
+    own_scaffolds = scaffolds(scores)
+    return {
+        **_of_properties(scores),
+        **{f"unique@{k}": _distinct(valid, k) for k in UNIQUE_AMONG},
+        "novelty": _novelty(valid, reference.training),
+        "internal_diversity": _diversity(fingerprints, 1),
+        "internal_diversity_2": _diversity(fingerprints, 2),
+        "nearest_similarity": _nearest(fingerprints, reference.fingerprints),
+        "scaffold_similarity": _cosine(Counter(own_scaffolds), reference.scaffolds),
+        "distinct_scaffolds": _distinct(own_scaffolds, min(compared, len(own_scaffolds))),
+        "novel_scaffolds": _novelty(own_scaffolds, frozenset(reference.scaffolds)),
+    }
+
+
+def mean(values: Sequence[float] | Float[np.ndarray, " molecules"]) -> Estimate:
+    """The mean of independent values and its standard error."""
+    array = np.asarray(values, np.float64)
+    if not len(array):
+        return _UNDEFINED
+    error = array.std(ddof=1) / math.sqrt(len(array)) if len(array) > 1 else math.nan
+    return Estimate(float(array.mean()), float(error))
+
+
+def _of_properties(scores: Scores) -> dict[str, Estimate]:
+    columns = {name: values[scores.is_valid] for name, values in scores.columns.items()}
+    return {
+        "valid": mean(scores.is_valid.astype(float)),
+        "logp": mean(columns["logp"]),
+        "qed": mean(columns["qed"]),
+        "sa_penalty": mean(-columns["sa"]),
+        "ring_penalty": mean(-columns["excess_ring_atoms"]),
+    }
+
+
+def _distinct(names: Sequence[str], number: int) -> Estimate:
+    """The share of different ones among the first; its error is the jackknife's.
+
+    Left out, one that occurs once takes a different one with it, another does not.
+    """
+    if len(names) < number or number < 2:
+        return _UNDEFINED
+    counts = Counter(names[:number])
+    once = sum(count == 1 for count in counts.values()) / number
+    return Estimate(len(counts) / number, math.sqrt(once * (1 - once) / (number - 1)))
+
+
+def _novelty(names: Sequence[str], known: frozenset[str]) -> Estimate:
+    if not known:
+        return _UNDEFINED
+    return mean([float(name not in known) for name in dict.fromkeys(names)])
+
+
+def _diversity(fingerprints: Fingerprints, power: int) -> Estimate:
+    """One minus the mean similarity; its error is twice that of the molecules' own means.
+
+    A mean over pairs is a U-statistic, each molecule in two roles (Hoeffding 1948).
+    """
+    if not len(fingerprints):
+        return _UNDEFINED
+    found = mean(internal_similarity(fingerprints, power) ** (1 / power))
+    return Estimate(1 - found.value, 2 * found.standard_error)
+
+
+def _nearest(fingerprints: Fingerprints, reference: Fingerprints) -> Estimate:
+    if not len(reference):
+        return _UNDEFINED
+    return mean(nearest_similarity(fingerprints, reference))
+
+
+def _cosine(own: Counter[str], reference: Counter[str]) -> Estimate:
+    """The cosine of two tables of counts; its error is the bootstrap's over our molecules."""
+    if not own or not reference:
+        return _UNDEFINED
+    counts = np.array(list(own.values()), np.float64)
+    theirs = np.array([reference[name] for name in own], np.float64)
+    length = math.sqrt(sum(count**2 for count in reference.values()))
+
+    def cosine(ours: Float[np.ndarray, "*resample name"]) -> Float[np.ndarray, "*resample"]:
+        return ours @ theirs / (np.linalg.norm(ours, axis=-1) * length)
+
+    total = int(counts.sum())
+    resampled = np.random.default_rng(0).multinomial(total, counts / total, size=_RESAMPLES)
+    return Estimate(float(cosine(counts)), float(cosine(resampled).std(ddof=1)))

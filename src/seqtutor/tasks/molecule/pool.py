@@ -1,0 +1,272 @@
+"""Functions that may crash or hang, applied to many items in processes of their own.
+
+RDKit is C++: an odd molecule can end the process or keep it busy for ever, and neither can be
+caught in Python. Here it costs that item and one restart of one worker.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.worker import NO_ITEM, Failure, apply
+from seqtutor.tasks.molecule.worker_process import DiedError, WorkerProcess
+
+SECONDS_AN_ITEM = 10.0
+
+_LARGEST_PORTION = 32
+_PORTIONS_A_WORKER = 4
+_TRIES = 3
+
+
+class Pool(Protocol):
+    """What applies a function to items, perhaps elsewhere."""
+
+    def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
+        """Begin; the future holds a result or a `Failure` for each item, in order."""
+
+    def close(self) -> None:
+        """End all processes. Nothing can be submitted any more."""
+
+
+class InProcessPool:
+    """Applies a function here and now, so that a crash is the caller's."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
+        """The results, as a future that is done."""
+        future: Future[list[Any]] = Future()
+        future.set_result([apply(self._function, item) for item in items])
+        return future
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class WorkerPool:
+    """Applies a function in several processes, which start at once and are kept.
+
+    A pool may be made before or after JAX has started threads; made before, the processes start
+    while the rest does. They end when the pool is closed, is no longer referred to, or Python
+    ends. A pool may be used from several threads.
+
+    Args:
+        function: takes an item. It is pickled by reference, so it must be importable by name. What
+            it raises becomes a `Failure`; what it prints is lost. A method `prepare`, if it has
+            one, is called before the first item.
+        workers: how many processes.
+        seconds: an item that takes longer is given up, and its worker replaced.
+
+    Raises:
+        UserError: if there are no workers, or the function cannot be sent to another process.
+    """
+
+    def __init__(
+        self, function: Callable[[Any], Any], workers: int, seconds: float = SECONDS_AN_ITEM
+    ) -> None:
+        if workers < 1:
+            raise UserError(f"a pool needs at least one worker, not {workers}")
+        self._team = _Team(_pickled(function), workers, seconds)
+        self._end = weakref.finalize(self, self._team.close)
+
+    @property
+    def restarts(self) -> int:
+        """How many workers had to be replaced so far."""
+        return self._team.restarts
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The system's numbers of the processes that run."""
+        found = (worker.process_id for worker in self._team.workers)
+        return [number for number in found if number is not None]
+
+    def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
+        """Begin; the future holds a result or a `Failure` for each item, in order.
+
+        The future raises a `UserError` if the workers cannot start.
+        """
+        return self._team.submit(items)
+
+    def close(self) -> None:
+        """End all processes; the futures of what is not done yet raise a `RuntimeError`."""
+        self._end()
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def default_workers() -> int:
+    """One for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pickled(function: Callable[[Any], Any]) -> bytes:
+    try:
+        pickled = pickle.dumps(function)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UserError(f"{function!r} cannot be sent to another process: {error}") from None
+    if b"__main__" in pickled:
+        raise UserError(f"{function!r} must stand in a module, where other processes can import it")
+    return pickled
+
+
+class _Job:
+    """One submission, and its results as they come in."""
+
+    def __init__(self, size: int) -> None:
+        self.future: Future[list[Any]] = Future()
+        self.results: list[Any] = [None] * size
+        self.missing = size
+
+
+@dataclass(frozen=True)
+class _Portion:
+    """Items of a job that a worker does at a time, and how often that failed for no known item."""
+
+    job: _Job
+    start: int
+    items: Sequence[Any]
+    failures: int = 0
+
+    def part(self, first: int, last: int, failures: int = 0) -> _Portion:
+        return _Portion(self.job, self.start + first, self.items[first:last], failures)
+
+
+class _Team:
+    """The workers, a thread for each that feeds it, and one that watches them all."""
+
+    def __init__(self, function: bytes, workers: int, seconds: float) -> None:
+        self.restarts = 0
+        self.workers = [WorkerProcess(function, seconds) for _ in range(workers)]
+        self._interval = min(1.0, seconds / 5)
+        self._closed = threading.Event()
+        self._failure: Exception = RuntimeError("the pool is closed")
+        self._waiting: deque[_Portion] = deque()
+        self._jobs: set[_Job] = set()
+        self._changed = threading.Condition()
+        for worker in self.workers:
+            worker.start()
+        self._threads = [
+            threading.Thread(target=self._serve, args=(worker,), daemon=True)
+            for worker in self.workers
+        ]
+        self._threads.append(threading.Thread(target=self._watch, daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
+        job = _Job(len(items))
+        wanted = -(-len(items) // (_PORTIONS_A_WORKER * len(self.workers)))
+        size = max(1, min(_LARGEST_PORTION, wanted))
+        whole = _Portion(job, 0, items)
+        with self._changed:
+            if self._closed.is_set():
+                job.future.set_exception(self._failure)
+            elif not items:
+                job.future.set_result([])
+            else:
+                self._jobs.add(job)
+                self._waiting.extend(
+                    whole.part(start, start + size) for start in range(0, len(items), size)
+                )
+                self._changed.notify_all()
+        return job.future
+
+    def close(self) -> None:
+        """Stop, and wait for the threads."""
+        self._stop()
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+
+    def _stop(self, failure: Exception | None = None) -> None:
+        """End the processes; jobs that are not done get an exception."""
+        with self._changed:
+            self._failure = failure or self._failure
+            self._closed.set()
+            jobs, self._jobs = self._jobs, set()
+            self._waiting.clear()
+            self._changed.notify_all()
+        for job in jobs:
+            job.future.set_exception(self._failure)
+        for worker in self.workers:
+            worker.kill()
+
+    def _serve(self, worker: WorkerProcess) -> None:
+        """Give one worker portion after portion, and replace it where it dies."""
+        deaths_at_start = 0
+        while (portion := self._next()) is not None:
+            try:
+                results = worker.work(portion.items)
+            except UserError as error:
+                return self._stop(error)
+            except DiedError as death:
+                deaths_at_start = 0 if death.had_started else deaths_at_start + 1
+                if deaths_at_start == _TRIES:
+                    return self._stop(UserError(f"the worker processes cannot start: {death}"))
+                self._recover(portion, death)
+                self._replace(worker)
+            else:
+                deaths_at_start = 0
+                self._finish(portion, results)
+        return None
+
+    def _next(self) -> _Portion | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
+            return None if self._closed.is_set() else self._waiting.popleft()
+
+    def _replace(self, worker: WorkerProcess) -> None:
+        with self._changed:  # So that no process is started after `_stop` has killed them all.
+            if not self._closed.is_set():
+                self.restarts += 1
+                worker.start()
+
+    def _finish(self, portion: _Portion, results: Sequence[Any]) -> None:
+        job = portion.job
+        with self._changed:
+            job.results[portion.start : portion.start + len(results)] = results
+            job.missing -= len(results)
+            if job.missing or job not in self._jobs:
+                return
+            self._jobs.remove(job)
+        job.future.set_result(job.results)
+
+    def _recover(self, portion: _Portion, death: DiedError) -> None:
+        """Mark the item that did it; what was lost and what is left goes to the front."""
+        size = len(portion.items)
+        if death.item != NO_ITEM:
+            again = [portion.part(0, death.item), portion.part(death.item + 1, size)]
+            self._finish(portion.part(death.item, death.item + 1), [Failure(str(death))])
+        elif portion.failures + 1 < _TRIES:
+            again = [portion.part(0, size, portion.failures + 1)]
+        else:
+            again = []
+            self._finish(portion, [Failure(str(death))] * size)
+        with self._changed:
+            if not self._closed.is_set():
+                self._waiting.extendleft(part for part in reversed(again) if part.items)
+                self._changed.notify_all()
+
+    def _watch(self) -> None:
+        """Have workers killed that have been at one item for too long."""
+        before = time.monotonic()
+        while not self._closed.wait(self._interval):
+            now = time.monotonic()
+            # While the whole machine sleeps, nobody is late.
+            elapsed, before = min(now - before, 2 * self._interval), now
+            for worker in self.workers:
+                worker.watch(elapsed)

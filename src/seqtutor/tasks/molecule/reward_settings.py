@@ -1,0 +1,330 @@
+"""What a molecule is rewarded for. Imports nothing heavy, so that help texts stay quick.
+
+Every term has a weight; a weight of zero leaves the term out. An invalid molecule earns its fixed
+penalty and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+
+from seqtutor.errors import UserError
+from seqtutor.training.settings import require, require_finite
+
+PROPERTY_NAMES = (
+    "molecular_weight",
+    "logp",
+    "tpsa",
+    "donors",
+    "acceptors",
+    "rotatable_bonds",
+    "heavy_atoms",
+    "rings",
+    "largest_ring",
+    "sa",
+    "qed",
+)
+"""Properties that can be held in a window."""
+
+
+@dataclass(frozen=True)
+class TrainingExtremes:
+    """What no string of a training set goes beyond.
+
+    Attributes:
+        shortest: characters of the shortest string.
+        most_carbons: the longest run of aliphatic carbons, written one after the other.
+    """
+
+    shortest: int
+    most_carbons: int
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term with nothing to set but its weight."""
+
+    weight: float = 1.0
+    """Factor on the term; 0 leaves it out."""
+
+    def __post_init__(self) -> None:
+        require_finite(self)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes part."""
+        return self.weight != 0
+
+
+@dataclass(frozen=True)
+class ValidTerm(Term):
+    """What validity is worth, the same for every molecule."""
+
+    reward: float = 0.0
+    """For a valid molecule."""
+    penalty: float = -10.0
+    """For an invalid one, in place of all terms."""
+
+
+@dataclass(frozen=True)
+class ScaledTerm(Term):
+    """A property, centred and scaled: (value − centre) / scale."""
+
+    centre: float = 0.0
+    """Subtracted first; the prior's mean makes the term zero on average."""
+    scale: float = 1.0
+    """Divides the difference; the prior's standard deviation makes terms comparable."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.scale > 0, f"scale must be above 0, not {self.scale}")
+
+
+@dataclass(frozen=True)
+class ShortTerm(Term):
+    """−1 for each character that a string is too short by."""
+
+    shortest: int | None = None
+    """Characters below which a string is too short; by default those of the shortest training
+    string."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes part: not while nothing says what is too short."""
+        return super().is_active and self.shortest is not None
+
+
+@dataclass(frozen=True)
+class CarbonsTerm(Term):
+    """−1 for each aliphatic carbon too many in a row."""
+
+    most: int | None = None
+    """Carbons that may be written in a row; by default as many as in any training string."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes part: not while nothing says how many are too many."""
+        return super().is_active and self.most is not None
+
+
+@dataclass(frozen=True)
+class WindowTerm(Term):
+    """1 within a window; outside it falls like a Gaussian of the distance to the nearer end.
+
+    The shape of the "min" and "max" Gaussians of GuacaMol (Brown et al. 2019).
+    """
+
+    weight: float = 0.0
+    """Factor on the term; 0 leaves it out."""
+    low: float | None = None
+    """The lower end; by default there is none."""
+    high: float | None = None
+    """The upper end; by default there is none."""
+    falloff: float = 1.0
+    """Distance from the window at which the term is down to e^(−1/2), in the property's unit."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.falloff > 0, f"falloff must be above 0, not {self.falloff}")
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        require(low <= high, f"a window cannot reach from {self.low} to {self.high}")
+        bounded = self.low is not None or self.high is not None
+        require(bounded or not self.is_active, "a window needs a low or a high end")
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A window for any property."""
+
+    molecular_weight: WindowTerm = field(
+        default_factory=lambda: WindowTerm(low=200.0, high=500.0, falloff=50.0)
+    )
+    """Average molecular weight in g/mol."""
+    logp: WindowTerm = field(default_factory=lambda: WindowTerm(low=1.0, high=4.0))
+    """Octanol-water partition coefficient."""
+    tpsa: WindowTerm = field(default_factory=lambda: WindowTerm(high=140.0, falloff=20.0))
+    """Topological polar surface area in Å²."""
+    donors: WindowTerm = field(default_factory=lambda: WindowTerm(high=5.0))
+    """Donors of hydrogen bonds."""
+    acceptors: WindowTerm = field(default_factory=lambda: WindowTerm(high=10.0, falloff=2.0))
+    """Acceptors of hydrogen bonds."""
+    rotatable_bonds: WindowTerm = field(default_factory=lambda: WindowTerm(high=10.0, falloff=2.0))
+    """Rotatable bonds."""
+    heavy_atoms: WindowTerm = field(
+        default_factory=lambda: WindowTerm(low=15.0, high=35.0, falloff=3.0)
+    )
+    """Atoms other than hydrogen."""
+    rings: WindowTerm = field(default_factory=lambda: WindowTerm(low=1.0, high=5.0))
+    """Rings."""
+    largest_ring: WindowTerm = field(default_factory=lambda: WindowTerm(high=6.0))
+    """Atoms in the largest ring."""
+    sa: WindowTerm = field(default_factory=lambda: WindowTerm(high=3.5, falloff=0.5))
+    """Synthetic accessibility, 1 (easy) to 10."""
+    qed: WindowTerm = field(default_factory=lambda: WindowTerm(low=0.6, falloff=0.1))
+    """Drug-likeness, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class SubstructureTerm(Term):
+    """Substructures by SMARTS pattern."""
+
+    smarts: tuple[str, ...] = ()
+    """The patterns."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes part: not without patterns."""
+        return super().is_active and bool(self.smarts)
+
+
+@dataclass(frozen=True)
+class SimilarityTerm(Term):
+    """Tanimoto similarity of Morgan fingerprints, to the most similar of the given molecules."""
+
+    to: tuple[str, ...] = ()
+    """SMILES strings of the given molecules."""
+    radius: int = 2
+    """Bonds around an atom that an environment takes in."""
+    counted: bool = True
+    """Count how often an environment occurs, unfolded, as GuacaMol and PMO do; else note that it
+    does, in 2,048 bits."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.radius >= 0, f"radius must not be negative, not {self.radius}")
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes part: not without molecules."""
+        return super().is_active and bool(self.to)
+
+
+@dataclass(frozen=True)
+class IsomerTerm(Term):
+    """How near the molecule is to a molecular formula, 0 to 1.
+
+    The geometric mean of a Gaussian for each element's count (standard deviation 1) and one for
+    the number of atoms (standard deviation 2), hydrogens included, as in GuacaMol.
+    """
+
+    formula: str = ""
+    """The molecular formula, such as C9H10N2O2PF2Cl."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes part: not without a formula."""
+        return super().is_active and bool(self.formula)
+
+
+@dataclass(frozen=True)
+class CustomTerm(ScaledTerm):
+    """A function of your own."""
+
+    function: str = ""
+    """module:name of a function that takes a `seqtutor.tasks.molecule.properties.Molecule` and
+    gives a number. It runs in worker processes."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        module, _, name = self.function.partition(":")
+        if self.function and not (module and name):
+            raise UserError(f"a function is given as module:name, not {self.function!r}")
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes part: not without a function."""
+        return super().is_active and bool(self.function)
+
+
+@dataclass(frozen=True)
+class DiversityTerm(Term):
+    """From 0 to −1 the more often molecules of the same scaffold were generated of late."""
+
+    weight: float = 0.0
+    """Factor on the term; 0 leaves it out."""
+    allowed: int = 10
+    """Molecules of a scaffold among those remembered that cost nothing; at twice as many the term
+    is −1."""
+    remembered: int = 20_000
+    """Molecules that are remembered, the latest ones."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.allowed >= 1, f"allowed must be at least 1, not {self.allowed}")
+        require(
+            self.remembered > self.allowed,
+            f"remembered must be above allowed ({self.allowed}), not {self.remembered}",
+        )
+
+
+def _absent() -> Term:
+    return Term(0.0)
+
+
+@dataclass(frozen=True)
+class MoleculeRewardSettings:
+    """The terms of a molecule's reward, paid at the end of its string.
+
+    The defaults are the terms of the second experiment of Jaques et al. (2017): logP, synthetic
+    accessibility, drug-likeness, rings larger than six, and penalties for strings shorter than, or
+    with more carbons in a row than, any in training. The paper does not print their weights.
+    """
+
+    valid: ValidTerm = field(default_factory=ValidTerm)
+    """Validity."""
+    logp: ScaledTerm = field(default_factory=ScaledTerm)
+    """Crippen's logP."""
+    sa: ScaledTerm = field(default_factory=ScaledTerm)
+    """Minus the synthetic accessibility score (1, easy, to 10)."""
+    qed: ScaledTerm = field(default_factory=ScaledTerm)
+    """Quantitative estimate of drug-likeness, 0 to 1."""
+    ring: ScaledTerm = field(default_factory=ScaledTerm)
+    """Minus the atoms by which the largest ring exceeds six."""
+    short: ShortTerm = field(default_factory=ShortTerm)
+    """Strings that are too short."""
+    carbons: CarbonsTerm = field(default_factory=CarbonsTerm)
+    """Too many carbons in a row."""
+    window: Windows = field(default_factory=Windows)
+    """Properties that are to stay in a window."""
+    required: SubstructureTerm = field(default_factory=SubstructureTerm)
+    """The share of these substructures that the molecule has."""
+    forbidden: SubstructureTerm = field(default_factory=SubstructureTerm)
+    """Minus the number of these substructures that the molecule has."""
+    similarity: SimilarityTerm = field(default_factory=SimilarityTerm)
+    """Similarity to given molecules."""
+    isomer: IsomerTerm = field(default_factory=IsomerTerm)
+    """A molecular formula to meet."""
+    alerts: Term = field(default_factory=_absent)
+    """Minus the number of QED's structural alerts."""
+    custom: CustomTerm = field(default_factory=CustomTerm)
+    """A function of your own."""
+    diversity: DiversityTerm = field(default_factory=DiversityTerm)
+    """Scaffolds that come too often."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.weights), "no term of the reward has a weight")
+
+    def _terms(self) -> Iterator[tuple[str, Term]]:
+        for one in fields(self):
+            setting = getattr(self, one.name)
+            if isinstance(setting, Windows):
+                yield from ((f"window_{name}", getattr(setting, name)) for name in PROPERTY_NAMES)
+            else:
+                yield one.name, setting
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights of the terms that take part, by name and in order."""
+        return {name: term.weight for name, term in self._terms() if term.is_active}
+
+    def with_extremes(self, extremes: TrainingExtremes) -> MoleculeRewardSettings:
+        """The settings with those of a training set where they leave the extremes open."""
+        short, carbons = self.short, self.carbons
+        if short.shortest is None:
+            short = replace(short, shortest=extremes.shortest)
+        if carbons.most is None:
+            carbons = replace(carbons, most=extremes.most_carbons)
+        return replace(self, short=short, carbons=carbons)

@@ -1,0 +1,76 @@
+"""SMILES strings cut into tokens: atoms, bonds, branches and ring bonds.
+
+The alphabet is that of the OpenSMILES specification (http://opensmiles.org) with RDKit's dative
+bonds. Two-letter atoms, bracket atoms, ring bonds above 9 and dative bonds are one token each,
+every other character is its own. No token's first character occurs inside another way of reading
+the same text, so a string has one reading only and any tokens in a row are read back as they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from seqtutor.errors import UserError
+
+END_TOKEN = "<end>"
+"""Ends a string; no SMILES token looks like it."""
+
+SINGLE_CHARACTERS = "BCNOPSFIbcnops*" + "0123456789" + "-=#$:~/\\" + "()."
+"""Tokens of one character: organic atoms and the wildcard, ring bonds, bonds, branches."""
+
+LONG_TOKEN = re.compile(r"\[[!-Z\\^-~]+\]|Cl|Br|%\d\d|%\(\d+\)|->|<-", re.ASCII)
+"""Tokens of several characters. What stands in a bracket is left to RDKit to judge."""
+
+_TOKEN = re.compile(f"{LONG_TOKEN.pattern}|[{re.escape(SINGLE_CHARACTERS)}]", re.ASCII)
+_TEXT = re.compile(f"(?:{_TOKEN.pattern})+", re.ASCII)
+
+
+def tokenise(smiles: str) -> list[str]:
+    """Cut a SMILES string into tokens; joined, they give the string again.
+
+    Raises:
+        UserError: if the text is empty or holds what no SMILES string does; the message names the
+            position, counted from 1, and the character.
+    """
+    fault = find_fault(smiles)
+    if fault is not None:
+        raise UserError(f"{shortened(smiles)} is no SMILES text: {fault}")
+    return _TOKEN.findall(smiles)
+
+
+def join_tokens(tokens: Iterable[str]) -> str:
+    """The SMILES string of tokens, up to the end token where there is one."""
+    text: list[str] = []
+    for token in tokens:
+        if token == END_TOKEN:
+            break
+        text.append(token)
+    return "".join(text)
+
+
+def find_fault(smiles: str) -> str | None:
+    """What keeps a text from being cut into tokens, or `None`.
+
+    Whether the tokens make a molecule is RDKit's to say.
+    """
+    match = _TEXT.match(smiles)
+    end = match.end() if match else 0
+    if smiles and end == len(smiles):
+        return None
+    if not smiles:
+        return "it is empty"
+    character = smiles[end]
+    place = f"character {end + 1}"
+    if character == "[":
+        return f"the bracket that opens at {place} does not close around an atom"
+    if character == "%":
+        return f"the % at {place} needs the two digits of a ring bond"
+    if character == "]":
+        return f"the bracket that closes at {place} was not opened"
+    return f"{place} is {character!r}"
+
+
+def shortened(text: str, width: int = 60) -> str:
+    """A text quoted for a message of one line."""
+    return repr(text if len(text) <= width else text[: width - 1] + "…")

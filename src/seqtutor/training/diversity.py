@@ -1,0 +1,81 @@
+"""How much the sequences of a set differ from each other."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+from scipy.sparse import csr_array
+
+NGRAM = 4
+
+
+class Estimate(NamedTuple):
+    """A value and its standard error over the sequences."""
+
+    value: float
+    standard_error: float
+
+
+def distinct_share(tokens: Int[np.ndarray, "sequence time"]) -> float:
+    """The number of different sequences over the number of sequences.
+
+    It falls as more are drawn from the same policy: compare equal numbers only.
+    """
+    return len(np.unique(tokens, axis=0)) / len(tokens)
+
+
+def self_similarity(
+    tokens: Int[np.ndarray, "sequence time"],
+    mask: Bool[np.ndarray, "sequence time"],
+    ngram: int = NGRAM,
+) -> Estimate:
+    """Mean over all pairs of sequences of the cosine of their n-gram counts, from 0 to 1.
+
+    Each sequence is the vector of how often it holds each n-gram, with n − 1 begin marks in front,
+    scaled to length one; the product of two such vectors is the normalised spectrum kernel
+    (Leslie, Eskin & Noble 2002). A policy that makes one sequence has 1, one that draws evenly from
+    k sequences without a common n-gram about 1/k. Unlike self-BLEU (Zhu et al. 2018) it needs no
+    choice of references, and the mean over all pairs costs no more than one sum:
+
+        mean_{i≠j} u_i·u_j = (|Σ_i u_i|² − N) / (N (N − 1))
+
+    The standard error is that of a U-statistic's first projection (Hoeffding 1948): twice that of
+    the sequences' mean similarities to all others.
+
+    Raises:
+        ValueError: if there are fewer than two sequences.
+    """
+    number = len(tokens)
+    if number < 2:
+        raise ValueError(f"similarity needs at least two sequences, not {number}")
+    rows = np.nonzero(mask)[0]
+    columns = _ngram_ids(tokens, ngram)[mask]
+    _, columns = np.unique(columns, return_inverse=True)
+    # Repeated entries of a sparse matrix add up to counts.
+    counts = csr_array((np.ones(len(rows)), (rows, columns)))
+    counts.sum_duplicates()
+    lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
+    whole = counts.T @ (1 / lengths)
+    to_others = (counts @ whole / lengths - 1) / (number - 1)
+    error = 2 * to_others.std(ddof=1) / math.sqrt(number)
+    return Estimate(float(to_others.mean()), float(error))
+
+
+def _ngram_ids(
+    tokens: Int[np.ndarray, "sequence time"], ngram: int
+) -> Int[np.ndarray, "sequence time"]:
+    """A number for the n-gram that ends at each step; equal n-grams have equal numbers."""
+    begin = 0
+    tokens = np.asarray(tokens, np.int64) + 1
+    size = tokens.max() + 1
+    ids = np.zeros_like(tokens)
+    for back in reversed(range(ngram)):
+        earlier = np.full_like(tokens, begin)
+        earlier[:, back:] = tokens[:, : tokens.shape[1] - back]
+        # Numbered anew at each step, so that no vocabulary is too large.
+        _, numbered = np.unique(ids * size + earlier, return_inverse=True)
+        ids = numbered.reshape(tokens.shape)
+    return ids

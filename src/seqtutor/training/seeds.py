@@ -1,0 +1,171 @@
+"""Independent runs that differ in the seed alone, side by side in one compiled program.
+
+One policy leaves most of a GPU idle, so that a batch of them takes little longer. A CPU gains
+nothing: there, runs go to processes, one for each core (`seqtutor tune --seeds`), or one after the
+other through one compiled program. Every run is the one that `seqtutor.training.run` makes of its
+seed, up to the rounding of matrix products, which are computed in batches here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from seqtutor.models.action_values import ActionValueNetwork
+from seqtutor.models.base import SequenceModel
+from seqtutor.training.run import (
+    DivergedError,
+    Guard,
+    Record,
+    Tuned,
+    chunk_lengths,
+    record_of,
+    what_is_not_finite,
+)
+from seqtutor.training.settings import require, require_seed
+from seqtutor.training.tutor import Metrics, Tutor, TutorState, iterate
+
+EVERYWHERE, BY_SEED = PartitionSpec(), PartitionSpec("seeds")
+
+
+@dataclass(frozen=True)
+class SeedProgress:
+    """Where the run of one seed stands after a chunk.
+
+    Its record and remark are those of `seqtutor.training.run.Progress`, the seconds being those of
+    all seeds together; `policy` is there once the run has ended.
+    """
+
+    seed: int
+    record: Record
+    remark: str | None = None
+    policy: SequenceModel | None = None
+
+
+def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
+    """Run a tutor with every seed to its end, giving each seed's record after each chunk.
+
+    The seed in the tutor's settings does not count. A run that its guards stop, or that diverges,
+    ends alone; the others go on.
+
+    Raises:
+        DivergedError: after all the others have ended, if the loss or a reward term of a seed was
+            not finite; it names the seed.
+    """
+    states = initial_states(tutor, seeds)
+    guards = {seed: Guard(tutor.settings) for seed in seeds}
+    diverged: DivergedError | None = None
+    start, done = time.perf_counter(), 0
+    for iterations in chunk_lengths(tutor):
+        last_good = jax.tree.map(jnp.copy, states.network)
+        states, metrics = advance_seeds(tutor, states, iterations)
+        done += iterations
+        values = jax.device_get(metrics)
+        for row, seed in enumerate(seeds):
+            if seed not in guards:
+                continue
+            own = {name: numbers[row] for name, numbers in values.items()}
+            record = record_of(own, done * tutor.steps_per_iteration, start)
+            spoilt = what_is_not_finite(record)
+            if spoilt is not None:
+                good = tutor.policy(_row(last_good, row))
+                diverged = diverged or DivergedError(f"seed {seed}: {spoilt}", good, seed)
+                del guards[seed]
+                continue
+            remark = guards[seed].look(record)
+            has_ended = guards[seed].stops or done == tutor.iterations
+            policy = tutor.policy(_row(states.network, row)) if has_ended else None
+            if has_ended:
+                del guards[seed]
+            yield SeedProgress(seed, record, remark, policy)
+        if not guards:
+            break
+    if diverged is not None:
+        raise diverged
+
+
+def run_seeds(
+    tutor: Tutor,
+    seeds: Sequence[int],
+    on_progress: Callable[[SeedProgress], None] = lambda progress: None,
+) -> list[Tuned]:
+    """Run a tutor with every seed to its end; what comes back is in the order of the seeds.
+
+    Raises:
+        DivergedError: as `seed_chunks` does.
+    """
+    records: dict[int, list[Record]] = {seed: [] for seed in seeds}
+    remarks: dict[int, list[str]] = {seed: [] for seed in seeds}
+    policies: dict[int, SequenceModel] = {}
+    for progress in seed_chunks(tutor, seeds):
+        records[progress.seed].append(progress.record)
+        if progress.remark:
+            remarks[progress.seed].append(progress.remark)
+        if progress.policy is not None:
+            policies[progress.seed] = progress.policy
+        on_progress(progress)
+    return [Tuned(policies[seed], records[seed], remarks[seed]) for seed in seeds]
+
+
+def initial_states(tutor: Tutor, seeds: Sequence[int]) -> TutorState:
+    """The initial state of each seed; every array has the seeds as its first axis.
+
+    Raises:
+        UserError: if there is no seed, one is given twice, or one is out of range.
+    """
+    require(len(seeds) > 0, "there must be at least one seed")
+    require(len(set(seeds)) == len(seeds), "every seed can be given only once")
+    for seed in seeds:
+        require_seed("seed", seed)
+    one = tutor.initial_state()
+    keys = jnp.stack([jax.random.key(seed) for seed in seeds])
+    states = jax.vmap(lambda key: eqx.tree_at(lambda state: state.key, one, key))(keys)
+    return jax.device_put(states, NamedSharding(_mesh(len(seeds)), BY_SEED))
+
+
+def advance_seeds(tutor: Tutor, states: TutorState, iterations: int) -> tuple[TutorState, Metrics]:
+    """Run some iterations of every seed; each metric comes back as `Float["seeds iterations"]`.
+
+    The given states' memory is used up.
+    """
+    return _advance_seeds(tutor.compiled_part(), tutor.prior, states, iterations)
+
+
+def _iterate_seeds(
+    tutor: Tutor, prior: SequenceModel, states: TutorState, iterations: int
+) -> tuple[TutorState, Metrics]:
+    """`iterate` for a batch of states, each device for its share."""
+
+    def share(prior: SequenceModel, states: TutorState) -> tuple[TutorState, Metrics]:
+        return jax.vmap(lambda state: iterate(tutor, prior, state, iterations))(states)
+
+    shares = jax.shard_map(
+        share,
+        mesh=_mesh(states.iteration.shape[0]),
+        in_specs=(EVERYWHERE, BY_SEED),
+        out_specs=BY_SEED,
+        check_vma=False,
+    )
+    return shares(prior, states)
+
+
+_advance_seeds = jax.jit(_iterate_seeds, static_argnums=(0, 3), donate_argnums=2)
+
+
+def _mesh(seeds: int) -> Mesh:
+    """As many devices as can have equal shares of the seeds."""
+    devices = jax.local_devices()
+    shares = max(n for n in range(1, len(devices) + 1) if seeds % n == 0)
+    return Mesh(np.array(devices[:shares]), ("seeds",))
+
+
+def _row(networks: ActionValueNetwork, row: int) -> ActionValueNetwork:
+    """The network of one seed, in memory of its own."""
+    return jax.tree.map(lambda array: array[row], networks)

@@ -1,0 +1,140 @@
+"""A whole comparison, small: what it writes, and how it goes on."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from seqtutor.cli.main import main
+
+# Eight runs take minutes where other work fills the machine.
+pytestmark = pytest.mark.timeout(900)
+
+ARGUMENTS = ["compare", "melody", "--methods", "psi", "reinforce"]
+ARGUMENTS += ["--c", "0.7", "2", "--seeds", "2"]
+ARGUMENTS += ["--steps", "4000", "--temperatures", "1.5", "0.5", "--best-of", "8", "4"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("comparison")
+
+
+@pytest.fixture(scope="module")
+def compare(folder, tmp_path_factory):
+    """Calls the command; a run that is made again need not be compiled again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("programs")))
+
+        def call(*options):
+            return main([*ARGUMENTS, "--output", str(folder), *options])
+
+        assert call("--number", "300") == 0
+        yield call
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def made_at(folder):
+    return {p.parent: p.stat().st_mtime_ns for p in folder.glob("runs/*/*/*/model/config.json")}
+
+
+def test_every_policy_and_control_is_measured(compare, folder):
+    found = [(r["policy"], r["c"], r["seed"], r["parameter"]) for r in rows(folder / "results.csv")]
+    tuned = [(m, c, s, "") for m in ("psi", "reinforce") for c in ("0.7", "2.0") for s in "01"]
+    assert sorted(found[-8:]) == sorted(tuned)
+    assert found[:-8] == [
+        ("prior", "", "0", ""),
+        ("temperature", "", "0", "0.5"),
+        ("temperature", "", "0", "1.5"),
+        ("best-of-n", "", "0", "4"),
+        ("best-of-n", "", "0", "8"),
+    ]
+    for row in rows(folder / "results.csv")[-8:]:
+        assert row["discount"] == "1.0", "one γ for all"
+        assert float(row["kl"]) > 0
+        gain = float(row["reward"]) / float(row["c"])
+        assert float(row["objective"]) == pytest.approx(gain - float(row["kl"]), abs=1e-3)
+        assert float(row["seconds"]) > 0
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert "8 runs in all" in report
+    assert "300 melodies" in report
+    for name in ("frontier", "diversity", "learning"):
+        assert (folder / f"{name}.png").stat().st_size > 10_000
+
+
+def test_called_again_it_keeps_every_run_and_every_measure(compare, folder):
+    outputs = ("results.csv", "summary.csv", "equal_kl.csv", "report.md", "frontier.svg")
+    before = {name: (folder / name).read_bytes() for name in outputs}
+    files = [*folder.glob("runs/*/*/*/measures.json"), *folder.glob("controls/*.json")]
+    assert len(files) == 8 + 4
+    times = {path: path.stat().st_mtime_ns for path in files}
+    assert compare("--number", "300") == 0
+    assert {path: path.stat().st_mtime_ns for path in files} == times
+    assert {name: (folder / name).read_bytes() for name in outputs} == before
+
+
+def test_it_runs_what_is_missing_and_measures_what_is_asked_anew(compare, folder):
+    lost = folder / "runs" / "reinforce" / "c=2.0" / "seed1"
+    weights = (lost / "model" / "model.safetensors").read_bytes()
+    shutil.rmtree(lost / "model")
+    before = made_at(folder)
+    assert compare("--number", "200") == 0
+    after = made_at(folder)
+    assert set(after) - set(before) == {lost / "model"}
+    assert before.items() <= after.items()
+    assert (lost / "model" / "model.safetensors").read_bytes() == weights
+    content = json.loads((lost / "measures.json").read_text(encoding="utf-8"))
+    assert content["made_of"]["number"] == 200
+    assert "200 melodies" in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_run_that_diverged_is_left_out_and_told(compare, folder):
+    run = folder / "runs" / "psi" / "c=0.7" / "seed1"
+    (run / "model").rename(run / "last-good")
+    assert compare("--number", "200") == 0
+    assert len(rows(folder / "results.csv")) == 7 + 5
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert "Diverged, and left out: psi c=0.7 seed 1" in report
+    (run / "last-good").rename(run / "model")
+
+
+def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
+    before = made_at(folder)
+    assert compare("--discount", "0.5") == 2
+    assert "other settings" in capsys.readouterr().err
+    assert made_at(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--methods", "psi", "sarsa"], "no method 'sarsa'"),
+        (["--methods"], "--methods needs at least one"),
+        (["--c"], "--c needs at least one"),
+        (["--c", "1", "0"], "--c must be above 0"),
+        (["--c", "-2"], "--c must be above 0"),
+        (["--c", "nan"], "--c must be above 0"),
+        (["--seeds", "0"], "--seeds must be at least 1"),
+        (["--steps", "0"], "--steps must be at least 1"),
+        (["--number", "1"], "--number must be at least 2"),
+        (["--discount", "1.5"], "discount must lie between 0 and 1"),
+        (["--temperatures", "0"], "--temperatures must be above 0"),
+        (["--best-of", "1"], "--best-of must be at least 2"),
+        (["--at-kl", "inf"], "--at-kl must be above 0"),
+        (["--preset", "best"], "no preset 'best'"),
+        (["--workers", "0"], "--workers must be at least 1"),
+        (["--prior", "nowhere"], "nowhere is not a model folder"),
+    ],
+)
+def test_bad_grids_are_refused_before_anything_is_made(options, told, tmp_path, capsys):
+    output = tmp_path / "comparison"
+    assert main(["compare", "--output", str(output), *options]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert told in lines[-1]
+    assert len(lines) == 1
+    assert not output.exists()

@@ -1,0 +1,138 @@
+"""`seqtutor tune --seeds`, by processes and as one program, against single runs."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import load_file
+
+from seqtutor.cli.jobs import Job, run_jobs
+from seqtutor.cli.main import main
+from seqtutor.cli.provenance import command_line
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.settings import MelodyTuning
+from seqtutor.training.run_folder import read_config
+
+TINY = ["--steps", "4096", "--environments", "64", "--replay-capacity", "128", "--batch", "16"]
+TINY += ["--updates", "1", "--log-every", "2048", "--evaluate", "0", "--samples", "2"]
+
+
+def tune(output: Path, *options: str) -> int:
+    return main(["tune", "melody", "--output", str(output), *TINY, *options])
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """The run of seed 1 by itself, which collapses by its own lights."""
+    folder = tmp_path_factory.mktemp("alone") / "seed1"
+    assert tune(folder, "--seed", "1", "--collapse-entropy", "9") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seeds(alone, tmp_path_factory) -> Path:
+    """Seed 1 by a process, beside a run that must fail; then seed 0, as one program."""
+    folder = tmp_path_factory.mktemp("seeds")
+    tuning = read_config(MelodyTuning, alone / "config.yaml")
+    lost = replace(tuning, prior=folder / "no-prior")
+    jobs = [Job("lost", folder / "lost", lost), Job("seed 1", folder / "seed1", tuning, samples=2)]
+    with pytest.raises(UserError, match=r"the run lost failed: .*no-prior is not a model folder"):
+        run_jobs(jobs, workers=1)
+    assert jobs[1].is_done, "one that fails does not stop the others"
+    made = written(folder / "seed1")
+    assert tune(folder, "--seeds", "2", "--seeds-by", "vmap", "--collapse-entropy", "9") == 0
+    assert written(folder / "seed1") == made, "finished runs are kept"
+    return folder
+
+
+def written(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def records_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+
+
+def settings_of(folder: Path) -> dict:
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    del config["made_by"]
+    return config
+
+
+def test_a_process_writes_what_the_single_command_writes(alone, seeds):
+    both = [alone, seeds / "seed1"]
+    files = [{path.relative_to(one) for path in one.rglob("*")} for one in both]
+    assert files[0] == files[1]
+    assert Path("remarks.txt") in files[0], "what the single run says is not lost"
+    for path in files[0]:
+        if path.name not in ("config.yaml", "metrics.jsonl") and not (alone / path).is_dir():
+            assert (both[0] / path).read_bytes() == (both[1] / path).read_bytes(), path
+    assert settings_of(both[0]) == settings_of(both[1])
+    for one, other in zip(*map(records_of, both), strict=True):
+        assert one.keys() == other.keys()
+        assert all(one[name] == other[name] for name in one.keys() - {"seconds"})
+
+
+def test_one_program_writes_the_same_files_with_another_policy(seeds):
+    both = [seeds / "seed0", seeds / "seed1"]
+    files = [{path.relative_to(one) for path in one.rglob("*")} for one in both]
+    assert files[0] == files[1]
+    settings = [settings_of(one) for one in both]
+    assert [one["tutor"].pop("seed") for one in settings] == [0, 1]
+    assert settings[0] == settings[1]
+    records = [records_of(one) for one in both]
+    assert [r["step"] for r in records[0]] == [r["step"] for r in records[1]] == [2048, 4096]
+    weights = [load_file(one / "model" / "model.safetensors")["readout_weight"] for one in both]
+    assert not np.array_equal(*weights)
+
+
+def test_nothing_but_the_runs_is_left_and_the_log_of_what_failed(seeds):
+    assert {path.name for path in seeds.iterdir()} == {"seed0", "seed1", "lost.log"}
+
+
+def test_a_run_tells_a_command_that_can_be_given_again(seeds):
+    """Not the one of its process, whose --config is gone."""
+    for name in ("seed0", "seed1"):
+        config = yaml.safe_load((seeds / name / "config.yaml").read_text(encoding="utf-8"))
+        assert config["made_by"]["command"] == command_line()
+
+
+def test_called_again_it_only_measures(seeds, capsys):
+    made = written(seeds)
+    options = ["--seeds", "2", "--seeds-by", "processes", "--collapse-entropy", "9"]
+    assert tune(seeds, *options, "--evaluate", "100") == 0
+    assert "interval over 2 seeds" in " ".join(capsys.readouterr().out.split())
+    assert written(seeds) == made
+
+
+def refusal(capsys, output: Path, *options: str) -> str:
+    assert tune(output, *options) == 2
+    return capsys.readouterr().err
+
+
+def test_what_is_there_already_is_never_lost(alone, seeds, tmp_path, capsys):
+    (tmp_path / "seed0").mkdir()
+    (tmp_path / "seed0" / "mine.txt").write_text("mine")
+    assert "exists already" in refusal(capsys, tmp_path, "--seeds", "2", "--seeds-by", "vmap")
+    assert (tmp_path / "seed0" / "mine.txt").read_text() == "mine"
+    assert "run of one seed" in refusal(capsys, alone, "--seeds", "2", "--seeds-by", "vmap")
+    other = ["--seeds", "2", "--seeds-by", "processes", "--c", "9"]
+    assert "other settings" in refusal(capsys, seeds, *other)
+    assert "exists already" in refusal(capsys, seeds)
+
+
+def test_impossible_numbers_of_seeds_are_refused(tmp_path, capsys):
+    assert "--seeds must be at least 1" in refusal(capsys, tmp_path / "a", "--seeds", "0")
+    last = ["--seed", str(2**63 - 1), "--seeds", "2", "--seeds-by", "vmap"]
+    assert "seed must lie between" in refusal(capsys, tmp_path / "a", *last)
+    few = ["--seeds", "2", "--seeds-by", "processes", "--workers", "0"]
+    assert "--workers" in refusal(capsys, tmp_path / "a", *few)
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_of_seeds_is_no_single_policy(seeds, capsys):
+    assert main(["evaluate", str(seeds)]) == 2
+    assert f"name one, such as {seeds}/seed0" in " ".join(capsys.readouterr().err.split())

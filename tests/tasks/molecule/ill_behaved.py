@@ -1,0 +1,70 @@
+"""Functions for worker processes that do what RDKit might do at its worst."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def behave(item: str) -> str:
+    """Do as the item says: crash, be killed, hang, raise, print, or else shout it back."""
+    actions: dict[str, Callable[[], object]] = {
+        "crash": lambda: os._exit(17),
+        "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "hang": lambda: time.sleep(600),
+        "raise": lambda: int("no number"),
+        "leave": lambda: sys.exit("leaving"),
+        "print": lambda: print("noise", flush=True),
+    }
+    if item in actions:
+        actions[item]()
+    return item.upper()
+
+
+def process_id(_: object) -> int:
+    """The number of the process that does the work."""
+    return os.getpid()
+
+
+def modules(_: object) -> list[str]:
+    """What the process has imported."""
+    return sorted(sys.modules)
+
+
+@dataclass(frozen=True)
+class Unloadable:
+    """Pickles here, cannot be unpickled there."""
+
+    def __call__(self, item: str) -> str:
+        return item
+
+    def __setstate__(self, state: object) -> None:
+        raise ValueError("no such thing")
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"one": 1}
+
+
+@dataclass(frozen=True)
+class CrashesWhenLoaded:
+    """Ends any process that unpickles it."""
+
+    def __call__(self, item: str) -> str:
+        return item
+
+    def __setstate__(self, state: object) -> None:
+        os._exit(3)
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"one": 1}
+
+
+def by_size(molecule: object) -> float:
+    """Heavy atoms of a molecule; 7 raise, 8 crash, 9 hang."""
+    size = molecule.heavy_atoms  # type: ignore[attr-defined]
+    behave({7: "raise", 8: "crash", 9: "hang"}.get(size, ""))
+    return size

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from molecules import HARD_AND_INVALID, HARD_AND_VALID, real_molecules
+from rdkit import Chem
+from rdkit.Chem import QED, Crippen, Descriptors
+from rdkit.Contrib.SA_Score import sascorer
+
+from seqtutor.cli.main import main
+from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.score_file import Entry, read_entries
+from seqtutor.tasks.molecule.writers import draw_grid
+
+FEW = ["CC(=O)Oc1ccccc1C(=O)O aspirin", "C1CC open", "[Na+].[Cl-] table salt", "C[C@H](N)C(=O)O"]
+
+
+def scored(capsys):
+    return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+
+
+def score(path, *options):
+    assert main(["score", "molecule", str(path), "--workers", "0", *options]) == 0
+
+
+@pytest.fixture
+def few(tmp_path):
+    path = tmp_path / "few.smi"
+    path.write_text("SMILES name\n" + "\n".join(FEW) + "\n")
+    return path
+
+
+def test_scores_of_real_and_hard_molecules_are_rdkits_to_the_last_digit(tmp_path, capsys):
+    strings = [*real_molecules()[::25], *(s for s in HARD_AND_VALID if len(s) < 400)]
+    invalid = [smiles for smiles in HARD_AND_INVALID if "\udcff" not in smiles]
+    path = tmp_path / "molecules.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "SMILES"])
+        writer.writerows([index, smiles] for index, smiles in enumerate([*strings, *invalid]))
+    score(path)
+    rows = scored(capsys)
+    assert [row["smiles"] for row in rows] == [*strings, *invalid]
+    assert [row["name"] for row in rows] == [str(index) for index in range(len(rows))]
+    functions = {
+        "logp": Crippen.MolLogP,
+        "sa": sascorer.calculateScore,
+        "qed": QED.qed,
+        "molecular_weight": Descriptors.MolWt,
+        "tpsa": Descriptors.TPSA,
+    }
+    for row in rows[: len(strings)]:
+        if Chem.MolFromSmiles(row["smiles"]) is None:
+            assert row["valid"] == "0"
+            assert row["reason"]
+            continue
+        for name, function in functions.items():
+            assert float(row[name]) == function(Chem.MolFromSmiles(row["smiles"])), row["smiles"]
+    for row in rows[len(strings) :]:
+        assert (row["valid"], row["reason"]) == ("0", HARD_AND_INVALID[row["smiles"]])
+        assert row["logp"] == row["canonical_smiles"] == ""
+
+
+def test_rewards_are_weighted_and_add_up(few, capsys):
+    score(few, "--reward.logp.weight", "2", "--reward.qed.weight", "0", "--reward.ring.scale", "4")
+    aspirin, invalid, *_ = scored(capsys)
+    assert float(aspirin["reward_logp"]) == 2 * float(aspirin["logp"])
+    assert float(aspirin["reward_sa"]) == -float(aspirin["sa"])
+    assert "reward_qed" not in aspirin
+    parts = [float(aspirin[name]) for name in aspirin if name.startswith("reward_")]
+    assert float(aspirin["reward"]) == pytest.approx(sum(parts))
+    assert invalid["reward"] == invalid["reward_valid"] == "-10"
+
+
+def test_every_form_of_output_holds_the_same(few, tmp_path, capsys):
+    score(few)
+    printed = capsys.readouterr().out
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    for suffix in (".csv", ".smi", ".sdf"):
+        score(few, "--output", str(tmp_path / f"out{suffix}"))
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "out.csv").read_text() == printed
+    valid = [row for row in rows if row["valid"] == "1"]
+    assert (tmp_path / "out.smi").read_text().splitlines() == [
+        "CC(=O)Oc1ccccc1C(=O)O aspirin",
+        "[Cl-].[Na+] table salt",
+        "C[C@H](N)C(=O)O",
+    ]
+    structures = list(Chem.SDMolSupplier(str(tmp_path / "out.sdf")))
+    assert [structure.GetProp("_Name") for structure in structures] == [r["name"] for r in valid]
+    for structure, row in zip(structures, valid, strict=True):
+        assert Chem.MolToSmiles(structure) == row["canonical_smiles"]
+        assert structure.GetPropsAsDict().keys() == {name for name in row if row[name]} - {"reason"}
+        assert float(structure.GetProp("qed")) == float(row["qed"])
+        assert structure.GetConformer().GetPositions().any() or structure.GetNumAtoms() == 1
+
+
+def test_worker_processes_give_the_same_file(few, tmp_path):
+    score(few, "--output", str(tmp_path / "one.csv"))
+    score(few, "--output", str(tmp_path / "two.csv"), "--workers", "2")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "out.xlsx"], "cannot write out.xlsx; use one of .csv, .smi, .sdf"),
+        (["--grid", "grid.pdf"], "cannot write grid.pdf; use one of .svg, .png"),
+        (["--workers", "-1"], "--workers must not be negative"),
+        (["--reward.required.smarts", "c1cc"], "'c1cc' is no SMARTS pattern"),
+        (["--reward.diversity.weight", "1"], "the diversity term is one of a run"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(few, tmp_path, capsys, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", "molecule", str(few), "--workers", "0", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.smi", b"", "holds no SMILES string"),
+        ("table.csv", b"a,b\n1,2\n", "no column 'smiles'; name one of a, b with --column"),
+        ("bad.smi.gz", b"\x1f\x8b\x08\x00nothing", "cannot read"),
+    ],
+)
+def test_a_file_without_molecules_is_refused(tmp_path, capsys, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    assert main(["score", "molecule", str(tmp_path / name)]) == 2
+    assert message in capsys.readouterr().err
+    assert main(["score", "molecule", str(tmp_path / "missing.smi")]) == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_without_rdkit_a_user_is_told_what_to_install(few, capsys, monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert main(["score", "molecule", str(few)]) == 2
+    assert capsys.readouterr().err.strip().endswith("pip install 'seqtutor[molecule]'")
+
+
+def test_files_are_read_whatever_their_form(tmp_path):
+    lines = "\ufeffC methane\r\n\r\nCC\tethane of\tthe lab\r\n  CCC  \r\n"
+    table = 'name;Smiles;x\nmethane;C;1\n"two\nlines";CC;2\nnone;;3\nshort\n'
+    for name, text in (("a.smi", lines), ("b.csv", table)):
+        (tmp_path / name).write_text(text, newline="")
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+    expected = [Entry(1, "C", "methane"), Entry(3, "CC", "ethane of\tthe lab"), Entry(4, "CCC", "")]
+    assert read_entries(tmp_path / "a.smi") == read_entries(tmp_path / "a.smi.gz") == expected
+    of_table = read_entries(tmp_path / "b.csv")
+    assert of_table == read_entries(tmp_path / "b.csv.gz")
+    assert [(entry.smiles, entry.name) for entry in of_table] == [
+        ("C", "methane"),
+        ("CC", "two\nlines"),
+        ("", "none"),
+        ("", "short"),
+    ]
+
+
+def test_a_grid_shows_every_molecule_with_its_caption(tmp_path):
+    strings = ["CCO", "C1CC", "c1ccccc1", "CC(=O)O", "N", "C#N"]
+    path = draw_grid(strings, tmp_path / "grid.svg", [f"number {i}" for i in range(6)], columns=4)
+    svg = ET.parse(path).getroot()
+    assert (svg.get("width"), svg.get("height")) == ("960px", "400px")
+    drawn = {
+        element.get("class", "").split()[0]
+        for element in svg.iter()
+        if "bond" in element.get("class", "")
+    }
+    assert drawn
+    png = draw_grid(strings, tmp_path / "grid.png")
+    header = png.read_bytes()[:24]
+    assert header.startswith(b"\x89PNG")
+    assert tuple(np.frombuffer(header[16:24], ">u4")) == (960, 400)
+    with pytest.raises(UserError, match="no molecule to draw"):
+        draw_grid([], tmp_path / "grid.svg")
+    with pytest.raises(UserError, match=r"cannot draw molecules as grid\.gif"):
+        draw_grid(strings, tmp_path / "grid.gif")
