@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -10,8 +11,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
     from seqtutor.report.tables import Row, Table
@@ -48,27 +47,27 @@ class Options:
 
 def run(options: Options) -> int:
     """Check every case, print the table, and return 1 if one has failed."""
+    from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.output import print_table
     from seqtutor.cli.progress import console, progress_bar
     from seqtutor.files import make_folder, require_unused
     from seqtutor.training.settings import require_seed
-    from seqtutor.training.verify import all_cases
+    from seqtutor.training.verify import all_cases, settings_of
 
     require_seed("--seed", options.seed)
     cases = all_cases(options.methods, options.problems, quick=options.quick)
-    workers = _workers(options, len(cases))
+    workers = min(worker_count(options.workers), len(cases))
     if options.output is not None:
         require_unused(options.output)
         make_folder(options.output)
     outcomes: list[Outcome] = []
     with progress_bar() as progress:
-        bar = progress.add_task(
-            "Verifying", total=len(cases), unit="cases", note="starts and compiles"
-        )
+        steps = sum(settings_of(case).steps for case in cases)
+        bar = progress.add_task("Verifying", total=steps, note="starts and compiles")
         for outcome in _outcomes(cases, options.seed, workers):
             outcomes.append(outcome)
-            note = f"{_label(outcome.case)}: {outcome.verdict}"
-            progress.update(bar, completed=len(outcomes), note=note)
+            note = f"{len(outcomes)}/{len(cases)} {_label(outcome.case)}: {outcome.verdict}"
+            progress.update(bar, advance=settings_of(outcome.case).steps, note=note)
     print_table(table(outcomes))
     if options.output is not None:
         _write(outcomes, options.output)
@@ -79,14 +78,6 @@ def run(options: Options) -> int:
         )
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} cases are as theory says")
     return 1 if failed else 0
-
-
-def _workers(options: Options, cases: int) -> int:
-    cores = len(os.sched_getaffinity(0))
-    workers = cores if options.workers is None else options.workers
-    if workers < 1:
-        raise UserError(f"--workers must be at least 1, not {workers}")
-    return min(workers, cases)
 
 
 def _outcomes(cases: list[Case], seed: int, workers: int) -> Iterator[Outcome]:
@@ -128,15 +119,17 @@ def table(outcomes: list[Outcome]) -> Table:
 
 
 def _row(outcome: Outcome) -> Row:
-    from seqtutor.report.tables import UNDEFINED, Cell, Row, format_value
+    from seqtutor.report.tables import UNDEFINED, Cell, Row
     from seqtutor.training.verify import REINFORCE
 
-    is_share = outcome.case.method in REINFORCE
-    distance = format_value(outcome.distance, "fraction" if is_share else "number")
+    if outcome.case.method in REINFORCE:
+        distance = f"{100 * outcome.distance:.2f} % short"
+    else:
+        distance = f"{outcome.distance:.4f}"
     gap = f"{outcome.expected_gap:.3f} → {outcome.measured_gap:.3f}"
     cells: list[Any] = [
         outcome.target,
-        f"{distance} short" if is_share else distance,
+        distance,
         f"{outcome.objective:.3f}",
         f"{outcome.greatest_objective:.3f}",
         UNDEFINED if outcome.target == "π*" else gap,
@@ -156,8 +149,17 @@ def _write(outcomes: list[Outcome], folder: Path) -> None:
     from seqtutor.report.tables import render_markdown
 
     results = [
-        {**asdict(outcome), "verdict": outcome.verdict, "faults": outcome.faults}
+        {
+            **{name: _for_json(value) for name, value in asdict(outcome).items()},
+            "verdict": outcome.verdict,
+            "faults": outcome.faults,
+        }
         for outcome in outcomes
     ]
     atomic_write(folder / "verify.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     atomic_write(folder / "verify.md", render_markdown(table(outcomes)))
+
+
+def _for_json(value: Any) -> Any:
+    """JSON has no number for what a diverged run gives."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -256,16 +256,16 @@ def check(case: Case, seed: int = 0) -> Outcome:
     else:
         distance = exact.kl_divergence(whole, policy, target.log_policy)
     return Outcome(
-        case,
-        target.title,
-        target.is_best,
-        distance,
-        reached.objective,
-        best.log_partition,
-        exact.kl_divergence(whole, target.log_policy, best.log_policy),
-        exact.kl_divergence(whole, policy, best.log_policy),
-        gradient_cosine(case, seed),
-        time.perf_counter() - start,
+        case=case,
+        target=target.title,
+        target_is_best=target.is_best,
+        distance=distance,
+        objective=reached.objective,
+        greatest_objective=best.log_partition,
+        expected_gap=exact.kl_divergence(whole, target.log_policy, best.log_policy),
+        measured_gap=exact.kl_divergence(whole, policy, best.log_policy),
+        cosine=gradient_cosine(case, seed),
+        seconds=time.perf_counter() - start,
     )
 
 
