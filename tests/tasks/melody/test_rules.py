@@ -370,3 +370,16 @@ def test_settings_out_of_range_are_the_users_error(wrong: dict) -> None:
 def test_tonics_by_name_and_number() -> None:
     names = {"C": 0, "c#": 1, "Db": 1, "F#": 6, "Bb": 10, "Cb": 11, "B#": 0, "7": 7}
     assert {name: parse_pitch_class(name) for name in names} == names
+
+
+@given(melodies(40), st.integers(1, 6))
+@settings(deadline=None, max_examples=30)
+def test_a_limit_keeps_the_first_repetitions_and_no_more(melody: list[int], limit: int) -> None:
+    """On a melody that goes round in circles after a free beginning."""
+    circling = [*melody[:8], *[14, 1, 16, 17, 21, 1, 19, 16] * 4]
+    free = score_one(circling)["repeated_motif"]
+    limited = score_one(circling, MelodyRuleSettings(repeated_motif_limit=limit))["repeated_motif"]
+    earning = np.flatnonzero(free)
+    assert len(earning) > 6
+    np.testing.assert_array_equal(limited[earning[:limit]], free[earning[:limit]])
+    assert np.count_nonzero(limited) == limit
