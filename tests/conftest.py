@@ -10,7 +10,10 @@ install_import_hook(
         "seqtutor.objectives",
         "seqtutor.rewards",
         # All of training but its settings, which say themselves what is wrong with a value.
+        "seqtutor.training.controls",
+        "seqtutor.training.diversity",
         "seqtutor.training.exploration",
+        "seqtutor.training.measuring",
         "seqtutor.training.pretrain",
         "seqtutor.training.replay",
         "seqtutor.training.rollout",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,13 +34,15 @@ from seqtutor.vocabulary import Vocabulary
 class Generator:
     """A model with its vocabulary: what `pretrain` and `tune` give.
 
-    `records` is the course of its training.
+    `records` is the course of its training, `remarks` what was noticed on the way, such as a
+    collapse.
     """
 
     model: SequenceModel
     vocabulary: Vocabulary
     max_length: int
     records: list[Record] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def sample(
         self, number: int, *, seed: int = 0, temperature: float = 1.0, length: int | None = None
@@ -174,4 +177,9 @@ def tune(
 
 
 def _generator(tuned: Tuned, task: Task) -> Generator:
-    return Generator(tuned.policy, task.vocabulary, task.max_length, tuned.records)
+    """With the remarks also as warnings: a script has no other screen to see them on."""
+    for remark in tuned.remarks:
+        warnings.warn(remark, stacklevel=3)
+    return Generator(
+        tuned.policy, task.vocabulary, task.max_length, tuned.records, list(tuned.remarks)
+    )

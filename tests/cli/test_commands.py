@@ -45,9 +45,10 @@ def test_help_names_its_options(command, capsys):
     assert f"seqtutor {command}" in capsys.readouterr().out
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loads_nothing_heavy(command):
     code = (
-        "import sys; from seqtutor.cli.main import main; main(['tune', '--help']); "
+        f"import sys; from seqtutor.cli.main import main; main(['{command}', '--help']); "
         "heavy = {'jax', 'music21', 'matplotlib', 'symusic', 'scipy'} & set(sys.modules); "
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )

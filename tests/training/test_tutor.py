@@ -24,7 +24,7 @@ from seqtutor.training.tutor import (
     Tutor,
     TutorState,
     collect,
-    distinct_share,
+    distinct_in_batch,
     measure,
 )
 from tiny_problems import TOKENS, identical, in_float64, prior, task, unroll
@@ -298,8 +298,8 @@ def test_means_run_over_real_steps_alone():
 
 def test_the_share_of_distinct_sequences():
     rows = [[0, 1, 2], [2, 1, 0], [0, 1, 2], [0, 1, 1], [2, 1, 0]]
-    assert float(distinct_share(jnp.array(rows))) == pytest.approx(3 / 5)
-    assert float(distinct_share(jnp.zeros((4, 2), jnp.int32))) == pytest.approx(1 / 4)
+    assert float(distinct_in_batch(jnp.array(rows))) == pytest.approx(3 / 5)
+    assert float(distinct_in_batch(jnp.zeros((4, 2), jnp.int32))) == pytest.approx(1 / 4)
 
 
 def test_a_prior_of_another_size_is_the_users_error():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
@@ -172,33 +170,11 @@ def _tune(jobs: tuple[Job, ...], workers: int) -> _Grid:
         diverged = tuple(job for job in jobs if _has_diverged(job))
         grid = _Grid(jobs, diverged)
         try:
-            with _shared_programs():
-                run_jobs(grid.tuned, workers)
+            run_jobs(grid.tuned, workers)
             return grid
         except UserError:
             if not any(_has_diverged(job) for job in grid.tuned):
                 raise
-
-
-@contextmanager
-def _shared_programs() -> Iterator[None]:
-    """Within, runs that differ in the seed alone compile once: JAX keeps programs in a folder."""
-    import os
-
-    wanted = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-    with tempfile.TemporaryDirectory(prefix="seqtutor-programs-") as folder:
-        if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-            wanted["JAX_COMPILATION_CACHE_DIR"] = folder
-        before = {name: os.environ.get(name) for name in wanted}
-        os.environ.update(wanted)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
 
 def _has_diverged(job: Job) -> bool:

@@ -10,8 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,10 +113,10 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
     running: list[_Running] = []
     failures: list[str] = []
     try:
-        with progress_bar() as progress:
+        with progress_bar() as progress, _shared_programs() as programs:
             while waiting or running:
                 while waiting and len(running) < workers:
-                    running.append(_start(waiting.pop(0), progress))
+                    running.append(_start(waiting.pop(0), progress, programs))
                 time.sleep(POLL_SECONDS)
                 for one in running:
                     _show(one, progress)
@@ -132,7 +134,20 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
         raise UserError(failures[0] + others)
 
 
-def _start(job: Job, progress: Progress) -> _Running:
+@contextmanager
+def _shared_programs() -> Iterator[dict[str, str]]:
+    """The environment in which runs that differ in the seed alone compile once.
+
+    JAX keeps compiled programs in a folder, which is removed at the end unless it is the user's.
+    """
+    wanted = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    with tempfile.TemporaryDirectory(prefix="seqtutor-programs-") as folder:
+        if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+            wanted["JAX_COMPILATION_CACHE_DIR"] = folder
+        yield wanted
+
+
+def _start(job: Job, progress: Progress, programs: dict[str, str]) -> _Running:
     config = atomic_write(job.beside(SETTINGS), yaml.safe_dump(plain(job.tuning), sort_keys=False))
     command = [sys.executable, "-m", "seqtutor", "tune", "melody", "--config", str(config)]
     command += ["--output", str(job.folder), "--samples", str(job.samples), "--evaluate", "0"]
@@ -140,6 +155,7 @@ def _start(job: Job, progress: Progress) -> _Running:
         # Several processes on one GPU must not each take most of its memory at once.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         **os.environ,
+        **programs,
         "XLA_FLAGS": " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD])),
         COMMAND: command_line(),
     }

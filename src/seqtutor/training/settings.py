@@ -38,7 +38,13 @@ SYMBOLS: dict[str, str] = {
 ON_POLICY = ("rloo", "ppo", "merl", "reinforce", "reinforce-baseline")
 """Methods that learn from what the policy itself has just generated, and forget it then."""
 
+
+TEMPORAL_DIFFERENCE = ("q", "psi", "g", "rl-only")
+"""Methods that learn values from one step to the next."""
+
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "trace": (*TEMPORAL_DIFFERENCE, "ppo"),
+    "target_rate": TEMPORAL_DIFFERENCE,
     "double_q": ("q", "rl-only"),
     "entropy_weight": ("merl",),
     "log_partition": ("path",),
@@ -231,7 +237,7 @@ class TutorSettings:
         for name, methods in _ONLY_FOR.items():
             require(
                 self.method in methods or getattr(self, name) == defaults[name],
-                f"{name} is an option of {' and '.join(methods)}, not of {self.method}",
+                f"{name} is an option of {', '.join(methods)}, not of {self.method}",
             )
 
     def _require_on_policy(self) -> None:

@@ -275,7 +275,7 @@ def measure(trajectories: Trajectories, earned: Earned) -> Metrics:
     """What is logged of every collection: means over its steps, in nats and in reward.
 
     `kl` and `entropy` are exact sums over the vocabulary at the visited states. `distinct` is the
-    share of sequences that differ from all others of the batch.
+    number of different sequences over the number of sequences in the batch.
     """
     probability = jnp.exp(trajectories.log_policy)
     log_ratio = trajectories.log_policy - trajectories.log_prior
@@ -285,11 +285,11 @@ def measure(trajectories: Trajectories, earned: Earned) -> Metrics:
         "log_prior": mean(of_action(trajectories.log_prior, trajectories.tokens)),
         "kl": mean(jnp.sum(probability * log_ratio, axis=-1)),
         "entropy": mean(-jnp.sum(probability * trajectories.log_policy, axis=-1)),
-        "distinct": distinct_share(trajectories.tokens),
+        "distinct": distinct_in_batch(trajectories.tokens),
     } | {f"reward/{name}": mean(term) for name, term in earned.terms.items()}
 
 
-def distinct_share(tokens: Int[Array, "batch time"]) -> Float[Array, ""]:
+def distinct_in_batch(tokens: Int[Array, "batch time"]) -> Float[Array, ""]:
     """The number of different sequences over the number of sequences."""
     order = jnp.lexsort(tokens.T)
     ordered = tokens[order]

@@ -322,9 +322,10 @@ def estimated_gradient(case: Case, model: SequenceModel, key: PRNGKeyArray) -> S
         "environments": GRADIENT_BATCH,
         "replay_capacity": GRADIENT_BATCH,
         "exploration": Exploration(epsilon_start=0.0),
-        "trace": 1.0,
         "huber_threshold": 1e6,
     }
+    if case.method == "ppo":
+        changes["trace"] = 1.0
     tutor = Tutor(case.problem.task, case.problem.prior, replace(settings_of(case), **changes))
     network = ActionValueNetwork(model, tutor.settings.value_scale)
     gradient = _loss_gradient(tutor, tutor.prior, network, key)

@@ -9,7 +9,7 @@ from typing import get_args
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
-from seqtutor.training.settings import MethodName, TutorSettings
+from seqtutor.training.settings import TEMPORAL_DIFFERENCE, MethodName, TutorSettings
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,11 @@ class Preset:
 
     title: str
     tuning: Callable[[MethodName], MelodyTuning]
+
+
+def _trace(method: MethodName, trace: float) -> dict[str, float]:
+    """λ, for the methods that have one; ppo keeps its own."""
+    return {"trace": trace} if method in TEMPORAL_DIFFERENCE else {}
 
 
 def _papers_rules(method: MethodName) -> MelodyTuning:
@@ -45,7 +50,7 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
     to see the end of a melody in time for its unique extremes.
     """
     return MelodyTuning(
-        TutorSettings.of(method, c=2.4, discount=0.75, trace=0.85),
+        TutorSettings.of(method, c=2.4, discount=0.75, **_trace(method, 0.85)),
         MelodyRuleSettings(
             repeated_motif_limit=1,
             autocorrelation_threshold=0.02,
