@@ -51,7 +51,8 @@ def test_five_lines_raise_the_reward(trained, tuned):
 def test_a_collapse_is_a_warning(trained):
     with pytest.warns(UserWarning, match="the policy has collapsed"):
         tuned = st.tune(trained, TASK, collapse_entropy=9.0, **TUNING)
-    assert len(tuned.remarks) == 1 and "collapsed" in tuned.remarks[0]
+    (remark,) = tuned.remarks
+    assert "collapsed" in remark
 
 
 def test_several_seeds_are_the_runs_of_each(trained, tuned):
