@@ -41,7 +41,7 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
 
 
 def _strict_rules(method: MethodName) -> MelodyTuning:
-    """One set of weights for every method, aimed at the best entry of each row.
+    """One set of weights and settings for every method, aimed at the best entry of each row.
 
     Autocorrelation is punished hard from .02 on, so that it lies near zero in every melody and not
     on average alone; the more where it is negative at lags 2 and 3, where the folk tunes' even
@@ -49,10 +49,8 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
     ends in a melody that goes round in circles. A γ of .75 keeps such plans out of sight, and is
     enough to see the end of a melody in time for its unique extremes.
     """
-    # Q knows nothing of the entropy of what follows, and needs a larger c to keep as much of it.
-    c = 2.8 if method == "q" else 2.4
     return MelodyTuning(
-        TutorSettings.of(method, c=c, discount=0.75, **_trace(method, 0.85)),
+        TutorSettings.of(method, c=2.4, discount=0.75, **_trace(method, 0.85)),
         MelodyRuleSettings(
             repeated_motif_limit=1,
             autocorrelation_threshold=0.02,
