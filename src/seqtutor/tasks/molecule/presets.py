@@ -36,6 +36,13 @@ STEPS = 1_500_000
 LEARNING_RATE = 3e-4
 """Ψ collapses at the 1e-3 and above that suit melodies."""
 
+UPDATES, BATCH, REPLAY = 4, 128, 1024
+"""After each collection: strings are learned from soon after they were generated, in large batches.
+
+Returns to the end of a string are noisy, and what the updates add by chance stays. With 8 updates
+of 64 strings out of 4,096, Ψ was better after 150,000 steps than after 1,000,000.
+"""
+
 CELECOXIB = "CC1=CC=C(C=C1)C1=CC(=NN1C1=CC=C(C=C1)S(N)(=O)=O)C(F)(F)F"
 ISOMER = "C9H10N2O2PF2Cl"
 
@@ -64,6 +71,9 @@ def _tutor(method: MethodName) -> TutorSettings:
         c=1.0,
         discount=1.0,
         steps=STEPS,
+        updates=UPDATES,
+        batch=BATCH,
+        replay_capacity=REPLAY,
         learning_rate=LEARNING_RATE,
         **trace,
         **exploration,
@@ -73,12 +83,12 @@ def _tutor(method: MethodName) -> TutorSettings:
 def _paper(method: MethodName) -> MoleculeTuning:
     """The terms of the paper's second experiment, weighted towards its tuned column.
 
-    Its molecules are easy to make and greasy; QED, which it lost a third of, is only held.
+    Its molecules are greasy and easy to make; they lost a third of their QED, which has no weight.
     """
     return MoleculeTuning(
         _tutor(method),
         MoleculeRewardSettings(
-            logp=_logp(3.0), sa=_sa(2.0), qed=_qed(0.5), ring=ScaledTerm(weight=5.0)
+            logp=_logp(5.0), sa=_sa(2.5), qed=_OFF, ring=ScaledTerm(weight=10.0)
         ),
     )
 
