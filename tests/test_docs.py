@@ -10,7 +10,6 @@ import shlex
 import sys
 from dataclasses import fields
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from seqtutor.cli.main import COMMANDS, parse
+from seqtutor.cli.main import COMMANDS, module_of, parse
 from seqtutor.errors import UserError
 from seqtutor.training.settings import Exploration, MethodName, TutorSettings
 
@@ -169,7 +168,7 @@ def test_commands_are_accepted(path):
                 continue
             assert program == "seqtutor"
             assert arguments[0] in COMMANDS
-            module = import_module(f"seqtutor.cli.{arguments[0]}")
+            module = module_of(arguments[0], arguments[1:])
             parse(arguments[0], module, arguments[1:])
 
 

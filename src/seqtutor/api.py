@@ -15,6 +15,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, save_model
 from seqtutor.models.lstm import LSTM
+from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, train_by_maximum_likelihood
 from seqtutor.training.rollout import sample
@@ -156,7 +157,8 @@ def tune(
     """Tune a copy of the prior on the task's reward by one of the methods.
 
     With `seeds`, a list of that many independent policies comes back, tuned with the setting
-    `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU.
+    `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU or where
+    the reward remembers what it judged.
     Further arguments are those of `TutorSettings`; what is not given is the method's default
     (`TutorSettings.of`).
 
@@ -170,7 +172,7 @@ def tune(
         return _generator(run_tutor(tutor), task)
     require(seeds >= 1, f"seeds must be at least 1, not {seeds}")
     chosen = range(tutor.settings.seed, tutor.settings.seed + seeds)
-    if jax.default_backend() != "cpu":
+    if jax.default_backend() != "cpu" and not as_reward(task.reward).remembers:
         return [_generator(tuned, task) for tuned in run_seeds(tutor, chosen)]
     each = (replace(tutor, settings=replace(tutor.settings, seed=seed)) for seed in chosen)
     return [_generator(run_tutor(one), task) for one in each]

@@ -8,6 +8,10 @@ depends on tokens up to t alone.
 A plain function works on NumPy arrays and is called from the compiled loop. One that is written in
 JAX and marked with `compiled` becomes part of it; it is compiled once for a task, so that what it
 reads besides its arguments must not change.
+
+A plain function that holds something may have three more names: `close()` ends what it has
+started, such as worker processes; `remembers` is true of one that what it judged before counts for,
+and such a function's `restart()` makes it forget that, for another run.
 """
 
 from __future__ import annotations
@@ -67,6 +71,20 @@ class Reward:
             for name, term in terms.items()
         }
         return Earned(weighted, sum(weighted.values(), jnp.zeros(tokens.shape)))
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what was judged before counts too, so that runs cannot share it."""
+        return bool(getattr(self.function, "remembers", False))
+
+    def restart(self) -> None:
+        """Forget what was judged before; called where a run begins."""
+        if self.remembers:
+            self.function.restart()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """End what the function has started, such as worker processes."""
+        getattr(self.function, "close", lambda: None)()
 
     def _terms(self, tokens: jax.Array, mask: jax.Array) -> Mapping[str, jax.Array]:
         if getattr(self.function, "is_compiled_reward", False):

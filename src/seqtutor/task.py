@@ -19,6 +19,9 @@ class Task:
     `reward` is a `Reward` or a bare function in its protocol. Without an end token in the
     vocabulary every sequence has exactly `max_length` tokens.
 
+    A reward may have started something, such as worker processes. `close` ends it, as does a `with`
+    block around the task's use.
+
     Raises:
         UserError: if `max_length` is below one.
     """
@@ -34,3 +37,15 @@ class Task:
         if self.max_length < 1:
             raise UserError(f"a task needs a length of at least one token, not {self.max_length}")
         object.__setattr__(self, "reward", as_reward(self.reward))
+
+    def close(self) -> None:
+        """End what the reward has started."""
+        from seqtutor.rewards import as_reward
+
+        as_reward(self.reward).close()
+
+    def __enter__(self) -> Task:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

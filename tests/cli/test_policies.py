@@ -1,7 +1,7 @@
 import jax
 import pytest
 
-from seqtutor.cli.policies import find_policy
+from seqtutor.cli.melodies import find_policy
 from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.models.lstm import LSTM

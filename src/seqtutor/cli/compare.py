@@ -179,11 +179,10 @@ def _tune(jobs: tuple[Job, ...], workers: int) -> _Grid:
 
 def _has_diverged(job: Job) -> bool:
     """Whether this very run ended at a loss or reward that was not finite."""
-    from seqtutor.tasks.melody.settings import MelodyTuning
     from seqtutor.training.run_folder import CONFIG
 
     has_ended = (job.folder / "last-good").is_dir() and (job.folder / CONFIG).is_file()
-    return has_ended and job.run.config(MelodyTuning) == job.tuning
+    return has_ended and job.has_same_tuning
 
 
 def _measure(grid: _Grid, options: Options, output: Path) -> list[MeasuredPolicy]:

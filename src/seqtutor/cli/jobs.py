@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import yaml
 from rich.progress import Progress, TaskID
@@ -24,22 +25,29 @@ from seqtutor.cli.progress import console, note_of, progress_bar
 from seqtutor.cli.provenance import COMMAND, command_line
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, require_unused
-from seqtutor.tasks.melody.settings import MelodyTuning
+from seqtutor.tasks.tuning import Tuning
 from seqtutor.training.run_folder import CONFIG, RunFolder, plain
 
 SETTINGS, LOG = ".yaml", ".log"
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 POLL_SECONDS = 0.5
 
+_Tuning = TypeVar("_Tuning", bound=Tuning)
+
 
 @dataclass(frozen=True)
-class Job:
-    """A tuning run, the folder that it goes to, and how many melodies it ends with."""
+class Job(Generic[_Tuning]):
+    """A tuning run, the folder that it goes to, and how many samples it ends with.
+
+    `options` are given to the run's command besides: what its tuning does not hold, since it
+    changes nothing in what comes out.
+    """
 
     name: str
     folder: Path
-    tuning: MelodyTuning
+    tuning: _Tuning
     samples: int = 16
+    options: tuple[str, ...] = ()
 
     @property
     def run(self) -> RunFolder:
@@ -50,7 +58,12 @@ class Job:
     def is_done(self) -> bool:
         """Whether the folder holds this very run, complete."""
         has_config = (self.folder / CONFIG).is_file()
-        return has_config and self.run.is_complete and self.run.config(MelodyTuning) == self.tuning
+        return has_config and self.run.is_complete and self.has_same_tuning
+
+    @property
+    def has_same_tuning(self) -> bool:
+        """Whether the run that the folder holds, complete or not, is this one."""
+        return self.run.config(type(self.tuning)) == self.tuning
 
     def make_way(self) -> None:
         """Remove what an interrupted attempt at this run has left.
@@ -60,7 +73,7 @@ class Job:
         """
         if not (self.folder / CONFIG).is_file():
             require_unused(self.folder)
-        elif self.run.config(MelodyTuning) != self.tuning:
+        elif not self.has_same_tuning:
             raise UserError(
                 f"{self.folder} holds a run with other settings; choose another --output"
             )
@@ -72,7 +85,7 @@ class Job:
         return self.folder.with_name(self.folder.name + suffix)
 
 
-def unfinished(jobs: Sequence[Job]) -> list[Job]:
+def unfinished(jobs: Sequence[Job[Any]]) -> list[Job[Any]]:
     """The jobs that are yet to be run, with room made for each.
 
     Raises:
@@ -97,12 +110,12 @@ def worker_count(asked: int | None) -> int:
 
 @dataclass
 class _Running:
-    job: Job
+    job: Job[Any]
     process: subprocess.Popen[bytes]
     bar: TaskID = field(default=TaskID(0))
 
 
-def run_jobs(jobs: Sequence[Job], workers: int) -> None:
+def run_jobs(jobs: Sequence[Job[Any]], workers: int) -> None:
     """Run all jobs that are not done yet, `workers` at a time, with a bar each.
 
     Raises:
@@ -147,10 +160,11 @@ def _shared_programs() -> Iterator[dict[str, str]]:
         yield wanted
 
 
-def _start(job: Job, progress: Progress, programs: dict[str, str]) -> _Running:
+def _start(job: Job[Any], progress: Progress, programs: dict[str, str]) -> _Running:
     config = atomic_write(job.beside(SETTINGS), yaml.safe_dump(plain(job.tuning), sort_keys=False))
-    command = [sys.executable, "-m", "seqtutor", "tune", "melody", "--config", str(config)]
+    command = [sys.executable, "-m", "seqtutor", "tune", job.tuning.task, "--config", str(config)]
     command += ["--output", str(job.folder), "--samples", str(job.samples), "--evaluate", "0"]
+    command += job.options
     environment = {
         # Several processes on one GPU must not each take most of its memory at once.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

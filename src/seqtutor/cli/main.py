@@ -87,12 +87,12 @@ def _interrupt(number: int, frame: object) -> None:
 def _run_command(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UserError(f"there is no command {name!r}; see: seqtutor --help")
-    module = _module_of(name, arguments)
+    module = module_of(name, arguments)
     options = parse(name, module, arguments)
     return 0 if options is None else module.run(options) or 0
 
 
-def _module_of(name: str, arguments: list[str]) -> Any:
+def module_of(name: str, arguments: list[str]) -> Any:
     """A command's module; of a command with a module for each task, that of the task named first.
 
     Such a command's own module has these in `TASKS`, by the task's name. Without a name it is the

@@ -1,4 +1,4 @@
-"""Reading a set of molecules on the terminal: a bar while it lasts, then what was read."""
+"""Molecules on the terminal: sets with a bar while they are read, and policies by their names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,23 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
+    from seqtutor.cli.policies import NamedPolicy
     from seqtutor.tasks.molecule.data_settings import MoleculeDataSettings
     from seqtutor.tasks.molecule.dataset import MoleculeDataset
     from seqtutor.vocabulary import Vocabulary
+
+
+def find_policy(name: str) -> NamedPolicy:
+    """Read the policy of molecules of that name: a run's folder, a model's, or "prior".
+
+    Raises:
+        UserError: if there is none.
+    """
+    from seqtutor.cli.policies import policy_named
+    from seqtutor.tasks.molecule.model import load_molecule_model
+    from seqtutor.tasks.molecule.settings import MoleculeTuning
+
+    return policy_named(name, MoleculeTuning, load_molecule_model)
 
 
 def load_with_bar(

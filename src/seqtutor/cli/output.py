@@ -1,7 +1,8 @@
-"""Tables on the terminal."""
+"""Results on standard output: tables, counts and JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ WIDE = 200
 def counted(number: int, one: str, many: str) -> str:
     """A number with its noun: "1 melody", "1,000 melodies"."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Numbers for JSON, which has no NaN: what is undefined becomes null."""
+    return {name: value if value == value else None for name, value in values.items()}
 
 
 def print_table(table: Table) -> None:

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
-from seqtutor.tasks.melody.settings import MelodyTuning
-from seqtutor.tasks.melody.task import load_melody_model
+from seqtutor.models.files import SavedModel
+from seqtutor.tasks.tuning import Tuning
 from seqtutor.training.run_folder import CONFIG, RunFolder
+
+Load = Callable[[Path | None], SavedModel]
+"""Reads a task's model, or the prior that comes with the package."""
+
+PRIOR = "prior"
 
 
 @dataclass(frozen=True)
 class NamedPolicy:
-    """A policy of melodies.
+    """A policy of a task.
 
     Attributes:
         name: of the run's method, of the model's folder, or "prior".
-        model: the policy itself.
-        length: of the melodies it was tuned or trained on, in sixteenths.
+        saved: the policy itself, as it was saved.
+        length: of the sequences it was tuned or trained on.
+        load: reads the task's models.
         prior_folder: the prior it was tuned from; `None` for the one that comes with the package.
     """
 
     name: str
-    model: SequenceModel
+    saved: SavedModel
     length: int
+    load: Load
     prior_folder: Path | None = None
+
+    @property
+    def model(self) -> SequenceModel:
+        """The policy alone."""
+        return self.saved.model
 
     def prior(self) -> SequenceModel:
         """The prior it was tuned from.
@@ -34,30 +50,59 @@ class NamedPolicy:
         Raises:
             UserError: if that is no longer where it was.
         """
-        return load_melody_model(self.prior_folder).model
+        return self.load(self.prior_folder).model
 
 
-def find_policy(name: str) -> NamedPolicy:
+def policy_named(
+    name: str, kind: type[Tuning], load: Load, length: int | None = None
+) -> NamedPolicy:
     """Read the policy of that name.
 
+    Args:
+        name: a run's folder, a model's folder, or "prior".
+        kind: the tuning of the task's runs.
+        load: reads the task's models.
+        length: of sequences, for a model that does not say how long they are.
+
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or it belongs to another task.
     """
-    if name == "prior":
-        return NamedPolicy(name, load_melody_model().model, MelodyTuning.length)
+    if name == PRIOR:
+        return _of_model(name, load(None), load, length)
     path = Path(name)
     run = RunFolder(path)
     if (path / CONFIG).is_file():
-        tuning = run.config(MelodyTuning)
+        _require_own_task(path, kind)
+        tuning: Any = run.config(kind)
         if not run.is_complete:
             raise UserError(f"the run in {path} has not come to its end: it has no model yet")
-        model = load_melody_model(run.model).model
-        return NamedPolicy(tuning.tutor.method, model, tuning.length, tuning.prior)
+        return NamedPolicy(tuning.tutor.method, load(run.model), tuning.length, load, tuning.prior)
     seeds = sorted(config.parent.name for config in path.glob(f"seed*/{CONFIG}"))
     if seeds:
         raise UserError(f"{path} holds a run for each seed; name one, such as {path / seeds[0]}")
-    saved = load_melody_model(path)
-    length = saved.origin.get("max_length")
-    return NamedPolicy(
-        path.name, saved.model, length if isinstance(length, int) else MelodyTuning.length
-    )
+    return _of_model(path.name, load(path), load, length)
+
+
+def _of_model(name: str, saved: SavedModel, load: Load, length: int | None) -> NamedPolicy:
+    known = saved.origin.get("max_length")
+    own = known if isinstance(known, int) else length
+    if own is None:
+        raise UserError(f"the model {name} does not say how long its sequences are")
+    return NamedPolicy(name, saved, own, load)
+
+
+def _require_own_task(path: Path, kind: type[Tuning]) -> None:
+    """Tell a run of another task by entries that this one does not know, in place of its own."""
+    try:
+        content = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return  # Reading it as a configuration says what is wrong.
+    if not isinstance(content, dict):
+        return
+    known = {one.name for one in fields(kind)}
+    special = known - {one.name for one in fields(Tuning)} - {"length", "prior"}
+    if not special & set(content) and set(content) - known - {"made_by"}:
+        raise UserError(
+            f"the run in {path} is not one of the task {kind.task}; name its task before it, as "
+            f"in: seqtutor evaluate molecule {path}"
+        )

@@ -190,11 +190,13 @@ class _Run:
 
     def _describe(self) -> dict[str, Any]:
         from seqtutor.cli.provenance import made_by
+        from seqtutor.tasks.molecule.terms import training_extremes
         from seqtutor.training.run_folder import plain
 
         return {
             "made_by": made_by(),
             "max_length": self.dataset.max_length,
+            "extremes": plain(training_extremes(self.dataset.strings(self.dataset.train))),
             "data": self.dataset.summary(),
             "form": plain(self.options.settings),
             "start": None if self.options.prior is None else str(self.options.prior),

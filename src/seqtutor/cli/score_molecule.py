@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.property_names import PROPERTIES
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.training.settings import require
 
@@ -19,23 +20,6 @@ if TYPE_CHECKING:
     from seqtutor.tasks.molecule.score_file import Entry
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
     from seqtutor.tasks.molecule.writers import ScoredMolecules
-
-PROPERTIES = (
-    "logp",
-    "sa",
-    "qed",
-    "molecular_weight",
-    "tpsa",
-    "donors",
-    "acceptors",
-    "rotatable_bonds",
-    "heavy_atoms",
-    "rings",
-    "largest_ring",
-    "excess_ring_atoms",
-    "alerts",
-)
-"""The columns of numbers, RDKit's own to the last digit."""
 
 _AT_ONCE = 512
 

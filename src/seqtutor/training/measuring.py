@@ -67,6 +67,23 @@ class Measures:
     standard_errors: dict[str, float]
 
 
+@dataclass(frozen=True)
+class PolicyMeasures:
+    """How far a policy is from its prior and from collapse, over sampled sequences.
+
+    Attributes:
+        entropy: of the policy at a step, in nats.
+        kl: KL(π‖p) at a step, in nats; exact over the vocabulary at every visited state.
+        log_prior: mean log p(a|s) of the sampled tokens, in nats.
+        distinct: share of different sequences among all.
+    """
+
+    entropy: float
+    kl: float
+    log_prior: float
+    distinct: float
+
+
 def has_collapsed(
     policy: Mapping[str, float], prior: Mapping[str, float], settings: TutorSettings
 ) -> bool:

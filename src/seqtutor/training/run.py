@@ -12,6 +12,7 @@ import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
+from seqtutor.rewards import as_reward
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor, TutorState
 
@@ -66,7 +67,9 @@ def chunks(
     Raises:
         DivergedError: if the loss or a reward term is not finite.
     """
-    state = tutor.initial_state() if state is None else state
+    if state is None:
+        as_reward(tutor.task.reward).restart()
+        state = tutor.initial_state()
     guard = Guard(tutor.settings)
     for record in records:
         guard.look(record)

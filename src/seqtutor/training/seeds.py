@@ -20,6 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
+from seqtutor.rewards import as_reward
 from seqtutor.training.run import (
     DivergedError,
     Guard,
@@ -56,9 +57,15 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
     ends alone; the others go on.
 
     Raises:
+        UserError: if the reward remembers what it judged, which the seeds would share.
         DivergedError: after all the others have ended, if the loss or a reward term of a seed was
             not finite; it names the seed.
     """
+    require(
+        not as_reward(tutor.task.reward).remembers,
+        "the reward remembers what it judged, so that seeds cannot run in one program; run them "
+        "one after the other, or in processes",
+    )
     states = initial_states(tutor, seeds)
     guards = {seed: Guard(tutor.settings) for seed in seeds}
     diverged: DivergedError | None = None
@@ -99,7 +106,7 @@ def run_seeds(
     """Run a tutor with every seed to its end; what comes back is in the order of the seeds.
 
     Raises:
-        DivergedError: as `seed_chunks` does.
+        UserError, DivergedError: as `seed_chunks` does.
     """
     records: dict[int, list[Record]] = {seed: [] for seed in seeds}
     remarks: dict[int, list[str]] = {seed: [] for seed in seeds}

@@ -15,26 +15,10 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.tasks.melody.metrics import MelodyMetrics, aggregate, count_melodies
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
+from seqtutor.training.measuring import PolicyMeasures
 from seqtutor.training.rollout import sample
 
 BATCH = 4096
-
-
-@dataclass(frozen=True)
-class PolicyMeasures:
-    """How far a policy is from its prior and from collapse, over the sampled melodies.
-
-    Attributes:
-        entropy: of the policy at a step, in nats.
-        kl: KL(π‖p) at a step, in nats; exact over the vocabulary at every visited state.
-        log_prior: mean log p(a|s) of the sampled tokens, in nats.
-        distinct: share of different melodies among all.
-    """
-
-    entropy: float
-    kl: float
-    log_prior: float
-    distinct: float
 
 
 @dataclass(frozen=True)

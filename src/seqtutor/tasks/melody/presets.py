@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import get_args
-
-from seqtutor.errors import UserError
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
+from seqtutor.tasks.presets import Preset, find_preset, find_tuning
 from seqtutor.training.settings import TEMPORAL_DIFFERENCE, MethodName, TutorSettings
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A title for tables, and the settings for each method."""
-
-    title: str
-    tuning: Callable[[MethodName], MelodyTuning]
 
 
 def _trace(method: MethodName, trace: float) -> dict[str, float]:
@@ -77,15 +65,13 @@ PRESETS = {
 }
 
 
-def preset_named(name: str) -> Preset:
+def preset_named(name: str) -> Preset[MelodyTuning]:
     """Look up a preset.
 
     Raises:
         UserError: if there is none of that name.
     """
-    if name not in PRESETS:
-        raise UserError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    return find_preset(PRESETS, name)
 
 
 def preset_tuning(preset: str, method: str) -> MelodyTuning:
@@ -94,7 +80,4 @@ def preset_tuning(preset: str, method: str) -> MelodyTuning:
     Raises:
         UserError: if there is no such preset or method.
     """
-    methods = get_args(MethodName)
-    if method not in methods:
-        raise UserError(f"there is no method {method!r}; choose one of {', '.join(methods)}")
-    return preset_named(preset).tuning(method)  # type: ignore[arg-type]
+    return find_tuning(PRESETS, preset, method)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.training.settings import TutorSettings, require, require_finite
+from seqtutor.tasks.tuning import Tuning
+from seqtutor.training.settings import require, require_finite
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,11 @@ class RuleWeights:
 
 
 @dataclass(frozen=True)
-class MelodyTuning:
+class MelodyTuning(Tuning):
     """A tuning run of the melody task, complete: it is written as `config.yaml` and re-runnable."""
 
-    tutor: TutorSettings = field(default_factory=TutorSettings)
+    task: ClassVar[str] = "melody"
+
     rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
     weights: RuleWeights = field(default_factory=RuleWeights)
     length: int = 32

@@ -30,16 +30,21 @@ class ChemNetStatistics:
     covariance: Float[np.ndarray, "activation activation"]
 
 
+def require_chemnet() -> None:
+    """Raise a `UserError` that says how to install ChemNet, unless it is there."""
+    if importlib.util.find_spec("fcd_torch") is None:
+        raise UserError(
+            "the Fréchet ChemNet distance needs a network; install it: pip install 'seqtutor[fcd]'"
+        )
+
+
 def chemnet_statistics(smiles: Sequence[str]) -> ChemNetStatistics:
     """Run ChemNet on valid molecules; some hundred a second and core.
 
     Raises:
         UserError: if `fcd_torch` is not installed, or there are fewer than two molecules.
     """
-    if importlib.util.find_spec("fcd_torch") is None:
-        raise UserError(
-            "the Fréchet ChemNet distance needs a network; install it: pip install 'seqtutor[fcd]'"
-        )
+    require_chemnet()
     if len(smiles) < 2:
         raise UserError(f"the Fréchet ChemNet distance needs molecules, not {len(smiles)}")
     from fcd_torch import FCD

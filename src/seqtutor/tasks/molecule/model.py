@@ -8,11 +8,16 @@ from pathlib import Path
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model
+from seqtutor.tasks.molecule.reward_settings import TrainingExtremes
+from seqtutor.tasks.molecule.sources import MOSES
 from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
 from seqtutor.vocabulary import Vocabulary
 
 SHIPPED_PRIOR = Path(__file__).parent / "prior"
 """The prior that comes with the package; its `config.json` says how it was made."""
+
+MOSES_EXTREMES = TrainingExtremes(shortest=15, most_carbons=8)
+"""Of MOSES's 1,584,663 training strings, for priors that do not say what they were trained on."""
 
 _SAMPLED_AT_ONCE = 1000
 
@@ -34,6 +39,16 @@ def load_molecule_model(folder: Path | None = None) -> SavedModel:
     if not isinstance(saved.origin.get("max_length"), int):
         raise UserError(f"the model in {folder} does not say how long its strings are")
     return saved
+
+
+def extremes_of(saved: SavedModel) -> TrainingExtremes | None:
+    """What no string of the model's training set goes beyond; `None` if that is not known."""
+    extremes = saved.origin.get("extremes")
+    if isinstance(extremes, dict):
+        return TrainingExtremes(**extremes)
+    data = saved.origin.get("data")
+    is_moses = isinstance(data, dict) and data.get("source") == MOSES
+    return MOSES_EXTREMES if is_moses else None
 
 
 def sample_smiles(

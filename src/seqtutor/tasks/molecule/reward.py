@@ -55,6 +55,16 @@ class MoleculeReward:
         scorer = MoleculeScorer.with_workers(measurer_for(settings), workers)
         return cls(settings, vocabulary, scorer)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether what was judged before counts too: with the `diversity` term."""
+        return self.memory is not None
+
+    def restart(self) -> None:
+        """Forget what was judged before; what was measured is kept."""
+        if self.memory is not None:
+            self.memory.restore(())
+
     def __call__(self, tokens: Any, mask: Any) -> dict[str, Values]:
         """The terms of `Int["batch time"]` tokens, each `Float["batch"]`."""
         return self.start(tokens, mask).collect()

@@ -1,0 +1,116 @@
+"""`seqtutor sample melody`: melodies to open, print and hear."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from seqtutor.cli.arguments import without_task
+from seqtutor.errors import UserError
+from seqtutor.training.settings import require, require_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_FILES = 10_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write melodies that a model generates, as files to open in an editor or a player.
+
+    For molecules: seqtutor sample molecule --help
+    """
+
+    model: tyro.conf.Positional[tuple[str, ...]] = ("prior",)
+    """The task, "melody" (which may be left out), and the folder of a run or of a model, or "prior"
+    for the one that comes with the package."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder to write to; by default a new one, samples, samples-2 and so on."""
+    number: int = 8
+    """Melodies to write."""
+    length: int = 32
+    """Sixteenths in each, the primer included."""
+    temperature: float = 1.0
+    """Below 1 the model plays safe, above 1 it dares more."""
+    prime: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """How each melody begins: tokens such as "14 1 16 1", a MIDI, ABC, MusicXML or kern file, or
+    "random" for a random note of C major in each."""
+    formats: tuple[Literal["mid", "abc", "musicxml"], ...] = ("mid", "abc", "musicxml")
+    """Kinds of files; ABC is one tune book with all melodies."""
+    tempo: float = 120.0
+    """Quarter notes a minute."""
+    seed: int = 0
+    """Of the sampling."""
+
+    @property
+    def policy(self) -> str:
+        """The run or the model without the task's name."""
+        return without_task("melody", self.model)
+
+
+def run(options: Options) -> None:
+    """Sample and write."""
+    from seqtutor.files import require_unused
+    from seqtutor.training.run_folder import free_folder
+
+    if not 1 <= options.number <= MOST_FILES:
+        raise UserError(f"--number must lie between 1 and {MOST_FILES:,}, not {options.number}")
+    require(
+        0 < options.temperature < math.inf,
+        f"--temperature must be a number above 0, not {options.temperature}",
+    )
+    require(options.length >= 1, f"--length must be at least 1, not {options.length}")
+    require(0 < options.tempo <= 1000, f"--tempo must lie between 0 and 1000, not {options.tempo}")
+    require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml")
+    require_seed("--seed", options.seed)
+    output = options.output or free_folder(Path(), "samples")
+    require_unused(output)
+    import jax
+    import numpy as np
+
+    from seqtutor.cli.melodies import find_policy
+    from seqtutor.cli.output import counted
+    from seqtutor.tasks.melody.render import RenderSettings, write_melodies
+    from seqtutor.training.rollout import sample
+
+    policy = find_policy(options.policy)
+    primers = _primers(options)
+    drawn = sample(
+        policy.model,
+        jax.random.key(options.seed),
+        options.number,
+        options.length,
+        options.temperature,
+        forced=None if primers is None else jax.numpy.asarray(primers),
+    )
+    settings = RenderSettings(tempo=options.tempo)
+    paths = write_melodies(np.asarray(drawn.tokens), output, options.formats, settings=settings)
+    melodies = counted(options.number, "melody", "melodies")
+    length = counted(options.length, "sixteenth", "sixteenths")
+    print(f"{melodies} of {length} in {counted(len(paths), 'file', 'files')}:")
+    for path in paths[:6]:
+        print(f"  {path}")
+    if len(paths) > 6:
+        print(f"  … and {len(paths) - 6} more")
+
+
+def _primers(options: Options) -> np.ndarray | None:
+    """The first tokens of every melody, `Int["number time"]`."""
+    if options.prime is None:
+        return None
+    import numpy as np
+
+    from seqtutor.tasks.melody.primer import read_primer
+
+    generator = np.random.default_rng(options.seed)
+    primers = np.stack([read_primer(options.prime, generator) for _ in range(options.number)])
+    if primers.shape[1] >= options.length:
+        raise UserError(
+            f"the primer has {primers.shape[1]} sixteenths already; choose a --length above that"
+        )
+    return primers

@@ -1,0 +1,158 @@
+"""`seqtutor tune molecule`: a prior of SMILES strings and a reward in, a policy out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from seqtutor.cli.tuning import TaskTools, TuneOptions, chosen_tuning, run_tuning
+from seqtutor.tasks.molecule.presets import preset_tuning
+from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
+from seqtutor.tasks.molecule.settings import MoleculeTuning
+from seqtutor.training.settings import require
+
+if TYPE_CHECKING:
+    from seqtutor.models.base import SequenceModel
+    from seqtutor.models.files import SavedModel
+    from seqtutor.task import Task
+    from seqtutor.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Options(TuneOptions):
+    """Tune a copy of the prior by reinforcement learning, for molecules with wanted properties.
+
+    The policy maximises E[reward]/c − KL(policy ‖ prior). The reward is RDKit's, computed by
+    worker processes. The run's folder gets its configuration, a record of every chunk, the policy,
+    and molecules as CSV, SMILES, SDF and a picture.
+
+    With --seeds, the output folder gets such a folder for each seed. Called again with the same
+    --output, it keeps the finished ones and runs the others.
+    """
+
+    preset: str = "drug-like"
+    """Settings and terms of the reward to start from; options given beside it win:
+    - drug-like: logP up by one, easier to make, as drug-like as before, many scaffolds
+    - paper: the terms of the paper, towards its tuned column
+    - qed: drug-likeness alone
+    - penalized-logp: logP − SA − atoms of large rings
+    - celecoxib: similarity to celecoxib
+    - isomers: the formula C9H10N2O2PF2Cl (needs a prior that knows phosphorus)
+    """
+    task: tyro.conf.Positional[Literal["molecule"]] = "molecule"
+    """What is generated."""
+    samples: int = 100
+    """Strings to write into the run's folder at the end."""
+    evaluate: int = 2_000
+    """Strings to sample for the table at the end; 0 for no table."""
+    length: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Tokens of the longest string, the end token included; by default what the prior was trained
+    on."""
+    reward_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Processes that score molecules; by default one for each core, shared by seeds that are
+    trained at the same time. 0 for none: a molecule that crashes RDKit then ends the run."""
+    reward: MoleculeRewardSettings = field(default_factory=MoleculeRewardSettings)
+    """The terms of the reward."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.reward_workers is None or self.reward_workers >= 0,
+            f"--reward-workers must not be negative, not {self.reward_workers}",
+        )
+
+    @property
+    def tuning(self) -> MoleculeTuning:
+        """What makes the run, without what is only done with it."""
+        return MoleculeTuning(self.tutor, self.reward, self.length, self.prior)
+
+
+def defaults(arguments: list[str]) -> Options:
+    """The preset or configuration that the arguments name, as defaults for all other options."""
+    tuning, named = chosen_tuning(arguments, MoleculeTuning, preset_tuning, Options.preset)
+    return Options(
+        length=tuning.length,
+        prior=tuning.prior,
+        tutor=tuning.tutor,
+        reward=tuning.reward,
+        **named,
+    )
+
+
+def run(options: Options) -> None:
+    """Tune, write the run's folder or one for each seed, print the table."""
+    from seqtutor.tasks.molecule.requirements import require_rdkit
+
+    require_rdkit()
+    run_tuning(options.tuning, options, MoleculeTools(options.reward_workers))
+
+
+class MoleculeTools(TaskTools[MoleculeTuning]):
+    """What molecules bring to the loop; with so many worker processes."""
+
+    one, many = "molecule", "molecules"
+
+    def __init__(self, workers: int | None) -> None:
+        self.workers = workers
+
+    def completed(self, tuning: MoleculeTuning) -> MoleculeTuning:
+        """With the length and the extremes of the prior's training set."""
+        from seqtutor.tasks.molecule.task import completed
+        from seqtutor.tasks.molecule.terms import measurer_for
+
+        measurer_for(tuning.reward)  # What is no pattern or formula is refused now.
+        return completed(tuning, self.load_prior(tuning))
+
+    def job_options(self, jobs_at_a_time: int) -> tuple[str, ...]:
+        """Each job's share of the workers."""
+        from seqtutor.tasks.molecule.pool import default_workers
+
+        own = self.workers
+        if own is None:
+            own = max(1, default_workers() // jobs_at_a_time)
+        return ("--reward-workers", str(own))
+
+    def load_prior(self, tuning: MoleculeTuning) -> SavedModel:
+        """A model of SMILES strings."""
+        from seqtutor.tasks.molecule.model import load_molecule_model
+
+        return load_molecule_model(tuning.prior)
+
+    def task(self, tuning: MoleculeTuning, prior: SavedModel) -> Task:
+        """The reward, whose workers start now."""
+        from seqtutor.tasks.molecule.task import molecule_task
+
+        return molecule_task(prior, tuning.reward, tuning.length, self.workers)
+
+    def write_samples(
+        self, policy: SequenceModel, tuning: MoleculeTuning, number: int, folder: Path
+    ) -> None:
+        """CSV, SMILES, SDF and a picture."""
+        from seqtutor.tasks.molecule.model import sample_smiles
+        from seqtutor.tasks.molecule.samples import DESCRIBING_MEASURER, write_samples
+        from seqtutor.tasks.molecule.scoring import MoleculeScorer
+
+        assert tuning.length is not None
+        vocabulary = self.load_prior(tuning).vocabulary
+        seed = tuning.tutor.seed
+        strings = sample_smiles(policy, vocabulary, number, tuning.length, seed=seed)
+        with MoleculeScorer.with_workers(DESCRIBING_MEASURER, self.workers) as scorer:
+            write_samples(scorer.score(strings), folder)
+
+    def print_table(self, runs: list[tuple[MoleculeTuning, RunFolder]], number: int) -> None:
+        """Table 2; each run's seed is also that of its sampling."""
+        from seqtutor.cli.evaluate_molecule import Evaluator
+        from seqtutor.cli.molecules import find_policy
+        from seqtutor.cli.output import print_table
+        from seqtutor.report.molecule_table import Measured, molecule_table
+
+        policies = [(find_policy(str(run.path)), tuning.tutor.seed) for tuning, run in runs]
+        first = policies[0][0]
+        with Evaluator(number, workers=self.workers) as evaluator:
+            prior = evaluator.measure_prior_of(first, policies[0][1])
+            measured = [evaluator.measure(policy, seed) for policy, seed in policies]
+        columns = [Measured("prior", [prior]), Measured(first.name, measured)]
+        print_table(molecule_table(columns))

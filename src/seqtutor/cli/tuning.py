@@ -1,0 +1,323 @@
+"""What `seqtutor tune` does for every task: the loop with its bars, several seeds, the files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+
+import tyro
+
+from seqtutor.cli.arguments import value_of
+from seqtutor.errors import UserError
+from seqtutor.tasks.tuning import Tuning
+from seqtutor.training.settings import SYMBOLS, TutorSettings, require
+
+if TYPE_CHECKING:
+    from seqtutor.cli.jobs import Job
+    from seqtutor.models.base import SequenceModel
+    from seqtutor.models.files import SavedModel
+    from seqtutor.task import Task
+    from seqtutor.training.run import DivergedError, Record
+    from seqtutor.training.run_folder import RunFolder
+    from seqtutor.training.tutor import Tutor
+
+_Tuning = TypeVar("_Tuning", bound=Tuning)
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """The options of every task."""
+
+    preset: str = ""
+    """Settings to start from; options given beside it win."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Take all settings from the config.yaml of an earlier run instead of a preset."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of the run; by default a new one in runs/."""
+    seeds: int = 1
+    """Independent policies to train, with --seed, --seed + 1 and so on; the table then has 95 %
+    intervals over them."""
+    seeds_by: Literal["auto", "processes", "vmap"] = "auto"
+    """How several seeds are trained:
+    - processes: each in a process of its own with one thread, some at a time
+    - vmap: all at the same time, in one program
+    - auto: vmap on a GPU, processes on a CPU, where vmap gains nothing
+    """
+    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Processes at the same time; by default one for each core."""
+    samples: int = 16
+    """Sequences to write into the run's folder at the end."""
+    evaluate: int = 10_000
+    """Sequences to sample for the table at the end; 0 for no table."""
+    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of the prior; the one that comes with the package if not given."""
+    tutor: Annotated[TutorSettings, tyro.conf.arg(name="")] = field(default_factory=TutorSettings)
+    """The method and how it learns."""
+
+    def __post_init__(self) -> None:
+        require(self.samples >= 0, f"--samples must not be negative, not {self.samples}")
+        require(self.evaluate >= 0, f"--evaluate must not be negative, not {self.evaluate}")
+        require(self.seeds >= 1, f"--seeds must be at least 1, not {self.seeds}")
+
+
+class TaskTools(ABC, Generic[_Tuning]):
+    """What a task brings to the loop.
+
+    Attributes:
+        one, many: what it calls a sequence.
+    """
+
+    one: str
+    many: str
+
+    @abstractmethod
+    def load_prior(self, tuning: _Tuning) -> SavedModel:
+        """Read the prior that the tuning names."""
+
+    @abstractmethod
+    def task(self, tuning: _Tuning, prior: SavedModel) -> Task:
+        """Vocabulary, length and reward; it is closed at the end."""
+
+    @abstractmethod
+    def write_samples(
+        self, policy: SequenceModel, tuning: _Tuning, number: int, folder: Path
+    ) -> None:
+        """Generate sequences and write them as files for people."""
+
+    @abstractmethod
+    def print_table(self, runs: list[tuple[_Tuning, RunFolder]], number: int) -> None:
+        """Print the prior's column and that of the runs, of so many sequences each."""
+
+    def completed(self, tuning: _Tuning) -> _Tuning:
+        """The tuning with nothing left open."""
+        return tuning
+
+    def job_options(self, jobs_at_a_time: int) -> tuple[str, ...]:
+        """Options that the command of each of several runs side by side gets."""
+        del jobs_at_a_time
+        return ()
+
+
+def chosen_tuning(
+    arguments: list[str],
+    kind: type[_Tuning],
+    of_preset: Callable[[str, str], _Tuning],
+    default_preset: str,
+) -> tuple[_Tuning, dict[str, Any]]:
+    """The tuning that the arguments name, as defaults for all other options.
+
+    Also gives the options that name it.
+
+    Args:
+        arguments: of the command line.
+        kind: the task's tuning.
+        of_preset: gives a preset's tuning for a method.
+        default_preset: is meant where no preset and no configuration is named.
+    """
+    config = value_of("--config", arguments)
+    preset = value_of("--preset", arguments)
+    require(not (config and preset), "give either --config or --preset, not both")
+    preset = preset or default_preset
+    if config is not None:
+        from seqtutor.training.run_folder import read_config
+
+        path = Path(config)
+        return read_config(kind, path), {"preset": default_preset, "config": path}
+    method = value_of("--method", arguments) or TutorSettings.method
+    return of_preset(preset, method), {"preset": preset}
+
+
+def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
+    """Tune, write the run's folder or one for each seed, print the table."""
+    from seqtutor.cli.output import counted
+    from seqtutor.training.run_folder import free_folder
+
+    tuning = tools.completed(tuning)
+    name = f"{tuning.task}-{tuning.tutor.method}"
+    output = options.output or free_folder(Path("runs"), name)
+    samples = counted(options.samples, tools.one, tools.many)
+    if options.seeds == 1:
+        runs = [(tuning, _tune(tuning, output, options.samples, tools))]
+        end = f"{output}: the policy in model/, {samples} in samples/"
+    else:
+        jobs = _tune_seeds(tuning, output, options, tools)
+        runs = [(job.tuning, job.run) for job in jobs]
+        end = f"{output}: a run for each seed, with the policy in model/ and {samples} in samples/"
+    if options.evaluate:
+        tools.print_table(runs, options.evaluate)
+    print(end)
+
+
+@contextmanager
+def _tutor(tuning: _Tuning, tools: TaskTools[_Tuning]) -> Iterator[Tutor]:
+    """The tutor, whose reward is closed at the end, however that comes."""
+    from seqtutor.training.tutor import Tutor
+
+    prior = tools.load_prior(tuning)
+    with tools.task(tuning, prior) as task:
+        yield Tutor(task, prior.model, tuning.tutor)
+
+
+def _tune(tuning: _Tuning, output: Path, samples: int, tools: TaskTools[_Tuning]) -> RunFolder:
+    """One run, with a bar."""
+    from seqtutor.cli.progress import console
+    from seqtutor.cli.provenance import made_by
+    from seqtutor.training.run_folder import RunFolder
+
+    with _tutor(tuning, tools) as tutor:
+        folder = RunFolder.start(output, tuning, made_by())
+        symbol, weight = tutor.method.symbol, tutor.settings.c
+        console.print(f"Tuning with {symbol}, c = {weight:g}, into {output} (compiling first)")
+        policy = _run_with_bar(tutor, folder)
+    _finish(policy, tutor.task, tuning, folder, samples, tools)
+    return folder
+
+
+def _run_with_bar(tutor: Tutor, folder: RunFolder) -> SequenceModel:
+    from seqtutor.cli.progress import console, note_of, progress_bar
+    from seqtutor.training.run import DivergedError, run_tutor
+
+    symbol = tutor.method.symbol
+    with progress_bar() as progress:
+        bar = progress.add_task(symbol, total=tutor.iterations * tutor.steps_per_iteration, note="")
+
+        def on_record(record: Record) -> None:
+            folder.append(record)
+            progress.update(bar, completed=record["step"], note=note_of(record))
+
+        def on_remark(remark: str) -> None:
+            folder.remark(remark)
+            console.print(remark)
+
+        try:
+            return run_tutor(tutor, on_record, on_remark).policy
+        except DivergedError as error:
+            raise _with_last_good(error, tutor.task, folder) from None
+
+
+def _tune_seeds(
+    tuning: _Tuning, output: Path, options: TuneOptions, tools: TaskTools[_Tuning]
+) -> list[Job[_Tuning]]:
+    """A run for each seed; gives the runs."""
+    from seqtutor.cli.jobs import run_jobs, worker_count
+    from seqtutor.cli.progress import console
+
+    if _seeds_by(options, tuning) == "vmap":
+        jobs = _jobs(tuning, output, options)
+        _tune_by_vmap(jobs, tools)
+        return jobs
+    workers = min(options.seeds, worker_count(options.workers))
+    jobs = _jobs(tuning, output, options, tools.job_options(workers))
+    console.print(f"{len(jobs)} seeds into {output}, {workers} at a time")
+    run_jobs(jobs, workers)
+    return jobs
+
+
+def _jobs(
+    tuning: _Tuning, output: Path, options: TuneOptions, job_options: tuple[str, ...] = ()
+) -> list[Job[_Tuning]]:
+    """A run for each seed, each in a folder of its own."""
+    from seqtutor.cli.jobs import Job
+    from seqtutor.training.run_folder import CONFIG
+
+    if (output / CONFIG).exists():
+        raise UserError(f"{output} holds a run of one seed; choose another --output")
+    jobs = []
+    for seed in range(tuning.tutor.seed, tuning.tutor.seed + options.seeds):
+        own = replace(tuning, tutor=replace(tuning.tutor, seed=seed))
+        name = f"{SYMBOLS[tuning.tutor.method]} seed {seed}"
+        jobs.append(Job(name, output / f"seed{seed}", own, options.samples, job_options))
+    return jobs
+
+
+def _seeds_by(options: TuneOptions, tuning: Tuning) -> Literal["processes", "vmap"]:
+    require(
+        options.seeds_by != "vmap" or not tuning.remembers,
+        "the reward remembers what it judged, which seeds in one program would share; give "
+        "--seeds-by processes",
+    )
+    if options.seeds_by != "auto":
+        return options.seeds_by
+    if tuning.remembers:
+        return "processes"
+    # Asked of another process: here, JAX would only take memory and time from the runs.
+    command = [sys.executable, "-c", "import jax; print(jax.default_backend())"]
+    backend = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return "processes" if backend in ("cpu", "") else "vmap"
+
+
+def _tune_by_vmap(jobs: list[Job[_Tuning]], tools: TaskTools[_Tuning]) -> None:
+    """All seeds as one program, with a bar each."""
+    from seqtutor.cli.jobs import unfinished
+    from seqtutor.cli.progress import console
+    from seqtutor.cli.provenance import made_by
+    from seqtutor.training.run_folder import RunFolder
+
+    waiting = {job.tuning.tutor.seed: job for job in unfinished(jobs)}
+    if not waiting:
+        return
+    with _tutor(jobs[0].tuning, tools) as tutor:
+        for job in waiting.values():
+            RunFolder.start(job.folder, job.tuning, made_by())
+        console.print(f"{len(jobs)} seeds into {jobs[0].folder.parent} (compiling first)")
+        _run_with_bars(tutor, waiting, tools)
+
+
+def _run_with_bars(
+    tutor: Tutor, waiting: dict[int, Job[_Tuning]], tools: TaskTools[_Tuning]
+) -> None:
+    from seqtutor.cli.progress import console, note_of, progress_bar
+    from seqtutor.training.run import DivergedError
+    from seqtutor.training.seeds import seed_chunks
+
+    with progress_bar() as progress:
+        steps = tutor.iterations * tutor.steps_per_iteration
+        bars = {
+            seed: progress.add_task(job.name, total=steps, note="") for seed, job in waiting.items()
+        }
+        try:
+            for reached in seed_chunks(tutor, list(waiting)):
+                job, record = waiting[reached.seed], reached.record
+                job.run.append(record)
+                progress.update(bars[reached.seed], completed=record["step"], note=note_of(record))
+                if reached.remark is not None:
+                    job.run.remark(reached.remark)
+                    console.print(f"{job.name}: {reached.remark}")
+                if reached.policy is not None:
+                    _finish(reached.policy, tutor.task, job.tuning, job.run, job.samples, tools)
+        except DivergedError as error:
+            raise _with_last_good(error, tutor.task, waiting[error.seed].run) from None
+
+
+def _with_last_good(error: DivergedError, task: Task, folder: RunFolder) -> UserError:
+    """Keep the last good policy; the error that says where it is."""
+    kept = folder.path / "last-good"
+    _save(error.last_good, task, kept)
+    return UserError(f"{error}; the policy as it was before is in {kept}")
+
+
+def _finish(
+    policy: SequenceModel,
+    task: Task,
+    tuning: _Tuning,
+    folder: RunFolder,
+    samples: int,
+    tools: TaskTools[_Tuning],
+) -> None:
+    """Write samples and then the model, which makes the run complete."""
+    if samples:
+        tools.write_samples(policy, tuning, samples, folder.path / "samples")
+    _save(policy, task, folder.model)
+
+
+def _save(policy: SequenceModel, task: Task, folder: Path) -> None:
+    from seqtutor.models.files import SavedModel, save_model
+
+    origin = {"run": folder.parent.name, "max_length": task.max_length}
+    save_model(SavedModel(policy, task.vocabulary, origin), folder)

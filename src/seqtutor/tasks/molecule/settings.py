@@ -1,0 +1,40 @@
+"""What a molecule run is made of. Imports nothing heavy, so that help texts stay quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
+from seqtutor.tasks.tuning import Tuning
+from seqtutor.training.settings import require
+
+
+@dataclass(frozen=True)
+class MoleculeTuning(Tuning):
+    """A tuning run of molecules; it is written as `config.yaml` and re-runnable.
+
+    What is left to the prior (`length`, and the extremes of its training set in `reward`) is filled
+    in by `seqtutor.tasks.molecule.task.completed` before a run starts, so that its file is whole.
+    """
+
+    task: ClassVar[str] = "molecule"
+
+    reward: MoleculeRewardSettings = field(default_factory=MoleculeRewardSettings)
+    length: int | None = None
+    """Tokens of the longest string, the end token included; by default what the prior was trained
+    on."""
+    prior: Path | None = None
+    """Folder of the prior; the one that comes with the package if not given."""
+
+    def __post_init__(self) -> None:
+        require(
+            self.length is None or self.length >= 2,
+            f"length must be at least 2, a token and the end, not {self.length}",
+        )
+
+    @property
+    def remembers(self) -> bool:
+        """With the `diversity` term."""
+        return "diversity" in self.reward.weights

@@ -1,0 +1,55 @@
+"""Molecules as a task: SMILES tokens of a prior, and a reward that worker processes compute."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seqtutor.models.files import SavedModel
+from seqtutor.rewards import Reward
+from seqtutor.task import Task
+from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
+from seqtutor.tasks.molecule.requirements import require_rdkit
+from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
+from seqtutor.tasks.molecule.settings import MoleculeTuning
+
+
+def molecule_task(
+    prior: SavedModel | None = None,
+    reward: MoleculeRewardSettings | None = None,
+    length: int | None = None,
+    workers: int | None = None,
+) -> Task:
+    """SMILES strings of a prior's tokens, rewarded for their properties.
+
+    The worker processes start at once and end with `Task.close` or a `with` block; left open, they
+    end with Python.
+
+    Args:
+        prior: gives the vocabulary and, where they are left open, the length and the extremes of
+            its training set; the one that comes with the package if left out.
+        reward: the terms; the paper's, each with a weight of one, if left out.
+        length: tokens of the longest string, the end token included.
+        workers: processes that score, one for each core if left out; 0 for none but this one.
+
+    Raises:
+        UserError: if RDKit is missing, or a pattern, a molecule, the formula or the function in
+            the reward's settings is none.
+    """
+    require_rdkit()
+    from seqtutor.tasks.molecule.reward import MoleculeReward
+
+    prior = prior or load_molecule_model()
+    settings = reward or MoleculeRewardSettings()
+    tuning = completed(MoleculeTuning(reward=settings, length=length), prior)
+    assert tuning.length is not None
+    function = MoleculeReward.with_workers(tuning.reward, prior.vocabulary, workers)
+    weighted = Reward(function, tuning.reward.weights)
+    return Task(prior.vocabulary, tuning.length, weighted, MoleculeTuning.task)
+
+
+def completed(tuning: MoleculeTuning, prior: SavedModel) -> MoleculeTuning:
+    """The tuning with what it leaves to its prior."""
+    extremes = extremes_of(prior)
+    reward = tuning.reward if extremes is None else tuning.reward.with_extremes(extremes)
+    length = prior.origin["max_length"] if tuning.length is None else tuning.length
+    return replace(tuning, reward=reward, length=length)

@@ -1,0 +1,44 @@
+"""Named settings of tuning, as every task has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar, get_args
+
+from seqtutor.errors import UserError
+from seqtutor.training.settings import MethodName
+
+Tuning = TypeVar("Tuning")
+"""What a run of the task is made of."""
+
+
+@dataclass(frozen=True)
+class Preset(Generic[Tuning]):
+    """A title for tables, and the settings for each method."""
+
+    title: str
+    tuning: Callable[[MethodName], Tuning]
+
+
+def find_preset(presets: Mapping[str, Preset[Tuning]], name: str) -> Preset[Tuning]:
+    """Look up a preset.
+
+    Raises:
+        UserError: if there is none of that name.
+    """
+    if name not in presets:
+        raise UserError(f"there is no preset {name!r}; choose one of {', '.join(presets)}")
+    return presets[name]
+
+
+def find_tuning(presets: Mapping[str, Preset[Tuning]], name: str, method: str) -> Tuning:
+    """A preset's settings for a method.
+
+    Raises:
+        UserError: if there is no such preset or method.
+    """
+    methods = get_args(MethodName)
+    if method not in methods:
+        raise UserError(f"there is no method {method!r}; choose one of {', '.join(methods)}")
+    return find_preset(presets, name).tuning(method)  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""Sampling and evaluating tuned molecules, what is refused, and what an interruption leaves."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqtutor.cli.main import main
+
+sys.path.append(str(Path(__file__).parents[1] / "tasks" / "molecule"))
+from tiny_molecules import LENGTH, save_tiny_prior
+
+TINY = ["--steps", str(64 * LENGTH), "--environments", "32", "--batch", "32"]
+TINY += ["--replay-capacity", "128", "--evaluate", "40", "--samples", "0"]
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory) -> Path:
+    return save_tiny_prior(tmp_path_factory.mktemp("model") / "prior")
+
+
+@pytest.fixture(scope="module")
+def tuned(prior, tmp_path_factory) -> tuple[Path, str]:
+    """A short run, and what it printed."""
+    folder = tmp_path_factory.mktemp("runs") / "rloo"
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(folder), *TINY]
+    arguments += ["--method", "rloo", "--preset", "qed", "--reward-workers", "0"]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main(arguments) == 0
+    return folder, printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def run(tuned) -> Path:
+    return tuned[0]
+
+
+def refusal(capsys: pytest.CaptureFixture, arguments: list[str]) -> str:
+    """Run a command that must be refused; returns the one line that says why."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    refusals = [line for line in lines if line.startswith("seqtutor: ")]
+    assert refusals == lines[-1:], lines
+    return lines[-1]
+
+
+def test_tune_ends_with_the_table(tuned):
+    folder, printed = tuned
+    assert "Mean SA penalty" in printed
+    assert "RLOO" in printed
+    assert "4.21" in printed, "the paper's logP under Ψ"
+    assert not (folder / "samples").exists()
+
+
+def test_sampling_a_run_writes_the_formats_asked_for(run, tmp_path, capsys):
+    output = tmp_path / "samples"
+    arguments = ["sample", "molecule", str(run), "--number", "30", "--output", str(output)]
+    arguments += ["--formats", "smi", "--grid", "png", "--workers", "0"]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert {path.name for path in output.iterdir()} == {"molecules.smi", "molecules.png"}
+    number = len((output / "molecules.smi").read_text().splitlines())
+    assert f"30 strings, {number} of them valid molecules" in said
+    assert "exists already" in refusal(capsys, arguments)
+
+
+def test_evaluating_puts_the_papers_columns_beside_it(run, tmp_path, capsys):
+    known = tmp_path / "known.smi"
+    known.write_text("".join("C" * n + tail + "\n" for n in range(2, 9) for tail in ("O", "N")))
+    arguments = ["evaluate", "molecule", "prior", str(run), "--number", "50", "--workers", "0"]
+    assert main([*arguments, "--reference", str(known)]) == 0
+    table = " ".join(capsys.readouterr().out.split())
+    assert "paper's LSTM" in table
+    assert "30.3 %" in table
+    assert "4.21" in table, "the paper's logP under Ψ"
+    assert "Novel" in table
+    assert f"refer to {known}" in table
+    assert main([*arguments, "--reference", "none", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["prior"][0]["kl"] == 0 < measured["rloo"][0]["kl"]
+    assert measured["rloo"][0]["novelty"] is None
+    assert 0 < measured["rloo"][0]["valid"] <= 1
+
+
+def test_an_interrupted_run_leaves_no_process(prior, tmp_path):
+    output = tmp_path / "run"
+    command = [sys.executable, "-m", "seqtutor", "tune", "molecule", "--prior", str(prior)]
+    command += ["--output", str(output), *TINY, "--steps", "1000000000", "--reward-workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    waited_until = time.monotonic() + 100
+    while not (output / "metrics.jsonl").is_file() and time.monotonic() < waited_until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    assert "seqtutor: interrupted" in said
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_what_cannot_be_done_is_told_in_one_line(run, prior, tmp_path, capsys, monkeypatch):
+    output = tmp_path / "run"
+    tune = ["tune", "molecule", "--output", str(output), "--prior", str(prior)]
+    assert "choose one of drug-like, paper" in refusal(capsys, [*tune, "--preset", "papers-rules"])
+    assert "no method" in refusal(capsys, [*tune, "--method", "sarsa"])
+    assert "length must be at least 2" in refusal(capsys, [*tune, "--length", "1"])
+    assert "--reward-workers must not" in refusal(capsys, [*tune, "--reward-workers", "-1"])
+    assert "falloff" in refusal(capsys, [*tune, "--reward.window.logp.falloff", "0"])
+    similar = ["--reward.similarity.to", "C1CC"]
+    assert "is no molecule to be similar to" in refusal(capsys, [*tune, *similar])
+    shared = ["--seeds", "2", "--seeds-by", "vmap"]
+    assert "the reward remembers what it judged" in refusal(capsys, [*tune, *shared])
+    assert "melody, molecule" in refusal(capsys, ["tune", "molecules"])
+    assert "not a model folder" in refusal(
+        capsys, ["sample", "molecule", "gone", "--output", str(output)]
+    )
+    assert "name one run" in refusal(capsys, ["sample", "molecule", str(run), "prior"])
+    assert "--number" in refusal(capsys, ["sample", "molecule", "--number", "0"])
+    assert "named twice" in refusal(capsys, ["evaluate", "molecule", str(run), str(run)])
+    assert "cannot be read" in refusal(capsys, ["evaluate", "molecule", "--reference", "gone.smi"])
+    for command in ("sample", "evaluate"):
+        assert f"evaluate molecule {run}" in refusal(capsys, [command, str(run)])
+    assert (
+        "--fcd needs"
+        in refusal(capsys, ["evaluate", "molecule", str(run), "--fcd", "--reference", "none"])
+        or not has_chemnet()
+    )
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for command in ("tune", "sample", "evaluate"):
+        assert "seqtutor[molecule]" in refusal(capsys, [command, "molecule"])
+    assert not output.exists()
+
+
+def has_chemnet() -> bool:
+    try:
+        import fcd_torch  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("command", ["tune", "sample", "evaluate"])
+def test_help_loads_nothing_heavy(command):
+    code = (
+        f"import sys; from seqtutor.cli.main import main; main(['{command}', 'molecule', '-h']); "
+        "heavy = {'jax', 'rdkit', 'numpy', 'matplotlib', 'scipy'} & set(sys.modules); "
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "molecule" in done.stdout

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import get_args
+
+import jax
+import numpy as np
+import pytest
+import yaml
+from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
+
+import seqtutor as st
+from seqtutor.errors import UserError
+from seqtutor.rewards import Reward
+from seqtutor.tasks.molecule.encoding import TokenisedText
+from seqtutor.tasks.molecule.model import MOSES_EXTREMES, extremes_of, load_molecule_model
+from seqtutor.tasks.molecule.presets import CELECOXIB, PRESETS, preset_tuning
+from seqtutor.tasks.molecule.reward_settings import (
+    DiversityTerm,
+    MoleculeRewardSettings,
+    ScaledTerm,
+    TrainingExtremes,
+)
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.settings import MoleculeTuning
+from seqtutor.tasks.molecule.task import completed, molecule_task
+from seqtutor.tasks.molecule.terms import measurer_for, terms_of
+from seqtutor.training.run import run_tutor
+from seqtutor.training.run_folder import RunFolder, plain, read_config
+from seqtutor.training.seeds import run_seeds
+from seqtutor.training.settings import MethodName, TutorSettings
+from seqtutor.training.tutor import Tutor
+from tiny_problems import identical
+
+REPEATED = MoleculeRewardSettings(
+    logp=ScaledTerm(0.3), diversity=DiversityTerm(5.0, allowed=1, remembered=200)
+)
+"""A reward that depends much on what was judged before."""
+
+
+def encode(strings):
+    text = TokenisedText(strings)
+    found = text.encode(np.ones(len(strings), bool), VOCABULARY, LENGTH)
+    return np.asarray(found.tokens, np.int32), found.mask
+
+
+def test_the_reward_of_the_task_is_the_weighted_terms_at_the_last_token():
+    settings = MoleculeRewardSettings(logp=ScaledTerm(2.0), qed=ScaledTerm(0.5))
+    strings = ["CCO", "C=", "CCCCCC", "N", "OC"]
+    tokens, mask = encode(strings)
+    with molecule_task(tiny_prior(), settings, workers=0) as task:
+        assert (task.vocabulary, task.max_length) == (VOCABULARY, LENGTH)
+        assert isinstance(task.reward, Reward)
+        earned = jax.jit(task.reward.__call__)(tokens, mask)
+    terms = terms_of(settings, MoleculeScorer(measurer_for(settings)).score(strings))
+    expected = sum(settings.weights[name] * term for name, term in terms.items())
+    paid = np.asarray(earned.total)
+    last = mask.sum(1) - 1
+    np.testing.assert_allclose(paid[np.arange(5), last], expected, rtol=1e-5)
+    assert np.count_nonzero(paid) == 5
+
+
+def test_what_is_left_open_is_the_priors():
+    prior = tiny_prior(extremes={"shortest": 3, "most_carbons": 4})
+    tuning = completed(MoleculeTuning(), prior)
+    assert tuning.length == LENGTH
+    assert (tuning.reward.short.shortest, tuning.reward.carbons.most) == (3, 4)
+    assert completed(tuning, tiny_prior(max_length=99)) == tuning, "nothing is open any more"
+    assert completed(MoleculeTuning(length=5), prior).length == 5
+    unknown = completed(MoleculeTuning(), tiny_prior())
+    assert not {"short", "carbons"} & set(unknown.reward.weights), "nothing says what is too short"
+    assert extremes_of(load_molecule_model()) == MOSES_EXTREMES == TrainingExtremes(15, 8)
+
+
+@pytest.mark.parametrize("method", get_args(MethodName))
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_written_and_read_again(preset, method, tmp_path):
+    tuning = completed(preset_tuning(preset, method), load_molecule_model())
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(plain(tuning)))
+    assert read_config(MoleculeTuning, path) == tuning
+    assert tuning.tutor.method == method
+    assert tuning.tutor.discount == 1
+    measurer_for(tuning.reward)
+
+
+def reward_of(preset, strings):
+    tuning = completed(preset_tuning(preset, "psi"), load_molecule_model())
+    scores = MoleculeScorer(measurer_for(tuning.reward)).score(strings)
+    terms = terms_of(tuning.reward, scores)
+    return sum(tuning.reward.weights[name] * term for name, term in terms.items())
+
+
+@pytest.mark.parametrize(
+    ("preset", "better", "worse"),
+    [
+        ("celecoxib", CELECOXIB, "Cc1ccccc1"),
+        ("isomers", "FC(Cl)(F)P(=O)(N)ONc1ccccc1", "c1ccccc1CCCCCCCCC"),
+        ("qed", "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1", "CCCCCCCCCCCCCCCCCC"),
+        ("penalized-logp", "CCCCCCCCCCCCc1ccccc1", "OCC(O)C(O)C1CCCCCCCCC1"),
+        ("paper", "CCc1ccc(Cc2ccccc2)cc1", "O=C1NCCCCCCCC1CC(N)C(O)C#N"),
+    ],
+)
+def test_presets_reward_what_they_are_named_for(preset, better, worse):
+    invalid = "C1CCCCCCCCCCCCCCCC"
+    rewards = reward_of(preset, [better, worse, invalid])
+    assert rewards[0] > rewards[1]
+    assert rewards[0] > rewards[2]
+
+
+def is_running(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def fail_with(task):
+    raise RuntimeError("in the middle")
+
+
+def test_the_workers_end_with_the_task_whatever_happens():
+    task = molecule_task(tiny_prior(), workers=1)
+    workers = task.reward.function.scorer._pool.process_ids
+    assert len(workers) == 1
+    assert all(map(is_running, workers))
+    with pytest.raises(RuntimeError, match="in the middle"), task:
+        fail_with(task)
+    assert not any(map(is_running, workers))
+
+
+@pytest.fixture(scope="module")
+def tutor():
+    settings = TutorSettings(
+        steps=64 * LENGTH * 3,
+        environments=64,
+        replay_capacity=64,
+        batch=16,
+        updates=1,
+        log_every=64 * LENGTH,
+    )
+    prior = tiny_prior()
+    return Tutor(molecule_task(prior, REPEATED, workers=0), prior.model, settings)
+
+
+def test_a_run_does_not_remember_the_one_before(tutor):
+    first, second = run_tutor(tutor), run_tutor(tutor)
+    assert first.records[-1]["reward/diversity"] < first.records[0]["reward/diversity"] < 0
+    assert identical(first.policy, second.policy)
+    values = [
+        [{name: value for name, value in record.items() if name != "seconds"} for record in records]
+        for records in (first.records, second.records)
+    ]
+    assert values[0] == values[1]
+
+
+def test_seeds_cannot_share_a_memory(tutor):
+    with pytest.raises(UserError, match="the reward remembers what it judged"):
+        run_seeds(tutor, [0, 1])
+
+
+def test_from_python_it_is_a_task_like_any_other(tmp_path):
+    prior = tiny_prior()
+    generator = st.Generator(prior.model, prior.vocabulary, LENGTH)
+    logp_alone = MoleculeRewardSettings(
+        logp=ScaledTerm(2.0), sa=ScaledTerm(0.0), qed=ScaledTerm(0.0), ring=ScaledTerm(0.0)
+    )
+    with molecule_task(prior, logp_alone, workers=0) as task:
+        tuned = st.tune(
+            generator,
+            task,
+            c=1.0,
+            discount=1.0,
+            trace=1.0,
+            steps=64 * LENGTH * 12,
+            environments=64,
+            replay_capacity=256,
+            batch=64,
+            learning_rate=1e-2,
+            log_every=64 * LENGTH * 4,
+        )
+    rewards = [record["reward"] for record in tuned.records]
+    assert rewards[-1] > rewards[0]
+    tuning = replace(preset_tuning("qed", "psi"), prior=tmp_path)
+    folder = RunFolder.start(tmp_path / "run", tuning, {})
+    assert folder.config(MoleculeTuning) == tuning
