@@ -1,6 +1,11 @@
 """`seqtutor tune --seeds`, by processes and as one program, against single runs."""
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,3 +141,49 @@ def test_impossible_numbers_of_seeds_are_refused(tmp_path, capsys):
 def test_a_folder_of_seeds_is_no_single_policy(seeds, capsys):
     assert main(["evaluate", str(seeds)]) == 2
     assert f"name one, such as {seeds}/seed0" in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
+    """The signal comes after the first of its two chunks, or while that is compiled."""
+    output = tmp_path / "seed1"
+    options = [*TINY, "--seed", "1", "--collapse-entropy", "9", "--output", str(output)]
+    command = [sys.executable, "-m", "seqtutor", "tune", "melody", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    waited_until = time.monotonic() + 100
+    while not (output / "config.yaml").is_file() and time.monotonic() < waited_until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=100)[1]
+    assert process.returncode == 130, said
+    told = " ".join(said.split())
+    assert "interrupted at step 2,048; go on with: seqtutor tune melody --resume" in told
+    assert "go on with: seqtutor tune melody --resume" in refusal(capsys, output)
+    assert "its own settings" in resume_refusal(capsys, output, "--c", "9")
+    assert "leave out --output" in resume_refusal(capsys, output, "--output", str(output))
+    assert main(["tune", "--resume", str(output), "--samples", "2", "--evaluate", "0"]) == 0
+    assert {path.name for path in output.iterdir()} == {path.name for path in alone.iterdir()}
+    model = Path("model") / "model.safetensors"
+    assert (output / model).read_bytes() == (alone / model).read_bytes()
+    both = [records_of(output), records_of(alone)]
+    for one, other in zip(*both, strict=True):
+        assert all(one[name] == other[name] for name in one.keys() - {"seconds"})
+    assert (output / "remarks.txt").read_text() == (alone / "remarks.txt").read_text()
+    assert "nothing to go on with" in resume_refusal(capsys, output)
+
+
+def resume_refusal(capsys, folder: Path, *options: str) -> str:
+    assert main(["tune", "--resume", str(folder), *options]) == 2
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_jobs_that_were_interrupted_go_on(alone, tmp_path):
+    """Here one that was killed before its first checkpoint: it begins anew."""
+    folder = tmp_path / "seed1"
+    shutil.copytree(alone, folder)
+    shutil.rmtree(folder / "model")
+    job = Job("seed 1", folder, read_config(MelodyTuning, alone / "config.yaml"), samples=2)
+    assert job.is_begun
+    run_jobs([job], workers=1)
+    assert job.is_done
+    model = Path("model") / "model.safetensors"
+    assert (folder / model).read_bytes() == (alone / model).read_bytes()

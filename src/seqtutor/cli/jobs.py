@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 from rich.progress import Progress, TaskID
 
+from seqtutor.cli.interruption import Interrupted
 from seqtutor.cli.progress import console, note_of, progress_bar
 from seqtutor.cli.provenance import COMMAND, command_line
 from seqtutor.errors import UserError
@@ -65,11 +66,16 @@ class Job(Generic[_Tuning]):
         """Whether the run that the folder holds, complete or not, is this one."""
         return self.run.config(type(self.tuning)) == self.tuning
 
-    def make_way(self) -> None:
-        """Remove what an interrupted attempt at this run has left.
+    @property
+    def is_begun(self) -> bool:
+        """Whether the folder holds a part of a run."""
+        return (self.folder / CONFIG).is_file() and not self.run.is_complete
+
+    def require_own_folder(self) -> None:
+        """Refuse a folder that holds anything but this run, or a part of it.
 
         Raises:
-            UserError: if the folder holds anything else, which would be lost.
+            UserError: if it does.
         """
         if not (self.folder / CONFIG).is_file():
             require_unused(self.folder)
@@ -77,7 +83,10 @@ class Job(Generic[_Tuning]):
             raise UserError(
                 f"{self.folder} holds a run with other settings; choose another --output"
             )
-        elif not self.is_done:
+
+    def clear(self) -> None:
+        """Remove the part of a run that the folder holds."""
+        if self.is_begun:
             shutil.rmtree(self.folder)
 
     def beside(self, suffix: str) -> Path:
@@ -86,13 +95,13 @@ class Job(Generic[_Tuning]):
 
 
 def unfinished(jobs: Sequence[Job[Any]]) -> list[Job[Any]]:
-    """The jobs that are yet to be run, with room made for each.
+    """The jobs that are yet to be run or to go on.
 
     Raises:
         UserError: if a folder holds something else than its job's run.
     """
     for job in jobs:
-        job.make_way()
+        job.require_own_folder()
     return [job for job in jobs if not job.is_done]
 
 
@@ -118,7 +127,11 @@ class _Running:
 def run_jobs(jobs: Sequence[Job[Any]], workers: int) -> None:
     """Run all jobs that are not done yet, `workers` at a time, with a bar each.
 
+    A job that was interrupted goes on. When this is interrupted, the running ones are asked to stop
+    at a point from which they can go on.
+
     Raises:
+        Interrupted: once they have.
         UserError: if a folder holds something else than its job's run; or, after all other runs
             have ended, if one failed, with the last line that it printed.
     """
@@ -136,15 +149,29 @@ def run_jobs(jobs: Sequence[Job[Any]], workers: int) -> None:
                 ended = [one for one in running if one.process.poll() is not None]
                 running = [one for one in running if one not in ended]
                 failures += filter(None, (_end(one, progress) for one in ended))
+    except KeyboardInterrupt:
+        console.print("Stopping the runs after their chunks; interrupt again to stop at once")
+        _stop(running)
+        raise Interrupted(
+            "interrupted; give the same command again, with the same --output, to go on"
+        ) from None
     finally:
         for one in running:
-            one.process.terminate()
+            one.process.kill()
             one.process.wait()
             for suffix in (SETTINGS, LOG):
                 one.job.beside(suffix).unlink(missing_ok=True)
     if failures:
         others = f"; {len(failures) - 1} more failed" if len(failures) > 1 else ""
         raise UserError(failures[0] + others)
+
+
+def _stop(running: Sequence[_Running]) -> None:
+    """Ask the runs to stop, and wait for them."""
+    for one in running:
+        one.process.terminate()
+    for one in running:
+        one.process.wait()
 
 
 @contextmanager
@@ -161,10 +188,14 @@ def _shared_programs() -> Iterator[dict[str, str]]:
 
 
 def _start(job: Job[Any], progress: Progress, programs: dict[str, str]) -> _Running:
-    config = atomic_write(job.beside(SETTINGS), yaml.safe_dump(plain(job.tuning), sort_keys=False))
-    command = [sys.executable, "-m", "seqtutor", "tune", job.tuning.task, "--config", str(config)]
-    command += ["--output", str(job.folder), "--samples", str(job.samples), "--evaluate", "0"]
-    command += job.options
+    command = [sys.executable, "-m", "seqtutor", "tune", job.tuning.task]
+    if job.is_begun:
+        command += ["--resume", str(job.folder)]
+    else:
+        settings = yaml.safe_dump(plain(job.tuning), sort_keys=False)
+        config = atomic_write(job.beside(SETTINGS), settings)
+        command += ["--config", str(config), "--output", str(job.folder)]
+    command += ["--samples", str(job.samples), "--evaluate", "0", *job.options]
     environment = {
         # Several processes on one GPU must not each take most of its memory at once.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -174,7 +205,10 @@ def _start(job: Job[Any], progress: Progress, programs: dict[str, str]) -> _Runn
         COMMAND: command_line(),
     }
     with job.beside(LOG).open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+        # In a session of its own: Ctrl-C reaches it through `run_jobs` alone, and once.
+        process = subprocess.Popen(
+            command, stdout=file, stderr=file, env=environment, start_new_session=True
+        )
     bar = progress.add_task(job.name, total=job.tuning.tutor.steps, note="starts and compiles")
     return _Running(job, process, bar)
 

@@ -69,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"seqtutor: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("seqtutor: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        print(f"seqtutor: {interruption or 'interrupted'}", file=sys.stderr)
         sys.stderr.flush()
         # Not a return: a thread of XLA that is still compiling would crash as Python shuts down.
         os._exit(130)

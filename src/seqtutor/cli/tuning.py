@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -40,6 +41,8 @@ class TuneOptions:
     """Take all settings from the config.yaml of an earlier run instead of a preset."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the run; by default a new one in runs/."""
+    resume: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Go on with the interrupted run of this folder, bit for bit as if it had never stopped."""
     seeds: int = 1
     """Independent policies to train, with --seed, --seed + 1 and so on; the table then has 95 %
     intervals over them."""
@@ -64,6 +67,12 @@ class TuneOptions:
         require(self.samples >= 0, f"--samples must not be negative, not {self.samples}")
         require(self.evaluate >= 0, f"--evaluate must not be negative, not {self.evaluate}")
         require(self.seeds >= 1, f"--seeds must be at least 1, not {self.seeds}")
+        if self.resume is not None:
+            require(
+                self.output is None and self.seeds == 1,
+                "--resume goes on in the run's own folder with its own seed: leave out --output "
+                "and --seeds (several seeds go on when the same command is given again)",
+            )
 
 
 class TaskTools(ABC, Generic[_Tuning]):
@@ -122,13 +131,19 @@ def chosen_tuning(
     """
     config = value_of("--config", arguments)
     preset = value_of("--preset", arguments)
-    require(not (config and preset), "give either --config or --preset, not both")
+    resume = value_of("--resume", arguments)
+    named = [one for one in (config, preset, resume) if one]
+    require(len(named) < 2, "give one of --config, --preset and --resume, not several")
     preset = preset or default_preset
-    if config is not None:
-        from seqtutor.training.run_folder import read_config
+    if config is not None or resume is not None:
+        from seqtutor.training.run_folder import CONFIG, read_config
 
-        path = Path(config)
-        return read_config(kind, path), {"preset": default_preset, "config": path}
+        if config is not None:
+            path = Path(config)
+            return read_config(kind, path), {"preset": default_preset, "config": path}
+        path = Path(resume or "")
+        require((path / CONFIG).is_file(), f"{path} is not a run's folder: it has no {CONFIG}")
+        return read_config(kind, path / CONFIG), {"preset": default_preset, "resume": path}
     method = value_of("--method", arguments) or TutorSettings.method
     return of_preset(preset, method), {"preset": preset}
 
@@ -140,10 +155,12 @@ def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning])
 
     tuning = tools.completed(tuning)
     name = f"{tuning.task}-{tuning.tutor.method}"
-    output = options.output or free_folder(Path("runs"), name)
+    output = options.resume or options.output or free_folder(Path("runs"), name)
     samples = counted(options.samples, tools.one, tools.many)
     if options.seeds == 1:
-        runs = [(tuning, _tune(tuning, output, options.samples, tools))]
+        folder = _run_folder(tuning, output, options)
+        _tune(tuning, folder, options.samples, tools)
+        runs = [(tuning, folder)]
         end = f"{output}: the policy in model/, {samples} in samples/"
     else:
         jobs = _tune_seeds(tuning, output, options, tools)
@@ -164,41 +181,84 @@ def _tutor(tuning: _Tuning, tools: TaskTools[_Tuning]) -> Iterator[Tutor]:
         yield Tutor(task, prior.model, tuning.tutor)
 
 
-def _tune(tuning: _Tuning, output: Path, samples: int, tools: TaskTools[_Tuning]) -> RunFolder:
-    """One run, with a bar."""
-    from seqtutor.cli.progress import console
-    from seqtutor.cli.provenance import made_by
-    from seqtutor.training.run_folder import RunFolder
+def _run_folder(tuning: _Tuning, path: Path, options: TuneOptions) -> RunFolder:
+    """The folder of one run: an interrupted one that fits, or one that is not there yet.
 
-    with _tutor(tuning, tools) as tutor:
-        folder = RunFolder.start(output, tuning, made_by())
-        symbol, weight = tutor.method.symbol, tutor.settings.c
-        console.print(f"Tuning with {symbol}, c = {weight:g}, into {output} (compiling first)")
-        policy = _run_with_bar(tutor, folder)
-    _finish(policy, tutor.task, tuning, folder, samples, tools)
+    Raises:
+        UserError: if it is neither.
+    """
+    from seqtutor.files import require_unused
+    from seqtutor.training.run_folder import CONFIG, RunFolder
+
+    folder = RunFolder(path)
+    if options.resume is None:
+        if (path / CONFIG).is_file() and not folder.is_complete:
+            raise UserError(
+                f"{path} holds an unfinished run; go on with: {_resume_command(tuning, path)}"
+            )
+        require_unused(path)
+        return folder
+    if folder.is_complete:
+        raise UserError(f"the run in {path} is complete; there is nothing to go on with")
+    if folder.config(type(tuning)) != tuning:
+        raise UserError(
+            f"the run in {path} goes on with its own settings: leave out what would change them"
+        )
     return folder
 
 
-def _run_with_bar(tutor: Tutor, folder: RunFolder) -> SequenceModel:
-    from seqtutor.cli.progress import console, note_of, progress_bar
-    from seqtutor.training.run import DivergedError, run_tutor
+def _resume_command(tuning: Tuning, path: Path) -> str:
+    return f"seqtutor tune {tuning.task} --resume {shlex.quote(str(path))}"
 
-    symbol = tutor.method.symbol
-    with progress_bar() as progress:
-        bar = progress.add_task(symbol, total=tutor.iterations * tutor.steps_per_iteration, note="")
+
+def _tune(tuning: _Tuning, folder: RunFolder, samples: int, tools: TaskTools[_Tuning]) -> None:
+    """One run, with a bar; it goes on if the folder holds a part of it."""
+    import shutil
+
+    from seqtutor.cli.progress import console
+    from seqtutor.cli.provenance import made_by
+    from seqtutor.training.run_folder import CONFIG, RunFolder
+    from seqtutor.training.run_on_disk import CHECKPOINTS
+
+    with _tutor(tuning, tools) as tutor:
+        if not (folder.path / CONFIG).is_file():
+            RunFolder.start(folder.path, tuning, made_by())
+        symbol, weight = tutor.method.symbol, tutor.settings.c
+        console.print(f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)")
+        policy = _run_with_bar(tutor, tuning, folder)
+    _finish(policy, tutor.task, tuning, folder, samples, tools)
+    shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
+
+
+def _run_with_bar(tutor: Tutor, tuning: Tuning, folder: RunFolder) -> SequenceModel:
+    from seqtutor.cli.interruption import Interrupted, stop_request
+    from seqtutor.cli.progress import console, note_of, progress_bar
+    from seqtutor.training.run import DivergedError
+    from seqtutor.training.run_on_disk import StoppedError, run_on_disk
+
+    done = folder.records()
+    if done and tuning.remembers:
+        console.print("What the reward remembered is not kept: the run goes on, not bit for bit")
+    with progress_bar() as progress, stop_request() as is_to_stop:
+        bar = progress.add_task(
+            tutor.method.symbol,
+            total=tutor.iterations * tutor.steps_per_iteration,
+            completed=int(done[-1]["step"]) if done else 0,
+            note="",
+        )
 
         def on_record(record: Record) -> None:
-            folder.append(record)
             progress.update(bar, completed=record["step"], note=note_of(record))
 
-        def on_remark(remark: str) -> None:
-            folder.remark(remark)
-            console.print(remark)
-
         try:
-            return run_tutor(tutor, on_record, on_remark).policy
+            return run_on_disk(
+                tutor, folder, is_to_stop=is_to_stop, on_record=on_record, on_remark=console.print
+            )
         except DivergedError as error:
             raise _with_last_good(error, tutor.task, folder) from None
+        except StoppedError as stop:
+            command = _resume_command(tuning, folder.path)
+            raise Interrupted(f"interrupted at step {stop.step:,}; go on with: {command}") from None
 
 
 def _tune_seeds(
@@ -264,6 +324,7 @@ def _tune_by_vmap(jobs: list[Job[_Tuning]], tools: TaskTools[_Tuning]) -> None:
         return
     with _tutor(jobs[0].tuning, tools) as tutor:
         for job in waiting.values():
+            job.clear()
             RunFolder.start(job.folder, job.tuning, made_by())
         console.print(f"{len(jobs)} seeds into {jobs[0].folder.parent} (compiling first)")
         _run_with_bars(tutor, waiting, tools)

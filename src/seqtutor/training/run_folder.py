@@ -3,6 +3,7 @@
 config.yaml      everything that makes the run, re-runnable
 metrics.jsonl    one record a line, appended as the run goes on
 remarks.txt      what the user was told, such as of a collapse, one remark a line
+checkpoints/     all that an interrupted run needs to go on; gone when it is complete
 model/           the policy, loadable alone; it appears when the run is complete
 """
 
@@ -42,8 +43,7 @@ def read_config(kind: type[_Config], path: Path) -> _Config:
         UserError: if it cannot be read, or holds an unknown or badly typed entry.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        content = {key: value for key, value in content.items() if key != "made_by"}
+        content = _settings(path)
         return dacite.from_dict(
             kind, content, dacite.Config(cast=[tuple, Path], strict=True, type_hooks={float: float})
         )
@@ -52,6 +52,11 @@ def read_config(kind: type[_Config], path: Path) -> _Config:
     except (yaml.YAMLError, dacite.DaciteError, AttributeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not a usable configuration: {reason}") from None
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {key: value for key, value in content.items() if key != "made_by"}
 
 
 class RunFolder:
@@ -87,6 +92,10 @@ class RunFolder:
         """The run's configuration."""
         return read_config(kind, self.path / CONFIG)
 
+    def settings(self) -> dict[str, Any]:
+        """The run's configuration as mappings, lists, numbers and strings."""
+        return _settings(self.path / CONFIG)
+
     def append(self, record: Mapping[str, float]) -> None:
         """Add a record to the metrics.
 
@@ -102,6 +111,17 @@ class RunFolder:
             UserError: if it cannot be written.
         """
         self._append(REMARKS, text)
+
+    def cut(self, step: int) -> None:
+        """Forget the records after a step, which a run that goes on from there makes anew.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        path = self.path / METRICS
+        if path.is_file():
+            kept = [record for record in self.records() if record["step"] <= step]
+            atomic_write(path, "".join(json.dumps(record) + "\n" for record in kept))
 
     def records(self) -> list[dict[str, float]]:
         """All whole records so far, oldest first."""

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seqtutor.errors import UserError
+from seqtutor.training.run import run_tutor
+from seqtutor.training.run_folder import CONFIG, RunFolder
+from seqtutor.training.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
+from seqtutor.training.settings import TutorSettings
+from seqtutor.training.tutor import Tutor
+from tiny_problems import identical, prior, task
+
+SETTINGS = TutorSettings.of(
+    "psi",
+    environments=8,
+    batch=4,
+    updates=1,
+    replay_capacity=16,
+    steps=8 * 3 * 6,
+    log_every=24,
+    collapse_entropy=10.0,
+)
+TUTOR = Tutor(task(3, 3), prior(3, hidden=(4,)), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return run_tutor(TUTOR)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder.start(tmp_path / "run", SETTINGS, {})
+
+
+def after(chunks):
+    """Asks to stop after so many chunks."""
+    asked = iter([*[False] * (chunks - 1), True])
+    return lambda: next(asked)
+
+
+def without_time(records):
+    return [{name: record[name] for name in record if name != "seconds"} for record in records]
+
+
+@pytest.mark.parametrize("stops", [(2,), (1, 1, 3), (6,)])
+def test_a_run_that_is_stopped_ends_as_if_it_never_was(whole, folder, stops):
+    for number in stops:
+        with pytest.raises(StoppedError):
+            run_on_disk(TUTOR, folder, is_to_stop=after(number))
+    policy = run_on_disk(TUTOR, folder)
+    assert identical(policy, whole.policy)
+    assert without_time(folder.records()) == without_time(whole.records)
+    assert folder.remarks() == whole.remarks, "each is told once"
+    seconds = [record["seconds"] for record in folder.records()]
+    assert seconds == sorted(seconds)
+
+
+def test_a_killed_run_loses_what_came_after_its_checkpoint_and_makes_it_anew(whole, folder):
+    class KilledError(Exception):
+        pass
+
+    def die(record):
+        if record["step"] == 24 * 4:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run_on_disk(TUTOR, folder, seconds=0.0, on_record=die)
+    assert [record["step"] for record in folder.records()] == [24, 48, 72, 96]
+    made = []
+    policy = run_on_disk(TUTOR, folder, on_record=made.append)
+    assert [record["step"] for record in made] == [96, 120, 144]
+    assert identical(policy, whole.policy)
+    assert without_time(folder.records()) == without_time(whole.records)
+
+
+def test_a_run_that_was_killed_before_any_checkpoint_begins_again(whole, folder):
+    folder.append({"step": 24, "seconds": 1.0})
+    assert identical(run_on_disk(TUTOR, folder), whole.policy)
+    assert without_time(folder.records()) == without_time(whole.records)
+
+
+def test_another_run_does_not_go_on(folder):
+    with pytest.raises(StoppedError):
+        run_on_disk(TUTOR, folder, is_to_stop=after(1))
+    other = replace(TUTOR, prior=prior(3, hidden=(4,), seed=9))
+    with pytest.raises(UserError, match="belong to other settings"):
+        run_on_disk(other, folder)
+    config = folder.path / CONFIG
+    config.write_text(config.read_text().replace("c: 0.5", "c: 0.75"))
+    with pytest.raises(UserError, match="belong to other settings"):
+        run_on_disk(TUTOR, folder)
+
+
+def test_a_damaged_newest_checkpoint_costs_one_chunk(whole, folder):
+    with pytest.raises(StoppedError):
+        run_on_disk(TUTOR, folder, seconds=0.0, is_to_stop=after(3))
+    newest = folder.path / CHECKPOINTS / "step-72.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-9])
+    assert identical(run_on_disk(TUTOR, folder), whole.policy)
+    assert "step 72 is damaged" in folder.remarks()[-1]
+    assert without_time(folder.records()) == without_time(whole.records)
