@@ -1,6 +1,6 @@
 """The learning curves on the pages of docs/methods, drawn from finished runs.
 
-    python docs/make_method_figures.py runs/compare-melody --c 1.25
+    python docs/make_method_figures.py runs/compare-melody --c 5
 
 Every folder below the given one that holds a config.yaml and a metrics.jsonl is a run, such as
 `seqtutor tune` and `seqtutor compare` leave. Runs that differ in nothing but the seed are averaged;

@@ -52,6 +52,20 @@ def test_a_run_is_its_chunks_and_can_go_on_from_any_of_them(tutor):
         assert resumed[0].record[name] == records[1][name]
 
 
+def test_a_run_that_goes_on_remembers_its_records(tutor):
+    """A collapse is told once, a run that was to stop stays stopped, and time goes on."""
+    first = next(chunks(tutor))
+    paused = [jax.tree.map(jnp.copy, first.state) for _ in range(3)]
+    early = {**first.record, "seconds": 1000.0}
+    (again,) = chunks(guarded(tutor, collapse_entropy=10.0), paused[0])
+    assert again.remark.startswith("warning at step 96")
+    (told,) = chunks(guarded(tutor, collapse_entropy=10.0), paused[1], [early])
+    assert told.remark is None
+    assert told.record["seconds"] > 1000.0
+    stops = guarded(tutor, collapse_entropy=10.0, stop_on_collapse=True)
+    assert not list(chunks(stops, paused[2], [early]))
+
+
 def test_a_record_holds_means_of_what_was_measured(tutor):
     record = next(chunks(tutor)).record
     _, metrics = tutor.advance(tutor.initial_state(), 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -54,11 +54,15 @@ class DivergedError(UserError):
         self.seed = seed
 
 
-def chunks(tutor: Tutor, state: TutorState | None = None) -> Iterator[Progress]:
+def chunks(
+    tutor: Tutor, state: TutorState | None = None, records: Sequence[Record] = ()
+) -> Iterator[Progress]:
     """Run a tutor to its end, giving the state and a record after each chunk of iterations.
 
-    The next chunk uses up a given state's memory: copy what is to be kept of it before going on.
-    The run ends early where the settings' guards say so.
+    A run that was interrupted goes on from a `state` with the `records` made until then: the guard
+    remembers them, and time goes on where they end. The next chunk uses up a given state's memory:
+    copy what is to be kept of it before going on. The run ends early where the settings' guards say
+    so.
 
     Raises:
         DivergedError: if the loss or a reward term is not finite.
@@ -67,8 +71,12 @@ def chunks(tutor: Tutor, state: TutorState | None = None) -> Iterator[Progress]:
         as_reward(tutor.task.reward).restart()
         state = tutor.initial_state()
     guard = Guard(tutor.settings)
-    start = time.perf_counter()
+    for record in records:
+        guard.look(record)
+    start = time.perf_counter() - (records[-1]["seconds"] if records else 0.0)
     for iterations in chunk_lengths(tutor, int(state.iteration)):
+        if guard.stops:
+            return
         last_good = jax.tree.map(jnp.copy, state.network)
         state, metrics = tutor.advance(state, iterations)
         steps = int(state.iteration) * tutor.steps_per_iteration
@@ -77,8 +85,6 @@ def chunks(tutor: Tutor, state: TutorState | None = None) -> Iterator[Progress]:
         if spoilt is not None:
             raise DivergedError(spoilt, tutor.policy(last_good), tutor.settings.seed)
         yield Progress(state, record, guard.look(record))
-        if guard.stops:
-            return
 
 
 def run_tutor(
