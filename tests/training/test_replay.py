@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -9,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor.training.replay import Experience, add, draw, empty_replay, take
+from seqtutor.training.replay import (
+    LEAST_PRIORITY,
+    Experience,
+    add,
+    draw,
+    draw_by_priority,
+    empty_replay,
+    importance_weights,
+    new_priorities,
+    probabilities,
+    take,
+)
 
 add_compiled = jax.jit(add)
 
@@ -56,3 +68,58 @@ def test_draws_are_uniform():
 def test_a_batch_that_would_wrap_is_refused():
     with pytest.raises(ValueError, match="not a multiple"):
         add(empty_replay(4, 3, 2), tagged(0, 3))
+
+
+PRIORITIES = [3.0, 0.5, 1.0, 2.0, 7.0, 9.0]
+STORED = 4
+
+
+def prioritised():
+    """Four sequences of six that fit; what the empty rows hold must not count."""
+    replay = add(empty_replay(6, 3, 2), tagged(0, 2))
+    return replace(add(replay, tagged(2, 2)), priorities=jnp.array(PRIORITIES))
+
+
+def by_definition(exponent):
+    powers = np.array(PRIORITIES[:STORED]) ** exponent
+    return np.append(powers / powers.sum(), [0.0, 0.0])
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.6, 1.0, 2.5])
+def test_chances_are_powers_of_the_priorities(exponent):
+    replay = prioritised()
+    found = probabilities(replay.priorities, replay.filled, exponent)
+    np.testing.assert_allclose(found, by_definition(exponent), rtol=1e-6)
+
+
+def test_draws_follow_the_chances():
+    rows = draw_by_priority(prioritised(), jax.random.key(1), 40_000, 0.6)
+    counts, expected = np.bincount(rows, minlength=6), 40_000 * by_definition(0.6)
+    assert counts[STORED:].sum() == 0
+    assert (np.abs(counts - expected) <= 4 * np.sqrt(expected)).all()
+
+
+@pytest.mark.parametrize("compensation", [0.0, 0.4, 1.0])
+def test_weights_are_those_of_the_paper_over_the_largest_of_the_batch(compensation):
+    rows = jnp.array([3, 0, 0, 2])
+    found = importance_weights(prioritised(), rows, 0.7, compensation)
+    raw = (STORED * by_definition(0.7)[np.asarray(rows)]) ** -compensation
+    np.testing.assert_allclose(found, raw / raw.max(), rtol=1e-5)
+    assert found.max() == 1
+
+
+def test_weights_at_one_make_up_for_the_unequal_chances():
+    """Drawn by priority and weighted, every sequence counts the same on average."""
+    every = jnp.arange(STORED)
+    weights = np.asarray(importance_weights(prioritised(), every, 0.7, 1.0))
+    share = by_definition(0.7)[:STORED] * weights
+    np.testing.assert_allclose(share, share[0], rtol=1e-5)
+
+
+def test_a_new_sequence_has_the_highest_priority_and_then_that_of_its_error():
+    replay = add(empty_replay(4, 3, 2), tagged(0, 2))
+    np.testing.assert_array_equal(replay.priorities, [1, 1, 0, 0])
+    learnt = new_priorities(replay.priorities, jnp.array([1, 0]), jnp.array([-5.0, 0.0]))
+    np.testing.assert_allclose(learnt, [LEAST_PRIORITY, 5 + LEAST_PRIORITY, 0, 0], rtol=1e-6)
+    replay = add(replace(replay, priorities=learnt), tagged(2, 2))
+    np.testing.assert_allclose(replay.priorities[2:], 5 + LEAST_PRIORITY, rtol=1e-6)

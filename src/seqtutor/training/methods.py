@@ -34,6 +34,9 @@ from seqtutor.training.settings import SYMBOLS, TutorSettings
 
 Scalar = Float[Array, ""]
 Loss = Callable[[ValuedLogits, ValuedLogits, Experience, TutorSettings], Scalar]
+ErrorSizes = Callable[
+    [ValuedLogits, ValuedLogits, Experience, TutorSettings], Float[Array, " batch"]
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Method:
         target: `average`: a network that follows slowly · `collector`: the network as it was when
             it generated the newest sequences.
         logits_start: the network's first logits, which make the first policy the prior.
+        error_sizes: of each sequence, by which prioritised replay draws it; only of methods that
+            learn from a replay.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Method:
     learns_from: Literal["replay", "collection", "collection batches"]
     target: Literal["average", "collector"]
     logits_start: Literal["prior", "zero"] = "prior"
+    error_sizes: ErrorSizes | None = None
 
     @property
     def symbol(self) -> str:
@@ -69,14 +75,14 @@ def masked_mean(numbers: Float[Array, "batch time"], mask: Bool[Array, "batch ti
     return jnp.sum(jnp.where(mask, numbers, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
 
 
-def temporal_difference_loss(
+def temporal_difference_errors(
     method: TemporalDifferenceMethod,
     online: ValuedLogits,
     target: ValuedLogits,
     experience: Experience,
     settings: TutorSettings,
-) -> Scalar:
-    """Mean Huber loss of the taken actions' values from their λ-return targets."""
+) -> Float[Array, "batch time"]:
+    """Errors of the taken actions' values from their λ-return targets."""
     online_values = method.action_values(online.logits, online.value)
     target_values = jax.lax.stop_gradient(method.action_values(target.logits, target.value))
     if settings.double_q:
@@ -93,14 +99,41 @@ def temporal_difference_loss(
         discount=settings.discount,
         trace=settings.trace,
     )
-    errors = of_action(online_values, experience.tokens) - targets
-    return masked_mean(huber(errors, settings.huber_threshold), experience.mask)
+    return of_action(online_values, experience.tokens) - targets
 
 
-def path_loss(
-    online: ValuedLogits, target: ValuedLogits, experience: Experience, settings: TutorSettings
+def temporal_difference_loss(
+    method: TemporalDifferenceMethod,
+    online: ValuedLogits,
+    target: ValuedLogits,
+    experience: Experience,
+    settings: TutorSettings,
 ) -> Scalar:
-    """Mean Huber loss of whole sequences' errors of path consistency."""
+    """Mean Huber loss of the errors over the steps, each sequence's with its weight."""
+    errors = temporal_difference_errors(method, online, target, experience, settings)
+    losses = huber(errors, settings.huber_threshold)
+    if experience.weights is not None:
+        losses = losses * experience.weights[:, None]
+    return masked_mean(losses, experience.mask)
+
+
+def mean_error_sizes(
+    method: TemporalDifferenceMethod,
+    online: ValuedLogits,
+    target: ValuedLogits,
+    experience: Experience,
+    settings: TutorSettings,
+) -> Float[Array, " batch"]:
+    """The mean size of each sequence's errors."""
+    errors = temporal_difference_errors(method, online, target, experience, settings)
+    sizes = jnp.where(experience.mask, jnp.abs(errors), 0.0)
+    return jnp.sum(sizes, axis=1) / jnp.maximum(jnp.sum(experience.mask, axis=1), 1)
+
+
+def path_errors(
+    online: ValuedLogits, target: ValuedLogits, experience: Experience, settings: TutorSettings
+) -> Float[Array, " batch"]:
+    """Whole sequences' errors of path consistency."""
     del target
     weights = path.log_weights(
         experience.rewards / settings.c,
@@ -110,10 +143,19 @@ def path_loss(
         settings.discount,
     )
     if settings.log_partition == "learned":
-        errors = path.learned_partition_errors(weights, online.value[:, 0])
-    else:
-        errors = path.batch_partition_errors(weights)
-    return jnp.mean(huber(errors, settings.huber_threshold))
+        return path.learned_partition_errors(weights, online.value[:, 0])
+    return path.batch_partition_errors(weights)
+
+
+def path_loss(
+    online: ValuedLogits, target: ValuedLogits, experience: Experience, settings: TutorSettings
+) -> Scalar:
+    """Mean Huber loss of the errors, each with its weight."""
+    errors = path_errors(online, target, experience, settings)
+    losses = huber(errors, settings.huber_threshold)
+    if experience.weights is not None:
+        losses = losses * experience.weights
+    return jnp.mean(losses)
 
 
 def score_function_loss(
@@ -187,6 +229,7 @@ def _of_temporal_difference(method: TemporalDifferenceMethod) -> Method:
         learns_from="replay",
         target="average",
         logits_start=method.logits_start,
+        error_sizes=partial(mean_error_sizes, method),
     )
 
 
@@ -207,7 +250,7 @@ METHODS = {
     method.name: method
     for method in (
         *map(_of_temporal_difference, TEMPORAL_DIFFERENCE_METHODS.values()),
-        Method("path", _logits_alone, path_loss, "replay", "collector"),
+        Method("path", _logits_alone, path_loss, "replay", "collector", error_sizes=path_errors),
         _of_score_function("rloo", lambda e, _: policy_gradient.leave_one_out(e)),
         Method("ppo", _logits_alone, ppo_loss, "collection batches", "collector"),
         _of_score_function(

@@ -2,6 +2,11 @@
 
 Single transitions would need the recurrent state they were seen in, and that state is stale as
 soon as the network is updated. Sequences are replayed from their first token instead.
+
+Prioritised replay is that of Schaul et al. (2016), "Prioritized experience replay", proportional:
+a sequence of priority p_i is drawn with P(i) ∝ p_i^α, its loss is weighted by (N·P(i))^−β over the
+largest such weight of the batch, and its priority becomes the size of its error. A new one gets the
+highest priority there is.
 """
 
 from __future__ import annotations
@@ -11,20 +16,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+LEAST_PRIORITY = 1e-2
+"""In nats; what has no error left is still drawn now and then."""
+
 
 class Experience(eqx.Module):
-    """Sequences with what they earned (r, not divided by c) and the prior's log-probabilities."""
+    """Sequences with what they earned (r, not divided by c) and the prior's log-probabilities.
+
+    `weights` are the importance weights of their losses; `None` where all count the same.
+    """
 
     tokens: Int[Array, "batch time"]
     mask: Bool[Array, "batch time"]
     rewards: Float[Array, "batch time"]
     log_prior: Float[Array, "batch time vocab"]
+    weights: Float[Array, " batch"] | None = None
 
 
 class Replay(eqx.Module):
     """A ring of `capacity` sequences; the oldest are written over."""
 
     stored: Experience
+    priorities: Float[Array, " capacity"]
     next_slot: Int[Array, ""]
     filled: Int[Array, ""]
 
@@ -43,13 +56,17 @@ def empty_replay(capacity: int, length: int, vocabulary_size: int) -> Replay:
             jnp.zeros((capacity, length)),
             jnp.zeros((capacity, length, vocabulary_size)),
         ),
+        priorities=jnp.zeros(capacity),
         next_slot=jnp.zeros((), jnp.int32),
         filled=jnp.zeros((), jnp.int32),
     )
 
 
 def add(replay: Replay, experience: Experience) -> Replay:
-    """Store a batch. The capacity must be a multiple of the batch, so that no write wraps."""
+    """Store a batch, at the highest priority that any sequence has, or 1 if there is none.
+
+    The capacity must be a multiple of the batch, so that no write wraps.
+    """
     batch = experience.tokens.shape[0]
     if replay.capacity % batch:
         raise ValueError(f"a replay of {replay.capacity} is not a multiple of {batch} sequences")
@@ -58,8 +75,13 @@ def add(replay: Replay, experience: Experience) -> Replay:
         replay.stored,
         experience,
     )
+    highest = jnp.where(replay.filled > 0, jnp.max(replay.priorities), 1.0)
+    priorities = jax.lax.dynamic_update_slice_in_dim(
+        replay.priorities, jnp.full(batch, highest), replay.next_slot, axis=0
+    )
     return Replay(
         stored,
+        priorities,
         (replay.next_slot + batch) % replay.capacity,
         jnp.minimum(replay.filled + batch, replay.capacity),
     )
@@ -68,6 +90,55 @@ def add(replay: Replay, experience: Experience) -> Replay:
 def draw(replay: Replay, key: PRNGKeyArray, batch: int) -> Int[Array, " batch"]:
     """Pick rows of stored sequences uniformly, with replacement."""
     return jax.random.randint(key, (batch,), 0, replay.filled)
+
+
+def probabilities(
+    priorities: Float[Array, " capacity"], filled: Int[Array, ""], exponent: float
+) -> Float[Array, " capacity"]:
+    """P(i) = p_i^α / Σ p_j^α over the stored sequences, zero elsewhere."""
+    is_stored = jnp.arange(len(priorities)) < filled
+    powers = jnp.where(is_stored, priorities, 0.0) ** exponent
+    powers = jnp.where(is_stored, powers, 0.0)  # for α = 0, where 0^0 = 1
+    return powers / jnp.sum(powers)
+
+
+def draw_by_priority(
+    replay: Replay, key: PRNGKeyArray, batch: int, exponent: float
+) -> Int[Array, " batch"]:
+    """Pick rows with P(i) ∝ p_i^α, with replacement."""
+    chances = probabilities(replay.priorities, replay.filled, exponent)
+    # Rounding could place the last draws in a row beyond those that are stored.
+    return jnp.minimum(
+        jax.random.choice(key, replay.capacity, (batch,), p=chances), replay.filled - 1
+    )
+
+
+def importance_weights(
+    replay: Replay,
+    rows: Int[Array, " batch"],
+    exponent: float,
+    compensation: float | Float[Array, ""],
+) -> Float[Array, " batch"]:
+    """(N·P(i))^−β over the largest of the batch, so that no loss is scaled up.
+
+    Args:
+        replay: where the rows were drawn from.
+        rows: of the batch.
+        exponent: α.
+        compensation: β; 1 makes up for the unequal chances entirely.
+    """
+    chances = probabilities(replay.priorities, replay.filled, exponent)[rows]
+    weights = (replay.filled * chances) ** -compensation
+    return weights / jnp.max(weights)
+
+
+def new_priorities(
+    priorities: Float[Array, " capacity"],
+    rows: Int[Array, " batch"],
+    errors: Float[Array, " batch"],
+) -> Float[Array, " capacity"]:
+    """Give rows the sizes of their errors as priorities, and a little more than zero to each."""
+    return priorities.at[rows].set(jnp.abs(errors) + LEAST_PRIORITY)
 
 
 def take(replay: Replay, rows: Int[Array, " batch"]) -> Experience:

@@ -45,6 +45,8 @@ TEMPORAL_DIFFERENCE = ("q", "psi", "g", "rl-only")
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "trace": (*TEMPORAL_DIFFERENCE, "ppo"),
     "target_rate": TEMPORAL_DIFFERENCE,
+    "priority_exponent": (*TEMPORAL_DIFFERENCE, "path"),
+    "importance_exponent": (*TEMPORAL_DIFFERENCE, "path"),
     "double_q": ("q", "rl-only"),
     "entropy_weight": ("merl",),
     "log_partition": ("path",),
@@ -137,6 +139,12 @@ class TutorSettings:
     """Sequences in each update, drawn from the replay, or by ppo from the collection."""
     replay_capacity: int = 4096
     """Sequences kept for replay by the off-policy methods."""
+    priority_exponent: float = 0.0
+    """α of prioritised replay: sequences are drawn by the power α of their error's size; 0 draws
+    all alike, .6 is usual."""
+    importance_exponent: float = 0.4
+    """β of prioritised replay at the start; it rises to 1 by the end of the run, where weights of
+    the losses make up for the unequal chances."""
     learning_rate: float = 3e-3
     """Of Adam, at the start."""
     learning_rate_final_share: float = 0.02
@@ -209,7 +217,8 @@ class TutorSettings:
         for name in positive.split():
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
-        for name in ("discount", "trace", "target_rate", "learning_rate_final_share"):
+        shares = "discount trace target_rate learning_rate_final_share importance_exponent"
+        for name in shares.split():
             value = getattr(self, name)
             require(0 <= value <= 1, f"{name} must lie between 0 and 1, not {value}")
         require(
@@ -217,7 +226,10 @@ class TutorSettings:
             f"replay_capacity ({self.replay_capacity}) must be a multiple of environments "
             f"({self.environments})",
         )
-        for name in ("entropy_weight", "value_weight", "collapse_entropy", "collapse_distinct"):
+        not_negative = (
+            "entropy_weight value_weight collapse_entropy collapse_distinct priority_exponent"
+        )
+        for name in not_negative.split():
             require(getattr(self, name) >= 0, f"{name} must not be negative")
         require(
             self.log_partition in ("learned", "batch"),

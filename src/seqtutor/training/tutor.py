@@ -26,7 +26,17 @@ from seqtutor.rewards import Earned, as_reward
 from seqtutor.task import Task
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.methods import METHODS, Method, masked_mean
-from seqtutor.training.replay import Experience, Replay, add, draw, empty_replay, take
+from seqtutor.training.replay import (
+    Experience,
+    Replay,
+    add,
+    draw,
+    draw_by_priority,
+    empty_replay,
+    importance_weights,
+    new_priorities,
+    take,
+)
 from seqtutor.training.rollout import roll_out
 from seqtutor.training.settings import TutorSettings
 from seqtutor.types import Trajectories
@@ -219,39 +229,73 @@ def learn(tutor: Tutor, state: TutorState, key: PRNGKeyArray) -> tuple[TutorStat
     For on-policy methods it holds the newest collection alone. The target follows the network as a
     moving average, or stays what collected.
     """
-    optimiser = tutor.optimiser()
-    rate = tutor.settings.target_rate if tutor.method.target == "average" else 0.0
-    first_target = state.target if tutor.method.target == "average" else state.network
+    settings, method, optimiser = tutor.settings, tutor.method, tutor.optimiser()
+    rate = settings.target_rate if method.target == "average" else 0.0
+    first_target = state.target if method.target == "average" else state.network
+    is_prioritised = settings.priority_exponent > 0
 
     def loss_on(
         network: ActionValueNetwork, target: ActionValueNetwork, experience: Experience
-    ) -> Float[Array, ""]:
+    ) -> tuple[Float[Array, ""], Float[Array, " batch"] | None]:
         online, slow = (model.unroll(experience.tokens) for model in (network, target))
-        return tutor.method.loss(online, slow, experience, tutor.settings)
+        loss = method.loss(online, slow, experience, settings)
+        if not is_prioritised:
+            return loss, None
+        assert method.error_sizes is not None
+        return loss, method.error_sizes(online, slow, experience, settings)
 
-    def update(
-        carry: tuple[ActionValueNetwork, ActionValueNetwork, Any], experience: Experience
-    ) -> tuple[tuple[ActionValueNetwork, ActionValueNetwork, Any], Metrics]:
-        network, target, optimiser_state = carry
-        loss, gradient = eqx.filter_value_and_grad(loss_on)(network, target, experience)
-        step, optimiser_state = optimiser.update(gradient, optimiser_state)
-        network = eqx.apply_updates(network, step)
-        target = jax.tree.map(lambda old, new: old + rate * (new - old), target, network)
-        return (network, target, optimiser_state), {
-            "loss": loss,
-            "gradient_norm": optax.tree.norm(gradient),
-        }
+    def update(carry: _Learning, rows_or_key: Array) -> tuple[_Learning, Metrics]:
+        if is_prioritised:
+            progress = state.iteration / tutor.iterations
+            replay = replace(state.replay, priorities=carry.priorities)
+            rows, experience = draw_prioritised(replay, rows_or_key, settings, progress)
+        else:
+            rows, experience = rows_or_key, take(state.replay, rows_or_key)
+        value_and_gradient = eqx.filter_value_and_grad(loss_on, has_aux=True)
+        (loss, sizes), gradient = value_and_gradient(carry.network, carry.target, experience)
+        step, optimiser_state = optimiser.update(gradient, carry.optimiser)
+        network = eqx.apply_updates(carry.network, step)
+        target = jax.tree.map(lambda old, new: old + rate * (new - old), carry.target, network)
+        priorities = carry.priorities
+        if sizes is not None:
+            priorities = new_priorities(priorities, rows, sizes)
+        metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradient)}
+        return _Learning(network, target, optimiser_state, priorities), metrics
 
-    def update_on(carry: Any, rows: Int[Array, " batch"]) -> tuple[Any, Metrics]:
-        return update(carry, take(state.replay, rows))
-
-    carry = (state.network, first_target, state.optimiser)
-    carry, metrics = jax.lax.scan(update_on, carry, rows_to_learn(tutor, state.replay, key))
-    network, target, optimiser_state = carry
+    if is_prioritised:
+        batches = jax.random.split(key, settings.updates)
+    else:
+        batches = rows_to_learn(tutor, state.replay, key)
+    first = _Learning(state.network, first_target, state.optimiser, state.replay.priorities)
+    learnt, metrics = jax.lax.scan(update, first, batches)
     state = eqx.tree_at(
-        lambda s: (s.network, s.target, s.optimiser), state, (network, target, optimiser_state)
+        lambda s: (s.network, s.target, s.optimiser, s.replay.priorities),
+        state,
+        (learnt.network, learnt.target, learnt.optimiser, learnt.priorities),
     )
     return state, jax.tree.map(jnp.mean, metrics)
+
+
+class _Learning(eqx.Module):
+    """What changes from one update to the next."""
+
+    network: ActionValueNetwork
+    target: ActionValueNetwork
+    optimiser: Any
+    priorities: Float[Array, " capacity"]
+
+
+def draw_prioritised(
+    replay: Replay, key: PRNGKeyArray, settings: TutorSettings, progress: Float[Array, ""]
+) -> tuple[Int[Array, " batch"], Experience]:
+    """Rows by their priorities, and their sequences with importance weights.
+
+    β rises linearly from its first value to 1 at the end of the run.
+    """
+    exponent, start = settings.priority_exponent, settings.importance_exponent
+    rows = draw_by_priority(replay, key, settings.batch, exponent)
+    weights = importance_weights(replay, rows, exponent, start + (1 - start) * progress)
+    return rows, replace(take(replay, rows), weights=weights)
 
 
 def rows_to_learn(tutor: Tutor, replay: Replay, key: PRNGKeyArray) -> Int[Array, "updates batch"]:

@@ -36,7 +36,7 @@ STEPS = 1_500_000
 LEARNING_RATE = 3e-4
 """Ψ collapses at the 1e-3 and above that suit melodies."""
 
-UPDATES, BATCH, REPLAY = 4, 128, 1024
+UPDATES, BATCH, REPLAY = 2, 128, 1024
 """After each collection: strings are learned from soon after they were generated, in large batches.
 
 Returns to the end of a string are noisy, and what the updates add by chance stays. With 8 updates
@@ -87,9 +87,7 @@ def _paper(method: MethodName) -> MoleculeTuning:
     """
     return MoleculeTuning(
         _tutor(method),
-        MoleculeRewardSettings(
-            logp=_logp(5.0), sa=_sa(2.5), qed=_OFF, ring=ScaledTerm(weight=10.0)
-        ),
+        MoleculeRewardSettings(logp=_logp(4.0), sa=_sa(2.0), qed=_OFF, ring=ScaledTerm(weight=5.0)),
     )
 
 
