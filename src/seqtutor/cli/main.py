@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"seqtutor: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interruption:
-        print(f"seqtutor: {interruption or 'interrupted'}", file=sys.stderr)
+        print(f"seqtutor: {str(interruption) or 'interrupted'}", file=sys.stderr)
         sys.stderr.flush()
         # Not a return: a thread of XLA that is still compiling would crash as Python shuts down.
         os._exit(130)
