@@ -117,6 +117,16 @@ def worker_count(asked: int | None) -> int:
     return workers
 
 
+def histories_of(jobs: Sequence[Job[Any]]) -> dict[str, list[dict[str, list[float]]]]:
+    """The records of finished jobs, as columns: by method a history for each seed."""
+    histories: dict[str, list[dict[str, list[float]]]] = {}
+    for job in jobs:
+        records = job.run.records()
+        columns = {name: [record[name] for record in records] for name in records[0]}
+        histories.setdefault(job.tuning.tutor.method, []).append(columns)
+    return histories
+
+
 @dataclass
 class _Running:
     job: Job[Any]

@@ -26,16 +26,29 @@ BATCH = 1024
 
 @dataclass(frozen=True)
 class MoleculeEvaluation:
-    """The metrics of sampled strings with the measures of the policy that made them."""
+    """The metrics of sampled strings with the measures of the policy that made them.
+
+    Attributes:
+        metrics: by name.
+        policy: measures a step.
+        mean_length: tokens of a string, the end token included.
+        scores: of each string.
+    """
 
     metrics: dict[str, Estimate]
     policy: PolicyMeasures
+    mean_length: float
     scores: Scores = field(repr=False)
 
     @property
     def number(self) -> int:
         """Of strings."""
         return len(self.scores.strings)
+
+    @property
+    def kl_a_string(self) -> float:
+        """KL(π‖p) between the distributions of whole strings, in nats."""
+        return self.policy.kl * self.mean_length
 
 
 def evaluate_policy(
@@ -88,7 +101,9 @@ def evaluate_policy(
         float(log_prior / steps),
         len(set(strings)) / len(strings),
     )
-    return MoleculeEvaluation(molecule_metrics(scores, reference), measures, scores)
+    return MoleculeEvaluation(
+        molecule_metrics(scores, reference), measures, float(steps) / number, scores
+    )
 
 
 @eqx.filter_jit
