@@ -1,0 +1,148 @@
+"""How fast molecules go through the whole loop: sampling, scoring by RDKit, and learning.
+
+For each method, batch, reward and number of worker processes: seconds a step (a batch of strings
+generated, scored and learned from), strings a second, and the share of the three parts. Scoring is
+timed around the reward's call, sampling alone, and learning is the rest. Strings that were met
+before are not scored again; the share of new ones is printed.
+
+    python benchmarks/molecule_loop.py --methods rloo psi --batches 128 512
+
+`benchmarks/molecule_scoring.py` measures the scoring alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import tyro
+
+from seqtutor.rewards import Reward
+from seqtutor.task import Task
+from seqtutor.tasks.molecule.model import load_molecule_model
+from seqtutor.tasks.molecule.presets import preset_tuning
+from seqtutor.tasks.molecule.reward import MoleculeReward
+from seqtutor.tasks.molecule.task import completed
+from seqtutor.training.rollout import sample
+from seqtutor.training.tutor import Tutor
+
+TITLES = ("", "s/step", "strings/s", "sampling", "scoring", "learning", "new")
+ROW = "{:44} {:>8} {:>10} {:>9} {:>9} {:>9} {:>6}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure the loop of molecules."""
+
+    methods: tuple[str, ...] = ("rloo", "psi")
+    """Methods of `seqtutor tune`."""
+    batches: tuple[int, ...] = (128, 512)
+    """Strings generated in a step."""
+    presets: tuple[str, ...] = ("qed", "drug-like")
+    """Presets of `seqtutor tune molecule`, for their rewards and settings."""
+    workers: tuple[int, ...] = (1, 2)
+    """Worker processes."""
+    steps: int = 20
+    """Steps that are measured, after as many that are not."""
+    prior: Path | None = None
+    """Folder of a prior; the one of the package if not given."""
+
+
+class Timed:
+    """A reward that adds up the seconds of its calls."""
+
+    def __init__(self, reward: MoleculeReward) -> None:
+        self.reward, self.seconds = reward, 0.0
+
+    def __call__(self, tokens: Any, mask: Any) -> Mapping[str, Any]:
+        start = time.perf_counter()
+        terms = self.reward(tokens, mask)
+        self.seconds += time.perf_counter() - start
+        return terms
+
+
+def main(options: Options) -> None:
+    """Measure and print."""
+    saved = load_molecule_model(options.prior)
+    length = saved.origin["max_length"]
+    for batch in options.batches:
+        seconds = seconds_to_sample(saved.model, batch, length, saved.vocabulary.end)
+        print(f"sampling alone, batch {batch}: {batch / seconds:,.0f} strings/s")
+    print(ROW.format(*TITLES))
+    for preset in options.presets:
+        for method in options.methods:
+            for batch in options.batches:
+                for workers in options.workers:
+                    measure(options, preset, method, batch, workers)
+
+
+def seconds_to_sample(model: Any, batch: int, length: int, end: int | None) -> float:
+    """A batch's seconds, once compiled: the least of five."""
+    draw = jax.jit(lambda key: sample(model, key, batch, length, 1.0, end).tokens)
+    times = []
+    for seed in range(6):
+        start = time.perf_counter()
+        draw(jax.random.key(seed)).block_until_ready()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def measure(options: Options, preset: str, method: str, batch: int, workers: int) -> None:
+    """Print a row."""
+    saved = load_molecule_model(options.prior)
+    tuning = completed(preset_tuning(preset, method), saved)
+    assert tuning.length is not None
+    settings = replace(
+        tuning.tutor,
+        environments=batch,
+        replay_capacity=8 * batch,
+        steps=10 * options.steps * batch * tuning.length,
+    )
+    with closing(MoleculeReward.with_workers(tuning.reward, saved.vocabulary, workers)) as reward:
+        timed = Timed(reward)
+        task = Task(saved.vocabulary, tuning.length, Reward(timed, tuning.reward.weights))
+        tutor = Tutor(task, saved.model, settings)
+        state, _ = tutor.advance(tutor.initial_state(), options.steps)
+        jax.block_until_ready(state.iteration)
+        before = reward.scorer.counts
+        timed.seconds, start = 0.0, time.perf_counter()
+        state, _ = tutor.advance(state, options.steps)
+        jax.block_until_ready(state.iteration)
+        seconds = time.perf_counter() - start
+        counts = reward.scorer.counts
+    sampling = options.steps * seconds_to_collect(tutor)
+    shares = (sampling, timed.seconds, seconds - sampling - timed.seconds)
+    new = (counts.measured - before.measured) / (counts.strings - before.strings)
+    print(
+        ROW.format(
+            f"{preset}, {method}, batch {batch}, {workers} worker(s)",
+            f"{seconds / options.steps:.3f}",
+            f"{batch * options.steps / seconds:,.0f}",
+            *(f"{100 * share / seconds:.0f} %" for share in shares),
+            f"{100 * new:.0f} %",
+        ),
+        flush=True,
+    )
+
+
+def seconds_to_collect(tutor: Tutor) -> float:
+    """Seconds to generate a batch with the policy and the prior beside it."""
+    from seqtutor.training.tutor import collect
+
+    network = tutor.initial_state().network
+    run = jax.jit(lambda key: collect(tutor, tutor.prior, network, key, jax.numpy.zeros(())).tokens)
+    times = []
+    for seed in range(6):
+        start = time.perf_counter()
+        run(jax.random.key(seed)).block_until_ready()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
