@@ -103,7 +103,7 @@ def test_its_configuration_runs_it_again_in_a_process_and_without_workers(run, t
     tuning = read_config(MoleculeTuning, run / "config.yaml")
     assert tuning.remembers
     job = Job("again", tmp_path / "again", tuning, 20, ("--reward-workers", "0"))
-    run_jobs([job], workers=1)
+    run_jobs([job], workers=1, output=tmp_path)
     weights = [load_file(one / "model" / "model.safetensors") for one in (run, job.folder)]
     assert weights[0].keys() == weights[1].keys()
     for name, array in weights[0].items():

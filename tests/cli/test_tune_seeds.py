@@ -45,7 +45,7 @@ def seeds(alone, tmp_path_factory) -> Path:
     lost = replace(tuning, prior=folder / "no-prior")
     jobs = [Job("lost", folder / "lost", lost), Job("seed 1", folder / "seed1", tuning, samples=2)]
     with pytest.raises(UserError, match=r"the run lost failed: .*no-prior is not a model folder"):
-        run_jobs(jobs, workers=1)
+        run_jobs(jobs, workers=1, output=folder)
     assert jobs[1].is_done, "one that fails does not stop the others"
     made = written(folder / "seed1")
     assert tune(folder, "--seeds", "2", "--seeds-by", "vmap", "--collapse-entropy", "9") == 0
@@ -183,7 +183,7 @@ def test_jobs_that_were_interrupted_go_on(alone, tmp_path):
     shutil.rmtree(folder / "model")
     job = Job("seed 1", folder, read_config(MelodyTuning, alone / "config.yaml"), samples=2)
     assert job.is_begun
-    run_jobs([job], workers=1)
+    run_jobs([job], workers=1, output=tmp_path)
     assert job.is_done
     model = Path("model") / "model.safetensors"
     assert (folder / model).read_bytes() == (alone / model).read_bytes()

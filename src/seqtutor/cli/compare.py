@@ -94,7 +94,7 @@ def run(options: Options) -> None:
     load_melody_model(options.prior)  # refused now, not by the first run
     make_folder(output)
     console.rule("1  Tuning")
-    grid = _tune(jobs, workers)
+    grid = _tune(jobs, workers, output)
     console.rule("2  Measuring")
     policies = _measure(grid, options, output)
     console.rule("3  Tables and figures")
@@ -162,7 +162,7 @@ def _tuning(options: Options, method: str, c: float, seed: int) -> MelodyTuning:
     return replace(tuning, tutor=tutor, prior=options.prior)
 
 
-def _tune(jobs: tuple[Job, ...], workers: int) -> _Grid:
+def _tune(jobs: tuple[Job, ...], workers: int, output: Path) -> _Grid:
     """Run all; one that diverges is left out and told, instead of ending the comparison."""
     from seqtutor.cli.jobs import run_jobs
 
@@ -170,7 +170,7 @@ def _tune(jobs: tuple[Job, ...], workers: int) -> _Grid:
         diverged = tuple(job for job in jobs if _has_diverged(job))
         grid = _Grid(jobs, diverged)
         try:
-            run_jobs(grid.tuned, workers)
+            run_jobs(grid.tuned, workers, output)
             return grid
         except UserError:
             if not any(_has_diverged(job) for job in grid.tuned):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +46,8 @@ class Options:
     rules: Annotated[MelodyRuleSettings, tyro.conf.arg(prefix_name=True)] = field(
         default_factory=MelodyRuleSettings
     )
-    """Key and lengths by which the metrics count."""
+    """Key and lengths by which the metrics count; if none is given, those that the runs were tuned
+    by."""
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -85,8 +86,9 @@ def _evaluate_tokens(options: Options) -> None:
 
 
 def _evaluate_policies(options: Options) -> None:
-    from seqtutor.cli.melodies import find_policy
+    from seqtutor.cli.melodies import common_rules, counted_in, find_policy
     from seqtutor.cli.output import print_table
+    from seqtutor.cli.policies import with_seeds
     from seqtutor.report.melody_table import Measured, melody_table
 
     require(options.number >= 2, f"--number must be at least 2, not {options.number}")
@@ -95,16 +97,19 @@ def _evaluate_policies(options: Options) -> None:
         f"--temperature must be a number above 0, not {options.temperature}",
     )
     require_seed("--seed", options.seed)
-    require_once(options.policies)
+    names = with_seeds(options.policies)
+    require_once(names)
+    policies = [find_policy(name) for name in names]
+    rules = common_rules(policies, None if options.rules == MelodyRuleSettings() else options.rules)
+    options = replace(options, rules=rules)
     grouped: dict[str, list[MelodyEvaluation]] = {}
-    for index, folder in enumerate(options.policies):
-        policy = find_policy(folder)
+    for index, policy in enumerate(policies):
         grouped.setdefault(policy.name, []).append(_evaluate(policy, options, index))
     columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
     if options.json:
         print(json.dumps({c.name: [_as_json(e) for e in c.evaluations] for c in columns}))
         return
-    print_table(melody_table(columns))
+    print_table(melody_table(columns, counted_in("Melodies", rules)))
 
 
 def _evaluate(policy: NamedPolicy, options: Options, index: int) -> MelodyEvaluation:

@@ -61,10 +61,13 @@ def run(options: Options) -> None:
     require_rdkit()
     from seqtutor.cli.molecules import find_policy
     from seqtutor.cli.output import finite, print_table
+    from seqtutor.cli.policies import with_seeds
     from seqtutor.report.molecule_table import Measured, molecule_table
 
     _check(options)
-    policies = [find_policy(name) for name in options.policies]
+    names = with_seeds(options.policies)
+    require_once(names)
+    policies = [find_policy(name) for name in names]
     grouped: dict[str, list[MoleculeEvaluation]] = {}
     with Evaluator(options.number, options.temperature, options.workers) as evaluator:
         evaluator.compare_with(options.reference, policies[0], options.fcd)
@@ -91,7 +94,6 @@ def _check(options: Options) -> None:
         options.workers is None or options.workers >= 0,
         f"--workers must not be negative, not {options.workers}",
     )
-    require_once(options.policies)
 
 
 def _values(evaluation: MoleculeEvaluation) -> dict[str, float]:

@@ -134,11 +134,16 @@ class _Running:
     bar: TaskID = field(default=TaskID(0))
 
 
-def run_jobs(jobs: Sequence[Job[Any]], workers: int) -> None:
+def run_jobs(jobs: Sequence[Job[Any]], workers: int, output: Path) -> None:
     """Run all jobs that are not done yet, `workers` at a time, with a bar each.
 
     A job that was interrupted goes on. When this is interrupted, the running ones are asked to stop
     at a point from which they can go on.
+
+    Args:
+        jobs: with folders below `output`.
+        workers: processes at the same time.
+        output: the folder that the command was given, or took, as its --output.
 
     Raises:
         Interrupted: once they have.
@@ -163,7 +168,7 @@ def run_jobs(jobs: Sequence[Job[Any]], workers: int) -> None:
         console.print("Stopping the runs after their chunks; interrupt again to stop at once")
         _stop(running)
         raise Interrupted(
-            "interrupted; give the same command again, with the same --output, to go on"
+            f"interrupted; to go on, give the same command again with --output {output}"
         ) from None
     finally:
         for one in running:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from seqtutor.cli.policies import NamedPolicy, policy_named
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.keys import Key
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning
 from seqtutor.tasks.melody.task import load_melody_model
 
@@ -14,3 +19,33 @@ def find_policy(name: str) -> NamedPolicy:
         UserError: if there is none.
     """
     return policy_named(name, MelodyTuning, load_melody_model, MelodyTuning.length)
+
+
+def key_of(rules: MelodyRuleSettings) -> Key:
+    """The key that the rules are about."""
+    return Key(rules.tonic_pitch_class, rules.mode)
+
+
+def common_rules(
+    policies: Iterable[NamedPolicy], given: MelodyRuleSettings | None = None
+) -> MelodyRuleSettings:
+    """The rules by which policies are measured: those given, or those they were tuned by.
+
+    Raises:
+        UserError: if none are given, and the policies were tuned by several.
+    """
+    if given is not None:
+        return given
+    own = [policy.tuning.rules for policy in policies if policy.tuning is not None]
+    if any(rules != own[0] for rules in own):
+        raise UserError(
+            "the runs were tuned by different rules; measure them one by one, or say by which "
+            "rules to count with --rules.tonic and its like"
+        )
+    return own[0] if own else MelodyRuleSettings()
+
+
+def counted_in(title: str, rules: MelodyRuleSettings) -> str:
+    """A table's title with the key, if it is not that of the papers."""
+    key = key_of(rules)
+    return title if key == Key(0) else f"{title}, counted in {key} (the papers' figures in C major)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class NamedPolicy:
         length: of the sequences it was tuned or trained on.
         load: reads the task's models.
         prior_folder: the prior it was tuned from; `None` for the one that comes with the package.
+        tuning: what made the run; `None` for a mere model.
     """
 
     name: str
@@ -38,6 +39,7 @@ class NamedPolicy:
     length: int
     load: Load
     prior_folder: Path | None = None
+    tuning: Any = None
 
     @property
     def model(self) -> SequenceModel:
@@ -51,6 +53,18 @@ class NamedPolicy:
             UserError: if that is no longer where it was.
         """
         return self.load(self.prior_folder).model
+
+
+def with_seeds(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, with the run of each seed in place of a folder of `tune --seeds`."""
+    return tuple(one for name in names for one in (_seeds_in(Path(name)) or (name,)))
+
+
+def _seeds_in(path: Path) -> list[str]:
+    if (path / CONFIG).is_file():
+        return []
+    folders = [config.parent for config in path.glob(f"seed*/{CONFIG}")]
+    return [str(folder) for folder in sorted(folders, key=lambda one: (len(one.name), one.name))]
 
 
 def policy_named(
@@ -76,10 +90,11 @@ def policy_named(
         tuning: Any = run.config(kind)
         if not run.is_complete:
             raise UserError(f"the run in {path} has not come to its end: it has no model yet")
-        return NamedPolicy(tuning.tutor.method, load(run.model), tuning.length, load, tuning.prior)
-    seeds = sorted(config.parent.name for config in path.glob(f"seed*/{CONFIG}"))
+        method, saved = tuning.tutor.method, load(run.model)
+        return NamedPolicy(method, saved, tuning.length, load, tuning.prior, tuning)
+    seeds = _seeds_in(path)
     if seeds:
-        raise UserError(f"{path} holds a run for each seed; name one, such as {path / seeds[0]}")
+        raise UserError(f"{path} holds a run for each seed; name one, such as {seeds[0]}")
     return _of_model(path.name, load(path), load, length)
 
 

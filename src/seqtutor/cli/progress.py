@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 console = Console(stderr=True)
@@ -36,7 +37,9 @@ def _thousands(number: float) -> str:
 
 def note_of(record: Mapping[str, float]) -> str:
     """The numbers of a tuning run's record that tell how it goes."""
-    return "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**record)
+    # Rounding can leave the KL divergence of two equal policies just below zero.
+    shown = {**record, "kl": max(0.0, record["kl"])}
+    return "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**shown)
 
 
 @contextmanager
@@ -46,7 +49,7 @@ def progress_bar() -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         TextColumn("{task.percentage:>3.0f} %"),
-        SpeedColumn(),
+        SpeedColumn(Column(no_wrap=True)),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[note]}", style="dim"),
         console=console,

@@ -82,15 +82,16 @@ def run(options: Options) -> None:
     dataset = pretrain.load(pretrain.Options())
     pretrain.print_dataset(dataset)
     console.rule("2  The prior: a Note RNN")
-    prior = _prior(dataset, output, profile)
+    prior, fit = _prior(dataset, output, profile)
     console.rule("3  Tuning")
     jobs = {preset: _jobs(preset, profile, output, prior) for preset in profile.presets}
-    run_jobs([job for group in jobs.values() for job in group], workers)
+    run_jobs([job for group in jobs.values() for job in group], workers, output)
     console.rule("4  Measuring")
     columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
     console.rule("5  Tables and figures")
     seeds = counted(profile.seeds, "seed", "seeds")
-    remark = f"{profile.steps:,} environment steps a run, {seeds} a method."
+    steps = int(jobs[profile.presets[0]][0].run.records()[-1]["step"])
+    remark = f"{fit} {steps:,} environment steps a run, {seeds} a method."
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; the policies have learned little."
     _report(columns, jobs, output, prior, remark)
@@ -110,8 +111,11 @@ def _profile(options: Options) -> Profile:
     return replace(PROFILES[options.profile], **given)
 
 
-def _prior(dataset: MelodyDataset, output: Path, profile: Profile) -> Path | None:
-    """The folder of the prior, trained here in the full profile; `None` for the shipped one."""
+def _prior(dataset: MelodyDataset, output: Path, profile: Profile) -> tuple[Path | None, str]:
+    """The folder of the prior and how well it fits tunes it has not seen, in a sentence.
+
+    It is trained here in the full profile; the folder of the shipped one is `None`.
+    """
     from seqtutor.cli import pretrain_melody as pretrain
     from seqtutor.cli.progress import console
     from seqtutor.tasks.melody.task import load_melody_model
@@ -122,11 +126,12 @@ def _prior(dataset: MelodyDataset, output: Path, profile: Profile) -> Path | Non
         options = pretrain.Options(output=folder)
         pretrain.save(pretrain.train(dataset, options), dataset, options)
     fit = measure_fit(load_melody_model(folder).model, pretrain.unmasked(dataset.test))
-    console.print(
-        f"On {fit.sequences:,} melodies of test tunes: log-perplexity {fit.log_perplexity:.4f} "
-        f"nats a token, accuracy {100 * fit.accuracy:.2f} %"
+    told = (
+        f"On {fit.sequences:,} melodies of test tunes the prior's log-perplexity is "
+        f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
     )
-    return folder
+    console.print(told)
+    return folder, told
 
 
 def _jobs(preset: str, profile: Profile, output: Path, prior: Path | None) -> list[Job]:

@@ -125,7 +125,7 @@ def run(options: Options) -> None:
     console.rule("1  The prior")
     reference = _bring_reference(options)
     console.rule("2  Tuning")
-    run_jobs(experiment.all_jobs, workers)
+    run_jobs(experiment.all_jobs, workers, output)
     console.rule("3  Measuring")
     with Evaluator(profile.number) as evaluator:
         found = find_policy(str(options.prior or "prior"))
@@ -305,7 +305,7 @@ def _reports(
                 Measured("prior", [measured.prior]),
                 Measured(options.method, measured.of(jobs)),
             ]
-            title = f"{preset_named(preset).title} (preset {preset})"
+            title = preset_named(preset).title
             reports.append(
                 MoleculeReport(
                     preset,

@@ -16,6 +16,8 @@ from seqtutor.training.settings import require, require_seed
 if TYPE_CHECKING:
     import numpy as np
 
+    from seqtutor.tasks.melody.keys import Key
+
 MOST_FILES = 10_000
 
 
@@ -39,7 +41,7 @@ class Options:
     """Below 1 the model plays safe, above 1 it dares more."""
     prime: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """How each melody begins: tokens such as "14 1 16 1", a MIDI, ABC, MusicXML or kern file, or
-    "random" for a random note of C major in each."""
+    "random" for a random note of the key in each."""
     formats: tuple[Literal["mid", "abc", "musicxml"], ...] = ("mid", "abc", "musicxml")
     """Kinds of files; ABC is one tune book with all melodies."""
     tempo: float = 120.0
@@ -73,13 +75,14 @@ def run(options: Options) -> None:
     import jax
     import numpy as np
 
-    from seqtutor.cli.melodies import find_policy
+    from seqtutor.cli.melodies import common_rules, find_policy, key_of
     from seqtutor.cli.output import counted
     from seqtutor.tasks.melody.render import RenderSettings, write_melodies
     from seqtutor.training.rollout import sample
 
     policy = find_policy(options.policy)
-    primers = _primers(options)
+    key = key_of(common_rules([policy]))
+    primers = _primers(options, key)
     drawn = sample(
         policy.model,
         jax.random.key(options.seed),
@@ -88,7 +91,7 @@ def run(options: Options) -> None:
         options.temperature,
         forced=None if primers is None else jax.numpy.asarray(primers),
     )
-    settings = RenderSettings(tempo=options.tempo)
+    settings = RenderSettings(tempo=options.tempo, key=key)
     paths = write_melodies(np.asarray(drawn.tokens), output, options.formats, settings=settings)
     melodies = counted(options.number, "melody", "melodies")
     length = counted(options.length, "sixteenth", "sixteenths")
@@ -99,7 +102,7 @@ def run(options: Options) -> None:
         print(f"  … and {len(paths) - 6} more")
 
 
-def _primers(options: Options) -> np.ndarray | None:
+def _primers(options: Options, key: Key) -> np.ndarray | None:
     """The first tokens of every melody, `Int["number time"]`."""
     if options.prime is None:
         return None
@@ -108,7 +111,7 @@ def _primers(options: Options) -> np.ndarray | None:
     from seqtutor.tasks.melody.primer import read_primer
 
     generator = np.random.default_rng(options.seed)
-    primers = np.stack([read_primer(options.prime, generator) for _ in range(options.number)])
+    primers = np.stack([read_primer(options.prime, generator, key) for _ in range(options.number)])
     if primers.shape[1] >= options.length:
         raise UserError(
             f"the primer has {primers.shape[1]} sixteenths already; choose a --length above that"

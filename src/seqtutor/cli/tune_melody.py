@@ -101,14 +101,17 @@ class MelodyTools(TaskTools[MelodyTuning]):
         import jax
         import numpy as np
 
-        from seqtutor.tasks.melody.render import write_melodies
+        from seqtutor.cli.melodies import key_of
+        from seqtutor.tasks.melody.render import RenderSettings, write_melodies
         from seqtutor.training.rollout import sample
 
         drawn = sample(policy, jax.random.key(tuning.tutor.seed), number, tuning.length)
-        write_melodies(np.asarray(drawn.tokens), folder)
+        settings = RenderSettings(key=key_of(tuning.rules))
+        write_melodies(np.asarray(drawn.tokens), folder, settings=settings)
 
     def print_table(self, runs: list[tuple[MelodyTuning, RunFolder]], number: int) -> None:
         """Table 1; each run's seed is also that of its sampling."""
+        from seqtutor.cli.melodies import counted_in
         from seqtutor.cli.output import print_table
         from seqtutor.report.melody_table import Measured, melody_table
         from seqtutor.tasks.melody.evaluation import evaluate_policy
@@ -129,4 +132,4 @@ class MelodyTools(TaskTools[MelodyTuning]):
             Measured("prior", [measured(prior, first.tutor.seed)]),
             Measured(first.tutor.method, policies),
         ]
-        print_table(melody_table(columns))
+        print_table(melody_table(columns, counted_in("Melodies", first.rules)))

@@ -159,7 +159,7 @@ def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning])
     samples = counted(options.samples, tools.one, tools.many)
     if options.seeds == 1:
         folder = _run_folder(tuning, output, options)
-        _tune(tuning, folder, options.samples, tools)
+        _tune(tuning, folder, options, tools)
         runs = [(tuning, folder)]
         end = f"{output}: the policy in model/, {samples} in samples/"
     else:
@@ -193,9 +193,8 @@ def _run_folder(tuning: _Tuning, path: Path, options: TuneOptions) -> RunFolder:
     folder = RunFolder(path)
     if options.resume is None:
         if (path / CONFIG).is_file() and not folder.is_complete:
-            raise UserError(
-                f"{path} holds an unfinished run; go on with: {_resume_command(tuning, path)}"
-            )
+            again = _resume_command(tuning, path, options)
+            raise UserError(f"{path} holds an unfinished run; go on with: {again}")
         require_unused(path)
         return folder
     if folder.is_complete:
@@ -207,11 +206,19 @@ def _run_folder(tuning: _Tuning, path: Path, options: TuneOptions) -> RunFolder:
     return folder
 
 
-def _resume_command(tuning: Tuning, path: Path) -> str:
-    return f"seqtutor tune {tuning.task} --resume {shlex.quote(str(path))}"
+def _resume_command(tuning: Tuning, path: Path, options: TuneOptions) -> str:
+    """The command that goes on with a run, with what its folder does not know."""
+    command = f"seqtutor tune {tuning.task} --resume {shlex.quote(str(path))}"
+    usual = type(options)
+    for name in ("samples", "evaluate"):
+        if getattr(options, name) != getattr(usual, name):
+            command += f" --{name} {getattr(options, name)}"
+    return command
 
 
-def _tune(tuning: _Tuning, folder: RunFolder, samples: int, tools: TaskTools[_Tuning]) -> None:
+def _tune(
+    tuning: _Tuning, folder: RunFolder, options: TuneOptions, tools: TaskTools[_Tuning]
+) -> None:
     """One run, with a bar; it goes on if the folder holds a part of it."""
     import shutil
 
@@ -225,12 +232,14 @@ def _tune(tuning: _Tuning, folder: RunFolder, samples: int, tools: TaskTools[_Tu
             RunFolder.start(folder.path, tuning, made_by())
         symbol, weight = tutor.method.symbol, tutor.settings.c
         console.print(f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)")
-        policy = _run_with_bar(tutor, tuning, folder)
-    _finish(policy, tutor.task, tuning, folder, samples, tools)
+        again = _resume_command(tuning, folder.path, options)
+        policy = _run_with_bar(tutor, tuning, folder, again)
+    _finish(policy, tutor.task, tuning, folder, options.samples, tools)
     shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
 
 
-def _run_with_bar(tutor: Tutor, tuning: Tuning, folder: RunFolder) -> SequenceModel:
+def _run_with_bar(tutor: Tutor, tuning: Tuning, folder: RunFolder, again: str) -> SequenceModel:
+    """Run with a bar; `again` is the command that goes on once it is interrupted."""
     from seqtutor.cli.interruption import Interrupted, stop_request
     from seqtutor.cli.progress import console, note_of, progress_bar
     from seqtutor.training.run import DivergedError
@@ -257,8 +266,7 @@ def _run_with_bar(tutor: Tutor, tuning: Tuning, folder: RunFolder) -> SequenceMo
         except DivergedError as error:
             raise _with_last_good(error, tutor.task, folder) from None
         except StoppedError as stop:
-            command = _resume_command(tuning, folder.path)
-            raise Interrupted(f"interrupted at step {stop.step:,}; go on with: {command}") from None
+            raise Interrupted(f"interrupted at step {stop.step:,}; go on with: {again}") from None
 
 
 def _tune_seeds(
@@ -275,7 +283,7 @@ def _tune_seeds(
     workers = min(options.seeds, worker_count(options.workers))
     jobs = _jobs(tuning, output, options, tools.job_options(workers))
     console.print(f"{len(jobs)} seeds into {output}, {workers} at a time")
-    run_jobs(jobs, workers)
+    run_jobs(jobs, workers, output)
     return jobs
 
 

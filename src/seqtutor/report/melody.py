@@ -67,10 +67,14 @@ def _section(report: MelodyReport, folder: Path) -> list[str]:
     links = _samples(models, folder)
     name = folder.name
     return [
-        f"## {report.table.title}\n",
+        f"## Preset {report.preset}\n",
         render_markdown(report.table),
         f"\n![Likelihood and reward during training]({name}/training.png)\n",
+        "What is collected during training has random tokens at first (ε-greedy), hence the low "
+        "start of the likelihood.\n",
         f"![Note probabilities over a melody]({name}/note_probabilities.png)\n",
+        "The probability of each token before every step of one melody, the first of the samples "
+        "below; circles are the tokens that were drawn.\n",
         "Samples, drawn at random, not chosen:\n",
         *links,
         "",

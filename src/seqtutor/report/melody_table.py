@@ -116,5 +116,8 @@ def _note(columns: Sequence[Measured]) -> str:
     if seeds > 1:
         spread = f"± is the 95 % interval over {seeds} seeds"
         if any(len(column.evaluations) == 1 for column in columns):
-            spread += ", where there is one policy over its melodies"
-    return f"{melodies:,} melodies a policy at temperature 1; {spread}."
+            spread += ", of the prior over its melodies"
+    counted = ""
+    if any(column.name in PAPER_COLUMNS for column in columns):
+        counted = " The last row counts means, also those that the interval leaves open (≈)."
+    return f"{melodies:,} melodies a policy at temperature 1; {spread}.{counted}"

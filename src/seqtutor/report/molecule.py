@@ -103,7 +103,7 @@ def write_report(
         page += _section(report, folder)
     if trade_off is not None:
         write_csv(trade_off, folder / "trade_off.csv")
-        page += [f"## {trade_off.title}\n", render_markdown(trade_off), ""]
+        page += ["## Trade-off\n", render_markdown(trade_off), ""]
     return atomic_write(folder / "report.md", "\n".join(page))
 
 
@@ -115,7 +115,7 @@ def _section(report: MoleculeReport, folder: Path) -> list[str]:
         training_curves(report.histories, CURVES, own / f"training.{suffix}")
         property_distributions(columns, path=own / f"properties.{suffix}", background=TRAINING_SET)
     return [
-        f"## {report.table.title}\n",
+        f"## Preset {report.preset}\n",
         render_markdown(report.table),
         f"\n![Reward, divergence and distinct strings]({report.preset}/training.png)\n",
         f"![Distributions of properties]({report.preset}/properties.png)\n",

@@ -109,6 +109,6 @@ def _note(columns: Sequence[Measured], reference: str | None) -> str:
     if seeds > 1:
         spread = f"± is the 95 % interval over {seeds} seeds"
         if any(len(column.evaluations) == 1 for column in columns):
-            spread += ", where there is one policy over its molecules"
+            spread += ", of the prior over its molecules"
     compared = "" if reference is None else f" Novelty and similarities refer to {reference}."
     return f"{number:,} strings a policy; {spread}.{compared}"

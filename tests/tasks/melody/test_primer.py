@@ -33,8 +33,8 @@ def test_random_notes_are_those_of_the_key_and_all_of_them():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("14 38", "token 38 at position 1"),
-        ("[-1]", "token -1 at position 0"),
+        ("14 38", "token 38 at position 2"),
+        ("[-1]", "token -1 at position 1"),
         ("missing.mid", "neither a list of tokens"),
         ("", "neither a list of tokens"),
         ("14 x", "neither a list of tokens"),

@@ -335,7 +335,7 @@ def test_scoring_is_double_and_leaves_jax_in_single_precision() -> None:
 
 @pytest.mark.parametrize(
     ("melody", "message"),
-    [([3, 38], "token 38 at step 1"), ([-1], "token -1"), ([], "empty"), ([1.5], "whole numbers")],
+    [([3, 38], "token 38 at step 2"), ([-1], "token -1"), ([], "empty"), ([1.5], "whole numbers")],
 )
 def test_bad_tokens_are_the_users_error(melody: list[int], message: str) -> None:
     with pytest.raises(UserError, match=message):

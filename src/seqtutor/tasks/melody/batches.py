@@ -85,7 +85,7 @@ def checked_tokens(tokens: np.ndarray) -> Int[np.ndarray, "batch time"]:
     if wrong.any():
         melody, step = np.argwhere(wrong)[0]
         raise UserError(
-            f"token {tokens[melody, step]} at step {step} of a melody is not a melody token; "
+            f"token {tokens[melody, step]} at step {step + 1} of a melody is not a melody token; "
             f"use 0 (note off), 1 (hold) or 2 to {VOCABULARY_SIZE - 1} (pitches)"
         )
     return tokens.astype(np.int32)

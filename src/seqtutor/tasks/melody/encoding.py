@@ -69,7 +69,7 @@ def tokens_to_notes(tokens: Sequence[int] | Int[np.ndarray, " time"]) -> list[No
     for time, token in enumerate(map(int, tokens)):
         if not 0 <= token < VOCABULARY_SIZE:
             raise UserError(
-                f"token {token} at position {time} is not a melody token; "
+                f"token {token} at position {time + 1} is not a melody token; "
                 f"use 0 (note off), 1 (hold) or 2 to {VOCABULARY_SIZE - 1} (pitches)"
             )
         if token == HOLD:
