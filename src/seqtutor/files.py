@@ -9,15 +9,23 @@ from pathlib import Path
 
 from seqtutor.errors import UserError
 
+TEMPORARY = ".tmp"
+
 
 def require_unused(path: Path) -> None:
     """Refuse a folder that holds something already, or a file in its place.
 
+    What a killed `atomic_write` left does not count.
+
     Raises:
         UserError: if the path is taken.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and not (path.is_dir() and all(map(_is_left_over, path.iterdir()))):
         raise UserError(f"{path} exists already; choose another folder with --output")
+
+
+def _is_left_over(path: Path) -> bool:
+    return path.name.startswith(".") and path.suffix == TEMPORARY
 
 
 def make_folder(path: str | Path) -> Path:
@@ -49,7 +57,7 @@ def atomic_write(path: str | Path, content: bytes | str) -> Path:
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     # Not `tempfile`: its files are readable by their owner only, whatever the umask says.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:

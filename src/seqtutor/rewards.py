@@ -52,6 +52,7 @@ class Reward:
 
     function: RewardFunction
     weights: Mapping[str, float] = field(default_factory=dict)
+    _failures: list[Exception] = field(default_factory=list, init=False, repr=False)
 
     def __call__(self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]) -> Earned:
         """Weighted terms per step and their sum, zero past the end of a sequence.
@@ -82,6 +83,22 @@ class Reward:
         if self.remembers:
             self.function.restart()  # type: ignore[attr-defined]
 
+    def raise_failure(self) -> None:
+        """Say why the function failed in the compiled loop, if it did.
+
+        What comes out of the loop itself names its parts, not the function's.
+
+        Raises:
+            UserError: with the function's own error.
+        """
+        if not self._failures:
+            return
+        error = self._failures[0]
+        self._failures.clear()
+        if isinstance(error, UserError):
+            raise error
+        raise UserError(f"the reward failed: {type(error).__name__}: {error}") from error
+
     def close(self) -> None:
         """End what the function has started, such as worker processes."""
         getattr(self.function, "close", lambda: None)()
@@ -91,8 +108,18 @@ class Reward:
             terms = _named(self.function(jnp.asarray(tokens), jnp.asarray(mask)))
             return {name: jnp.asarray(term, jnp.float32) for name, term in terms.items()}
         shapes = _shapes_of_host_reward(self.function, tokens.shape)
+
+        def call(*arguments: Any) -> dict[str, np.ndarray]:
+            try:
+                terms = _call_on_host(self.function, *arguments)
+                _require_same(terms, shapes)
+            except Exception as error:
+                self._failures.append(error)
+                raise
+            return terms
+
         terms = jax.pure_callback(
-            lambda *arguments: _call_on_host(self.function, *arguments),
+            call,
             shapes,
             tokens,
             mask,
@@ -108,7 +135,7 @@ def as_reward(reward: Reward | RewardFunction) -> Reward:
 
 
 def _named(terms: Any) -> Mapping[str, Any]:
-    if not isinstance(terms, Mapping) or not terms:
+    if not isinstance(terms, Mapping) or not terms or not all(isinstance(k, str) for k in terms):
         raise UserError(
             "a reward function must give a dictionary of at least one named term, such as "
             f"{{'length': …}}, not {type(terms).__name__}"
@@ -133,7 +160,34 @@ def per_step(
 
 def _call_on_host(function: RewardFunction, tokens: Any, mask: Any) -> dict[str, np.ndarray]:
     terms = _named(function(np.asarray(tokens), np.asarray(mask)))
-    return {name: np.asarray(term, np.float32) for name, term in terms.items()}
+    return {name: _as_numbers(name, term) for name, term in terms.items()}
+
+
+def _as_numbers(name: str, term: Any) -> np.ndarray:
+    try:
+        array = np.asarray(term)
+        if np.iscomplexobj(array):
+            raise TypeError
+        return np.asarray(array, np.float32)
+    except (TypeError, ValueError):
+        raise UserError(f"the reward term {name!r} is not an array of real numbers") from None
+
+
+def _require_same(
+    terms: Mapping[str, np.ndarray], expected: Mapping[str, jax.ShapeDtypeStruct]
+) -> None:
+    """JAX would take terms by their place in the alphabet, whatever their names."""
+    if terms.keys() != expected.keys():
+        raise UserError(
+            f"the reward's terms were {', '.join(expected)} and are {', '.join(terms)} now; they "
+            "must be the same at every call"
+        )
+    for name, term in terms.items():
+        if term.shape != expected[name].shape:
+            raise UserError(
+                f"the reward term {name!r} has shape {term.shape} now and had "
+                f"{expected[name].shape}; it must be the same at every call"
+            )
 
 
 def _shapes_of_host_reward(

@@ -166,3 +166,32 @@ def test_too_few_distinct_sequences_are_too_few_of_those_at_first():
     assert remarks[3].startswith("stopped at step 3: the policy has collapsed, only 39 %")
     assert guard.stops
     assert remarks[4] is None
+
+
+def _changing(after: dict | Exception):
+    """A reward that gives "a" and "b" three times and then something else."""
+    calls = [0]
+
+    def reward(tokens, mask):
+        calls[0] += 1
+        if calls[0] <= 3:
+            return {"a": np.ones(len(tokens)), "b": np.zeros(len(tokens))}
+        if isinstance(after, Exception):
+            raise after
+        return {name: np.ones((len(tokens), *shape)) for name, shape in after.items()}
+
+    return reward
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        ({"b": (), "c": ()}, "terms were a, b and are b, c now"),
+        ({"a": (3,), "b": ()}, r"'a' has shape \(8, 3\) now and had \(8,\)"),
+        (KeyError("lost"), "the reward failed: KeyError: 'lost'"),
+    ],
+)
+def test_a_reward_that_changes_in_the_loop_is_the_users_error(after, message):
+    changing = Task(vocabulary(3), 3, _changing(after))
+    with pytest.raises(UserError, match=message):
+        run_tutor(Tutor(changing, prior(3, hidden=(4,)), SETTINGS))

@@ -77,7 +77,7 @@ def test_a_killed_run_loses_what_came_after_its_checkpoint_and_makes_it_anew(who
 
 
 def test_a_run_that_was_killed_before_any_checkpoint_begins_again(whole, folder):
-    folder.append({"step": 24, "seconds": 1.0})
+    folder.append(whole.records[0])
     assert identical(run_on_disk(TUTOR, folder), whole.policy)
     assert without_time(folder.records()) == without_time(whole.records)
 
@@ -102,3 +102,22 @@ def test_a_damaged_newest_checkpoint_costs_one_chunk(whole, folder):
     assert identical(run_on_disk(TUTOR, folder), whole.policy)
     assert "step 72 is damaged" in folder.remarks()[-1]
     assert without_time(folder.records()) == without_time(whole.records)
+
+
+def test_two_processes_cannot_run_in_one_folder(tmp_path):
+    folder = RunFolder(tmp_path)
+    other = RunFolder(tmp_path)
+    with folder.locked(), pytest.raises(UserError, match="another process runs"), other.locked():
+        pass
+    with folder.locked():
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("line", ["{", "\0" * 300, "\udcff", "[1]", '{"step": 3}', "3"])
+def test_a_line_that_is_no_record_is_named(tmp_path, line):
+    good = '{"step": 1, "seconds": 1.0, "entropy": 1.0, "kl": 0.0, "distinct": 1.0}\n'
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(good.encode() + line.encode(errors="surrogateescape") + b"\n")
+    with pytest.raises(UserError, match=r"line 2 of .*metrics\.jsonl is no record"):
+        RunFolder(tmp_path).records()

@@ -16,7 +16,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def stop_request() -> Iterator[Callable[[], bool]]:
-    """Within, the first SIGINT or SIGTERM only asks to stop, the second interrupts at once.
+    """Within, the first SIGINT, SIGTERM or SIGHUP only asks to stop, the second does it at once.
 
     Gives a function that tells whether the first has come. Outside the main thread, which alone
     hears of signals, it never does.
@@ -33,7 +33,10 @@ def stop_request() -> Iterator[Callable[[], bool]]:
         is_asked = True
         console.print("Stopping after this chunk, to save it; interrupt again to stop at once")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names]
+    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield lambda: is_asked
     finally:

@@ -63,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # A terminated command ends like an interrupted one, so that it can end what it started.
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
+                signal.signal(getattr(signal, name), _interrupt)
     try:
         return _run_command(arguments[0], arguments[1:])
     except UserError as error:
-        print(f"seqtutor: {error}", file=sys.stderr)
+        print(f"seqtutor: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interruption:
         print(f"seqtutor: {str(interruption) or 'interrupted'}", file=sys.stderr)

@@ -29,7 +29,14 @@ from seqtutor.training.tutor import Tutor, TutorState
 
 KEPT = 2
 _FORMAT = 1
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    safetensors.SafetensorError,
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,8 @@ class Checkpoints:
 
     def _load(self, step: int, tutor: Tutor, remarks: tuple[str, ...]) -> Checkpoint:
         manifest = json.loads(self._manifest(step).read_text(encoding="utf-8"))
+        if manifest["step"] != step:
+            raise ValueError("its manifest names another step")
         if manifest["format"] > _FORMAT:
             raise UserError(f"{self.folder} was written by a newer version; upgrade seqtutor")
         if manifest["settings"] != self.settings:

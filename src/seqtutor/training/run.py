@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import jax
@@ -66,6 +67,7 @@ def chunks(
 
     Raises:
         DivergedError: if the loss or a reward term is not finite.
+        UserError: if the reward fails.
     """
     if state is None:
         as_reward(tutor.task.reward).restart()
@@ -78,13 +80,28 @@ def chunks(
         if guard.stops:
             return
         last_good = jax.tree.map(jnp.copy, state.network)
-        state, metrics = tutor.advance(state, iterations)
+        with reward_failures(tutor):
+            state, metrics = jax.block_until_ready(tutor.advance(state, iterations))
         steps = int(state.iteration) * tutor.steps_per_iteration
         record = record_of(jax.device_get(metrics), steps, start)
         spoilt = what_is_not_finite(record)
         if spoilt is not None:
             raise DivergedError(spoilt, tutor.policy(last_good), tutor.settings.seed)
         yield Progress(state, record, guard.look(record))
+
+
+@contextmanager
+def reward_failures(tutor: Tutor) -> Iterator[None]:
+    """Within, a reward that fails in the compiled loop says so itself.
+
+    Raises:
+        UserError: if it does.
+    """
+    try:
+        yield
+    except Exception:
+        as_reward(tutor.task.reward).raise_failure()
+        raise
 
 
 def run_tutor(

@@ -5,12 +5,15 @@ metrics.jsonl    one record a line, appended as the run goes on
 remarks.txt      what the user was told, such as of a collapse, one remark a line
 checkpoints/     all that an interrupted run needs to go on; gone when it is complete
 model/           the policy, loadable alone; it appears when the run is complete
+.lock            held by the process that runs it
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +25,10 @@ from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, require_unused
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
+LOCK = ".lock"
+_NEEDED = {"step", "seconds", "entropy", "kl", "distinct"}
+"""What every record has that a run goes on from."""
+
 _Config = TypeVar("_Config")
 
 
@@ -56,6 +63,8 @@ def read_config(kind: type[_Config], path: Path) -> _Config:
 
 def _settings(path: Path) -> dict[str, Any]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise TypeError("it has no entries")
     return {key: value for key, value in content.items() if key != "made_by"}
 
 
@@ -96,6 +105,31 @@ class RunFolder:
         """The run's configuration as mappings, lists, numbers and strings."""
         return _settings(self.path / CONFIG)
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within, no other process can run in this folder; a process that dies lets go of it.
+
+        Raises:
+            UserError: if another process does.
+        """
+        try:
+            import fcntl
+        except ImportError:  # There is no such lock on Windows.
+            yield
+            return
+        path = self.path / LOCK
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"another process runs in {self.path}; wait for its end, or stop it first"
+                ) from None
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
     def append(self, record: Mapping[str, float]) -> None:
         """Add a record to the metrics.
 
@@ -120,12 +154,33 @@ class RunFolder:
         """
         path = self.path / METRICS
         if path.is_file():
+            # Also makes what is kept as lasting as the checkpoint that it belongs to.
             kept = [record for record in self.records() if record["step"] <= step]
             atomic_write(path, "".join(json.dumps(record) + "\n" for record in kept))
 
     def records(self) -> list[dict[str, float]]:
-        """All whole records so far, oldest first."""
-        return [json.loads(line) for line in self._lines(METRICS)]
+        """All whole records so far, oldest first.
+
+        Raises:
+            UserError: if a line is no record.
+        """
+        records = []
+        for number, line in enumerate(self._lines(METRICS), start=1):
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:
+                record = None
+            if not (isinstance(record, dict) and record.keys() >= _NEEDED):
+                raise UserError(
+                    f"line {number} of {self.path / METRICS} is no record; remove it to go on"
+                )
+            records.append(record)
+        return records
+
+    def sync(self) -> None:
+        """Force the records to the disk."""
+        with contextlib.suppress(FileNotFoundError), (self.path / METRICS).open("rb") as file:
+            os.fsync(file.fileno())
 
     def remarks(self) -> list[str]:
         """All remarks so far, oldest first."""
@@ -143,7 +198,8 @@ class RunFolder:
         if not path.is_file():
             return []
         # What follows the last line end is still being written.
-        return [line for line in path.read_text(encoding="utf-8").split("\n")[:-1] if line]
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        return [line for line in text.split("\n")[:-1] if line]
 
 
 def free_folder(parent: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 from seqtutor.models.base import SequenceModel
 from seqtutor.training.checkpoint import Checkpoints
 from seqtutor.training.run import Record, chunks
-from seqtutor.training.run_folder import RunFolder
+from seqtutor.training.run_folder import METRICS, RunFolder
 from seqtutor.training.tutor import Tutor
 
 CHECKPOINTS = "checkpoints"
@@ -46,8 +46,21 @@ def run_on_disk(
     Raises:
         StoppedError: after `is_to_stop` said so.
         DivergedError: if the loss or a reward term is not finite.
-        UserError: if no checkpoint can be used, or a file cannot be written.
+        UserError: if no checkpoint can be used, a file cannot be written, or another process runs
+            in the folder.
     """
+    with folder.locked():
+        return _run(tutor, folder, seconds, is_to_stop, on_record, on_remark)
+
+
+def _run(
+    tutor: Tutor,
+    folder: RunFolder,
+    seconds: float,
+    is_to_stop: Callable[[], bool],
+    on_record: Callable[[Record], None],
+    on_remark: Callable[[str], None],
+) -> SequenceModel:
     checkpoints = Checkpoints(folder.path / CHECKPOINTS, _digest(folder, tutor))
     found = checkpoints.latest(tutor)
     folder.cut(found.step if found else 0)
@@ -60,9 +73,12 @@ def run_on_disk(
 
     for text in found.remarks if found else ():
         remark(text)
+    records = folder.records()
+    if found and (not records or records[-1]["step"] != found.step):
+        remark(f"records before step {found.step:,} are lost from {METRICS}")
     state = found.state if found else None
     saved = time.monotonic()
-    for progress in chunks(tutor, state, folder.records()):
+    for progress in chunks(tutor, state, records):
         state = progress.state
         folder.append(progress.record)
         on_record(progress.record)
@@ -70,6 +86,7 @@ def run_on_disk(
             remark(progress.remark)
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
+            folder.sync()
             checkpoints.save(state, int(progress.record["step"]))
             saved = time.monotonic()
         if stops:

@@ -28,6 +28,7 @@ from seqtutor.training.run import (
     Tuned,
     chunk_lengths,
     record_of,
+    reward_failures,
     what_is_not_finite,
 )
 from seqtutor.training.settings import require, require_seed
@@ -72,7 +73,8 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
     start, done = time.perf_counter(), 0
     for iterations in chunk_lengths(tutor):
         last_good = jax.tree.map(jnp.copy, states.network)
-        states, metrics = advance_seeds(tutor, states, iterations)
+        with reward_failures(tutor):
+            states, metrics = jax.block_until_ready(advance_seeds(tutor, states, iterations))
         done += iterations
         values = jax.device_get(metrics)
         for row, seed in enumerate(seeds):

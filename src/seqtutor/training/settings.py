@@ -39,6 +39,9 @@ ON_POLICY = ("rloo", "ppo", "merl", "reinforce", "reinforce-baseline")
 """Methods that learn from what the policy itself has just generated, and forget it then."""
 
 
+MOST_STEPS = 10**10
+"""Of a run: two weeks at ten thousand a second, and no counter overflows before."""
+
 TEMPORAL_DIFFERENCE = ("q", "psi", "g", "rl-only")
 """Methods that learn values from one step to the next."""
 
@@ -217,6 +220,7 @@ class TutorSettings:
         for name in positive.split():
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
+        require(self.steps <= MOST_STEPS, f"steps must be at most {MOST_STEPS:,}, not {self.steps}")
         shares = "discount trace target_rate learning_rate_final_share importance_exponent"
         for name in shares.split():
             value = getattr(self, name)

@@ -7,6 +7,8 @@ sees the records in between.
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -73,6 +75,20 @@ class Tutor:
                 f"the prior knows {self.prior.vocabulary_size} tokens and the task "
                 f"{self.task.vocabulary.size}; take a prior of the task's vocabulary"
             )
+
+        wanted, there = self._bytes_of_sequences(), memory_bytes()
+        if wanted > there:
+            raise UserError(
+                f"{self.replay_capacity:,} sequences of replay and {self.settings.environments:,} "
+                f"environments take {wanted / 2**30:,.0f} GiB of the machine's "
+                f"{there / 2**30:,.0f}; lower replay_capacity or environments"
+            )
+
+    def _bytes_of_sequences(self) -> int:
+        """What the replay and a collection take: the prior's log-probabilities, most of all."""
+        a_step = 4 * (self.task.vocabulary.size + 3)
+        sequences = self.replay_capacity + self.settings.environments
+        return sequences * self.task.max_length * a_step
 
     @property
     def method(self) -> Method:
@@ -160,6 +176,14 @@ class Tutor:
                 collapse_distinct=0.0,
             ),
         )
+
+
+def memory_bytes() -> float:
+    """The machine's memory, as far as it can be told."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def iterate(
