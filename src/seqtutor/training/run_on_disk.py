@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from seqtutor.models.base import SequenceModel
+from seqtutor.rewards import as_reward
 from seqtutor.training.checkpoint import Checkpoints
 from seqtutor.training.run import Record, chunks
 from seqtutor.training.run_folder import RunFolder
@@ -60,7 +61,10 @@ def run_on_disk(
 
     for text in found.remarks if found else ():
         remark(text)
+    reward = as_reward(tutor.task.reward)
     state = found.state if found else None
+    if found:
+        reward.restore(found.remembered)
     saved = time.monotonic()
     for progress in chunks(tutor, state, folder.records()):
         state = progress.state
@@ -70,7 +74,7 @@ def run_on_disk(
             remark(progress.remark)
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
-            checkpoints.save(state, int(progress.record["step"]))
+            checkpoints.save(state, int(progress.record["step"]), reward.state())
             saved = time.monotonic()
         if stops:
             raise StoppedError(int(progress.record["step"]))
