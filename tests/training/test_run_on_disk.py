@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
@@ -92,6 +93,68 @@ def test_another_run_does_not_go_on(folder):
     config.write_text(config.read_text().replace("c: 0.5", "c: 0.75"))
     with pytest.raises(UserError, match="belong to other settings"):
         run_on_disk(TUTOR, folder)
+
+
+class Memory:
+    """A reward for which the first token of all batches before counts, with an end in sight."""
+
+    remembers = True
+
+    def __init__(self, last=None):
+        self.last = last
+        self.restart()
+
+    def restart(self):
+        self.seen = []
+
+    def state(self):
+        return list(self.seen)
+
+    def restore(self, state):
+        self.seen = list(state)
+
+    @property
+    def end(self):
+        is_over = self.last is not None and len(self.seen) >= self.last
+        return "that is enough" if is_over else None
+
+    def __call__(self, tokens, mask):
+        self.seen.append(int(tokens[:, 0].sum()))
+        return {"past": (sum(self.seen) % 7) * np.ones(len(tokens))}
+
+
+@pytest.mark.parametrize("stops", [(2,), (1, 1)])
+def test_what_a_reward_remembers_goes_on_with_the_run(tmp_path, stops):
+    def tutor():
+        return replace(TUTOR, task=replace(TUTOR.task, reward=Memory()))
+
+    uninterrupted = tutor()
+    whole = run_tutor(uninterrupted)
+    folder = RunFolder.start(tmp_path / "run", SETTINGS, {})
+    for number in stops:
+        with pytest.raises(StoppedError):
+            run_on_disk(tutor(), folder, is_to_stop=after(number))
+    last = tutor()
+    assert identical(run_on_disk(last, folder), whole.policy)
+    assert without_time(folder.records()) == without_time(whole.records)
+    seen = last.task.reward.function.seen
+    assert seen == uninterrupted.task.reward.function.seen
+    assert len(seen) == TUTOR.iterations, "asked for the terms' shapes, it remembered nothing"
+
+
+def test_a_run_ends_with_the_chunk_in_which_the_reward_does(tmp_path):
+    def tutor():
+        return replace(TUTOR, task=replace(TUTOR.task, reward=Memory(last=3)))
+
+    folder = RunFolder.start(tmp_path / "run", SETTINGS, {})
+    with pytest.raises(StoppedError):
+        run_on_disk(tutor(), folder, is_to_stop=after(3))
+    assert folder.remarks()[-1].endswith("ended at step 72: that is enough")
+    policy = run_on_disk(tutor(), folder)
+    whole = run_tutor(tutor())
+    assert [record["step"] for record in folder.records()] == [24, 48, 72]
+    assert without_time(folder.records()) == without_time(whole.records)
+    assert identical(policy, whole.policy)
 
 
 def test_a_damaged_newest_checkpoint_costs_one_chunk(whole, folder):

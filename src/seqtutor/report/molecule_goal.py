@@ -58,7 +58,7 @@ def goal_table(goal: Goal, method: str, seeds: Sequence[CallValues], budget: int
     calls = Cell.from_seeds([float(len(values)) for values in seeds])
     rows.append(Row(CALLS_LABEL, (calls, Cell(math.nan)), "integer"))
     columns = (
-        Column(SYMBOLS.get(method, method), published and "REINVENT"),
+        Column(SYMBOLS.get(method, method), None if published is None else "REINVENT"),
         Column("best known"),
     )
     return Table(goal.title, columns, tuple(rows), _note(goal, len(seeds), budget, published))

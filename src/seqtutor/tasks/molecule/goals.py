@@ -140,4 +140,4 @@ def goal_named(name: str) -> Goal:
     """
     if name not in GOALS:
         raise UserError(f"there is no goal {name!r}; choose one of {', '.join(GOALS)}")
-    return GOALS[name]  # type: ignore[index]
+    return GOALS[name]

@@ -31,7 +31,10 @@ class ScaffoldMemory:
     def __init__(self, settings: DiversityTerm) -> None:
         self.settings = settings
         self._lock = threading.Lock()
-        self.restart()
+        self._order: deque[str] = deque()
+        self._counts: Counter[str] = Counter()
+        self._last_batch: tuple[str | None, ...] = ()
+        self._last_answer: Float[np.ndarray, " batch"] = np.zeros(0)
 
     def judge(self, scaffolds: Sequence[str | None]) -> Float[np.ndarray, " batch"]:
         """The term for each molecule of a batch, which is remembered.
@@ -65,10 +68,10 @@ class ScaffoldMemory:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Remember what another memory did, and nothing else."""
         with self._lock:
-            self._order: deque[str] = deque(state["scaffolds"])
-            self._counts: Counter[str] = Counter(self._order)
-            self._last_batch: tuple[str | None, ...] = tuple(state["last_batch"])
-            self._last_answer: Float[np.ndarray, " batch"] = np.array(state["last_answer"], float)
+            self._order = deque(state["scaffolds"])
+            self._counts = Counter(self._order)
+            self._last_batch = tuple(state["last_batch"])
+            self._last_answer = np.array(state["last_answer"], float)
             self._forget()
 
     def restart(self) -> None:
