@@ -96,13 +96,12 @@ def test_another_run_does_not_go_on(folder):
 
 
 class Memory:
-    """A reward for which the first token of all batches before counts, with an end in sight."""
+    """A reward for which the first tokens of all batches before count; `last` is the last batch."""
 
     remembers = True
 
-    def __init__(self, last=None):
-        self.last = last
-        self.restart()
+    def __init__(self):
+        self.seen, self.last = [], None
 
     def restart(self):
         self.seen = []
@@ -123,35 +122,37 @@ class Memory:
         return {"past": (sum(self.seen) % 7) * np.ones(len(tokens))}
 
 
-@pytest.mark.parametrize("stops", [(2,), (1, 1)])
-def test_what_a_reward_remembers_goes_on_with_the_run(tmp_path, stops):
-    def tutor():
-        return replace(TUTOR, task=replace(TUTOR.task, reward=Memory()))
+MEMORY = Memory()
+REMEMBERING = replace(TUTOR, task=replace(TUTOR.task, reward=MEMORY))
 
-    uninterrupted = tutor()
-    whole = run_tutor(uninterrupted)
-    folder = RunFolder.start(tmp_path / "run", SETTINGS, {})
+
+@pytest.fixture(scope="module")
+def remembered():
+    """A whole run, and what its reward remembers at the end."""
+    return run_tutor(REMEMBERING), MEMORY.state()
+
+
+@pytest.mark.parametrize("stops", [(2,), (1, 1)])
+def test_what_a_reward_remembers_goes_on_with_the_run(remembered, folder, stops):
+    whole, seen = remembered
+    assert len(seen) == TUTOR.iterations, "asked for the terms' shapes, it remembered nothing"
     for number in stops:
         with pytest.raises(StoppedError):
-            run_on_disk(tutor(), folder, is_to_stop=after(number))
-    last = tutor()
-    assert identical(run_on_disk(last, folder), whole.policy)
+            run_on_disk(REMEMBERING, folder, is_to_stop=after(number))
+        MEMORY.restore([1, 2, 3])  # As little as another process knows of it.
+    assert identical(run_on_disk(REMEMBERING, folder), whole.policy)
     assert without_time(folder.records()) == without_time(whole.records)
-    seen = last.task.reward.function.seen
-    assert seen == uninterrupted.task.reward.function.seen
-    assert len(seen) == TUTOR.iterations, "asked for the terms' shapes, it remembered nothing"
+    assert seen == MEMORY.seen
 
 
-def test_a_run_ends_with_the_chunk_in_which_the_reward_does(tmp_path):
-    def tutor():
-        return replace(TUTOR, task=replace(TUTOR.task, reward=Memory(last=3)))
-
-    folder = RunFolder.start(tmp_path / "run", SETTINGS, {})
+def test_a_run_ends_with_the_chunk_in_which_the_reward_does(folder, monkeypatch):
+    monkeypatch.setattr(MEMORY, "last", 3)
     with pytest.raises(StoppedError):
-        run_on_disk(tutor(), folder, is_to_stop=after(3))
+        run_on_disk(REMEMBERING, folder, is_to_stop=after(3))
     assert folder.remarks()[-1].endswith("ended at step 72: that is enough")
-    policy = run_on_disk(tutor(), folder)
-    whole = run_tutor(tutor())
+    MEMORY.restart()
+    policy = run_on_disk(REMEMBERING, folder)
+    whole = run_tutor(REMEMBERING)
     assert [record["step"] for record in folder.records()] == [24, 48, 72]
     assert without_time(folder.records()) == without_time(whole.records)
     assert identical(policy, whole.policy)
