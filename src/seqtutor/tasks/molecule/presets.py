@@ -90,13 +90,18 @@ def _tutor(method: MethodName, **changes: Any) -> TutorSettings:
 
 
 def _goal_tutor(method: MethodName) -> TutorSettings:
-    """For a budget of calls: small collections and several updates after each."""
+    """For a budget of calls: small collections, and many updates after each.
+
+    Methods without a replay learn from each string once or a few times, and need longer steps. The
+    learning rate stays what it is, since nobody knows at which step the calls are used.
+    """
+    is_on_policy = method in ON_POLICY
     return _tutor(
         method,
-        environments=32,
-        updates=4,
-        batch=32 if method == "ppo" else 64,
-        replay_capacity=512,
+        environments=32 if is_on_policy else 64,
+        updates=2 if is_on_policy else 8,
+        batch=32 if is_on_policy else 64,
+        learning_rate=1e-3 if is_on_policy else LEARNING_RATE,
         learning_rate_final_share=1.0,
     )
 
@@ -169,7 +174,7 @@ def _penalized_logp(method: MethodName) -> MoleculeTuning:
 
 def _celecoxib(method: MethodName) -> MoleculeTuning:
     """Similarity to celecoxib by counted Morgan fingerprints of radius 2, as in GuacaMol."""
-    return _goal(method, "celecoxib", similarity=SimilarityTerm(weight=30.0, to=(CELECOXIB,)))
+    return _goal(method, "celecoxib", similarity=SimilarityTerm(weight=60.0, to=(CELECOXIB,)))
 
 
 def _isomers(method: MethodName) -> MoleculeTuning:
