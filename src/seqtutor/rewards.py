@@ -9,9 +9,11 @@ A plain function works on NumPy arrays and is called from the compiled loop. One
 JAX and marked with `compiled` becomes part of it; it is compiled once for a task, so that what it
 reads besides its arguments must not change.
 
-A plain function that holds something may have three more names: `close()` ends what it has
-started, such as worker processes; `remembers` is true of one that what it judged before counts for,
-and such a function's `restart()` makes it forget that, for another run.
+A plain function that holds something may have more names. `close()` ends what it has started, such
+as worker processes. `remembers` is true of one that what it judged before counts for; then
+`restart()` makes it forget that, for another run, `state()` gives it in JSON's types, for a
+checkpoint, and `restore(state)` brings it back. `end` is a reason why there is nothing more to
+judge, or `None`: a run ends with the chunk in which it appears.
 """
 
 from __future__ import annotations
@@ -83,6 +85,20 @@ class Reward:
         if self.remembers:
             self.function.restart()  # type: ignore[attr-defined]
 
+    def state(self) -> Any:
+        """What was judged before, in JSON's types; `None` of a reward that remembers nothing."""
+        return self.function.state() if self.remembers else None  # type: ignore[attr-defined]
+
+    def restore(self, state: Any) -> None:
+        """Remember what `state` gave, and nothing else; called where a run goes on."""
+        if self.remembers:
+            self.function.restore(state)  # type: ignore[attr-defined]
+
+    @property
+    def end(self) -> str | None:
+        """Why a run ends here, if it does."""
+        return getattr(self.function, "end", None)
+
     def raise_failure(self) -> None:
         """Say why the function failed in the compiled loop, if it did.
 
@@ -107,7 +123,10 @@ class Reward:
         if getattr(self.function, "is_compiled_reward", False):
             terms = _named(self.function(jnp.asarray(tokens), jnp.asarray(mask)))
             return {name: jnp.asarray(term, jnp.float32) for name, term in terms.items()}
+        # What is asked for its shape alone is not part of a run.
+        remembered = self.state()
         shapes = _shapes_of_host_reward(self.function, tokens.shape)
+        self.restore(remembered)
 
         def call(*arguments: Any) -> dict[str, np.ndarray]:
             try:

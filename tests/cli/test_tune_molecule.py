@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import yaml
 from rdkit import Chem
+from rdkit.Chem import QED
 from safetensors.numpy import load_file
 
 from seqtutor.cli.jobs import Job, run_jobs
 from seqtutor.cli.main import main
+from seqtutor.report.tables import format_value
 from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.training.run_folder import read_config
 
@@ -110,6 +112,44 @@ def test_its_configuration_runs_it_again_in_a_process_and_without_workers(run, t
         np.testing.assert_array_equal(array, weights[1][name])
     for name in ("molecules.csv", "molecules.svg"):
         assert (run / "samples" / name).read_bytes() == (job.folder / "samples" / name).read_bytes()
+
+
+def test_a_run_with_a_goal_ends_with_its_calls_and_tells_what_it_found(prior, tmp_path, capsys):
+    output = tmp_path / "run"
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(output), *TINY]
+    arguments += ["--goal", "qed", "--calls", "40", "--reward-workers", "0"]
+    assert main(arguments) == 0
+    table = " ".join(capsys.readouterr().out.split())
+    with (output / "goal.csv").open() as file:
+        calls = list(csv.DictReader(file))
+    assert [int(row["call"]) for row in calls] == list(range(1, 41))
+    strings = [row["smiles"] for row in calls]
+    assert len({Chem.CanonSmiles(one) for one in strings}) == 40
+    values = [float(row["value"]) for row in calls]
+    np.testing.assert_allclose(values, [QED.qed(Chem.MolFromSmiles(one)) for one in strings])
+    assert "the 40 calls of the oracle are used" in (output / "remarks.txt").read_text()
+    assert len(records_of(output)) < 8, "the run ends before its last step"
+    assert f"Best molecule {format_value(max(values))} .948" in table
+    assert f"Mean of the 10 best {format_value(np.mean(sorted(values)[-10:]))}" in table
+    assert "REINVENT" not in table, "which had another budget"
+    with (output / "best.csv").open() as file:
+        best = list(csv.DictReader(file))
+    assert [float(row["goal"]) for row in best] == sorted(values, reverse=True)
+    assert all(strings[int(row["call"]) - 1] == row["smiles"] for row in best)
+    names = {path.name for path in output.iterdir()}
+    assert {"best.sdf", "best.svg", "goal.svg", "goal.png"} <= names
+
+
+def test_what_a_goal_lacks_is_told_in_one_line(prior, tmp_path, capsys):
+    tune = ["tune", "molecule", "--output", str(tmp_path / "run")]
+    told = refusal(capsys, [*tune, "--preset", "isomers"])
+    assert "the prior cannot write P" in told
+    assert "seqtutor pretrain molecule --data nci" in told
+    assert "name a goal" in refusal(capsys, [*tune, "--calls", "100"])
+    assert "--calls must not" in refusal(capsys, [*tune, "--calls", "-1", "--goal", "qed"])
+    other = ["--preset", "celecoxib", "--reward.similarity.to", "CCO"]
+    assert "the reward's similarity another" in refusal(capsys, [*tune, *other])
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_reward_that_is_not_finite_ends_the_run_and_the_workers(prior, tmp_path, capsys):

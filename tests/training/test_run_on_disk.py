@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
@@ -92,6 +93,69 @@ def test_another_run_does_not_go_on(folder):
     config.write_text(config.read_text().replace("c: 0.5", "c: 0.75"))
     with pytest.raises(UserError, match="belong to other settings"):
         run_on_disk(TUTOR, folder)
+
+
+class Memory:
+    """A reward for which the first tokens of all batches before count; `last` is the last batch."""
+
+    remembers = True
+
+    def __init__(self):
+        self.seen, self.last = [], None
+
+    def restart(self):
+        self.seen = []
+
+    def state(self):
+        return list(self.seen)
+
+    def restore(self, state):
+        self.seen = list(state)
+
+    @property
+    def end(self):
+        is_over = self.last is not None and len(self.seen) >= self.last
+        return "that is enough" if is_over else None
+
+    def __call__(self, tokens, mask):
+        self.seen.append(int(tokens[:, 0].sum()))
+        return {"past": (sum(self.seen) % 7) * np.ones(len(tokens))}
+
+
+MEMORY = Memory()
+REMEMBERING = replace(TUTOR, task=replace(TUTOR.task, reward=MEMORY))
+
+
+@pytest.fixture(scope="module")
+def remembered():
+    """A whole run, and what its reward remembers at the end."""
+    return run_tutor(REMEMBERING), MEMORY.state()
+
+
+@pytest.mark.parametrize("stops", [(2,), (1, 1)])
+def test_what_a_reward_remembers_goes_on_with_the_run(remembered, folder, stops):
+    whole, seen = remembered
+    assert len(seen) == TUTOR.iterations, "asked for the terms' shapes, it remembered nothing"
+    for number in stops:
+        with pytest.raises(StoppedError):
+            run_on_disk(REMEMBERING, folder, is_to_stop=after(number))
+        MEMORY.restore([1, 2, 3])  # As little as another process knows of it.
+    assert identical(run_on_disk(REMEMBERING, folder), whole.policy)
+    assert without_time(folder.records()) == without_time(whole.records)
+    assert seen == MEMORY.seen
+
+
+def test_a_run_ends_with_the_chunk_in_which_the_reward_does(folder, monkeypatch):
+    monkeypatch.setattr(MEMORY, "last", 3)
+    with pytest.raises(StoppedError):
+        run_on_disk(REMEMBERING, folder, is_to_stop=after(3))
+    assert folder.remarks()[-1].endswith("ended at step 72: that is enough")
+    MEMORY.restart()
+    policy = run_on_disk(REMEMBERING, folder)
+    whole = run_tutor(REMEMBERING)
+    assert [record["step"] for record in folder.records()] == [24, 48, 72]
+    assert without_time(folder.records()) == without_time(whole.records)
+    assert identical(policy, whole.policy)
 
 
 def test_a_damaged_newest_checkpoint_costs_one_chunk(whole, folder):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.cli.tuning import TaskTools, TuneOptions, chosen_tuning, run_tuning
+from seqtutor.tasks.molecule.goals import GoalName
 from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.settings import MoleculeTuning
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
     from seqtutor.task import Task
+    from seqtutor.tasks.molecule.oracle import Oracle
     from seqtutor.training.run_folder import RunFolder
+
+
+GOAL = "goal"
+"""The stem of the files of a goal: goal.csv has the calls, goal.svg and goal.png the curves."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,11 @@ class Options(TuneOptions):
     The policy maximises E[reward]/c − KL(policy ‖ prior). The reward is RDKit's, computed by
     worker processes. The run's folder gets its configuration, a record of every chunk, the policy,
     and molecules as CSV, SMILES, SDF and a picture.
+
+    A run with a goal ends once the calls of its oracle are used: a call is a valid molecule whose
+    value was not asked for before. It prints the best molecules, the means of the 10 and the 100
+    best and the area under the curve of the 10 best against calls (those of the PMO benchmark), and
+    writes goal.csv (all calls), goal.svg, goal.png (the curves), best.csv, best.sdf and best.svg.
 
     With --seeds, the output folder gets such a folder for each seed. Called again with the same
     --output, it keeps the finished ones and runs the others.
@@ -41,6 +52,7 @@ class Options(TuneOptions):
     - penalized-logp: logP − SA − atoms of large rings
     - celecoxib: similarity to celecoxib
     - isomers: the formula C9H10N2O2PF2Cl (needs a prior that knows phosphorus)
+    The last four have a goal and 10,000 calls.
     """
     task: tyro.conf.Positional[Literal["molecule"]] = "molecule"
     """What is generated."""
@@ -54,6 +66,11 @@ class Options(TuneOptions):
     reward_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Processes that score molecules; by default one for each core, shared by seeds that are
     trained at the same time. 0 for none: a molecule that crashes RDKit then ends the run."""
+    goal: GoalName | None = None
+    """What is reported against the calls of its oracle, whatever the reward; the presets of these
+    names have it."""
+    calls: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Calls of the goal's oracle after which the run ends; 0 for no limit."""
     reward: MoleculeRewardSettings = field(default_factory=MoleculeRewardSettings)
     """The terms of the reward."""
 
@@ -63,11 +80,16 @@ class Options(TuneOptions):
             self.reward_workers is None or self.reward_workers >= 0,
             f"--reward-workers must not be negative, not {self.reward_workers}",
         )
+        require(
+            self.calls is None or self.calls >= 0,
+            f"--calls must not be negative, not {self.calls}",
+        )
 
     @property
     def tuning(self) -> MoleculeTuning:
         """What makes the run, without what is only done with it."""
-        return MoleculeTuning(self.tutor, self.reward, self.length, self.prior)
+        calls = self.calls or None
+        return MoleculeTuning(self.tutor, self.reward, self.length, self.prior, self.goal, calls)
 
 
 def defaults(arguments: list[str]) -> Options:
@@ -76,6 +98,8 @@ def defaults(arguments: list[str]) -> Options:
     return Options(
         length=tuning.length,
         prior=tuning.prior,
+        goal=tuning.goal,
+        calls=tuning.calls,
         tutor=tuning.tutor,
         reward=tuning.reward,
         **named,
@@ -100,11 +124,14 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
 
     def completed(self, tuning: MoleculeTuning) -> MoleculeTuning:
         """With the length and the extremes of the prior's training set."""
-        from seqtutor.tasks.molecule.task import completed
+        from seqtutor.tasks.molecule.task import completed, require_elements
         from seqtutor.tasks.molecule.terms import measurer_for
 
-        measurer_for(tuning.reward)  # What is no pattern or formula is refused now.
-        return completed(tuning, self.load_prior(tuning))
+        prior, goal = self.load_prior(tuning), tuning.chosen_goal
+        measurer_for(tuning.reward, goal)  # What is no pattern or formula is refused now.
+        if goal is not None:
+            require_elements(goal, prior.vocabulary)
+        return completed(tuning, prior)
 
     def job_options(self, jobs_at_a_time: int) -> tuple[str, ...]:
         """Each job's share of the workers."""
@@ -125,7 +152,42 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         """The reward, whose workers start now."""
         from seqtutor.tasks.molecule.task import molecule_task
 
-        return molecule_task(prior, tuning.reward, tuning.length, self.workers)
+        return molecule_task(
+            prior, tuning.reward, tuning.length, self.workers, tuning.chosen_goal, tuning.calls
+        )
+
+    def on_record(self, task: Task, folder: Path) -> None:
+        """The calls of the goal's oracle."""
+        oracle = _oracle(task)
+        if oracle is not None:
+            oracle.write(folder / f"{GOAL}.csv")
+
+    def finish(self, task: Task, tuning: MoleculeTuning, folder: Path) -> None:
+        """The calls of the goal's oracle, and the best molecules."""
+        from seqtutor.tasks.molecule.best import write_best
+
+        oracle = _oracle(task)
+        if oracle is not None:
+            oracle.write(folder / f"{GOAL}.csv")
+            write_best(oracle, folder, self.workers)
+
+    def print_results(self, runs: list[tuple[MoleculeTuning, RunFolder]], output: Path) -> None:
+        """The best molecules against calls, if there is a goal, and their curves as figures."""
+        from seqtutor.cli.output import print_table
+        from seqtutor.report.molecule_goal import goal_curves, goal_table
+        from seqtutor.report.style import save_figure
+        from seqtutor.tasks.molecule.oracle import Oracle
+
+        tuning = runs[0][0]
+        goal, calls = tuning.chosen_goal, tuning.calls
+        if goal is None:
+            return
+        seeds = [Oracle.read(run.path / f"{GOAL}.csv").values for _, run in runs]
+        if all(map(len, seeds)):
+            figure = goal_curves(goal, seeds, calls)
+            for suffix in ("svg", "png"):
+                save_figure(figure, output / f"{GOAL}.{suffix}")
+        print_table(goal_table(goal, tuning.tutor.method, seeds, calls))
 
     def write_samples(
         self, policy: SequenceModel, tuning: MoleculeTuning, number: int, folder: Path
@@ -156,3 +218,13 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             measured = [evaluator.measure(policy, seed) for policy, seed in policies]
         columns = [Measured("prior", [prior]), Measured(first.name, measured)]
         print_table(molecule_table(columns))
+
+
+def _oracle(task: Task) -> Oracle | None:
+    """The record of the goal's oracle, if there is a goal."""
+    from seqtutor.rewards import as_reward
+    from seqtutor.tasks.molecule.reward import MoleculeReward
+
+    function = as_reward(task.reward).function
+    assert isinstance(function, MoleculeReward)
+    return function.oracle

@@ -107,6 +107,20 @@ class TaskTools(ABC, Generic[_Tuning]):
         """The tuning with nothing left open."""
         return tuning
 
+    def on_record(self, task: Task, folder: Path) -> None:
+        """Write what the task itself has to tell after each record into the run's folder."""
+
+    def finish(self, task: Task, tuning: _Tuning, folder: Path) -> None:
+        """Write what the task itself has to tell at the end of a run into its folder."""
+
+    def print_results(self, runs: list[tuple[_Tuning, RunFolder]], output: Path) -> None:
+        """Print what the task itself has to tell of the runs, before the table.
+
+        Args:
+            runs: of one method, with a seed each.
+            output: the folder of the run, or of all of them.
+        """
+
     def job_options(self, jobs_at_a_time: int) -> tuple[str, ...]:
         """Options that the command of each of several runs side by side gets."""
         del jobs_at_a_time
@@ -166,6 +180,7 @@ def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning])
         jobs = _tune_seeds(tuning, output, options, tools)
         runs = [(job.tuning, job.run) for job in jobs]
         end = f"{output}: a run for each seed, with the policy in model/ and {samples} in samples/"
+    tools.print_results(runs, output)
     if options.evaluate:
         tools.print_table(runs, options.evaluate)
     print(end)
@@ -233,12 +248,14 @@ def _tune(
         symbol, weight = tutor.method.symbol, tutor.settings.c
         console.print(f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)")
         again = _resume_command(tuning, folder.path, options)
-        policy = _run_with_bar(tutor, tuning, folder, again)
+        policy = _run_with_bar(tutor, tuning, folder, tools, again)
     _finish(policy, tutor.task, tuning, folder, options.samples, tools)
     shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
 
 
-def _run_with_bar(tutor: Tutor, tuning: Tuning, folder: RunFolder, again: str) -> SequenceModel:
+def _run_with_bar(
+    tutor: Tutor, tuning: _Tuning, folder: RunFolder, tools: TaskTools[_Tuning], again: str
+) -> SequenceModel:
     """Run with a bar; `again` is the command that goes on once it is interrupted."""
     from seqtutor.cli.interruption import Interrupted, stop_request
     from seqtutor.cli.progress import console, note_of, progress_bar
@@ -246,8 +263,6 @@ def _run_with_bar(tutor: Tutor, tuning: Tuning, folder: RunFolder, again: str) -
     from seqtutor.training.run_on_disk import StoppedError, run_on_disk
 
     done = folder.records()
-    if done and tuning.remembers:
-        console.print("What the reward remembered is not kept: the run goes on, not bit for bit")
     with progress_bar() as progress, stop_request() as is_to_stop:
         bar = progress.add_task(
             tutor.method.symbol,
@@ -258,6 +273,7 @@ def _run_with_bar(tutor: Tutor, tuning: Tuning, folder: RunFolder, again: str) -
 
         def on_record(record: Record) -> None:
             progress.update(bar, completed=record["step"], note=note_of(record))
+            tools.on_record(tutor.task, folder.path)
 
         try:
             return run_on_disk(
@@ -382,6 +398,7 @@ def _finish(
     """Write samples and then the model, which makes the run complete."""
     if samples:
         tools.write_samples(policy, tuning, samples, folder.path / "samples")
+    tools.finish(task, tuning, folder.path)
     _save(policy, task, folder.model)
 
 

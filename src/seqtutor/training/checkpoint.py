@@ -1,8 +1,9 @@
 """Checkpoints: all that changes during a run, on disk, so that it goes on bit for bit.
 
-A checkpoint is two files. `step-N.safetensors` holds every array of the state; `step-N.json`, its
-manifest, is written after it and holds its hash, so that a checkpoint counts only when it is whole.
-The newest two are kept: should one be damaged, the one before it is taken.
+A checkpoint is two files. `step-N.safetensors` holds every array of the state, and what the reward
+remembers as the bytes of a JSON text; `step-N.json`, its manifest, is written after it and holds
+its hash, so that a checkpoint counts only when it is whole. The newest two are kept: should one be
+damaged, the one before it is taken.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ import safetensors.numpy
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
+from seqtutor.rewards import as_reward
 from seqtutor.training.tutor import Tutor, TutorState
 
 KEPT = 2
 _FORMAT = 1
+_REMEMBERED = "reward"
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -41,10 +44,14 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state to go on from, the step it was saved at, and what a user should know about it."""
+    """A state to go on from, the step it was saved at, and what a user should know about it.
+
+    `remembered` is what the reward's `restore` takes, `None` where it remembers nothing.
+    """
 
     state: TutorState
     step: int
+    remembered: Any = None
     remarks: tuple[str, ...] = ()
 
 
@@ -67,13 +74,21 @@ class Checkpoints:
         self.folder = folder
         self.settings = settings
 
-    def save(self, state: TutorState, step: int) -> None:
+    def save(self, state: TutorState, step: int, remembered: Any = None) -> None:
         """Write a checkpoint, and then remove all but the newest ones.
+
+        Args:
+            state: of the tutor.
+            step: how far the run has come.
+            remembered: what the reward's `state` gave.
 
         Raises:
             UserError: if it cannot be written; older checkpoints stay as they were.
         """
-        content = safetensors.numpy.save(_named_arrays(state))
+        arrays = _named_arrays(state)
+        if remembered is not None:
+            arrays[_REMEMBERED] = np.frombuffer(json.dumps(remembered).encode(), np.uint8)
+        content = safetensors.numpy.save(arrays)
         manifest = {
             "format": _FORMAT,
             "step": step,
@@ -124,8 +139,12 @@ class Checkpoints:
         if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
             raise ValueError("its content is not what was saved")
         shapes = eqx.filter_eval_shape(tutor.initial_state)
-        state = _filled(shapes, safetensors.numpy.load(content))
-        return Checkpoint(state, manifest["step"], remarks + _changed(manifest["surroundings"]))
+        arrays = safetensors.numpy.load(content)
+        remembered = None
+        if as_reward(tutor.task.reward).remembers:
+            remembered = json.loads(arrays[_REMEMBERED].tobytes())
+        changes = _changed(manifest["surroundings"])
+        return Checkpoint(_filled(shapes, arrays), manifest["step"], remembered, remarks + changes)
 
     def _arrays(self, step: int) -> Path:
         return self.folder / f"step-{step}.safetensors"

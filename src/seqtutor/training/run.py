@@ -61,23 +61,24 @@ def chunks(
     """Run a tutor to its end, giving the state and a record after each chunk of iterations.
 
     A run that was interrupted goes on from a `state` with the `records` made until then: the guard
-    remembers them, and time goes on where they end. The next chunk uses up a given state's memory:
-    copy what is to be kept of it before going on. The run ends early where the settings' guards say
-    so.
+    remembers them, and time goes on where they end; a reward that remembers must have been restored
+    to what it was then. The next chunk uses up a given state's memory: copy what is to be kept of
+    it before going on. The run ends early where the settings' guards or the reward's `end` say so.
 
     Raises:
         DivergedError: if the loss or a reward term is not finite.
         UserError: if the reward fails.
     """
+    reward = as_reward(tutor.task.reward)
     if state is None:
-        as_reward(tutor.task.reward).restart()
+        reward.restart()
         state = tutor.initial_state()
     guard = Guard(tutor.settings)
     for record in records:
         guard.look(record)
     start = time.perf_counter() - (records[-1]["seconds"] if records else 0.0)
     for iterations in chunk_lengths(tutor, int(state.iteration)):
-        if guard.stops:
+        if guard.stops or reward.end is not None:
             return
         last_good = jax.tree.map(jnp.copy, state.network)
         with reward_failures(tutor):
@@ -87,7 +88,13 @@ def chunks(
         spoilt = what_is_not_finite(record)
         if spoilt is not None:
             raise DivergedError(spoilt, tutor.policy(last_good), tutor.settings.seed)
-        yield Progress(state, record, guard.look(record))
+        yield Progress(state, record, _remark(guard.look(record), reward.end, steps))
+
+
+def _remark(of_guard: str | None, end: str | None, steps: int) -> str | None:
+    """What the guard and the reward have to say after a chunk."""
+    of_reward = None if end is None else f"ended at step {steps:,}: {end}"
+    return "; ".join(filter(None, (of_guard, of_reward))) or None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from seqtutor.models.base import SequenceModel
+from seqtutor.rewards import as_reward
 from seqtutor.training.checkpoint import Checkpoints
 from seqtutor.training.run import Record, chunks
 from seqtutor.training.run_folder import METRICS, RunFolder
@@ -76,7 +77,10 @@ def _run(
     records = folder.records()
     if found and (not records or records[-1]["step"] != found.step):
         remark(f"records before step {found.step:,} are lost from {METRICS}")
+    reward = as_reward(tutor.task.reward)
     state = found.state if found else None
+    if found:
+        reward.restore(found.remembered)
     saved = time.monotonic()
     for progress in chunks(tutor, state, records):
         state = progress.state
@@ -87,7 +91,7 @@ def _run(
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
             folder.sync()
-            checkpoints.save(state, int(progress.record["step"]))
+            checkpoints.save(state, int(progress.record["step"]), reward.state())
             saved = time.monotonic()
         if stops:
             raise StoppedError(int(progress.record["step"]))

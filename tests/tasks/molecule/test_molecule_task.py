@@ -14,6 +14,7 @@ import seqtutor as st
 from seqtutor.errors import UserError
 from seqtutor.rewards import Reward
 from seqtutor.tasks.molecule.encoding import TokenisedText
+from seqtutor.tasks.molecule.goals import GOALS
 from seqtutor.tasks.molecule.model import MOSES_EXTREMES, extremes_of, load_molecule_model
 from seqtutor.tasks.molecule.presets import CELECOXIB, PRESETS, preset_tuning
 from seqtutor.tasks.molecule.reward_settings import (
@@ -28,6 +29,7 @@ from seqtutor.tasks.molecule.task import completed, molecule_task
 from seqtutor.tasks.molecule.terms import measurer_for, terms_of
 from seqtutor.training.run import run_tutor
 from seqtutor.training.run_folder import RunFolder, plain, read_config
+from seqtutor.training.run_on_disk import StoppedError, run_on_disk
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import MethodName, TutorSettings
 from seqtutor.training.tutor import Tutor
@@ -142,7 +144,8 @@ def tutor():
         log_every=64 * LENGTH,
     )
     prior = tiny_prior()
-    return Tutor(molecule_task(prior, REPEATED, workers=0), prior.model, settings)
+    task = molecule_task(prior, REPEATED, workers=0, goal=GOALS["qed"])
+    return Tutor(task, prior.model, settings)
 
 
 def test_a_run_does_not_remember_the_one_before(tutor):
@@ -154,6 +157,24 @@ def test_a_run_does_not_remember_the_one_before(tutor):
         for records in (first.records, second.records)
     ]
     assert values[0] == values[1]
+
+
+def test_a_run_that_goes_on_remembers_scaffolds_and_calls(tutor, tmp_path):
+    """Bit for bit as if it had never stopped, with a term that depends on all batches before."""
+    whole = run_tutor(tutor)
+    reward = tutor.task.reward
+    at_the_end = reward.state()
+    assert len(at_the_end["oracle"]) > 10
+    folder = RunFolder.start(tmp_path / "run", tutor.settings, {})
+    asked = iter([False, True])
+    with pytest.raises(StoppedError):
+        run_on_disk(tutor, folder, is_to_stop=lambda: next(asked))
+    assert 0 < len(reward.state()["oracle"]) < len(at_the_end["oracle"])
+    reward.restart()
+    assert identical(run_on_disk(tutor, folder), whole.policy)
+    assert reward.state() == at_the_end
+    rewards = [record["reward"] for record in folder.records()]
+    assert rewards == [record["reward"] for record in whole.records]
 
 
 def test_seeds_cannot_share_a_memory(tutor):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import jax.numpy as jnp
 import numpy as np
@@ -252,9 +253,9 @@ def test_a_scaffold_costs_by_how_often_it_is_among_the_latest(batches):
             np.testing.assert_array_equal(found, expected)
         seen = seen[-10:]
         previous = batch
-        assert memory.state() == seen
+        assert memory.state()["scaffolds"] == seen
         np.testing.assert_array_equal(memory.judge(batch), found)
-        assert memory.state() == seen, "asked twice, it remembers once"
+        assert memory.state()["scaffolds"] == seen, "asked twice, it remembers once"
 
 
 @given(SCAFFOLDS.flatmap(lambda batch: st.tuples(st.just(batch), st.permutations(batch))))
@@ -268,6 +269,7 @@ def test_a_restored_memory_goes_on_as_the_first_would_have(before, after):
     first, second = ScaffoldMemory(MEMORY), ScaffoldMemory(MEMORY)
     for batch in before:
         first.judge(batch)
-    second.restore(first.state())
-    for batch in [["x"], *after]:
+    second.restore(json.loads(json.dumps(first.state())))
+    # The first batch may be the last one of before, which is not remembered again.
+    for batch in [*before[-1:], *after]:
         np.testing.assert_array_equal(first.judge(batch), second.judge(batch))

@@ -213,11 +213,11 @@ def _similarity(measurer: Measurer) -> Quantity:
 def _isomer(formula: str) -> Quantity:
     if not _FORMULA.fullmatch(formula):
         raise UserError(f"{formula!r} is no molecular formula; write it like C9H10N2O2PF2Cl")
-    wanted = _element_counts(formula)
+    wanted = element_counts(formula)
     atoms = sum(wanted.values())
 
     def nearness(molecule: Molecule) -> float:
-        found = _element_counts(molecule.formula)
+        found = element_counts(molecule.formula)
         squares = [(found[element] - number) ** 2.0 for element, number in wanted.items()]
         squares.append((sum(found.values()) - atoms) ** 2 / 4)
         # The geometric mean of Gaussians is the Gaussian of the mean square.
@@ -226,7 +226,8 @@ def _isomer(formula: str) -> Quantity:
     return nearness
 
 
-def _element_counts(formula: str) -> Counter[str]:
+def element_counts(formula: str) -> Counter[str]:
+    """How many atoms of each element a molecular formula has."""
     counts: Counter[str] = Counter()
     for element, number in _FORMULA_PART.findall(formula):
         counts[element] += int(number or 1)

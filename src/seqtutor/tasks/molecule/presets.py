@@ -12,6 +12,18 @@ a trace. Single random tokens spoil most strings, so nothing but the policy expl
 
 from __future__ import annotations
 
+from typing import Any
+
+from seqtutor.tasks.molecule.goals import (
+    BUDGET,
+    CELECOXIB,
+    ISOMER,
+    LOGP,
+    RING_PENALTY,
+    SA_PENALTY,
+    GoalName,
+    Standard,
+)
 from seqtutor.tasks.molecule.reward_settings import (
     CarbonsTerm,
     DiversityTerm,
@@ -43,9 +55,6 @@ Returns to the end of a string are noisy, and what the updates add by chance sta
 of 64 strings out of 4,096, Ψ was better after 150,000 steps than after 1,000,000.
 """
 
-CELECOXIB = "CC1=CC=C(C=C1)C1=CC(=NN1C1=CC=C(C=C1)S(N)(=O)=O)C(F)(F)F"
-ISOMER = "C9H10N2O2PF2Cl"
-
 _OFF = ScaledTerm(weight=0.0)
 _NO_SHORT, _NO_CARBONS = ShortTerm(weight=0.0), CarbonsTerm(weight=0.0)
 
@@ -62,21 +71,38 @@ def _qed(weight: float) -> ScaledTerm:
     return ScaledTerm(weight, centre=0.807, scale=0.095)
 
 
-def _tutor(method: MethodName) -> TutorSettings:
-    """What is the same for all presets."""
-    trace = {"trace": 1.0} if method in TEMPORAL_DIFFERENCE else {}
-    exploration = {} if method in ON_POLICY else {"exploration": Exploration(epsilon_start=0.0)}
-    return TutorSettings.of(
+def _tutor(method: MethodName, **changes: Any) -> TutorSettings:
+    """What is the same for all presets, changed where asked."""
+    settings: dict[str, Any] = {
+        "c": 1.0,
+        "discount": 1.0,
+        "steps": STEPS,
+        "updates": UPDATES,
+        "batch": BATCH,
+        "replay_capacity": REPLAY,
+        "learning_rate": LEARNING_RATE,
+    }
+    if method in TEMPORAL_DIFFERENCE:
+        settings["trace"] = 1.0
+    if method not in ON_POLICY:
+        settings["exploration"] = Exploration(epsilon_start=0.0)
+    return TutorSettings.of(method, **{**settings, **changes})
+
+
+def _goal_tutor(method: MethodName) -> TutorSettings:
+    """For a budget of calls: small collections, and many updates after each.
+
+    Methods without a replay learn from each string once or a few times, and need longer steps. The
+    learning rate stays what it is, since nobody knows at which step the calls are used.
+    """
+    is_on_policy = method in ON_POLICY
+    return _tutor(
         method,
-        c=1.0,
-        discount=1.0,
-        steps=STEPS,
-        updates=UPDATES,
-        batch=BATCH,
-        replay_capacity=REPLAY,
-        learning_rate=LEARNING_RATE,
-        **trace,
-        **exploration,
+        environments=32 if is_on_policy else 64,
+        updates=2 if is_on_policy else 8,
+        batch=32 if is_on_policy else 64,
+        learning_rate=1e-3 if is_on_policy else LEARNING_RATE,
+        learning_rate_final_share=1.0,
     )
 
 
@@ -105,8 +131,11 @@ def _drug_like(method: MethodName) -> MoleculeTuning:
     )
 
 
-def _goal(method: MethodName, **terms: object) -> MoleculeTuning:
-    """Some terms and validity, without those that keep to the training set."""
+def _goal(method: MethodName, goal: GoalName, **terms: object) -> MoleculeTuning:
+    """Some terms and validity, without those that keep to the training set.
+
+    They are scaled so that the policy goes far from the prior within the budget.
+    """
     chosen: dict = {
         "logp": _OFF,
         "sa": _OFF,
@@ -117,11 +146,16 @@ def _goal(method: MethodName, **terms: object) -> MoleculeTuning:
         "valid": ValidTerm(penalty=-5.0),
         **terms,
     }
-    return MoleculeTuning(_tutor(method), MoleculeRewardSettings(**chosen))
+    reward = MoleculeRewardSettings(**chosen)
+    return MoleculeTuning(_goal_tutor(method), reward, goal=goal, calls=BUDGET)
+
+
+def _standardised(weight: float, standard: Standard) -> ScaledTerm:
+    return ScaledTerm(weight, centre=standard.mean, scale=standard.deviation)
 
 
 def _best_qed(method: MethodName) -> MoleculeTuning:
-    return _goal(method, qed=_qed(5.0))
+    return _goal(method, "qed", qed=_qed(5.0))
 
 
 def _penalized_logp(method: MethodName) -> MoleculeTuning:
@@ -131,20 +165,21 @@ def _penalized_logp(method: MethodName) -> MoleculeTuning:
     """
     return _goal(
         method,
-        logp=ScaledTerm(2.0, centre=2.4571, scale=1.4343),
-        sa=ScaledTerm(2.0, centre=-3.0526, scale=0.8335),
-        ring=ScaledTerm(2.0, centre=-0.0486, scale=0.2860),
+        "penalized-logp",
+        logp=_standardised(2.0, LOGP),
+        sa=_standardised(2.0, SA_PENALTY),
+        ring=_standardised(2.0, RING_PENALTY),
     )
 
 
 def _celecoxib(method: MethodName) -> MoleculeTuning:
     """Similarity to celecoxib by counted Morgan fingerprints of radius 2, as in GuacaMol."""
-    return _goal(method, similarity=SimilarityTerm(weight=30.0, to=(CELECOXIB,)))
+    return _goal(method, "celecoxib", similarity=SimilarityTerm(weight=60.0, to=(CELECOXIB,)))
 
 
 def _isomers(method: MethodName) -> MoleculeTuning:
     """A molecular formula to meet, as in GuacaMol."""
-    return _goal(method, isomer=IsomerTerm(weight=15.0, formula=ISOMER))
+    return _goal(method, "isomers", isomer=IsomerTerm(weight=15.0, formula=ISOMER))
 
 
 PRESETS = {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from seqtutor.tasks.molecule.encoding import decode
+from seqtutor.tasks.molecule.goals import Goal
+from seqtutor.tasks.molecule.oracle import Oracle
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
 from seqtutor.tasks.molecule.scoring import MoleculeScorer, PendingScores
-from seqtutor.tasks.molecule.terms import Values, measurer_for, terms_of
+from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
 from seqtutor.vocabulary import Vocabulary
 
 
@@ -20,16 +23,19 @@ class MoleculeReward:
     Called, it waits for the answer; `start` and `PendingTerms.collect` let the device go on while
     worker processes score. The terms are not weighted; `settings.weights` holds their weights.
 
-    Without the `diversity` term this is a function of the tokens. With it, what was judged before
-    counts too: batches must be collected in the same order for a run to repeat, and `memory.state`
-    belongs into a checkpoint.
+    Without the `diversity` term the terms are a function of the tokens. With it, what was judged
+    before counts too: batches must be collected in the same order for a run to repeat. With a goal,
+    its value for every new molecule is recorded in `oracle`, and the run ends once the calls are
+    used; what the molecules earn does not depend on that. What either remembers is in `state`.
 
     A string that reaches the greatest length without an end token is judged as it stands.
 
     Args:
         settings: the terms; their weights are only asked whether they are zero.
         vocabulary: of SMILES tokens, with an end token.
-        scorer: measures what `measurer_for(settings)` says; by default one in this process.
+        scorer: measures what `measurer_for(settings, goal)` says; by default one in this process.
+        goal: what to record.
+        calls: that may be made of the goal's oracle; `None` for no limit.
     """
 
     def __init__(
@@ -37,12 +43,16 @@ class MoleculeReward:
         settings: MoleculeRewardSettings,
         vocabulary: Vocabulary,
         scorer: MoleculeScorer | None = None,
+        goal: Goal | None = None,
+        calls: int | None = None,
     ) -> None:
         self.settings = settings
         self.vocabulary = vocabulary
-        self.scorer = scorer or MoleculeScorer(measurer_for(settings))
+        self.goal = goal
+        self.scorer = scorer or MoleculeScorer(measurer_for(settings, goal))
         wants_memory = "diversity" in settings.weights
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None
+        self.oracle = None if goal is None else Oracle(calls)
 
     @classmethod
     def with_workers(
@@ -50,20 +60,51 @@ class MoleculeReward:
         settings: MoleculeRewardSettings,
         vocabulary: Vocabulary,
         workers: int | None = None,
+        goal: Goal | None = None,
+        calls: int | None = None,
     ) -> MoleculeReward:
         """A reward with its own worker processes, one for each core by default."""
-        scorer = MoleculeScorer.with_workers(measurer_for(settings), workers)
-        return cls(settings, vocabulary, scorer)
+        scorer = MoleculeScorer.with_workers(measurer_for(settings, goal), workers)
+        return cls(settings, vocabulary, scorer, goal, calls)
 
     @property
     def remembers(self) -> bool:
-        """Whether what was judged before counts too: with the `diversity` term."""
-        return self.memory is not None
+        """Whether what was judged before counts too: with the `diversity` term or a goal."""
+        return self.memory is not None or self.oracle is not None
 
     def restart(self) -> None:
         """Forget what was judged before; what was measured is kept."""
         if self.memory is not None:
-            self.memory.restore(())
+            self.memory.restart()
+        if self.oracle is not None:
+            self.oracle.restore(())
+
+    def state(self) -> dict[str, Any]:
+        """All that is remembered, in JSON's types."""
+        return {name: part.state() for name, part in self._parts.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember what `state` gave, and nothing else."""
+        for name, part in self._parts.items():
+            part.restore(state[name])
+
+    @property
+    def end(self) -> str | None:
+        """Why there is nothing more to judge: the goal's calls are used."""
+        if self.oracle is None or not self.oracle.is_spent:
+            return None
+        return f"the {len(self.oracle):,} calls of the oracle are used"
+
+    @property
+    def _parts(self) -> dict[str, ScaffoldMemory | Oracle]:
+        """What remembers, by name."""
+        parts = {"diversity": self.memory, "oracle": self.oracle}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def record(self, scores: Scores) -> None:
+        """Note the goal's value of each new molecule of a batch."""
+        if self.goal is not None and self.oracle is not None:
+            self.oracle.ask(scores.smiles, self.goal.value(scores.columns))
 
     def __call__(self, tokens: Any, mask: Any) -> dict[str, Values]:
         """The terms of `Int["batch time"]` tokens, each `Float["batch"]`."""
@@ -90,8 +131,12 @@ class PendingTerms:
         self._pending = pending
 
     def collect(self) -> dict[str, Values]:
-        """Wait for the terms. With the `diversity` term, call it once, in the order of batches."""
+        """Wait for the terms.
+
+        With the `diversity` term or a goal, call it once, in the order of batches.
+        """
         scores = self._pending.collect()
+        self._reward.record(scores)
         terms = terms_of(self._reward.settings, scores)
         if self._reward.memory is not None:
             terms["diversity"] = self._reward.memory.judge(scores.scaffolds)

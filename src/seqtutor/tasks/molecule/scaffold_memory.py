@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -52,18 +53,30 @@ class ScaffoldMemory:
                 self._forget()
             return self._last_answer.copy()
 
-    def state(self) -> list[str]:
-        """What is remembered, from the oldest on: all that `restore` needs."""
-        with self._lock:
-            return list(self._order)
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs, in JSON's types.
 
-    def restore(self, state: Iterable[str]) -> None:
+        The scaffolds, the oldest first, and the last batch with its answer.
+        """
+        with self._lock:
+            return {
+                "scaffolds": list(self._order),
+                "last_batch": list(self._last_batch),
+                "last_answer": self._last_answer.tolist(),
+            }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Remember what another memory did, and nothing else."""
         with self._lock:
-            self._order = deque(state)
+            self._order = deque(state["scaffolds"])
             self._counts = Counter(self._order)
-            self._last_batch, self._last_answer = (), np.zeros(0)
+            self._last_batch = tuple(state["last_batch"])
+            self._last_answer = np.array(state["last_answer"], float)
             self._forget()
+
+    def restart(self) -> None:
+        """Remember nothing."""
+        self.restore({"scaffolds": [], "last_batch": [], "last_answer": []})
 
     def _remember(self, batch: Sequence[str | None]) -> None:
         known = [scaffold for scaffold in batch if scaffold is not None]

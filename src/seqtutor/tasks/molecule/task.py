@@ -7,10 +7,14 @@ from dataclasses import replace
 from seqtutor.models.files import SavedModel
 from seqtutor.rewards import Reward
 from seqtutor.task import Task
+from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
 from seqtutor.tasks.molecule.requirements import require_rdkit
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.settings import MoleculeTuning
+from seqtutor.tasks.molecule.tokens import elements_of
+from seqtutor.training.settings import require
+from seqtutor.vocabulary import Vocabulary
 
 
 def molecule_task(
@@ -18,6 +22,8 @@ def molecule_task(
     reward: MoleculeRewardSettings | None = None,
     length: int | None = None,
     workers: int | None = None,
+    goal: Goal | None = None,
+    calls: int | None = None,
 ) -> Task:
     """SMILES strings of a prior's tokens, rewarded for their properties.
 
@@ -30,10 +36,12 @@ def molecule_task(
         reward: the terms; the paper's, each with a weight of one, if left out.
         length: tokens of the longest string, the end token included.
         workers: processes that score, one for each core if left out; 0 for none but this one.
+        goal: is recorded for every new molecule, in the reward's `oracle`.
+        calls: of the goal's oracle after which a run ends; `None` for no limit.
 
     Raises:
-        UserError: if RDKit is missing, or a pattern, a molecule, the formula or the function in
-            the reward's settings is none.
+        UserError: if RDKit is missing, a pattern, a molecule, the formula or the function in the
+            reward's settings is none, or the prior cannot write what the goal needs.
     """
     require_rdkit()
     from seqtutor.tasks.molecule.reward import MoleculeReward
@@ -42,9 +50,29 @@ def molecule_task(
     settings = reward or MoleculeRewardSettings()
     tuning = completed(MoleculeTuning(reward=settings, length=length), prior)
     assert tuning.length is not None
-    function = MoleculeReward.with_workers(tuning.reward, prior.vocabulary, workers)
+    if goal is not None:
+        require_elements(goal, prior.vocabulary)
+    function = MoleculeReward.with_workers(tuning.reward, prior.vocabulary, workers, goal, calls)
     weighted = Reward(function, tuning.reward.weights)
     return Task(prior.vocabulary, tuning.length, weighted, MoleculeTuning.task)
+
+
+def require_elements(goal: Goal, vocabulary: Vocabulary) -> None:
+    """Refuse a goal with an element that no token of the vocabulary writes.
+
+    Raises:
+        UserError: that says how to train a prior that can write it.
+    """
+    from seqtutor.tasks.molecule.measure import element_counts
+
+    known = elements_of(vocabulary.tokens) | {"H"}
+    missing = [element for element in element_counts(goal.formula) if element not in known]
+    require(
+        not missing,
+        f"the prior cannot write {' or '.join(missing)}, which {goal.formula} has; train one that "
+        "can with: seqtutor pretrain molecule --data nci (or a file of molecules) --output "
+        "my_prior, and give it with --prior my_prior",
+    )
 
 
 def completed(tuning: MoleculeTuning, prior: SavedModel) -> MoleculeTuning:

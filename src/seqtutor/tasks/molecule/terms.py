@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.measure import Measurer
 from seqtutor.tasks.molecule.reward_settings import (
     PROPERTY_NAMES,
@@ -18,6 +19,7 @@ from seqtutor.tasks.molecule.reward_settings import (
     TrainingExtremes,
     WindowTerm,
 )
+from seqtutor.training.settings import require
 
 # An aliphatic carbon outside brackets: not the C of Cl or Co.
 _CARBONS = re.compile(r"(?:C(?![a-z]))+")
@@ -49,11 +51,12 @@ class Scores:
     reasons: dict[int, str]
 
 
-def measurer_for(settings: MoleculeRewardSettings) -> Measurer:
-    """What measures all that the terms need, and no more.
+def measurer_for(settings: MoleculeRewardSettings, goal: Goal | None = None) -> Measurer:
+    """What measures all that the terms and the goal need, and no more.
 
     Raises:
-        UserError: if a pattern, a molecule, the formula or the function in the settings is none.
+        UserError: if a pattern, a molecule, the formula or the function in the settings is none, or
+            the goal needs another molecule or formula than the settings name.
     """
     active = set(settings.weights)
     properties: list[str] = [n for n in ("logp", "sa", "qed", "alerts") if n in active]
@@ -71,8 +74,29 @@ def measurer_for(settings: MoleculeRewardSettings) -> Measurer:
         custom=settings.custom.function if "custom" in active else "",
         wants_scaffold="diversity" in active,
     )
+    if goal is not None:
+        measurer = _with_goal(measurer, goal)
     measurer.check()
     return measurer
+
+
+def _with_goal(measurer: Measurer, goal: Goal) -> Measurer:
+    """What measures the goal, too; a measurer knows one similarity and one formula only."""
+    properties = tuple(dict.fromkeys((*measurer.properties, *goal.properties)))
+    with_goal = replace(measurer, properties=properties)
+    if goal.similar_to:
+        with_goal = replace(with_goal, similar_to=(goal.similar_to,), radius=2, counted=True)
+        require(
+            not measurer.similar_to or with_goal == measurer,
+            f"the goal is {goal.label}, and the reward's similarity another one; leave one out",
+        )
+    if goal.formula:
+        with_goal = replace(with_goal, formula=goal.formula)
+        require(
+            measurer.formula in ("", goal.formula),
+            f"the goal is {goal.label}, and the reward's formula {measurer.formula}; leave one out",
+        )
+    return with_goal
 
 
 def terms_of(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Values]:

@@ -25,6 +25,15 @@ LONG_TOKEN = re.compile(r"\[[!-Z\\^-~]+\]|Cl|Br|%\d\d|%\(\d+\)|->|<-", re.ASCII)
 _TOKEN = re.compile(f"{LONG_TOKEN.pattern}|[{re.escape(SINGLE_CHARACTERS)}]", re.ASCII)
 _TEXT = re.compile(f"(?:{_TOKEN.pattern})+", re.ASCII)
 
+_ELEMENT = re.compile(r"\[\d*([A-Z][a-z]?|se|as|[a-z])|(Cl|Br|[BCNOPSFIbcnops])")
+"""The element of an atom's token: in a bracket after the isotope, or of the organic subset."""
+
+
+def elements_of(tokens: Iterable[str]) -> set[str]:
+    """Symbols of the elements that tokens write, hydrogens within brackets not counted."""
+    found = filter(None, map(_ELEMENT.match, tokens))
+    return {(match[1] or match[2]).capitalize() for match in found}
+
 
 def tokenise(smiles: str) -> list[str]:
     """Cut a SMILES string into tokens; joined, they give the string again.
