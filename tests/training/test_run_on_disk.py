@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
-from seqtutor.training.run import run_tutor
+from seqtutor.training.run import GUARDED, run_tutor
 from seqtutor.training.run_folder import CONFIG, RunFolder
 from seqtutor.training.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
 from seqtutor.training.settings import TutorSettings
@@ -184,4 +184,4 @@ def test_a_line_that_is_no_record_is_named(tmp_path, line):
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(good.encode() + line.encode(errors="surrogateescape") + b"\n")
     with pytest.raises(UserError, match=r"line 2 of .*metrics\.jsonl is no record"):
-        RunFolder(tmp_path).records()
+        RunFolder(tmp_path).records(GUARDED)

@@ -24,7 +24,7 @@ SMALL_DATA = PretrainSettings(hidden_sizes=(256,), batch=64, learning_rate=3e-3,
 """For some thousands of molecules: many passes, the best of which is kept."""
 
 MOSES_DATA = PretrainSettings(
-    hidden_sizes=(384,), batch=128, learning_rate=5e-3, weight_decay=0.0, epochs=4
+    hidden_sizes=(256,), batch=128, learning_rate=5e-3, weight_decay=0.0, epochs=3
 )
 """For 1.6 million molecules: few passes, none of which can learn them by heart."""
 

@@ -147,6 +147,10 @@ def record_of(metrics: Mapping[str, np.ndarray], steps: int, start: float) -> Re
     return {"step": steps, "seconds": time.perf_counter() - start, **means}
 
 
+GUARDED = ("step", "seconds", "entropy", "kl", "distinct")
+"""What a record must have for a run to go on from it."""
+
+
 class Guard:
     """Watches the records for a collapse and for the KL divergence at which to stop."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,9 +26,6 @@ from seqtutor.files import atomic_write, require_unused
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
 LOCK = ".lock"
-_NEEDED = {"step", "seconds", "entropy", "kl", "distinct"}
-"""What every record has that a run goes on from."""
-
 _Config = TypeVar("_Config")
 
 
@@ -158,11 +155,11 @@ class RunFolder:
             kept = [record for record in self.records() if record["step"] <= step]
             atomic_write(path, "".join(json.dumps(record) + "\n" for record in kept))
 
-    def records(self) -> list[dict[str, float]]:
+    def records(self, needed: Iterable[str] = ("step",)) -> list[dict[str, float]]:
         """All whole records so far, oldest first.
 
         Raises:
-            UserError: if a line is no record.
+            UserError: if a line is no record, or has not all that is needed.
         """
         records = []
         for number, line in enumerate(self._lines(METRICS), start=1):
@@ -170,7 +167,7 @@ class RunFolder:
                 record = json.loads(line)
             except json.JSONDecodeError:
                 record = None
-            if not (isinstance(record, dict) and record.keys() >= _NEEDED):
+            if not (isinstance(record, dict) and record.keys() >= set(needed)):
                 raise UserError(
                     f"line {number} of {self.path / METRICS} is no record; remove it to go on"
                 )

@@ -13,7 +13,7 @@ import numpy as np
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.training.checkpoint import Checkpoints
-from seqtutor.training.run import Record, chunks
+from seqtutor.training.run import GUARDED, Record, chunks
 from seqtutor.training.run_folder import METRICS, RunFolder
 from seqtutor.training.tutor import Tutor
 
@@ -74,7 +74,7 @@ def _run(
 
     for text in found.remarks if found else ():
         remark(text)
-    records = folder.records()
+    records = folder.records(GUARDED)
     if found and (not records or records[-1]["step"] != found.step):
         remark(f"records before step {found.step:,} are lost from {METRICS}")
     reward = as_reward(tutor.task.reward)
