@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from seqtutor.report.intervals import mean_interval
 from seqtutor.report.molecule_goal import (
     AREA_LABEL,
     CALLS_LABEL,
     LABELS,
+    SHORT_LABELS,
     goal_curves,
     goal_table,
 )
@@ -61,8 +63,12 @@ def test_curves_go_on_to_the_budget_with_their_last_value(tmp_path):
     figure = goal_curves(GOALS["qed"], seeds, 400, path)
     assert path.read_bytes().startswith(b"<?xml")
     lines = {line.get_label(): line for line in figure.axes[0].lines}
-    for number, label in LABELS.items():
-        line = lines[label.lower()]
+    (legend,) = figure.legends
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    ends = legend.get_window_extent(renderer)
+    assert 0 <= ends.x0 < ends.x1 <= figure.bbox.width, "it fits into the figure"
+    for number, label in SHORT_LABELS.items():
+        line = lines[label]
         assert line.get_xdata().tolist() == [100, 200, 300, 400]
         expected = np.mean(
             [

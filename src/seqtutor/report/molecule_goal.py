@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LABELS = {1: "Best molecule", **{n: f"Mean of the {n} best" for n in TOPS[1:]}}
+SHORT_LABELS = {1: "best", **{n: f"{n} best" for n in TOPS[1:]}}
 AREA_LABEL = f"Area under the curve of the {AREA_OF} best"
 CALLS_LABEL = "Calls of the oracle"
 
@@ -91,7 +92,7 @@ def goal_curves(
     """
     seeds = [values[:budget] for values in seeds]
     end = max(map(len, seeds)) if budget is None else budget
-    histories = {LABELS[n].lower(): [_history(one, n, end) for one in seeds] for n in TOPS}
+    histories = {SHORT_LABELS[n]: [_history(one, n, end) for one in seeds] for n in TOPS}
     known = (goal.best.value, "best known")
     quantity = Quantity("value", goal.label, goal.title, known)
     return training_curves(histories, [quantity], path, "interval", CALLS_LABEL.lower())

@@ -90,6 +90,7 @@ def test_a_curve_does_not_fall_and_ends_at_the_mean_of_the_best(calls, number):
     assert mean_of_best(values, 1) == max(values)
 
 
+@settings(deadline=None)
 @given(st.lists(MOLECULES, max_size=6), st.none() | st.integers(1, 5))
 def test_a_call_is_a_new_molecule_as_long_as_there_is_budget(batches, budget):
     oracle, expected = Oracle(budget), {}

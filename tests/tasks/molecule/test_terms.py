@@ -6,7 +6,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from molecules import real_molecules
 
@@ -264,6 +264,7 @@ def test_the_order_within_a_batch_does_not_matter(batches):
     assert one == other
 
 
+@settings(deadline=None)
 @given(st.lists(SCAFFOLDS, max_size=5), st.lists(SCAFFOLDS, max_size=5))
 def test_a_restored_memory_goes_on_as_the_first_would_have(before, after):
     first, second = ScaffoldMemory(MEMORY), ScaffoldMemory(MEMORY)
