@@ -50,11 +50,24 @@ class Earned:
 
 @dataclass(frozen=True, eq=False)
 class Reward:
-    """A reward function with a weight for each of its terms; terms not named weigh one."""
+    """A reward function with a weight for each of its terms; terms not named weigh one.
+
+    Raises:
+        UserError: if the function remembers what it judged, and cannot tell it or forget it.
+    """
 
     function: RewardFunction
     weights: Mapping[str, float] = field(default_factory=dict)
     _failures: list[Exception] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.remembers:
+            for name in ("restart", "state", "restore"):
+                if not callable(getattr(self.function, name, None)):
+                    raise UserError(
+                        f"a reward that remembers what it judged needs {name}(); see "
+                        "seqtutor.rewards"
+                    )
 
     def __call__(self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]) -> Earned:
         """Weighted terms per step and their sum, zero past the end of a sequence.
