@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 from jaxtyping import install_import_hook
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # Of a shell's background job; programs that the tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 install_import_hook(
     [

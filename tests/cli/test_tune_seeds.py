@@ -138,8 +138,10 @@ def test_impossible_numbers_of_seeds_are_refused(tmp_path, capsys):
     assert not (tmp_path / "a").exists()
 
 
-def test_a_folder_of_seeds_is_no_single_policy(seeds, capsys):
-    assert main(["evaluate", str(seeds)]) == 2
+def test_a_folder_of_seeds_is_measured_as_seeds_and_is_no_single_policy(seeds, tmp_path, capsys):
+    assert main(["evaluate", str(seeds), "--number", "64"]) == 0
+    assert "95 % interval over 2 seeds" in " ".join(capsys.readouterr().out.split())
+    assert main(["sample", str(seeds), "--output", str(tmp_path / "samples")]) == 2
     assert f"name one, such as {seeds}/seed0" in " ".join(capsys.readouterr().err.split())
 
 

@@ -7,11 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from seqtutor.cli.progress import console
-
 
 class Interrupted(KeyboardInterrupt):
     """An interruption after which there is something to say."""
+
+
+def hangup() -> list[signal.Signals]:
+    """The signal of a terminal that is closed, where there is one that is not ignored (`nohup`)."""
+    found = getattr(signal, "SIGHUP", None)
+    return [] if found is None or signal.getsignal(found) == signal.SIG_IGN else [found]
 
 
 @contextmanager
@@ -27,16 +31,16 @@ def stop_request() -> Iterator[Callable[[], bool]]:
     is_asked = False
 
     def ask(number: int, frame: object) -> None:
+        from seqtutor.cli.progress import console
+
         nonlocal is_asked
         if is_asked:
             raise KeyboardInterrupt
         is_asked = True
         console.print("Stopping after this chunk, to save it; interrupt again to stop at once")
 
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [getattr(signal, name) for name in names]
-    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in heard}
+    numbers = [signal.SIGINT, signal.SIGTERM, *hangup()]
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield lambda: is_asked
     finally:

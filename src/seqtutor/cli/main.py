@@ -63,9 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # A terminated command ends like an interrupted one, so that it can end what it started.
     if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
-                signal.signal(getattr(signal, name), _interrupt)
+        from seqtutor.cli.interruption import hangup
+
+        for number in (signal.SIGTERM, *hangup()):
+            signal.signal(number, _interrupt)
     try:
         return _run_command(arguments[0], arguments[1:])
     except UserError as error:

@@ -101,5 +101,5 @@ def test_melodies_that_cannot_be_written(notes: list[Note]) -> None:
 
 @pytest.mark.parametrize("token", [-1, 38])
 def test_tokens_that_do_not_exist(token: int) -> None:
-    with pytest.raises(UserError, match="position 1"):
+    with pytest.raises(UserError, match="position 2"):
         tokens_to_notes([14, token])
