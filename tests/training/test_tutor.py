@@ -182,6 +182,27 @@ def a_network(seed, value_scale=2.0):
     return eqx.tree_at(lambda n: n.value_weight, network, weight)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_that_share_of_the_values_gradient_reaches_the_body(share):
+    tokens = jnp.asarray(np.random.default_rng(1).integers(0, 3, size=(4, 5)), jnp.int32)
+
+    def gradients(body_share, read):
+        start = a_network(0)
+        network = ActionValueNetwork(start.model, start.value_scale, body_share)
+        network = eqx.tree_at(lambda n: n.value_weight, network, start.value_weight)
+        return eqx.filter_grad(lambda n: jnp.sum(read(n.unroll(tokens)) ** 2))(network)
+
+    def body(gradient):
+        return np.asarray(gradient.model.layers[0].recurrent)
+
+    value_alone, whole = (gradients(s, lambda output: output.value) for s in (share, 1.0))
+    assert np.abs(body(whole)).max() > 0.1
+    np.testing.assert_allclose(body(value_alone), share * body(whole), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(value_alone.value_weight, whole.value_weight, rtol=1e-5)
+    logits_alone, whole = (gradients(s, lambda output: output.logits) for s in (share, 1.0))
+    np.testing.assert_allclose(body(logits_alone), body(whole), rtol=1e-5)
+
+
 def an_experience():
     rng = np.random.default_rng(0)
     mask = np.arange(5) < np.array([[5], [3], [1]])

@@ -55,6 +55,7 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "log_partition": ("path",),
     "clip": ("ppo",),
     "value_weight": ("ppo",),
+    "value_body_share": (*TEMPORAL_DIFFERENCE, "ppo", "path"),
 }
 
 
@@ -161,6 +162,9 @@ class TutorSettings:
     rl-only)."""
     value_scale: float = 20.0
     """Factor on the network's scalar output; see the model's documentation."""
+    value_body_share: float = 1.0
+    """Share of the value's gradient that reaches the network's body, which the policy's logits read
+    too; at 0 a noisy return cannot move the policy by way of the value."""
     double_q: bool = False
     """For q: the online network picks the action whose target value counts."""
     entropy_weight: float = 1.0
@@ -221,7 +225,10 @@ class TutorSettings:
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
         require(self.steps <= MOST_STEPS, f"steps must be at most {MOST_STEPS:,}, not {self.steps}")
-        shares = "discount trace target_rate learning_rate_final_share importance_exponent"
+        shares = (
+            "discount trace target_rate learning_rate_final_share importance_exponent "
+            "value_body_share"
+        )
         for name in shares.split():
             value = getattr(self, name)
             require(0 <= value <= 1, f"{name} must lie between 0 and 1, not {value}")

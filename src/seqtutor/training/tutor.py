@@ -137,7 +137,8 @@ class Tutor:
         if self.method.logits_start == "zero":
             model = model.with_zero_readout()
         # Copies throughout: `advance` gives the state's memory away, and the prior's must stay.
-        network = jax.tree.map(jnp.copy, ActionValueNetwork(model, settings.value_scale))
+        network = ActionValueNetwork(model, settings.value_scale, settings.value_body_share)
+        network = jax.tree.map(jnp.copy, network)
         return TutorState(
             network=network,
             target=jax.tree.map(jnp.copy, network),
