@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file, read_limited
+from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note
-from seqtutor.tasks.melody.import_report import ImportReport
-from seqtutor.tasks.melody.keys import Key, estimate_key
 from seqtutor.tasks.melody.tune import Tune, regular_downbeats
+from seqtutor.tasks.scores.abc import read_limited
+from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.keys import Key, estimate_key
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi"})
 ABC_SUFFIXES = frozenset({".abc"})

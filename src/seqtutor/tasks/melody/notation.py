@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import Note, tokens_to_notes
-from seqtutor.tasks.melody.keys import (
+from seqtutor.tasks.scores.keys import (
     FIFTHS_OF_MODE,
     PITCH_CLASS_OF_LETTER,
     Key,

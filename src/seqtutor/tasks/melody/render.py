@@ -14,7 +14,6 @@ from jaxtyping import Int
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, tokens_to_notes
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.notation import (
     Accidentals,
     Meter,
@@ -25,6 +24,7 @@ from seqtutor.tasks.melody.notation import (
     write_bars,
 )
 from seqtutor.tasks.melody.render_musicxml import ScoreHeader, render_musicxml
+from seqtutor.tasks.scores.keys import Key
 
 Tokens = Sequence[int] | Int[np.ndarray, " time"]
 

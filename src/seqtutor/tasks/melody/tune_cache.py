@@ -16,9 +16,9 @@ import numpy as np
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.tasks.melody.encoding import Note
-from seqtutor.tasks.melody.import_report import ImportReport
-from seqtutor.tasks.melody.keys import MODES, Key
 from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.keys import MODES, Key
 
 FORMAT = 1
 
