@@ -76,7 +76,8 @@ def _read_tune(tune: PlayedTune, source: str, index: int) -> tuple[LeadSheet, Co
 
 
 @lru_cache(maxsize=65_536)
-def _quarters(ticks: int) -> Fraction:
+def quarters(ticks: int) -> Fraction:
+    """Ticks as an exact number of quarter notes."""
     return Fraction(ticks, TICKS_PER_QUARTER)
 
 
@@ -100,10 +101,9 @@ def _melody(measures: Sequence[Measure]) -> tuple[tuple[MelodyNote, ...], Fracti
     if not all(0 <= pitch <= 127 for _, _, pitch in sounding):
         raise UnreadableTuneError("notes outside MIDI's range")
     notes = (
-        MelodyNote(_quarters(start), _quarters(end - start), pitch)
-        for start, end, pitch in sounding
+        MelodyNote(quarters(start), quarters(end - start), pitch) for start, end, pitch in sounding
     )
-    return tuple(notes), _quarters(time)
+    return tuple(notes), quarters(time)
 
 
 def _harmony(
@@ -118,11 +118,11 @@ def _harmony(
             if text is not None:
                 name = parse_chord_name(text)
                 if name is not None:
-                    struck.append((_quarters(time), chord_pitches(name)))
+                    struck.append((quarters(time), chord_pitches(name)))
                 elif text in NO_CHORD:
-                    struck.append((_quarters(time), ()))
+                    struck.append((quarters(time), ()))
                 else:
-                    noted["chord symbols not understood"] += 1
+                    noted["texts above the notes that name no chord"] += 1
             time += event.duration
     ends = [*(onset for onset, _ in struck), length][1:]
     chords = (
@@ -140,6 +140,6 @@ def _pickup(measures: Sequence[Measure]) -> Fraction:
     for measure in measures:
         starts, left_open = bar_starts(measure.length, measure.full_length, left_open, time == 0)
         if starts:
-            return _quarters(time + starts[0])
+            return quarters(time + starts[0])
         time += measure.length
-    return _quarters(0)
+    return quarters(0)

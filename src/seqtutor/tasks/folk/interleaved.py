@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, cast
+from typing import Literal
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.folk.joint import NO_KEY, chord_features, part_features
-from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.joint import chord_features, part_features
+from seqtutor.tasks.folk.lead_sheet import C_MAJOR, ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.tokenisation import STATUS_WEIGHT, rest_pieces, to_one_key
 from seqtutor.tasks.folk.voice import Voice
 
@@ -107,7 +107,7 @@ class InterleavedTokenisation:
             if pitches and end > onset
         )
         notes = (MelodyNote(*event) for event in melody.events())
-        return LeadSheet(tuple(notes), tuple(chords), melody.end, NO_KEY)
+        return LeadSheet(tuple(notes), tuple(chords), melody.end, C_MAJOR)
 
     def parse(self, text: str) -> InterleavedToken:
         """Read what `str` of a token writes.
@@ -128,7 +128,7 @@ class InterleavedTokenisation:
                 raise ValueError(text)
         except (ValueError, IndexError, ZeroDivisionError):
             raise UserError(f"{text!r} is not a token of the {self.name} tokenisation") from None
-        return InterleavedToken(cast(Kind, kind), duration, pitches)
+        return InterleavedToken(kind, duration, pitches)
 
     def features(self, token: InterleavedToken) -> tuple[float, ...]:
         """What distances between tokens are measured by.

@@ -7,9 +7,10 @@ A token has six values, after Lee et al. 2017 (SeqGAN for polyphonic music, sect
 - chord duration, the octaves of the chord's notes, and its pitch classes from 0 (C) to 11 (B),
   ascending. Zero and twice nothing: nothing new in the harmony. A duration with nothing: a rest.
 
-The parts have durations of their own: a token that begins only a note says nothing about the chord,
-which lasts as long as its own duration says. The next token stands where the first of the sounding
-notes, chords and rests ends. A part without any event in the whole tune is "nothing new" throughout.
+The parts have durations of their own: a token that begins only a note says nothing about the
+chord, which lasts as long as its own duration says. The next token stands where the first of the
+notes, chords and rests that go on ends. A part that has no event in the whole tune is "nothing new"
+throughout.
 
 The published token table writes the same values with other numbers (see `published.py`).
 """
@@ -23,7 +24,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.lead_sheet import C_MAJOR, ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.tokenisation import (
     DURATION_WEIGHT,
     PITCH_CLASS_WEIGHT,
@@ -33,9 +34,7 @@ from seqtutor.tasks.folk.tokenisation import (
     with_rests,
 )
 from seqtutor.tasks.folk.voice import Voice
-from seqtutor.tasks.scores.keys import Key, estimate_key
-
-NO_KEY = Key(0)
+from seqtutor.tasks.scores.keys import estimate_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +50,14 @@ class JointToken:
 
     def __str__(self) -> str:
         octaves, classes = (
-            ".".join(map(str, values)) or "-"
-            for values in (self.chord_octaves, self.chord_classes)
+            ".".join(map(str, values)) or "-" for values in (self.chord_octaves, self.chord_classes)
         )
         melody = f"{self.melody_duration} {self.melody_octave} {self.melody_class}"
         return f"{melody} | {self.chord_duration} {octaves} {classes}"
 
     @property
     def pitch(self) -> int | None:
-        """The MIDI pitch that begins, or `None` for a rest, nothing new, or what MIDI cannot say."""
+        """The MIDI pitch that begins; `None` for a rest, nothing new, or what is out of range."""
         pitch = 12 * (self.melody_octave + 1) + self.melody_class - 1
         return pitch if self.melody_class and 0 <= pitch <= 127 else None
 
@@ -142,7 +140,7 @@ class JointTokenisation:
             time = min((end for end in (melody.end, harmony.end) if end > time), default=time)
         notes = tuple(MelodyNote(*event) for event in melody.events())
         chords = tuple(Chord(*event) for event in harmony.events())
-        key = NO_KEY if self.transposed else estimate_key(notes)
+        key = C_MAJOR if self.transposed else estimate_key(notes)
         return LeadSheet(notes, chords, max(melody.end, harmony.end), key)
 
     def parse(self, text: str) -> JointToken:

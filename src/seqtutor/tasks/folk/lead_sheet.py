@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from seqtutor.tasks.scores.keys import Key
 
 ZERO = Fraction(0)
+C_MAJOR = Key(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class LeadSheet:
     notes: tuple[MelodyNote, ...]
     chords: tuple[Chord, ...]
     length: Fraction
-    key: Key = Key(0)
+    key: Key = C_MAJOR
     meter: tuple[int, int] | None = None
     pickup: Fraction = ZERO
     title: str = ""
@@ -129,8 +131,8 @@ def _check_one_voice(events: Sequence[MelodyNote | Chord], length: Fraction) -> 
 
 
 def _check_pitches(pitches: tuple[int, ...]) -> None:
-    ascending = all(low < high for low, high in zip(pitches, pitches[1:], strict=False))
+    ascending = all(low < high for low, high in pairwise(pitches))
     classes = {pitch % 12 for pitch in pitches}
-    in_range = pitches and 0 <= pitches[0] and pitches[-1] <= 127
+    in_range = pitches and pitches[0] >= 0 and pitches[-1] <= 127
     if not (ascending and in_range and len(classes) == len(pitches)):
         raise ValueError(f"a chord needs ascending pitches of different classes, not {pitches}")

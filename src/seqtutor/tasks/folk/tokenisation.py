@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Protocol, TypeVar
@@ -91,8 +92,9 @@ def to_one_key(sheet: LeadSheet) -> LeadSheet:
     if not sheet.notes:
         return sheet.transposed((smallest + 6) % 12 - 6)
     pitches = [note.pitch for note in sheet.notes]
-    weight = sum((note.duration for note in sheet.notes), ZERO)
-    mean = sum((note.duration * note.pitch for note in sheet.notes), ZERO) / weight
+    weight = math.fsum(float(note.duration) for note in sheet.notes)
+    # Rounded, so that a tie stays a tie and a tune that has been transposed stays where it is.
+    mean = round(math.fsum(float(n.duration) * n.pitch for n in sheet.notes) / weight, 6)
     fitting = [
         shift
         for shift in range(smallest - 132, 133, 12)
