@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from seqtutor.tasks.melody.notation import spell
+from seqtutor.tasks.melody.notation import letter_and_alteration, signature_fifths
 from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key
 
 LOWEST_CHORD_NOTE = 48
@@ -51,7 +51,9 @@ QUALITIES = (
 _QUALITY_OF_SUFFIX = {suffix: quality for quality in QUALITIES for suffix in quality.suffixes}
 _SYMBOL = re.compile(r"([A-G])([#b♯♭]?)([^/]{0,8}?)(?:/([A-Ga-g])([#b♯♭+]?))?")
 _SEMITONES = {"#": 1, "♯": 1, "+": 1, "b": -1, "♭": -1, "": 0}
-_SIGNS = {-2: "bb", -1: "b", 0: "", 1: "#", 2: "##"}
+_SIGNS = {-1: "b", 0: "", 1: "#"}
+_G_FLAT, _A_SHARP = -6, 10
+"""Places on the line of fifths, with C at 0."""
 NO_CHORD = frozenset({"N.C.", "NC", "N.C", "n.c."})
 """Symbols that say that the harmony rests."""
 
@@ -75,10 +77,18 @@ class ChordName:
         return text if self.bass == self.root else f"{text}/{_letter(self.bass, key)}"
 
 
+def spell_chord_note(pitch_class: int, key: Key) -> tuple[str, int]:
+    """Letter and alteration of a root or bass, never with two sharps or flats, nor as E♯ or C♭.
+
+    Chords borrow from the flat side more than melodies do: B♭ and C in D major, not A♯ and B♯.
+    """
+    lowest = min(max(signature_fifths(key) - 4, _G_FLAT), _A_SHARP - 11)
+    return letter_and_alteration(lowest + (7 * pitch_class - lowest) % 12)
+
+
 def _letter(pitch_class: int, key: Key) -> str:
-    # Chords borrow from the flat side more than melodies do: B♭ and C in D major, not A♯ and B♯.
-    spelled = spell(60 + pitch_class, key.transposed(5))
-    return spelled.letter + _SIGNS[spelled.alteration]
+    letter, alteration = spell_chord_note(pitch_class, key)
+    return letter + _SIGNS[alteration]
 
 
 def parse_chord_name(text: str) -> ChordName | None:
