@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -56,28 +57,23 @@ def write_bars(sheet: LeadSheet, cut_at_chords: bool = False) -> list[WrittenBar
         cut_at_chords: cut notes where the harmony changes, too, for formats in which a chord symbol
             needs a note of its own.
     """
-    changes = dict(_harmony(sheet))
+    changes = list(_harmony(sheet))
     lines = _bar_lines(sheet)
-    cuts = sorted({*lines, *changes} if cut_at_chords else lines)
-    pieces = list(_pieces(sheet, cuts))
+    cuts = sorted({*lines, *(onset for onset, _ in changes)}) if cut_at_chords else lines
+    pieces = deque(_pieces(sheet, cuts))
+    harmony = deque(changes)
     bars: list[WrittenBar] = []
     for start, end in pairwise(lines):
-        notes = (
-            WrittenNote(piece.start - start, *_rest_of(piece))
-            for piece in pieces
-            if start <= piece.start < end
-        )
-        chords = (
-            WrittenChord(onset - start, name)
-            for onset, name in changes.items()
-            if start <= onset < end
-        )
+        notes: list[WrittenNote] = []
+        while pieces and pieces[0].start < end:
+            piece = pieces.popleft()
+            notes.append(replace(piece, start=piece.start - start))
+        chords: list[WrittenChord] = []
+        while harmony and harmony[0][0] < end:
+            onset, name = harmony.popleft()
+            chords.append(WrittenChord(onset - start, name))
         bars.append(WrittenBar(end - start, tuple(notes), tuple(chords)))
     return bars
-
-
-def _rest_of(note: WrittenNote) -> tuple[Fraction, int | None, bool, bool]:
-    return note.duration, note.pitch, note.tied_from, note.tied_to
 
 
 def _bar_lines(sheet: LeadSheet) -> list[Fraction]:
