@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from seqtutor.cli.policies import NamedPolicy, policy_named
 from seqtutor.errors import UserError
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning
 from seqtutor.tasks.melody.task import load_melody_model
+from seqtutor.tasks.scores.keys import Key
 
 
 def find_policy(name: str) -> NamedPolicy:

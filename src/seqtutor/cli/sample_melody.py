@@ -16,7 +16,7 @@ from seqtutor.training.settings import require, require_seed
 if TYPE_CHECKING:
     import numpy as np
 
-    from seqtutor.tasks.melody.keys import Key
+    from seqtutor.tasks.scores.keys import Key
 
 MOST_FILES = 10_000
 

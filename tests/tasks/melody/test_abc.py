@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions, read_abc, read_abc_file
 from seqtutor.tasks.melody.encoding import HIGHEST_PITCH
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.keys import Key
 
 
 def read(body: str, key: str = "C", meter: str = "4/4", unit: str = "1/16") -> Tune:

@@ -12,15 +12,14 @@ from seqtutor.tasks.melody.dataset import (
     MelodyDataset,
     build_dataset,
     load_melodies,
-    split_clusters,
     tokens_of,
     windows,
 )
-from seqtutor.tasks.melody.duplicates import cluster_near_duplicates
 from seqtutor.tasks.melody.encoding import HIGHEST_PITCH, HOLD, LOWEST_PITCH, Note
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.transpose import CENTRE, mean_pitch, to_white_keys
 from seqtutor.tasks.melody.tune import Tune, regular_downbeats
+from seqtutor.tasks.scores.duplicates import cluster_near_duplicates, split_clusters
+from seqtutor.tasks.scores.keys import Key
 
 
 def make_tune(

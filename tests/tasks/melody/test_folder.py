@@ -10,7 +10,7 @@ from seqtutor.tasks.melody.abc import AbcOptions
 from seqtutor.tasks.melody.dataset import load_melodies
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.melody.folder import read_folder, read_melody_file
-from seqtutor.tasks.melody.keys import Key
+from seqtutor.tasks.scores.keys import Key
 
 # An upbeat and two bars of 3/4 in G, with a tie over the bar line and a rest.
 TUNE = (

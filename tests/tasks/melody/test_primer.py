@@ -3,9 +3,9 @@ import pytest
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.primer import read_primer
 from seqtutor.tasks.melody.render import write_melody
+from seqtutor.tasks.scores.keys import Key
 
 
 @pytest.mark.parametrize("text", ["[14,1,1,16]", "14 1 1 16", " [ 14, 1, 1, 16 ] ", "14,1,1,16,"])

@@ -14,7 +14,6 @@ from seqtutor.files import atomic_write
 from seqtutor.tasks.melody.abc import read_abc
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens, tokens_to_notes
 from seqtutor.tasks.melody.folder import read_melody_file
-from seqtutor.tasks.melody.keys import MODES, Key
 from seqtutor.tasks.melody.notation import (
     NOTE_VALUES,
     Meter,
@@ -34,6 +33,7 @@ from seqtutor.tasks.melody.render import (
     write_melody,
 )
 from seqtutor.tasks.melody.render_musicxml import beam_states
+from seqtutor.tasks.scores.keys import MODES, Key
 
 TWELVE_KEYS = [Key(tonic, mode) for tonic in range(12) for mode in ("major", "minor")]
 # Rests, syncopation, a note over two bar lines, chromatic notes, a repeated note.

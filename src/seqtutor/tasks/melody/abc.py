@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seqtutor.errors import UserError
-from seqtutor.tasks.melody.abc_body import (
-    BodyReader,
-    UnreadableTuneError,
-    default_unit,
-    parse_meter,
-    parse_unit,
-)
-from seqtutor.tasks.melody.abc_repeats import expand_repeats
-from seqtutor.tasks.melody.import_report import ImportReport
-from seqtutor.tasks.melody.keys import Key, estimate_key, mode_from_thirds, parse_key_field
 from seqtutor.tasks.melody.timeline import timeline
 from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.abc import decode_abc, play_tune, read_limited, split_tunes
+from seqtutor.tasks.scores.abc_body import UnreadableTuneError
+from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.keys import Key, estimate_key, mode_from_thirds
 
 READER_VERSION = 1
 """Raised whenever the same text may give other tunes, so that caches notice."""
-MAXIMUM_FILE_BYTES = 64 * 2**20
-
-# A line of music may begin like a field: `G:|` and `c::` are notes before a repeat sign.
-_FIELD_LINE = re.compile(r"([A-Za-z]):(?![|:])(.*)")
-_MUSIC_FIELDS = "KLMV"
-_TUNE_START = re.compile(r"^X:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,7 @@ def read_abc(
     dropped: Counter[str] = Counter()
     noted: Counter[str] = Counter()
     index = -1
-    for index, (defaults, lines) in enumerate(_split_tunes(text)):
+    for index, (defaults, lines) in enumerate(split_tunes(text)):
         try:
             tune, changes = _read_tune(defaults + lines, source, index, options)
         except UnreadableTuneError as error:
@@ -78,92 +64,38 @@ def read_abc_file(
     """Read an ABC file; see `read_abc`.
 
     Raises:
-        UserError: if the file cannot be opened or is larger than `MAXIMUM_FILE_BYTES`.
+        UserError: if the file cannot be opened or is far too large.
     """
     return read_abc(decode_abc(read_limited(path)), source or path.name, options)
 
 
-def read_limited(path: Path) -> bytes:
-    """Read a whole file of reasonable size.
-
-    Raises:
-        UserError: if the file cannot be opened or is larger than `MAXIMUM_FILE_BYTES`.
-    """
-    try:
-        if path.stat().st_size > MAXIMUM_FILE_BYTES:
-            raise UserError(f"{path} is larger than {MAXIMUM_FILE_BYTES >> 20} MiB; split it")
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-def decode_abc(content: bytes) -> str:
-    """Decode as UTF-8, else as Latin-1, in which most older ABC files are written."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-def _split_tunes(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the file header's metre and unit, and the lines of each tune up to an empty line."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    parts = _TUNE_START.split(text)
-    defaults = [line for line in parts[0].split("\n") if line.startswith(("M:", "L:"))]
-    for part in parts[1:]:
-        lines = part.split("\n")[1:]
-        end = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
-        yield defaults, lines[:end]
-
-
 def _read_tune(
-    lines: list[str], source: str, index: int, options: AbcOptions
+    lines: Sequence[str], source: str, index: int, options: AbcOptions
 ) -> tuple[Tune, Counter[str]]:
-    fields: dict[str, str] = {}
-    body: list[str] = []
-    for raw in lines:
-        line = raw.partition("%")[0]
-        match = _FIELD_LINE.match(line)
-        if match is None:
-            if "K" in fields:
-                body.append(line.rstrip().removesuffix("\\"))
-        elif "K" in fields:
-            if match[1] in _MUSIC_FIELDS:
-                body.append(f"[{match[1]}:{match[2].replace(']', ' ')}]")
-        elif match[1] != "T" or "T" not in fields:
-            fields[match[1]] = match[2].strip()
-    if "K" not in fields:
-        raise UnreadableTuneError("no key field")
-    parsed = parse_key_field(fields["K"])
-    if parsed is None:
-        raise UnreadableTuneError("unreadable key")
-    key, signature = parsed
-    meter = parse_meter(fields.get("M", ""))
-    unit = parse_unit(fields.get("L", "")) or default_unit(meter)
-
-    reader = BodyReader(signature, meter, unit)
-    played = timeline(expand_repeats(reader.read("\n".join(body))))
+    tune = play_tune(lines)
+    played = timeline(tune.measures)
     if not played.notes:
         raise UnreadableTuneError("no notes")
     if played.moved and options.off_grid == "drop":
         raise UnreadableTuneError("notes off the sixteenth grid")
+    key = tune.key
     if key is None:
         key = estimate_key(played.notes)
     elif options.modes == "thirds" and key.mode == "major":
         key = Key(key.tonic, mode_from_thirds(key.tonic, played.notes))
-    tune = Tune(
-        title=fields.get("T", ""),
+    changes = Counter({f"with {feature}": 1 for feature in tune.noted})
+    if played.moved:
+        changes["with notes moved to the grid"] = 1
+        changes["notes moved to the grid"] = played.moved
+        changes["notes merged into the one before"] = played.merged
+    melody = Tune(
+        title=tune.title,
         source=source,
         index=index,
         notes=played.notes,
         length=played.length,
         key=key,
-        meter=meter,
+        meter=tune.meter,
         downbeats=played.downbeats,
     )
-    changes = Counter({f"with {feature}": 1 for feature in reader.noted})
-    if played.moved:
-        changes["with notes moved to the grid"] = 1
-        changes["notes moved to the grid"] = played.moved
-        changes["notes merged into the one before"] = played.merged
-    return tune, +changes
+    return melody, +changes

@@ -1,46 +1,16 @@
-"""The folk tunes in ABC that music21's package carries, read without importing music21.
-
-O'Neill's Music of Ireland (1903), Ryan's Mammoth Collection (1883) and Aird's Selection of Airs
-(1778–1801) are in the public domain. The Essen folk-song collection may be used for
-non-commercial purposes only, so it is read only when asked for.
-"""
+"""Melodies of the folk tunes that music21's package carries."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 
-from seqtutor.errors import UserError
 from seqtutor.tasks.cache import cache_folder
-from seqtutor.tasks.melody.abc import (
-    READER_VERSION,
-    AbcOptions,
-    decode_abc,
-    read_abc,
-    read_limited,
-)
-from seqtutor.tasks.melody.import_report import ImportReport
+from seqtutor.tasks.melody.abc import READER_VERSION, AbcOptions, read_abc
 from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.melody.tune_cache import load_tunes, save_tunes
-
-PUBLIC_DOMAIN_BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
-ESSEN = "essenFolksong"
-
-
-def corpus_folder() -> Path:
-    """The folder of music21's corpus.
-
-    Raises:
-        UserError: if music21 is not installed or its corpus has been taken out.
-    """
-    found = importlib.util.find_spec("music21")
-    for location in (found.submodule_search_locations or ()) if found else ():
-        folder = Path(location) / "corpus"
-        if folder.is_dir():
-            return folder
-    raise UserError("music21's corpus of tunes is missing; install it: pip install music21")
+from seqtutor.tasks.scores.abc import decode_abc
+from seqtutor.tasks.scores.corpus import ESSEN, PUBLIC_DOMAIN_BOOKS, book_sources, fingerprint
+from seqtutor.tasks.scores.import_report import ImportReport
 
 
 def read_corpus(
@@ -57,8 +27,8 @@ def read_corpus(
         UserError: if the corpus, or one of the books, is missing.
     """
     options = options or AbcOptions()
-    sources = _book_sources(books)
-    cache = cache_folder() / f"tunes-{_fingerprint(sources, options)[:32]}.npz"
+    sources = book_sources(books)
+    cache = cache_folder() / f"tunes-{fingerprint(sources, READER_VERSION, options)[:32]}.npz"
     cached = load_tunes(cache) if use_cache else None
     if cached is not None:
         return cached
@@ -72,25 +42,3 @@ def read_corpus(
     if use_cache:
         save_tunes(cache, tunes, report)
     return tunes, report
-
-
-def _book_sources(books: Sequence[str]) -> list[tuple[str, bytes]]:
-    folder = corpus_folder()
-    sources: list[tuple[str, bytes]] = []
-    for book in books:
-        paths = sorted((folder / book).glob("*.abc"))
-        if not paths:
-            raise UserError(
-                f"the book {book!r} is not in music21's corpus; "
-                f"use {', '.join(PUBLIC_DOMAIN_BOOKS)} or {ESSEN}"
-            )
-        sources += [(f"{book}/{path.name}", read_limited(path)) for path in paths]
-    return sources
-
-
-def _fingerprint(sources: Sequence[tuple[str, bytes]], options: AbcOptions) -> str:
-    digest = hashlib.sha256(repr((READER_VERSION, options)).encode())
-    for name, content in sources:
-        digest.update(f"\0{name}\0".encode())
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()

@@ -14,17 +14,17 @@ from jaxtyping import Int
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions
-from seqtutor.tasks.melody.corpus import ESSEN, PUBLIC_DOMAIN_BOOKS, read_corpus
-from seqtutor.tasks.melody.duplicates import cluster_near_duplicates
+from seqtutor.tasks.melody.corpus import read_corpus
 from seqtutor.tasks.melody.encoding import LOWEST_PITCH_TOKEN, notes_to_tokens
 from seqtutor.tasks.melody.folder import read_folder
-from seqtutor.tasks.melody.import_report import ImportReport
 from seqtutor.tasks.melody.transpose import to_white_keys
 from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.corpus import ESSEN, PUBLIC_DOMAIN_BOOKS
+from seqtutor.tasks.scores.duplicates import FRACTIONS, cluster_near_duplicates, split_clusters
+from seqtutor.tasks.scores.import_report import ImportReport
 
 FOLK = "folk"
 FOLK_WITH_ESSEN = "folk+essen"
-FRACTIONS = (0.8, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -111,25 +111,6 @@ def _windows_of(tune: Tune, length: int) -> list[np.ndarray]:
         if start + length <= len(tokens) and tokens[start] >= LOWEST_PITCH_TOKEN
     }
     return list(cut.values())
-
-
-def split_clusters(
-    clusters: Int[np.ndarray, " tune"],
-    fractions: tuple[float, float, float] = FRACTIONS,
-    seed: int = 0,
-) -> Int[np.ndarray, " tune"]:
-    """Say for each tune whether it is for training (0), validation (1) or test (2).
-
-    Whole clusters are dealt out, in random order, each to the part that lacks most tunes.
-    """
-    sizes = np.bincount(clusters)
-    missing = np.array(fractions) / sum(fractions) * len(clusters)
-    part_of_cluster = np.zeros(len(sizes), dtype=np.int64)
-    for cluster in np.random.default_rng(seed).permutation(len(sizes)):
-        part = int(np.argmax(missing))
-        part_of_cluster[cluster] = part
-        missing[part] -= sizes[cluster]
-    return part_of_cluster[clusters]
 
 
 def build_dataset(

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.scores.keys import PITCH_NAMES
 from seqtutor.vocabulary import Vocabulary
 
 NOTE_OFF = 0
@@ -26,8 +27,6 @@ VOCABULARY_SIZE = 38
 LOWEST_PITCH = LOWEST_PITCH_TOKEN + TOKEN_TO_MIDI
 HIGHEST_PITCH = VOCABULARY_SIZE - 1 + TOKEN_TO_MIDI
 STEPS_PER_QUARTER = 4
-
-PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 @dataclass(frozen=True)

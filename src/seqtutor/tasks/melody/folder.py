@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file, read_limited
+from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note
-from seqtutor.tasks.melody.import_report import ImportReport
-from seqtutor.tasks.melody.keys import Key, estimate_key
 from seqtutor.tasks.melody.tune import Tune, regular_downbeats
+from seqtutor.tasks.scores.abc import read_limited
+from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, one_line, read_files
+from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.keys import Key, estimate_key
 
-MIDI_SUFFIXES = frozenset({".mid", ".midi"})
-ABC_SUFFIXES = frozenset({".abc"})
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
 SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
 
@@ -46,32 +46,7 @@ def read_folder(path: Path, options: AbcOptions | None = None) -> tuple[list[Tun
         UserError: if the path does not exist, holds no file of a known kind or no usable tune,
             or is a single file that cannot be used, a polyphonic one for example.
     """
-    options = options or AbcOptions()
-    if path.is_file():
-        return read_melody_file(path, options)
-    if not path.is_dir():
-        raise UserError(f"{path} does not exist; give a file or folder of melodies")
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise UserError(f"{path} holds no melodies; known are files {', '.join(sorted(SUFFIXES))}")
-    tunes: list[Tune] = []
-    report = ImportReport()
-    for file in files:
-        name = str(file.relative_to(path))
-        try:
-            of_file, file_report = read_melody_file(file, options)
-        except UserError as error:
-            reason = str(error).removeprefix(f"{file} ")
-            file_report = ImportReport(skipped_files=((name, reason),))
-        else:
-            tunes += [replace(tune, source=name) for tune in of_file]
-        report += file_report
-    if not tunes:
-        name, reason = report.skipped_files[0]
-        raise UserError(
-            f"none of the {len(files)} files in {path} can be used; the first, {name}: {reason}"
-        )
-    return tunes, report
+    return read_files(path, SUFFIXES, lambda file: read_melody_file(file, options), "melodies")
 
 
 def read_melody_file(
@@ -114,7 +89,7 @@ def _read_midi(path: Path) -> _Part:
     try:
         score: Any = symusic.Score.from_midi(content)
     except Exception as error:  # symusic raises its own C++ exceptions under several names
-        raise UserError(f"{path} is not a readable MIDI file: {_one_line(error)}") from None
+        raise UserError(f"{path} is not a readable MIDI file: {one_line(error)}") from None
     tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
     if not tracks or score.ticks_per_quarter <= 0:
         raise UserError(f"{path} has no notes")
@@ -145,7 +120,7 @@ def _read_score(path: Path) -> _Part:
             part = part.expandRepeats()
         melody = part.flatten().stripTies()
     except Exception as error:  # music21 raises whatever its many readers come across
-        raise UserError(f"{path} is not a readable score: {_one_line(error)}") from None
+        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
     notes = tuple(
         (float(element.offset), float(element.quarterLength), pitch.midi)
         for element in melody.notes
@@ -167,10 +142,6 @@ def _read_score(path: Path) -> _Part:
             round(measure.offset * STEPS_PER_QUARTER) for measure in measures[int(upbeat) :]
         )
     return _Part(notes, key, meter, downbeats, len(parts))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _on_grid(path: Path, part: _Part, options: AbcOptions) -> tuple[Tune, int]:

@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import Note, tokens_to_notes
-from seqtutor.tasks.melody.keys import (
+from seqtutor.tasks.scores.keys import (
     FIFTHS_OF_MODE,
     PITCH_CLASS_OF_LETTER,
     Key,
@@ -109,14 +109,15 @@ def signature_fifths(key: Key) -> int:
     return fifths - 12 if flat else fifths
 
 
-def _letter_and_alteration(position: int) -> tuple[str, int]:
+def letter_and_alteration(position: int) -> tuple[str, int]:
+    """Name a place on the line of fifths, with C at 0: a letter, and how far it is raised."""
     alteration, letter = divmod(position + 1, 7)
     return _LETTERS_BY_FIFTHS[letter], alteration
 
 
 def spell_tonic(key: Key) -> tuple[str, int]:
     """Letter and alteration of the key's tonic as its signature has it."""
-    return _letter_and_alteration(signature_fifths(key) - FIFTHS_OF_MODE[key.mode])
+    return letter_and_alteration(signature_fifths(key) - FIFTHS_OF_MODE[key.mode])
 
 
 def spell(pitch: int, key: Key) -> SpelledPitch:
@@ -128,7 +129,7 @@ def spell(pitch: int, key: Key) -> SpelledPitch:
     """
     lowest = signature_fifths(key) - 3
     position = lowest + (7 * pitch - lowest) % 12
-    letter, alteration = _letter_and_alteration(position)
+    letter, alteration = letter_and_alteration(position)
     octave = (pitch - alteration - PITCH_CLASS_OF_LETTER[letter]) // 12 - 1
     return SpelledPitch(letter, alteration, octave)
 

@@ -17,7 +17,7 @@ from seqtutor.tasks.melody.encoding import (
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.folder import read_melody_file
-from seqtutor.tasks.melody.keys import Key
+from seqtutor.tasks.scores.keys import Key
 
 RANDOM = "random"
 

@@ -14,7 +14,6 @@ from jaxtyping import Int
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, tokens_to_notes
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.notation import (
     Accidentals,
     Meter,
@@ -25,12 +24,13 @@ from seqtutor.tasks.melody.notation import (
     write_bars,
 )
 from seqtutor.tasks.melody.render_musicxml import ScoreHeader, render_musicxml
+from seqtutor.tasks.scores.keys import Key
 
 Tokens = Sequence[int] | Int[np.ndarray, " time"]
 
 _TICKS_PER_QUARTER = 480
 _BARS_PER_LINE = 4
-_ABC_MODES = {
+ABC_MODES = {
     "major": "",
     "minor": "m",
     "lydian": "lyd",
@@ -39,8 +39,8 @@ _ABC_MODES = {
     "phrygian": "phr",
     "locrian": "loc",
 }
-_ABC_ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-_ACCIDENTAL_SIGNS = {-1: "b", 0: "", 1: "#"}
+ABC_ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
+ACCIDENTAL_SIGNS = {-1: "b", 0: "", 1: "#"}
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def render_abc(tokens: Tokens, settings: RenderSettings | None = None, number: i
         f"M:{settings.meter}",
         "L:1/16",
         f"Q:1/4={settings.tempo:g}",
-        f"K:{letter}{_ACCIDENTAL_SIGNS[alteration]}{_ABC_MODES[settings.key.mode]}",
+        f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{ABC_MODES[settings.key.mode]}",
     ]
     bars = [_abc_bar(bar, settings) for bar in write_bars(tokens, settings.meter, settings.key)]
     for first in range(0, len(bars), _BARS_PER_LINE):
@@ -153,13 +153,14 @@ def _abc_bar(bar: Sequence[Symbol], settings: RenderSettings) -> str:
             continue
         # Unlike on paper, the accidental is repeated after a tie over the bar line: readers of
         # ABC do not agree whether the tie carries it.
-        sign = _ABC_ACCIDENTALS[symbol.pitch.alteration]
+        sign = ABC_ACCIDENTALS[symbol.pitch.alteration]
         sign = sign if accidentals.needed(symbol.pitch) else ""
-        text += f"{sign}{_abc_pitch(symbol.pitch)}{duration}{'-' if symbol.tied_to else ''}"
+        text += f"{sign}{abc_pitch(symbol.pitch)}{duration}{'-' if symbol.tied_to else ''}"
     return text
 
 
-def _abc_pitch(pitch: SpelledPitch) -> str:
+def abc_pitch(pitch: SpelledPitch) -> str:
+    """A pitch as ABC writes it, without its accidental."""
     if pitch.octave >= 5:
         return pitch.letter.lower() + "'" * (pitch.octave - 5)
     return pitch.letter + "," * (4 - pitch.octave)

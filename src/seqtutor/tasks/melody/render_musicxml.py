@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.notation import (
     Accidentals,
     Meter,
     Symbol,
     signature_fifths,
 )
+from seqtutor.tasks.scores.keys import Key
 
 _HEADER = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqtutor.tasks.melody.abc_body import TICKS_PER_SIXTEENTH, UnreadableTuneError
-from seqtutor.tasks.melody.abc_repeats import Measure
 from seqtutor.tasks.melody.encoding import Note
+from seqtutor.tasks.scores.abc_body import UnreadableTuneError
+from seqtutor.tasks.scores.abc_repeats import TICKS_PER_SIXTEENTH, Measure, bar_starts
 
 MAXIMUM_SIXTEENTHS = 65_536
 
@@ -46,7 +46,7 @@ def timeline(measures: Sequence[Measure]) -> Timeline:
         if time > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
             raise UnreadableTuneError("too long")
         length = measure.length
-        starts, previous = _bar_starts(length, measure.full_length, previous, time == 0)
+        starts, previous = bar_starts(length, measure.full_length, previous, time == 0)
         downbeats += [(time + start) // TICKS_PER_SIXTEENTH for start in starts]
         for event in measure.events:
             end = time + event.duration
@@ -60,26 +60,6 @@ def timeline(measures: Sequence[Measure]) -> Timeline:
     notes, moved, merged = _quantise(sounding)
     length = max(_nearest(time), notes[-1].end if notes else 0)
     return Timeline(notes, length, tuple(downbeats), moved, merged)
-
-
-def _bar_starts(
-    length: int, full: int | None, left_open: int | None, first: bool
-) -> tuple[range | list[int], int | None]:
-    """Where bars begin within a measure, and how much of a bar it leaves open.
-
-    A measure shorter than the metre asks for is an upbeat if it is the first, or if it completes
-    the measure before it (the two halves of a bar that a repeat sign cuts). A measure of several
-    bars' length lacks its inner bar lines.
-    """
-    if full is None or length == full:
-        return [0], None
-    if length < full:
-        if first or (left_open is not None and length <= left_open):
-            return [], None
-        return [0], full - length
-    if length % full == 0 and full % TICKS_PER_SIXTEENTH == 0:
-        return range(0, length, full), None
-    return [0], None
 
 
 def _nearest(ticks: int) -> int:

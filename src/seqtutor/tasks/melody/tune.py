@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from seqtutor.tasks.melody.encoding import Note
-from seqtutor.tasks.melody.keys import Key
+from seqtutor.tasks.scores.keys import Key
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice, starmap
 from pathlib import Path
@@ -15,10 +14,11 @@ import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
+from seqtutor.tasks.cache import collector_paused
 from seqtutor.tasks.melody.encoding import Note
-from seqtutor.tasks.melody.import_report import ImportReport
-from seqtutor.tasks.melody.keys import MODES, Key
 from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.keys import MODES, Key
 
 FORMAT = 1
 
@@ -59,7 +59,7 @@ def save_tunes(path: Path, tunes: Sequence[Tune], report: ImportReport) -> None:
 def load_tunes(path: Path) -> tuple[list[Tune], ImportReport] | None:
     """Read what `save_tunes` wrote, or `None` if it is missing, damaged or of another format."""
     try:
-        with np.load(path, allow_pickle=False) as arrays, _collector_paused():
+        with np.load(path, allow_pickle=False) as arrays, collector_paused():
             return _unpack(arrays)
     except Exception:  # zipfile, zlib, numpy and json each raise their own; all mean "read again"
         return None
@@ -91,15 +91,3 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> tuple[list[Tune], ImportReport]
             )
         )
     return tunes, report
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Make many small objects without the garbage collector looking at them again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

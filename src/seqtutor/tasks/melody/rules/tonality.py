@@ -13,9 +13,9 @@ from seqtutor.tasks.melody.encoding import (
     TOKEN_TO_MIDI,
     VOCABULARY_SIZE,
 )
-from seqtutor.tasks.melody.keys import Key
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules.arrays import melody_lengths
+from seqtutor.tasks.scores.keys import Key
 
 MIDDLE_C = 60 - TOKEN_TO_MIDI
 """The token of middle C."""

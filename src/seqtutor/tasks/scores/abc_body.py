@@ -1,10 +1,10 @@
 """Read the music of one ABC tune into measures of notes and rests.
 
-Grammar: the ABC standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1. What a melody does
-not need (slurs, decorations, grace notes, chord symbols, lyrics, spacing) is passed over. An
-accidental holds for its letter in every octave until the bar line, the standard's default, which
-the corpora follow: "EG=cG ECCE" in D has C natural throughout. An accidental inside grace notes
-holds only there.
+Grammar: the ABC standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1. What a melody with
+chord symbols does not need (slurs, decorations, grace notes, annotations, lyrics, spacing) is
+passed over. An accidental holds for its letter in every octave until the bar line, the standard's
+default, which the corpora follow: "EG=cG ECCE" in D has C natural throughout. An accidental inside
+grace notes holds only there.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from seqtutor.tasks.melody.abc_repeats import Event, Measure
-from seqtutor.tasks.melody.keys import (
+from seqtutor.tasks.scores.abc_repeats import TICKS_PER_SIXTEENTH, Event, Measure
+from seqtutor.tasks.scores.keys import (
     PITCH_CLASS_OF_LETTER,
     SEMITONES_OF_ACCIDENTAL,
     Signature,
     parse_key_field,
 )
 
-TICKS_PER_SIXTEENTH = 5040
-"""Divisible by 2 … 10 and by 16, so that tuplets, dots and short notes come out exact."""
 TICKS_PER_WHOLE = 16 * TICKS_PER_SIXTEENTH
 
 # Every repetition is bounded, so that no input makes the scan take more than linear time.
@@ -40,7 +38,8 @@ _ELEMENT = re.compile(
   | (?P<rest>(?P<kind>[zxZX])(?P<rest_length>{_LENGTH}))
   | \((?P<tuplet>\d(?::\d{{0,2}}){{0,2}})
   | (?P<chord>\[(?P<notes>[A-Ga-gz^_=,'\d/~. -]{{1,100}})\](?P<chord_length>{_LENGTH}))
-  | (?P<skipped>\{{[^}}\n]{{0,200}}\}}|"[^"\n]{{0,200}}"|![^!\s|]{{1,40}}!|\+[^+\s|]{{1,40}}\+
+  | "(?P<symbol>[^"\n]{{0,200}})"
+  | (?P<skipped>\{{[^}}\n]{{0,200}}\}}|![^!\s|]{{1,40}}!|\+[^+\s|]{{1,40}}\+
       |&[^|\n]{{0,400}})
     """,
     re.VERBOSE,
@@ -48,6 +47,8 @@ _ELEMENT = re.compile(
 _CHORD_NOTE = re.compile(_NOTE)
 _METER = re.compile(r"\(?(\d{1,3}(?:\s?\+\s?\d{1,3}){0,9})\)?\s?/\s?(\d{1,3})")
 _UNIT = re.compile(r"\s*(\d{1,3})\s?/\s?(\d{1,3})")
+_ANNOTATION = tuple("^_<>@")
+"""What a text above the notes begins with that is no chord symbol."""
 _BROKEN = {1: (3, 1), 2: (7, 1), 3: (15, 1)}
 
 
@@ -111,6 +112,7 @@ class BodyReader:
         self._next_factor: tuple[int, int] | None = None
         self._last: Event | None = None
         self._last_name = ("", "")
+        self._chord_symbol: str | None = None
         self._first_voice: str | None = None
         self._silenced = False
         self._measures = [Measure(self._full_bar)]
@@ -118,6 +120,7 @@ class BodyReader:
         self._handlers: dict[str, Callable[[re.Match[str]], None]] = {
             "note": self._read_note,
             "rest": self._read_rest,
+            "symbol": self._read_symbol,
             "chord": self._read_chord,
             "bar": self._read_bar,
             "ending": self._read_ending,
@@ -166,7 +169,8 @@ class BodyReader:
             self._next_factor = None
         if ticks == 0:
             raise UnreadableTuneError("unreadable length")
-        self._last = Event(ticks, pitch)
+        self._last = Event(ticks, pitch, chord_symbol=self._chord_symbol)
+        self._chord_symbol = None
         self._measures[-1].events.append(self._last)
 
     def _pitch(self, accidental: str | None, letter: str, octave: str) -> int:
@@ -210,6 +214,11 @@ class BodyReader:
         self._last_name = notes[highest][1:3]
         if self._last is not None and match["notes"].rstrip().endswith("-"):
             self._last.tied = True
+
+    def _read_symbol(self, match: re.Match[str]) -> None:
+        text = match["symbol"].strip()
+        if text and not text.startswith(_ANNOTATION):
+            self._chord_symbol = text
 
     def _read_bar(self, match: re.Match[str]) -> None:
         sign = match["sign"]

@@ -3,19 +3,20 @@
 Each tune is reduced to the set of its interval n-grams, which no transposition, tempo or doubling
 of note values changes. Two tunes are near-duplicates if they share a good part of the smaller
 set, and clusters are the connected components of that relation. All pairs are compared exactly,
-by one sparse matrix product over an inverted index.
+by one sparse matrix product over an inverted index. A split deals out whole clusters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Int
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.keys import SoundingNote
 
 NGRAM = 8
 """Intervals in an n-gram."""
@@ -36,10 +37,21 @@ where a sixth of a tune is a single cadence, form one cluster of three thousand.
 COMMONPLACE = 200
 """An n-gram in more tunes than this is a commonplace (a scale, say) and tells nothing."""
 
+FRACTIONS = (0.8, 0.1, 0.1)
+"""Of the tunes, for training, validation and test."""
+
 _CODES = 64  # intervals are clipped to ±31 semitones and coded as 1 … 63
 
 
-def interval_ngrams(tune: Tune, length: int = NGRAM) -> Int[np.ndarray, " ngram"]:
+class Melodic(Protocol):
+    """A piece with a melody, one note at a time."""
+
+    @property
+    def notes(self) -> Sequence[SoundingNote]:
+        """In order of time."""
+
+
+def interval_ngrams(tune: Melodic, length: int = NGRAM) -> Int[np.ndarray, " ngram"]:
     """The distinct n-grams of a tune's melodic intervals, as ascending codes.
 
     A tune with fewer intervals than `length` has one n-gram, shorter than the others.
@@ -54,7 +66,7 @@ def interval_ngrams(tune: Tune, length: int = NGRAM) -> Int[np.ndarray, " ngram"
 
 
 def near_duplicates(
-    tunes: Sequence[Tune], threshold: float = SIMILARITY
+    tunes: Sequence[Melodic], threshold: float = SIMILARITY
 ) -> Int[np.ndarray, "pair 2"]:
     """Every pair of tunes that are near-duplicates of each other, as positions in `tunes`."""
     ngrams = [interval_ngrams(tune) for tune in tunes]
@@ -74,7 +86,7 @@ def near_duplicates(
 
 
 def cluster_near_duplicates(
-    tunes: Sequence[Tune], threshold: float = SIMILARITY
+    tunes: Sequence[Melodic], threshold: float = SIMILARITY
 ) -> Int[np.ndarray, " tune"]:
     """Number the clusters of near-duplicates: tunes with the same number belong together.
 
@@ -90,3 +102,22 @@ def cluster_near_duplicates(
     _, labels = connected_components(graph, directed=False)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]
+
+
+def split_clusters(
+    clusters: Int[np.ndarray, " tune"],
+    fractions: tuple[float, float, float] = FRACTIONS,
+    seed: int = 0,
+) -> Int[np.ndarray, " tune"]:
+    """Say for each tune whether it is for training (0), validation (1) or test (2).
+
+    Whole clusters are dealt out, in random order, each to the part that lacks most tunes.
+    """
+    sizes = np.bincount(clusters)
+    missing = np.array(fractions) / sum(fractions) * len(clusters)
+    part_of_cluster = np.zeros(len(sizes), dtype=np.int64)
+    for cluster in np.random.default_rng(seed).permutation(len(sizes)):
+        part = int(np.argmax(missing))
+        part_of_cluster[cluster] = part
+        missing[part] -= sizes[cluster]
+    return part_of_cluster[clusters]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtutor.tasks.melody.encoding import Note
-from seqtutor.tasks.melody.keys import (
+from seqtutor.tasks.scores.keys import (
     MODES,
     PITCH_CLASS_OF_LETTER,
     Key,

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+TICKS_PER_SIXTEENTH = 5040
+"""Divisible by 2 … 10 and by 16, so that tuplets, dots and short notes come out exact."""
 MAXIMUM_PASSES = 8
 
 
 @dataclass(slots=True)
 class Event:
-    """A note or a rest (`pitch` is `None`) of `duration` ticks, perhaps tied to the next."""
+    """A note or a rest (`pitch` is `None`) of `duration` ticks, perhaps tied to the next.
+
+    `chord_symbol` is the text of the chord symbol that is written above it.
+    """
 
     duration: int
     pitch: int | None
     tied: bool = False
+    chord_symbol: str | None = None
 
 
 @dataclass(slots=True)
@@ -96,3 +102,23 @@ def _ending_for(measures: list[Measure], position: int, playing: int) -> int:
         if measures[following - 1].ends_section and measure.ending is None:
             return following
     return len(measures)
+
+
+def bar_starts(
+    length: int, full: int | None, left_open: int | None, first: bool
+) -> tuple[range | list[int], int | None]:
+    """Where bars begin within a measure, and how much of a bar it leaves open.
+
+    A measure shorter than the metre asks for is an upbeat if it is the first, or if it completes
+    the measure before it (the two halves of a bar that a repeat sign cuts). A measure of several
+    bars' length lacks its inner bar lines.
+    """
+    if full is None or length == full:
+        return [0], None
+    if length < full:
+        if first or (left_open is not None and length <= left_open):
+            return [], None
+        return [0], full - length
+    if length % full == 0 and full % TICKS_PER_SIXTEENTH == 0:
+        return range(0, length, full), None
+    return [0], None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 
-from seqtutor.tasks.melody.encoding import PITCH_NAMES, Note
+PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 # A mode's place on the circle of fifths, counted from the major mode on the same tonic: Lydian has
 # one sharp more, Locrian five fewer.
@@ -116,14 +118,26 @@ def parse_key_field(value: str) -> tuple[Key | None, Signature] | None:
     return key, signature
 
 
-def _durations_by_pitch_class(notes: Iterable[Note]) -> np.ndarray:
+class SoundingNote(Protocol):
+    """What the key of a melody depends on; durations in any unit."""
+
+    @property
+    def pitch(self) -> int:
+        """The MIDI pitch."""
+
+    @property
+    def duration(self) -> int | Fraction:
+        """How long it sounds."""
+
+
+def _durations_by_pitch_class(notes: Iterable[SoundingNote]) -> np.ndarray:
     durations = np.zeros(12)
     for note in notes:
-        durations[note.pitch % 12] += note.duration
+        durations[note.pitch % 12] += float(note.duration)
     return durations
 
 
-def mode_from_thirds(tonic: int, notes: Iterable[Note]) -> str:
+def mode_from_thirds(tonic: int, notes: Iterable[SoundingNote]) -> str:
     """Tell minor from major by which third above the tonic sounds longer (major if equal)."""
     durations = _durations_by_pitch_class(notes)
     return "minor" if durations[(tonic + 3) % 12] > durations[(tonic + 4) % 12] else "major"
@@ -135,7 +149,7 @@ _MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.
 _MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
-def estimate_key(notes: Iterable[Note]) -> Key:
+def estimate_key(notes: Iterable[SoundingNote]) -> Key:
     """Find the major or minor key whose profile correlates best with the notes' durations.
 
     This is the Krumhansl–Schmuckler algorithm (Krumhansl 1990, chapter 4). Notes without any

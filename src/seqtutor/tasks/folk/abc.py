@@ -1,0 +1,145 @@
+"""Lead sheets from ABC: the notes of a tune and the chord symbols above them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+from seqtutor.tasks.folk.chord_names import NO_CHORD, chord_pitches, parse_chord_name
+from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.abc import PlayedTune, decode_abc, play_tune, read_limited, split_tunes
+from seqtutor.tasks.scores.abc_body import UnreadableTuneError
+from seqtutor.tasks.scores.abc_repeats import TICKS_PER_SIXTEENTH, Measure, bar_starts
+from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.keys import estimate_key
+
+READER_VERSION = 1
+"""Raised whenever the same text may give other lead sheets, so that caches notice."""
+TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
+MAXIMUM_QUARTERS = 16_384
+
+
+def read_abc(text: str, source: str) -> tuple[list[LeadSheet], ImportReport]:
+    """Read every tune of an ABC file's text, repeats played out, triplets exact.
+
+    A chord lasts from its symbol to the next one, or to the end of the tune; a symbol that is
+    written again strikes the chord again. It sounds in close position, its lowest note between C3
+    and B3. Symbols that name no known chord are passed over and counted. A tune that cannot be
+    read is left out and counted with the reason.
+    """
+    sheets: list[LeadSheet] = []
+    dropped: Counter[str] = Counter()
+    noted: Counter[str] = Counter()
+    index = -1
+    for index, (defaults, lines) in enumerate(split_tunes(text)):
+        try:
+            sheet, changes = _read_tune(play_tune(defaults + lines), source, index)
+        except UnreadableTuneError as error:
+            dropped[str(error)] += 1
+        else:
+            sheets.append(sheet)
+            noted.update(changes)
+    return sheets, ImportReport(index + 1, dict(dropped), dict(noted))
+
+
+def read_abc_file(path: Path, source: str | None = None) -> tuple[list[LeadSheet], ImportReport]:
+    """Read an ABC file; see `read_abc`.
+
+    Raises:
+        UserError: if the file cannot be opened or is far too large.
+    """
+    return read_abc(decode_abc(read_limited(path)), source or path.name)
+
+
+def _read_tune(tune: PlayedTune, source: str, index: int) -> tuple[LeadSheet, Counter[str]]:
+    notes, length = _melody(tune.measures)
+    if not notes:
+        raise UnreadableTuneError("no notes")
+    chords, changes = _harmony(tune.measures, length)
+    changes.update({f"with {feature}": 1 for feature in tune.noted})
+    changes["without chords"] = int(not chords)
+    sheet = LeadSheet(
+        notes=notes,
+        chords=chords,
+        length=length,
+        key=tune.key or estimate_key(notes),
+        meter=tune.meter,
+        pickup=_pickup(tune.measures),
+        title=tune.title,
+        source=source,
+        index=index,
+    )
+    return sheet, +changes
+
+
+@lru_cache(maxsize=65_536)
+def quarters(ticks: int) -> Fraction:
+    """Ticks as an exact number of quarter notes."""
+    return Fraction(ticks, TICKS_PER_QUARTER)
+
+
+def _melody(measures: Sequence[Measure]) -> tuple[tuple[MelodyNote, ...], Fraction]:
+    """The notes with their ties resolved, and the length of the tune."""
+    sounding: list[tuple[int, int, int]] = []  # onset and end in ticks, pitch
+    time = 0
+    tied = False
+    for measure in measures:
+        for event in measure.events:
+            end = time + event.duration
+            if event.pitch is not None:
+                if tied and sounding[-1][2] == event.pitch:
+                    sounding[-1] = (sounding[-1][0], end, event.pitch)
+                else:
+                    sounding.append((time, end, event.pitch))
+            tied = event.tied and event.pitch is not None
+            time = end
+        if time > MAXIMUM_QUARTERS * TICKS_PER_QUARTER:
+            raise UnreadableTuneError("too long")
+    if not all(0 <= pitch <= 127 for _, _, pitch in sounding):
+        raise UnreadableTuneError("notes outside MIDI's range")
+    notes = (
+        MelodyNote(quarters(start), quarters(end - start), pitch) for start, end, pitch in sounding
+    )
+    return tuple(notes), quarters(time)
+
+
+def _harmony(
+    measures: Sequence[Measure], length: Fraction
+) -> tuple[tuple[Chord, ...], Counter[str]]:
+    noted: Counter[str] = Counter()
+    struck: list[tuple[Fraction, tuple[int, ...]]] = []
+    time = 0
+    for measure in measures:
+        for event in measure.events:
+            text = event.chord_symbol
+            if text is not None:
+                name = parse_chord_name(text)
+                if name is not None:
+                    struck.append((quarters(time), chord_pitches(name)))
+                elif text in NO_CHORD:
+                    struck.append((quarters(time), ()))
+                else:
+                    noted["texts above the notes that name no chord"] += 1
+            time += event.duration
+    ends = [*(onset for onset, _ in struck), length][1:]
+    chords = (
+        Chord(onset, end - onset, pitches)
+        for (onset, pitches), end in zip(struck, ends, strict=True)
+        if pitches
+    )
+    return tuple(chords), noted
+
+
+def _pickup(measures: Sequence[Measure]) -> Fraction:
+    """The length of the measures before the first that begins a bar."""
+    time = 0
+    left_open: int | None = None
+    for measure in measures:
+        starts, left_open = bar_starts(measure.length, measure.full_length, left_open, time == 0)
+        if starts:
+            return quarters(time + starts[0])
+        time += measure.length
+    return quarters(0)

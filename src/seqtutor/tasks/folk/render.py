@@ -1,0 +1,190 @@
+"""Lead sheets as files that a person can open: MIDI, ABC and MusicXML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
+from seqtutor.tasks.folk.abc import TICKS_PER_QUARTER
+from seqtutor.tasks.folk.bars import COMMON_TIME, WrittenBar, write_bars
+from seqtutor.tasks.folk.lead_sheet import LeadSheet
+from seqtutor.tasks.melody.notation import Accidentals, signature_fifths, spell, spell_tonic
+from seqtutor.tasks.melody.render import (
+    ABC_ACCIDENTALS,
+    ABC_MODES,
+    ACCIDENTAL_SIGNS,
+    abc_file,
+    abc_pitch,
+)
+
+_COARSEST_TICKS = 480
+_LARGEST_TICKS = 2**15 - 1
+_BARS_PER_LINE = 4
+
+
+@dataclass(frozen=True)
+class LeadSheetRendering:
+    """How a lead sheet sounds.
+
+    Attributes:
+        tempo: quarter notes a minute.
+        melody_program, chord_program: General MIDI instruments from 0; 0 is a grand piano.
+        melody_velocity, chord_velocity: MIDI velocities, 1 to 127.
+
+    Raises:
+        UserError: if a value is out of range.
+    """
+
+    tempo: float = 120.0
+    melody_program: int = 0
+    chord_program: int = 0
+    melody_velocity: int = 90
+    chord_velocity: int = 60
+
+    def __post_init__(self) -> None:
+        # MIDI stores microseconds per quarter note in 24 bits: 3.6 is the slowest it can say.
+        if not (math.isfinite(self.tempo) and 4 <= self.tempo <= 1000):
+            raise UserError(f"a tempo of {self.tempo:g} is out of range; use 4 to 1000 quarters")
+        for program in (self.melody_program, self.chord_program):
+            if not 0 <= program <= 127:
+                raise UserError(f"there is no MIDI program {program}; use 0 to 127")
+        for velocity in (self.melody_velocity, self.chord_velocity):
+            if not 1 <= velocity <= 127:
+                raise UserError(f"a velocity of {velocity} is out of range; use 1 to 127")
+
+
+def ticks_per_quarter(sheet: LeadSheet) -> int:
+    """The least multiple of 480 in which every time of a lead sheet is a whole number of ticks.
+
+    Where MIDI cannot count so finely, the finest that the ABC reader knows is taken.
+    """
+    times = [time for note in sheet.notes for time in (note.onset, note.end)]
+    times += [time for chord in sheet.chords for time in (chord.onset, chord.end)]
+    ticks = math.lcm(_COARSEST_TICKS, *{time.denominator for time in times})
+    return ticks if ticks <= _LARGEST_TICKS else TICKS_PER_QUARTER
+
+
+def render_midi(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> bytes:
+    """A MIDI file with the tracks "Melody" and "Chords", each on a channel of its own."""
+    import symusic
+
+    rendering = rendering or LeadSheetRendering()
+    quarter = ticks_per_quarter(sheet)
+    score: Any = symusic.Score(quarter)
+    score.tempos.append(symusic.Tempo(0, rendering.tempo))
+    score.time_signatures.append(symusic.TimeSignature(0, *(sheet.meter or COMMON_TIME)))
+    score.key_signatures.append(
+        symusic.KeySignature(0, signature_fifths(sheet.key), int(sheet.key.mode == "minor"))
+    )
+    melody: Any = symusic.Track(name="Melody", program=rendering.melody_program)
+    chords: Any = symusic.Track(name="Chords", program=rendering.chord_program)
+    for note in sheet.notes:
+        start, end = round(note.onset * quarter), round(note.end * quarter)
+        melody.notes.append(symusic.Note(start, end - start, note.pitch, rendering.melody_velocity))
+    for chord in sheet.chords:
+        start, end = round(chord.onset * quarter), round(chord.end * quarter)
+        for pitch in chord.pitches:
+            chords.notes.append(symusic.Note(start, end - start, pitch, rendering.chord_velocity))
+    score.tracks.append(melody)
+    score.tracks.append(chords)
+    return bytes(score.dumps_midi())
+
+
+def render_abc(
+    sheet: LeadSheet, rendering: LeadSheetRendering | None = None, number: int = 1
+) -> str:
+    """An ABC tune with chord symbols, four bars a line; `number` is its X: field.
+
+    Lengths are exact fractions of a quarter note, those of triplets too (`A1/3`), which readers of
+    ABC play right even where they would rather be told of a triplet. Symbols name the chords as
+    well as symbols can; see `name_of`.
+    """
+    rendering = rendering or LeadSheetRendering()
+    letter, alteration = spell_tonic(sheet.key)
+    meter = "none" if sheet.meter is None else f"{sheet.meter[0]}/{sheet.meter[1]}"
+    # In ABC a per cent sign begins a comment.
+    title = " ".join(sheet.title.split()).replace("%", r"\%")
+    lines = [
+        f"X:{number}",
+        f"T:{title}",
+        f"M:{meter}",
+        "L:1/4",
+        f"Q:1/4={rendering.tempo:g}",
+        f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{ABC_MODES[sheet.key.mode]}",
+    ]
+    bars = [_abc_bar(bar, sheet) for bar in write_bars(sheet, cut_at_chords=True)]
+    for first in range(0, len(bars), _BARS_PER_LINE):
+        last = first + _BARS_PER_LINE >= len(bars)
+        lines.append(" | ".join(bars[first : first + _BARS_PER_LINE]) + (" |]" if last else " |"))
+    return "\n".join(lines) + "\n"
+
+
+def _abc_bar(bar: WrittenBar, sheet: LeadSheet) -> str:
+    accidentals = Accidentals(sheet.key)
+    names = {chord.start: chord.name for chord in bar.chords}
+    words: list[str] = []
+    for note in bar.notes:
+        word = ""
+        if note.start in names:
+            name = names[note.start]
+            word += f'"{name.symbol(sheet.key) if name else "N.C."}"'
+        if note.pitch is None:
+            word += "z"
+        else:
+            # Unlike on paper, the accidental is repeated after a tie over the bar line: readers of
+            # ABC do not agree whether the tie carries it.
+            pitch = spell(note.pitch, sheet.key)
+            sign = ABC_ACCIDENTALS[pitch.alteration] if accidentals.needed(pitch) else ""
+            word += sign + abc_pitch(pitch)
+        words.append(word + _abc_length(note.duration) + ("-" if note.tied_to else ""))
+    return " ".join(words)
+
+
+def _abc_length(duration: Fraction) -> str:
+    return "" if duration == 1 else str(duration)
+
+
+def render_musicxml(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> str:
+    """A MusicXML lead sheet: one staff, chord symbols above it."""
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    from seqtutor.tasks.folk.engrave import score_of
+
+    rendering = rendering or LeadSheetRendering()
+    return bytes(GeneralObjectExporter().parse(score_of(sheet, rendering.tempo))).decode("utf-8")
+
+
+Renderer = Callable[[LeadSheet, LeadSheetRendering], bytes | str]
+
+_RENDERERS: dict[str, Renderer] = {
+    ".mid": render_midi,
+    ".midi": render_midi,
+    ".abc": lambda sheet, rendering: abc_file([render_abc(sheet, rendering)]),
+    ".musicxml": render_musicxml,
+    ".xml": render_musicxml,
+}
+
+
+def write_lead_sheet(
+    sheet: LeadSheet, path: str | Path, rendering: LeadSheetRendering | None = None
+) -> Path:
+    """Write a lead sheet in the format that the file's suffix names, whole or not at all.
+
+    Raises:
+        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, or the file cannot
+            be written.
+    """
+    path = Path(path)
+    renderer = _RENDERERS.get(path.suffix.lower())
+    if renderer is None:
+        raise UserError(
+            f"cannot write a lead sheet as {path.suffix or 'a file without a suffix'}; "
+            f"use one of {', '.join(_RENDERERS)}"
+        )
+    return atomic_write(path, renderer(sheet, rendering or LeadSheetRendering()))

@@ -1,0 +1,68 @@
+"""Pieces of music from a user's folder, whatever the kind of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.scores.import_report import ImportReport
+
+MIDI_SUFFIXES = frozenset({".mid", ".midi"})
+ABC_SUFFIXES = frozenset({".abc"})
+
+Piece = TypeVar("Piece")
+
+
+def read_files(
+    path: Path,
+    suffixes: Set[str],
+    read_file: Callable[[Path], tuple[list[Piece], ImportReport]],
+    what: str,
+) -> tuple[list[Piece], ImportReport]:
+    """Read every piece of a folder and its sub-folders, or of one file.
+
+    In a folder, a file that cannot be used is skipped and reported with the reason.
+
+    Args:
+        path: of the folder or file.
+        suffixes: of the files that are read in a folder.
+        read_file: gives the pieces of a file, dataclasses with a field `source`.
+        what: the pieces' name in messages, such as "melodies".
+
+    Raises:
+        UserError: if the path does not exist, holds no file of a known kind or no usable piece, or
+            is a single file that cannot be used.
+    """
+    if path.is_file():
+        return read_file(path)
+    if not path.is_dir():
+        raise UserError(f"{path} does not exist; give a file or folder of {what}")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+    if not files:
+        raise UserError(f"{path} holds no {what}; known are files {', '.join(sorted(suffixes))}")
+    pieces: list[Piece] = []
+    report = ImportReport()
+    for file in files:
+        name = str(file.relative_to(path))
+        try:
+            of_file, file_report = read_file(file)
+        except UserError as error:
+            reason = str(error).removeprefix(f"{file} ")
+            file_report = ImportReport(skipped_files=((name, reason),))
+        else:
+            pieces += [replace(cast(Any, piece), source=name) for piece in of_file]
+        report += file_report
+    if not pieces:
+        name, reason = report.skipped_files[0]
+        raise UserError(
+            f"none of the {len(files)} files in {path} can be used; the first, {name}: {reason}"
+        )
+    return pieces, report
+
+
+def one_line(error: Exception) -> str:
+    """What a library says is wrong, short enough for one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,231 @@
+"""What is written is what was in the lead sheet: every format, read back."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import symusic
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lead_sheets import any_chords, lead_sheets, named_chords, tunes
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.folk.abc import read_abc
+from seqtutor.tasks.folk.bars import bar_length, write_bars
+from seqtutor.tasks.folk.chord_names import name_of
+from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.midi import read_midi_file
+from seqtutor.tasks.folk.render import (
+    LeadSheetRendering,
+    render_abc,
+    render_midi,
+    render_musicxml,
+    ticks_per_quarter,
+    write_lead_sheet,
+)
+from seqtutor.tasks.scores.keys import Key
+
+sheets_with_notes = lead_sheets().filter(lambda sheet: bool(sheet.notes))
+
+
+def heard(content: bytes) -> dict[str, set[tuple[Fraction, Fraction, int]]]:
+    """Onset, duration and pitch of the notes of each track, by symusic alone."""
+    score = symusic.Score.from_midi(content)
+    quarter = score.ticks_per_quarter
+    return {
+        track.name: {
+            (Fraction(n.time, quarter), Fraction(n.duration, quarter), n.pitch) for n in track.notes
+        }
+        for track in score.tracks
+    }
+
+
+def meant(sheet: LeadSheet) -> dict[str, set[tuple[Fraction, Fraction, int]]]:
+    return {
+        "Melody": {(n.onset, n.duration, n.pitch) for n in sheet.notes},
+        "Chords": {(c.onset, c.duration, p) for c in sheet.chords for p in c.pitches},
+    }
+
+
+@given(sheets_with_notes)
+@settings(max_examples=80, deadline=None)
+def test_midi_sounds_as_the_lead_sheet(sheet: LeadSheet) -> None:
+    tracks = heard(render_midi(sheet))
+    assert tracks.get("Melody", set()) == meant(sheet)["Melody"]
+    assert tracks.get("Chords", set()) == meant(sheet)["Chords"]
+
+
+@given(sheets_with_notes)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_midi_is_read_as_it_was_written(tmp_path: Path, sheet: LeadSheet) -> None:
+    path = write_lead_sheet(sheet, tmp_path / "tune.mid")
+    (again,), report = read_midi_file(path)
+    assert (again.notes, again.chords) == (sheet.notes, sheet.chords)
+    assert report.noted == ({} if sheet.chords else {"without chords": 1})
+    if sheet.key.mode != "dorian":
+        assert again.key == sheet.key
+    assert again.meter == (sheet.meter or (4, 4))
+
+
+def test_ticks_are_as_fine_as_needed() -> None:
+    def sheet(denominator: int) -> LeadSheet:
+        duration = Fraction(1, denominator)
+        return LeadSheet((MelodyNote(duration, duration, 60),), (), Fraction(2))
+
+    assert [ticks_per_quarter(sheet(d)) for d in (1, 3, 8, 7, 64)] == [480, 480, 480, 3360, 960]
+    assert ticks_per_quarter(sheet(101)) == 20160
+
+
+def test_melody_and_chords_have_channels_and_instruments_of_their_own() -> None:
+    rendering = LeadSheetRendering(90, melody_program=73, chord_program=24, melody_velocity=70)
+    content = render_midi(tunes()[0], rendering)
+    score = symusic.Score.from_midi(content)
+    assert [track.program for track in score.tracks] == [73, 24]
+    assert score.tempos[0].qpm == pytest.approx(90, abs=1e-3)
+    assert {note.velocity for note in score.tracks[0].notes} == {70}
+    assert {note.velocity for note in score.tracks[1].notes} == {60}
+    assert b"\x90" in content
+    assert b"\x91" in content
+
+
+@given(lead_sheets(chords=named_chords).filter(lambda sheet: bool(sheet.notes)))
+@settings(max_examples=80, deadline=None)
+def test_abc_is_read_as_it_was_written(sheet: LeadSheet) -> None:
+    (again,), report = read_abc(render_abc(sheet), "again")
+    assert again.notes == sheet.notes
+    assert again.length == sheet.length
+    assert (again.key, again.meter, again.title) == (sheet.key, sheet.meter, sheet.title)
+    assert "texts above the notes that name no chord" not in report.noted
+    # A symbol says which chord, and ABC when the next begins: these are kept exactly.
+    assert again.chords == sheet.chords
+
+
+@given(lead_sheets())
+@settings(max_examples=80, deadline=None)
+def test_bars_hold_everything_once(sheet: LeadSheet) -> None:
+    for cut_at_chords in (False, True):
+        bars = write_bars(sheet, cut_at_chords)
+        assert sum(bar.length for bar in bars) == sheet.length
+        assert all(bar.length <= bar_length(sheet) for bar in bars[:-1])
+        start = Fraction(0)
+        found: list[MelodyNote] = []
+        for bar in bars:
+            assert sum(note.duration for note in bar.notes) == bar.length
+            for note in bar.notes:
+                if note.pitch is not None and note.tied_from:
+                    last = found.pop()
+                    assert last.end == start + note.start
+                    found.append(MelodyNote(last.onset, last.duration + note.duration, note.pitch))
+                elif note.pitch is not None:
+                    found.append(MelodyNote(start + note.start, note.duration, note.pitch))
+            start += bar.length
+        assert tuple(found) == sheet.notes
+
+
+@pytest.mark.parametrize("sheet", tunes(), ids=lambda sheet: sheet.title)
+def test_musicxml_is_read_the_same_by_music21(sheet: LeadSheet) -> None:
+    import music21
+
+    part = music21.converter.parseData(render_musicxml(sheet), format="musicxml").parts[0]
+    flat = part.flatten().stripTies()
+    notes = [
+        (Fraction(note.offset), Fraction(note.quarterLength), note.pitch.midi)
+        for note in flat.notes
+        if note.isNote
+    ]
+    assert notes == [(n.onset, n.duration, n.pitch) for n in sheet.notes]
+    symbols = [
+        (Fraction(symbol.offset), symbol.root().pitchClass, symbol.bass().pitchClass)
+        for symbol in part.flatten()[music21.harmony.ChordSymbol]
+        if not isinstance(symbol, music21.harmony.NoChord)
+    ]
+    names = [(chord.onset, name_of(chord.pitches)) for chord in sheet.chords]
+    assert symbols == [(onset, name.root, name.bass) for onset, name in names]
+    assert part.measure(1).timeSignature is not None or sheet.pickup
+    lengths = [measure.quarterLength for measure in part[music21.stream.Measure]]
+    assert sum(lengths) == sheet.length
+
+
+def write_two_tracks(path: Path, melody: list, chords: list, names: tuple[str, str]) -> Path:
+    score = symusic.Score(480)
+    for name, notes in zip(names, (melody, chords), strict=True):
+        track = symusic.Track(name=name)
+        for note in notes:
+            track.notes.append(symusic.Note(*note, 80))
+        score.tracks.append(track)
+    path.write_bytes(score.dumps_midi())
+    return path
+
+
+def test_midi_of_others(tmp_path: Path) -> None:
+    # A played melody, a little late and legato; a chord with its root doubled, and one arpeggio.
+    melody = [(3, 490, 72), (480, 237, 74), (721, 700, 76)]
+    chords = [*((0, 960, p) for p in (48, 52, 55, 60)), (960, 480, 55), (1200, 480, 59)]
+    path = write_two_tracks(tmp_path / "a.mid", chords, melody, ("Chords", "melody"))
+    (sheet,), report = read_midi_file(path)
+    quarter = Fraction(1)
+    assert sheet.notes == (
+        MelodyNote(0 * quarter, quarter, 72),
+        MelodyNote(quarter, quarter / 2, 74),
+        MelodyNote(3 * quarter / 2, 3 * quarter / 2, 76),
+    )
+    assert sheet.chords == (
+        Chord(0 * quarter, 2 * quarter, (48, 52, 55)),
+        Chord(2 * quarter, quarter / 2, (55,)),
+        Chord(5 * quarter / 2, quarter, (59,)),
+    )
+    assert report.noted == {
+        "notes moved to the grid": 3,
+        "chord notes left out, an octave above another": 1,
+    }
+    path = write_two_tracks(tmp_path / "b.mid", melody, chords, ("", ""))
+    assert read_midi_file(path)[0][0].music == sheet.music
+
+
+def test_unusable_midi(tmp_path: Path) -> None:
+    polyphonic = write_two_tracks(
+        tmp_path / "p.mid", [(0, 480, 60), (0, 480, 64)], [(0, 480, 48)], ("", "")
+    )
+    with pytest.raises(UserError, match="polyphonic"):
+        read_midi_file(polyphonic)
+    (tmp_path / "text.mid").write_text("no MIDI")
+    with pytest.raises(UserError, match="not a readable MIDI file"):
+        read_midi_file(tmp_path / "text.mid")
+    (tmp_path / "empty.mid").write_bytes(symusic.Score(480).dumps_midi())
+    with pytest.raises(UserError, match="no notes"):
+        read_midi_file(tmp_path / "empty.mid")
+
+
+def test_files_by_suffix(tmp_path: Path) -> None:
+    sheet = tunes()[0]
+    for suffix in (".mid", ".abc", ".musicxml"):
+        assert write_lead_sheet(sheet, tmp_path / f"tune{suffix}").stat().st_size > 100
+    with pytest.raises(UserError, match=r"\.wav"):
+        write_lead_sheet(sheet, tmp_path / "tune.wav")
+    assert not (tmp_path / "tune.wav").exists()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"tempo": 0.0}, {"chord_program": 128}, {"melody_velocity": 0}, {"tempo": float("nan")}],
+)
+def test_senseless_renderings(setting: dict) -> None:
+    with pytest.raises(UserError):
+        LeadSheetRendering(**setting)
+
+
+def test_an_empty_lead_sheet_can_be_written() -> None:
+    empty = LeadSheet((), (), Fraction(0), Key(3))
+    assert render_midi(empty)
+    assert "K:Eb" in render_abc(empty)
+    assert "score-partwise" in render_musicxml(empty)
+
+
+@given(any_chords, st.integers(-6, 6))
+def test_chords_keep_their_form_in_every_key(pitches: tuple[int, ...], shift: int) -> None:
+    chord = Chord(Fraction(0), Fraction(1), pitches)
+    moved = chord.transposed(shift)
+    assert moved.transposed(-shift) == chord
+    assert moved.bass == (chord.bass + shift) % 12
