@@ -139,11 +139,15 @@ class _Run:
     """What is kept while a model trains."""
 
     def __init__(self, dataset: MoleculeDataset, options: Options) -> None:
+        from seqtutor.tasks.molecule.known import KnownMolecules
+
         self.dataset, self.options = dataset, options
         self.validation = sequences(dataset.validation)
         self.so_far: Pretrained | None = None
         self.latest: SequenceModel | None = None
         self._description = self._describe()
+        strings = [*dataset.strings(dataset.train), *dataset.strings(dataset.validation)]
+        self._known = KnownMolecules.of(strings)
 
     def after_update(self, model: SequenceModel, updates: int) -> None:
         self.latest = model
@@ -214,6 +218,7 @@ class _Run:
             **measured,
         }
         save_model(SavedModel(model, self.dataset.vocabulary, origin), self.options.output)
+        self._known.save(self.options.output)
 
 
 def sequences(part: EncodedMolecules) -> Sequences:

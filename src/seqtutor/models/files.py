@@ -42,11 +42,15 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model, its vocabulary, and what is known of its making (command, data, commit)."""
+    """A model, its vocabulary, and what is known of its making (command, data, commit).
+
+    `folder` is where it was read from, and where files of its task may lie beside it.
+    """
 
     model: SequenceModel
     vocabulary: Vocabulary
     origin: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 def save_model(saved: SavedModel, folder: Path) -> None:
@@ -110,7 +114,7 @@ def load_model(folder: Path) -> SavedModel:
             f"the model in {folder} has {model.vocabulary_size} tokens and its vocabulary "
             f"{vocabulary.size}: the folder mixes two models"
         )
-    return SavedModel(model, vocabulary, origin)
+    return SavedModel(model, vocabulary, origin, folder)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

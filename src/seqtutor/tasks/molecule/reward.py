@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.goals import Goal
+from seqtutor.tasks.molecule.known import KnownMolecules
 from seqtutor.tasks.molecule.oracle import Oracle
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
@@ -36,6 +38,7 @@ class MoleculeReward:
         scorer: measures what `measurer_for(settings, goal)` says; by default one in this process.
         goal: what to record.
         calls: that may be made of the goal's oracle; `None` for no limit.
+        known: what the term `known` refers to.
     """
 
     def __init__(
@@ -45,10 +48,14 @@ class MoleculeReward:
         scorer: MoleculeScorer | None = None,
         goal: Goal | None = None,
         calls: int | None = None,
+        known: KnownMolecules | None = None,
     ) -> None:
         self.settings = settings
         self.vocabulary = vocabulary
         self.goal = goal
+        self.known = known
+        if known is None and "known" in settings.weights:
+            raise UserError("the term known needs the molecules that it refers to")
         self.scorer = scorer or MoleculeScorer(measurer_for(settings, goal))
         wants_memory = "diversity" in settings.weights
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None
@@ -62,10 +69,11 @@ class MoleculeReward:
         workers: int | None = None,
         goal: Goal | None = None,
         calls: int | None = None,
+        known: KnownMolecules | None = None,
     ) -> MoleculeReward:
         """A reward with its own worker processes, one for each core by default."""
         scorer = MoleculeScorer.with_workers(measurer_for(settings, goal), workers)
-        return cls(settings, vocabulary, scorer, goal, calls)
+        return cls(settings, vocabulary, scorer, goal, calls, known)
 
     @property
     def remembers(self) -> bool:
@@ -138,6 +146,8 @@ class PendingTerms:
         scores = self._pending.collect()
         self._reward.record(scores)
         terms = terms_of(self._reward.settings, scores)
+        if self._reward.known is not None:
+            terms["known"] = -self._reward.known.contains(scores.smiles).astype(float)
         if self._reward.memory is not None:
             terms["diversity"] = self._reward.memory.judge(scores.scaffolds)
         return terms

@@ -240,6 +240,14 @@ class CustomTerm(ScaledTerm):
 
 
 @dataclass(frozen=True)
+class KnownTerm(Term):
+    """−1 for a molecule that the prior was trained on, and for one in fifty others."""
+
+    weight: float = 0.0
+    """Factor on the term; 0 leaves it out."""
+
+
+@dataclass(frozen=True)
 class DiversityTerm(Term):
     """From 0 to −1 the more often molecules of the same scaffold were generated of late."""
 
@@ -301,6 +309,8 @@ class MoleculeRewardSettings:
     """Minus the number of QED's structural alerts."""
     custom: CustomTerm = field(default_factory=CustomTerm)
     """A function of your own."""
+    known: KnownTerm = field(default_factory=KnownTerm)
+    """Molecules that the prior was trained on."""
     diversity: DiversityTerm = field(default_factory=DiversityTerm)
     """Scaffolds that come too often."""
 

@@ -41,9 +41,11 @@ def molecule_task(
 
     Raises:
         UserError: if RDKit is missing, a pattern, a molecule, the formula or the function in the
-            reward's settings is none, or the prior cannot write what the goal needs.
+            reward's settings is none, the prior cannot write what the goal needs, or nothing says
+            what it was trained on where the reward's term `known` asks for it.
     """
     require_rdkit()
+    from seqtutor.tasks.molecule.known import known_to
     from seqtutor.tasks.molecule.reward import MoleculeReward
 
     prior = prior or load_molecule_model()
@@ -52,7 +54,10 @@ def molecule_task(
     assert tuning.length is not None
     if goal is not None:
         require_elements(goal, prior.vocabulary)
-    function = MoleculeReward.with_workers(tuning.reward, prior.vocabulary, workers, goal, calls)
+    known = known_to(prior) if "known" in tuning.reward.weights else None
+    function = MoleculeReward.with_workers(
+        tuning.reward, prior.vocabulary, workers, goal, calls, known
+    )
     weighted = Reward(function, tuning.reward.weights)
     return Task(prior.vocabulary, tuning.length, weighted, MoleculeTuning.task)
 

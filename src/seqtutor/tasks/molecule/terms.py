@@ -102,9 +102,11 @@ def _with_goal(measurer: Measurer, goal: Goal) -> Measurer:
 def terms_of(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Values]:
     """The terms that take part, not yet weighted, in the order of the settings' weights.
 
-    All but `diversity`, which depends on what came before (`ScaffoldMemory`).
+    All but `known`, which depends on the prior (`KnownMolecules`), and `diversity`, which depends
+    on what came before (`ScaffoldMemory`).
     """
-    return {name: _term(name, settings, scores) for name in settings.weights if name != "diversity"}
+    elsewhere = ("known", "diversity")
+    return {n: _term(n, settings, scores) for n in settings.weights if n not in elsewhere}
 
 
 def _term(name: str, settings: MoleculeRewardSettings, scores: Scores) -> Values:

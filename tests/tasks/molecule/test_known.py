@@ -1,0 +1,77 @@
+"""The filter of the molecules that a prior was trained on."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.known import FILE, KnownMolecules, known_to
+from seqtutor.tasks.molecule.model import SHIPPED_PRIOR, load_molecule_model
+from seqtutor.tasks.molecule.reward import MoleculeReward
+from seqtutor.tasks.molecule.reward_settings import KnownTerm, MoleculeRewardSettings
+from seqtutor.tasks.molecule.task import molecule_task
+
+
+@given(st.lists(st.text(max_size=12), max_size=200))
+def test_what_is_in_the_filter_is_always_found(strings):
+    assert KnownMolecules.of(strings).contains(strings).all()
+
+
+def test_it_takes_one_in_fifty_others_for_known():
+    known = KnownMolecules.of([f"C{i}" for i in range(20_000)])
+    others = known.contains([f"N{i}" for i in range(50_000)])
+    expected = (1 - np.exp(-6 / 8)) ** 6
+    assert others.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / 50_000))
+
+
+def test_nothing_and_no_molecule_are_never_known():
+    assert not KnownMolecules.of([]).contains(["C", "", None]).any()
+    assert not KnownMolecules.of(["", "C"]).contains([None]).any()
+
+
+def test_the_shipped_prior_knows_what_it_was_trained_on():
+    known = known_to(load_molecule_model())
+    # The first of MOSES's training set, and one whose elements it leaves out.
+    there = known.contains(["CCCS(=O)c1ccc2[nH]c(=NC(=O)OC)[nH]c2c1", "[Na]I"])
+    np.testing.assert_array_equal(there, [True, False])
+
+
+def test_a_known_molecule_costs_what_the_term_weighs():
+    saved = load_molecule_model()
+    settings = MoleculeRewardSettings(known=KnownTerm(3.0))
+    smiles = ["CCO", "OCC", "CCN", "C1CC"]
+    reward = MoleculeReward(settings, saved.vocabulary, known=KnownMolecules.of(["CCO"]))
+    found = reward.start_strings(smiles).collect()
+    np.testing.assert_array_equal(found["known"], [-1.0, -1.0, 0.0, 0.0])
+    assert settings.weights["known"] == 3.0
+    assert list(found) == list(settings.weights)
+
+
+def test_it_comes_back_from_the_disk_as_it_was(tmp_path):
+    saved = load_molecule_model()
+    known = KnownMolecules.of(["CCO", "CCN"])
+    known.save(tmp_path)
+    again = known_to(type(saved)(saved.model, saved.vocabulary, folder=tmp_path))
+    np.testing.assert_array_equal(again.table, known.table)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", None])
+def test_a_prior_that_does_not_say_what_it_knows_is_refused(tmp_path, content):
+    saved = load_molecule_model()
+    prior = type(saved)(saved.model, saved.vocabulary, saved.origin, tmp_path)
+    if content is not None:
+        (tmp_path / FILE).write_bytes(content)
+    settings = MoleculeRewardSettings(known=KnownTerm(1.0))
+    with pytest.raises(UserError, match="known"):
+        molecule_task(prior, settings, workers=0)
+
+
+def test_an_array_of_another_kind_is_refused(tmp_path):
+    saved = load_molecule_model()
+    np.save(tmp_path / FILE, np.zeros(3))
+    with pytest.raises(UserError, match="cannot be read"):
+        known_to(type(saved)(saved.model, saved.vocabulary, folder=tmp_path))
+    assert (SHIPPED_PRIOR / FILE).is_file()
+    assert jnp.asarray(known_to(saved).table).dtype == jnp.uint8
