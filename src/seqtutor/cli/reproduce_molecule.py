@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
     from seqtutor.tasks.molecule.settings import MoleculeTuning
 
-TRADED_OFF = "drug-like"
-"""The preset whose c is varied, if it is among those that are run."""
-
 DRAWN = 2_000
 """Molecules of each kind whose properties are drawn."""
 
@@ -71,8 +68,8 @@ class Options:
     presets: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="STR [STR ...]")] = None
     """Presets to tune with (see `seqtutor tune molecule`), instead of the profile's."""
     c: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None
-    """Further c of the preset drug-like, for the table of reward against KL divergence, instead of
-    the profile's."""
+    """Further c of the first preset, for the table of reward against KL divergence, instead of the
+    profile's."""
     seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Seeds, instead of the profile's."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -92,7 +89,7 @@ class Options:
 
 @dataclass(frozen=True)
 class _Experiment:
-    """What is run: by preset a job for each seed, and by c a job of the preset `TRADED_OFF`."""
+    """What is run: by preset a job for each seed, and by c a job of the first preset."""
 
     jobs: dict[str, list[Job[MoleculeTuning]]]
     trade_off: dict[float, Job[MoleculeTuning]]
@@ -188,10 +185,10 @@ def _experiment(options: Options, profile: Profile, output: Path, workers: int) 
 
     jobs = {preset: seeds_of(preset) for preset in dict.fromkeys(profile.presets)}
     trade_off = {}
-    if TRADED_OFF in jobs and profile.c:
-        first = jobs[TRADED_OFF][0]
+    if profile.c:
+        traded_off, (first, *_) = next(iter(jobs.items()))
         trade_off = {
-            c: job(TRADED_OFF, 0, output / TRADED_OFF / f"{options.method}-c{c:g}", c)
+            c: job(traded_off, 0, output / traded_off / f"{options.method}-c{c:g}", c)
             for c in profile.c
         }
         trade_off[first.tuning.tutor.c] = first
@@ -319,6 +316,7 @@ def _reports(
 
 
 def _trade_off(experiment: _Experiment, measured: _Measured, number: int) -> Table | None:
+    """Reward and measures of the first preset over c."""
     from seqtutor.report.molecule import TradeOffPoint, trade_off_table
 
     if not experiment.trade_off:
@@ -327,8 +325,9 @@ def _trade_off(experiment: _Experiment, measured: _Measured, number: int) -> Tab
         TradeOffPoint(f"c = {c:g}", measured.rewards[job.folder], measured.policies[job.folder])
         for c, job in experiment.trade_off.items()
     ]
+    traded_off = next(iter(experiment.jobs))
     note = (
         f"One seed for each c, {number:,} strings; ± is the 95 % interval over molecules. The "
-        "reward is the weighted sum of all terms but that of scaffolds seen too often."
+        "reward is the weighted sum of all terms but known and diversity."
     )
-    return trade_off_table(points, f"Reward against divergence (preset {TRADED_OFF})", note)
+    return trade_off_table(points, f"Reward against divergence (preset {traded_off})", note)
