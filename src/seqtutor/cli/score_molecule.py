@@ -87,8 +87,9 @@ def _require_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
 def _measurer(settings: MoleculeRewardSettings) -> Measurer:
     from seqtutor.tasks.molecule.terms import measurer_for
 
-    if "diversity" in settings.weights:
-        raise UserError("the diversity term is one of a run, not of a molecule; leave it out")
+    for name, whose in (("diversity", "run"), ("known", "prior")):
+        if name in settings.weights:
+            raise UserError(f"the {name} term is one of a {whose}, not of a molecule; leave it out")
     measurer = measurer_for(settings)
     names = dict.fromkeys((*PROPERTIES, *measurer.properties))
     return replace(
