@@ -7,7 +7,7 @@ Each input is a small real file (see `fuzz_readers.py`) with a few mutations: bi
 cut out, doubled or swapped with another file's, numbers made huge, words of the format put in,
 archives packed anew around spoilt contents. Before them come the hostile ones: archives that grow
 to gigabytes, aliases and entities that multiply, values in each other. What a reader may do with an
-input is read it or raise a `UserError`, within ten seconds and 4 GiB. One input in so many goes
+input is read it or raise a `UserError`, within twelve seconds and 4 GiB. One input in so many goes
 through the command line itself, where only an exit code is accepted.
 
 Every reader runs in a process of its own, which is started again after an input that killed it.
@@ -44,7 +44,7 @@ import tyro
 
 from fuzz_readers import READERS, Reader, Seed
 
-SECONDS = 10
+SECONDS = 12
 """An input that takes longer counts as a hang."""
 PATIENCE = SECONDS + 5
 """When a process that does not hear its own alarm is killed."""

@@ -11,6 +11,7 @@ import functools
 import gzip
 import io
 import json
+import struct
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -92,6 +93,45 @@ w: la la
         {"tune.abc": content}
         for content in (abc_file([render_abc(MELODY)]).encode(), rich.encode(), *tunes)
     ]
+
+
+def abc_hostile() -> list[Seed]:
+    """Notes, rests, repeats and bars without end."""
+    head = "X:1\nM:4/4\nL:1/4\nK:C\n"
+    bodies = [f"C{'9' * digits}|D" for digits in (6, 9, 12, 5000)]
+    bodies += [f"C|Z{'9' * digits}|D" for digits in (6, 9, 12)]
+    bodies += ["|:" * 50_000 + "CDEF" + ":|" * 50_000, "|:CDEF:|" + "::" * 50_000, "(3" * 100_000]
+    bodies += ["C" + "/" * 100_000, "[" * 100_000, "{" * 100_000, "C-" * 100_000, "C>" * 100_000]
+    texts = [head + body + "\n" for body in bodies]
+    texts += ["X:1\nK:C\nC|\n\n" * 100_000, head.replace("1/4", "1/" + "9" * 5000) + "C|"]
+    texts += [
+        head.replace("4/4", "999999999/1") + "C|D|",
+        head.replace("4/4", "1/999999999") + "C|",
+    ]
+    return [{"tune.abc": text.encode()} for text in texts]
+
+
+def midi_hostile() -> list[Seed]:
+    """Notes at the end of the longest waits that a track can hold, in the coarsest of times."""
+    wait = b"\xff\xff\xff\x7f"
+    events = b"\x00\x90\x3c\x40" + wait + b"\x80\x3c\x00"
+    files = []
+    for times in (1, 20):
+        track = events * times + b"\x00\xff\x2f\x00"
+        head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 1)
+        files.append(head + b"MTrk" + struct.pack(">I", len(track)) + track)
+    return [{"tune.mid": content} for content in files]
+
+
+def kern_hostile() -> list[Seed]:
+    """Bars and notes without end."""
+    wishes = (
+        (b"M3/4", b"M999999/1"),
+        (b"4g", b"0000g"),
+        (b"8a", b"65536a"),
+        (b"4r", b"4%99999999r"),
+    )
+    return [{"tune.krn": KERN.replace(*wish)} for wish in wishes]
 
 
 def midi_seeds() -> list[Seed]:
@@ -493,6 +533,7 @@ READERS = {
                 b"M:C|\n",
             ),
             score_melody,
+            abc_hostile,
         ),
         Reader(
             "midi",
@@ -512,6 +553,7 @@ READERS = {
                 b"\xe7\x28",
             ),
             score_melody,
+            midi_hostile,
         ),
         Reader(
             "musicxml",
@@ -564,6 +606,7 @@ READERS = {
                 b"_",
             ),
             score_melody,
+            kern_hostile,
         ),
         Reader(
             "smiles",
