@@ -4,10 +4,10 @@
     python benchmarks/everyday.py --parts start first-step --runs 3
 
 - start: `seqtutor --help`, `seqtutor tune --help` and `import seqtutor`, as processes.
-- first-step: `seqtutor tune` for one collection and its updates, as a process: as it comes, with
-  JAX's cache of compiled programs empty (what it costs to fill it), and with the cache filled.
-- melodies: sampling melodies from the prior, Table 1 of them, and all nine rules at every step; in a
-  fresh process, with compiling and without.
+- first-step: `seqtutor tune` for one collection and its updates, as a process: as it comes, then
+  with JAX's cache of compiled programs, empty (what it costs to fill it) and filled.
+- melodies: sampling melodies from the prior, Table 1 of them, and all nine rules at every step, in
+  a fresh process, with compiling and without.
 - pretraining: tokens a second of a Note RNN that is trained on melodies, once compiled.
 - memory: resident memory over a long run of the loop, chunk after chunk.
 
@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -165,7 +166,7 @@ def measure_pretraining(options: Options) -> None:
     train_by_maximum_likelihood(
         model, sequences, few, settings, on_epoch=lambda record: ends.append(time.perf_counter())
     )
-    speeds = [tokens.size / (after - before) for before, after in zip(ends[1:], ends[2:])]
+    speeds = [tokens.size / (after - before) for before, after in pairwise(ends[1:])]
     show("pretraining, 100 cells, batch 128", speeds, "tokens/s", ",.0f")
 
 
