@@ -268,8 +268,8 @@ def disk_full(bench: Bench, times: int) -> Outcome:
             bench,
             f"mount -t tmpfs -o size={kibibytes}k none {disk} || exit 99; $TUNE {first}; code=$?; "
             f"mount -o remount,size=256m {disk}; "
-            f"if [ -e {folder}/config.yaml ]; then $TUNE {again} >&2 2>/dev/null; "
-            f"else $TUNE {first} >&2 2>/dev/null; fi; "
+            f"if [ -e {folder}/config.yaml ]; then $TUNE {again} >/dev/null 2>&1; "
+            f"else $TUNE {first} >/dev/null 2>&1; fi; "
             f"cp -r {folder} {kept}; exit $code",
         )
         outcome.times += 1

@@ -178,6 +178,12 @@ def test_two_processes_cannot_run_in_one_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(UserError, match="cannot write to"), RunFolder(tmp_path).locked():
+        pass
+
+
 RECORD = '{"step": 1, "seconds": 1.0, "entropy": 1.0, "kl": 0.0, "distinct": 1.0}'
 
 

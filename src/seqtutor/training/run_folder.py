@@ -139,7 +139,7 @@ class RunFolder:
         """Within, no other process can run in this folder; a process that dies lets go of it.
 
         Raises:
-            UserError: if another process does.
+            UserError: if another process does, or the folder cannot be written.
         """
         try:
             import fcntl
@@ -147,7 +147,11 @@ class RunFolder:
             yield
             return
         path = self.path / LOCK
-        with path.open("w") as file:
+        try:
+            file = path.open("w")
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
