@@ -224,7 +224,9 @@ class Update:
             lowered = jax.jit(lambda state, key: learn(one, state, key)).lower(
                 self.state, jax.random.key(0)
             )
-        return lowered.cost_analysis()
+        counted = lowered.cost_analysis()
+        assert counted is not None
+        return counted
 
 
 def full_replay(tutor: Tutor, state: TutorState) -> Any:

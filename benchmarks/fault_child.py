@@ -24,7 +24,7 @@ FAILS_AT = 10
 def jump() -> None:
     """From now on the time of day is wrong by up to a year either way, differently each time."""
     real, draw = time.time, random.Random(0)
-    time.time = lambda: real() + draw.uniform(-3e7, 3e7)  # type: ignore[method-assign]
+    time.time = lambda: real() + draw.uniform(-3e7, 3e7)
 
 
 def run_command(arguments: list[str]) -> int:
@@ -52,12 +52,13 @@ def failing(kind: str) -> Callable[[Any, Any], dict[str, Any]]:
             raise ZeroDivisionError("division by zero")
         if kind == "hangs":
             time.sleep(3600)
-        return {
+        bad: dict[str, dict[str, Any]] = {
             "NaN": {"good": np.full(tokens.shape, np.nan)},
             "shape": {"good": np.ones((3, 3, 3))},
             "text": {"good": "much"},
             "names": {"other": np.ones(tokens.shape)},
-        }[kind]
+        }
+        return bad[kind]
 
     return reward
 
@@ -67,12 +68,18 @@ def run_reward(kind: str) -> int:
     import seqtutor as st
     from seqtutor.errors import UserError
 
-    settings = {"environments": 4, "batch": 2, "updates": 1, "replay_capacity": 8, "log_every": 16}
-    task = st.Task(st.Vocabulary("abcd"), max_length=4, reward=failing(kind))
+    settings: dict[str, Any] = {
+        "environments": 4,
+        "batch": 2,
+        "updates": 1,
+        "replay_capacity": 8,
+        "log_every": 16,
+    }
+    task = st.Task(st.Vocabulary(tuple("abcd")), max_length=4, reward=failing(kind))
     prior = st.pretrain(task, ["abcd", "bcda", "cdab", "dabc"] * 40, epochs=1, batch=8)
     print("tuning", flush=True)
     try:
-        st.tune(prior, task, method="psi", steps=16 * 40, **settings)  # type: ignore[arg-type]
+        st.tune(prior, task, method="psi", steps=16 * 40, **settings)
     except UserError as error:
         print(f"seqtutor: {error}", file=sys.stderr)
         return 2

@@ -254,14 +254,12 @@ def read_smiles(folder: Path) -> None:
     from seqtutor.tasks.molecule.score_file import read_entries
     from seqtutor.tasks.molecule.smiles_files import read_smiles_file
 
-    path = only_file(folder)
+    path, failure = only_file(folder), None
     for read in (read_smiles_file, read_entries):
         try:
             read(path)
         except UserError as error:
             failure = error
-        else:
-            failure = None
     if failure is not None:
         raise failure
 
@@ -441,7 +439,7 @@ def run_hostile() -> list[Seed]:
     seed = run_seeds()[0]
     record = json.loads(seed["metrics.jsonl"].splitlines()[0])
     manifest = next(name for name in seed if name.endswith(".json"))
-    texts = [json.dumps({**record, name: value}) for name in record for value in ("x", None, [])]
+    texts = [json.dumps({**record, name: value}) for name in record for value in VALUES]
     texts += ["[" * 100_000, '{"step": ' + "1" * 10_000 + "}", "NaN", '{"step": NaN}']
     wanted = [{**seed, "metrics.jsonl": f"{text}\n".encode()} for text in texts]
     wanted += [{**seed, manifest: text.encode()} for text in ("[" * 100_000, "1" * 10_000, "null")]
@@ -500,6 +498,7 @@ def read_cache(folder: Path) -> None:
     load_encoded(path)
 
 
+VALUES: tuple[Any, ...] = ("x", None, [])
 _NUMBERS = (b"0", b"-1", b"1e999", b"NaN", b"99999999999999999999", b"4294967296", b"1/0", b".5")
 _JSON_WORDS = (*_NUMBERS, b"null", b"true", b"[]", b"{}", b'"', b"[[[[", b'{"":', b"\\ud800")
 

@@ -277,7 +277,7 @@ def main(options: Options) -> None:
     check(np.random.default_rng(0).choice([0, 1, 14, 16, 18, 21, 26], (200, LENGTH)))
     eager, without_rules = (EagerTutor(options, prior, has_rules=one) for one in (True, False))
     threads = best_threads(lambda: eager.run(options.seconds / 2))
-    ways = {
+    ways: dict[str, EagerTutor | CompiledTutor] = {
         "PyTorch eager, the papers' loop": eager,
         "the same without the nine rules": without_rules,
         "seqtutor, Ψ by its defaults": CompiledTutor(options, prior),
