@@ -68,13 +68,8 @@ def run_reward(kind: str) -> int:
     import seqtutor as st
     from seqtutor.errors import UserError
 
-    settings: dict[str, Any] = {
-        "environments": 4,
-        "batch": 2,
-        "updates": 1,
-        "replay_capacity": 8,
-        "log_every": 16,
-    }
+    settings: dict[str, Any] = {"environments": 4, "batch": 2, "updates": 1}
+    settings |= {"replay_capacity": 8, "log_every": 16}
     task = st.Task(st.Vocabulary(tuple("abcd")), max_length=4, reward=failing(kind))
     prior = st.pretrain(task, ["abcd", "bcda", "cdab", "dabc"] * 40, epochs=1, batch=8)
     print("tuning", flush=True)
