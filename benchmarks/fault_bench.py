@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CHUNK, CHUNKS = 32, 120
+CHUNK, CHUNKS = 32, 40
 RUN = ("--samples", "0", "--evaluate", "0")
 SETTINGS = ("--length", "8", "--environments", "4", "--batch", "2", "--updates", "1",
             "--replay-capacity", "8", "--log-every", str(CHUNK), "--steps", str(CHUNK * CHUNKS),
@@ -154,8 +154,11 @@ def records(folder: Path) -> list[dict[str, float]]:
 
 def wait_for_records(process: subprocess.Popen[str], folder: Path, number: int) -> None:
     """Wait until a run has so many records, or has ended."""
-    while process.poll() is None and len(records(folder)) < number:
-        time.sleep(0.01)
+    path = folder / "metrics.jsonl"
+    while process.poll() is None:
+        if path.is_file() and path.read_bytes().count(b"\n") >= number:
+            return
+        time.sleep(0.02)
 
 
 def lost_chunks(folder: Path) -> int:
