@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -333,28 +333,32 @@ class Options:
     """Of the moments and damages."""
 
 
-def show(outcomes: Sequence[Outcome]) -> None:
-    """The table, and what failed."""
-    print(f"\n{'Fault':<30}{'Tried':>7}{'Failed':>8}{'Lost chunks':>13}  Message")
-    for one in outcomes:
-        lost = "–" if one.lost is None else str(one.lost)
-        said = (*dict.fromkeys(one.messages), "")[0][:150]
-        print(f"{one.fault:<30}{one.times:>7}{len(one.failures):>8}{lost:>13}  {said}")
-    for one in outcomes:
-        for failure in dict.fromkeys(one.failures):
-            print(f"{one.fault}: {failure}")
+ROW = "{:<30}{:>7}{:>8}{:>13}{:>10}  {}"
+
+
+def show(one: Outcome, seconds: float) -> None:
+    """A row of the table."""
+    lost = "–" if one.lost is None else str(one.lost)
+    said = (*dict.fromkeys(one.messages), "")[0][:150]
+    print(
+        ROW.format(one.fault, one.times, len(one.failures), lost, f"{seconds:.0f}", said),
+        flush=True,
+    )
 
 
 def main(options: Options) -> None:
-    """Try one fault after the other."""
+    """Try one fault after the other; print the table, and what failed."""
+    print(ROW.format("Fault", "Tried", "Failed", "Lost chunks", "Seconds", "Message"))
     outcomes = []
     with tempfile.TemporaryDirectory() as root:
         bench = Bench(Path(root), options.seed)
         for name in options.faults:
             start = time.monotonic()
             outcomes.append(FAULTS[name](bench, options.times))
-            print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    show(outcomes)
+            show(outcomes[-1], time.monotonic() - start)
+    for one in outcomes:
+        for failure in dict.fromkeys(one.failures):
+            print(f"{one.fault}: {failure}")
     sys.exit(any(one.failures for one in outcomes))
 
 

@@ -78,7 +78,7 @@ class Point:
     size: int
     device: str = ""
     compiling: float = 0.0
-    """Seconds until the first iterations were done."""
+    """Seconds until the first iteration was done."""
     steps: float = 0.0
     """Environment steps a second, of all seeds and processes together."""
     learned: float = 0.0
@@ -127,12 +127,11 @@ def measure(curve: Curve, size: int, seconds: float) -> Point:
     tutor = Tutor(melody_task(sizes.length), prior, settings)
     by_seed = curve in ("seeds", "devices")
     state: Any = initial_states(tutor, range(size)) if by_seed else tutor.initial_state()
-    iterations = max(1, 512 // sizes.environments)
 
     def advance() -> None:
         nonlocal state
         run = advance_seeds if by_seed else Tutor.advance
-        state, _ = jax.block_until_ready(run(tutor, state, iterations))
+        state, _ = jax.block_until_ready(run(tutor, state, 1))
 
     start = time.perf_counter()
     advance()
@@ -142,7 +141,7 @@ def measure(curve: Curve, size: int, seconds: float) -> Point:
     done, start = 0, time.perf_counter()
     while (taken := time.perf_counter() - start) < seconds or not done:
         advance()
-        done += iterations * sizes.seeds
+        done += sizes.seeds
     learned = settings.updates * settings.batch * sizes.length
     device = jax.devices()[0]
     return Point(
