@@ -24,7 +24,7 @@ SETTINGS = ("--length", "8", "--environments", "4", "--batch", "2", "--updates",
 MOLECULES = ("--preset", "qed", "--environments", "16", "--replay-capacity", "16", "--updates", "1",
              "--batch", "4", "--steps", "17920", "--log-every", "896",
              "--reward-workers", "2")  # fmt: skip
-LIMIT = 300.0
+LIMIT = 900.0
 """Seconds after which a process that should have ended hangs."""
 
 
