@@ -102,9 +102,8 @@ def disk_full(bench: Bench, times: int) -> Outcome:
     if not can_mount():
         outcome.messages.append("not tried: no mounts of our own here")
         return outcome
-    arrays = 2 << 20
     for number in range(min(times, 6)):
-        kibibytes = (4, 64, 1024, 3072, 4096, bench.draw.randint(1024, 3 * arrays >> 10))[number]
+        kibibytes = (4, 64, 1024, 3072, 2048, bench.draw.randint(1024, 3072))[number]
         disk, kept = bench.folder(), bench.folder()
         disk.mkdir()
         folder = disk / "run"
