@@ -74,6 +74,7 @@ def test_an_unknown_token_is_named():
         '{"tokens": [1, 2], "end_token": null}',
         '{"tokens": [["a"], ["b"]], "end_token": null}',
         b"\xff\xfe",
+        pytest.param("[" * 100_000, id="nested too deeply"),
     ],
 )
 def test_a_damaged_file_is_the_users_error(tmp_path, content):

@@ -96,5 +96,5 @@ class Vocabulary:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             return cls(tuple(content["tokens"]), content["end_token"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{path} is not a readable vocabulary: {error}") from None

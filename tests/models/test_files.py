@@ -139,6 +139,7 @@ def test_a_missing_file_is_the_users_error(folder, name):
                 {"hidden_sizes": [4]},
                 {"hidden_sizes": [4, 5, 6]},
                 {"hidden_sizes": [10**6, 5]},
+                {"hidden_sizes": [1] * 65},
                 {"positions": 3},
                 {"positions": -1},
             )

@@ -70,7 +70,9 @@ def test_nothing_was_saved(tmp_path):
     assert Checkpoints(tmp_path / "none", "settings").latest(TUTOR) is None
 
 
-@pytest.mark.parametrize("damage", ["flip a bit", "cut", "no arrays", "cut the manifest"])
+@pytest.mark.parametrize(
+    "damage", ["flip a bit", "cut", "no arrays", "cut the manifest", "nest the manifest"]
+)
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(saved, damage):
     arrays, manifest = (saved.folder / f"step-96.{suffix}" for suffix in ("safetensors", "json"))
     content = bytearray(arrays.read_bytes())
@@ -81,6 +83,8 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(saved, damage):
         arrays.write_bytes(content[: len(content) // 2])
     elif damage == "no arrays":
         arrays.unlink()
+    elif damage == "nest the manifest":
+        manifest.write_text("[" * 100_000)
     else:
         manifest.write_text(manifest.read_text()[:40])
     found = saved.latest(TUTOR)

@@ -178,10 +178,33 @@ def test_two_processes_cannot_run_in_one_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("line", ["{", "\0" * 300, "\udcff", "[1]", '{"step": 3}', "3"])
+def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(UserError, match="cannot write to"), RunFolder(tmp_path).locked():
+        pass
+
+
+RECORD = '{"step": 1, "seconds": 1.0, "entropy": 1.0, "kl": 0.0, "distinct": 1.0}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "\0" * 300,
+        "\udcff",
+        "[1]",
+        '{"step": 3}',
+        "3",
+        RECORD.replace("1.0", '"x"', 1),
+        RECORD.replace("1.0", "null", 1),
+        RECORD.replace("1.0", "9" * 400, 1),
+        RECORD.replace("1.0", "9" * 5000, 1),
+        pytest.param("[" * 100_000, id="nested too deeply"),
+    ],
+)
 def test_a_line_that_is_no_record_is_named(tmp_path, line):
-    good = '{"step": 1, "seconds": 1.0, "entropy": 1.0, "kl": 0.0, "distinct": 1.0}\n'
     path = tmp_path / "metrics.jsonl"
-    path.write_bytes(good.encode() + line.encode(errors="surrogateescape") + b"\n")
+    path.write_bytes(RECORD.encode() + b"\n" + line.encode(errors="surrogateescape") + b"\n")
     with pytest.raises(UserError, match=r"line 2 of .*metrics\.jsonl is no record"):
         RunFolder(tmp_path).records(GUARDED)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel
@@ -109,14 +107,12 @@ def _of_model(name: str, saved: SavedModel, load: Load, length: int | None) -> N
 def _require_own_task(path: Path, kind: type[Tuning]) -> None:
     """Tell a run of another task by entries that this one does not know, in place of its own."""
     try:
-        content = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        content = RunFolder(path).settings()
+    except UserError:
         return  # Reading it as a configuration says what is wrong.
-    if not isinstance(content, dict):
-        return
     known = {one.name for one in fields(kind)}
     special = known - {one.name for one in fields(Tuning)} - {"length", "prior"}
-    if not special & set(content) and set(content) - known - {"made_by"}:
+    if not special & set(content) and set(content) - known:
         raise UserError(
             f"the run in {path} is not one of the task {kind.task}; name its task before it, as "
             f"in: seqtutor evaluate molecule {path}"

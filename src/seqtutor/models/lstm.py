@@ -14,6 +14,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from seqtutor.models.base import SequenceModel, shift_right
 from seqtutor.models.recurrence import LSTMState, lstm_cell, lstm_unroll
 
+MOST_LAYERS = 64
+"""Of a model that is read from a file, which may ask for any number."""
+
 
 @dataclass(frozen=True)
 class StackState:
@@ -108,10 +111,12 @@ class LSTM(SequenceModel):
         """A model of the given shapes; its weights are yet to be filled in.
 
         Raises:
-            ValueError: if a size is not a positive whole number.
+            ValueError: if a size is not a positive whole number, or there are too many layers.
         """
         sizes = [config["vocabulary_size"], *config["hidden_sizes"], config["positions"] + 1]
-        if len(sizes) < 3 or not all(type(size) is int and size > 0 for size in sizes):
+        layers = len(sizes) - 2
+        are_sizes = all(type(size) is int and size > 0 for size in sizes)
+        if not (0 < layers <= MOST_LAYERS and are_sizes):
             raise ValueError(f"impossible sizes of an LSTM: {config}")
         return cls(
             config["vocabulary_size"],

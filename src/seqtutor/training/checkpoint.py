@@ -38,6 +38,8 @@ _UNREADABLE = (
     KeyError,
     TypeError,
     AttributeError,
+    RecursionError,
+    OverflowError,
     safetensors.SafetensorError,
 )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
@@ -26,6 +27,17 @@ from seqtutor.files import atomic_write, require_unused
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
 LOCK = ".lock"
+LARGEST_CONFIG = 1 << 18
+"""Bytes of a configuration that is read; those of the package have a few thousand."""
+_UNUSABLE = (
+    yaml.YAMLError,
+    dacite.DaciteError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    KeyError,
+    OverflowError,
+)
 _Config = TypeVar("_Config")
 
 
@@ -46,23 +58,39 @@ def read_config(kind: type[_Config], path: Path) -> _Config:
     Raises:
         UserError: if it cannot be read, or holds an unknown or badly typed entry.
     """
+    content = read_settings(path)
+    rules = dacite.Config(cast=[tuple, Path], strict=True, type_hooks={float: float})
+    with _unusable(path):
+        return dacite.from_dict(kind, content, rules)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a configuration as mappings, lists, numbers and strings, without what is told of it.
+
+    Raises:
+        UserError: if it cannot be read, is too large, or has no entries.
+    """
+    with _unusable(path):
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise ValueError(f"it is larger than {LARGEST_CONFIG >> 10} KiB")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("it has no entries")
+    return {key: value for key, value in content.items() if key != "made_by"}
+
+
+@contextlib.contextmanager
+def _unusable(path: Path) -> Iterator[None]:
+    """Within, whatever YAML and the types of its entries find wrong becomes a `UserError`."""
     try:
-        content = _settings(path)
-        return dacite.from_dict(
-            kind, content, dacite.Config(cast=[tuple, Path], strict=True, type_hooks={float: float})
-        )
+        yield
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
-    except (yaml.YAMLError, dacite.DaciteError, AttributeError, TypeError, ValueError) as error:
+    except RecursionError:
+        raise UserError(f"{path} is not a usable configuration: it is nested too deeply") from None
+    except _UNUSABLE as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not a usable configuration: {reason}") from None
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise TypeError("it has no entries")
-    return {key: value for key, value in content.items() if key != "made_by"}
 
 
 class RunFolder:
@@ -99,15 +127,19 @@ class RunFolder:
         return read_config(kind, self.path / CONFIG)
 
     def settings(self) -> dict[str, Any]:
-        """The run's configuration as mappings, lists, numbers and strings."""
-        return _settings(self.path / CONFIG)
+        """The run's configuration as mappings, lists, numbers and strings.
+
+        Raises:
+            UserError: as `read_settings` does.
+        """
+        return read_settings(self.path / CONFIG)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Within, no other process can run in this folder; a process that dies lets go of it.
 
         Raises:
-            UserError: if another process does.
+            UserError: if another process does, or the folder cannot be written.
         """
         try:
             import fcntl
@@ -115,7 +147,11 @@ class RunFolder:
             yield
             return
         path = self.path / LOCK
-        with path.open("w") as file:
+        try:
+            file = path.open("w")
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -163,11 +199,8 @@ class RunFolder:
         """
         records = []
         for number, line in enumerate(self._lines(METRICS), start=1):
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
-                record = None
-            if not (isinstance(record, dict) and record.keys() >= set(needed)):
+            record = _record_in(line)
+            if record is None or not record.keys() >= set(needed):
                 raise UserError(
                     f"line {number} of {self.path / METRICS} is no record; remove it to go on"
                 )
@@ -197,6 +230,19 @@ class RunFolder:
         # What follows the last line end is still being written.
         text = path.read_bytes().decode("utf-8", errors="replace")
         return [line for line in text.split("\n")[:-1] if line]
+
+
+def _record_in(line: str) -> dict[str, float] | None:
+    """The numbers by name that a line holds; `None` if it holds anything else."""
+    try:
+        record = json.loads(line)
+        if isinstance(record, dict):
+            for number in record.values():
+                math.isfinite(number)  # Raises an error at what is no number, or too large for one.
+            return record
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        pass
+    return None
 
 
 def free_folder(parent: Path, name: str) -> Path:

@@ -1,11 +1,14 @@
 """The same eight-note tune in every format, and files that cannot be used."""
 
+import struct
+import zipfile
 from pathlib import Path
 
 import pytest
 import symusic
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.melody import folder
 from seqtutor.tasks.melody.abc import AbcOptions
 from seqtutor.tasks.melody.dataset import load_melodies
 from seqtutor.tasks.melody.encoding import Note
@@ -203,3 +206,31 @@ def test_a_folder_becomes_a_dataset(tmp_path: Path) -> None:
     assert len(dataset.train) > 0 == len(dataset.test)
     # D major is brought to C: the first window is the scale of C from middle C.
     assert dataset.train[0, ::2].tolist() == [14, 16, 18, 19, 21, 23, 25, 26] * 2
+
+
+def test_a_midi_file_that_waits_for_years(tmp_path: Path) -> None:
+    path = tmp_path / "long.mid"
+    wait = b"\xff\xff\xff\x7f"
+    track = b"\x00\x90\x3c\x40" + wait + b"\x80\x3c\x00" + b"\x00\xff\x2f\x00"
+    head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 1)
+    path.write_bytes(head + b"MTrk" + struct.pack(">I", len(track)) + track)
+    with pytest.raises(UserError, match="longer than 65,536 sixteenths"):
+        read_folder(path)
+
+
+def test_a_score_that_would_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "long.krn"
+    path.write_text(KERN.replace("*M3/4", "*M999999/4").replace("4b", "65536b"))
+    monkeypatch.setattr(folder, "SECONDS_A_SCORE", 0.2)
+    with pytest.raises(UserError, match="takes longer than 0 s"):
+        read_folder(path)
+
+
+def test_a_compressed_score_that_grows_too_large(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "a.mxl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.musicxml", b" " * 2_000_000)
+    assert path.stat().st_size < 3000
+    monkeypatch.setattr(folder, "MAXIMUM_FILE_BYTES", 1_000_000)
+    with pytest.raises(UserError, match="unpacks to more than"):
+        read_folder(path)

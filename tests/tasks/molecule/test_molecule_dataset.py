@@ -1,4 +1,5 @@
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,7 +106,9 @@ def test_the_second_start_reads_the_cache_alone(tmp_path, monkeypatch):
     assert load_molecules(path, ALL_TOKENS).report.read == 2
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "changed", "foreign", "format"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "cut", "changed", "packed", "foreign", "no array", "format"]
+)
 def test_a_damaged_cache_is_made_again(damage, tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
     settings = MoleculeDataSettings(rarest=0, canonical="no")
@@ -119,6 +122,18 @@ def test_a_damaged_cache_is_made_again(damage, tmp_path, monkeypatch):
         names = json.loads(parts["names"].tobytes()) | {"format": -1}
         parts["names"] = np.frombuffer(json.dumps(names).encode(), np.uint8)
         np.savez(cached, **parts)
+    elif damage == "no array":
+        with zipfile.ZipFile(cached, "w") as archive:
+            archive.writestr("names", b"no array")
+    elif damage == "packed":
+        with zipfile.ZipFile(cached) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(cached, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, part in parts.items():
+                archive.writestr(name, part)
+        content = bytearray(cached.read_bytes())
+        content[60:64] = b"\xff" * 4
+        cached.write_bytes(content)
     else:
         damaged = {
             "empty": b"",

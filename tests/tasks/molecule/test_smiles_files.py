@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.molecule import text_files
+from seqtutor.tasks.molecule.score_file import read_entries
 from seqtutor.tasks.molecule.smiles_files import read_smiles_file
 
 STRINGS = st.lists(st.text(st.sampled_from("CNOcno()=#12")).map("C{}".format), min_size=1)
@@ -92,3 +94,14 @@ def test_a_missing_file_and_a_folder(tmp_path):
     for path in (tmp_path / "gone.smi", tmp_path):
         with pytest.raises(UserError, match="cannot be read"):
             read_smiles_file(path)
+
+
+@pytest.mark.parametrize("read", [read_smiles_file, read_entries])
+def test_a_small_archive_that_grows_too_large_is_refused(read, tmp_path, monkeypatch):
+    path = tmp_path / "a.smi.gz"
+    path.write_bytes(gzip.compress(b"CC\n" * 100_000))
+    assert path.stat().st_size < 2000
+    assert read(path)
+    monkeypatch.setattr(text_files, "LARGEST_TEXT", 200_000)
+    with pytest.raises(UserError, match="holds more than 0 MiB; split it"):
+        read(path)

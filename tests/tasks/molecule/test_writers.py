@@ -129,7 +129,7 @@ def test_what_cannot_be_done_is_one_line(few, tmp_path, capsys, monkeypatch, opt
     [
         ("empty.smi", b"", "holds no SMILES string"),
         ("table.csv", b"a,b\n1,2\n", "no column 'smiles'; name one of a, b with --column"),
-        ("bad.smi.gz", b"\x1f\x8b\x08\x00nothing", "cannot read"),
+        ("bad.smi.gz", b"\x1f\x8b\x08\x00nothing", "cannot be read"),
     ],
 )
 def test_a_file_without_molecules_is_refused(tmp_path, capsys, name, content, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note
+from seqtutor.tasks.melody.time_limit import TooLongError, time_limit
+from seqtutor.tasks.melody.timeline import MAXIMUM_SIXTEENTHS
 from seqtutor.tasks.melody.tune import Tune, regular_downbeats
-from seqtutor.tasks.scores.abc import read_limited
+from seqtutor.tasks.scores.abc import MAXIMUM_FILE_BYTES, read_limited
 from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, one_line, read_files
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key, estimate_key
@@ -23,6 +27,10 @@ LEGATO = 1
 """By how many sixteenths a note may reach into the next one and still be the same voice."""
 ON_GRID = 0.1
 """How far from a sixteenth an onset may be, in sixteenths, to count as on the grid."""
+SECONDS_A_SCORE = 8.0
+SCORE_BYTES_A_SECOND = 20_000
+"""How long music21 may take for a score: so many seconds, and one more for so many bytes. It needs
+about a third of that for a long score, and for ever where one asks for bars without end."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +117,21 @@ def _read_midi(path: Path) -> _Part:
 
 
 def _read_score(path: Path) -> _Part:
-    read_limited(path)
+    content = read_limited(path)
+    _require_small_archive(path, content)
     import music21
 
+    seconds = SECONDS_A_SCORE + len(content) / SCORE_BYTES_A_SECOND
     try:
-        score = music21.converter.parse(str(path), forceSource=True, storePickle=False)
-        parts = list(score.parts) if isinstance(score, music21.stream.Score) else [score]
-        part = parts[0]
-        if part[music21.bar.Repeat]:
-            part = part.expandRepeats()
-        melody = part.flatten().stripTies()
+        with time_limit(seconds, "music21"):
+            score = music21.converter.parse(str(path), forceSource=True, storePickle=False)
+            parts = list(score.parts) if isinstance(score, music21.stream.Score) else [score]
+            part = parts[0]
+            if part[music21.bar.Repeat]:
+                part = part.expandRepeats()
+            melody = part.flatten().stripTies()
+    except TooLongError:
+        raise UserError(f"{path} takes longer than {seconds:.0f} s to read") from None
     except Exception as error:  # music21 raises whatever its many readers come across
         raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
     notes = tuple(
@@ -144,6 +157,19 @@ def _read_score(path: Path) -> _Part:
     return _Part(notes, key, meter, downbeats, len(parts))
 
 
+def _require_small_archive(path: Path, content: bytes) -> None:
+    """A compressed score of a few kilobytes can unpack to gigabytes."""
+    if not content.startswith(b"PK"):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise UserError(f"{path} is not a readable score: {error}") from None
+    if size > MAXIMUM_FILE_BYTES:
+        raise UserError(f"{path} unpacks to more than {MAXIMUM_FILE_BYTES >> 20} MiB")
+
+
 def _on_grid(path: Path, part: _Part, options: AbcOptions) -> tuple[Tune, int]:
     """Round onsets and ends to sixteenths and hold the voice to one note at a time."""
     notes: list[Note] = []
@@ -163,6 +189,8 @@ def _on_grid(path: Path, part: _Part, options: AbcOptions) -> tuple[Tune, int]:
         notes.append(Note(onset, end - onset, pitch))
     if not notes:
         raise UserError(f"{path} has no notes")
+    if notes[-1].end > MAXIMUM_SIXTEENTHS:
+        raise UserError(f"{path} is longer than {MAXIMUM_SIXTEENTHS:,} sixteenths; split it")
     if moved and options.off_grid == "drop":
         raise UserError(f"{path} has {moved} notes off the sixteenth grid")
     meter = part.meter or (4, 4)

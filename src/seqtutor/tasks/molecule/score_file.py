@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.text_files import read_text
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _TABLES = (".csv", ".tsv")
 _NAME_COLUMNS = ("name", "id", "title", "identifier")
 _LONGEST_FIELD = 1 << 24
@@ -37,14 +35,7 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
     Raises:
         UserError: if the file cannot be read, has no such column, or no entry.
     """
-    try:
-        content = path.read_bytes()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot read {path}: {reason}") from None
-    text = content.decode("utf-8-sig", errors="replace")
+    text = read_text(path)
     suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
     entries = list(_rows(text, column, path) if suffixes & {*_TABLES} else _lines(text))
     if not entries:

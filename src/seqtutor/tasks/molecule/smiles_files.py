@@ -6,17 +6,15 @@ A line that cannot be used costs that line. It is counted and, for the first few
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.import_report import ImportReport
+from seqtutor.tasks.molecule.text_files import read_text
 from seqtutor.tasks.molecule.tokens import find_fault, shortened
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _TABLES = (".csv", ".tsv")
 _LONGEST_FIELD = 1 << 20
 
@@ -39,11 +37,7 @@ def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], Imp
     Raises:
         UserError: if the file cannot be read, lacks the column, or has no usable line.
     """
-    try:
-        text = _read_text(path)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"{path} cannot be read: {reason}") from None
+    text = read_text(path)
     is_table = any(suffix.lower() in _TABLES for suffix in path.suffixes[-2:])
     lines = _of_table(text, column, path) if is_table else _of_lines(text)
     strings: list[str] = []
@@ -58,13 +52,6 @@ def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], Imp
     if not strings:
         raise UserError(f"{path} has no SMILES string{f' ({bad[0]})' if bad else ''}")
     return strings, report
-
-
-def _read_text(path: Path) -> str:
-    content = path.read_bytes()
-    if content.startswith(_GZIP_MAGIC):
-        content = gzip.decompress(content)
-    return content.decode("utf-8-sig", errors="replace")
 
 
 def _of_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,45 @@
+"""Text files of molecules, compressed or not, of reasonable size."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+from seqtutor.errors import UserError
+
+LARGEST_TEXT = 1 << 30
+"""Bytes of a file, unpacked; ten times what MOSES has."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_PIECE = 1 << 20
+
+
+def read_text(path: Path) -> str:
+    """A whole file as text; gzip is recognised by its content.
+
+    Raises:
+        UserError: if it cannot be read, or is larger than `LARGEST_TEXT` once unpacked.
+    """
+    try:
+        with path.open("rb") as file:
+            is_packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+            file.seek(0)
+            content = _limited(gzip.GzipFile(fileobj=file) if is_packed else file)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{path} cannot be read: {reason}") from None
+    if content is None:
+        raise UserError(f"{path} holds more than {LARGEST_TEXT >> 20:,} MiB; split it")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def _limited(stream: io.BufferedIOBase) -> bytearray | None:
+    """All that the stream holds, or `None` if that is too much: a small archive can grow."""
+    content = bytearray()
+    while piece := stream.read(_PIECE):
+        content += piece
+        if len(content) > LARGEST_TEXT:
+            return None
+    return content

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from seqtutor.errors import UserError
+from seqtutor.training.run_folder import LARGEST_CONFIG, RunFolder, plain, read_config
+
+
+@dataclass(frozen=True)
+class Inner:
+    name: str = "a"
+    sizes: tuple[int, ...] = (1, 2)
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = field(default_factory=Inner)
+    share: float = 0.5
+
+
+def test_a_configuration_comes_back_equal(tmp_path):
+    config = Outer(Inner("b", (3,)), 2)
+    folder = RunFolder.start(tmp_path / "run", config, {"command": "seqtutor tune"})
+    assert folder.config(Outer) == config
+    assert folder.settings() == plain(config), "what is told of its making is left out"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "share: x",
+        "other: 1",
+        "&a [*a]",
+        "inner: &a {name: *a}",
+        "? [1]\n: 2",
+        "share: 2001-13-77",
+        "share: !!python/object/apply:os.getcwd []",
+        "\0",
+        b"\xff\xfe\xff",
+        pytest.param("inner: " + "[" * 10_000, id="nested too deeply"),
+        pytest.param("x: 0\n" * LARGEST_CONFIG, id="too large"),
+        pytest.param("share: " + "9" * 5000, id="a number without end"),
+    ],
+)
+def test_what_is_no_configuration_is_the_users_error(tmp_path, content):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError, match=r"config\.yaml") as error:
+        read_config(Outer, path)
+    assert "\n" not in str(error.value)
