@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 
@@ -18,3 +19,25 @@ class Trajectories(eqx.Module):
     mask: Bool[Array, "batch time"]
     log_policy: Float[Array, "batch time vocab"]
     log_prior: Float[Array, "batch time vocab"]
+
+
+class SequenceBatch(eqx.Module):
+    """Sequences without more; `mask` is true up to and with the last token of each."""
+
+    tokens: Int[Array, "batch time"]
+    mask: Bool[Array, "batch time"]
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0]
+
+    def __getitem__(self, rows: slice | Int[Array, " rows"]) -> SequenceBatch:
+        """Some of the sequences."""
+        return SequenceBatch(self.tokens[rows], self.mask[rows])
+
+
+def join(*batches: SequenceBatch) -> SequenceBatch:
+    """All sequences one after the other."""
+    return SequenceBatch(
+        jnp.concatenate([batch.tokens for batch in batches]),
+        jnp.concatenate([batch.mask for batch in batches]),
+    )
