@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seqtutor.errors import UserError
-from seqtutor.training.settings import require, require_finite
+from seqtutor.training.settings import require, require_finite, require_seed
 
 RewardTerm = Literal["probability", "logit", "log-probability"]
 RewardShape = Literal["end", "prefix", "rollouts"]
@@ -169,3 +169,24 @@ class AdversarySettings:
             self.old_share > 0 or self.old_rounds == AdversarySettings.old_rounds,
             "old_rounds does nothing while old_share is 0",
         )
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How a judge of samples is trained."""
+
+    epochs: int = 50
+    """Passes over the sequences at most."""
+    patience: int = 5
+    """Stop after this many passes without a better validation loss, and keep the best."""
+    seed: int = 0
+    """Of the weights and of the order of the sequences."""
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+    """Its sizes."""
+    discrimination: DiscriminationSettings = field(default_factory=DiscriminationSettings)
+    """How it learns."""
+
+    def __post_init__(self) -> None:
+        require_seed("seed", self.seed)
+        for name in ("epochs", "patience"):
+            require(getattr(self, name) > 0, f"{name} must be above 0, not {getattr(self, name)}")
