@@ -125,7 +125,7 @@ def _matches(samples: Tokens, mask: Mask, references: Tokens, reference_mask: Ma
         clipped = np.minimum(one.number, highest[one.gram])[of_sample]
         found.append(np.bincount(one.sequence[of_sample], clipped, minlength=number))
     lengths, reference_lengths = mask.sum(axis=1), reference_mask.sum(axis=1)
-    closest = _closest(np.broadcast_to(np.unique(reference_lengths), (number, 1)), lengths)
+    closest = _closest(np.tile(np.unique(reference_lengths), (number, 1)), lengths)
     return _Matches(np.stack(found, axis=1).astype(np.int64), _possible(lengths), lengths, closest)
 
 
