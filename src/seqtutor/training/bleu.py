@@ -136,10 +136,10 @@ def _matches_of_others(samples: Tokens, mask: Mask) -> _Matches:
         # sequence that has the highest, and the highest for the rest.
         order = np.lexsort((-one.number, one.gram))
         gram, numbers = one.gram[order], one.number[order]
-        is_highest = np.r_[True, gram[1:] != gram[:-1]]
+        is_highest = np.diff(gram, prepend=-1) > 0
         highest = numbers[is_highest][np.cumsum(is_highest) - 1]
-        follower = np.r_[numbers[1:], 0] * np.r_[gram[1:] == gram[:-1], False]
-        of_others = np.where(is_highest, follower, highest)
+        is_followed = np.diff(gram, append=one.grams) == 0
+        of_others = np.where(is_highest, np.roll(numbers, -1) * is_followed, highest)
         clipped = np.minimum(numbers, of_others)
         found.append(np.bincount(one.sequence[order], clipped, minlength=len(samples)))
     lengths = mask.sum(axis=1)
