@@ -35,6 +35,19 @@ class SequenceBatch(eqx.Module):
         return SequenceBatch(self.tokens[rows], self.mask[rows])
 
 
+def in_parts(
+    batch: SequenceBatch, size: int
+) -> tuple[Int[Array, "parts size time"], Bool[Array, "parts size time"]]:
+    """Tokens and mask in parts of `size` sequences, to be mapped over.
+
+    The last part is filled up with sequences that are masked from their first token on.
+    """
+    missing = ((0, -len(batch) % size), (0, 0))
+    tokens, mask = jnp.pad(batch.tokens, missing), jnp.pad(batch.mask, missing)
+    shape = (-1, size, tokens.shape[1])
+    return tokens.reshape(shape), mask.reshape(shape)
+
+
 def join(*batches: SequenceBatch) -> SequenceBatch:
     """All sequences one after the other."""
     return SequenceBatch(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor.training.bleu import corpus_bleu, self_bleu, sentence_bleu
@@ -78,6 +78,7 @@ def test_by_hand():
 sequences = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=7), min_size=2, max_size=5)
 
 
+@settings(deadline=None)
 @given(sequences)
 def test_leaving_one_out_at_once_is_leaving_them_out_one_by_one(samples):
     """`self_bleu` works on second highest counts; here each sample meets the others themselves."""
@@ -88,6 +89,7 @@ def test_leaving_one_out_at_once_is_leaving_them_out_one_by_one(samples):
     assert self_bleu(*padded(samples)) == pytest.approx(np.mean(one_by_one))
 
 
+@settings(deadline=None)
 @given(sequences)
 def test_what_is_among_the_references_has_at_least_the_score_of_a_stranger(samples):
     own = sentence_bleu(*padded(samples), *padded(samples))

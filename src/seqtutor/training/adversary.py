@@ -56,7 +56,7 @@ from seqtutor.training.run import (
 )
 from seqtutor.training.settings import ON_POLICY, TutorSettings, require
 from seqtutor.training.tutor import Tutor, TutorState
-from seqtutor.types import SequenceBatch, join
+from seqtutor.types import SequenceBatch, in_parts, join
 from seqtutor.vocabulary import Vocabulary
 
 
@@ -319,9 +319,8 @@ def _rewards(
     def some(at: tuple[Array, Array]) -> Array:
         return reward(*at, parameters).total
 
-    parts = (stored.tokens, stored.mask)
-    chunked = jax.tree.map(lambda a: a.reshape(-1, chunk, a.shape[-1]), parts)
-    return jax.lax.map(some, chunked).reshape(stored.rewards.shape)
+    parts = in_parts(SequenceBatch(stored.tokens, stored.mask), chunk)
+    return jax.lax.map(some, parts).reshape(stored.rewards.shape)
 
 
 def with_old(

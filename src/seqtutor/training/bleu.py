@@ -22,6 +22,8 @@ SMOOTHING = 5.0
 
 Tokens = Int[np.ndarray, "sequence time"]
 Mask = Bool[np.ndarray, "sequence time"]
+References = Int[np.ndarray, "reference width"]
+ReferenceMask = Bool[np.ndarray, "reference width"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class _Matches:
 
 
 def sentence_bleu(
-    samples: Tokens, mask: Mask, references: Tokens, reference_mask: Mask
+    samples: Tokens, mask: Mask, references: References, reference_mask: ReferenceMask
 ) -> Float[np.ndarray, " sequence"]:
     """BLEU-4 of each sample against all references, with the fourth smoothing.
 
@@ -46,7 +48,9 @@ def sentence_bleu(
     return _smoothed(_matches(samples, mask, references, reference_mask))
 
 
-def corpus_bleu(samples: Tokens, mask: Mask, references: Tokens, reference_mask: Mask) -> float:
+def corpus_bleu(
+    samples: Tokens, mask: Mask, references: References, reference_mask: ReferenceMask
+) -> float:
     """BLEU-4 of all samples at once: precisions of summed counts, without smoothing."""
     matches = _matches(samples, mask, references, reference_mask)
     found, possible = matches.found.sum(axis=0), matches.possible.sum(axis=0)
@@ -82,8 +86,8 @@ def _smoothed(matches: _Matches) -> Float[np.ndarray, " sequence"]:
 
 
 def _brevity_penalty(
-    length: Int[np.ndarray, "*shape"], reference: Int[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+    length: np.ndarray | np.integer, reference: np.ndarray | np.integer
+) -> np.ndarray | np.floating:
     return np.exp(np.minimum(0.0, 1.0 - reference / length))
 
 
@@ -114,7 +118,9 @@ def _counts(tokens: Tokens, mask: Mask) -> list[_Counts]:
     return found
 
 
-def _matches(samples: Tokens, mask: Mask, references: Tokens, reference_mask: Mask) -> _Matches:
+def _matches(
+    samples: Tokens, mask: Mask, references: References, reference_mask: ReferenceMask
+) -> _Matches:
     number = len(samples)
     counts = _counts(*_side_by_side(samples, mask, references, reference_mask))
     found = []
@@ -163,8 +169,8 @@ def _closest(
 
 
 def _side_by_side(
-    first: Tokens, first_mask: Mask, second: Tokens, second_mask: Mask
-) -> tuple[Tokens, Mask]:
+    first: Tokens, first_mask: Mask, second: References, second_mask: ReferenceMask
+) -> tuple[np.ndarray, np.ndarray]:
     """Both sets in one array, padded to one width."""
     width = max(first.shape[1], second.shape[1])
 

@@ -17,7 +17,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.discriminator import ConvolutionalDiscriminator, Discriminator
 from seqtutor.training.adversary_settings import DiscriminationSettings, DiscriminatorSettings
 from seqtutor.training.methods import masked_mean
-from seqtutor.types import SequenceBatch, join
+from seqtutor.types import SequenceBatch, in_parts, join
 
 JUDGED_AT_ONCE = 256
 """Sequences whose logits are computed at a time; more take memory and no less time."""
@@ -147,22 +147,15 @@ def squared_gradient(discriminator: ConvolutionalDiscriminator, batch: SequenceB
 
 
 def logits_of(discriminator: Discriminator, sequences: SequenceBatch) -> Float[np.ndarray, " n"]:
-    """The logit of every sequence, some at a time."""
-    number = len(sequences)
-    size = min(number, JUDGED_AT_ONCE)
-    found = []
-    for start in range(0, number, size):
-        # The last part reaches back, so that all have one compiled shape.
-        first = min(start, number - size)
-        part = sequences[first : first + size]
-        logits = _logits(discriminator, part)
-        found.append(np.asarray(logits)[start - first :])
-    return np.concatenate(found)
+    """The logit of every sequence."""
+    return np.asarray(_logits(discriminator, sequences))
 
 
 @eqx.filter_jit
-def _logits(discriminator: Discriminator, batch: SequenceBatch) -> Float[Array, " batch"]:
-    return discriminator.logits(batch.tokens, batch.mask)
+def _logits(discriminator: Discriminator, sequences: SequenceBatch) -> Float[Array, " n"]:
+    parts = in_parts(sequences, min(len(sequences), JUDGED_AT_ONCE))
+    found = jax.lax.map(lambda part: discriminator.logits(*part), parts)
+    return found.reshape(-1)[: len(sequences)]
 
 
 @dataclass(frozen=True)

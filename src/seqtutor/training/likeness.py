@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from seqtutor.models.base import SequenceModel
+from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.training.bleu import corpus_bleu, self_bleu, sentence_bleu
 from seqtutor.training.pretrain import Sequences, measure_fit
-from seqtutor.types import SequenceBatch
+from seqtutor.types import SequenceBatch, in_parts
 
 BATCH = 64
 """Sequences whose log-probabilities over the whole vocabulary are in memory at a time."""
@@ -71,23 +72,20 @@ class SampledEntropy(NamedTuple):
 
 def sampled_entropy(model: SequenceModel, samples: SequenceBatch) -> SampledEntropy:
     """The entropy of a generator, from samples that it has made at temperature one."""
-    size, totals = min(BATCH, len(samples)), np.zeros(2)
-    for start in range(0, len(samples), size):
-        # The last part reaches back to have the others' shape; what was seen before is masked.
-        first = min(start, len(samples) - size)
-        part = samples[first : first + size]
-        is_new = (jnp.arange(size) >= start - first)[:, None]
-        totals += np.asarray(_entropies(model, SequenceBatch(part.tokens, part.mask & is_new)))
-    entropy, surprise = totals / float(np.sum(np.asarray(samples.mask)))
-    return SampledEntropy(float(entropy), float(surprise))
+    return SampledEntropy(*map(float, _entropies(model, samples)))
 
 
 @eqx.filter_jit
-def _entropies(model: SequenceModel, batch: SequenceBatch) -> Float[Array, " estimates"]:
-    log_probabilities = jax.nn.log_softmax(model.unroll(batch.tokens))
-    exact = jnp.sum(jax.scipy.special.entr(jnp.exp(log_probabilities)), axis=-1)
-    taken = jnp.take_along_axis(log_probabilities, batch.tokens[..., None], axis=-1)[..., 0]
-    return jnp.stack([jnp.sum(jnp.where(batch.mask, x, 0.0)) for x in (exact, -taken)])
+def _entropies(model: SequenceModel, samples: SequenceBatch) -> Float[Array, " estimates"]:
+    def totals(part: tuple[Array, Array]) -> Float[Array, " estimates"]:
+        tokens, mask = part
+        log_probabilities = jax.nn.log_softmax(model.unroll(tokens))
+        exact = jnp.sum(jax.scipy.special.entr(jnp.exp(log_probabilities)), axis=-1)
+        surprise = -of_action(log_probabilities, tokens)
+        return jnp.stack([jnp.sum(jnp.where(mask, one, 0.0)) for one in (exact, surprise)])
+
+    found = jax.lax.map(totals, in_parts(samples, min(BATCH, len(samples))))
+    return jnp.sum(found, axis=0) / jnp.sum(samples.mask)
 
 
 def _as_arrays(batch: SequenceBatch) -> Sequences:
