@@ -75,7 +75,10 @@ def convolutions() -> None:
             return kernel - 1e-9 * to_kernel * (1 + jnp.sum(to_x)), None
 
         loop = jax.jit(lambda kernel, update=update: jax.lax.scan(update, kernel, batches)[0])
-        print(f"{name:8} {1e3 * seconds(lambda loop=loop: loop(kernel)) / BATCHES:8.1f} ms a batch")
+        print(
+            f"{name:8} {1e3 * seconds(lambda loop=loop: loop(kernel)) / BATCHES:8.1f} ms a batch",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -87,7 +90,10 @@ def main() -> None:
             if name != "small" and options:
                 continue
             epoch, judged = measure(name, DiscriminationSettings(**options))
-            print(f"{name:6} {options!s:26} {epoch:7.2f} s an epoch {judged:8.0f} judged/s")
+            print(
+                f"{name:6} {options!s:26} {epoch:7.2f} s an epoch {judged:8.0f} judged/s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
