@@ -103,7 +103,10 @@ def test_plots_and_tables_know_no_task(name):
     assert {module.split(".")[1] for module in own} <= {"report", "training", "errors", "files"}
 
 
-@pytest.mark.parametrize("modules", ["seqtutor", "seqtutor.training.settings, seqtutor.errors"])
+@pytest.mark.parametrize(
+    "modules",
+    ["seqtutor", "seqtutor.training.settings, seqtutor.training.adversary_settings"],
+)
 def test_settings_load_without_arrays(modules):
     """`seqtutor --help` needs names and defaults, not JAX."""
     arrays = ["jax", "numpy", "scipy", "equinox", "optax"]

@@ -7,7 +7,9 @@ depends on tokens up to t alone.
 
 A plain function works on NumPy arrays and is called from the compiled loop. One that is written in
 JAX and marked with `compiled` becomes part of it; it is compiled once for a task, so that what it
-reads besides its arguments must not change.
+reads besides its arguments must not change. One that is itself learned, such as a discriminator, is
+marked with `learned` and takes its parameters as a first argument, so that they can change from one
+call of the loop to the next without another compilation.
 
 A plain function that holds something may have more names. `close()` ends what it has started, such
 as worker processes. `remembers` is true of one that what it judged before counts for; then
@@ -29,7 +31,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from seqtutor.errors import UserError
 
-RewardFunction = Callable[[Any, Any], Mapping[str, Any]]
+RewardFunction = Callable[..., Mapping[str, Any]]
 _Function = TypeVar("_Function", bound=Callable)
 
 
@@ -37,6 +39,16 @@ def compiled(function: _Function) -> _Function:
     """Mark a reward function as written in JAX, to be compiled into the training loop."""
     function.is_compiled_reward = True  # type: ignore[attr-defined]
     return function
+
+
+def learned(function: _Function) -> _Function:
+    """Mark a reward function in JAX that takes `parameters`, `tokens` and `mask`.
+
+    The parameters are a pytree. A tutor hands its `reward_parameters` to it, as an argument of the
+    compiled program and no part of it.
+    """
+    function.is_learned_reward = True  # type: ignore[attr-defined]
+    return compiled(function)
 
 
 @jax.tree_util.register_dataclass
@@ -69,14 +81,21 @@ class Reward:
                         "seqtutor.rewards"
                     )
 
-    def __call__(self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]) -> Earned:
+    def __call__(
+        self,
+        tokens: Int[Array, "batch time"],
+        mask: Bool[Array, "batch time"],
+        parameters: Any = None,
+    ) -> Earned:
         """Weighted terms per step and their sum, zero past the end of a sequence.
 
+        `parameters` are those of a learned reward; others take none.
+
         Raises:
-            UserError: if the function gives no named terms, a weight names none of them, or a term
-                has another shape.
+            UserError: if the function gives no named terms, a weight names none of them, a term
+                has another shape, or a learned reward has no parameters.
         """
-        terms = self._terms(tokens, mask)
+        terms = self._terms(tokens, mask, parameters)
         unknown = set(self.weights) - set(terms)
         if unknown:
             raise UserError(
@@ -87,6 +106,21 @@ class Reward:
             for name, term in terms.items()
         }
         return Earned(weighted, sum(weighted.values(), jnp.zeros(tokens.shape)))
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the function takes parameters."""
+        return getattr(self.function, "is_learned_reward", False)
+
+    def with_parameters(self, parameters: Any) -> Reward:
+        """A learned reward as it is with these parameters, which are compiled into its programs."""
+        function = self.function
+
+        @compiled
+        def fixed(tokens: jax.Array, mask: jax.Array) -> Mapping[str, Any]:
+            return function(parameters, tokens, mask)
+
+        return Reward(fixed, self.weights)
 
     @property
     def remembers(self) -> bool:
@@ -132,9 +166,17 @@ class Reward:
         """End what the function has started, such as worker processes."""
         getattr(self.function, "close", lambda: None)()
 
-    def _terms(self, tokens: jax.Array, mask: jax.Array) -> Mapping[str, jax.Array]:
+    def _terms(
+        self, tokens: jax.Array, mask: jax.Array, parameters: Any
+    ) -> Mapping[str, jax.Array]:
+        if self.is_learned and parameters is None:
+            raise UserError(
+                "the reward is learned and has no parameters yet; give the tutor its "
+                "reward_parameters, or call with_parameters"
+            )
         if getattr(self.function, "is_compiled_reward", False):
-            terms = _named(self.function(jnp.asarray(tokens), jnp.asarray(mask)))
+            first = (parameters,) if self.is_learned else ()
+            terms = _named(self.function(*first, jnp.asarray(tokens), jnp.asarray(mask)))
             return {name: jnp.asarray(term, jnp.float32) for name, term in terms.items()}
         # What is asked for its shape alone is not part of a run.
         remembered = self.state()

@@ -23,6 +23,7 @@ import safetensors.numpy
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, make_folder
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.lstm import LSTM
 from seqtutor.models.product import ProductModel
 from seqtutor.vocabulary import Vocabulary
@@ -40,6 +41,9 @@ _UNREADABLE = (
 )
 
 
+_Model = SequenceModel | ConvolutionalDiscriminator
+
+
 @dataclass(frozen=True)
 class SavedModel:
     """A model, its vocabulary, and what is known of its making (command, data, commit).
@@ -53,7 +57,16 @@ class SavedModel:
     folder: Path | None = None
 
 
-def save_model(saved: SavedModel, folder: Path) -> None:
+@dataclass(frozen=True)
+class SavedDiscriminator:
+    """A discriminator, its vocabulary, and what is known of its making."""
+
+    model: ConvolutionalDiscriminator
+    vocabulary: Vocabulary
+    origin: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(saved: SavedModel | SavedDiscriminator, folder: Path) -> None:
     """Write a model folder, whole or not at all.
 
     A new folder takes its name when everything is in it. In a folder that is there already, an
@@ -90,11 +103,32 @@ def _put_in_place(unfinished: Path, folder: Path) -> None:
 
 
 def load_model(folder: Path) -> SavedModel:
-    """Read a model folder.
+    """Read the folder of a sequence model.
 
     Raises:
-        UserError: if it is missing, incomplete, damaged, or of a newer format.
+        UserError: if it is missing, incomplete, damaged, of a newer format, or holds a
+            discriminator.
     """
+    model, vocabulary, origin = _load(folder)
+    if not isinstance(model, SequenceModel):
+        raise UserError(f"{folder} holds a discriminator, which generates nothing; name a model")
+    return SavedModel(model, vocabulary, origin, folder)
+
+
+def load_discriminator(folder: Path) -> SavedDiscriminator:
+    """Read the folder of a discriminator.
+
+    Raises:
+        UserError: if it is missing, incomplete, damaged, of a newer format, or holds a model of
+            sequences.
+    """
+    model, vocabulary, origin = _load(folder)
+    if not isinstance(model, ConvolutionalDiscriminator):
+        raise UserError(f"{folder} holds a model of sequences; name a discriminator's folder")
+    return SavedDiscriminator(model, vocabulary, origin)
+
+
+def _load(folder: Path) -> tuple[_Model, Vocabulary, dict[str, Any]]:
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder} is not a model folder: it has no {CONFIG}")
     try:
@@ -114,7 +148,7 @@ def load_model(folder: Path) -> SavedModel:
             f"the model in {folder} has {model.vocabulary_size} tokens and its vocabulary "
             f"{vocabulary.size}: the folder mixes two models"
         )
-    return SavedModel(model, vocabulary, origin, folder)
+    return model, vocabulary, origin
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -127,13 +161,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def named_weights(model: SequenceModel) -> dict[str, Any]:
+def named_weights(model: _Model) -> dict[str, Any]:
     """Every array of a model by its path, such as `layers.0.recurrent`."""
     leaves = jax.tree_util.tree_leaves_with_path(model)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def _filled(shapes: SequenceModel, weights: dict[str, np.ndarray]) -> SequenceModel:
+def _filled(shapes: _Model, weights: dict[str, np.ndarray]) -> _Model:
     """The model whose arrays have these shapes, with these weights in their places."""
     expected = named_weights(shapes)
     if set(expected) != set(weights):
@@ -148,21 +182,27 @@ def _filled(shapes: SequenceModel, weights: dict[str, np.ndarray]) -> SequenceMo
     return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
 
-def _config(model: SequenceModel) -> dict[str, Any]:
+def _config(model: _Model) -> dict[str, Any]:
     if isinstance(model, ProductModel):
         return {
             "kind": model.kind,
             "prior": _config(model.prior),
             "factor": _config(model.factor),
         }
-    if isinstance(model, LSTM):
+    if isinstance(model, LSTM | ConvolutionalDiscriminator):
         return {"kind": model.kind, **model.config}
     raise UserError(f"{type(model).__name__} has no file format")
 
 
-def _from_config(config: dict[str, Any]) -> SequenceModel:
+def _from_config(config: dict[str, Any]) -> _Model:
+    if config["kind"] == ConvolutionalDiscriminator.kind:
+        return ConvolutionalDiscriminator.from_config(config)
+    return _sequence_model(config)
+
+
+def _sequence_model(config: dict[str, Any]) -> SequenceModel:
     if config["kind"] == ProductModel.kind:
-        return ProductModel(_from_config(config["prior"]), _from_config(config["factor"]))
+        return ProductModel(_sequence_model(config["prior"]), _sequence_model(config["factor"]))
     if config["kind"] == LSTM.kind:
         return LSTM.from_config(config)
     raise ValueError(f"unknown kind of model {config['kind']!r}")

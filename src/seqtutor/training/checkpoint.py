@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import equinox as eqx
 import jax
@@ -27,7 +27,7 @@ import safetensors.numpy
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.rewards import as_reward
-from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.task import Task
 
 KEPT = 2
 _FORMAT = 1
@@ -44,14 +44,32 @@ _UNREADABLE = (
 )
 
 
+_State = TypeVar("_State")
+_OfState = TypeVar("_OfState", covariant=True)
+
+
+class Resumable(Protocol[_OfState]):
+    """What can go on from a checkpoint: a tutor, or an adversary.
+
+    The initial state is a pytree that has the shapes of every later one.
+    """
+
+    @property
+    def task(self) -> Task:
+        """Its reward may remember what it judged."""
+
+    def initial_state(self) -> _OfState:
+        """Where a run begins."""
+
+
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Generic[_State]):
     """A state to go on from, the step it was saved at, and what a user should know about it.
 
     `remembered` is what the reward's `restore` takes, `None` where it remembers nothing.
     """
 
-    state: TutorState
+    state: _State
     step: int
     remembered: Any = None
     remarks: tuple[str, ...] = ()
@@ -76,11 +94,11 @@ class Checkpoints:
         self.folder = folder
         self.settings = settings
 
-    def save(self, state: TutorState, step: int, remembered: Any = None) -> None:
+    def save(self, state: Any, step: int, remembered: Any = None) -> None:
         """Write a checkpoint, and then remove all but the newest ones.
 
         Args:
-            state: of the tutor.
+            state: of the tutor or the adversary.
             step: how far the run has come.
             remembered: what the reward's `state` gave.
 
@@ -110,7 +128,7 @@ class Checkpoints:
         names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.json"))
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
-    def latest(self, tutor: Tutor) -> Checkpoint | None:
+    def latest(self, run: Resumable[_State]) -> Checkpoint[_State] | None:
         """The newest whole checkpoint; `None` if there never was one.
 
         Raises:
@@ -119,14 +137,16 @@ class Checkpoints:
         reasons: list[str] = []
         for step in self.steps():
             try:
-                return self._load(step, tutor, tuple(reasons))
+                return self._load(step, run, tuple(reasons))
             except _UNREADABLE as error:
                 reasons.append(f"the checkpoint of step {step:,} is damaged ({error})")
         if reasons:
             raise UserError(f"there is no usable checkpoint in {self.folder}: {'; '.join(reasons)}")
         return None
 
-    def _load(self, step: int, tutor: Tutor, remarks: tuple[str, ...]) -> Checkpoint:
+    def _load(
+        self, step: int, run: Resumable[_State], remarks: tuple[str, ...]
+    ) -> Checkpoint[_State]:
         manifest = json.loads(self._manifest(step).read_text(encoding="utf-8"))
         if manifest["step"] != step:
             raise ValueError("its manifest names another step")
@@ -140,10 +160,10 @@ class Checkpoints:
         content = self._arrays(step).read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
             raise ValueError("its content is not what was saved")
-        shapes = eqx.filter_eval_shape(tutor.initial_state)
+        shapes = eqx.filter_eval_shape(run.initial_state)
         arrays = safetensors.numpy.load(content)
         remembered = None
-        if as_reward(tutor.task.reward).remembers:
+        if as_reward(run.task.reward).remembers:
             remembered = json.loads(arrays[_REMEMBERED].tobytes())
         changes = _changed(manifest["surroundings"])
         return Checkpoint(_filled(shapes, arrays), manifest["step"], remembered, remarks + changes)
@@ -167,14 +187,14 @@ def _changed(before: Mapping[str, str]) -> tuple[str, ...]:
     return (f"this run will not go on bit for bit as it would have: {'; '.join(changes)}",)
 
 
-def _named_arrays(state: TutorState) -> dict[str, np.ndarray]:
+def _named_arrays(state: Any) -> dict[str, np.ndarray]:
     return {
         jax.tree_util.keystr(path): np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(state)
     }
 
 
-def _filled(shapes: TutorState, arrays: Mapping[str, np.ndarray]) -> TutorState:
+def _filled(shapes: _State, arrays: Mapping[str, np.ndarray]) -> _State:
     """The state of these shapes with these arrays in their places."""
 
     def place(path: Any, shape: Any) -> jax.Array:

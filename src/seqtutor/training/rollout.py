@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from seqtutor.models.base import SequenceModel
+from seqtutor.types import SequenceBatch
 
 Step = Callable[[Any, Int[Array, " batch"]], tuple[Any, Any]]
 Choose = Callable[[Any, PRNGKeyArray], Int[Array, " batch"]]
@@ -117,3 +119,29 @@ def sample(
         end=end,
         forced=forced,
     )
+
+
+def generate(
+    model: SequenceModel,
+    key: PRNGKeyArray,
+    number: int,
+    length: int,
+    *,
+    end: int | None = None,
+    batch: int = 512,
+) -> SequenceBatch:
+    """Sequences alone, `batch` at a time: no log-probabilities are kept, which fill the memory."""
+    size = min(batch, number)
+    keys = jax.random.split(key, -(-number // size))
+    parts = jax.device_get([_tokens(model, one, size, length, end) for one in keys])
+    tokens, mask = (np.concatenate(arrays)[:number] for arrays in zip(*parts, strict=True))
+    return SequenceBatch(jnp.asarray(tokens), jnp.asarray(mask))
+
+
+@eqx.filter_jit
+def _tokens(
+    model: SequenceModel, key: PRNGKeyArray, batch: int, length: int, end: int | None
+) -> tuple[Int[Array, "batch time"], Bool[Array, "batch time"]]:
+    # The compiler drops what is not returned from the loop.
+    rollout = sample(model, key, batch, length, end=end)
+    return rollout.tokens, rollout.mask

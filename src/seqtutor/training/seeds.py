@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -144,28 +145,34 @@ def advance_seeds(tutor: Tutor, states: TutorState, iterations: int) -> tuple[Tu
 
     The given states' memory is used up.
     """
-    return _advance_seeds(tutor.compiled_part(), tutor.prior, states, iterations)
+    return _advance_seeds(
+        tutor.compiled_part(), tutor.prior, tutor.reward_parameters, states, iterations
+    )
 
 
 def _iterate_seeds(
-    tutor: Tutor, prior: SequenceModel, states: TutorState, iterations: int
+    tutor: Tutor, prior: SequenceModel, reward_parameters: Any, states: TutorState, iterations: int
 ) -> tuple[TutorState, Metrics]:
     """`iterate` for a batch of states, each device for its share."""
 
-    def share(prior: SequenceModel, states: TutorState) -> tuple[TutorState, Metrics]:
-        return jax.vmap(lambda state: iterate(tutor, prior, state, iterations))(states)
+    def share(
+        prior: SequenceModel, reward_parameters: Any, states: TutorState
+    ) -> tuple[TutorState, Metrics]:
+        return jax.vmap(lambda state: iterate(tutor, prior, reward_parameters, state, iterations))(
+            states
+        )
 
     shares = jax.shard_map(
         share,
         mesh=_mesh(states.iteration.shape[0]),
-        in_specs=(EVERYWHERE, BY_SEED),
+        in_specs=(EVERYWHERE, EVERYWHERE, BY_SEED),
         out_specs=BY_SEED,
         check_vma=False,
     )
-    return shares(prior, states)
+    return shares(prior, reward_parameters, states)
 
 
-_advance_seeds = jax.jit(_iterate_seeds, static_argnums=(0, 3), donate_argnums=2)
+_advance_seeds = jax.jit(_iterate_seeds, static_argnums=(0, 4), donate_argnums=3)
 
 
 def _mesh(seeds: int) -> Mesh:

@@ -62,12 +62,13 @@ class Tutor:
     """A task, a frozen prior and the settings: everything that does not change during a run.
 
     Tutors of one task whose settings differ in the seed, the records or the guards alone share one
-    compiled program, whatever their priors' weights.
+    compiled program, whatever their priors' weights and the parameters of a learned reward.
     """
 
     task: Task
     prior: SequenceModel = field(compare=False)
     settings: TutorSettings
+    reward_parameters: Any = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.prior.vocabulary_size != self.task.vocabulary.size:
@@ -161,12 +162,13 @@ class Tutor:
 
         The given state's memory is used up.
         """
-        return _advance(self.compiled_part(), self.prior, state, iterations)
+        return _advance(self.compiled_part(), self.prior, self.reward_parameters, state, iterations)
 
     def compiled_part(self) -> Tutor:
         """The tutor without those settings that its compiled program does not depend on."""
         return replace(
             self,
+            reward_parameters=None,
             settings=replace(
                 self.settings,
                 seed=0,
@@ -188,7 +190,7 @@ def memory_bytes() -> float:
 
 
 def iterate(
-    tutor: Tutor, prior: SequenceModel, state: TutorState, iterations: int
+    tutor: Tutor, prior: SequenceModel, reward_parameters: Any, state: TutorState, iterations: int
 ) -> tuple[TutorState, Metrics]:
     """Collect and learn again and again; a pure function."""
 
@@ -196,7 +198,9 @@ def iterate(
         key, collect_key, learn_key = jax.random.split(state.key, 3)
         progress = state.iteration / tutor.iterations
         trajectories = collect(tutor, prior, state.network, collect_key, progress)
-        earned = as_reward(tutor.task.reward)(trajectories.tokens, trajectories.mask)
+        earned = as_reward(tutor.task.reward)(
+            trajectories.tokens, trajectories.mask, reward_parameters
+        )
         experience = Experience(
             trajectories.tokens, trajectories.mask, earned.total, trajectories.log_prior
         )
@@ -210,7 +214,7 @@ def iterate(
     return jax.lax.scan(once, state, None, length=iterations)
 
 
-_advance = jax.jit(iterate, static_argnums=(0, 3), donate_argnums=2)
+_advance = jax.jit(iterate, static_argnums=(0, 4), donate_argnums=3)
 
 
 def collect(
