@@ -51,11 +51,11 @@ from seqtutor.training.run import (
     Guard,
     Record,
     record_of,
-    reward_failures,
     what_is_not_finite,
 )
 from seqtutor.training.settings import ON_POLICY, TutorSettings, require
 from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.training.watching import watched
 from seqtutor.types import SequenceBatch, in_parts, join
 from seqtutor.vocabulary import Vocabulary
 
@@ -221,8 +221,8 @@ class Adversary:
         learner = state.tutor
         if tutor.method.learns_from == "replay":
             learner = eqx.tree_at(lambda s: s.replay, learner, judge_again(tutor, learner.replay))
-        with reward_failures(tutor):
-            learner, metrics = tutor.advance(learner, self.settings.generator_iterations)
+        iterations = self.settings.generator_iterations
+        learner, metrics = watched(tutor, partial(tutor.advance, learner, iterations))
         return eqx.tree_at(lambda s: s.tutor, state, learner), jax.device_get(metrics)
 
     def measure(self, state: AdversaryState, samples: SequenceBatch) -> Discrimination:

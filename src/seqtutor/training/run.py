@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.training.watching import watched
 
 Record = dict[str, int | float]
 
@@ -81,8 +82,7 @@ def chunks(
         if guard.stops or reward.end is not None:
             return
         last_good = jax.tree.map(jnp.copy, state.network)
-        with reward_failures(tutor):
-            state, metrics = jax.block_until_ready(tutor.advance(state, iterations))
+        state, metrics = watched(tutor, partial(tutor.advance, state, iterations))
         steps = int(state.iteration) * tutor.steps_per_iteration
         record = record_of(jax.device_get(metrics), steps, start)
         spoilt = what_is_not_finite(record)
@@ -95,20 +95,6 @@ def _remark(of_guard: str | None, end: str | None, steps: int) -> str | None:
     """What the guard and the reward have to say after a chunk."""
     of_reward = None if end is None else f"ended at step {steps:,}: {end}"
     return "; ".join(filter(None, (of_guard, of_reward))) or None
-
-
-@contextmanager
-def reward_failures(tutor: Tutor) -> Iterator[None]:
-    """Within, a reward that fails in the compiled loop says so itself.
-
-    Raises:
-        UserError: if it does.
-    """
-    try:
-        yield
-    except Exception:
-        as_reward(tutor.task.reward).raise_failure()
-        raise
 
 
 def run_tutor(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -29,11 +30,11 @@ from seqtutor.training.run import (
     Tuned,
     chunk_lengths,
     record_of,
-    reward_failures,
     what_is_not_finite,
 )
 from seqtutor.training.settings import require, require_seed
 from seqtutor.training.tutor import Metrics, Tutor, TutorState, iterate
+from seqtutor.training.watching import watched
 
 EVERYWHERE, BY_SEED = PartitionSpec(), PartitionSpec("seeds")
 
@@ -74,8 +75,7 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
     start, done = time.perf_counter(), 0
     for iterations in chunk_lengths(tutor):
         last_good = jax.tree.map(jnp.copy, states.network)
-        with reward_failures(tutor):
-            states, metrics = jax.block_until_ready(advance_seeds(tutor, states, iterations))
+        states, metrics = watched(tutor, partial(advance_seeds, tutor, states, iterations))
         done += iterations
         values = jax.device_get(metrics)
         for row, seed in enumerate(seeds):

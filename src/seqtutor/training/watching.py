@@ -1,0 +1,73 @@
+"""Compiled work that can be interrupted, and whose reward can fail with a word of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import jax
+
+from seqtutor.rewards import as_reward
+from seqtutor.training.tutor import Tutor
+
+_Result = TypeVar("_Result")
+
+_LOOK_EVERY = 0.05
+"""Seconds between two looks for a signal."""
+
+
+def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
+    """Do a chunk of a tutor's work to its end, and give what it gives.
+
+    Python hears of signals between two lines of its own, and a chunk is one line, in which a reward
+    on the host may even hang. So the work goes on in a thread while this one listens. After an
+    interruption the chunk's results are lost, and the thread ends with the chunk or the program.
+
+    Raises:
+        UserError: if the reward fails in the compiled loop.
+        KeyboardInterrupt: at an interruption, if this is the main thread.
+    """
+    with _reward_failures(tutor):
+        if threading.current_thread() is not threading.main_thread():
+            return jax.block_until_ready(work())
+        return _in_thread(lambda: jax.block_until_ready(work()))
+
+
+def _in_thread(work: Callable[[], _Result]) -> _Result:
+    results: list[_Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    # A daemon: Python does not wait at its end for a reward that hangs.
+    thread = threading.Thread(target=run, name="compiled work", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_LOOK_EVERY)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+@contextmanager
+def _reward_failures(tutor: Tutor) -> Iterator[None]:
+    """Within, a reward that fails in the compiled loop says so itself.
+
+    JAX would print its traceback first, and then raise an error that names parts of the loop.
+    """
+    printer = logging.getLogger("jax._src.callback")
+    was_disabled, printer.disabled = printer.disabled, True
+    try:
+        yield
+    except Exception:
+        as_reward(tutor.task.reward).raise_failure()
+        raise
+    finally:
+        printer.disabled = was_disabled
