@@ -142,12 +142,12 @@ def _paper(method: MethodName) -> MoleculeTuning:
 def _drug_like(method: MethodName) -> MoleculeTuning:
     """One more of logP, easier to make, as drug-like as the prior, new, and of many scaffolds."""
     return MoleculeTuning(
-        _tutor(method, c=0.6, steps=2 * STEPS, learning_rate=5e-4),
+        _tutor(method, c=0.6, steps=7_500_000, learning_rate=5e-4),
         MoleculeRewardSettings(
-            valid=ValidTerm(penalty=-50.0),
-            logp=_logp(1.7),
+            valid=ValidTerm(penalty=-60.0),
+            logp=_logp(1.3),
             sa=_sa(0.8),
-            qed=_qed(0.3),
+            qed=_qed(0.5),
             ring=ScaledTerm(weight=30.0),
             known=KnownTerm(weight=2.0),
             diversity=DiversityTerm(weight=2.0, allowed=50),
