@@ -124,6 +124,7 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
 
     def completed(self, tuning: MoleculeTuning) -> MoleculeTuning:
         """With the length and the extremes of the prior's training set."""
+        from seqtutor.cli.progress import console
         from seqtutor.tasks.molecule.task import completed, require_elements
         from seqtutor.tasks.molecule.terms import measurer_for
 
@@ -131,7 +132,15 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         measurer_for(tuning.reward, goal)  # What is no pattern or formula is refused now.
         if goal is not None:
             require_elements(goal, prior.vocabulary)
-        return completed(tuning, prior)
+        whole = completed(tuning, prior)
+        if tuning.reward.known.is_active and not whole.reward.known.is_active:
+            console.print(
+                f"Nothing in {tuning.prior} says what the prior was trained on: the term known is "
+                "left out",
+                style="yellow",
+                markup=False,
+            )
+        return whole
 
     def job_options(self, jobs_at_a_time: int) -> tuple[str, ...]:
         """Each job's share of the workers."""

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
+from seqtutor.models.files import SavedModel
 from seqtutor.tasks.molecule.known import FILE, KnownMolecules, known_to
 from seqtutor.tasks.molecule.model import SHIPPED_PRIOR, load_molecule_model
 from seqtutor.tasks.molecule.reward import MoleculeReward
 from seqtutor.tasks.molecule.reward_settings import KnownTerm, MoleculeRewardSettings
-from seqtutor.tasks.molecule.task import molecule_task
+from seqtutor.tasks.molecule.settings import MoleculeTuning
+from seqtutor.tasks.molecule.task import completed
 
 
 @given(st.lists(st.text(max_size=12), max_size=200))
@@ -53,25 +55,31 @@ def test_it_comes_back_from_the_disk_as_it_was(tmp_path):
     saved = load_molecule_model()
     known = KnownMolecules.of(["CCO", "CCN"])
     known.save(tmp_path)
-    again = known_to(type(saved)(saved.model, saved.vocabulary, folder=tmp_path))
+    again = known_to(SavedModel(saved.model, saved.vocabulary, folder=tmp_path))
     np.testing.assert_array_equal(again.table, known.table)
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", None])
-def test_a_prior_that_does_not_say_what_it_knows_is_refused(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"no array"])
+def test_a_damaged_filter_is_refused(tmp_path, content):
     saved = load_molecule_model()
-    prior = type(saved)(saved.model, saved.vocabulary, saved.origin, tmp_path)
-    if content is not None:
-        (tmp_path / FILE).write_bytes(content)
-    settings = MoleculeRewardSettings(known=KnownTerm(1.0))
-    with pytest.raises(UserError, match="known"):
-        molecule_task(prior, settings, workers=0)
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read"):
+        known_to(SavedModel(saved.model, saved.vocabulary, folder=tmp_path))
+
+
+def test_without_a_filter_the_term_is_left_out(tmp_path):
+    saved = load_molecule_model()
+    tuning = MoleculeTuning(reward=MoleculeRewardSettings(known=KnownTerm(1.0)))
+    assert completed(tuning, saved).reward.weights["known"] == 1.0
+    silent = SavedModel(saved.model, saved.vocabulary, saved.origin, tmp_path)
+    assert known_to(silent) is None
+    assert "known" not in completed(tuning, silent).reward.weights
 
 
 def test_an_array_of_another_kind_is_refused(tmp_path):
     saved = load_molecule_model()
     np.save(tmp_path / FILE, np.zeros(3))
     with pytest.raises(UserError, match="cannot be read"):
-        known_to(type(saved)(saved.model, saved.vocabulary, folder=tmp_path))
+        known_to(SavedModel(saved.model, saved.vocabulary, folder=tmp_path))
     assert (SHIPPED_PRIOR / FILE).is_file()
     assert jnp.asarray(known_to(saved).table).dtype == jnp.uint8

@@ -71,19 +71,15 @@ def _bits(strings: Sequence[str], size: int) -> Int[np.ndarray, "batch hashes"]:
     return (hashes % np.uint64(size)).astype(np.int64)
 
 
-def known_to(prior: SavedModel) -> KnownMolecules:
-    """The molecules that a prior was trained on.
+def known_to(prior: SavedModel) -> KnownMolecules | None:
+    """The molecules that a prior was trained on; `None` if nothing beside it says so.
 
     Raises:
-        UserError: if nothing beside the model says so, or what does cannot be read.
+        UserError: if what says so cannot be read.
     """
     path = None if prior.folder is None else prior.folder / FILE
     if path is None or not path.is_file():
-        raise UserError(
-            "nothing says which molecules the prior was trained on, which the term known needs; "
-            "leave it out with --reward.known.weight 0, or train a prior with: seqtutor pretrain "
-            "molecule"
-        )
+        return None
     try:
         table = np.load(path, allow_pickle=False)
         if table.dtype != np.uint8 or table.ndim != 1 or not len(table):

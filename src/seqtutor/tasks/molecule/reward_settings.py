@@ -241,7 +241,10 @@ class CustomTerm(ScaledTerm):
 
 @dataclass(frozen=True)
 class KnownTerm(Term):
-    """−1 for a molecule that the prior was trained on, and for one in fifty others."""
+    """−1 for a molecule that the prior was trained on, and for one in fifty others.
+
+    Left out where nothing beside the prior says what it was trained on.
+    """
 
     weight: float = 0.0
     """Factor on the term; 0 leaves it out."""

@@ -8,9 +8,10 @@ from seqtutor.models.files import SavedModel
 from seqtutor.rewards import Reward
 from seqtutor.task import Task
 from seqtutor.tasks.molecule.goals import Goal
+from seqtutor.tasks.molecule.known import known_to
 from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
 from seqtutor.tasks.molecule.requirements import require_rdkit
-from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
+from seqtutor.tasks.molecule.reward_settings import KnownTerm, MoleculeRewardSettings
 from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.tasks.molecule.tokens import elements_of
 from seqtutor.training.settings import require
@@ -41,11 +42,9 @@ def molecule_task(
 
     Raises:
         UserError: if RDKit is missing, a pattern, a molecule, the formula or the function in the
-            reward's settings is none, the prior cannot write what the goal needs, or nothing says
-            what it was trained on where the reward's term `known` asks for it.
+            reward's settings is none, or the prior cannot write what the goal needs.
     """
     require_rdkit()
-    from seqtutor.tasks.molecule.known import known_to
     from seqtutor.tasks.molecule.reward import MoleculeReward
 
     prior = prior or load_molecule_model()
@@ -81,8 +80,13 @@ def require_elements(goal: Goal, vocabulary: Vocabulary) -> None:
 
 
 def completed(tuning: MoleculeTuning, prior: SavedModel) -> MoleculeTuning:
-    """The tuning with what it leaves to its prior."""
+    """The tuning with what it leaves to its prior.
+
+    The term `known` is left out if nothing beside the prior says what it was trained on.
+    """
     extremes = extremes_of(prior)
     reward = tuning.reward if extremes is None else tuning.reward.with_extremes(extremes)
+    if "known" in reward.weights and known_to(prior) is None:
+        reward = replace(reward, known=KnownTerm(weight=0.0))
     length = prior.origin["max_length"] if tuning.length is None else tuning.length
     return replace(tuning, reward=reward, length=length)
