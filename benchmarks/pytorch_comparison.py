@@ -32,7 +32,7 @@ import torch
 import tyro
 from torch import Tensor, nn
 
-from plain_rules import LENGTH, MelodyRules, check
+from stepwise_rules import LENGTH, MelodyRules, check
 from seqtutor.models.lstm import LSTM
 from seqtutor.tasks.melody.task import load_melody_model, melody_task
 from seqtutor.training.settings import TutorSettings

@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
@@ -15,8 +16,6 @@ from seqtutor.training.run import run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
-
-import jax  # isort: skip
 
 SETTINGS = TutorSettings.of(
     "rloo", environments=2, steps=40, log_every=40, replay_capacity=2, c=1.0, seed=0
