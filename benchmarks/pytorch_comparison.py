@@ -32,11 +32,11 @@ import torch
 import tyro
 from torch import Tensor, nn
 
-from stepwise_rules import LENGTH, MelodyRules, check
 from seqtutor.models.lstm import LSTM
 from seqtutor.tasks.melody.task import load_melody_model, melody_task
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
+from stepwise_rules import LENGTH, MelodyRules, check
 
 VOCABULARY, HIDDEN, BEGIN = 38, 100, 38
 
