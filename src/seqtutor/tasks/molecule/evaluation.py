@@ -97,7 +97,7 @@ def evaluate_policy(
     steps, entropy, kl, log_prior = sums
     measures = PolicyMeasures(
         float(entropy / steps),
-        max(0.0, float(kl / steps)),  # Of a policy from itself it is rounding.
+        max(0.0, round(float(kl / steps), 7)),  # Of a policy from itself it is rounding.
         float(log_prior / steps),
         len(set(strings)) / len(strings),
     )
