@@ -109,3 +109,17 @@ def test_a_model_of_another_task_is_refused(prior, tmp_path, capsys):
     del config["origin"]["tokenisation"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert "not one of tunes with chords" in refusal(capsys, ["sample", "folk", str(tmp_path)])
+
+
+def test_evaluate_measures_by_what_was_held_out(prior, tunes, capsys):
+    arguments = ["evaluate", "folk", str(prior), "--data", str(tunes), "--rare-below", "1"]
+    arguments += ["--judge.epochs", "1", "--judge.discrimination.batch", "16", "--json"]
+    capsys.readouterr()
+    assert main([*arguments, "--length", "12"]) == 0
+    (found,) = json.loads(capsys.readouterr().out).values()
+    test = load_folk_model(prior).origin["test"]["log_perplexity"]
+    assert found["cross_entropy"] == pytest.approx(test, rel=1e-5)
+    assert 0 < found["bleu"] < 1
+    # A mere model has no discriminator of a game.
+    assert found["precision"] is None
+    assert "other sequences" in refusal(capsys, [*arguments, "--length", "10"])

@@ -21,7 +21,7 @@ class Options:
     """Write tunes with chords that a model generates, as files to open in an editor or a player."""
 
     model: tyro.conf.Positional[tuple[str, ...]] = ("folk",)
-    """The task, "folk", and the folder of a model."""
+    """The task, "folk", and the folder of a model, or of a game of `seqtutor reproduce folk`."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder to write to; by default a new one, samples, samples-2 and so on."""
     number: int = 8
@@ -59,13 +59,14 @@ def run(options: Options) -> None:
     import jax
     import numpy as np
 
+    from seqtutor.cli.folk_generators import find_generator
     from seqtutor.cli.output import counted
-    from seqtutor.tasks.folk.model import length_of, load_folk_model, sheets_of
+    from seqtutor.tasks.folk.model import length_of, sheets_of
     from seqtutor.tasks.folk.render import LeadSheetRendering, write_tunes
     from seqtutor.training.rollout import sample
 
     rendering = LeadSheetRendering(tempo=options.tempo)
-    saved = load_folk_model(folder)
+    saved = find_generator(folder).saved
     length = options.length or length_of(saved)
     key = jax.random.key(options.seed)
     drawn = sample(saved.model, key, options.number, length, options.temperature)

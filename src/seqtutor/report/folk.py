@@ -82,11 +82,12 @@ def folk_table(
 ) -> Table:
     """The paper's Table 1 with what it lacks, the paper's own figures beside.
 
-    A cell is the mean over seeds with its 95 % interval. Only where the sequences are those of the
-    paper is a cell marked as better or worse than the paper's.
+    A cell is the mean over seeds with its 95 % interval; a row without any number is left out. Only
+    where the sequences are those of the paper is a cell marked as better or worse than the paper's.
     """
     columns = tuple(
-        Column(TITLES[name], "paper" if name in PAPER_TABLE_1 else None) for name in generators
+        Column(TITLES.get(name, name), "paper" if name in PAPER_TABLE_1 else None)
+        for name in generators
     )
     rows = tuple(
         Row(
@@ -102,9 +103,10 @@ def folk_table(
         )
         for measure, label, better in ROWS
     )
+    rows = tuple(row for row in rows if not all(map(_is_unknown, row.cells)))
     seeds = max(len(evaluations) for evaluations in generators.values())
     note = "One seed." if seeds == 1 else f"± is the 95 % interval over {seeds} seeds of one prior."
-    if not is_published_data:
+    if not is_published_data and any(name in PAPER_TABLE_1 for name in generators):
         note += (
             " The paper's figures are of other tokens and of songs that straddle its split: they "
             "show an order, not a mark to reach."
