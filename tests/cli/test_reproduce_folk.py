@@ -29,7 +29,7 @@ def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
     output = folder / "output"
     arguments = ["reproduce", "folk", "--profile", "smoke", "--data", str(tunes)]
     arguments += ["--length", "12", "--rare-below", "1", "--output", str(output)]
-    arguments += ["--generators", "reinforce", "psi", "--rounds", "2"]
+    arguments += ["--generators", "reinforce", "--rounds", "2"]
     assert main(arguments) == 0
     return output, arguments
 
@@ -41,20 +41,20 @@ def test_it_leaves_table_figures_and_a_gallery(experiment):
         assert f"({link})" in report
         assert (output / link).stat().st_size > 1000
     entropies = values_of(output / "table.csv", "H(p_data, p_gen), nats a token")
-    assert list(entropies) == ["Maximum likelihood", "REINFORCE", "Ψ, anchored"]
+    assert list(entropies) == ["Maximum likelihood", "REINFORCE"]
     assert "| 3.81 |" in report, "the paper's figure for REINFORCE"
     assert "T = 0.7" in values_of(output / "temperatures.csv", "BLEU, as published")
-    book = (output / "gallery" / "psi" / "tune.abc").read_text(encoding="utf-8")
+    book = (output / "gallery" / "reinforce" / "tune.abc").read_text(encoding="utf-8")
     sheets, _ = read_abc(book, "tune.abc")
     assert sheets
     assert all("D(x) = " in sheet.title for sheet in sheets)
-    assert len(list((output / "gallery" / "psi").glob("*.mid"))) == len(sheets)
+    assert len(list((output / "gallery" / "reinforce").glob("*.mid"))) == len(sheets)
 
 
 def test_called_again_it_keeps_what_is_finished(experiment):
     output, arguments = experiment
-    kept = ["prior/model.safetensors", "psi-seed0/model/model.safetensors"]
-    kept += ["measures/psi-seed0.json"]
+    kept = ["prior/model.safetensors", "reinforce-seed0/model/model.safetensors"]
+    kept += ["measures/reinforce-seed0.json"]
     made = [(output / name).stat().st_mtime_ns for name in kept]
     assert main(arguments) == 0
     assert [(output / name).stat().st_mtime_ns for name in kept] == made
@@ -62,7 +62,7 @@ def test_called_again_it_keeps_what_is_finished(experiment):
 
 def test_a_folder_of_another_experiment_is_refused(experiment, capsys):
     _, arguments = experiment
-    assert main([*arguments, "--c", "0.25"]) == 2
+    assert main([*arguments, "--rounds", "3"]) == 2
     assert "other settings" in capsys.readouterr().err
     assert main([*arguments, "--length", "10"]) == 2
     assert "trained on other sequences" in capsys.readouterr().err
@@ -70,7 +70,7 @@ def test_a_folder_of_another_experiment_is_refused(experiment, capsys):
 
 def test_a_game_can_be_sampled_from_and_measured(experiment, tmp_path, capsys):
     output, arguments = experiment
-    game = str(output / "psi-seed0")
+    game = str(output / "reinforce-seed0")
     samples = tmp_path / "samples"
     own = ["sample", "folk", game, "--number", "2", "--formats", "mid", "--output", str(samples)]
     assert main(own) == 0
