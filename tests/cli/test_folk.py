@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,15 @@ def test_evaluate_measures_by_what_was_held_out(prior, tunes, capsys):
     # A mere model has no discriminator of a game.
     assert found["precision"] is None
     assert "other sequences" in refusal(capsys, [*arguments, "--length", "10"])
+
+
+@pytest.mark.parametrize("command", ["pretrain", "sample", "evaluate", "reproduce"])
+def test_help_loads_nothing_heavy(command):
+    code = (
+        f"import sys; from seqtutor.cli.main import main; main(['{command}', 'folk', '--help']); "
+        "heavy = {'jax', 'music21', 'matplotlib', 'symusic', 'scipy'} & set(sys.modules); "
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "usage: seqtutor" in done.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,13 @@ def play_all(games: Sequence[GameFolder], prior: SavedModel, real: RealTunes, ou
                 ) from None
 
 
-def _play(game: GameFolder, prior: SavedModel, real: RealTunes, bar: _Bar, is_to_stop) -> None:  # type: ignore[no-untyped-def]
+def _play(
+    game: GameFolder,
+    prior: SavedModel,
+    real: RealTunes,
+    bar: _Bar,
+    is_to_stop: Callable[[], bool],
+) -> None:
     """One game, from wherever its folder stands."""
     own = game.game
     adversary = Adversary(

@@ -23,7 +23,7 @@ def usual_data() -> FolkDataSettings:
 
 def usual_training() -> PretrainSettings:
     """The training of this task's commands."""
-    return PretrainSettings(hidden_sizes=(128,), batch=64)
+    return PretrainSettings(hidden_sizes=(128,), batch=32)
 
 
 @dataclass(frozen=True)

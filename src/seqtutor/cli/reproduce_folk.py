@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from seqtutor.cli.pretrain_folk import load_and_tell, train_and_save, usual_data
+from seqtutor.cli.pretrain_folk import (
+    load_and_tell,
+    train_and_save,
+    usual_data,
+    usual_training,
+)
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
@@ -61,7 +66,7 @@ PROFILES = {
     "default": Profile(
         seeds=1,
         real=512,
-        pretraining=PretrainSettings(hidden_sizes=(128,), batch=64),
+        pretraining=usual_training(),
         sizes=GameSizes(),
         judge=JudgeSettings(epochs=20, patience=3),
         temperatures=(0.5, 0.7, 0.85, 1.15),
