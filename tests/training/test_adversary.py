@@ -30,6 +30,8 @@ from seqtutor.training.checkpoint import Checkpoints
 from seqtutor.training.discriminating import train_epoch
 from seqtutor.training.rollout import generate
 from seqtutor.training.run import DivergedError
+from seqtutor.training.run_folder import RunFolder
+from seqtutor.training.run_on_disk import StoppedError, play_on_disk
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import _advance
 from seqtutor.types import SequenceBatch
@@ -266,3 +268,37 @@ def test_sequences_of_two_widths_are_refused():
     short = SequenceBatch(one.held_out.tokens[:, :2], one.held_out.mask[:, :2])
     with pytest.raises(UserError, match="pad them"):
         replace(one, held_out=short)
+
+
+def after(number):
+    """Asks to stop after so many rounds."""
+    answers = iter([False] * (number - 1) + [True])
+    return lambda: next(answers)
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_game_that_was_stopped_on_the_disk_goes_on_bit_for_bit(tmp_path, stop):
+    """Also from the first rounds, in which the generator makes no step that would count them."""
+    folder = RunFolder.start(tmp_path / "game", adversary().settings, {})
+    with pytest.raises(StoppedError, match=f"round {stop}"):
+        play_on_disk(adversary(), folder, is_to_stop=after(stop))
+    assert [record["round"] for record in folder.records()] == list(range(1, stop + 1))
+    state = play_on_disk(adversary(), folder)
+    states, records = game()
+    expected = states[-1]
+    assert identical(adversary().policy(state), adversary().policy(expected))
+    assert identical(state.discriminator.discriminator, expected.discriminator.discriminator)
+    assert without_time(folder.records()) == without_time(records)
+
+
+def test_records_after_the_last_checkpoint_are_forgotten(tmp_path):
+    """Those of the first rounds bear the same step; the round tells them apart."""
+    settings = {"first_rounds": 3}
+    folder = RunFolder.start(tmp_path / "game", adversary(**settings).settings, {})
+    with pytest.raises(StoppedError):
+        play_on_disk(adversary(**settings), folder, is_to_stop=after(1))
+    folder.append(folder.records()[-1] | {"round": 2})
+    assert [record["step"] for record in folder.records()] == [0, 0]
+    play_on_disk(adversary(**settings), folder)
+    assert [record["round"] for record in folder.records()] == [1, 2, 3, 4, 5, 6]
+    assert not folder.remarks()

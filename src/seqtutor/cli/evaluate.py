@@ -5,6 +5,7 @@ from __future__ import annotations
 TASKS = {
     "melody": "seqtutor.cli.evaluate_melody",
     "molecule": "seqtutor.cli.evaluate_molecule",
+    "folk": "seqtutor.cli.evaluate_folk",
 }
 
 TASK_MAY_BE_LEFT_OUT = True

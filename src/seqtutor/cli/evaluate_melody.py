@@ -28,6 +28,7 @@ class Options:
     seeds. `seqtutor evaluate melody --tokens FILE` measures given melodies.
 
     For molecules: seqtutor evaluate molecule --help
+    For tunes with chords: seqtutor evaluate folk --help
     """
 
     what: tyro.conf.Positional[tuple[str, ...]] = ("prior",)

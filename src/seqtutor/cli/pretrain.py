@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TASKS = {
     "melody": "seqtutor.cli.pretrain_melody",
     "molecule": "seqtutor.cli.pretrain_molecule",
+    "folk": "seqtutor.cli.pretrain_folk",
 }
 
 

@@ -23,6 +23,7 @@ class Options:
     minor and their modes) and split by tune, near-duplicates on one side.
 
     For molecules: seqtutor pretrain molecule --help
+    For tunes with chords: seqtutor pretrain folk --help
     """
 
     task: tyro.conf.Positional[Literal["melody"]] = "melody"

@@ -5,4 +5,5 @@ from __future__ import annotations
 TASKS = {
     "melody": "seqtutor.cli.reproduce_melody",
     "molecule": "seqtutor.cli.reproduce_molecule",
+    "folk": "seqtutor.cli.reproduce_folk",
 }

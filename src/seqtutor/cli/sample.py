@@ -5,6 +5,7 @@ from __future__ import annotations
 TASKS = {
     "melody": "seqtutor.cli.sample_melody",
     "molecule": "seqtutor.cli.sample_molecule",
+    "folk": "seqtutor.cli.sample_folk",
 }
 
 TASK_MAY_BE_LEFT_OUT = True

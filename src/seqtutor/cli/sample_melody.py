@@ -26,6 +26,7 @@ class Options:
     """Write melodies that a model generates, as files to open in an editor or a player.
 
     For molecules: seqtutor sample molecule --help
+    For tunes with chords: seqtutor sample folk --help
     """
 
     model: tyro.conf.Positional[tuple[str, ...]] = ("prior",)

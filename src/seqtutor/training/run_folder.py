@@ -179,8 +179,10 @@ class RunFolder:
         """
         self._append(REMARKS, text)
 
-    def cut(self, step: int) -> None:
-        """Forget the records after a step, which a run that goes on from there makes anew.
+    def cut(self, last: int, counter: str = "step") -> None:
+        """Forget the records after the `last` step, which a run that goes on from there makes anew.
+
+        `counter` names the number in the records that is meant, such as the round of a game.
 
         Raises:
             UserError: if it cannot be written.
@@ -188,7 +190,7 @@ class RunFolder:
         path = self.path / METRICS
         if path.is_file():
             # Also makes what is kept as lasting as the checkpoint that it belongs to.
-            kept = [record for record in self.records() if record["step"] <= step]
+            kept = [record for record in self.records((counter,)) if record[counter] <= last]
             atomic_write(path, "".join(json.dumps(record) + "\n" for record in kept))
 
     def records(self, needed: Iterable[str] = ("step",)) -> list[dict[str, float]]:

@@ -1,18 +1,22 @@
-"""A run whose folder holds all that it needs to go on after an interruption."""
+"""A run, or a game, whose folder holds all that it needs to go on after an interruption."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
-from seqtutor.training.checkpoint import Checkpoints
+from seqtutor.training.adversary import Adversary, AdversaryState, rounds
+from seqtutor.training.checkpoint import Checkpoints, Resumable
 from seqtutor.training.run import GUARDED, Record, chunks
 from seqtutor.training.run_folder import METRICS, RunFolder
 from seqtutor.training.tutor import Tutor
@@ -24,9 +28,36 @@ CHECKPOINT_SECONDS = 60.0
 class StoppedError(Exception):
     """A run was asked to stop, and has saved where it stands; `step` is how far it came."""
 
-    def __init__(self, step: int) -> None:
-        super().__init__(f"stopped at step {step:,}")
+    def __init__(self, step: int, counter: str = "step") -> None:
+        super().__init__(f"stopped at {counter} {step:,}")
         self.step = step
+
+
+class Standing(Protocol):
+    """Where a run stands after a chunk, or a game after a round."""
+
+    @property
+    def state(self) -> Any:
+        """All that changes."""
+
+    @property
+    def record(self) -> Record:
+        """What was measured."""
+
+    @property
+    def remark(self) -> str | None:
+        """What a user should know now."""
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What goes on: a run, how it is driven from a state and its records, and what counts it."""
+
+    run: Resumable[Any]
+    drive: Callable[[Any, Sequence[Record]], Iterator[Standing]]
+    prior: SequenceModel
+    counter: str
+    needed: tuple[str, ...]
 
 
 def run_on_disk(
@@ -50,21 +81,47 @@ def run_on_disk(
         UserError: if no checkpoint can be used, a file cannot be written, or another process runs
             in the folder.
     """
+    course = _Course(tutor, partial(chunks, tutor), tutor.prior, "step", GUARDED)
     with folder.locked():
-        return _run(tutor, folder, seconds, is_to_stop, on_record, on_remark)
+        state = _run(course, folder, seconds, is_to_stop, on_record, on_remark)
+    return tutor.policy(state.network)
+
+
+def play_on_disk(
+    adversary: Adversary,
+    folder: RunFolder,
+    *,
+    seconds: float = CHECKPOINT_SECONDS,
+    is_to_stop: Callable[[], bool] = lambda: False,
+    on_record: Callable[[Record], None] = lambda record: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> AdversaryState:
+    """Play a game to its end as `run_on_disk` runs a tutor; gives the state of both players.
+
+    Raises:
+        StoppedError: after `is_to_stop` said so; it tells the round.
+        DivergedError: if a loss, a reward or a measure is not finite.
+        UserError: as `run_on_disk` does.
+    """
+    needed = ("round", "step", "seconds")
+    course = _Course(adversary, partial(rounds, adversary), adversary.prior, "round", needed)
+    with folder.locked():
+        state: AdversaryState = _run(course, folder, seconds, is_to_stop, on_record, on_remark)
+    return state
 
 
 def _run(
-    tutor: Tutor,
+    course: _Course,
     folder: RunFolder,
     seconds: float,
     is_to_stop: Callable[[], bool],
     on_record: Callable[[Record], None],
     on_remark: Callable[[str], None],
-) -> SequenceModel:
-    checkpoints = Checkpoints(folder.path / CHECKPOINTS, _digest(folder, tutor))
-    found = checkpoints.latest(tutor)
-    folder.cut(found.step if found else 0)
+) -> Any:
+    counter = course.counter
+    checkpoints = Checkpoints(folder.path / CHECKPOINTS, _digest(folder, course.prior))
+    found = checkpoints.latest(course.run)
+    folder.cut(found.step if found else 0, counter)
 
     def remark(text: str) -> None:
         # A run that goes on can come past the same event again.
@@ -74,15 +131,15 @@ def _run(
 
     for text in found.remarks if found else ():
         remark(text)
-    records = folder.records(GUARDED)
-    if found and (not records or records[-1]["step"] != found.step):
-        remark(f"records before step {found.step:,} are lost from {METRICS}")
-    reward = as_reward(tutor.task.reward)
+    records = folder.records(course.needed)
+    if found and (not records or records[-1][counter] != found.step):
+        remark(f"records before {counter} {found.step:,} are lost from {METRICS}")
+    reward = as_reward(course.run.task.reward)
     state = found.state if found else None
     if found:
         reward.restore(found.remembered)
     saved = time.monotonic()
-    for progress in chunks(tutor, state, records):
+    for progress in course.drive(state, records):
         state = progress.state
         folder.append(progress.record)
         on_record(progress.record)
@@ -91,17 +148,17 @@ def _run(
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
             folder.sync()
-            checkpoints.save(state, int(progress.record["step"]), reward.state())
+            checkpoints.save(state, int(progress.record[counter]), reward.state())
             saved = time.monotonic()
         if stops:
-            raise StoppedError(int(progress.record["step"]))
+            raise StoppedError(int(progress.record[counter]), counter)
     assert state is not None
-    return tutor.policy(state.network)
+    return state
 
 
-def _digest(folder: RunFolder, tutor: Tutor) -> str:
+def _digest(folder: RunFolder, prior: SequenceModel) -> str:
     """A hash of all that makes the run: its configuration and the prior's weights."""
     sums = hashlib.sha256(json.dumps(folder.settings(), sort_keys=True).encode())
-    for leaf in jax.tree.leaves(tutor.prior):
+    for leaf in jax.tree.leaves(prior):
         sums.update(np.asarray(leaf).tobytes())
     return sums.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -188,3 +188,37 @@ def write_lead_sheet(
             f"use one of {', '.join(_RENDERERS)}"
         )
     return atomic_write(path, renderer(sheet, rendering or LeadSheetRendering()))
+
+
+def write_tunes(
+    sheets: Sequence[LeadSheet],
+    folder: Path,
+    formats: Sequence[str],
+    prefix: str = "tune",
+    rendering: LeadSheetRendering | None = None,
+) -> list[Path]:
+    """Write lead sheets, each in a file of its own, but ABC as one tune book with all of them.
+
+    Args:
+        sheets: to be written; their titles are kept.
+        folder: where the files go; made if it is not there.
+        formats: suffixes without the dot.
+        prefix: how the files' names begin.
+        rendering: how they sound.
+
+    Raises:
+        UserError: as `write_lead_sheet` does.
+    """
+    rendering = rendering or LeadSheetRendering()
+    digits = max(3, len(str(len(sheets))))
+    paths = []
+    for name in dict.fromkeys(formats):
+        if name == "abc":
+            book = [render_abc(sheet, rendering, n) for n, sheet in enumerate(sheets, start=1)]
+            paths.append(atomic_write(folder / f"{prefix}.abc", abc_file(book)))
+            continue
+        paths += [
+            write_lead_sheet(sheet, folder / f"{prefix}-{number:0{digits}d}.{name}", rendering)
+            for number, sheet in enumerate(sheets, start=1)
+        ]
+    return paths

@@ -1,0 +1,108 @@
+"""`seqtutor evaluate folk`: Table 1 of models of tunes, each with a judge of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from seqtutor.cli.arguments import require_once
+from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
+from seqtutor.errors import UserError
+from seqtutor.tasks.folk.data_settings import FolkDataSettings
+from seqtutor.training.adversary_settings import JudgeSettings
+from seqtutor.training.settings import require, require_seed
+
+if TYPE_CHECKING:
+    from seqtutor.cli.folk_generators import Generator
+    from seqtutor.tasks.folk.dataset import FolkData
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure generators of tunes: likelihood, BLEU, entropy, and what a fresh judge finds.
+
+    The data must be those of training, read in the same way; what is measured by is its test part.
+    """
+
+    what: tyro.conf.Positional[tuple[str, ...]] = ("folk",)
+    """The task, "folk", and the folders of models, or of games of `seqtutor reproduce folk`."""
+    temperature: float = 1.0
+    """Of the sampling; likelihood and entropy are those of the tempered model too."""
+    most_real: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Real training sequences for the judge at most, drawn at random; all if not given."""
+    seed: int = 0
+    """Of the sampling and of the judge."""
+    json: bool = False
+    """Print JSON."""
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
+    """The judge; its own seed does not count."""
+    data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The folders without the task's name."""
+        return self.what[1:] if self.what[:1] == ("folk",) else self.what
+
+
+def run(options: Options) -> None:
+    """Read, sample, measure, print."""
+    _check(options)
+    from seqtutor.cli.folk_generators import find_generator
+    from seqtutor.cli.output import finite, print_table
+    from seqtutor.cli.progress import console
+    from seqtutor.report.folk import folk_table
+    from seqtutor.tasks.folk.evaluation import RealTunes, evaluate_folk
+    from seqtutor.training.controls import TemperedModel
+
+    generators = {name: find_generator(Path(name)) for name in options.names}
+    data = load_and_tell(options.data)
+    for name, generator in generators.items():
+        _require_own_data(name, generator, data)
+    real = RealTunes.of(data, options.most_real)
+    found = {}
+    for name, generator in generators.items():
+        console.print(f"Measuring {name}", markup=False)
+        found[name] = evaluate_folk(
+            TemperedModel(generator.saved.model, options.temperature),
+            real,
+            options.judge,
+            seed=options.seed,
+            discriminator=generator.discriminator,
+        )
+    if options.json:
+        print(json.dumps({name: finite(asdict(one)) for name, one in found.items()}, indent=1))
+        return
+    table = folk_table(
+        {name: [one] for name, one in found.items()},
+        is_published_data=options.data.sequences is not None,
+        title="Tunes with chords",
+    )
+    print_table(table)
+
+
+def _check(options: Options) -> None:
+    if not options.names:
+        raise UserError("name the folder of a model, such as: seqtutor evaluate folk folk-prior")
+    require_once(options.names)
+    require(
+        0 < options.temperature < math.inf,
+        f"--temperature must be a number above 0, not {options.temperature}",
+    )
+    require(
+        options.most_real is None or options.most_real >= 1,
+        f"--most-real must be at least 1, not {options.most_real}",
+    )
+    require_seed("--seed", options.seed)
+
+
+def _require_own_data(name: str, generator: Generator, data: FolkData) -> None:
+    if generator.saved.origin["data"].get("sha256") != data.digest:
+        raise UserError(
+            f"the model in {name} was trained on other sequences than these; give the same "
+            "--data and its options as then"
+        )

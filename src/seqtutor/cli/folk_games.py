@@ -1,0 +1,159 @@
+"""The games of the folk experiment on the disk: each is played once, and goes on if interrupted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import Progress, TaskID
+
+from seqtutor.cli.interruption import Interrupted, stop_request
+from seqtutor.cli.progress import console, progress_bar
+from seqtutor.cli.provenance import made_by
+from seqtutor.errors import UserError
+from seqtutor.files import require_unused
+from seqtutor.models.discriminator import ConvolutionalDiscriminator
+from seqtutor.models.files import (
+    SavedDiscriminator,
+    SavedModel,
+    load_discriminator,
+    save_model,
+)
+from seqtutor.tasks.folk.evaluation import RealTunes
+from seqtutor.tasks.folk.game import FolkGame
+from seqtutor.tasks.folk.model import load_folk_model
+from seqtutor.tasks.folk.variants import TITLES
+from seqtutor.training.adversary import Adversary, AdversaryState
+from seqtutor.training.run import Record
+from seqtutor.training.run_folder import CONFIG, RunFolder
+from seqtutor.training.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
+
+DISCRIMINATOR = "discriminator"
+
+
+@dataclass(frozen=True)
+class GameFolder:
+    """A game and the folder that it goes to."""
+
+    path: Path
+    game: FolkGame
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{TITLES[self.game.generator]}, seed {self.game.tutoring.seed}"
+
+    @property
+    def run(self) -> RunFolder:
+        """The folder's files."""
+        return RunFolder(self.path)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the game has come to its end."""
+        return self.run.is_complete
+
+    def require_own(self) -> None:
+        """Refuse a folder that holds anything but this game, or a part of it.
+
+        Raises:
+            UserError: if it does.
+        """
+        if not (self.path / CONFIG).is_file():
+            require_unused(self.path)
+        elif self.run.config(FolkGame) != self.game:
+            raise UserError(
+                f"{self.path} holds a game of other settings, data or prior; choose another "
+                "folder with --output"
+            )
+
+    def generator(self) -> SavedModel:
+        """The tuned generator."""
+        return load_folk_model(self.run.model)
+
+    def discriminator(self) -> ConvolutionalDiscriminator:
+        """The discriminator at the end of the game."""
+        return load_discriminator(self.path / DISCRIMINATOR).model
+
+
+def play_all(games: Sequence[GameFolder], prior: SavedModel, real: RealTunes, output: Path) -> None:
+    """Play all games that are not over yet, one after the other, with a bar each.
+
+    Raises:
+        Interrupted: once the game that was played has been saved.
+        UserError: if a folder holds something else than its game, or a game fails.
+    """
+    for game in games:
+        game.require_own()
+    waiting = [game for game in games if not game.is_done]
+    if len(waiting) < len(games):
+        console.print(f"{len(games) - len(waiting)} games are over already")
+    with progress_bar() as progress, stop_request() as is_to_stop:
+        for game in waiting:
+            try:
+                _play(game, prior, real, _Bar(progress, game), is_to_stop)
+            except StoppedError as stop:
+                raise Interrupted(
+                    f"interrupted in round {stop.step} of {game.name}; to go on, give the same "
+                    f"command again with --output {output}"
+                ) from None
+
+
+def _play(
+    game: GameFolder,
+    prior: SavedModel,
+    real: RealTunes,
+    bar: _Bar,
+    is_to_stop: Callable[[], bool],
+) -> None:
+    """One game, from wherever its folder stands."""
+    own = game.game
+    adversary = Adversary(
+        prior.vocabulary, prior.model, real.played, real.watched, own.tutoring, own.adversary
+    )
+    if not (game.path / CONFIG).is_file():
+        RunFolder.start(game.path, own, made_by())
+    state = play_on_disk(
+        adversary,
+        game.run,
+        is_to_stop=is_to_stop,
+        on_record=bar.show,
+        on_remark=lambda remark: console.print(f"{game.name}: {remark}"),
+    )
+    _save(game, adversary, state, prior)
+
+
+def _save(game: GameFolder, adversary: Adversary, state: AdversaryState, prior: SavedModel) -> None:
+    """Both players; the generator last, since its model tells that the game is over."""
+    kept = {name: prior.origin[name] for name in ("task", "tokenisation", "max_length", "data")}
+    origin = {"made_by": made_by(), **kept, "generator": game.game.generator}
+    discriminator = state.discriminator.discriminator
+    save_model(
+        SavedDiscriminator(discriminator, prior.vocabulary, origin), game.path / DISCRIMINATOR
+    )
+    save_model(SavedModel(adversary.policy(state), prior.vocabulary, origin), game.run.model)
+    shutil.rmtree(game.path / CHECKPOINTS, ignore_errors=True)
+
+
+class _Bar:
+    """The bar of a game, in tokens generated."""
+
+    def __init__(self, progress: Progress, game: GameFolder) -> None:
+        rules, tutoring = game.game.adversary, game.game.tutoring
+        self.progress = progress
+        self.a_round = rules.generated + rules.generator_iterations * tutoring.environments
+        self.bar: TaskID = progress.add_task(
+            game.name,
+            total=(rules.rounds + rules.first_rounds) * self.a_round,
+            unit="sequences",
+            note="compiling",
+        )
+
+    def show(self, record: Record) -> None:
+        """How the game stands after a round."""
+        note = "round {round:.0f}  D(x) {discriminator/mean_generated:.3f}".format_map(record)
+        if "entropy" in record:
+            note += f"  entropy {record['entropy']:.2f}"
+        self.progress.update(self.bar, completed=record["round"] * self.a_round, note=note)

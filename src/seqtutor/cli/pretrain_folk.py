@@ -1,0 +1,121 @@
+"""`seqtutor pretrain folk`: tunes with chords in, a prior out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from seqtutor.tasks.folk.data_settings import FolkDataSettings
+from seqtutor.training.settings import PretrainSettings
+
+if TYPE_CHECKING:
+    from seqtutor.tasks.folk.dataset import FolkData
+    from seqtutor.training.pretrain import Pretrained
+
+
+def usual_data() -> FolkDataSettings:
+    """The data of this task's commands: a vocabulary small enough for two cores."""
+    return FolkDataSettings(tokenisation="interleaved")
+
+
+def usual_training() -> PretrainSettings:
+    """The training of this task's commands."""
+    return PretrainSettings(hidden_sizes=(128,), batch=32)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train a prior by maximum likelihood on tunes with chords.
+
+    The best model by validation loss is kept. The tunes that come with music21, used where no
+    others are given, have no chords.
+    """
+
+    task: tyro.conf.Positional[Literal["folk"]] = "folk"
+    """What is generated."""
+    output: Path = Path("folk-prior")
+    """Folder of the model."""
+    data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
+    model: Annotated[PretrainSettings, tyro.conf.arg(name="")] = field(
+        default_factory=usual_training
+    )
+
+
+def run(options: Options) -> None:
+    """Read, train, measure, write."""
+    from seqtutor.files import make_folder, require_unused
+
+    require_unused(options.output)
+    make_folder(options.output.parent)
+    data = load_and_tell(options.data)
+    train_and_save(data, options.data, options.model, options.output)
+    print(f"The prior is in {options.output}; hear it with: seqtutor sample folk {options.output}")
+
+
+def load_and_tell(settings: FolkDataSettings) -> FolkData:
+    """The tunes that the settings ask for; what became of them is told."""
+    from seqtutor.cli.progress import console
+    from seqtutor.tasks.folk.dataset import load_folk_data
+
+    console.print(f"Reading {source_of(settings)}", markup=False)
+    data = load_folk_data(settings)
+    for line in data.report.lines():
+        console.print(f"  {line}", markup=False, highlight=False)
+    if not any(sheet.chords for sheet in data.train_tunes) and data.train_tunes:
+        console.print("None of the tunes has chords: only melodies are learned", style="yellow")
+    return data
+
+
+def source_of(settings: FolkDataSettings) -> str:
+    """Where the tunes come from, for people and for a model's record."""
+    return str(settings.sequences or settings.data or "the tunes that come with music21")
+
+
+def train_and_save(
+    data: FolkData, source: FolkDataSettings, settings: PretrainSettings, folder: Path
+) -> None:
+    """Train with a bar, measure on tunes that were held out, and write with the model's origin."""
+    from seqtutor.cli.progress import console
+    from seqtutor.cli.provenance import made_by
+    from seqtutor.models.files import SavedModel, save_model
+    from seqtutor.tasks.folk.model import origin_of
+    from seqtutor.training.run_folder import plain
+
+    if len(data.train) < settings.batch:
+        batch = max(1, len(data.train) // 4)
+        console.print(f"{len(data.train)} sequences are few: the batch is {batch}", style="yellow")
+        settings = replace(settings, batch=batch)
+    result = _train(data, settings)
+    own = origin_of(data)
+    own["data"] |= {"source": source_of(source)}
+    origin = {"made_by": made_by(), **own, "settings": plain(settings)}
+    origin["epochs"] = [vars(record) for record in result.epochs]
+    if len(data.test):
+        origin["test"] = _measure(result, data)
+    save_model(SavedModel(result.model, data.vocabulary, origin), folder)
+
+
+def _train(data: FolkData, settings: PretrainSettings) -> Pretrained:
+    import jax
+
+    from seqtutor.cli.pretrain import train_with_bar
+    from seqtutor.cli.pretrain_melody import unmasked
+    from seqtutor.models.lstm import LSTM
+
+    model = LSTM(data.vocabulary.size, settings.hidden_sizes, key=jax.random.key(settings.seed))
+    return train_with_bar(model, unmasked(data.train), unmasked(data.validation), settings)
+
+
+def _measure(result: Pretrained, data: FolkData) -> dict[str, float]:
+    from seqtutor.cli.pretrain_melody import unmasked
+    from seqtutor.training.pretrain import measure_fit
+
+    fit = measure_fit(result.model, unmasked(data.test), 64)
+    print(
+        f"On {fit.sequences:,} sequences of the test tunes: log-perplexity "
+        f"{fit.log_perplexity:.4f} nats a token, accuracy {100 * fit.accuracy:.2f} %"
+    )
+    return vars(fit)

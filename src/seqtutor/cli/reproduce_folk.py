@@ -1,0 +1,387 @@
+"""`seqtutor reproduce folk`: SeqGAN as published, beside generators held by their prior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from seqtutor.cli.pretrain_folk import (
+    load_and_tell,
+    train_and_save,
+    usual_data,
+    usual_training,
+)
+from seqtutor.errors import UserError
+from seqtutor.tasks.folk.data_settings import FolkDataSettings
+from seqtutor.tasks.folk.variants import (
+    MAXIMUM_LIKELIHOOD,
+    VARIANTS,
+    GameSizes,
+    require_variants,
+    variant_named,
+)
+from seqtutor.training.adversary_settings import JudgeSettings
+from seqtutor.training.settings import PretrainSettings, require
+
+if TYPE_CHECKING:
+    from seqtutor.cli.folk_games import GameFolder
+    from seqtutor.models.base import SequenceModel
+    from seqtutor.models.discriminator import ConvolutionalDiscriminator
+    from seqtutor.models.files import SavedModel
+    from seqtutor.report.folk import FolkResults, GalleryEntry
+    from seqtutor.tasks.folk.dataset import FolkData
+    from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes
+
+GALLERY_SAMPLES = 256
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of the experiment is run; `real` sequences at most are played with and judged by."""
+
+    seeds: int
+    real: int | None
+    pretraining: PretrainSettings
+    sizes: GameSizes
+    judge: JudgeSettings
+    temperatures: tuple[float, ...]
+
+
+PROFILES = {
+    "smoke": Profile(
+        seeds=1,
+        real=128,
+        pretraining=PretrainSettings(hidden_sizes=(16,), batch=32, epochs=2),
+        sizes=GameSizes(
+            rounds=2, first_rounds=1, environments=16, generated=64, discriminator_batch=32
+        ),
+        judge=JudgeSettings(epochs=2, patience=1),
+        temperatures=(0.7,),
+    ),
+    "default": Profile(
+        seeds=1,
+        real=512,
+        pretraining=usual_training(),
+        sizes=GameSizes(),
+        judge=JudgeSettings(epochs=20, patience=3),
+        temperatures=(0.5, 0.7, 0.85, 1.15),
+    ),
+    "full": Profile(
+        seeds=3,
+        real=None,
+        pretraining=PretrainSettings(hidden_sizes=(512,), batch=128, learning_rate=1e-3),
+        sizes=GameSizes(
+            rounds=100,
+            first_rounds=100,
+            discriminator_epochs=3,
+            environments=128,
+            generated=1408,
+            diagnoses=20,
+            discriminator="bjare",
+            discriminator_rate=1e-4,
+        ),
+        judge=JudgeSettings(),
+        temperatures=(0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run a whole experiment: train a prior of tunes, play the games, measure, draw.
+
+    Interrupted, it goes on where it stopped when it is called again: what is finished is kept. The
+    tunes that come with music21, used where no others are given, have no chords.
+    """
+
+    task: tyro.conf.Positional[Literal["folk"]] = "folk"
+    """Which experiment. folk: Table 1 of Bjare & Meredith (2020), and what it lacks."""
+    profile: Literal["smoke", "default", "full"] = "default"
+    """How much of it:
+    - smoke: two minutes, too short to learn much
+    - default: an LSTM of 128 cells, one seed
+    - full: the published sizes, three seeds; for a GPU
+    """
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder for everything; by default runs/reproduce-folk-PROFILE."""
+    generators: Annotated[tuple[str, ...], tyro.conf.arg(metavar="STR [STR ...]")] = VARIANTS
+    """Which generators play, beside maximum likelihood:
+    - reinforce, reinforce-baseline, merl: as published, rewarded by D(x) at the end
+    - rloo, psi: anchored to the prior, rewarded by the discriminator's logit, token by token
+    - constant, random, frozen: controls, rloo with another reward
+    """
+    c: float = 0.5
+    """Weight of the prior, of the anchored generators and the controls."""
+    seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Seeds of the games, instead of the profile's; all have one prior."""
+    rounds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Rounds of each game, instead of the profile's."""
+    temperatures: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None
+    """Of the sweep of maximum likelihood, instead of the profile's."""
+    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of a prior, from `seqtutor pretrain folk` with the same data; one is trained if not
+    given."""
+    data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
+
+
+def run(options: Options) -> None:
+    """Do it step by step, saying what happens."""
+    profile = _profile(options)
+    from seqtutor.cli.folk_games import play_all
+    from seqtutor.cli.output import print_table
+    from seqtutor.cli.progress import console
+    from seqtutor.files import make_folder
+    from seqtutor.report.folk import sweep_table, table_of, write_report
+    from seqtutor.tasks.folk.evaluation import RealTunes
+
+    output = options.output or Path("runs") / f"reproduce-folk-{options.profile}"
+    console.rule("1  The tunes and the prior")
+    data = load_and_tell(options.data)
+    make_folder(output)
+    prior = _prior(options, profile, data, output)
+    real = RealTunes.of(data, profile.real)
+    console.rule("2  The games")
+    games = _games(options, profile, data, prior, output, len(real.played))
+    play_all(games, prior, real, output)
+    console.rule("3  Measuring, each by a judge of its own")
+    laboratory = _Laboratory(data, real, profile.judge, output)
+    generators, sweep = _measure(laboratory, profile, prior, games)
+    console.rule("4  Table, figures, gallery")
+    results = _results(options, games, generators, sweep, output)
+    path = write_report(results, output, _remark(options, profile, data, len(real.played)))
+    print_table(table_of(results))
+    if sweep:
+        print_table(sweep_table(sweep))
+    print(f"Everything is in {output}; begin with {path}")
+
+
+def _profile(options: Options) -> Profile:
+    require_variants(options.generators)
+    require(0 < options.c < math.inf, f"--c must be above 0, not {options.c}")
+    profile = PROFILES[options.profile]
+    for name in ("seeds", "rounds"):
+        value = getattr(options, name)
+        require(value is None or value >= 1, f"--{name} is {value}; it must be at least 1")
+    if options.seeds is not None:
+        profile = replace(profile, seeds=options.seeds)
+    if options.rounds is not None:
+        profile = replace(profile, sizes=replace(profile.sizes, rounds=options.rounds))
+    if options.temperatures is not None:
+        profile = replace(profile, temperatures=options.temperatures)
+    for temperature in profile.temperatures:
+        require(
+            0 < temperature < math.inf and temperature != 1,
+            f"--temperatures must be above 0 and not 1, which is maximum likelihood; got "
+            f"{temperature}",
+        )
+    return profile
+
+
+def _prior(options: Options, profile: Profile, data: FolkData, output: Path) -> SavedModel:
+    """The prior that is given, or that was trained before, or a new one."""
+    from seqtutor.models.files import CONFIG
+    from seqtutor.tasks.folk.model import load_folk_model
+
+    folder = options.prior or output / "prior"
+    if options.prior is None and not (folder / CONFIG).is_file():
+        train_and_save(data, options.data, profile.pretraining, folder)
+    saved = load_folk_model(folder)
+    if saved.origin["data"].get("sha256") != data.digest:
+        raise UserError(
+            f"the prior in {folder} was trained on other sequences; give the same --data and its "
+            "options, or choose another folder with --output"
+        )
+    return saved
+
+
+def _games(
+    options: Options,
+    profile: Profile,
+    data: FolkData,
+    prior: SavedModel,
+    output: Path,
+    real: int,
+) -> list[GameFolder]:
+    """Seed after seed, so that a whole experiment is there early."""
+    from seqtutor.cli.folk_games import GameFolder
+    from seqtutor.tasks.folk.game import FolkGame
+    from seqtutor.training.measure_cache import digest
+
+    assert prior.folder is not None
+    own = digest(prior.folder)
+    games = []
+    for seed in range(profile.seeds):
+        for name in options.generators:
+            variant = variant_named(name, profile.sizes, options.c).with_seed(seed)
+            game = FolkGame(name, data.digest, own, real, variant.tutoring, variant.adversary)
+            games.append(GameFolder(output / f"{name}-seed{seed}", game))
+    return games
+
+
+@dataclass(frozen=True)
+class _Laboratory:
+    """Where generators are measured; what was measured is kept in files."""
+
+    data: FolkData
+    real: RealTunes
+    judge: JudgeSettings
+    output: Path
+
+    def measure(
+        self,
+        name: str,
+        model: SequenceModel,
+        origin: Path,
+        *,
+        seed: int,
+        temperature: float = 1.0,
+        discriminator: ConvolutionalDiscriminator | None = None,
+    ) -> FolkEvaluation:
+        """Measure a generator, unless the file of that name has its measures."""
+        from seqtutor.cli.progress import console
+        from seqtutor.tasks.folk.evaluation import FolkEvaluation, evaluate_folk
+        from seqtutor.training.measure_cache import cached_measures, digest
+        from seqtutor.training.measuring import Measures
+        from seqtutor.training.run_folder import plain
+
+        made_of = {
+            "data": self.data.digest,
+            "model": digest(origin),
+            "temperature": temperature,
+            "real": len(self.real.played),
+            "judge": plain(self.judge),
+            "seed": seed,
+        }
+
+        def take() -> dict[str, Measures]:
+            console.print(f"Measuring {name}", markup=False)
+            found = evaluate_folk(
+                model, self.real, self.judge, seed=seed, discriminator=discriminator
+            )
+            return {"generator": Measures(asdict(found), {})}
+
+        path = self.output / "measures" / f"{name}.json"
+        return FolkEvaluation(**cached_measures(path, made_of, take)["generator"].values)
+
+
+def _measure(
+    laboratory: _Laboratory, profile: Profile, prior: SavedModel, games: Sequence[GameFolder]
+) -> tuple[dict[str, list[FolkEvaluation]], dict[float, FolkEvaluation]]:
+    """All generators, and maximum likelihood at other temperatures."""
+    from seqtutor.training.controls import TemperedModel
+
+    assert prior.folder is not None
+    generators = {
+        MAXIMUM_LIKELIHOOD: [
+            laboratory.measure(
+                f"{MAXIMUM_LIKELIHOOD}-seed{seed}", prior.model, prior.folder, seed=seed
+            )
+            for seed in range(profile.seeds)
+        ]
+    }
+    for game in games:
+        found = laboratory.measure(
+            game.path.name,
+            game.generator().model,
+            game.run.model,
+            seed=game.game.tutoring.seed,
+            discriminator=game.discriminator(),
+        )
+        generators.setdefault(game.game.generator, []).append(found)
+    sweep = {
+        temperature: laboratory.measure(
+            f"temperature={temperature:g}",
+            TemperedModel(prior.model, temperature),
+            prior.folder,
+            seed=0,
+            temperature=temperature,
+        )
+        for temperature in sorted(set(profile.temperatures))
+    }
+    return generators, sweep
+
+
+def _results(
+    options: Options,
+    games: Sequence[GameFolder],
+    generators: dict[str, list[FolkEvaluation]],
+    sweep: dict[float, FolkEvaluation],
+    output: Path,
+) -> FolkResults:
+    from seqtutor.report.folk import FolkResults
+
+    gallery: dict[str, list[GalleryEntry]] = {}
+    books: dict[str, Path] = {}
+    for game in games:
+        name = game.game.generator
+        if name not in gallery:
+            gallery[name], books[name] = _gallery(game, output / "gallery" / name)
+    return FolkResults(
+        generators, sweep, _histories(games), gallery, books, options.data.sequences is not None
+    )
+
+
+def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[float]]]]:
+    """The rounds that were diagnosed, as columns; by generator a history for each seed."""
+    histories: dict[str, list[dict[str, list[float]]]] = {}
+    for game in games:
+        records = [one for one in game.run.records() if "likeness/cross_entropy" in one]
+        if records:
+            shared = set.intersection(*(set(record) for record in records))
+            columns = {name: [record[name] for record in records] for name in shared}
+            columns["step"] = [record["round"] for record in records]
+            histories.setdefault(game.game.generator, []).append(columns)
+    return histories
+
+
+def _gallery(game: GameFolder, folder: Path) -> tuple[list[GalleryEntry], Path]:
+    """Choose samples of a generator and write them as MIDI and as an ABC book."""
+    import jax
+    import numpy as np
+
+    from seqtutor.report.folk import GalleryEntry
+    from seqtutor.tasks.folk.gallery import choose_exhibits
+    from seqtutor.tasks.folk.model import length_of, sheets_of
+    from seqtutor.tasks.folk.render import write_tunes
+    from seqtutor.training.discriminating import logits_of
+    from seqtutor.training.rollout import generate
+
+    saved = game.generator()
+    # Other samples than those that were measured.
+    key = jax.random.fold_in(jax.random.key(game.game.tutoring.seed), 1)
+    samples = generate(saved.model, key, GALLERY_SAMPLES, length_of(saved))
+    logits = logits_of(game.discriminator(), samples)
+    exhibits = choose_exhibits(np.asarray(samples.tokens), logits)
+    sheets = [
+        replace(sheet, title=f"{one.kind}, D(x) = {one.probability:.3f}")
+        for one, sheet in zip(
+            exhibits, sheets_of(saved, np.stack([one.tokens for one in exhibits])), strict=True
+        )
+    ]
+    book, *midi = write_tunes(sheets, folder, ("abc", "mid"))
+    entries = [
+        GalleryEntry(one.kind, one.probability, one.distinct, path)
+        for one, path in zip(exhibits, midi, strict=True)
+    ]
+    return entries, book
+
+
+def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> str:
+    from seqtutor.cli.output import counted
+    from seqtutor.cli.pretrain_folk import source_of
+
+    remark = (
+        f"Tunes: {source_of(options.data)}; tokenisation {data.tokenisation.name}, "
+        f"{data.vocabulary.size:,} token types, sequences of {data.length} tokens. "
+        f"{counted(profile.seeds, 'seed', 'seeds')}, {profile.sizes.rounds} rounds a game after "
+        f"{profile.sizes.first_rounds} of the discriminator alone, {real:,} real sequences for "
+        f"each discriminator and judge, c = {options.c:g}."
+    )
+    if options.profile == "smoke":
+        remark += " A smoke run: it shows that everything works; nothing has been learned."
+    return remark

@@ -1,0 +1,201 @@
+"""The folk experiment on paper: table, plane of quality and diversity, curves, gallery."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqtutor.files import atomic_write
+from seqtutor.report.folk_plots import quality_and_diversity
+from seqtutor.report.plots import History, Quantity, training_curves
+from seqtutor.report.tables import (
+    Better,
+    Cell,
+    Column,
+    Row,
+    Table,
+    format_value,
+    render_markdown,
+    write_csv,
+)
+from seqtutor.tasks.folk.evaluation import FolkEvaluation
+from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
+from seqtutor.tasks.folk.variants import TITLES
+
+ROWS: tuple[tuple[str, str, Better | None], ...] = (
+    ("cross_entropy", "H(p_data, p_gen), nats a token", "lower"),
+    ("bleu", "BLEU, as published", "higher"),
+    ("corpus_bleu", "Corpus BLEU", None),
+    ("self_bleu", "Self-BLEU", None),
+    ("entropy", "H(p_gen), nats a token", None),
+    ("reward_mean", "Mean D(x), the game's discriminator", "higher"),
+    ("reward_deviation", "Its standard deviation", None),
+    ("precision", "Precision of that discriminator", None),
+    ("recall", "Recall of that discriminator", None),
+    ("judge_mean", "Mean D(x), a fresh judge", None),
+    ("judge_accuracy", "Accuracy of the fresh judge", None),
+)
+
+CURVES = (
+    Quantity("likeness/cross_entropy", "nats a token", "H(p_data, p_gen)"),
+    Quantity("likeness/entropy", "nats a token", "H(p_gen)"),
+    Quantity("likeness/self_bleu", "self-BLEU", "Self-BLEU of samples"),
+    Quantity("discriminator/mean_generated", "mean D(x)", "What samples earn"),
+)
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """A sample to hear: why it was chosen, D(x), and its file."""
+
+    kind: str
+    probability: float
+    distinct: float
+    midi: Path
+
+
+@dataclass(frozen=True)
+class FolkResults:
+    """All that is to be shown.
+
+    Attributes:
+        generators: by name, an evaluation for each seed; maximum likelihood comes first.
+        sweep: maximum likelihood at other temperatures.
+        histories: of the games, by generator; `step` is the round.
+        gallery: by generator.
+        books: by generator, the gallery as one ABC file.
+        is_published_data: whether the sequences are those that the paper's figures are about.
+    """
+
+    generators: Mapping[str, Sequence[FolkEvaluation]]
+    sweep: Mapping[float, FolkEvaluation]
+    histories: Mapping[str, Sequence[History]]
+    gallery: Mapping[str, Sequence[GalleryEntry]]
+    books: Mapping[str, Path]
+    is_published_data: bool
+
+
+def folk_table(
+    generators: Mapping[str, Sequence[FolkEvaluation]], *, is_published_data: bool, title: str
+) -> Table:
+    """The paper's Table 1 with what it lacks, the paper's own figures beside.
+
+    A cell is the mean over seeds with its 95 % interval; a row without any number is left out. Only
+    where the sequences are those of the paper is a cell marked as better or worse than the paper's.
+    """
+    columns = tuple(
+        Column(TITLES.get(name, name), "paper" if name in PAPER_TABLE_1 else None)
+        for name in generators
+    )
+    rows = tuple(
+        Row(
+            label,
+            tuple(
+                Cell.from_seeds(
+                    [getattr(one, measure) for one in evaluations],
+                    PAPER_TABLE_1.get(name, {}).get(measure),
+                )
+                for name, evaluations in generators.items()
+            ),
+            better=better if is_published_data else None,
+        )
+        for measure, label, better in ROWS
+    )
+    rows = tuple(row for row in rows if not all(map(_is_unknown, row.cells)))
+    seeds = max(len(evaluations) for evaluations in generators.values())
+    note = "One seed." if seeds == 1 else f"± is the 95 % interval over {seeds} seeds of one prior."
+    if not is_published_data and any(name in PAPER_TABLE_1 for name in generators):
+        note += (
+            " The paper's figures are of other tokens and of songs that straddle its split: they "
+            "show an order, not a mark to reach."
+        )
+    return Table(title, columns, rows, note)
+
+
+def sweep_table(sweep: Mapping[float, FolkEvaluation]) -> Table:
+    """Maximum likelihood at other temperatures."""
+    columns = tuple(Column(f"T = {temperature:g}") for temperature in sweep)
+    rows = [
+        Row(label, tuple(Cell(getattr(one, measure)) for one in sweep.values()))
+        for measure, label, _ in ROWS
+    ]
+    known = tuple(row for row in rows if not all(_is_unknown(cell) for cell in row.cells))
+    return Table("Maximum likelihood at other temperatures", columns, known)
+
+
+def _is_unknown(cell: Cell) -> bool:
+    return isinstance(cell.value, float) and math.isnan(cell.value)
+
+
+def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
+    """Write everything into a folder and return the page that leads through it.
+
+    `remark` says how much was run, on what.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    table = table_of(results)
+    write_csv(table, folder / "table.csv")
+    page = [
+        "# Tunes with chords: adversarial generators beside maximum likelihood\n",
+        f"{remark}\n",
+        render_markdown(table),
+    ]
+    if results.sweep:
+        sweep = sweep_table(results.sweep)
+        write_csv(sweep, folder / "temperatures.csv")
+        page += [render_markdown(sweep)]
+    for suffix in ("svg", "png"):
+        quality_and_diversity(results.generators, results.sweep, folder / f"plane.{suffix}")
+        if results.histories:
+            training_curves(
+                results.histories,
+                CURVES,
+                folder / f"training.{suffix}",
+                step_label="round",
+                labels=TITLES,
+            )
+    page += [
+        "## Quality and diversity\n",
+        "A generator is better than the prior at another temperature only where it lies beyond the "
+        "grey curve.\n",
+        "![Quality and diversity](plane.png)\n",
+    ]
+    if results.histories:
+        page += ["## Training\n", "![Curves over the rounds](training.png)\n"]
+    page += _gallery(results, folder)
+    return atomic_write(folder / "report.md", "\n".join(page))
+
+
+def table_of(results: FolkResults) -> Table:
+    """The table of all generators."""
+    return folk_table(
+        results.generators,
+        is_published_data=results.is_published_data,
+        title="Table 1 of Bjare & Meredith (2020), and what it lacks",
+    )
+
+
+def _gallery(results: FolkResults, folder: Path) -> list[str]:
+    if not results.gallery:
+        return []
+    page = [
+        "## Gallery\n",
+        "Of each generator's samples those with the highest D(x) by its own discriminator (false "
+        "positives, if above ½), with the lowest (true negatives), and those that repeat most "
+        "(collapsed: at most half of their runs of four tokens are different).\n",
+    ]
+    for name, entries in results.gallery.items():
+        book = results.books[name].relative_to(folder)
+        page += [f"### {TITLES[name]} ([ABC]({book}))\n"]
+        page += [
+            f"- {entry.kind}, D(x) = {format_value(entry.probability)}, "
+            f"{100 * entry.distinct:.0f} % of runs different: "
+            f"[MIDI]({entry.midi.relative_to(folder)})"
+            for entry in entries
+        ]
+        page += [""]
+    return page

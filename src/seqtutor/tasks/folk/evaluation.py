@@ -1,0 +1,146 @@
+"""What is measured of a generator of tunes: likeness, its own discriminator, and a fresh judge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from seqtutor.models.base import SequenceModel
+from seqtutor.models.discriminator import ConvolutionalDiscriminator
+from seqtutor.tasks.folk.dataset import FolkData
+from seqtutor.training.adversary_settings import JudgeSettings
+from seqtutor.training.discriminating import discrimination, logits_of
+from seqtutor.training.judge import JudgeEpoch, Parts, judge
+from seqtutor.training.likeness import likeness
+from seqtutor.training.rollout import generate
+from seqtutor.types import SequenceBatch, join
+
+
+@dataclass(frozen=True)
+class RealTunes:
+    """Real sequences by what they are for.
+
+    Attributes:
+        played: those that the discriminators of games learn from.
+        watched: held out, to measure by during a game.
+        held_out: held out, to measure by in the end.
+        judged: those that a judge learns from, stops by, and is measured on.
+    """
+
+    played: SequenceBatch
+    watched: SequenceBatch
+    held_out: SequenceBatch
+    judged: Parts
+
+    @classmethod
+    def of(cls, data: FolkData, at_most: int | None = None, seed: int = 0) -> RealTunes:
+        """The data's sequences; of those for training `at_most` so many, drawn at random.
+
+        Data without a test part, such as the published sequences, are measured on the validation
+        part; then every second sequence of it stops the judge, the others measure it.
+        """
+        training = np.random.default_rng(seed).permutation(len(data.train))[:at_most]
+        played, watched = unmasked(data.train[training]), unmasked(data.validation)
+        if len(data.test):
+            test = unmasked(data.test)
+            return cls(played, watched, test, Parts(played, watched, test))
+        halves = unmasked(data.validation[::2]), unmasked(data.validation[1::2])
+        return cls(played, watched, watched, Parts(played, *halves))
+
+
+def unmasked(tokens: Int[np.ndarray, "sequence time"]) -> SequenceBatch:
+    """Sequences of one length, all of whose tokens count."""
+    return SequenceBatch(jnp.asarray(tokens, jnp.int32), jnp.ones(tokens.shape, bool))
+
+
+@dataclass(frozen=True)
+class FolkEvaluation:
+    """The columns of the paper's Table 1, and those that it lacks.
+
+    Attributes:
+        cross_entropy, entropy, bleu, corpus_bleu, self_bleu: those of `Likeness`.
+        reward_mean, reward_deviation: of D(x) over samples, by the game's own discriminator, which
+            has learned from samples of every round; NaN where there was no game, as the next two.
+        precision, recall: of that discriminator, on held-out sequences and as many samples.
+        judge_mean: D(x) of samples by a judge that was trained on this generator afterwards.
+        judge_accuracy: of that judge; ½ where it cannot tell samples from real sequences.
+    """
+
+    cross_entropy: float
+    entropy: float
+    bleu: float
+    corpus_bleu: float
+    self_bleu: float
+    judge_mean: float
+    judge_accuracy: float
+    reward_mean: float = math.nan
+    reward_deviation: float = math.nan
+    precision: float = math.nan
+    recall: float = math.nan
+
+
+def evaluate_folk(
+    model: SequenceModel,
+    real: RealTunes,
+    settings: JudgeSettings,
+    *,
+    seed: int = 0,
+    discriminator: ConvolutionalDiscriminator | None = None,
+    on_epoch: Callable[[JudgeEpoch], None] = lambda epoch: None,
+) -> FolkEvaluation:
+    """Measure a generator at temperature one.
+
+    As many sequences are generated as there are real ones for the judge. Those that the judge has
+    not learned from are what the other measures are taken of.
+
+    Args:
+        model: the generator.
+        real: sequences to measure by.
+        settings: of the judge; the seed is replaced by `seed`.
+        seed: of the sampling and of the judge.
+        discriminator: of the game, where there was one.
+        on_epoch: called after each epoch of the judge.
+
+    Raises:
+        UserError: if there are too few sequences for the judge.
+    """
+    parts = real.judged
+    sizes = [len(part) for part in (parts.training, parts.validation, parts.test)]
+    length = parts.training.tokens.shape[1]
+    samples = generate(model, jax.random.key(seed), sum(sizes), length)
+    first, second = sizes[0], sizes[0] + sizes[1]
+    generated = Parts(samples[:first], samples[first:second], samples[second:])
+    unseen = join(generated.validation, generated.test)
+    like = likeness(model, real.held_out, unseen)
+    own_judge = replace(settings, seed=seed)
+    judgement = judge(model.vocabulary_size, parts, generated, own_judge, on_epoch).test
+    own: dict[str, float] = {}
+    if discriminator is not None:
+        own = _of_the_game(discriminator, real.held_out, unseen)
+    return FolkEvaluation(
+        **asdict(like),
+        judge_mean=judgement.mean_generated,
+        judge_accuracy=judgement.accuracy,
+        **own,
+    )
+
+
+def _of_the_game(
+    discriminator: ConvolutionalDiscriminator, held_out: SequenceBatch, samples: SequenceBatch
+) -> dict[str, float]:
+    number = min(len(held_out), len(samples))
+    found = discrimination(
+        logits_of(discriminator, held_out[:number]), logits_of(discriminator, samples[:number])
+    )
+    return {
+        "reward_mean": found.mean_generated,
+        "reward_deviation": found.deviation_generated,
+        "precision": found.precision,
+        "recall": found.recall,
+    }

@@ -1,0 +1,26 @@
+"""A game of the folk experiment: all that makes it, as it is kept in its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seqtutor.training.adversary_settings import AdversarySettings
+from seqtutor.training.settings import TutorSettings
+
+
+@dataclass(frozen=True)
+class FolkGame:
+    """Who plays, from which prior, on which data, by which rules."""
+
+    generator: str
+    """One of the experiment's."""
+    data: str
+    """A SHA-256 of the sequences."""
+    prior: str
+    """A SHA-256 of the prior."""
+    real: int
+    """Real sequences that the discriminator learns from."""
+    tutoring: TutorSettings = field(default_factory=TutorSettings)
+    """How the generator is tuned."""
+    adversary: AdversarySettings = field(default_factory=AdversarySettings)
+    """The rules."""

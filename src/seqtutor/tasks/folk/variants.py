@@ -1,0 +1,164 @@
+"""The generators that the folk experiment compares: published, anchored to the prior, controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from seqtutor.errors import UserError
+from seqtutor.training.adversary_settings import (
+    AdversarySettings,
+    DiscriminationSettings,
+    DiscriminatorSettings,
+)
+from seqtutor.training.settings import Exploration, TutorSettings, require
+
+MAXIMUM_LIKELIHOOD = "maximum-likelihood"
+PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
+ANCHORED = ("rloo", "psi")
+CONTROLS = ("constant", "random", "frozen")
+VARIANTS = (*PUBLISHED, *ANCHORED, *CONTROLS)
+
+TITLES = {
+    MAXIMUM_LIKELIHOOD: "Maximum likelihood",
+    "reinforce": "REINFORCE",
+    "reinforce-baseline": "REINFORCE with baseline",
+    "merl": "MERL",
+    "rloo": "RLOO, anchored",
+    "psi": "Ψ, anchored",
+    "constant": "Constant reward",
+    "random": "Random reward",
+    "frozen": "Frozen discriminator",
+}
+
+
+@dataclass(frozen=True)
+class GameSizes:
+    """How long the games are, and how large."""
+
+    rounds: int = 40
+    """Rounds in which the generator learns."""
+    first_rounds: int = 5
+    """Rounds before them in which the discriminator learns alone."""
+    discriminator_epochs: int = 1
+    """Passes of the discriminator in each round."""
+    environments: int = 64
+    """Sequences that the generator learns from in each round."""
+    generated: int = 512
+    """Sequences that the generator makes for the discriminator in each round."""
+    diagnoses: int = 10
+    """How often likelihood, BLEU and entropy are measured during a game."""
+    discriminator: Literal["small", "yu", "lee", "bjare"] = "small"
+    """The discriminator's sizes, those of which paper."""
+    discriminator_batch: int = 64
+    """Sequences in each of the discriminator's updates, half of them real."""
+    discriminator_rate: float = 1e-3
+    """The discriminator's learning rate."""
+    generator_rate: float = 1e-3
+    """The generator's learning rate."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A generator: how it is tuned, and by the rules of which game."""
+
+    name: str
+    tutoring: TutorSettings = field(default_factory=TutorSettings)
+    adversary: AdversarySettings = field(default_factory=AdversarySettings)
+
+    @property
+    def title(self) -> str:
+        """What tables and figures call it."""
+        return TITLES[self.name]
+
+    def with_seed(self, seed: int) -> Variant:
+        """The same with another seed."""
+        return replace(self, tutoring=replace(self.tutoring, seed=seed))
+
+
+def variant_named(name: str, sizes: GameSizes, c: float) -> Variant:
+    """A generator of the experiment.
+
+    Args:
+        name: one of `VARIANTS`.
+        sizes: of the game.
+        c: the weight of the prior, of the anchored ones and the controls.
+
+    Raises:
+        UserError: if there is no such generator, or a setting is out of its range.
+    """
+    if name in PUBLISHED:
+        return Variant(name, _tutoring(name, sizes, 1.0), _published(sizes))
+    game = _anchored(sizes)
+    if name in ANCHORED:
+        return Variant(name, _tutoring(name, sizes, c), game)
+    if name == "constant":
+        return Variant(name, _tutoring("rloo", sizes, c), replace(game, source="constant"))
+    if name == "random":
+        return Variant(name, _tutoring("rloo", sizes, c), replace(game, source="random"))
+    if name == "frozen":
+        return Variant(name, _tutoring("rloo", sizes, c), replace(game, source="frozen"))
+    raise UserError(f"there is no generator {name!r}; choose from {', '.join(VARIANTS)}")
+
+
+def require_variants(names: Sequence[str]) -> None:
+    """Raise a `UserError` unless all are generators of the experiment, each named once."""
+    for name in names:
+        variant_named(name, GameSizes(), 1.0)
+        require(list(names).count(name) == 1, f"the generator {name} is named twice")
+
+
+def _tutoring(method: str, sizes: GameSizes, c: float) -> TutorSettings:
+    settings = TutorSettings.of(
+        method, c=c, environments=sizes.environments, learning_rate=sizes.generator_rate
+    )
+    if method != "psi":
+        return settings
+    # A policy that begins as the prior need not try tokens at random, which real tunes never have.
+    return replace(
+        settings,
+        exploration=Exploration(epsilon_start=0.0),
+        batch=sizes.environments,
+        updates=4,
+        replay_capacity=8 * sizes.environments,
+    )
+
+
+def _published(sizes: GameSizes) -> AdversarySettings:
+    """Yu et al. and Bjare & Meredith: D(x) itself, at the end."""
+    return replace(
+        _game(sizes),
+        term="probability",
+        discrimination=replace(_discrimination(sizes), output_penalty=0.2),
+    )
+
+
+def _anchored(sizes: GameSizes) -> AdversarySettings:
+    """The logit, paid token by token, of a discriminator that is kept from running away."""
+    return replace(
+        _game(sizes),
+        term="logit",
+        shape="prefix",
+        old_share=0.25,
+        train_below=0.9,
+        discrimination=replace(_discrimination(sizes), prefixes=True, label_smoothing=0.1),
+    )
+
+
+def _game(sizes: GameSizes) -> AdversarySettings:
+    rounds = sizes.rounds + sizes.first_rounds
+    return AdversarySettings(
+        rounds=sizes.rounds,
+        first_rounds=sizes.first_rounds,
+        discriminator_epochs=sizes.discriminator_epochs,
+        generated=sizes.generated,
+        diagnose_every=max(1, rounds // max(1, sizes.diagnoses)),
+        discriminator=DiscriminatorSettings.of(sizes.discriminator),
+    )
+
+
+def _discrimination(sizes: GameSizes) -> DiscriminationSettings:
+    return DiscriminationSettings(
+        batch=sizes.discriminator_batch, learning_rate=sizes.discriminator_rate
+    )

@@ -1,0 +1,139 @@
+"""Tunes with chords on the command line: a prior, its samples, and its measures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import symusic
+from folk_files import write_tunes
+
+from seqtutor.cli.main import main
+from seqtutor.models.files import load_model
+from seqtutor.tasks.folk.abc import read_abc
+from seqtutor.tasks.folk.model import load_folk_model
+
+TINY = ["--length", "12", "--rare-below", "1", "--hidden-sizes", "8", "--epochs", "2"]
+TINY += ["--batch", "16"]
+
+
+@pytest.fixture(scope="module")
+def tunes(tmp_path_factory) -> Path:
+    return write_tunes(tmp_path_factory.mktemp("tunes") / "tunes.abc")
+
+
+@pytest.fixture(scope="module")
+def prior(tunes) -> Path:
+    folder = tunes.parent / "prior"
+    arguments = ["pretrain", "folk", "--data", str(tunes), "--output", str(folder)]
+    assert main(arguments + TINY) == 0
+    return folder
+
+
+def refusal(capsys: pytest.CaptureFixture, arguments: list[str]) -> str:
+    """Run a command that must be refused; returns the one line that says why."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line for line in lines if line.startswith("seqtutor: ")] == lines[-1:]
+    return lines[-1]
+
+
+def test_a_prior_says_what_its_tokens_mean_and_what_it_read(prior, tunes):
+    saved = load_folk_model(prior)
+    origin = saved.origin
+    assert origin["tokenisation"] == "interleaved"
+    assert origin["max_length"] == 12
+    assert origin["data"]["source"] == str(tunes)
+    assert len(origin["data"]["sha256"]) == 64
+    assert origin["test"]["sequences"] == origin["data"]["sequences"]["test"]
+    assert any(token.startswith("chord ") for token in saved.vocabulary.tokens)
+
+
+def test_samples_are_the_same_music_in_every_format(prior, tmp_path):
+    output = tmp_path / "samples"
+    arguments = ["sample", "folk", str(prior), "--number", "3", "--output", str(output)]
+    assert main([*arguments, "--seed", "5"]) == 0
+    sheets, _ = read_abc((output / "tune.abc").read_text(encoding="utf-8"), "tune.abc")
+    assert len(sheets) == 3
+    for number, sheet in enumerate(sheets, start=1):
+        score = symusic.Score(output / f"tune-{number:03d}.mid")
+        melody = score.tracks[0]
+        assert [note.pitch for note in melody.notes] == [note.pitch for note in sheet.notes]
+        assert "score-partwise" in (output / f"tune-{number:03d}.musicxml").read_text()
+
+
+def test_published_sequences_keep_their_ids(tmp_path, capsys):
+    import numpy as np
+
+    rows = np.arange(240).reshape(40, 6) % 4
+    np.savez(tmp_path / "s.npz", train=rows[:32], valid=rows[32:])
+    values = [[1.0, 4.0, 5.0, 1.0, 0.0, 0.0], [0.5, 4.0, 8.0, 0.0, 0.0, 0.0]]
+    values += [[0.0, 0.0, 0.0, 0.5, 0.0, 0.0], [2.0, 3.0, 1.0, 2.0, 1.0, 1.0]]
+    table = {"tokens": values, "octaves": ["Rest", [3, 3, 3]], "chords": ["Rest", [0, 4, 7]]}
+    (tmp_path / "t.json").write_text(json.dumps(table))
+    folder = tmp_path / "prior"
+    own = ["--sequences", str(tmp_path / "s.npz"), "--token-table", str(tmp_path / "t.json")]
+    arguments = ["pretrain", "folk", *own, "--output", str(folder)]
+    assert main([*arguments, "--hidden-sizes", "4", "--epochs", "1", "--batch", "8"]) == 0
+    saved = load_model(folder)
+    assert saved.origin["tokenisation"] == "joint"
+    assert saved.vocabulary.tokens[3] == "2 4 1 | 2 3.3.3 0.4.7"
+    # There is no array "test".
+    assert "test" not in saved.origin
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pretrain", "folk", "--data", "none-such.abc"], "none-such.abc"),
+        (["pretrain", "folk", "--sequences", "s.npz"], "go together"),
+        (["pretrain", "folk", "--length", "0"], "length must be at least 1"),
+        (["sample", "folk"], "name the folder of a model"),
+        (["sample", "folk", "none-such"], "not a model folder"),
+        (["sample", "folk", "none-such", "--temperature", "0"], "--temperature"),
+        (["sample", "folk", "none-such", "--number", "0"], "--number"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in refusal(capsys, arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_another_task_is_refused(prior, tmp_path, capsys):
+    for name in ("config.json", "model.safetensors", "vocabulary.json"):
+        (tmp_path / name).write_bytes((prior / name).read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["origin"]["tokenisation"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert "not one of tunes with chords" in refusal(capsys, ["sample", "folk", str(tmp_path)])
+
+
+def test_evaluate_measures_by_what_was_held_out(prior, tunes, capsys):
+    arguments = ["evaluate", "folk", str(prior), "--data", str(tunes), "--rare-below", "1"]
+    arguments += ["--judge.epochs", "1", "--judge.discrimination.batch", "16", "--json"]
+    capsys.readouterr()
+    assert main([*arguments, "--length", "12"]) == 0
+    (found,) = json.loads(capsys.readouterr().out).values()
+    test = load_folk_model(prior).origin["test"]["log_perplexity"]
+    assert found["cross_entropy"] == pytest.approx(test, rel=1e-5)
+    assert 0 < found["bleu"] < 1
+    # A mere model has no discriminator of a game.
+    assert found["precision"] is None
+    assert "other sequences" in refusal(capsys, [*arguments, "--length", "10"])
+
+
+@pytest.mark.parametrize("command", ["pretrain", "sample", "evaluate", "reproduce"])
+def test_help_loads_nothing_heavy(command):
+    code = (
+        f"import sys; from seqtutor.cli.main import main; main(['{command}', 'folk', '--help']); "
+        "heavy = {'jax', 'music21', 'matplotlib', 'symusic', 'scipy'} & set(sys.modules); "
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "usage: seqtutor" in done.stdout

@@ -1,0 +1,103 @@
+"""The folk experiment, end to end, on a few small tunes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from folk_files import write_tunes
+
+from seqtutor.cli.main import main
+from seqtutor.tasks.folk.abc import read_abc
+
+
+def values_of(path: Path, row: str) -> dict[str, str]:
+    """A row of a table by its columns."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return {
+            cell["column"]: cell["value"] for cell in csv.DictReader(file) if cell["row"] == row
+        }
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
+    """The folder, and the command that made it."""
+    folder = tmp_path_factory.mktemp("experiment")
+    tunes = write_tunes(folder / "tunes.abc")
+    output = folder / "output"
+    arguments = ["reproduce", "folk", "--profile", "smoke", "--data", str(tunes)]
+    arguments += ["--length", "12", "--rare-below", "1", "--output", str(output)]
+    arguments += ["--generators", "reinforce", "--rounds", "2"]
+    assert main(arguments) == 0
+    return output, arguments
+
+
+def test_it_leaves_table_figures_and_a_gallery(experiment):
+    output, _ = experiment
+    report = (output / "report.md").read_text(encoding="utf-8")
+    for link in ("plane.png", "training.png"):
+        assert f"({link})" in report
+        assert (output / link).stat().st_size > 1000
+    entropies = values_of(output / "table.csv", "H(p_data, p_gen), nats a token")
+    assert list(entropies) == ["Maximum likelihood", "REINFORCE"]
+    assert "| 3.81 |" in report, "the paper's figure for REINFORCE"
+    assert "T = 0.7" in values_of(output / "temperatures.csv", "BLEU, as published")
+    book = (output / "gallery" / "reinforce" / "tune.abc").read_text(encoding="utf-8")
+    sheets, _ = read_abc(book, "tune.abc")
+    assert sheets
+    assert all("D(x) = " in sheet.title for sheet in sheets)
+    assert len(list((output / "gallery" / "reinforce").glob("*.mid"))) == len(sheets)
+
+
+def test_called_again_it_keeps_what_is_finished(experiment):
+    output, arguments = experiment
+    kept = ["prior/model.safetensors", "reinforce-seed0/model/model.safetensors"]
+    kept += ["measures/reinforce-seed0.json"]
+    made = [(output / name).stat().st_mtime_ns for name in kept]
+    assert main(arguments) == 0
+    assert [(output / name).stat().st_mtime_ns for name in kept] == made
+
+
+def test_a_folder_of_another_experiment_is_refused(experiment, capsys):
+    _, arguments = experiment
+    assert main([*arguments, "--rounds", "3"]) == 2
+    assert "other settings" in capsys.readouterr().err
+    assert main([*arguments, "--length", "10"]) == 2
+    assert "trained on other sequences" in capsys.readouterr().err
+
+
+def test_a_game_can_be_sampled_from_and_measured(experiment, tmp_path, capsys):
+    output, arguments = experiment
+    game = str(output / "reinforce-seed0")
+    samples = tmp_path / "samples"
+    own = ["sample", "folk", game, "--number", "2", "--formats", "mid", "--output", str(samples)]
+    assert main(own) == 0
+    assert len(list(samples.iterdir())) == 2
+    data = arguments[arguments.index("--data") + 1]
+    own = ["evaluate", "folk", game, "--data", data, "--length", "12", "--rare-below", "1"]
+    capsys.readouterr()
+    assert main([*own, "--judge.epochs", "1", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out).values()
+    assert 0 <= found["precision"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--generators", "none-such"], "there is no generator"),
+        (["--generators", "psi", "psi"], "named twice"),
+        (["--c", "0"], "--c must be above 0"),
+        (["--seeds", "0"], "--seeds is 0"),
+        (["--temperatures", "1"], "--temperatures"),
+        (["--data", "none-such"], "none-such"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_made(
+    arguments, message, tmp_path, capsys
+):
+    output = tmp_path / "output"
+    assert main(["reproduce", "folk", "--output", str(output), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not output.exists()

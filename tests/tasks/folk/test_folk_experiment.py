@@ -1,0 +1,88 @@
+"""The generators of the experiment, and what is measured of them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from test_folk_dataset import build
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes
+from seqtutor.tasks.folk.game import FolkGame
+from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
+from seqtutor.tasks.folk.variants import (
+    ANCHORED,
+    CONTROLS,
+    PUBLISHED,
+    TITLES,
+    VARIANTS,
+    GameSizes,
+    require_variants,
+    variant_named,
+)
+from seqtutor.training.run_folder import RunFolder, read_config
+
+
+def test_published_generators_earn_d_at_the_end_and_know_no_prior():
+    for name in PUBLISHED:
+        variant = variant_named(name, GameSizes(), 0.25)
+        assert variant.tutoring.method == name
+        assert variant.tutoring.c == 1.0
+        assert (variant.adversary.term, variant.adversary.shape) == ("probability", "end")
+        assert not variant.adversary.discrimination.prefixes
+
+
+def test_anchored_generators_and_controls_play_one_game_but_for_what_pays_them():
+    games = {name: variant_named(name, GameSizes(), 0.25) for name in (*ANCHORED, *CONTROLS)}
+    assert {variant.tutoring.c for variant in games.values()} == {0.25}
+    assert games["rloo"].adversary == games["psi"].adversary
+    for name in CONTROLS:
+        assert games[name].tutoring == games["rloo"].tutoring
+        own, rloo = vars(games[name].adversary), vars(games["rloo"].adversary)
+        assert {key for key in own if own[key] != rloo[key]} == {"source"}
+        assert own["source"] == name
+
+
+def test_names_are_checked():
+    with pytest.raises(UserError, match="there is no generator 'none'"):
+        require_variants(["psi", "none"])
+    with pytest.raises(UserError, match="psi is named twice"):
+        require_variants(["psi", "rloo", "psi"])
+    assert set(TITLES) == {*VARIANTS, "maximum-likelihood"}
+
+
+def test_the_papers_figures_are_of_measures_that_there_are():
+    measures = {field.name for field in fields(FolkEvaluation)}
+    assert all(set(row) <= measures for row in PAPER_TABLE_1.values())
+    assert set(PAPER_TABLE_1) <= {"maximum-likelihood", *VARIANTS}
+
+
+def test_a_game_comes_back_from_its_folder(tmp_path):
+    for name in VARIANTS:
+        variant = variant_named(name, GameSizes(discriminator="lee"), 0.5).with_seed(3)
+        game = FolkGame(name, "data", "prior", 7, variant.tutoring, variant.adversary)
+        folder = RunFolder.start(tmp_path / name, game, {})
+        assert read_config(FolkGame, folder.path / "config.yaml") == game
+
+
+def test_tunes_are_measured_on_the_test_part_alone():
+    data = build(tokenisation="joint")
+    real = RealTunes.of(data, at_most=5)
+    assert len(real.played) == len(real.judged.training) == 5
+    known = {row.tobytes() for row in data.train}
+    assert all(row.tobytes() in known for row in np.asarray(real.played.tokens))
+    np.testing.assert_array_equal(real.held_out.tokens, data.test)
+    np.testing.assert_array_equal(real.watched.tokens, data.validation)
+
+
+def test_without_a_test_part_the_judge_has_halves_of_the_validation_part():
+    data = build(tokenisation="joint", fractions=(0.7, 0.3, 0.0))
+    real = RealTunes.of(data)
+    assert len(real.played) == len(data.train)
+    np.testing.assert_array_equal(real.held_out.tokens, data.validation)
+    halves = [np.asarray(part.tokens) for part in (real.judged.validation, real.judged.test)]
+    assert sum(map(len, halves)) == len(data.validation)
+    np.testing.assert_array_equal(halves[0], data.validation[::2])
+    np.testing.assert_array_equal(halves[1], data.validation[1::2])
