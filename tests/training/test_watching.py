@@ -15,6 +15,7 @@ from seqtutor.task import Task
 from seqtutor.training.run import run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
+from seqtutor.training.watching import watched
 from seqtutor.vocabulary import Vocabulary
 
 SETTINGS = TutorSettings.of(
@@ -89,3 +90,10 @@ def test_what_runs_in_a_thread_gives_what_it_gives_elsewhere():
     thread.join()
     here = run_tutor(replace(tutor)).records
     assert [{**r, "seconds": 0} for r in found[0]] == [{**r, "seconds": 0} for r in here]
+
+
+def test_what_jax_was_told_for_this_thread_counts_in_the_work_too():
+    with jax.enable_x64(True):
+        assert run_tutor(tutor_with(lambda tokens, mask: {"one": np.ones(tokens.shape)})).records
+        doubled = watched(tutor_with(lambda tokens, mask: {}), lambda: jax.numpy.ones(1) * 2)
+    assert doubled.dtype == np.float64

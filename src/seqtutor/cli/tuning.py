@@ -237,33 +237,39 @@ def _tune(
     """One run, with a bar; it goes on if the folder holds a part of it."""
     import shutil
 
+    from seqtutor.cli.interruption import stop_request
     from seqtutor.cli.progress import console
     from seqtutor.cli.provenance import made_by
     from seqtutor.training.run_folder import CONFIG, RunFolder
     from seqtutor.training.run_on_disk import CHECKPOINTS
 
-    with _tutor(tuning, tools) as tutor:
+    # From the moment that there is something to go on with, an interruption is to say so.
+    with _tutor(tuning, tools) as tutor, stop_request() as is_to_stop:
         if not (folder.path / CONFIG).is_file():
             RunFolder.start(folder.path, tuning, made_by())
         symbol, weight = tutor.method.symbol, tutor.settings.c
         console.print(f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)")
         again = _resume_command(tuning, folder.path, options)
-        policy = _run_with_bar(tutor, tuning, folder, tools, again)
+        policy = _run_with_bar(tutor, folder, tools, again, is_to_stop)
     _finish(policy, tutor.task, tuning, folder, options.samples, tools)
     shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
 
 
 def _run_with_bar(
-    tutor: Tutor, tuning: _Tuning, folder: RunFolder, tools: TaskTools[_Tuning], again: str
+    tutor: Tutor,
+    folder: RunFolder,
+    tools: TaskTools[_Tuning],
+    again: str,
+    is_to_stop: Callable[[], bool],
 ) -> SequenceModel:
     """Run with a bar; `again` is the command that goes on once it is interrupted."""
-    from seqtutor.cli.interruption import Interrupted, stop_request
+    from seqtutor.cli.interruption import Interrupted
     from seqtutor.cli.progress import console, note_of, progress_bar
     from seqtutor.training.run import DivergedError
     from seqtutor.training.run_on_disk import StoppedError, run_on_disk
 
     done = folder.records()
-    with progress_bar() as progress, stop_request() as is_to_stop:
+    with progress_bar() as progress:
         bar = progress.add_task(
             tutor.method.symbol,
             total=tutor.iterations * tutor.steps_per_iteration,

@@ -40,9 +40,14 @@ def _in_thread(work: Callable[[], _Result]) -> _Result:
     results: list[_Result] = []
     errors: list[BaseException] = []
 
+    # JAX keeps what a `with` block sets for the thread that it is in.
+    precise = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+
     def run() -> None:
         try:
-            results.append(work())
+            with jax.enable_x64(precise), jax.default_device(device):
+                results.append(work())
         except BaseException as error:
             errors.append(error)
 
