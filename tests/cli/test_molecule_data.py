@@ -124,7 +124,7 @@ def test_what_cannot_be_done_is_told_in_one_line(prior, tmp_path, capsys, monkey
     output = str(tmp_path / "prior")
     assert "name the molecules" in refusal(capsys, ["data"])
     assert "goes with moses only" in refusal(capsys, ["data", "nci", "--wheel", "x.whl"])
-    assert "melody, molecule" in refusal(capsys, ["pretrain", "folk"])
+    assert "melody, molecule, folk" in refusal(capsys, ["pretrain", "poem"])
     mine = ["pretrain", "molecule", "--output", output]
     assert "--column" in refusal(capsys, [*mine, "--data", str(SAMPLE), "--column", "structure"])
     assert "cannot be read" in refusal(capsys, [*mine, "--data", "gone.smi"])
