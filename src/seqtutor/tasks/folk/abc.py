@@ -12,7 +12,12 @@ from seqtutor.tasks.folk.chord_names import NO_CHORD, chord_pitches, parse_chord
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.abc import PlayedTune, decode_abc, play_tune, read_limited, split_tunes
 from seqtutor.tasks.scores.abc_body import UnreadableTuneError
-from seqtutor.tasks.scores.abc_repeats import TICKS_PER_SIXTEENTH, Measure, bar_starts
+from seqtutor.tasks.scores.abc_repeats import (
+    TICKS_PER_SIXTEENTH,
+    Measure,
+    bar_starts,
+    sounding_notes,
+)
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
 
@@ -83,21 +88,12 @@ def quarters(ticks: int) -> Fraction:
 
 def _melody(measures: Sequence[Measure]) -> tuple[tuple[MelodyNote, ...], Fraction]:
     """The notes with their ties resolved, and the length of the tune."""
-    sounding: list[tuple[int, int, int]] = []  # onset and end in ticks, pitch
     time = 0
-    tied = False
     for measure in measures:
-        for event in measure.events:
-            end = time + event.duration
-            if event.pitch is not None:
-                if tied and sounding[-1][2] == event.pitch:
-                    sounding[-1] = (sounding[-1][0], end, event.pitch)
-                else:
-                    sounding.append((time, end, event.pitch))
-            tied = event.tied and event.pitch is not None
-            time = end
+        time += measure.length
         if time > MAXIMUM_QUARTERS * TICKS_PER_QUARTER:
             raise UnreadableTuneError("too long")
+    sounding = sounding_notes(measures)
     if not all(0 <= pitch <= 127 for _, _, pitch in sounding):
         raise UnreadableTuneError("notes outside MIDI's range")
     notes = (

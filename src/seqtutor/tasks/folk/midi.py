@@ -11,10 +11,9 @@ from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.scores.abc import read_limited
-from seqtutor.tasks.scores.files import one_line
 from seqtutor.tasks.scores.import_report import ImportReport
-from seqtutor.tasks.scores.keys import Key, estimate_key
+from seqtutor.tasks.scores.keys import estimate_key
+from seqtutor.tasks.scores.midi import read_midi_tracks
 
 LARGEST_DENOMINATOR = 16
 """Times that are such fractions of a quarter note stay as they are; others are rounded."""
@@ -34,39 +33,21 @@ def read_midi_file(path: Path) -> tuple[list[LeadSheet], ImportReport]:
     Raises:
         UserError: if the file is not MIDI, or its melody is missing or polyphonic.
     """
-    import symusic
-
-    content = read_limited(path)
-    try:
-        score: Any = symusic.Score.from_midi(content)
-    except Exception as error:  # symusic raises its own C++ exceptions under several names
-        raise UserError(f"{path} is not a readable MIDI file: {one_line(error)}") from None
-    tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
-    if not tracks or score.ticks_per_quarter <= 0:
-        raise UserError(f"{path} has no notes")
+    midi = read_midi_tracks(path)
     noted: Counter[str] = Counter()
-    melody_track = _named(tracks, "melody") or tracks[0]
-    others = [track for track in tracks if track is not melody_track]
+    melody_track = _named(midi.tracks, "melody") or midi.tracks[0]
+    others = [track for track in midi.tracks if track is not melody_track]
     chord_track = _named(others, "chord") or (others[0] if others else None)
-    quarter = score.ticks_per_quarter
-    notes = _melody(path, _timed(melody_track, quarter, noted))
-    chords = _harmony(_timed(chord_track, quarter, noted), noted) if chord_track else ()
-    meter: tuple[int, int] | None = None
-    if len(score.time_signatures):
-        meter = (score.time_signatures[0].numerator, score.time_signatures[0].denominator)
-    key = None
-    if len(score.key_signatures):
-        signature = score.key_signatures[0]
-        mode = "minor" if signature.tonality else "major"
-        key = Key((7 * signature.key + (9 if mode == "minor" else 0)) % 12, mode)
-    noted["with more than two parts"] = int(len(tracks) > 2)
+    notes = _melody(path, _timed(melody_track, midi.quarter, noted))
+    chords = _harmony(_timed(chord_track, midi.quarter, noted), noted) if chord_track else ()
+    noted["with more than two parts"] = int(len(midi.tracks) > 2)
     noted["without chords"] = int(not chords)
     sheet = LeadSheet(
         notes=notes,
         chords=chords,
         length=max(events[-1].end for events in (notes, chords) if events),
-        key=key or estimate_key(notes),
-        meter=meter,
+        key=midi.key or estimate_key(notes),
+        meter=midi.meter,
         title=path.stem,
         source=path.name,
     )

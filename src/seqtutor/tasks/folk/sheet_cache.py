@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
-from seqtutor.tasks.cache import collector_paused
 from seqtutor.tasks.folk.abc import TICKS_PER_QUARTER, quarters
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import MODES, Key
+from seqtutor.tasks.scores.read_cache import Arrays, load_read, save_read
 
 FORMAT = 1
 
@@ -55,41 +50,26 @@ def save_sheets(path: Path, sheets: Sequence[LeadSheet], report: ImportReport) -
     voicings = list(dict.fromkeys(chord.pitches for chord in chords))
     place = {pitches: index for index, pitches in enumerate(voicings)}
     names = {
-        "format": FORMAT,
         "titles": [sheet.title for sheet in sheets],
         "sources": [sheet.source for sheet in sheets],
         "voicings": voicings,
-        "report": asdict(report),
     }
     notes = [(_ticks(n.onset), _ticks(n.duration), n.pitch) for s in sheets for n in s.notes]
     struck = [(_ticks(c.onset), _ticks(c.duration), place[c.pitches]) for c in chords]
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        facts=np.array(facts, dtype=np.int32).reshape(-1, 9),
-        notes=np.array(notes, dtype=np.int32).reshape(-1, 3),
-        chords=np.array(struck, dtype=np.int32).reshape(-1, 3),
-        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
-    )
-    with contextlib.suppress(UserError):
-        atomic_write(path, buffer.getvalue())
+    arrays = {
+        "facts": np.array(facts, dtype=np.int32).reshape(-1, 9),
+        "notes": np.array(notes, dtype=np.int32).reshape(-1, 3),
+        "chords": np.array(struck, dtype=np.int32).reshape(-1, 3),
+    }
+    save_read(path, FORMAT, names, report, arrays)
 
 
 def load_sheets(path: Path) -> tuple[list[LeadSheet], ImportReport] | None:
     """Read what `save_sheets` wrote, or `None` if it is missing, damaged or of another format."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays, collector_paused():
-            return _unpack(arrays)
-    except Exception:  # zipfile, zlib, numpy and json each raise their own; all mean "read again"
-        return None
+    return load_read(path, FORMAT, _unpack)
 
 
-def _unpack(arrays: Mapping[str, np.ndarray]) -> tuple[list[LeadSheet], ImportReport] | None:
-    names = json.loads(arrays["names"].tobytes())
-    if names["format"] != FORMAT:
-        return None
-    skipped = tuple((name, reason) for name, reason in names["report"].pop("skipped_files"))
-    report = ImportReport(**names["report"], skipped_files=skipped)
+def _unpack(arrays: Arrays, names: dict[str, Any]) -> list[LeadSheet]:
     voicings = [tuple(pitches) for pitches in names["voicings"]]
     notes = (
         MelodyNote(quarters(onset), quarters(duration), pitch)
@@ -117,4 +97,4 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> tuple[list[LeadSheet], ImportRe
                 index=index,
             )
         )
-    return sheets, report
+    return sheets

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file
@@ -19,6 +18,7 @@ from seqtutor.tasks.scores.abc import MAXIMUM_FILE_BYTES, read_limited
 from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, one_line, read_files
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key, estimate_key
+from seqtutor.tasks.scores.midi import read_midi_tracks
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
 SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
@@ -91,29 +91,12 @@ def read_melody_file(
 
 
 def _read_midi(path: Path) -> _Part:
-    import symusic
-
-    content = read_limited(path)
-    try:
-        score: Any = symusic.Score.from_midi(content)
-    except Exception as error:  # symusic raises its own C++ exceptions under several names
-        raise UserError(f"{path} is not a readable MIDI file: {one_line(error)}") from None
-    tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
-    if not tracks or score.ticks_per_quarter <= 0:
-        raise UserError(f"{path} has no notes")
-    quarter = score.ticks_per_quarter
+    midi = read_midi_tracks(path)
     notes = tuple(
-        (note.time / quarter, note.duration / quarter, note.pitch) for note in tracks[0].notes
+        (note.time / midi.quarter, note.duration / midi.quarter, note.pitch)
+        for note in midi.tracks[0].notes
     )
-    key = None
-    if len(score.key_signatures):
-        signature = score.key_signatures[0]
-        mode = "minor" if signature.tonality else "major"
-        key = Key((7 * signature.key + (9 if mode == "minor" else 0)) % 12, mode)
-    meter = None
-    if len(score.time_signatures):
-        meter = (score.time_signatures[0].numerator, score.time_signatures[0].denominator)
-    return _Part(notes, key, meter, None, len(tracks))
+    return _Part(notes, midi.key, midi.meter, None, len(midi.tracks))
 
 
 def _read_score(path: Path) -> _Part:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.scores.abc_body import UnreadableTuneError
-from seqtutor.tasks.scores.abc_repeats import TICKS_PER_SIXTEENTH, Measure, bar_starts
+from seqtutor.tasks.scores.abc_repeats import (
+    TICKS_PER_SIXTEENTH,
+    Measure,
+    bar_starts,
+    sounding_notes,
+)
 
 MAXIMUM_SIXTEENTHS = 65_536
 
@@ -36,9 +41,7 @@ def timeline(measures: Sequence[Measure]) -> Timeline:
         UnreadableTuneError: if a bar line falls off the grid, or the tune is far too long.
     """
     downbeats: list[int] = []
-    sounding: list[tuple[int, int, int]] = []  # onset and end in ticks, pitch
     time = 0
-    tied = False
     previous: int | None = None  # how much of a bar the previous measure left open
     for measure in measures:
         if time % TICKS_PER_SIXTEENTH:
@@ -48,16 +51,8 @@ def timeline(measures: Sequence[Measure]) -> Timeline:
         length = measure.length
         starts, previous = bar_starts(length, measure.full_length, previous, time == 0)
         downbeats += [(time + start) // TICKS_PER_SIXTEENTH for start in starts]
-        for event in measure.events:
-            end = time + event.duration
-            if event.pitch is not None:
-                if tied and sounding[-1][2] == event.pitch:
-                    sounding[-1] = (sounding[-1][0], end, event.pitch)
-                else:
-                    sounding.append((time, end, event.pitch))
-            tied = event.tied and event.pitch is not None
-            time = end
-    notes, moved, merged = _quantise(sounding)
+        time += length
+    notes, moved, merged = _quantise(sounding_notes(measures))
     length = max(_nearest(time), notes[-1].end if notes else 0)
     return Timeline(notes, length, tuple(downbeats), moved, merged)
 

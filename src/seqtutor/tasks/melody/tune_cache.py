@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from itertools import islice, starmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
-from seqtutor.tasks.cache import collector_paused
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import MODES, Key
+from seqtutor.tasks.scores.read_cache import Arrays, load_read, save_read
 
 FORMAT = 1
 
@@ -39,38 +34,23 @@ def save_tunes(path: Path, tunes: Sequence[Tune], report: ImportReport) -> None:
     ]
     notes = [(note.onset, note.duration, note.pitch) for tune in tunes for note in tune.notes]
     names = {
-        "format": FORMAT,
         "titles": [tune.title for tune in tunes],
         "sources": [tune.source for tune in tunes],
-        "report": asdict(report),
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        facts=np.array(facts, dtype=np.int32).reshape(-1, 8),
-        notes=np.array(notes, dtype=np.int32).reshape(-1, 3),
-        downbeats=np.array([beat for tune in tunes for beat in tune.downbeats], dtype=np.int32),
-        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
-    )
-    with contextlib.suppress(UserError):
-        atomic_write(path, buffer.getvalue())
+    arrays = {
+        "facts": np.array(facts, dtype=np.int32).reshape(-1, 8),
+        "notes": np.array(notes, dtype=np.int32).reshape(-1, 3),
+        "downbeats": np.array([beat for tune in tunes for beat in tune.downbeats], dtype=np.int32),
+    }
+    save_read(path, FORMAT, names, report, arrays)
 
 
 def load_tunes(path: Path) -> tuple[list[Tune], ImportReport] | None:
     """Read what `save_tunes` wrote, or `None` if it is missing, damaged or of another format."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays, collector_paused():
-            return _unpack(arrays)
-    except Exception:  # zipfile, zlib, numpy and json each raise their own; all mean "read again"
-        return None
+    return load_read(path, FORMAT, _unpack)
 
 
-def _unpack(arrays: Mapping[str, np.ndarray]) -> tuple[list[Tune], ImportReport] | None:
-    names = json.loads(arrays["names"].tobytes())
-    if names["format"] != FORMAT:
-        return None
-    skipped = tuple((name, reason) for name, reason in names["report"].pop("skipped_files"))
-    report = ImportReport(**names["report"], skipped_files=skipped)
+def _unpack(arrays: Arrays, names: dict[str, Any]) -> list[Tune]:
     notes = starmap(Note, arrays["notes"].tolist())
     downbeats = iter(arrays["downbeats"].tolist())
     tunes = []
@@ -90,4 +70,4 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> tuple[list[Tune], ImportReport]
                 downbeats=tuple(islice(downbeats, downbeat_count)),
             )
         )
-    return tunes, report
+    return tunes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 TICKS_PER_SIXTEENTH = 5040
@@ -122,3 +123,21 @@ def bar_starts(
     if length % full == 0 and full % TICKS_PER_SIXTEENTH == 0:
         return range(0, length, full), None
     return [0], None
+
+
+def sounding_notes(measures: Sequence[Measure]) -> list[tuple[int, int, int]]:
+    """Onset and end in ticks and the pitch of every note, those that are tied made one."""
+    sounding: list[tuple[int, int, int]] = []
+    time = 0
+    tied = False
+    for measure in measures:
+        for event in measure.events:
+            end = time + event.duration
+            if event.pitch is not None:
+                if tied and sounding[-1][2] == event.pitch:
+                    sounding[-1] = (sounding[-1][0], end, event.pitch)
+                else:
+                    sounding.append((time, end, event.pitch))
+            tied = event.tied and event.pitch is not None
+            time = end
+    return sounding
