@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.folk.abc import MAXIMUM_QUARTERS
 from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
@@ -31,7 +32,7 @@ def read_midi_file(path: Path) -> tuple[list[LeadSheet], ImportReport]:
     ends where the next begins, or with its last note; of notes an octave apart the lowest is kept.
 
     Raises:
-        UserError: if the file is not MIDI, or its melody is missing or polyphonic.
+        UserError: if the file is not MIDI or far too long, or its melody is missing or polyphonic.
     """
     midi = read_midi_tracks(path)
     noted: Counter[str] = Counter()
@@ -40,12 +41,15 @@ def read_midi_file(path: Path) -> tuple[list[LeadSheet], ImportReport]:
     chord_track = _named(others, "chord") or (others[0] if others else None)
     notes = _melody(path, _timed(melody_track, midi.quarter, noted))
     chords = _harmony(_timed(chord_track, midi.quarter, noted), noted) if chord_track else ()
+    length = max(events[-1].end for events in (notes, chords) if events)
+    if length > MAXIMUM_QUARTERS:
+        raise UserError(f"{path} is longer than {MAXIMUM_QUARTERS:,} quarter notes; split it")
     noted["with more than two parts"] = int(len(midi.tracks) > 2)
     noted["without chords"] = int(not chords)
     sheet = LeadSheet(
         notes=notes,
         chords=chords,
-        length=max(events[-1].end for events in (notes, chords) if events),
+        length=length,
         key=midi.key or estimate_key(notes),
         meter=midi.meter,
         title=path.stem,
