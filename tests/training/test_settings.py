@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+import re
 
+import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
@@ -94,6 +96,31 @@ def test_impossible_exploration_is_the_users_error(wrong):
 def test_impossible_pretraining_is_the_users_error(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         PretrainSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "said"),
+    [
+        (TutorSettings, {"steps": 2e6}, "steps must be a whole number, not 2000000.0"),
+        (TutorSettings, {"c": "0.5"}, "c must be a number, not '0.5'"),
+        (TutorSettings, {"double_q": 1}, "double_q must be True or False, not 1"),
+        (TutorSettings, {"stop_at_kl": "1"}, "stop_at_kl must be a number or None, not '1'"),
+        (TutorSettings, {"batch": True}, "batch must be a whole number, not True"),
+        (TutorSettings, {"exploration": "greedy"}, "exploration must be of the type Exploration"),
+        (TutorSettings, {"log_partition": "both"}, "log_partition must be learned or batch"),
+        (PretrainSettings, {"hidden_sizes": 100}, "hidden_sizes must be a tuple of which each is"),
+        (PretrainSettings, {"hidden_sizes": (9.5,)}, "hidden_sizes must be a tuple of which each"),
+    ],
+    ids=str,
+)
+def test_a_setting_of_another_type_is_named_with_the_type_it_must_have(kind, wrong, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        kind(**wrong)
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = TutorSettings(c=np.float32(0.5), steps=np.int64(1000), discount=1)
+    assert (settings.c, settings.steps, settings.discount) == (0.5, 1000, 1)
 
 
 @pytest.mark.parametrize("method", METHODS)

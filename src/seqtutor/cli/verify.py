@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from seqtutor.training.verify import Case, Outcome
 
 NOTE = """\
-E[r]/c − KL is what the policy reaches, log Z the most that any policy can. The gap is \
-KL(policy ‖ π*): as theory expects it → as measured.
+The distance is KL(policy ‖ target) or, where the target is the greatest reward, the share of it \
+that is missing. E[r]/c − KL is what the policy reaches, log Z the most that any policy can. The \
+gap is KL(policy ‖ π*): as theory expects it → as measured.
 pass: the target is reached. expected gap: it is reached, and theory says how far it is from π*."""
 
 
@@ -108,7 +109,7 @@ def table(outcomes: list[Outcome]) -> Table:
     """One row a case."""
     from seqtutor.report.tables import Column, Table
 
-    titles = ("target", "KL to it", "E[r]/c − KL", "log Z", "gap to π*", "gradient", "verdict")
+    titles = ("target", "distance", "E[r]/c − KL", "log Z", "gap to π*", "gradient", "verdict")
     return Table(
         "Every method against the exact solution (nats a sequence)",
         tuple(map(Column, titles)),
@@ -123,7 +124,7 @@ def _row(outcome: Outcome) -> Row:
     from seqtutor.training.verify import REINFORCE
 
     if outcome.case.method in REINFORCE:
-        distance = f"{100 * outcome.distance:.2f} % short"
+        distance = f"{100 * outcome.distance:.2f} %"
     else:
         distance = f"{outcome.distance:.4f}"
     gap = f"{outcome.expected_gap:.3f} → {outcome.measured_gap:.3f}"

@@ -134,7 +134,8 @@ def format_value(value: float, unit: Unit = "number", half_width: float | None =
 
     With an interval, the interval has two significant digits and the value as many decimals;
     without, the value has up to three significant digits. Numbers below one have no leading zero.
-    NaN is shown as a dash.
+    The interval of a fraction that would leave 0 … 100 % is shown by its ends, cut there:
+    `98 (94 … 100) %`. NaN is shown as a dash.
     """
     if math.isnan(value):
         return UNDEFINED
@@ -148,6 +149,10 @@ def format_value(value: float, unit: Unit = "number", half_width: float | None =
         shown = _integer(value) if unit == "integer" else _three_digits(value)
         return f"{shown} ± {_plain(half_width, 0)}{sign}"
     decimals = 0 if unit == "integer" else min(6, max(0, 1 - _exponent(half_width)))
+    if unit == "fraction" and 0 <= value <= 100 and not half_width <= value <= 100 - half_width:
+        low = _plain(value - half_width, decimals) if value > half_width else "0"
+        high = _plain(value + half_width, decimals) if value < 100 - half_width else "100"
+        return f"{_plain(value, decimals)} ({low} … {high}){sign}"
     return f"{_plain(value, decimals)} ± {_plain(half_width, decimals)}{sign}"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from seqtutor.errors import UserError
 
@@ -67,6 +69,43 @@ def require_seed(name: str, seed: int) -> None:
     require(0 <= seed <= LARGEST_SEED, f"{name} must lie between 0 and 2^63 − 1, not {seed}")
 
 
+def require_types(settings: object) -> None:
+    """Raise a `UserError` at the first field of a dataclass whose value is not of its type.
+
+    Where a number is wanted a whole one will do, and numbers of NumPy do for those of Python.
+    """
+    hints = get_type_hints(type(settings))
+    for name, value in vars(settings).items():
+        hint = hints[name]
+        require(_fits(value, hint), f"{name} must be {_in_words(hint)}, not {value!r}")
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if hint in (int, float):
+        number = Integral if hint is int else Real
+        return isinstance(value, number) and not isinstance(value, bool)
+    kind, choices = get_origin(hint), get_args(hint)
+    if kind is Literal:
+        return isinstance(value, str) and value in choices
+    if kind in (Union, UnionType):
+        return any(_fits(value, one) for one in choices)
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_fits(one, choices[0]) for one in value)
+    return isinstance(value, hint)
+
+
+def _in_words(hint: Any) -> str:
+    simple = {int: "a whole number", float: "a number", bool: "True or False", NoneType: "None"}
+    if hint in simple:
+        return simple[hint]
+    kind, choices = get_origin(hint), get_args(hint)
+    if kind is tuple:
+        return f"a tuple of which each is {_in_words(choices[0])}"
+    if choices:
+        return " or ".join(one if kind is Literal else _in_words(one) for one in choices)
+    return f"of the type {hint.__name__}"
+
+
 def require_finite(settings: object) -> None:
     """Raise a `UserError` at the first field of a dataclass that is NaN or infinite."""
     for name, value in vars(settings).items():
@@ -98,10 +137,7 @@ class Exploration:
     """The part of the run over which epsilon falls linearly."""
 
     def __post_init__(self) -> None:
-        require(
-            self.behaviour in ("boltzmann", "greedy"),
-            f"there is no behaviour {self.behaviour!r}; choose boltzmann or greedy",
-        )
+        require_types(self)
         require(self.temperature > 0, "the exploration temperature must be above 0")
         for name in ("epsilon_start", "epsilon_end", "epsilon_decay_share"):
             value = getattr(self, name)
@@ -215,6 +251,7 @@ class TutorSettings:
             self.method in methods,
             f"there is no method {self.method!r}; choose one of {', '.join(methods)}",
         )
+        require_types(self)
         require_finite(self)
         require_seed("seed", self.seed)
         positive = (
@@ -242,10 +279,6 @@ class TutorSettings:
         )
         for name in not_negative.split():
             require(getattr(self, name) >= 0, f"{name} must not be negative")
-        require(
-            self.log_partition in ("learned", "batch"),
-            f"log_partition is learned or batch, not {self.log_partition!r}",
-        )
         require(
             self.stop_at_kl is None or self.stop_at_kl > 0,
             f"stop_at_kl must be above 0, not {self.stop_at_kl}",
@@ -305,6 +338,7 @@ class PretrainSettings:
     """Of the weights and of the order of the sequences."""
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_finite(self)
         require_seed("seed", self.seed)
         for name in ("batch", "learning_rate", "gradient_norm", "epochs", "patience"):
