@@ -198,9 +198,9 @@ class TutorSettings:
     rl-only)."""
     value_scale: float = 20.0
     """Factor on the network's scalar output; see the model's documentation."""
-    value_body_share: float = 1.0
+    value_body_share: float = 0.1
     """Share of the value's gradient that reaches the network's body, which the policy's logits read
-    too; at 0 a noisy return cannot move the policy by way of the value."""
+    too; at 1 a noisy return moves the policy by way of the value."""
     double_q: bool = False
     """For q: the online network picks the action whose target value counts."""
     entropy_weight: float = 1.0

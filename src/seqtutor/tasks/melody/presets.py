@@ -21,7 +21,7 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
     which knows nothing of the entropy of what follows, needs the larger c to keep as much. The
     methods that the papers do not have look to the end of the melody, and need a larger c still.
     """
-    published = {"q": (1.75, 0.85), "psi": (1.3, 0.83), "g": (1.25, 0.83), "rl-only": (1.3, 0.8)}
+    published = {"q": (1.4, 0.85), "psi": (1.2, 0.83), "g": (1.25, 0.83), "rl-only": (1.3, 0.8)}
     if method not in published:
         return MelodyTuning(TutorSettings.of(method, c=5.0))
     c, discount = published[method]

@@ -55,14 +55,10 @@ Returns to the end of a string are noisy, and what updates add by chance stays: 
 more than old ones do again.
 """
 
-VALUE_BODY_SHARE = 0.1
-"""Ψ's values are fitted to those returns. When the body that values and policy share learns all of
-it, the policy is moved at random: it then took 4.3 nats to earn what it now earns at 2.3."""
-
 HUBER_THRESHOLD = 100.0
 """An invalid string costs tens of nats, and is to count in full."""
 
-_WITH_VALUE = (*TEMPORAL_DIFFERENCE, "ppo")
+_WITH_VALUE = (*TEMPORAL_DIFFERENCE, "ppo", "path")
 
 _OFF = ScaledTerm(weight=0.0)
 _NO_SHORT, _NO_CARBONS = ShortTerm(weight=0.0), CarbonsTerm(weight=0.0)
@@ -94,8 +90,6 @@ def _tutor(method: MethodName, **changes: Any) -> TutorSettings:
     }
     if method in TEMPORAL_DIFFERENCE:
         settings["trace"] = 1.0
-    if method in _WITH_VALUE:
-        settings["value_body_share"] = VALUE_BODY_SHARE
     if method not in ON_POLICY:
         settings["exploration"] = Exploration(epsilon_start=0.0)
     return TutorSettings.of(method, **{**settings, **changes})
