@@ -29,7 +29,7 @@ def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
     output = folder / "output"
     arguments = ["reproduce", "folk", "--profile", "smoke", "--data", str(tunes)]
     arguments += ["--length", "12", "--rare-below", "1", "--output", str(output)]
-    arguments += ["--generators", "reinforce", "--rounds", "2"]
+    arguments += ["--generators", "reinforce", "untrained", "--rounds", "2", "--rollouts", "2"]
     assert main(arguments) == 0
     return output, arguments
 
@@ -41,7 +41,9 @@ def test_it_leaves_table_figures_and_a_gallery(experiment):
         assert f"({link})" in report
         assert (output / link).stat().st_size > 1000
     entropies = values_of(output / "table.csv", "H(p_data, p_gen), nats a token")
-    assert list(entropies) == ["Maximum likelihood", "REINFORCE"]
+    assert list(entropies) == ["Maximum likelihood", "REINFORCE", "REINFORCE, not pretrained"]
+    assert "Rewards by 2 completions of each prefix." in report
+    assert "*Without pretraining nothing is learned.*" in report
     assert "| 3.81 |" in report, "the paper's figure for REINFORCE"
     assert "T = 0.7" in values_of(output / "temperatures.csv", "BLEU, as published")
     book = (output / "gallery" / "reinforce" / "tune.abc").read_text(encoding="utf-8")
@@ -90,6 +92,7 @@ def test_a_game_can_be_sampled_from_and_measured(experiment, tmp_path, capsys):
         (["--generators", "psi", "psi"], "named twice"),
         (["--c", "0"], "--c must be above 0"),
         (["--seeds", "0"], "--seeds is 0"),
+        (["--rollouts", "16"], "of each prefix already; rollouts are for"),
         (["--temperatures", "1"], "--temperatures"),
         (["--data", "none-such"], "none-such"),
     ],

@@ -114,6 +114,7 @@ class Options:
     - reinforce, reinforce-baseline, merl: as published, rewarded by D(x) at the end
     - rloo, psi: anchored to the prior, rewarded by the discriminator's logit, token by token
     - constant, random, frozen: controls, rloo with another reward
+    - untrained: control, reinforce from a generator that was not pretrained
     """
     c: float = 0.5
     """Weight of the prior, of the anchored generators and the controls."""
@@ -123,6 +124,9 @@ class Options:
     """Rounds of each game, instead of the profile's."""
     temperatures: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None
     """Of the sweep of maximum likelihood, instead of the profile's."""
+    rollouts: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Monte-Carlo completions of each prefix, by whose mean D(x) a token is judged (16 in Yu et al.
+    2017), for generators that are rewarded at the end; a round takes many times as long."""
     prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of a prior, from `seqtutor pretrain folk` with the same data; one is trained if not
     given."""
@@ -152,7 +156,7 @@ def run(options: Options) -> None:
     laboratory = _Laboratory(data, real, profile.judge, output)
     generators, sweep = _measure(laboratory, profile, prior, games)
     console.rule("4  Table, figures, gallery")
-    results = _results(options, games, generators, sweep, output)
+    results = _results(options, data, games, generators, sweep, output)
     path = write_report(results, output, _remark(options, profile, data, len(real.played)))
     print_table(table_of(results))
     if sweep:
@@ -161,7 +165,6 @@ def run(options: Options) -> None:
 
 
 def _profile(options: Options) -> Profile:
-    require_variants(options.generators)
     require(0 < options.c < math.inf, f"--c must be above 0, not {options.c}")
     profile = PROFILES[options.profile]
     for name in ("seeds", "rounds"):
@@ -171,6 +174,8 @@ def _profile(options: Options) -> Profile:
         profile = replace(profile, seeds=options.seeds)
     if options.rounds is not None:
         profile = replace(profile, sizes=replace(profile.sizes, rounds=options.rounds))
+    profile = replace(profile, sizes=replace(profile.sizes, rollouts=options.rollouts))
+    require_variants(options.generators, profile.sizes)
     if options.temperatures is not None:
         profile = replace(profile, temperatures=options.temperatures)
     for temperature in profile.temperatures:
@@ -218,7 +223,15 @@ def _games(
     for seed in range(profile.seeds):
         for name in options.generators:
             variant = variant_named(name, profile.sizes, options.c).with_seed(seed)
-            game = FolkGame(name, data.digest, own, real, variant.tutoring, variant.adversary)
+            game = FolkGame(
+                name,
+                data.digest,
+                own,
+                real,
+                variant.tutoring,
+                variant.adversary,
+                variant.start,
+            )
             games.append(GameFolder(output / f"{name}-seed{seed}", game))
     return games
 
@@ -308,6 +321,7 @@ def _measure(
 
 def _results(
     options: Options,
+    data: FolkData,
     games: Sequence[GameFolder],
     generators: dict[str, list[FolkEvaluation]],
     sweep: dict[float, FolkEvaluation],
@@ -322,7 +336,13 @@ def _results(
         if name not in gallery:
             gallery[name], books[name] = _gallery(game, output / "gallery" / name)
     return FolkResults(
-        generators, sweep, _histories(games), gallery, books, options.data.sequences is not None
+        generators,
+        sweep,
+        _histories(games),
+        gallery,
+        books,
+        is_published_data=options.data.sequences is not None,
+        vocabulary_size=data.vocabulary.size,
     )
 
 
@@ -382,6 +402,9 @@ def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> st
         f"{profile.sizes.first_rounds} of the discriminator alone, {real:,} real sequences for "
         f"each discriminator and judge, c = {options.c:g}."
     )
+    if options.rollouts is not None:
+        completions = counted(options.rollouts, "completion", "completions")
+        remark += f" Rewards by {completions} of each prefix."
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; nothing has been learned."
     return remark

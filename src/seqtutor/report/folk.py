@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.files import atomic_write
+from seqtutor.report.folk_findings import findings
 from seqtutor.report.folk_plots import quality_and_diversity
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.tables import (
@@ -67,6 +68,7 @@ class FolkResults:
         gallery: by generator.
         books: by generator, the gallery as one ABC file.
         is_published_data: whether the sequences are those that the paper's figures are about.
+        vocabulary_size: |V|.
     """
 
     generators: Mapping[str, Sequence[FolkEvaluation]]
@@ -75,6 +77,7 @@ class FolkResults:
     gallery: Mapping[str, Sequence[GalleryEntry]]
     books: Mapping[str, Path]
     is_published_data: bool
+    vocabulary_size: int
 
 
 def folk_table(
@@ -143,6 +146,7 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         "# Tunes with chords: adversarial generators beside maximum likelihood\n",
         f"{remark}\n",
         render_markdown(table),
+        *findings(results.generators, results.vocabulary_size),
     ]
     if results.sweep:
         sweep = sweep_table(results.sweep)
