@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from seqtutor.report.folk import FolkResults, GalleryEntry
     from seqtutor.tasks.folk.dataset import FolkData
     from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes
+    from seqtutor.tasks.folk.next_token import NextToken
 
 GALLERY_SAMPLES = 256
 
@@ -156,7 +157,7 @@ def run(options: Options) -> None:
     laboratory = _Laboratory(data, real, profile.judge, output)
     generators, sweep = _measure(laboratory, profile, prior, games)
     console.rule("4  Table, figures, gallery")
-    results = _results(options, data, games, generators, sweep, output)
+    results = _results(options, prior, real, games, generators, sweep, output)
     path = write_report(results, output, _remark(options, profile, data, len(real.played)))
     print_table(table_of(results))
     if sweep:
@@ -321,7 +322,8 @@ def _measure(
 
 def _results(
     options: Options,
-    data: FolkData,
+    prior: SavedModel,
+    real: RealTunes,
     games: Sequence[GameFolder],
     generators: dict[str, list[FolkEvaluation]],
     sweep: dict[float, FolkEvaluation],
@@ -342,8 +344,22 @@ def _results(
         gallery,
         books,
         is_published_data=options.data.sequences is not None,
-        vocabulary_size=data.vocabulary.size,
+        next_token=_next_token(prior, real, games),
     )
+
+
+def _next_token(prior: SavedModel, real: RealTunes, games: Sequence[GameFolder]) -> NextToken:
+    """What the first seed's generators expect in the middle of the first held-out sequence."""
+    import numpy as np
+
+    from seqtutor.tasks.folk.next_token import next_token
+
+    models = {MAXIMUM_LIKELIHOOD: prior.model}
+    for game in games:
+        if game.game.generator not in models:
+            models[game.game.generator] = game.generator().model
+    sequence = np.asarray(real.held_out.tokens[0])
+    return next_token(models, prior.vocabulary, sequence, len(sequence) // 2)
 
 
 def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[float]]]]:

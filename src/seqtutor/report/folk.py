@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seqtutor.files import atomic_write
 from seqtutor.report.folk_findings import findings
+from seqtutor.report.folk_next_token import next_token_figure, write_next_token
 from seqtutor.report.folk_plots import quality_and_diversity
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.tables import (
@@ -22,6 +23,7 @@ from seqtutor.report.tables import (
     write_csv,
 )
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
+from seqtutor.tasks.folk.next_token import NextToken
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import TITLES
 
@@ -68,7 +70,7 @@ class FolkResults:
         gallery: by generator.
         books: by generator, the gallery as one ABC file.
         is_published_data: whether the sequences are those that the paper's figures are about.
-        vocabulary_size: |V|.
+        next_token: what the generators of the first seed expect at a step of a held-out sequence.
     """
 
     generators: Mapping[str, Sequence[FolkEvaluation]]
@@ -77,7 +79,7 @@ class FolkResults:
     gallery: Mapping[str, Sequence[GalleryEntry]]
     books: Mapping[str, Path]
     is_published_data: bool
-    vocabulary_size: int
+    next_token: NextToken
 
 
 def folk_table(
@@ -146,7 +148,7 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         "# Tunes with chords: adversarial generators beside maximum likelihood\n",
         f"{remark}\n",
         render_markdown(table),
-        *findings(results.generators, results.vocabulary_size),
+        *findings(results.generators, len(results.next_token.names)),
     ]
     if results.sweep:
         sweep = sweep_table(results.sweep)
@@ -162,6 +164,8 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
                 step_label="round",
                 labels=TITLES,
             )
+        next_token_figure(results.next_token, folder / f"next_token.{suffix}")
+    write_next_token(results.next_token, folder / "next_token.csv")
     page += [
         "## Quality and diversity\n",
         "A generator is better than the prior at another temperature only where it lies beyond the "
@@ -170,6 +174,15 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
     ]
     if results.histories:
         page += ["## Training\n", "![Curves over the rounds](training.png)\n"]
+    page += [
+        "## One step\n",
+        f"What each generator of the first seed expects after {results.next_token.given} tokens of "
+        "a held-out sequence (Fig. 2 of the paper is of this kind). The grey outline is maximum "
+        "likelihood's distribution, the triangle marks the token that follows, "
+        f"`{results.next_token.names[results.next_token.real]}`; all tokens are in "
+        "[next_token.csv](next_token.csv).\n",
+        "![Distributions over the next token](next_token.png)\n",
+    ]
     page += _gallery(results, folder)
     return atomic_write(folder / "report.md", "\n".join(page))
 
