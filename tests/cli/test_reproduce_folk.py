@@ -46,17 +46,20 @@ def test_it_leaves_table_figures_and_a_gallery(experiment):
     assert "*Without pretraining nothing is learned.*" in report
     assert "| 3.81 |" in report, "the paper's figure for REINFORCE"
     assert "T = 0.7" in values_of(output / "temperatures.csv", "BLEU, as published")
-    book = (output / "gallery" / "reinforce" / "tune.abc").read_text(encoding="utf-8")
-    sheets, _ = read_abc(book, "tune.abc")
-    assert sheets
-    assert all("D(x) = " in sheet.title for sheet in sheets)
-    assert len(list((output / "gallery" / "reinforce").glob("*.mid"))) == len(sheets)
+    for name in ("maximum-likelihood", "reinforce"):
+        folder = output / "gallery" / name
+        sheets, _ = read_abc((folder / "tune.abc").read_text(encoding="utf-8"), "tune.abc")
+        assert sheets
+        assert all("D(x) = " in sheet.title for sheet in sheets)
+        for suffix in ("mid", "wav"):
+            assert len(list(folder.glob(f"*.{suffix}"))) == len(sheets)
+        assert f"(gallery/{name}/tune-001.wav)" in report
 
 
 def test_called_again_it_keeps_what_is_finished(experiment):
     output, arguments = experiment
     kept = ["prior/model.safetensors", "reinforce-seed0/model/model.safetensors"]
-    kept += ["measures/reinforce-seed0.json"]
+    kept += ["measures/reinforce-seed0.json", "judges/maximum-likelihood-seed0/config.json"]
     made = [(output / name).stat().st_mtime_ns for name in kept]
     assert main(arguments) == 0
     assert [(output / name).stat().st_mtime_ns for name in kept] == made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,15 +30,12 @@ from seqtutor.training.settings import PretrainSettings, require
 
 if TYPE_CHECKING:
     from seqtutor.cli.folk_games import GameFolder
-    from seqtutor.models.base import SequenceModel
-    from seqtutor.models.discriminator import ConvolutionalDiscriminator
+    from seqtutor.cli.folk_laboratory import FolkLaboratory
     from seqtutor.models.files import SavedModel
-    from seqtutor.report.folk import FolkResults, GalleryEntry
+    from seqtutor.report.folk import FolkResults, Gallery
     from seqtutor.tasks.folk.dataset import FolkData
     from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes
     from seqtutor.tasks.folk.next_token import NextToken
-
-GALLERY_SAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -138,6 +135,7 @@ def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
     profile = _profile(options)
     from seqtutor.cli.folk_games import play_all
+    from seqtutor.cli.folk_laboratory import FolkLaboratory
     from seqtutor.cli.output import print_table
     from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
@@ -154,10 +152,10 @@ def run(options: Options) -> None:
     games = _games(options, profile, data, prior, output, len(real.played))
     play_all(games, prior, real, output)
     console.rule("3  Measuring, each by a judge of its own")
-    laboratory = _Laboratory(data, real, profile.judge, output)
+    laboratory = FolkLaboratory(data, real, profile.judge, output)
     generators, sweep = _measure(laboratory, profile, prior, games)
     console.rule("4  Table, figures, gallery")
-    results = _results(options, prior, real, games, generators, sweep, output)
+    results = _results(options, laboratory, prior, games, generators, sweep)
     path = write_report(results, output, _remark(options, profile, data, len(real.played)))
     print_table(table_of(results))
     if sweep:
@@ -237,54 +235,8 @@ def _games(
     return games
 
 
-@dataclass(frozen=True)
-class _Laboratory:
-    """Where generators are measured; what was measured is kept in files."""
-
-    data: FolkData
-    real: RealTunes
-    judge: JudgeSettings
-    output: Path
-
-    def measure(
-        self,
-        name: str,
-        model: SequenceModel,
-        origin: Path,
-        *,
-        seed: int,
-        temperature: float = 1.0,
-        discriminator: ConvolutionalDiscriminator | None = None,
-    ) -> FolkEvaluation:
-        """Measure a generator, unless the file of that name has its measures."""
-        from seqtutor.cli.progress import console
-        from seqtutor.tasks.folk.evaluation import FolkEvaluation, evaluate_folk
-        from seqtutor.training.measure_cache import cached_measures, digest
-        from seqtutor.training.measuring import Measures
-        from seqtutor.training.run_folder import plain
-
-        made_of = {
-            "data": self.data.digest,
-            "model": digest(origin),
-            "temperature": temperature,
-            "real": len(self.real.played),
-            "judge": plain(self.judge),
-            "seed": seed,
-        }
-
-        def take() -> dict[str, Measures]:
-            console.print(f"Measuring {name}", markup=False)
-            found = evaluate_folk(
-                model, self.real, self.judge, seed=seed, discriminator=discriminator
-            )
-            return {"generator": Measures(asdict(found), {})}
-
-        path = self.output / "measures" / f"{name}.json"
-        return FolkEvaluation(**cached_measures(path, made_of, take)["generator"].values)
-
-
 def _measure(
-    laboratory: _Laboratory, profile: Profile, prior: SavedModel, games: Sequence[GameFolder]
+    laboratory: FolkLaboratory, profile: Profile, prior: SavedModel, games: Sequence[GameFolder]
 ) -> tuple[dict[str, list[FolkEvaluation]], dict[float, FolkEvaluation]]:
     """All generators, and maximum likelihood at other temperatures."""
     from seqtutor.training.controls import TemperedModel
@@ -322,29 +274,21 @@ def _measure(
 
 def _results(
     options: Options,
+    laboratory: FolkLaboratory,
     prior: SavedModel,
-    real: RealTunes,
     games: Sequence[GameFolder],
     generators: dict[str, list[FolkEvaluation]],
     sweep: dict[float, FolkEvaluation],
-    output: Path,
 ) -> FolkResults:
     from seqtutor.report.folk import FolkResults
 
-    gallery: dict[str, list[GalleryEntry]] = {}
-    books: dict[str, Path] = {}
-    for game in games:
-        name = game.game.generator
-        if name not in gallery:
-            gallery[name], books[name] = _gallery(game, output / "gallery" / name)
     return FolkResults(
         generators,
         sweep,
         _histories(games),
-        gallery,
-        books,
+        _galleries(laboratory, prior, games),
         is_published_data=options.data.sequences is not None,
-        next_token=_next_token(prior, real, games),
+        next_token=_next_token(prior, laboratory.real, games),
     )
 
 
@@ -362,6 +306,22 @@ def _next_token(prior: SavedModel, real: RealTunes, games: Sequence[GameFolder])
     return next_token(models, prior.vocabulary, sequence, len(sequence) // 2)
 
 
+def _galleries(
+    laboratory: FolkLaboratory, prior: SavedModel, games: Sequence[GameFolder]
+) -> dict[str, Gallery]:
+    """Of the first seed: maximum likelihood before its judge, the others before their games'."""
+    from seqtutor.cli.folk_gallery import hang
+
+    folder = laboratory.output / "gallery"
+    judge = laboratory.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
+    galleries = {MAXIMUM_LIKELIHOOD: hang(prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
+    for game in games:
+        name, seed = game.game.generator, game.game.tutoring.seed
+        if name not in galleries:
+            galleries[name] = hang(game.generator(), game.discriminator(), seed, folder / name)
+    return galleries
+
+
 def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[float]]]]:
     """The rounds that were diagnosed, as columns; by generator a history for each seed."""
     histories: dict[str, list[dict[str, list[float]]]] = {}
@@ -373,38 +333,6 @@ def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[flo
             columns["step"] = [record["round"] for record in records]
             histories.setdefault(game.game.generator, []).append(columns)
     return histories
-
-
-def _gallery(game: GameFolder, folder: Path) -> tuple[list[GalleryEntry], Path]:
-    """Choose samples of a generator and write them as MIDI and as an ABC book."""
-    import jax
-    import numpy as np
-
-    from seqtutor.report.folk import GalleryEntry
-    from seqtutor.tasks.folk.gallery import choose_exhibits
-    from seqtutor.tasks.folk.model import length_of, sheets_of
-    from seqtutor.tasks.folk.render import write_tunes
-    from seqtutor.training.discriminating import logits_of
-    from seqtutor.training.rollout import generate
-
-    saved = game.generator()
-    # Other samples than those that were measured.
-    key = jax.random.fold_in(jax.random.key(game.game.tutoring.seed), 1)
-    samples = generate(saved.model, key, GALLERY_SAMPLES, length_of(saved))
-    logits = logits_of(game.discriminator(), samples)
-    exhibits = choose_exhibits(np.asarray(samples.tokens), logits)
-    sheets = [
-        replace(sheet, title=f"{one.kind}, D(x) = {one.probability:.3f}")
-        for one, sheet in zip(
-            exhibits, sheets_of(saved, np.stack([one.tokens for one in exhibits])), strict=True
-        )
-    ]
-    book, *midi = write_tunes(sheets, folder, ("abc", "mid"))
-    entries = [
-        GalleryEntry(one.kind, one.probability, one.distinct, path)
-        for one, path in zip(exhibits, midi, strict=True)
-    ]
-    return entries, book
 
 
 def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> str:

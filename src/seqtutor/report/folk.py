@@ -51,12 +51,21 @@ CURVES = (
 
 @dataclass(frozen=True)
 class GalleryEntry:
-    """A sample to hear: why it was chosen, D(x), and its file."""
+    """A sample to hear: why it was chosen, D(x), and its files."""
 
     kind: str
     probability: float
     distinct: float
     midi: Path
+    sound: Path
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Samples of one generator, and all of them as one ABC file."""
+
+    entries: tuple[GalleryEntry, ...]
+    book: Path
 
 
 @dataclass(frozen=True)
@@ -67,8 +76,7 @@ class FolkResults:
         generators: by name, an evaluation for each seed; maximum likelihood comes first.
         sweep: maximum likelihood at other temperatures.
         histories: of the games, by generator; `step` is the round.
-        gallery: by generator.
-        books: by generator, the gallery as one ABC file.
+        galleries: by generator.
         is_published_data: whether the sequences are those that the paper's figures are about.
         next_token: what the generators of the first seed expect at a step of a held-out sequence.
     """
@@ -76,8 +84,7 @@ class FolkResults:
     generators: Mapping[str, Sequence[FolkEvaluation]]
     sweep: Mapping[float, FolkEvaluation]
     histories: Mapping[str, Sequence[History]]
-    gallery: Mapping[str, Sequence[GalleryEntry]]
-    books: Mapping[str, Path]
+    galleries: Mapping[str, Gallery]
     is_published_data: bool
     next_token: NextToken
 
@@ -183,7 +190,7 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         "[next_token.csv](next_token.csv).\n",
         "![Distributions over the next token](next_token.png)\n",
     ]
-    page += _gallery(results, folder)
+    page += _galleries(results, folder)
     return atomic_write(folder / "report.md", "\n".join(page))
 
 
@@ -196,23 +203,21 @@ def table_of(results: FolkResults) -> Table:
     )
 
 
-def _gallery(results: FolkResults, folder: Path) -> list[str]:
-    if not results.gallery:
-        return []
+def _galleries(results: FolkResults, folder: Path) -> list[str]:
     page = [
         "## Gallery\n",
-        "Of each generator's samples those with the highest D(x) by its own discriminator (false "
-        "positives, if above ½), with the lowest (true negatives), and those that repeat most "
-        "(collapsed: at most half of their runs of four tokens are different).\n",
+        "Of each generator's samples those with the highest D(x) by the discriminator of its game "
+        "(false positives, if above ½), with the lowest (true negatives), and those that repeat "
+        "most (collapsed: at most half of their runs of four tokens are different). Maximum "
+        "likelihood, which played no game, stands before its judge.\n",
     ]
-    for name, entries in results.gallery.items():
-        book = results.books[name].relative_to(folder)
-        page += [f"### {TITLES[name]} ([ABC]({book}))\n"]
+    for name, gallery in results.galleries.items():
+        page += [f"### {TITLES[name]} ([ABC]({gallery.book.relative_to(folder)}))\n"]
         page += [
             f"- {entry.kind}, D(x) = {format_value(entry.probability)}, "
             f"{100 * entry.distinct:.0f} % of runs different: "
-            f"[MIDI]({entry.midi.relative_to(folder)})"
-            for entry in entries
+            f"[MIDI]({entry.midi.relative_to(folder)}), [WAV]({entry.sound.relative_to(folder)})"
+            for entry in gallery.entries
         ]
         page += [""]
     return page
