@@ -211,7 +211,7 @@ class Update:
 
     def measurement(self) -> Measurement:
         """All updates that follow a collection, as one program."""
-        run = jax.jit(lambda state, key: learn(self.tutor, state, key))
+        run = jax.jit(lambda state, key: learn(self.tutor, self.tutor.prior, state, key))
         key = jax.random.key(0)
         jax.block_until_ready(run(self.state, key))
         times = self.tutor.settings.updates
@@ -221,7 +221,7 @@ class Update:
         """XLA's own count of one update, its loops over time unrolled."""
         one = replace(self.tutor, settings=replace(self.tutor.settings, updates=1))
         with unrolled():
-            lowered = jax.jit(lambda state, key: learn(one, state, key)).lower(
+            lowered = jax.jit(lambda state, key: learn(one, one.prior, state, key)).lower(
                 self.state, jax.random.key(0)
             )
         counted = lowered.cost_analysis()
@@ -237,7 +237,8 @@ def full_replay(tutor: Tutor, state: TutorState) -> Any:
         jax.random.randint(jax.random.key(1), shape, 0, size),
         jnp.ones(shape, bool),
         jnp.zeros(shape),
-        jnp.full((*shape, size), -jnp.log(size)),
+        jnp.full(shape, -jnp.log(size)),
+        jnp.full((*shape, size), -jnp.log(size)) if tutor.keeps_whole_prior else None,
     )
     filled = jnp.asarray(tutor.replay_capacity, jnp.int32)
     return replace(state.replay, stored=experience, filled=filled)

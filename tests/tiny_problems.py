@@ -10,8 +10,10 @@ from scipy.special import log_softmax
 
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.lstm import LSTM
+from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Reward, compiled
 from seqtutor.task import Task
+from seqtutor.training.replay import Experience
 from seqtutor.vocabulary import Vocabulary
 
 TOKENS = jnp.array([[0, 2, 1, 1, 0, 2, 2], [2, 2, 0, 1, 1, 0, 0]])
@@ -91,3 +93,10 @@ def identical(one: object, other: object) -> bool:
 def in_float64(tree: object) -> object:
     """The pytree with its single-precision arrays in double precision, which must be enabled."""
     return jax.tree.map(lambda a: a.astype(float) if a.dtype == jnp.float32 else a, tree)
+
+
+def experience_of(
+    tokens: jax.Array, mask: jax.Array, rewards: jax.Array, log_prior: jax.Array
+) -> Experience:
+    """Sequences with all that the prior says of them, for whatever method."""
+    return Experience(tokens, mask, rewards, of_action(log_prior, tokens), log_prior)

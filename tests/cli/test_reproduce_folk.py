@@ -29,7 +29,7 @@ def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
     output = folder / "output"
     arguments = ["reproduce", "folk", "--profile", "smoke", "--data", str(tunes)]
     arguments += ["--length", "12", "--rare-below", "1", "--output", str(output)]
-    arguments += ["--generators", "reinforce", "--rounds", "2"]
+    arguments += ["--generators", "reinforce", "untrained", "--rounds", "2", "--rollouts", "2"]
     assert main(arguments) == 0
     return output, arguments
 
@@ -37,24 +37,29 @@ def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
 def test_it_leaves_table_figures_and_a_gallery(experiment):
     output, _ = experiment
     report = (output / "report.md").read_text(encoding="utf-8")
-    for link in ("plane.png", "training.png"):
+    for link in ("plane.png", "training.png", "next_token.png", "next_token.csv"):
         assert f"({link})" in report
-        assert (output / link).stat().st_size > 1000
+        assert (output / link).stat().st_size > 500
     entropies = values_of(output / "table.csv", "H(p_data, p_gen), nats a token")
-    assert list(entropies) == ["Maximum likelihood", "REINFORCE"]
+    assert list(entropies) == ["Maximum likelihood", "REINFORCE", "REINFORCE, not pretrained"]
+    assert "Rewards by 2 completions of each prefix." in report
+    assert "*Without pretraining nothing is learned.*" in report
     assert "| 3.81 |" in report, "the paper's figure for REINFORCE"
     assert "T = 0.7" in values_of(output / "temperatures.csv", "BLEU, as published")
-    book = (output / "gallery" / "reinforce" / "tune.abc").read_text(encoding="utf-8")
-    sheets, _ = read_abc(book, "tune.abc")
-    assert sheets
-    assert all("D(x) = " in sheet.title for sheet in sheets)
-    assert len(list((output / "gallery" / "reinforce").glob("*.mid"))) == len(sheets)
+    for name in ("maximum-likelihood", "reinforce"):
+        folder = output / "gallery" / name
+        sheets, _ = read_abc((folder / "tune.abc").read_text(encoding="utf-8"), "tune.abc")
+        assert sheets
+        assert all("D(x) = " in sheet.title for sheet in sheets)
+        for suffix in ("mid", "wav"):
+            assert len(list(folder.glob(f"*.{suffix}"))) == len(sheets)
+        assert f"(gallery/{name}/tune-001.wav)" in report
 
 
 def test_called_again_it_keeps_what_is_finished(experiment):
     output, arguments = experiment
     kept = ["prior/model.safetensors", "reinforce-seed0/model/model.safetensors"]
-    kept += ["measures/reinforce-seed0.json"]
+    kept += ["measures/reinforce-seed0.json", "judges/maximum-likelihood-seed0/config.json"]
     made = [(output / name).stat().st_mtime_ns for name in kept]
     assert main(arguments) == 0
     assert [(output / name).stat().st_mtime_ns for name in kept] == made
@@ -90,6 +95,7 @@ def test_a_game_can_be_sampled_from_and_measured(experiment, tmp_path, capsys):
         (["--generators", "psi", "psi"], "named twice"),
         (["--c", "0"], "--c must be above 0"),
         (["--seeds", "0"], "--seeds is 0"),
+        (["--rollouts", "16"], "of each prefix already; rollouts are for"),
         (["--temperatures", "1"], "--temperatures"),
         (["--data", "none-such"], "none-such"),
     ],

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from seqtutor import exact
-from seqtutor.training.controls import TemperedModel, best_of_n, best_of_n_kl_bound
+from seqtutor.errors import UserError
+from seqtutor.training.controls import TemperedModel, best_of_n, best_of_n_kl_bound, untrained
 from seqtutor.training.measuring import draw_samples
 from seqtutor.training.rollout import sample
-from tiny_problems import TOKENS, prior, step_by_step, task, unroll
+from tiny_problems import TOKENS, identical, prior, step_by_step, task, unroll
 
 MODEL = prior(3, scale=2.0)
 TASK = task(3, 4, has_end=True)
@@ -101,3 +102,13 @@ def test_the_bound_is_zero_for_one_sample_and_grows():
 def test_what_the_best_of_n_does_at_a_step_is_not_known():
     assert np.isnan(chosen()[5].entropy).all()
     assert (chosen()[5].log_prior < 0).all()
+
+
+def test_an_untrained_model_has_the_sizes_and_nothing_of_what_was_learned():
+    learned = prior(5, hidden=(6, 4)).as_policy_start(7)
+    one, same, other = (untrained(learned, seed) for seed in (1, 1, 2))
+    assert identical(one, same)
+    assert not identical(one, other)
+    assert one.config == learned.config | {"positions": 0}
+    with pytest.raises(UserError, match="tempered cannot be made untrained"):
+        untrained(TemperedModel(learned, 2.0), 0)

@@ -154,8 +154,7 @@ def gradients(shape):
     @jax.jit
     def estimate(model):
         paid = reward(tokens, mask, parameters(settings)).total
-        log_prior = jnp.zeros((*tokens.shape, SIZE))
-        experience = Experience(tokens, mask, paid, log_prior)
+        experience = Experience(tokens, mask, paid, jnp.zeros(tokens.shape))
 
         def loss(model):
             output = ActionValueNetwork(model, 1.0).unroll(tokens)

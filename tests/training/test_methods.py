@@ -15,10 +15,10 @@ import pytest
 from seqtutor import exact
 from seqtutor.models.action_values import ActionValueNetwork, ValuedLogits
 from seqtutor.training.methods import METHODS
-from seqtutor.training.replay import Experience, add, empty_replay, take
+from seqtutor.training.replay import add, empty_replay, take
 from seqtutor.training.settings import ON_POLICY, TutorSettings
 from seqtutor.training.tutor import Tutor, rows_to_learn
-from tiny_problems import bigram_reward, identical, in_float64, prior, task
+from tiny_problems import bigram_reward, experience_of, identical, in_float64, prior, task
 
 C = 2.0
 ALPHA = 0.7
@@ -70,7 +70,7 @@ def every_sequence():
     """The whole problem as experience, in float64; call with 64 bits enabled."""
     whole, sequences = problem(), exact.distinct_sequences(problem())
     log_prior = [level[sequences.prefixes[:, t]] for t, level in enumerate(whole.log_prior)]
-    return Experience(
+    return experience_of(
         jnp.asarray(sequences.tokens),
         jnp.asarray(sequences.mask),
         jnp.asarray(sequences.along(whole.rewards)),
@@ -185,7 +185,7 @@ def test_a_loss_reads_nothing_past_the_end_and_moves_no_target(name):
         return ValuedLogits(jnp.asarray(logits, jnp.float32), jnp.asarray(value, jnp.float32))
 
     online, target = outputs(), outputs()
-    experience = Experience(
+    experience = experience_of(
         jnp.asarray(rng.integers(0, 3, shape[:2]), jnp.int32),
         mask,
         jnp.asarray(np.where(mask, rng.normal(size=shape[:2]), 0.0), jnp.float32),
@@ -204,11 +204,11 @@ def test_a_loss_reads_nothing_past_the_end_and_moves_no_target(name):
     def spoil_tokens(array):
         return jnp.where(mask, array, (array + 1) % 3)
 
-    spoiled = Experience(
+    spoiled = experience_of(
         spoil_tokens(experience.tokens),
         mask,
         spoil(experience.rewards),
-        spoil(experience.log_prior),
+        spoil(experience.whole_log_prior),
     )
     dirty = loss(jax.tree.map(spoil, (online, target)), spoiled)
     np.testing.assert_allclose(clean[0], dirty[0], rtol=1e-6)
@@ -229,7 +229,7 @@ def a_tutor(name, **changes):
 def test_ppo_passes_through_the_collection_again_and_again(environments, batch, updates):
     """Every sequence once a pass, each pass in an order of its own."""
     tutor = a_tutor("ppo", environments=environments, batch=batch, updates=updates)
-    rows = rows_to_learn(tutor, empty_replay(environments, LENGTH, 3), jax.random.key(0))
+    rows = rows_to_learn(tutor, empty_replay(environments, LENGTH), jax.random.key(0))
     assert rows.shape == (updates, batch)
     drawn = np.asarray(rows).ravel()
     passes = [drawn[at : at + environments] for at in range(0, len(drawn), environments)]
@@ -247,7 +247,7 @@ def test_the_policy_gradients_see_every_sequence_of_a_collection_once(name):
     replay = empty_replay(tutor.replay_capacity, LENGTH, 3)
     rng = np.random.default_rng(0)
     for _ in range(3):
-        newest = Experience(
+        newest = experience_of(
             jnp.asarray(rng.integers(0, 3, (6, LENGTH)), jnp.int32),
             jnp.ones((6, LENGTH), bool),
             jnp.asarray(rng.normal(size=(6, LENGTH)), jnp.float32),
@@ -263,7 +263,7 @@ def test_the_policy_gradients_see_every_sequence_of_a_collection_once(name):
 @pytest.mark.parametrize("name", ["psi", "path"])
 def test_off_policy_methods_draw_from_all_that_is_stored(name):
     tutor = a_tutor(name, environments=8, batch=500, updates=2, replay_capacity=32)
-    replay = replace_filled(empty_replay(32, LENGTH, 3), 16)
+    replay = replace_filled(empty_replay(32, LENGTH), 16)
     rows = np.asarray(rows_to_learn(tutor, replay, jax.random.key(0)))
     assert rows.shape == (2, 500)
     assert set(rows.ravel().tolist()) == set(range(16))
@@ -282,11 +282,12 @@ def test_ppos_values_come_to_rest_at_the_returns():
         collector = network_of(policy(), value=0.4).unroll(experience.tokens)
         log_policy = np.asarray(jax.nn.log_softmax(collector.logits))
     at_rest = np.full(experience.mask.shape, 0.4)
-    rewards, log_prior = np.asarray(experience.rewards), np.asarray(experience.log_prior)
+    rewards = np.asarray(experience.rewards)
+    log_prior = np.asarray(experience.log_prior)
     for row, tokens in enumerate(np.asarray(experience.tokens)):
         later = correction = 0.0
         for t in reversed(range(int(experience.mask[row].sum()))):
-            log_ratio = log_policy[row, t, tokens[t]] - log_prior[row, t, tokens[t]]
+            log_ratio = log_policy[row, t, tokens[t]] - log_prior[row, t]
             correction = rewards[row, t] / C - log_ratio + later - 0.4 + 0.9 * correction
             at_rest[row, t], later = 0.4 + correction, 0.4
     with jax.enable_x64(True):

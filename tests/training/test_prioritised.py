@@ -14,10 +14,9 @@ from seqtutor.errors import UserError
 from seqtutor.models.action_values import ValuedLogits
 from seqtutor.rewards import as_reward
 from seqtutor.training.methods import METHODS
-from seqtutor.training.replay import Experience
 from seqtutor.training.settings import ON_POLICY, TutorSettings
 from seqtutor.training.tutor import Tutor, draw_prioritised
-from tiny_problems import prior, task
+from tiny_problems import experience_of, prior, task
 
 OFF_POLICY = [name for name in METHODS if name not in ON_POLICY]
 LENGTHS = np.array([5, 3, 1, 1])
@@ -34,7 +33,7 @@ def outputs_and_experience():
         return ValuedLogits(jnp.asarray(logits, jnp.float32), jnp.asarray(value, jnp.float32))
 
     both = outputs(), outputs()
-    return both, Experience(
+    return both, experience_of(
         jnp.asarray(rng.integers(0, 3, shape[:2]), jnp.int32),
         jnp.asarray(mask),
         jnp.asarray(np.where(mask, 3 * rng.normal(size=shape[:2]), 0.0), jnp.float32),

@@ -38,6 +38,7 @@ def tagged(first, batch):
         jnp.broadcast_to(number[:, None], (batch, 3)).astype(jnp.int32),
         jnp.ones((batch, 3), bool),
         jnp.broadcast_to(number[:, None], (batch, 3)) / 2,
+        jnp.broadcast_to(number[:, None], (batch, 3)) / 8,
         jnp.broadcast_to(number[:, None, None], (batch, 3, 2)) / 4,
     )
 
@@ -54,7 +55,8 @@ def test_the_ring_keeps_the_newest_and_draws_only_what_was_stored(sizes, batches
     drawn = draw_compiled(replay, jax.random.key(batches), 256)
     assert set(drawn.tokens[:, 0].tolist()) == kept
     np.testing.assert_array_equal(drawn.rewards * 2, drawn.tokens)
-    np.testing.assert_array_equal(drawn.log_prior[:, :, 1] * 4, drawn.tokens)
+    np.testing.assert_array_equal(drawn.log_prior * 8, drawn.tokens)
+    np.testing.assert_array_equal(drawn.whole_log_prior[:, :, 1] * 4, drawn.tokens)
     assert drawn.mask.all()
 
 

@@ -16,8 +16,9 @@ from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.product import ProductModel
 from seqtutor.objectives import temporal_difference
 from seqtutor.rewards import as_reward
+from seqtutor.task import Task
+from seqtutor.training import tutor as tutor_module
 from seqtutor.training.methods import METHODS, masked_mean
-from seqtutor.training.replay import Experience
 from seqtutor.training.settings import Exploration, TutorSettings
 from seqtutor.training.tutor import (
     Metrics,
@@ -25,9 +26,19 @@ from seqtutor.training.tutor import (
     TutorState,
     collect,
     distinct_in_batch,
+    iterate,
     measure,
 )
-from tiny_problems import TOKENS, identical, in_float64, prior, task, unroll
+from tiny_problems import (
+    TOKENS,
+    experience_of,
+    identical,
+    in_float64,
+    prior,
+    task,
+    unroll,
+    vocabulary,
+)
 
 LENGTH = 4
 PRIOR = prior(3, hidden=(12,))
@@ -134,7 +145,62 @@ def test_the_replay_holds_what_the_reward_and_the_prior_say_of_its_sequences():
     earned = jax.jit(as_reward(run.tutor.task.reward).__call__)(stored.tokens, stored.mask)
     np.testing.assert_allclose(stored.rewards, earned.total, atol=1e-6)
     log_prior = jax.nn.log_softmax(unroll(PRIOR, stored.tokens))
-    np.testing.assert_allclose(stored.log_prior, log_prior, atol=1e-5)
+    taken = np.take_along_axis(np.asarray(log_prior), np.asarray(stored.tokens)[..., None], axis=-1)
+    np.testing.assert_allclose(stored.log_prior, taken[..., 0], atol=1e-5)
+    assert stored.whole_log_prior is None
+    whole = lesson("g", has_end=True).state.replay.stored
+    log_prior = jax.nn.log_softmax(unroll(PRIOR, whole.tokens))
+    np.testing.assert_allclose(whole.whole_log_prior, log_prior, atol=1e-5)
+
+
+def test_g_learns_the_same_where_the_prior_is_asked_again(monkeypatch):
+    """Within rounding, and with a replay that holds nothing of the vocabulary's size."""
+    settings = replace(
+        LEARNING, method="g", steps=32 * LENGTH * 8, priority_exponent=0.6, updates=4
+    )
+    tutor = Tutor(task(3, LENGTH, has_end=True), PRIOR, settings)
+
+    def run():
+        # A program of its own: equal tutors share theirs.
+        return jax.jit(lambda state: iterate(tutor, PRIOR, None, state, 8))(tutor.initial_state())
+
+    kept, kept_metrics = run()
+    assert kept.replay.stored.whole_log_prior is not None
+    monkeypatch.setattr(tutor_module, "MOST_PRIOR_BYTES", 4 * 3 * LENGTH - 1)
+    asked, asked_metrics = run()
+    assert asked.replay.stored.whole_log_prior is None
+    np.testing.assert_array_equal(asked.replay.stored.tokens, kept.replay.stored.tokens)
+    for one, other in zip(
+        jax.tree.leaves((asked.network, asked_metrics)),
+        jax.tree.leaves((kept.network, kept_metrics)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_loss_reads_the_whole_prior_only_where_the_method_says_so(name):
+    whole = an_experience()
+    less = replace(whole, whole_log_prior=None)
+    settings = TutorSettings.of(name)
+    outputs = [a_network(seed).unroll(whole.tokens) for seed in (0, 1)]
+    loss = METHODS[name].loss(*outputs, whole, settings)
+    if METHODS[name].needs_whole_prior:
+        other = replace(whole, whole_log_prior=whole.whole_log_prior[::-1])
+        assert float(METHODS[name].loss(*outputs, other, settings)) != float(loss)
+    else:
+        assert float(METHODS[name].loss(*outputs, less, settings)) == float(loss)
+
+
+def test_a_replay_of_a_large_vocabulary_is_small():
+    """The published folk tokens: 100 steps of 3,216 tokens, 512 sequences."""
+    for name in ("psi", "g", "path"):
+        settings = TutorSettings.of(name, environments=64, replay_capacity=512)
+        large = Task(vocabulary(3216), 100, task(3, LENGTH).reward)
+        tutor = Tutor(large, prior(3216, hidden=(4,)), settings)
+        replay = eqx.filter_eval_shape(tutor.initial_state).replay
+        size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(replay))
+        assert size < 512 * 100 * 20
 
 
 def test_a_tuned_product_can_be_the_prior_of_g():
@@ -208,7 +274,7 @@ def an_experience():
     mask = np.arange(5) < np.array([[5], [3], [1]])
     log_prior = rng.normal(size=(3, 5, 3))
     log_prior -= logsumexp(log_prior, axis=-1, keepdims=True)
-    return Experience(
+    return experience_of(
         jnp.asarray(rng.integers(0, 3, size=(3, 5)), jnp.int32),
         jnp.asarray(mask),
         jnp.asarray(np.where(mask, rng.normal(size=(3, 5)), 0.0), jnp.float32),
@@ -230,7 +296,7 @@ def loss_by_hand(network, target, experience, name, double_q):
         return v + z - (0 if name == "g" else z.max(-1, keepdims=True))
 
     online, fixed = values_of(network), values_of(target)
-    log_prior = np.asarray(experience.log_prior, float)
+    log_prior = np.asarray(experience.whole_log_prior, float)
     losses = []
     for row, tokens in enumerate(np.asarray(experience.tokens)):
         later = 0.0

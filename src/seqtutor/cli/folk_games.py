@@ -26,6 +26,7 @@ from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.model import load_folk_model
 from seqtutor.tasks.folk.variants import TITLES
 from seqtutor.training.adversary import Adversary, AdversaryState
+from seqtutor.training.controls import untrained
 from seqtutor.training.run import Record
 from seqtutor.training.run_folder import CONFIG, RunFolder
 from seqtutor.training.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
@@ -110,8 +111,11 @@ def _play(
 ) -> None:
     """One game, from wherever its folder stands."""
     own = game.game
+    start = prior.model
+    if own.start == "untrained":
+        start = untrained(start, own.tutoring.seed)
     adversary = Adversary(
-        prior.vocabulary, prior.model, real.played, real.watched, own.tutoring, own.adversary
+        prior.vocabulary, start, real.played, real.watched, own.tutoring, own.adversary
     )
     if not (game.path / CONFIG).is_file():
         RunFolder.start(game.path, own, made_by())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,14 +30,12 @@ from seqtutor.training.settings import PretrainSettings, require
 
 if TYPE_CHECKING:
     from seqtutor.cli.folk_games import GameFolder
-    from seqtutor.models.base import SequenceModel
-    from seqtutor.models.discriminator import ConvolutionalDiscriminator
+    from seqtutor.cli.folk_laboratory import FolkLaboratory
     from seqtutor.models.files import SavedModel
-    from seqtutor.report.folk import FolkResults, GalleryEntry
+    from seqtutor.report.folk import FolkResults, Gallery
     from seqtutor.tasks.folk.dataset import FolkData
     from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes
-
-GALLERY_SAMPLES = 256
+    from seqtutor.tasks.folk.next_token import NextToken
 
 
 @dataclass(frozen=True)
@@ -114,6 +112,7 @@ class Options:
     - reinforce, reinforce-baseline, merl: as published, rewarded by D(x) at the end
     - rloo, psi: anchored to the prior, rewarded by the discriminator's logit, token by token
     - constant, random, frozen: controls, rloo with another reward
+    - untrained: control, reinforce from a generator that was not pretrained
     """
     c: float = 0.5
     """Weight of the prior, of the anchored generators and the controls."""
@@ -123,6 +122,9 @@ class Options:
     """Rounds of each game, instead of the profile's."""
     temperatures: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None
     """Of the sweep of maximum likelihood, instead of the profile's."""
+    rollouts: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Monte-Carlo completions of each prefix, by whose mean D(x) a token is judged (16 in Yu et al.
+    2017), for generators that are rewarded at the end; a round takes many times as long."""
     prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of a prior, from `seqtutor pretrain folk` with the same data; one is trained if not
     given."""
@@ -133,6 +135,7 @@ def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
     profile = _profile(options)
     from seqtutor.cli.folk_games import play_all
+    from seqtutor.cli.folk_laboratory import FolkLaboratory
     from seqtutor.cli.output import print_table
     from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
@@ -149,10 +152,10 @@ def run(options: Options) -> None:
     games = _games(options, profile, data, prior, output, len(real.played))
     play_all(games, prior, real, output)
     console.rule("3  Measuring, each by a judge of its own")
-    laboratory = _Laboratory(data, real, profile.judge, output)
+    laboratory = FolkLaboratory(data, real, profile.judge, output)
     generators, sweep = _measure(laboratory, profile, prior, games)
     console.rule("4  Table, figures, gallery")
-    results = _results(options, games, generators, sweep, output)
+    results = _results(options, laboratory, prior, games, generators, sweep)
     path = write_report(results, output, _remark(options, profile, data, len(real.played)))
     print_table(table_of(results))
     if sweep:
@@ -161,7 +164,6 @@ def run(options: Options) -> None:
 
 
 def _profile(options: Options) -> Profile:
-    require_variants(options.generators)
     require(0 < options.c < math.inf, f"--c must be above 0, not {options.c}")
     profile = PROFILES[options.profile]
     for name in ("seeds", "rounds"):
@@ -171,6 +173,8 @@ def _profile(options: Options) -> Profile:
         profile = replace(profile, seeds=options.seeds)
     if options.rounds is not None:
         profile = replace(profile, sizes=replace(profile.sizes, rounds=options.rounds))
+    profile = replace(profile, sizes=replace(profile.sizes, rollouts=options.rollouts))
+    require_variants(options.generators, profile.sizes)
     if options.temperatures is not None:
         profile = replace(profile, temperatures=options.temperatures)
     for temperature in profile.temperatures:
@@ -218,59 +222,21 @@ def _games(
     for seed in range(profile.seeds):
         for name in options.generators:
             variant = variant_named(name, profile.sizes, options.c).with_seed(seed)
-            game = FolkGame(name, data.digest, own, real, variant.tutoring, variant.adversary)
+            game = FolkGame(
+                name,
+                data.digest,
+                own,
+                real,
+                variant.tutoring,
+                variant.adversary,
+                variant.start,
+            )
             games.append(GameFolder(output / f"{name}-seed{seed}", game))
     return games
 
 
-@dataclass(frozen=True)
-class _Laboratory:
-    """Where generators are measured; what was measured is kept in files."""
-
-    data: FolkData
-    real: RealTunes
-    judge: JudgeSettings
-    output: Path
-
-    def measure(
-        self,
-        name: str,
-        model: SequenceModel,
-        origin: Path,
-        *,
-        seed: int,
-        temperature: float = 1.0,
-        discriminator: ConvolutionalDiscriminator | None = None,
-    ) -> FolkEvaluation:
-        """Measure a generator, unless the file of that name has its measures."""
-        from seqtutor.cli.progress import console
-        from seqtutor.tasks.folk.evaluation import FolkEvaluation, evaluate_folk
-        from seqtutor.training.measure_cache import cached_measures, digest
-        from seqtutor.training.measuring import Measures
-        from seqtutor.training.run_folder import plain
-
-        made_of = {
-            "data": self.data.digest,
-            "model": digest(origin),
-            "temperature": temperature,
-            "real": len(self.real.played),
-            "judge": plain(self.judge),
-            "seed": seed,
-        }
-
-        def take() -> dict[str, Measures]:
-            console.print(f"Measuring {name}", markup=False)
-            found = evaluate_folk(
-                model, self.real, self.judge, seed=seed, discriminator=discriminator
-            )
-            return {"generator": Measures(asdict(found), {})}
-
-        path = self.output / "measures" / f"{name}.json"
-        return FolkEvaluation(**cached_measures(path, made_of, take)["generator"].values)
-
-
 def _measure(
-    laboratory: _Laboratory, profile: Profile, prior: SavedModel, games: Sequence[GameFolder]
+    laboratory: FolkLaboratory, profile: Profile, prior: SavedModel, games: Sequence[GameFolder]
 ) -> tuple[dict[str, list[FolkEvaluation]], dict[float, FolkEvaluation]]:
     """All generators, and maximum likelihood at other temperatures."""
     from seqtutor.training.controls import TemperedModel
@@ -308,22 +274,52 @@ def _measure(
 
 def _results(
     options: Options,
+    laboratory: FolkLaboratory,
+    prior: SavedModel,
     games: Sequence[GameFolder],
     generators: dict[str, list[FolkEvaluation]],
     sweep: dict[float, FolkEvaluation],
-    output: Path,
 ) -> FolkResults:
     from seqtutor.report.folk import FolkResults
 
-    gallery: dict[str, list[GalleryEntry]] = {}
-    books: dict[str, Path] = {}
-    for game in games:
-        name = game.game.generator
-        if name not in gallery:
-            gallery[name], books[name] = _gallery(game, output / "gallery" / name)
     return FolkResults(
-        generators, sweep, _histories(games), gallery, books, options.data.sequences is not None
+        generators,
+        sweep,
+        _histories(games),
+        _galleries(laboratory, prior, games),
+        is_published_data=options.data.sequences is not None,
+        next_token=_next_token(prior, laboratory.real, games),
     )
+
+
+def _next_token(prior: SavedModel, real: RealTunes, games: Sequence[GameFolder]) -> NextToken:
+    """What the first seed's generators expect in the middle of the first held-out sequence."""
+    import numpy as np
+
+    from seqtutor.tasks.folk.next_token import next_token
+
+    models = {MAXIMUM_LIKELIHOOD: prior.model}
+    for game in games:
+        if game.game.generator not in models:
+            models[game.game.generator] = game.generator().model
+    sequence = np.asarray(real.held_out.tokens[0])
+    return next_token(models, prior.vocabulary, sequence, len(sequence) // 2)
+
+
+def _galleries(
+    laboratory: FolkLaboratory, prior: SavedModel, games: Sequence[GameFolder]
+) -> dict[str, Gallery]:
+    """Of the first seed: maximum likelihood before its judge, the others before their games'."""
+    from seqtutor.cli.folk_gallery import hang
+
+    folder = laboratory.output / "gallery"
+    judge = laboratory.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
+    galleries = {MAXIMUM_LIKELIHOOD: hang(prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
+    for game in games:
+        name, seed = game.game.generator, game.game.tutoring.seed
+        if name not in galleries:
+            galleries[name] = hang(game.generator(), game.discriminator(), seed, folder / name)
+    return galleries
 
 
 def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[float]]]]:
@@ -339,38 +335,6 @@ def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[flo
     return histories
 
 
-def _gallery(game: GameFolder, folder: Path) -> tuple[list[GalleryEntry], Path]:
-    """Choose samples of a generator and write them as MIDI and as an ABC book."""
-    import jax
-    import numpy as np
-
-    from seqtutor.report.folk import GalleryEntry
-    from seqtutor.tasks.folk.gallery import choose_exhibits
-    from seqtutor.tasks.folk.model import length_of, sheets_of
-    from seqtutor.tasks.folk.render import write_tunes
-    from seqtutor.training.discriminating import logits_of
-    from seqtutor.training.rollout import generate
-
-    saved = game.generator()
-    # Other samples than those that were measured.
-    key = jax.random.fold_in(jax.random.key(game.game.tutoring.seed), 1)
-    samples = generate(saved.model, key, GALLERY_SAMPLES, length_of(saved))
-    logits = logits_of(game.discriminator(), samples)
-    exhibits = choose_exhibits(np.asarray(samples.tokens), logits)
-    sheets = [
-        replace(sheet, title=f"{one.kind}, D(x) = {one.probability:.3f}")
-        for one, sheet in zip(
-            exhibits, sheets_of(saved, np.stack([one.tokens for one in exhibits])), strict=True
-        )
-    ]
-    book, *midi = write_tunes(sheets, folder, ("abc", "mid"))
-    entries = [
-        GalleryEntry(one.kind, one.probability, one.distinct, path)
-        for one, path in zip(exhibits, midi, strict=True)
-    ]
-    return entries, book
-
-
 def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> str:
     from seqtutor.cli.output import counted
     from seqtutor.cli.pretrain_folk import source_of
@@ -382,6 +346,9 @@ def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> st
         f"{profile.sizes.first_rounds} of the discriminator alone, {real:,} real sequences for "
         f"each discriminator and judge, c = {options.c:g}."
     )
+    if options.rollouts is not None:
+        completions = counted(options.rollouts, "completion", "completions")
+        remark += f" Rewards by {completions} of each prefix."
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; nothing has been learned."
     return remark

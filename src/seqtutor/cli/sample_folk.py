@@ -30,8 +30,8 @@ class Options:
     """Tokens in each; as many as in training if not given."""
     temperature: float = 1.0
     """Below 1 the model plays safe, above 1 it dares more."""
-    formats: tuple[Literal["mid", "abc", "musicxml"], ...] = ("mid", "abc", "musicxml")
-    """Kinds of files; ABC is one tune book with all tunes."""
+    formats: tuple[Literal["mid", "abc", "musicxml", "wav"], ...] = ("mid", "abc", "musicxml")
+    """Kinds of files; wav is to listen without more, ABC is one tune book with all tunes."""
     tempo: float = 120.0
     """Quarter notes a minute."""
     seed: int = 0
@@ -91,5 +91,5 @@ def _check(options: Options) -> None:
         options.length is None or options.length >= 1,
         f"--length must be at least 1, not {options.length}",
     )
-    require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml")
+    require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml, wav")
     require_seed("--seed", options.seed)

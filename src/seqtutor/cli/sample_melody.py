@@ -43,8 +43,8 @@ class Options:
     prime: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """How each melody begins: tokens such as "14 1 16 1", a MIDI, ABC, MusicXML or kern file, or
     "random" for a random note of the key in each."""
-    formats: tuple[Literal["mid", "abc", "musicxml"], ...] = ("mid", "abc", "musicxml")
-    """Kinds of files; ABC is one tune book with all melodies."""
+    formats: tuple[Literal["mid", "abc", "musicxml", "wav"], ...] = ("mid", "abc", "musicxml")
+    """Kinds of files; wav is to listen without more, ABC is one tune book with all melodies."""
     tempo: float = 120.0
     """Quarter notes a minute."""
     seed: int = 0
@@ -69,7 +69,7 @@ def run(options: Options) -> None:
     )
     require(options.length >= 1, f"--length must be at least 1, not {options.length}")
     require(0 < options.tempo <= 1000, f"--tempo must lie between 0 and 1000, not {options.tempo}")
-    require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml")
+    require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml, wav")
     require_seed("--seed", options.seed)
     output = options.output or free_folder(Path(), "samples")
     require_unused(output)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -35,15 +35,17 @@ class TemporalDifferenceMethod:
 
     `action_values` takes the network's logits and value; `reward` takes r/c and log p(a|s);
     `state_value` takes action values and log p(·|s), and so does `policy_logits`. `logits_start`
-    says which logits make the first policy the prior itself: the prior's own, or zeros.
+    says which logits make the first policy the prior itself: the prior's own, or zeros. Unless a
+    method `needs_whole_prior`, its `state_value` may be given `None` for log p(·|s).
     """
 
     name: str
     action_values: Callable[[PerAction, PerState], PerAction]
     reward: Callable[[PerState, PerState], PerState]
-    state_value: Callable[[PerAction, PerAction], PerState]
+    state_value: Callable[[PerAction, Any], PerState]
     policy_logits: Callable[[PerAction, PerAction], PerAction]
     logits_start: Literal["prior", "zero"]
+    needs_whole_prior: bool = False
 
 
 def reward_with_prior(scaled_reward: PerState, log_prior: PerState) -> PerState:
@@ -57,13 +59,13 @@ def reward_alone(scaled_reward: PerState, log_prior: PerState) -> PerState:
     return scaled_reward
 
 
-def maximum_value(action_values: PerAction, log_prior: PerAction) -> PerState:
+def maximum_value(action_values: PerAction, log_prior: PerAction | None) -> PerState:
     """V(s) = max_a Q(s, a) (eq. 4)."""
     del log_prior
     return jnp.max(action_values, axis=-1)
 
 
-def soft_value(action_values: PerAction, log_prior: PerAction) -> PerState:
+def soft_value(action_values: PerAction, log_prior: PerAction | None) -> PerState:
     """V(s) = log Σ_a exp Ψ(s, a) (eq. 10)."""
     del log_prior
     return jax.nn.logsumexp(action_values, axis=-1)
@@ -123,6 +125,7 @@ G = TemporalDifferenceMethod(
     state_value=soft_value_under_prior,
     policy_logits=logits_from_values_and_prior,
     logits_start="zero",
+    needs_whole_prior=True,
 )
 RL_ONLY = TemporalDifferenceMethod(
     "rl-only",

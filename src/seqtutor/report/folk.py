@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.files import atomic_write
+from seqtutor.report.folk_findings import findings
+from seqtutor.report.folk_next_token import next_token_figure, write_next_token
 from seqtutor.report.folk_plots import quality_and_diversity
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.tables import (
@@ -21,6 +23,7 @@ from seqtutor.report.tables import (
     write_csv,
 )
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
+from seqtutor.tasks.folk.next_token import NextToken
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import TITLES
 
@@ -48,12 +51,21 @@ CURVES = (
 
 @dataclass(frozen=True)
 class GalleryEntry:
-    """A sample to hear: why it was chosen, D(x), and its file."""
+    """A sample to hear: why it was chosen, D(x), and its files."""
 
     kind: str
     probability: float
     distinct: float
     midi: Path
+    sound: Path
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Samples of one generator, and all of them as one ABC file."""
+
+    entries: tuple[GalleryEntry, ...]
+    book: Path
 
 
 @dataclass(frozen=True)
@@ -64,17 +76,17 @@ class FolkResults:
         generators: by name, an evaluation for each seed; maximum likelihood comes first.
         sweep: maximum likelihood at other temperatures.
         histories: of the games, by generator; `step` is the round.
-        gallery: by generator.
-        books: by generator, the gallery as one ABC file.
+        galleries: by generator.
         is_published_data: whether the sequences are those that the paper's figures are about.
+        next_token: what the generators of the first seed expect at a step of a held-out sequence.
     """
 
     generators: Mapping[str, Sequence[FolkEvaluation]]
     sweep: Mapping[float, FolkEvaluation]
     histories: Mapping[str, Sequence[History]]
-    gallery: Mapping[str, Sequence[GalleryEntry]]
-    books: Mapping[str, Path]
+    galleries: Mapping[str, Gallery]
     is_published_data: bool
+    next_token: NextToken
 
 
 def folk_table(
@@ -143,6 +155,7 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         "# Tunes with chords: adversarial generators beside maximum likelihood\n",
         f"{remark}\n",
         render_markdown(table),
+        *findings(results.generators, len(results.next_token.names)),
     ]
     if results.sweep:
         sweep = sweep_table(results.sweep)
@@ -158,6 +171,8 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
                 step_label="round",
                 labels=TITLES,
             )
+        next_token_figure(results.next_token, folder / f"next_token.{suffix}")
+    write_next_token(results.next_token, folder / "next_token.csv")
     page += [
         "## Quality and diversity\n",
         "A generator is better than the prior at another temperature only where it lies beyond the "
@@ -166,7 +181,16 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
     ]
     if results.histories:
         page += ["## Training\n", "![Curves over the rounds](training.png)\n"]
-    page += _gallery(results, folder)
+    page += [
+        "## One step\n",
+        f"What each generator of the first seed expects after {results.next_token.given} tokens of "
+        "a held-out sequence (Fig. 2 of the paper is of this kind). The grey outline is maximum "
+        "likelihood's distribution, the triangle marks the token that follows, "
+        f"`{results.next_token.names[results.next_token.real]}`; all tokens are in "
+        "[next_token.csv](next_token.csv).\n",
+        "![Distributions over the next token](next_token.png)\n",
+    ]
+    page += _galleries(results, folder)
     return atomic_write(folder / "report.md", "\n".join(page))
 
 
@@ -179,23 +203,21 @@ def table_of(results: FolkResults) -> Table:
     )
 
 
-def _gallery(results: FolkResults, folder: Path) -> list[str]:
-    if not results.gallery:
-        return []
+def _galleries(results: FolkResults, folder: Path) -> list[str]:
     page = [
         "## Gallery\n",
-        "Of each generator's samples those with the highest D(x) by its own discriminator (false "
-        "positives, if above ½), with the lowest (true negatives), and those that repeat most "
-        "(collapsed: at most half of their runs of four tokens are different).\n",
+        "Of each generator's samples those with the highest D(x) by the discriminator of its game "
+        "(false positives, if above ½), with the lowest (true negatives), and those that repeat "
+        "most (collapsed: at most half of their runs of four tokens are different). Maximum "
+        "likelihood, which played no game, stands before its judge.\n",
     ]
-    for name, entries in results.gallery.items():
-        book = results.books[name].relative_to(folder)
-        page += [f"### {TITLES[name]} ([ABC]({book}))\n"]
+    for name, gallery in results.galleries.items():
+        page += [f"### {TITLES[name]} ([ABC]({gallery.book.relative_to(folder)}))\n"]
         page += [
             f"- {entry.kind}, D(x) = {format_value(entry.probability)}, "
             f"{100 * entry.distinct:.0f} % of runs different: "
-            f"[MIDI]({entry.midi.relative_to(folder)})"
-            for entry in entries
+            f"[MIDI]({entry.midi.relative_to(folder)}), [WAV]({entry.sound.relative_to(folder)})"
+            for entry in gallery.entries
         ]
         page += [""]
     return page

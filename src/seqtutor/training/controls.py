@@ -1,7 +1,8 @@
-"""What a prior gives without any training: other temperatures, and the best of n samples.
+"""What a prior gives without any tuning, and what tuning gives without a prior.
 
-An honest comparison of tuned policies needs both, since each buys reward with divergence from the
-prior at no cost of training.
+An honest comparison of tuned policies needs other temperatures and the best of n samples, since
+each buys reward with divergence from the prior at no cost of training; and a start that knows
+nothing, to tell what was learned before the tuning from what was learned in it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.lstm import LSTM
 from seqtutor.task import Task
 from seqtutor.training.measuring import BATCH, Samples, join_samples, sample_batch
 
@@ -56,6 +59,18 @@ class TemperedModel(SequenceModel):
     def readout(self, features: Float[Array, "*shape features"]) -> Float[Array, "*shape vocab"]:
         """The model's logits over the temperature."""
         return self.model.readout(features) / self.temperature
+
+
+def untrained(model: SequenceModel, seed: int) -> LSTM:
+    """An LSTM of the model's sizes with random weights, as pretraining would begin with.
+
+    Raises:
+        UserError: if the model is no LSTM.
+    """
+    if not isinstance(model, LSTM):
+        raise UserError(f"a {model.kind} cannot be made untrained; give a prior that is an LSTM")
+    sizes = tuple(layer.hidden_size for layer in model.layers)
+    return LSTM(model.vocabulary_size, sizes, key=jax.random.key(seed))
 
 
 def best_of_n_kl_bound(n: int) -> float:

@@ -54,6 +54,8 @@ class Method:
         logits_start: the network's first logits, which make the first policy the prior.
         error_sizes: of each sequence, by which prioritised replay draws it; only of methods that
             learn from a replay.
+        needs_whole_prior: whether the loss reads log p(·|s) of the whole vocabulary, and not only
+            that of the sequences' own tokens.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Method:
     target: Literal["average", "collector"]
     logits_start: Literal["prior", "zero"] = "prior"
     error_sizes: ErrorSizes | None = None
+    needs_whole_prior: bool = False
 
     @property
     def symbol(self) -> str:
@@ -88,11 +91,9 @@ def temporal_difference_errors(
     if settings.double_q:
         state_values = double_q_value(target_values, jax.lax.stop_gradient(online_values))
     else:
-        state_values = method.state_value(target_values, experience.log_prior)
+        state_values = method.state_value(target_values, experience.whole_log_prior)
     targets = lambda_returns(
-        method.reward(
-            experience.rewards / settings.c, of_action(experience.log_prior, experience.tokens)
-        ),
+        method.reward(experience.rewards / settings.c, experience.log_prior),
         state_values,
         of_action(target_values, experience.tokens),
         experience.mask,
@@ -138,7 +139,7 @@ def path_errors(
     weights = path.log_weights(
         experience.rewards / settings.c,
         _log_policy(online, experience),
-        of_action(experience.log_prior, experience.tokens),
+        experience.log_prior,
         experience.mask,
         settings.discount,
     )
@@ -171,7 +172,7 @@ def score_function_loss(
     earned = Earnings(
         experience.rewards / settings.c,
         jax.lax.stop_gradient(log_policy),
-        of_action(experience.log_prior, experience.tokens),
+        experience.log_prior,
         experience.mask,
         settings.discount,
     )
@@ -190,9 +191,8 @@ def ppo_loss(
     collector = jax.lax.stop_gradient(collector)
     mask, log_policy = experience.mask, _log_policy(online, experience)
     log_collector = _log_policy(collector, experience)
-    log_prior = of_action(experience.log_prior, experience.tokens)
     advantages = policy_gradient.generalised_advantages(
-        experience.rewards / settings.c - (log_collector - log_prior),
+        experience.rewards / settings.c - (log_collector - experience.log_prior),
         collector.value,
         mask,
         discount=settings.discount,
@@ -230,6 +230,7 @@ def _of_temporal_difference(method: TemporalDifferenceMethod) -> Method:
         target="average",
         logits_start=method.logits_start,
         error_sizes=partial(mean_error_sizes, method),
+        needs_whole_prior=method.needs_whole_prior,
     )
 
 

@@ -16,21 +16,41 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.types import Trajectories
+
 LEAST_PRIORITY = 1e-2
 """In nats; what has no error left is still drawn now and then."""
 
 
 class Experience(eqx.Module):
-    """Sequences with what they earned (r, not divided by c) and the prior's log-probabilities.
+    """Sequences with what they earned (r, not divided by c) and what the prior says of them.
 
-    `weights` are the importance weights of their losses; `None` where all count the same.
+    `log_prior` is log p(a_t|s_t) of their own tokens. `whole_log_prior` is log p(·|s_t) over the
+    whole vocabulary, for the methods that read it, `None` otherwise. `weights` are the importance
+    weights of their losses; `None` where all count the same.
     """
 
     tokens: Int[Array, "batch time"]
     mask: Bool[Array, "batch time"]
     rewards: Float[Array, "batch time"]
-    log_prior: Float[Array, "batch time vocab"]
+    log_prior: Float[Array, "batch time"]
+    whole_log_prior: Float[Array, "batch time vocab"] | None = None
     weights: Float[Array, " batch"] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trajectories: Trajectories,
+        rewards: Float[Array, "batch time"],
+        *,
+        keeps_whole_prior: bool,
+    ) -> Experience:
+        """What is worth keeping of generated sequences."""
+        whole = trajectories.log_prior
+        own = of_action(whole, trajectories.tokens)
+        kept = whole if keeps_whole_prior else None
+        return cls(trajectories.tokens, trajectories.mask, rewards, own, kept)
 
 
 class Replay(eqx.Module):
@@ -47,14 +67,19 @@ class Replay(eqx.Module):
         return self.stored.tokens.shape[0]
 
 
-def empty_replay(capacity: int, length: int, vocabulary_size: int) -> Replay:
-    """A ring with room for `capacity` sequences and none in it."""
+def empty_replay(capacity: int, length: int, vocabulary_size: int | None = None) -> Replay:
+    """A ring with room for `capacity` sequences and none in it.
+
+    With a vocabulary's size there is room for the prior's log-probabilities of all its tokens.
+    """
+    shape = (capacity, length)
     return Replay(
         Experience(
-            jnp.zeros((capacity, length), jnp.int32),
-            jnp.zeros((capacity, length), bool),
-            jnp.zeros((capacity, length)),
-            jnp.zeros((capacity, length, vocabulary_size)),
+            jnp.zeros(shape, jnp.int32),
+            jnp.zeros(shape, bool),
+            jnp.zeros(shape),
+            jnp.zeros(shape),
+            None if vocabulary_size is None else jnp.zeros((*shape, vocabulary_size)),
         ),
         priorities=jnp.zeros(capacity),
         next_slot=jnp.zeros((), jnp.int32),

@@ -45,6 +45,10 @@ from seqtutor.types import Trajectories
 
 Metrics = dict[str, Float[Array, "..."]]
 
+MOST_PRIOR_BYTES = 2**17
+"""That the prior's log-probabilities of all tokens may take of the replay for each sequence. Those
+of a melody take 5 KB, of a molecule 20 KB; 100 steps of 3,216 tokens would take 1.3 MB."""
+
 
 class TutorState(eqx.Module):
     """All that changes during a run."""
@@ -86,10 +90,23 @@ class Tutor:
             )
 
     def _bytes_of_sequences(self) -> int:
-        """What the replay and a collection take: the prior's log-probabilities, most of all."""
-        a_step = 4 * (self.task.vocabulary.size + 3)
-        sequences = self.replay_capacity + self.settings.environments
-        return sequences * self.task.max_length * a_step
+        """What the replay and a collection take: log-probabilities of all tokens, most of all."""
+        whole = 4 * self.task.vocabulary.size
+        a_stored_step = 16 + self.keeps_whole_prior * whole
+        a_collected_step = 16 + 2 * whole
+        return self.task.max_length * (
+            self.replay_capacity * a_stored_step + self.settings.environments * a_collected_step
+        )
+
+    @property
+    def keeps_whole_prior(self) -> bool:
+        """Whether the replay holds log p(·|s) of the whole vocabulary.
+
+        Where the method reads it but it would take more than `MOST_PRIOR_BYTES`, the frozen prior
+        says it anew whenever a sequence is replayed.
+        """
+        a_sequence = 4 * self.task.vocabulary.size * self.task.max_length
+        return self.method.needs_whole_prior and a_sequence <= MOST_PRIOR_BYTES
 
     @property
     def method(self) -> Method:
@@ -145,7 +162,9 @@ class Tutor:
             target=jax.tree.map(jnp.copy, network),
             optimiser=self.optimiser().init(eqx.filter(network, eqx.is_inexact_array)),
             replay=empty_replay(
-                self.replay_capacity, self.task.max_length, self.task.vocabulary.size
+                self.replay_capacity,
+                self.task.max_length,
+                self.task.vocabulary.size if self.keeps_whole_prior else None,
             ),
             key=jax.random.key(settings.seed),
             iteration=jnp.zeros((), jnp.int32),
@@ -201,14 +220,14 @@ def iterate(
         earned = as_reward(tutor.task.reward)(
             trajectories.tokens, trajectories.mask, reward_parameters
         )
-        experience = Experience(
-            trajectories.tokens, trajectories.mask, earned.total, trajectories.log_prior
+        experience = Experience.of(
+            trajectories, earned.total, keeps_whole_prior=tutor.keeps_whole_prior
         )
         replay = add(state.replay, experience)
         state = eqx.tree_at(
             lambda s: (s.replay, s.key, s.iteration), state, (replay, key, state.iteration + 1)
         )
-        state, losses = learn(tutor, state, learn_key)
+        state, losses = learn(tutor, prior, state, learn_key)
         return state, measure(trajectories, earned) | losses
 
     return jax.lax.scan(once, state, None, length=iterations)
@@ -252,7 +271,9 @@ def collect(
     return Trajectories(rollout.tokens, rollout.mask, *rollout.outputs)
 
 
-def learn(tutor: Tutor, state: TutorState, key: PRNGKeyArray) -> tuple[TutorState, Metrics]:
+def learn(
+    tutor: Tutor, prior: SequenceModel, state: TutorState, key: PRNGKeyArray
+) -> tuple[TutorState, Metrics]:
     """Update the network on sequences of the replay.
 
     For on-policy methods it holds the newest collection alone. The target follows the network as a
@@ -280,6 +301,8 @@ def learn(tutor: Tutor, state: TutorState, key: PRNGKeyArray) -> tuple[TutorStat
             rows, experience = draw_prioritised(replay, rows_or_key, settings, progress)
         else:
             rows, experience = rows_or_key, take(state.replay, rows_or_key)
+        if method.needs_whole_prior and not tutor.keeps_whole_prior:
+            experience = with_whole_prior(experience, prior)
         value_and_gradient = eqx.filter_value_and_grad(loss_on, has_aux=True)
         (loss, sizes), gradient = value_and_gradient(carry.network, carry.target, experience)
         step, optimiser_state = optimiser.update(gradient, carry.optimiser)
@@ -325,6 +348,12 @@ def draw_prioritised(
     rows = draw_by_priority(replay, key, settings.batch, exponent)
     weights = importance_weights(replay, rows, exponent, start + (1 - start) * progress)
     return rows, replace(take(replay, rows), weights=weights)
+
+
+def with_whole_prior(experience: Experience, prior: SequenceModel) -> Experience:
+    """The same sequences with the prior's log-probabilities of all tokens at each step."""
+    log_prior = jax.nn.log_softmax(prior.unroll(experience.tokens))
+    return replace(experience, whole_log_prior=log_prior)
 
 
 def rows_to_learn(tutor: Tutor, replay: Replay, key: PRNGKeyArray) -> Int[Array, "updates batch"]:

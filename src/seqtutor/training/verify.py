@@ -338,7 +338,7 @@ def _loss_gradient(
 ) -> ActionValueNetwork:
     found = collect(tutor, prior, network, key, jnp.zeros(()))
     earned = as_reward(tutor.task.reward)(found.tokens, found.mask)
-    experience = Experience(found.tokens, found.mask, earned.total, found.log_prior)
+    experience = Experience.of(found, earned.total, keeps_whole_prior=True)
 
     def loss(online: ActionValueNetwork) -> Array:
         outputs = [one.unroll(experience.tokens) for one in (online, network)]

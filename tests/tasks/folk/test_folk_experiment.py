@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import (
     ANCHORED,
-    CONTROLS,
+    AT_THE_END,
     PUBLISHED,
     TITLES,
     VARIANTS,
@@ -35,21 +35,51 @@ def test_published_generators_earn_d_at_the_end_and_know_no_prior():
 
 
 def test_anchored_generators_and_controls_play_one_game_but_for_what_pays_them():
-    games = {name: variant_named(name, GameSizes(), 0.25) for name in (*ANCHORED, *CONTROLS)}
+    games = {
+        name: variant_named(name, GameSizes(), 0.25) for name in VARIANTS if name not in AT_THE_END
+    }
+    assert set(games) == {*ANCHORED, "constant", "random", "frozen"}
     assert {variant.tutoring.c for variant in games.values()} == {0.25}
     assert games["rloo"].adversary == games["psi"].adversary
-    for name in CONTROLS:
+    for name in ("constant", "random", "frozen"):
         assert games[name].tutoring == games["rloo"].tutoring
         own, rloo = vars(games[name].adversary), vars(games["rloo"].adversary)
         assert {key for key in own if own[key] != rloo[key]} == {"source"}
         assert own["source"] == name
 
 
+def test_the_untrained_control_plays_reinforces_game_from_another_start():
+    reinforce, control = (
+        variant_named(name, GameSizes(rollouts=3), 0.25) for name in ("reinforce", "untrained")
+    )
+    assert (reinforce.start, control.start) == ("prior", "untrained")
+    assert replace(control, name="reinforce", start="prior") == reinforce
+    assert control.title != reinforce.title
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_rollouts_are_for_rewards_at_the_end(name):
+    sizes = GameSizes(rollouts=3)
+    if name in AT_THE_END:
+        adversary = variant_named(name, sizes, 0.25).adversary
+        assert (adversary.shape, adversary.rollouts, adversary.term) == (
+            "rollouts",
+            3,
+            "probability",
+        )
+        return
+    reason = "whole replay" if name == "psi" else "of each prefix already"
+    with pytest.raises(UserError, match=f"generator {name} .*{reason}.*--generators reinforce "):
+        require_variants([name], sizes)
+    with pytest.raises(UserError, match="rollouts must be at least 1"):
+        require_variants([name], GameSizes(rollouts=0))
+
+
 def test_names_are_checked():
     with pytest.raises(UserError, match="there is no generator 'none'"):
-        require_variants(["psi", "none"])
+        require_variants(["psi", "none"], GameSizes())
     with pytest.raises(UserError, match="psi is named twice"):
-        require_variants(["psi", "rloo", "psi"])
+        require_variants(["psi", "rloo", "psi"], GameSizes())
     assert set(TITLES) == {*VARIANTS, "maximum-likelihood"}
 
 
@@ -62,7 +92,9 @@ def test_the_papers_figures_are_of_measures_that_there_are():
 def test_a_game_comes_back_from_its_folder(tmp_path):
     for name in VARIANTS:
         variant = variant_named(name, GameSizes(discriminator="lee"), 0.5).with_seed(3)
-        game = FolkGame(name, "data", "prior", 7, variant.tutoring, variant.adversary)
+        game = FolkGame(
+            name, "data", "prior", 7, variant.tutoring, variant.adversary, variant.start
+        )
         folder = RunFolder.start(tmp_path / name, game, {})
         assert read_config(FolkGame, folder.path / "config.yaml") == game
 

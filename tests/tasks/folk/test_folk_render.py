@@ -1,8 +1,11 @@
 """What is written is what was in the lead sheet: every format, read back."""
 
+import io
+import wave
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import symusic
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +21,7 @@ from seqtutor.tasks.folk.midi import read_midi_file
 from seqtutor.tasks.folk.render import (
     LeadSheetRendering,
     render_abc,
+    render_audio,
     render_midi,
     render_musicxml,
     ticks_per_quarter,
@@ -200,11 +204,23 @@ def test_unusable_midi(tmp_path: Path) -> None:
 
 def test_files_by_suffix(tmp_path: Path) -> None:
     sheet = tunes()[0]
-    for suffix in (".mid", ".abc", ".musicxml"):
+    for suffix in (".mid", ".abc", ".musicxml", ".wav"):
         assert write_lead_sheet(sheet, tmp_path / f"tune{suffix}").stat().st_size > 100
-    with pytest.raises(UserError, match=r"\.wav"):
-        write_lead_sheet(sheet, tmp_path / "tune.wav")
-    assert not (tmp_path / "tune.wav").exists()
+    with pytest.raises(UserError, match=r"\.ogg"):
+        write_lead_sheet(sheet, tmp_path / "tune.ogg")
+    assert not (tmp_path / "tune.ogg").exists()
+
+
+def test_a_tune_sounds_as_long_as_it_is_and_its_chords_below_the_melody() -> None:
+    chord = Chord(Fraction(2), Fraction(2), (48, 52, 55))
+    note = MelodyNote(Fraction(0), Fraction(2), 72)
+    sheet = LeadSheet((note,), (chord,), Fraction(4))
+    with wave.open(io.BytesIO(render_audio(sheet, LeadSheetRendering(tempo=240.0)))) as file:
+        rate, frames = file.getframerate(), file.getnframes()
+        sound = np.frombuffer(file.readframes(frames), "<i2").astype(float)
+    assert frames / rate == pytest.approx(1.0, abs=0.2)
+    melody, chords = np.abs(sound[: rate // 2]).max(), np.abs(sound[int(0.6 * rate) :]).max()
+    assert 0.2 * melody < chords < 0.9 * melody
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is written is what was composed: every format, read back by somebody else's reader."""
 
 import stat
+import wave
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -289,6 +290,18 @@ def test_files_are_read_back_by_our_own_reader(tmp_path, suffix):
     tunes, _ = read_melody_file(path)
     assert list(tunes[0].notes) == tokens_to_notes(MELODY)
     assert tunes[0].key == Key(2)
+
+
+def test_a_melody_is_heard_as_long_as_its_tempo_says(tmp_path):
+    lengths = {}
+    for tempo in (60.0, 120.0):
+        path = write_melody(MELODY, tmp_path / f"{tempo}.wav", RenderSettings(tempo=tempo))
+        with wave.open(str(path)) as file:
+            lengths[tempo] = file.getnframes() / file.getframerate()
+    last = tokens_to_notes(MELODY)[-1]
+    sixteenths = last.onset + last.duration
+    # Beside the notes there is a moment in which the last one dies away.
+    assert lengths[60.0] - lengths[120.0] == pytest.approx(sixteenths / 4 / 2, abs=0.01)
 
 
 def test_many_melodies_become_numbered_files_and_one_tune_book(tmp_path):

@@ -93,6 +93,7 @@ def evaluate_folk(
     seed: int = 0,
     discriminator: ConvolutionalDiscriminator | None = None,
     on_epoch: Callable[[JudgeEpoch], None] = lambda epoch: None,
+    on_judged: Callable[[ConvolutionalDiscriminator], None] = lambda judge: None,
 ) -> FolkEvaluation:
     """Measure a generator at temperature one.
 
@@ -106,6 +107,7 @@ def evaluate_folk(
         seed: of the sampling and of the judge.
         discriminator: of the game, where there was one.
         on_epoch: called after each epoch of the judge.
+        on_judged: called with the judge when it is trained.
 
     Raises:
         UserError: if there are too few sequences for the judge.
@@ -119,14 +121,15 @@ def evaluate_folk(
     unseen = join(generated.validation, generated.test)
     like = likeness(model, real.held_out, unseen)
     own_judge = replace(settings, seed=seed)
-    judgement = judge(model.vocabulary_size, parts, generated, own_judge, on_epoch).test
+    judgement = judge(model.vocabulary_size, parts, generated, own_judge, on_epoch)
+    on_judged(judgement.discriminator)
     own: dict[str, float] = {}
     if discriminator is not None:
         own = _of_the_game(discriminator, real.held_out, unseen)
     return FolkEvaluation(
         **asdict(like),
-        judge_mean=judgement.mean_generated,
-        judge_accuracy=judgement.accuracy,
+        judge_mean=judgement.test.mean_generated,
+        judge_accuracy=judgement.test.accuracy,
         **own,
     )
 

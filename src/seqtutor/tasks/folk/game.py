@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seqtutor.tasks.folk.variants import GeneratorStart
 from seqtutor.training.adversary_settings import AdversarySettings
 from seqtutor.training.settings import TutorSettings
 
@@ -24,3 +25,5 @@ class FolkGame:
     """How the generator is tuned."""
     adversary: AdversarySettings = field(default_factory=AdversarySettings)
     """The rules."""
+    start: GeneratorStart = "prior"
+    """What the generator begins as."""

@@ -1,4 +1,4 @@
-"""Lead sheets as files that a person can open: MIDI, ABC and MusicXML."""
+"""Lead sheets as files that a person can open: MIDI, ABC, MusicXML, and WAV to listen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.tasks.folk.abc import TICKS_PER_QUARTER
 from seqtutor.tasks.folk.bars import COMMON_TIME, WrittenBar, write_bars
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
+from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.melody.notation import Accidentals, signature_fifths, spell, spell_tonic
 from seqtutor.tasks.melody.render import (
     ABC_ACCIDENTALS,
@@ -22,6 +22,7 @@ from seqtutor.tasks.melody.render import (
     abc_file,
     abc_pitch,
 )
+from seqtutor.tasks.scores.sound import Tone, render_wav
 
 _COARSEST_TICKS = 480
 _LARGEST_TICKS = 2**15 - 1
@@ -160,6 +161,26 @@ def render_musicxml(sheet: LeadSheet, rendering: LeadSheetRendering | None = Non
     return bytes(GeneralObjectExporter().parse(score_of(sheet, rendering.tempo))).decode("utf-8")
 
 
+def render_audio(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> bytes:
+    """A WAV file of plucked strings, whatever the rendering's instruments.
+
+    Raises:
+        UserError: if the tune lasts for more than an hour.
+    """
+    rendering = rendering or LeadSheetRendering()
+    quarter = 60 / rendering.tempo
+
+    def tone(event: MelodyNote | Chord, pitch: int, velocity: int) -> Tone:
+        onset, duration = float(event.onset) * quarter, float(event.duration) * quarter
+        return Tone(onset, duration, pitch, velocity / 127)
+
+    melody = [tone(note, note.pitch, rendering.melody_velocity) for note in sheet.notes]
+    # A chord as a whole is to be softer than the melody, not each of its notes.
+    softly = rendering.chord_velocity // 2
+    chords = [tone(chord, pitch, softly) for chord in sheet.chords for pitch in chord.pitches]
+    return render_wav([*melody, *chords])
+
+
 Renderer = Callable[[LeadSheet, LeadSheetRendering], bytes | str]
 
 _RENDERERS: dict[str, Renderer] = {
@@ -168,6 +189,7 @@ _RENDERERS: dict[str, Renderer] = {
     ".abc": lambda sheet, rendering: abc_file([render_abc(sheet, rendering)]),
     ".musicxml": render_musicxml,
     ".xml": render_musicxml,
+    ".wav": render_audio,
 }
 
 
@@ -177,8 +199,8 @@ def write_lead_sheet(
     """Write a lead sheet in the format that the file's suffix names, whole or not at all.
 
     Raises:
-        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, or the file cannot
-            be written.
+        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, or the file
+            cannot be written.
     """
     path = Path(path)
     renderer = _RENDERERS.get(path.suffix.lower())

@@ -17,7 +17,9 @@ from seqtutor.training.settings import Exploration, TutorSettings, require
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"
 PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
 ANCHORED = ("rloo", "psi")
-CONTROLS = ("constant", "random", "frozen")
+CONTROLS = ("constant", "random", "frozen", "untrained")
+AT_THE_END = (*PUBLISHED, "untrained")
+"""Those that are rewarded once, at the last token."""
 VARIANTS = (*PUBLISHED, *ANCHORED, *CONTROLS)
 
 TITLES = {
@@ -30,7 +32,11 @@ TITLES = {
     "constant": "Constant reward",
     "random": "Random reward",
     "frozen": "Frozen discriminator",
+    "untrained": "REINFORCE, not pretrained",
 }
+
+GeneratorStart = Literal["prior", "untrained"]
+"""What a generator begins as: the prior, or a model of its sizes that has learned nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,9 @@ class GameSizes:
     """The discriminator's learning rate."""
     generator_rate: float = 1e-3
     """The generator's learning rate."""
+    rollouts: int | None = None
+    """Completions of each prefix, by whose mean D(x) a token is judged (Yu et al. 2017), of those
+    that are rewarded at the end; `None` for the reward at the end alone."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ class Variant:
     name: str
     tutoring: TutorSettings = field(default_factory=TutorSettings)
     adversary: AdversarySettings = field(default_factory=AdversarySettings)
+    start: GeneratorStart = "prior"
 
     @property
     def title(self) -> str:
@@ -86,8 +96,14 @@ def variant_named(name: str, sizes: GameSizes, c: float) -> Variant:
         c: the weight of the prior, of the anchored ones and the controls.
 
     Raises:
-        UserError: if there is no such generator, or a setting is out of its range.
+        UserError: if there is no such generator, it can do nothing with rollouts, or a setting is
+            out of its range.
     """
+    if sizes.rollouts is not None:
+        _require_rollouts(name, sizes.rollouts)
+    if name == "untrained":
+        published = variant_named("reinforce", sizes, c)
+        return replace(published, name=name, start="untrained")
     if name in PUBLISHED:
         return Variant(name, _tutoring(name, sizes, 1.0), _published(sizes))
     game = _anchored(sizes)
@@ -102,11 +118,24 @@ def variant_named(name: str, sizes: GameSizes, c: float) -> Variant:
     raise UserError(f"there is no generator {name!r}; choose from {', '.join(VARIANTS)}")
 
 
-def require_variants(names: Sequence[str]) -> None:
-    """Raise a `UserError` unless all are generators of the experiment, each named once."""
+def require_variants(names: Sequence[str], sizes: GameSizes) -> None:
+    """Raise a `UserError` unless all can play games of these sizes, and each is named once."""
     for name in names:
-        variant_named(name, GameSizes(), 1.0)
+        variant_named(name, sizes, 1.0)
         require(list(names).count(name) == 1, f"the generator {name} is named twice")
+
+
+def _require_rollouts(name: str, rollouts: int) -> None:
+    require(rollouts >= 1, f"rollouts must be at least 1, not {rollouts}")
+    if name not in VARIANTS or name in AT_THE_END:
+        return
+    reason = "is paid by the discriminator's logit of each prefix already"
+    if name == "psi":
+        reason = "judges its whole replay again in each round, for which rollouts take too long"
+    raise UserError(
+        f"the generator {name} {reason}; rollouts are for those that are rewarded at the end: "
+        f"--generators {' '.join(AT_THE_END)}"
+    )
 
 
 def _tutoring(method: str, sizes: GameSizes, c: float) -> TutorSettings:
@@ -127,11 +156,14 @@ def _tutoring(method: str, sizes: GameSizes, c: float) -> TutorSettings:
 
 def _published(sizes: GameSizes) -> AdversarySettings:
     """Yu et al. and Bjare & Meredith: D(x) itself, at the end."""
-    return replace(
+    rules = replace(
         _game(sizes),
         term="probability",
         discrimination=replace(_discrimination(sizes), output_penalty=0.2),
     )
+    if sizes.rollouts is None:
+        return rules
+    return replace(rules, shape="rollouts", rollouts=sizes.rollouts)
 
 
 def _anchored(sizes: GameSizes) -> AdversarySettings:

@@ -1,4 +1,4 @@
-"""Melodies as files that a person can open: MIDI, ABC and MusicXML."""
+"""Melodies as files that a person can open: MIDI, ABC, MusicXML, and WAV to listen."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from seqtutor.tasks.melody.notation import (
 )
 from seqtutor.tasks.melody.render_musicxml import ScoreHeader, render_musicxml
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.sound import Tone, render_wav
 
 Tokens = Sequence[int] | Int[np.ndarray, " time"]
 
@@ -179,6 +180,22 @@ def render_score(tokens: Tokens, settings: RenderSettings | None = None) -> str:
     return render_musicxml(write_bars(tokens, settings.meter, settings.key), header)
 
 
+def render_audio(tokens: Tokens, settings: RenderSettings | None = None) -> bytes:
+    """A melody as a WAV file of a plucked string, whatever the settings' instrument.
+
+    Raises:
+        UserError: if a token is not a melody token, or the melody lasts for more than an hour.
+    """
+    settings = settings or RenderSettings()
+    step = 60 / settings.tempo / STEPS_PER_QUARTER
+    return render_wav(
+        [
+            Tone(note.onset * step, note.duration * step, note.pitch)
+            for note in tokens_to_notes(tokens)
+        ]
+    )
+
+
 Renderer = Callable[[Tokens, RenderSettings], bytes | str]
 
 _RENDERERS: dict[str, Renderer] = {
@@ -187,6 +204,7 @@ _RENDERERS: dict[str, Renderer] = {
     ".abc": lambda tokens, settings: abc_file([render_abc(tokens, settings)]),
     ".musicxml": render_score,
     ".xml": render_score,
+    ".wav": render_audio,
 }
 
 
@@ -194,8 +212,8 @@ def write_melody(tokens: Tokens, path: str | Path, settings: RenderSettings | No
     """Write one melody in the format that the file's suffix names, whole or not at all.
 
     Raises:
-        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, a token is not a
-            melody token, or the file cannot be written.
+        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, a token is not
+            a melody token, or the file cannot be written.
     """
     path = Path(path)
     return atomic_write(path, _renderer(path.suffix)(tokens, settings or RenderSettings()))

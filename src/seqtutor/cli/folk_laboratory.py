@@ -1,0 +1,92 @@
+"""Where the generators of the folk experiment are measured; what was measured is kept in files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from seqtutor.cli.progress import console
+from seqtutor.cli.provenance import made_by
+from seqtutor.models.base import SequenceModel
+from seqtutor.models.discriminator import ConvolutionalDiscriminator
+from seqtutor.models.files import CONFIG, SavedDiscriminator, load_discriminator, save_model
+from seqtutor.tasks.folk.dataset import FolkData
+from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_folk
+from seqtutor.training.adversary_settings import JudgeSettings
+from seqtutor.training.measure_cache import cached_measures, digest
+from seqtutor.training.measuring import Measures
+from seqtutor.training.run_folder import plain
+
+
+@dataclass(frozen=True)
+class FolkLaboratory:
+    """The tunes to measure by, the settings of the judges, and the folder of the experiment."""
+
+    data: FolkData
+    real: RealTunes
+    judge: JudgeSettings
+    output: Path
+
+    def measure(
+        self,
+        name: str,
+        model: SequenceModel,
+        origin: Path,
+        *,
+        seed: int,
+        temperature: float = 1.0,
+        discriminator: ConvolutionalDiscriminator | None = None,
+    ) -> FolkEvaluation:
+        """Measure a generator and keep its judge, unless the file of that name has its measures.
+
+        Args:
+            name: of the files.
+            model: the generator.
+            origin: the folder that it was read from.
+            seed: of the sampling and of the judge.
+            temperature: at which the model is one read from there.
+            discriminator: of the game, where there was one.
+
+        Raises:
+            UserError: if there are too few sequences for the judge, or a file cannot be written.
+        """
+        made_of = {
+            "data": self.data.digest,
+            "model": digest(origin),
+            "temperature": temperature,
+            "real": len(self.real.played),
+            "judge": plain(self.judge),
+            "seed": seed,
+        }
+
+        def keep(judge: ConvolutionalDiscriminator) -> None:
+            told = {"made_by": made_by(), "judge_of": made_of}
+            save_model(SavedDiscriminator(judge, self.data.vocabulary, told), self._judge(name))
+
+        def take() -> dict[str, Measures]:
+            console.print(f"Measuring {name}", markup=False)
+            found = evaluate_folk(
+                model,
+                self.real,
+                self.judge,
+                seed=seed,
+                discriminator=discriminator,
+                on_judged=keep,
+            )
+            return {"generator": Measures(asdict(found), {})}
+
+        path = self.output / "measures" / f"{name}.json"
+        if not (self._judge(name) / CONFIG).is_file():
+            path.unlink(missing_ok=True)
+        return FolkEvaluation(**cached_measures(path, made_of, take)["generator"].values)
+
+    def judge_of(self, name: str) -> ConvolutionalDiscriminator:
+        """The judge of the generator that was measured under a name.
+
+        Raises:
+            UserError: if there is none.
+        """
+        return load_discriminator(self._judge(name)).model
+
+    def _judge(self, name: str) -> Path:
+        return self.output / "judges" / name

@@ -1,0 +1,64 @@
+"""What the paper found of its generators, and what was measured of it here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from seqtutor.report.tables import format_value
+from seqtutor.tasks.folk.evaluation import FolkEvaluation
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, TITLES
+
+Generators = Mapping[str, Sequence[FolkEvaluation]]
+
+
+def findings(generators: Generators, vocabulary_size: int) -> list[str]:
+    """Bjare & Meredith's (2020) three findings as Markdown, each with the numbers from here.
+
+    Those of generators that did not play are left out.
+    """
+    published = [name for name in PUBLISHED if name in generators]
+    page = []
+    if "untrained" in generators:
+        page.append(_without_pretraining(generators, vocabulary_size))
+    if published:
+        page += [_precision(generators, published), _likeness(generators, published)]
+    return ["## The paper's findings, here\n", *page, ""] if page else []
+
+
+def _without_pretraining(generators: Generators, vocabulary_size: int) -> str:
+    at_end, before = (
+        _mean(generators, name, "cross_entropy") for name in ("untrained", MAXIMUM_LIKELIHOOD)
+    )
+    return (
+        "- *Without pretraining nothing is learned.* A generator that begins with random weights "
+        f"ends at H(p_data, p_gen) = {format_value(at_end)} nats; one that takes all tokens for "
+        f"equally likely has log |V| = {format_value(math.log(vocabulary_size))}, the pretrained "
+        f"one before any game {format_value(before)}."
+    )
+
+
+def _precision(generators: Generators, names: Sequence[str]) -> str:
+    values = _listed(generators, names, "precision")
+    return f"- *The discriminator wins: its precision is near 1.* {values}."
+
+
+def _likeness(generators: Generators, names: Sequence[str]) -> str:
+    likelihood = _listed(generators, [MAXIMUM_LIKELIHOOD, *names], "cross_entropy")
+    bleu = _listed(generators, [MAXIMUM_LIKELIHOOD, *names], "bleu")
+    return (
+        "- *Likelihood and BLEU are worse than those of maximum likelihood.* "
+        f"H(p_data, p_gen): {likelihood}. BLEU: {bleu}."
+    )
+
+
+def _listed(generators: Generators, names: Sequence[str], measure: str) -> str:
+    return ", ".join(
+        f"{TITLES[name]} {format_value(_mean(generators, name, measure))}" for name in names
+    )
+
+
+def _mean(generators: Generators, name: str, measure: str) -> float:
+    return float(np.mean([getattr(one, measure) for one in generators[name]]))
