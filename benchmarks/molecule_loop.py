@@ -3,7 +3,8 @@
 For each method, batch, reward and number of worker processes: seconds a step (a batch of strings
 generated, scored and learned from), strings a second, and the share of the three parts. Scoring is
 timed around the reward's call, sampling alone, and learning is the rest. Strings that were met
-before are not scored again; the share of new ones is printed.
+before are not scored again; the share of new ones is printed. Methods with a replay learn while the
+workers score; for the shares they do one after the other, and "meanwhile" is the speed as it is.
 
     python benchmarks/molecule_loop.py --methods rloo psi --batches 128 512
 
@@ -29,10 +30,10 @@ from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward import MoleculeReward
 from seqtutor.tasks.molecule.task import completed
 from seqtutor.training.rollout import sample
-from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor import Tutor, TutorState
 
-TITLES = ("", "s/step", "strings/s", "sampling", "scoring", "learning", "new")
-ROW = "{:44} {:>8} {:>10} {:>9} {:>9} {:>9} {:>6}"
+TITLES = ("", "s/step", "strings/s", "sampling", "scoring", "learning", "new", "meanwhile")
+ROW = "{:44} {:>8} {:>10} {:>9} {:>9} {:>9} {:>6} {:>10}"
 
 
 @dataclass(frozen=True)
@@ -104,18 +105,23 @@ def measure(options: Options, preset: str, method: str, batch: int, workers: int
         steps=10 * options.steps * batch * tuning.length,
     )
     with closing(MoleculeReward.with_workers(tuning.reward, saved.vocabulary, workers)) as reward:
-        timed = Timed(reward)
-        task = Task(saved.vocabulary, tuning.length, Reward(timed, tuning.reward.weights))
-        tutor = Tutor(task, saved.model, settings)
-        state, _ = tutor.advance(tutor.initial_state(), options.steps)
-        jax.block_until_ready(state.iteration)
-        before = reward.scorer.counts
-        timed.seconds, start = 0.0, time.perf_counter()
-        state, _ = tutor.advance(state, options.steps)
-        jax.block_until_ready(state.iteration)
-        seconds = time.perf_counter() - start
+
+        def tutor_with(function: Any) -> Tutor:
+            weighted = Reward(function, tuning.reward.weights)
+            return Tutor(Task(saved.vocabulary, length, weighted), saved.model, settings)
+
+        timed, length = Timed(reward), tuning.length
+        tutor = tutor_with(timed)
+        sampling = options.steps * seconds_to_collect(tutor)
+        begin = warmed_up(tutor, options.steps)
+        before, timed.seconds = reward.scorer.counts, 0.0
+        seconds = seconds_to_advance(tutor, begin, options.steps)
         counts = reward.scorer.counts
-    sampling = options.steps * seconds_to_collect(tutor)
+        as_it_is = tutor_with(reward)
+        meanwhile = seconds
+        if as_it_is.learns_meanwhile:
+            begin = warmed_up(as_it_is, options.steps)
+            meanwhile = seconds_to_advance(as_it_is, begin, options.steps)
     shares = (sampling, timed.seconds, seconds - sampling - timed.seconds)
     new = (counts.measured - before.measured) / (counts.strings - before.strings)
     print(
@@ -125,9 +131,23 @@ def measure(options: Options, preset: str, method: str, batch: int, workers: int
             f"{batch * options.steps / seconds:,.0f}",
             *(f"{100 * share / seconds:.0f} %" for share in shares),
             f"{100 * new:.0f} %",
+            f"{batch * options.steps / meanwhile:,.0f}" if as_it_is.learns_meanwhile else "–",
         ),
         flush=True,
     )
+
+
+def warmed_up(tutor: Tutor, steps: int) -> TutorState:
+    """A state after some steps, with everything compiled."""
+    state, _ = tutor.advance(tutor.initial_state(), steps)
+    return jax.block_until_ready(state)
+
+
+def seconds_to_advance(tutor: Tutor, state: TutorState, steps: int) -> float:
+    """Seconds of so many steps."""
+    start = time.perf_counter()
+    jax.block_until_ready(tutor.advance(state, steps))
+    return time.perf_counter() - start
 
 
 def seconds_to_collect(tutor: Tutor) -> float:

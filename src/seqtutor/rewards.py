@@ -15,24 +15,30 @@ A plain function that holds something may have more names. `close()` ends what i
 as worker processes. `remembers` is true of one that what it judged before counts for; then
 `restart()` makes it forget that, for another run, `state()` gives it in JSON's types, for a
 checkpoint, and `restore(state)` brings it back. `end` is a reason why there is nothing more to
-judge, or `None`: a run ends with the chunk in which it appears.
+judge, or `None`: a run ends with the chunk in which it appears. `start(tokens, mask)` begins to
+judge a batch and gives something whose `collect()` waits for the terms: with it, methods that learn
+from a replay learn while it judges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import io_callback
 from jaxtyping import Array, Bool, Float, Int
 
 from seqtutor.errors import UserError
 
 RewardFunction = Callable[..., Mapping[str, Any]]
 _Function = TypeVar("_Function", bound=Callable)
+_Tree = TypeVar("_Tree")
 
 
 def compiled(function: _Function) -> _Function:
@@ -71,6 +77,8 @@ class Reward:
     function: RewardFunction
     weights: Mapping[str, float] = field(default_factory=dict)
     _failures: list[Exception] = field(default_factory=list, init=False, repr=False)
+    _started: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
+    _tickets: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.remembers:
@@ -95,7 +103,59 @@ class Reward:
             UserError: if the function gives no named terms, a weight names none of them, a term
                 has another shape, or a learned reward has no parameters.
         """
-        terms = self._terms(tokens, mask, parameters)
+        return self._weighted(self._terms(tokens, mask, parameters), mask)
+
+    @property
+    def can_start(self) -> bool:
+        """Whether the function can begin to judge before the answer is needed."""
+        return callable(getattr(self.function, "start", None))
+
+    def start(
+        self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"], before: _Tree
+    ) -> tuple[Int[Array, ""], _Tree]:
+        """Begin to judge sequences.
+
+        What comes back is the ticket for `collect`, and `before` as it was: the compiler cannot but
+        put off whatever is worked out from it until the judging has begun.
+        """
+
+        def call(tokens: Any, mask: Any, passed: _Tree) -> tuple[np.int32, _Tree]:
+            with self._noting_failure():
+                ticket = next(self._tickets)
+                pending = self.function.start(np.asarray(tokens), np.asarray(mask))  # type: ignore[attr-defined]
+                self._started[ticket] = pending
+                return np.int32(ticket), passed
+
+        return io_callback(
+            call,
+            (jax.ShapeDtypeStruct((), np.int32), jax.eval_shape(lambda: before)),
+            tokens,
+            mask,
+            before,
+        )
+
+    def collect(
+        self, ticket: Int[Array, ""], mask: Bool[Array, "batch time"], after: Any
+    ) -> Earned:
+        """What the sequences earned that were started with the ticket, as a call would say it.
+
+        It is asked for when `after` has been worked out.
+
+        Raises:
+            UserError: as a call does.
+        """
+        shapes = self._shapes(mask.shape)
+
+        def call(ticket: Any, _: Any) -> dict[str, np.ndarray]:
+            with self._noting_failure():
+                terms = _as_arrays(self._started.pop(int(ticket)).collect())
+                _require_same(terms, shapes)
+                return terms
+
+        terms = io_callback(call, shapes, ticket, after)
+        return self._weighted({name: terms[name] for name in shapes}, mask)
+
+    def _weighted(self, terms: Mapping[str, jax.Array], mask: Bool[Array, "batch time"]) -> Earned:
         unknown = set(self.weights) - set(terms)
         if unknown:
             raise UserError(
@@ -105,7 +165,7 @@ class Reward:
             name: self.weights.get(name, 1.0) * per_step(name, term, mask)
             for name, term in terms.items()
         }
-        return Earned(weighted, sum(weighted.values(), jnp.zeros(tokens.shape)))
+        return Earned(weighted, sum(weighted.values(), jnp.zeros(mask.shape)))
 
     @property
     def is_learned(self) -> bool:
@@ -156,6 +216,7 @@ class Reward:
         """
         if not self._failures:
             return
+        self._started.clear()
         error = self._failures[0]
         self._failures.clear()
         if isinstance(error, UserError):
@@ -178,19 +239,13 @@ class Reward:
             first = (parameters,) if self.is_learned else ()
             terms = _named(self.function(*first, jnp.asarray(tokens), jnp.asarray(mask)))
             return {name: jnp.asarray(term, jnp.float32) for name, term in terms.items()}
-        # What is asked for its shape alone is not part of a run.
-        remembered = self.state()
-        shapes = _shapes_of_host_reward(self.function, tokens.shape)
-        self.restore(remembered)
+        shapes = self._shapes(tokens.shape)
 
         def call(*arguments: Any) -> dict[str, np.ndarray]:
-            try:
+            with self._noting_failure():
                 terms = _call_on_host(self.function, *arguments)
                 _require_same(terms, shapes)
-            except Exception as error:
-                self._failures.append(error)
-                raise
-            return terms
+                return terms
 
         terms = jax.pure_callback(
             call,
@@ -201,6 +256,22 @@ class Reward:
             vmap_method="sequential",
         )
         return {name: terms[name] for name in shapes}  # in the function's own order
+
+    def _shapes(self, shape: tuple[int, ...]) -> dict[str, jax.ShapeDtypeStruct]:
+        """Of the terms; what is asked for its shape alone is not part of a run."""
+        remembered = self.state()
+        shapes = _shapes_of_host_reward(self.function, shape)
+        self.restore(remembered)
+        return shapes
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Keep the function's own error, of which the compiled loop would tell the place alone."""
+        try:
+            yield
+        except Exception as error:
+            self._failures.append(error)
+            raise
 
 
 def as_reward(reward: Reward | RewardFunction) -> Reward:
@@ -233,8 +304,11 @@ def per_step(
 
 
 def _call_on_host(function: RewardFunction, tokens: Any, mask: Any) -> dict[str, np.ndarray]:
-    terms = _named(function(np.asarray(tokens), np.asarray(mask)))
-    return {name: _as_numbers(name, term) for name, term in terms.items()}
+    return _as_arrays(function(np.asarray(tokens), np.asarray(mask)))
+
+
+def _as_arrays(terms: Any) -> dict[str, np.ndarray]:
+    return {name: _as_numbers(name, term) for name, term in _named(terms).items()}
 
 
 def _as_numbers(name: str, term: Any) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 A call of `Tutor.advance` runs many iterations on the device. Each iteration generates a batch of
 sequences, rewards them, stores them, and makes several updates on replayed sequences. Python only
-sees the records in between.
+sees the records in between. While a reward judges elsewhere, such as in worker processes, methods
+with a replay make their updates, on what was judged before.
 """
 
 from __future__ import annotations
@@ -109,6 +110,12 @@ class Tutor:
         return self.method.needs_whole_prior and a_sequence <= MOST_PRIOR_BYTES
 
     @property
+    def learns_meanwhile(self) -> bool:
+        """Whether it learns from the replay while the reward judges the newest collection."""
+        starts = as_reward(self.task.reward).can_start
+        return starts and self.method.learns_from == "replay"
+
+    @property
     def method(self) -> Method:
         """The method that the settings name."""
         return METHODS[self.settings.method]
@@ -212,22 +219,25 @@ def iterate(
     tutor: Tutor, prior: SequenceModel, reward_parameters: Any, state: TutorState, iterations: int
 ) -> tuple[TutorState, Metrics]:
     """Collect and learn again and again; a pure function."""
+    reward = as_reward(tutor.task.reward)
 
     def once(state: TutorState, _: None) -> tuple[TutorState, Metrics]:
         key, collect_key, learn_key = jax.random.split(state.key, 3)
         progress = state.iteration / tutor.iterations
+        state = eqx.tree_at(lambda s: (s.key, s.iteration), state, (key, state.iteration + 1))
         trajectories = collect(tutor, prior, state.network, collect_key, progress)
-        earned = as_reward(tutor.task.reward)(
-            trajectories.tokens, trajectories.mask, reward_parameters
-        )
-        experience = Experience.of(
-            trajectories, earned.total, keeps_whole_prior=tutor.keeps_whole_prior
-        )
-        replay = add(state.replay, experience)
-        state = eqx.tree_at(
-            lambda s: (s.replay, s.key, s.iteration), state, (replay, key, state.iteration + 1)
-        )
-        state, losses = learn(tutor, prior, state, learn_key)
+        tokens, mask = trajectories.tokens, trajectories.mask
+        if tutor.learns_meanwhile:
+            words = jax.random.key_data(learn_key)
+            ticket, words = reward.start(tokens, mask, before=words)
+            learn_key = jax.random.wrap_key_data(words)
+            state, losses = learn_if_filled(tutor, prior, state, learn_key)
+            earned = reward.collect(ticket, mask, after=losses)
+            state = remember(tutor, state, trajectories, earned)
+        else:
+            earned = reward(tokens, mask, reward_parameters)
+            state = remember(tutor, state, trajectories, earned)
+            state, losses = learn(tutor, prior, state, learn_key)
         return state, measure(trajectories, earned) | losses
 
     return jax.lax.scan(once, state, None, length=iterations)
@@ -269,6 +279,28 @@ def collect(
         end=tutor.task.vocabulary.end,
     )
     return Trajectories(rollout.tokens, rollout.mask, *rollout.outputs)
+
+
+def remember(
+    tutor: Tutor, state: TutorState, trajectories: Trajectories, earned: Earned
+) -> TutorState:
+    """Store a collection in the replay."""
+    kept = tutor.keeps_whole_prior
+    experience = Experience.of(trajectories, earned.total, keeps_whole_prior=kept)
+    return eqx.tree_at(lambda s: s.replay, state, add(state.replay, experience))
+
+
+def learn_if_filled(
+    tutor: Tutor, prior: SequenceModel, state: TutorState, key: PRNGKeyArray
+) -> tuple[TutorState, Metrics]:
+    """Learn, unless there is nothing in the replay yet."""
+
+    def wait(state: TutorState) -> tuple[TutorState, Metrics]:
+        return state, {"loss": jnp.zeros(()), "gradient_norm": jnp.zeros(())}
+
+    return jax.lax.cond(
+        state.replay.filled > 0, lambda state: learn(tutor, prior, state, key), wait, state
+    )
 
 
 def learn(
