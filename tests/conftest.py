@@ -27,6 +27,7 @@ install_import_hook(
         "seqtutor.training.likeness",
         "seqtutor.training.measuring",
         "seqtutor.training.pretrain",
+        "seqtutor.training.pretrain_on_disk",
         "seqtutor.training.replay",
         "seqtutor.training.rollout",
         "seqtutor.training.run",

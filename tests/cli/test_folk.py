@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import jax
 import pytest
 import symusic
 from folk_files import write_tunes
 
 from seqtutor.cli.main import main
+from seqtutor.cli.pretrain import CHECKPOINTS
+from seqtutor.cli.pretrain_folk import usual_training
+from seqtutor.cli.pretrain_melody import unmasked
 from seqtutor.models.files import load_model
+from seqtutor.models.lstm import LSTM
 from seqtutor.tasks.folk.abc import read_abc
+from seqtutor.tasks.folk.data_settings import FolkDataSettings
+from seqtutor.tasks.folk.dataset import load_folk_data
 from seqtutor.tasks.folk.model import load_folk_model
+from seqtutor.training.pretrain_on_disk import train_on_disk
 
 TINY = ["--length", "12", "--rare-below", "1", "--hidden-sizes", "8", "--epochs", "2"]
 TINY += ["--batch", "16"]
@@ -51,6 +60,41 @@ def test_a_prior_says_what_its_tokens_mean_and_what_it_read(prior, tunes):
     assert len(origin["data"]["sha256"]) == 64
     assert origin["test"]["sequences"] == origin["data"]["sequences"]["test"]
     assert any(token.startswith("chord ") for token in saved.vocabulary.tokens)
+
+
+class KilledError(Exception):
+    """What ends a training."""
+
+
+def test_an_interrupted_training_goes_on_when_the_command_is_given_again(prior, tunes, tmp_path):
+    data = load_folk_data(
+        FolkDataSettings(data=tunes, tokenisation="interleaved", length=12, rare_below=1)
+    )
+    settings = replace(usual_training(), hidden_sizes=(8,), epochs=2, batch=16)
+    folder = tmp_path / "prior"
+
+    def die(so_far):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        train_on_disk(
+            LSTM(data.vocabulary.size, (8,), key=jax.random.key(settings.seed)),
+            unmasked(data.train),
+            unmasked(data.validation),
+            settings,
+            folder / CHECKPOINTS,
+            on_epoch=die,
+        )
+    command = ["pretrain", "folk", "--data", str(tunes), "--output", str(folder), *TINY]
+    kept = (folder / CHECKPOINTS / "step-1.json").read_bytes()
+    assert main([*command, "--learning-rate", "1e-4"]) == 2
+    assert (folder / CHECKPOINTS / "step-1.json").read_bytes() == kept
+    assert main(command) == 0
+    assert not (folder / CHECKPOINTS).exists()
+    weights = "model.safetensors"
+    assert (folder / weights).read_bytes() == (prior / weights).read_bytes()
+    # A finished model is not written over.
+    assert main(command) == 2
 
 
 def test_samples_are_the_same_music_in_every_format(prior, tmp_path):

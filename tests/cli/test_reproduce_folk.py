@@ -30,6 +30,7 @@ def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
     arguments = ["reproduce", "folk", "--profile", "smoke", "--data", str(tunes)]
     arguments += ["--length", "12", "--rare-below", "1", "--output", str(output)]
     arguments += ["--generators", "reinforce", "untrained", "--rounds", "2", "--rollouts", "2"]
+    arguments += ["--workers", "1"]
     assert main(arguments) == 0
     return output, arguments
 
@@ -95,6 +96,7 @@ def test_a_game_can_be_sampled_from_and_measured(experiment, tmp_path, capsys):
         (["--generators", "psi", "psi"], "named twice"),
         (["--c", "0"], "--c must be above 0"),
         (["--seeds", "0"], "--seeds is 0"),
+        (["--workers", "0"], "--workers must be at least 1"),
         (["--rollouts", "16"], "of each prefix already; rollouts are for"),
         (["--temperatures", "1"], "--temperatures"),
         (["--data", "none-such"], "none-such"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from seqtutor.cli.interruption import Interrupted, stop_request
+from seqtutor.cli.jobs import Standing
 from seqtutor.cli.progress import console, progress_bar
 from seqtutor.cli.provenance import made_by
 from seqtutor.errors import UserError
@@ -30,6 +31,7 @@ from seqtutor.training.controls import untrained
 from seqtutor.training.run import Record
 from seqtutor.training.run_folder import CONFIG, RunFolder
 from seqtutor.training.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
+from seqtutor.types import SequenceBatch
 
 DISCRIMINATOR = "discriminator"
 
@@ -70,6 +72,29 @@ class GameFolder:
                 "folder with --output"
             )
 
+    def begin(self) -> None:
+        """Write the configuration, unless it is there."""
+        if not (self.path / CONFIG).is_file():
+            RunFolder.start(self.path, self.game, made_by())
+
+    @property
+    def _sequences_a_round(self) -> int:
+        rules = self.game.adversary
+        return rules.generated + rules.generator_iterations * self.game.tutoring.environments
+
+    @property
+    def total(self) -> int:
+        """Sequences that the generator makes in the whole game."""
+        rules = self.game.adversary
+        return (rules.rounds + rules.first_rounds) * self._sequences_a_round
+
+    def standing(self, record: Mapping[str, float]) -> Standing:
+        """Where the game is after a round, in sequences."""
+        note = "round {round:.0f}  D(x) {discriminator/mean_generated:.3f}".format_map(record)
+        if "entropy" in record:
+            note += f"  entropy {record['entropy']:.2f}"
+        return Standing(record["round"] * self._sequences_a_round, note)
+
     def generator(self) -> SavedModel:
         """The tuned generator."""
         return load_folk_model(self.run.model)
@@ -79,7 +104,9 @@ class GameFolder:
         return load_discriminator(self.path / DISCRIMINATOR).model
 
 
-def play_all(games: Sequence[GameFolder], prior: SavedModel, real: RealTunes, output: Path) -> None:
+def play_in_turn(
+    games: Sequence[GameFolder], prior: SavedModel, real: RealTunes, output: Path
+) -> None:
     """Play all games that are not over yet, one after the other, with a bar each.
 
     Raises:
@@ -88,13 +115,12 @@ def play_all(games: Sequence[GameFolder], prior: SavedModel, real: RealTunes, ou
     """
     for game in games:
         game.require_own()
-    waiting = [game for game in games if not game.is_done]
-    if len(waiting) < len(games):
-        console.print(f"{len(games) - len(waiting)} games are over already")
     with progress_bar() as progress, stop_request() as is_to_stop:
-        for game in waiting:
+        for game in games:
+            if game.is_done:
+                continue
             try:
-                _play(game, prior, real, _Bar(progress, game), is_to_stop)
+                _play_with_bar(game, prior, real, progress, is_to_stop)
             except StoppedError as stop:
                 raise Interrupted(
                     f"interrupted in round {stop.step} of {game.name}; to go on, give the same "
@@ -102,29 +128,63 @@ def play_all(games: Sequence[GameFolder], prior: SavedModel, real: RealTunes, ou
                 ) from None
 
 
-def _play(
+def _play_with_bar(
     game: GameFolder,
     prior: SavedModel,
     real: RealTunes,
-    bar: _Bar,
+    progress: Progress,
     is_to_stop: Callable[[], bool],
 ) -> None:
-    """One game, from wherever its folder stands."""
+    bar = progress.add_task(game.name, total=game.total, unit="sequences", note="compiling")
+
+    def show(record: Record) -> None:
+        standing = game.standing(record)
+        progress.update(bar, completed=standing.completed, note=standing.note)
+
+    play(
+        game,
+        prior,
+        real.played,
+        real.watched,
+        is_to_stop=is_to_stop,
+        on_record=show,
+        on_remark=lambda remark: console.print(f"{game.name}: {remark}"),
+    )
+
+
+def play(
+    game: GameFolder,
+    prior: SavedModel,
+    played: SequenceBatch,
+    watched: SequenceBatch,
+    *,
+    is_to_stop: Callable[[], bool] = lambda: False,
+    on_record: Callable[[Record], None] = lambda record: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> None:
+    """One game, from wherever its folder stands, to its end; the players are then saved.
+
+    Args:
+        game: with the folder.
+        prior: what the generator begins as, unless the game says otherwise.
+        played: real sequences that the discriminator learns from.
+        watched: real sequences to measure by.
+        is_to_stop: asked after each round.
+        on_record: told what each round has measured.
+        on_remark: told what a user should know.
+
+    Raises:
+        StoppedError: after `is_to_stop` said so; it tells the round.
+        UserError: as `play_on_disk` does.
+    """
     own = game.game
     start = prior.model
     if own.start == "untrained":
         start = untrained(start, own.tutoring.seed)
-    adversary = Adversary(
-        prior.vocabulary, start, real.played, real.watched, own.tutoring, own.adversary
-    )
-    if not (game.path / CONFIG).is_file():
-        RunFolder.start(game.path, own, made_by())
+    adversary = Adversary(prior.vocabulary, start, played, watched, own.tutoring, own.adversary)
+    game.begin()
     state = play_on_disk(
-        adversary,
-        game.run,
-        is_to_stop=is_to_stop,
-        on_record=bar.show,
-        on_remark=lambda remark: console.print(f"{game.name}: {remark}"),
+        adversary, game.run, is_to_stop=is_to_stop, on_record=on_record, on_remark=on_remark
     )
     _save(game, adversary, state, prior)
 
@@ -139,25 +199,3 @@ def _save(game: GameFolder, adversary: Adversary, state: AdversaryState, prior: 
     )
     save_model(SavedModel(adversary.policy(state), prior.vocabulary, origin), game.run.model)
     shutil.rmtree(game.path / CHECKPOINTS, ignore_errors=True)
-
-
-class _Bar:
-    """The bar of a game, in tokens generated."""
-
-    def __init__(self, progress: Progress, game: GameFolder) -> None:
-        rules, tutoring = game.game.adversary, game.game.tutoring
-        self.progress = progress
-        self.a_round = rules.generated + rules.generator_iterations * tutoring.environments
-        self.bar: TaskID = progress.add_task(
-            game.name,
-            total=(rules.rounds + rules.first_rounds) * self.a_round,
-            unit="sequences",
-            note="compiling",
-        )
-
-    def show(self, record: Record) -> None:
-        """How the game stands after a round."""
-        note = "round {round:.0f}  D(x) {discriminator/mean_generated:.3f}".format_map(record)
-        if "entropy" in record:
-            note += f"  entropy {record['entropy']:.2f}"
-        self.progress.update(self.bar, completed=record["round"] * self.a_round, note=note)

@@ -1,4 +1,4 @@
-"""Tuning runs side by side, each in a process of its own.
+"""Tuning runs and games side by side, each in a process of its own.
 
 At the papers' sizes one run cannot keep two cores busy, while two runs can: XLA's threads gain
 almost nothing on matrices this small. So every process gets one thread.
@@ -12,11 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import yaml
 from rich.progress import Progress, TaskID
@@ -34,6 +34,47 @@ ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 POLL_SECONDS = 0.5
 
 _Tuning = TypeVar("_Tuning", bound=Tuning)
+
+
+class Work(Protocol):
+    """What can be done in a process of its own, and goes on if that is interrupted."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it all goes to."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the folder holds this very work, complete."""
+
+    @property
+    def total(self) -> int:
+        """How much there is to do, in `unit`s."""
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+
+    def require_own_folder(self) -> None:
+        """Refuse a folder that holds anything but this work, or a part of it."""
+
+    def command(self) -> list[str]:
+        """What Python is to run; what that reads is written before."""
+
+    def standing(self, record: Mapping[str, float]) -> Standing:
+        """How far it has come when the folder has this as its newest record."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many of a work's units are done, and a note for people."""
+
+    completed: float
+    note: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +101,16 @@ class Job(Generic[_Tuning]):
         """Whether the folder holds this very run, complete."""
         has_config = (self.folder / CONFIG).is_file()
         return has_config and self.run.is_complete and self.has_same_tuning
+
+    @property
+    def total(self) -> int:
+        """Environment steps."""
+        return self.tuning.tutor.steps
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "steps"
 
     @property
     def has_same_tuning(self) -> bool:
@@ -89,16 +140,35 @@ class Job(Generic[_Tuning]):
         if self.is_begun:
             shutil.rmtree(self.folder)
 
-    def beside(self, suffix: str) -> Path:
-        """A file that has the folder's name and this suffix, next to the folder."""
-        return self.folder.with_name(self.folder.name + suffix)
+    def command(self) -> list[str]:
+        """`seqtutor tune` with these settings, in a file beside the folder, or to be resumed."""
+        command = ["-m", "seqtutor", "tune", self.tuning.task]
+        if self.is_begun:
+            command += ["--resume", str(self.folder)]
+        else:
+            settings = yaml.safe_dump(plain(self.tuning), sort_keys=False)
+            config = atomic_write(beside(self.folder, SETTINGS), settings)
+            command += ["--config", str(config), "--output", str(self.folder)]
+        return [*command, "--samples", str(self.samples), "--evaluate", "0", *self.options]
+
+    def standing(self, record: Mapping[str, float]) -> Standing:
+        """The steps, and the numbers that tell how a run goes."""
+        return Standing(record["step"], note_of(record))
 
 
-def unfinished(jobs: Sequence[Job[Any]]) -> list[Job[Any]]:
+def beside(folder: Path, suffix: str) -> Path:
+    """A file that has the folder's name and this suffix, next to the folder."""
+    return folder.with_name(folder.name + suffix)
+
+
+_Work = TypeVar("_Work", bound=Work)
+
+
+def unfinished(jobs: Sequence[_Work]) -> list[_Work]:
     """The jobs that are yet to be run or to go on.
 
     Raises:
-        UserError: if a folder holds something else than its job's run.
+        UserError: if a folder holds something else than its job's work.
     """
     for job in jobs:
         job.require_own_folder()
@@ -129,13 +199,13 @@ def histories_of(jobs: Sequence[Job[Any]]) -> dict[str, list[dict[str, list[floa
 
 @dataclass
 class _Running:
-    job: Job[Any]
+    job: Work
     process: subprocess.Popen[bytes]
     bar: TaskID = field(default=TaskID(0))
 
 
-def run_jobs(jobs: Sequence[Job[Any]], workers: int, output: Path) -> None:
-    """Run all jobs that are not done yet, `workers` at a time, with a bar each.
+def run_jobs(jobs: Sequence[Work], workers: int, output: Path) -> None:
+    """Do all jobs that are not done yet, `workers` at a time, with a bar each.
 
     A job that was interrupted goes on. When this is interrupted, the running ones are asked to stop
     at a point from which they can go on.
@@ -147,7 +217,7 @@ def run_jobs(jobs: Sequence[Job[Any]], workers: int, output: Path) -> None:
 
     Raises:
         Interrupted: once they have.
-        UserError: if a folder holds something else than its job's run; or, after all other runs
+        UserError: if a folder holds something else than its job's work; or, after all other jobs
             have ended, if one failed, with the last line that it printed.
     """
     waiting = unfinished(jobs)
@@ -165,7 +235,7 @@ def run_jobs(jobs: Sequence[Job[Any]], workers: int, output: Path) -> None:
                 running = [one for one in running if one not in ended]
                 failures += filter(None, (_end(one, progress) for one in ended))
     except KeyboardInterrupt:
-        console.print("Stopping the runs after their chunks; interrupt again to stop at once")
+        console.print("Stopping after the chunks that run; interrupt again to stop at once")
         _stop(running)
         raise Interrupted(
             f"interrupted; to go on, give the same command again with --output {output}"
@@ -175,7 +245,7 @@ def run_jobs(jobs: Sequence[Job[Any]], workers: int, output: Path) -> None:
             one.process.kill()
             one.process.wait()
             for suffix in (SETTINGS, LOG):
-                one.job.beside(suffix).unlink(missing_ok=True)
+                beside(one.job.folder, suffix).unlink(missing_ok=True)
     if failures:
         others = f"; {len(failures) - 1} more failed" if len(failures) > 1 else ""
         raise UserError(failures[0] + others)
@@ -202,15 +272,8 @@ def _shared_programs() -> Iterator[dict[str, str]]:
         yield wanted
 
 
-def _start(job: Job[Any], progress: Progress, programs: dict[str, str]) -> _Running:
-    command = [sys.executable, "-m", "seqtutor", "tune", job.tuning.task]
-    if job.is_begun:
-        command += ["--resume", str(job.folder)]
-    else:
-        settings = yaml.safe_dump(plain(job.tuning), sort_keys=False)
-        config = atomic_write(job.beside(SETTINGS), settings)
-        command += ["--config", str(config), "--output", str(job.folder)]
-    command += ["--samples", str(job.samples), "--evaluate", "0", *job.options]
+def _start(job: Work, progress: Progress, programs: dict[str, str]) -> _Running:
+    command = [sys.executable, *job.command()]
     environment = {
         # Several processes on one GPU must not each take most of its memory at once.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -219,32 +282,33 @@ def _start(job: Job[Any], progress: Progress, programs: dict[str, str]) -> _Runn
         "XLA_FLAGS": " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD])),
         COMMAND: command_line(),
     }
-    with job.beside(LOG).open("wb") as file:
+    with beside(job.folder, LOG).open("wb") as file:
         # In a session of its own: Ctrl-C reaches it through `run_jobs` alone, and once.
         process = subprocess.Popen(
             command, stdout=file, stderr=file, env=environment, start_new_session=True
         )
-    bar = progress.add_task(job.name, total=job.tuning.tutor.steps, note="starts and compiles")
+    bar = progress.add_task(job.name, total=job.total, unit=job.unit, note="starts and compiles")
     return _Running(job, process, bar)
 
 
 def _show(one: _Running, progress: Progress) -> None:
-    records = one.job.run.records()
+    records = RunFolder(one.job.folder).records()
     if records:
-        progress.update(one.bar, completed=records[-1]["step"], note=note_of(records[-1]))
+        standing = one.job.standing(records[-1])
+        progress.update(one.bar, completed=standing.completed, note=standing.note)
 
 
 def _end(one: _Running, progress: Progress) -> str | None:
     """Tidy up after a run; why it failed, if it did."""
-    job, log = one.job, one.job.beside(LOG)
-    job.beside(SETTINGS).unlink(missing_ok=True)
+    job, log = one.job, beside(one.job.folder, LOG)
+    beside(job.folder, SETTINGS).unlink(missing_ok=True)
     if one.process.returncode or not job.is_done:
         progress.update(one.bar, note="failed")
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         reason = lines[-1] if lines else f"exit code {one.process.returncode}"
         return f"the run {job.name} failed: {reason} (all it said is in {log})"
-    progress.update(one.bar, completed=job.tuning.tutor.steps)
-    for remark in job.run.remarks():
+    progress.update(one.bar, completed=job.total)
+    for remark in RunFolder(job.folder).remarks():
         console.print(f"{job.name}: {remark}")
     log.unlink(missing_ok=True)
     return None

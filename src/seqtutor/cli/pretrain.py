@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,18 +19,51 @@ TASKS = {
 }
 
 
+CHECKPOINTS = "checkpoints"
+
+
+def require_own(output: Path) -> None:
+    """Refuse a folder that holds anything but a training that was interrupted.
+
+    Raises:
+        UserError: if it does.
+    """
+    from seqtutor.files import require_unused
+    from seqtutor.training.run_folder import CONFIG
+
+    if (output / CHECKPOINTS).is_dir() and not (output / CONFIG).exists():
+        return
+    require_unused(output)
+
+
+def forget_checkpoints(output: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
+
+
 def train_with_bar(
     model: SequenceModel,
     training: Sequences,
     validation: Sequences,
     settings: PretrainSettings,
+    output: Path,
     on_epoch: Callable[[Pretrained], None] = lambda so_far: None,
     on_update: Callable[[SequenceModel, int], None] = lambda model, updates: None,
 ) -> Pretrained:
-    """Train a model by maximum likelihood, with a bar that tells tokens a second."""
-    from seqtutor.cli.progress import progress_bar
-    from seqtutor.training.pretrain import train_by_maximum_likelihood
+    """Train a model by maximum likelihood, with a bar that tells tokens a second.
 
+    After each epoch a checkpoint is saved in the `output` folder, and a training that it holds
+    already goes on.
+
+    Raises:
+        Interrupted: at an interruption after the first epoch.
+        UserError: as `train_on_disk` does.
+    """
+    from seqtutor.cli.interruption import Interrupted
+    from seqtutor.cli.progress import console, progress_bar
+    from seqtutor.training.pretrain_on_disk import train_on_disk
+
+    epochs = 0
     tokens = int(training.mask.sum())
     updates_an_epoch = max(1, len(training) // settings.batch)
     with progress_bar() as progress:
@@ -37,7 +72,8 @@ def train_with_bar(
         )
 
         def after_epoch(so_far: Pretrained) -> None:
-            last = so_far.epochs[-1]
+            nonlocal epochs
+            last, epochs = so_far.epochs[-1], len(so_far.epochs)
             note = f"epoch {last.epoch}  validation {last.validation_loss:.4f} nats"
             progress.update(bar, completed=last.epoch * tokens, note=note)
             on_epoch(so_far)
@@ -48,6 +84,20 @@ def train_with_bar(
             progress.update(bar, completed=updates * tokens // updates_an_epoch)
             on_update(model, updates)
 
-        return train_by_maximum_likelihood(
-            model, training, validation, settings, after_epoch, after_update
-        )
+        try:
+            return train_on_disk(
+                model,
+                training,
+                validation,
+                settings,
+                output / CHECKPOINTS,
+                on_epoch=after_epoch,
+                on_update=after_update,
+                on_remark=lambda remark: console.print(remark, markup=False),
+            )
+        except KeyboardInterrupt:
+            if not epochs:
+                raise
+            raise Interrupted(
+                f"interrupted after epoch {epochs}; to go on, give the same command again"
+            ) from None

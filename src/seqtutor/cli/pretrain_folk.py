@@ -30,8 +30,9 @@ def usual_training() -> PretrainSettings:
 class Options:
     """Train a prior by maximum likelihood on tunes with chords.
 
-    The best model by validation loss is kept. The tunes that come with music21, used where no
-    others are given, have no chords.
+    The best model by validation loss is kept. Interrupted, it goes on after the last whole epoch
+    when the same command is given again. The tunes that come with music21, used where no others are
+    given, have no chords.
     """
 
     task: tyro.conf.Positional[Literal["folk"]] = "folk"
@@ -46,9 +47,10 @@ class Options:
 
 def run(options: Options) -> None:
     """Read, train, measure, write."""
-    from seqtutor.files import make_folder, require_unused
+    from seqtutor.cli.pretrain import require_own
+    from seqtutor.files import make_folder
 
-    require_unused(options.output)
+    require_own(options.output)
     make_folder(options.output.parent)
     data = load_and_tell(options.data)
     train_and_save(data, options.data, options.model, options.output)
@@ -78,6 +80,7 @@ def train_and_save(
     data: FolkData, source: FolkDataSettings, settings: PretrainSettings, folder: Path
 ) -> None:
     """Train with a bar, measure on tunes that were held out, and write with the model's origin."""
+    from seqtutor.cli.pretrain import forget_checkpoints
     from seqtutor.cli.progress import console
     from seqtutor.cli.provenance import made_by
     from seqtutor.models.files import SavedModel, save_model
@@ -88,7 +91,7 @@ def train_and_save(
         batch = max(1, len(data.train) // 4)
         console.print(f"{len(data.train)} sequences are few: the batch is {batch}", style="yellow")
         settings = replace(settings, batch=batch)
-    result = _train(data, settings)
+    result = _train(data, settings, folder)
     own = origin_of(data)
     own["data"] |= {"source": source_of(source)}
     origin = {"made_by": made_by(), **own, "settings": plain(settings)}
@@ -96,9 +99,10 @@ def train_and_save(
     if len(data.test):
         origin["test"] = _measure(result, data)
     save_model(SavedModel(result.model, data.vocabulary, origin), folder)
+    forget_checkpoints(folder)
 
 
-def _train(data: FolkData, settings: PretrainSettings) -> Pretrained:
+def _train(data: FolkData, settings: PretrainSettings, folder: Path) -> Pretrained:
     import jax
 
     from seqtutor.cli.pretrain import train_with_bar
@@ -106,7 +110,8 @@ def _train(data: FolkData, settings: PretrainSettings) -> Pretrained:
     from seqtutor.models.lstm import LSTM
 
     model = LSTM(data.vocabulary.size, settings.hidden_sizes, key=jax.random.key(settings.seed))
-    return train_with_bar(model, unmasked(data.train), unmasked(data.validation), settings)
+    training, validation = unmasked(data.train), unmasked(data.validation)
+    return train_with_bar(model, training, validation, settings, folder)
 
 
 def _measure(result: Pretrained, data: FolkData) -> dict[str, float]:

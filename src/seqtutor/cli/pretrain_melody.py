@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Options:
     """Train a prior by maximum likelihood on melodies.
 
-    The best model by validation loss is kept. Tunes are brought to the white keys (C major, A
-    minor and their modes) and split by tune, near-duplicates on one side.
+    The best model by validation loss is kept. Interrupted, it goes on after the last whole epoch
+    when the same command is given again. Tunes are brought to the white keys (C major, A minor and
+    their modes) and split by tune, near-duplicates on one side.
 
     For molecules: seqtutor pretrain molecule --help
     For tunes with chords: seqtutor pretrain folk --help
@@ -49,10 +50,11 @@ class Options:
 
 def run(options: Options) -> None:
     """Read, train, measure, write."""
+    from seqtutor.cli.pretrain import forget_checkpoints, require_own
     from seqtutor.cli.progress import console
-    from seqtutor.files import make_folder, require_unused
+    from seqtutor.files import make_folder
 
-    require_unused(options.output)
+    require_own(options.output)
     require_seed("--split-seed", options.split_seed)
     require(
         bool(options.bar_lengths) and min(options.bar_lengths) > 0,
@@ -70,6 +72,7 @@ def run(options: Options) -> None:
         options = replace(options, model=replace(options.model, batch=batch))
     result = train(dataset, options)
     save(result, dataset, options)
+    forget_checkpoints(options.output)
 
 
 def load(options: Options) -> MelodyDataset:
@@ -114,7 +117,8 @@ def train(dataset: MelodyDataset, options: Options) -> Pretrained:
 
     settings = options.model
     model = LSTM(VOCABULARY_SIZE, settings.hidden_sizes, key=jax.random.key(settings.seed))
-    return train_with_bar(model, unmasked(dataset.train), unmasked(dataset.validation), settings)
+    training, validation = unmasked(dataset.train), unmasked(dataset.validation)
+    return train_with_bar(model, training, validation, settings, options.output)
 
 
 def unmasked(tokens) -> Sequences:  # type: ignore[no-untyped-def]

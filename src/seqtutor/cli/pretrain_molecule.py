@@ -35,8 +35,9 @@ SAMPLES = 1000
 class Options:
     """Train a prior by maximum likelihood on molecules, as SMILES strings.
 
-    The best model by validation loss is kept, also if training is interrupted. Its share of valid
-    molecules is measured at the end.
+    The best model by validation loss is kept, also if training is interrupted; it then goes on
+    after the last whole epoch when the same command is given again. Its share of valid molecules is
+    measured at the end.
     """
 
     task: tyro.conf.Positional[Literal["molecule"]] = "molecule"
@@ -65,12 +66,13 @@ def defaults(arguments: list[str]) -> Options:
 def run(options: Options) -> None:
     """Read, train, measure, write."""
     from seqtutor.cli.molecules import describe, load_with_bar
+    from seqtutor.cli.pretrain import forget_checkpoints, require_own
     from seqtutor.cli.progress import console
-    from seqtutor.files import make_folder, require_unused
+    from seqtutor.files import make_folder
     from seqtutor.tasks.molecule.requirements import require_rdkit
 
     require_rdkit()
-    require_unused(options.output)
+    require_own(options.output)
     make_folder(options.output.parent)
     start = _start(options)
     vocabulary = None if start is None else start.vocabulary
@@ -83,6 +85,7 @@ def run(options: Options) -> None:
         )
         options = replace(options, model=replace(options.model, batch=batch))
     train_and_save(start, dataset, options)
+    forget_checkpoints(options.output)
     print(f"The prior is in {options.output}")
 
 
@@ -126,6 +129,7 @@ def train_and_save(start: SavedModel | None, dataset: MoleculeDataset, options: 
             sequences(dataset.train),
             run.validation,
             settings,
+            options.output,
             run.after_epoch,
             run.after_update,
         )

@@ -128,20 +128,26 @@ class Options:
     prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of a prior, from `seqtutor pretrain folk` with the same data; one is trained if not
     given."""
+    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Games at the same time, each in a process of its own; by default one for each core, in the
+    full profile one."""
     data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
 
 
 def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
     profile = _profile(options)
-    from seqtutor.cli.folk_games import play_all
     from seqtutor.cli.folk_laboratory import FolkLaboratory
+    from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.output import print_table
     from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
     from seqtutor.report.folk import sweep_table, table_of, write_report
     from seqtutor.tasks.folk.evaluation import RealTunes
 
+    # Several processes would get in each other's way on the GPU that the full profile is for.
+    in_turn = options.workers is None and options.profile == "full"
+    workers = 1 if in_turn else worker_count(options.workers)
     output = options.output or Path("runs") / f"reproduce-folk-{options.profile}"
     console.rule("1  The tunes and the prior")
     data = load_and_tell(options.data)
@@ -150,7 +156,7 @@ def run(options: Options) -> None:
     real = RealTunes.of(data, profile.real)
     console.rule("2  The games")
     games = _games(options, profile, data, prior, output, len(real.played))
-    play_all(games, prior, real, output)
+    _play(games, prior, real, output, workers)
     console.rule("3  Measuring, each by a judge of its own")
     laboratory = FolkLaboratory(data, real, profile.judge, output)
     generators, sweep = _measure(laboratory, profile, prior, games)
@@ -233,6 +239,23 @@ def _games(
             )
             games.append(GameFolder(output / f"{name}-seed{seed}", game))
     return games
+
+
+def _play(
+    games: Sequence[GameFolder], prior: SavedModel, real: RealTunes, output: Path, workers: int
+) -> None:
+    """Those that are not over yet: in this process, or several at a time in others."""
+    from seqtutor.cli.folk_games import play_in_turn
+    from seqtutor.cli.folk_jobs import play_side_by_side
+    from seqtutor.cli.progress import console
+
+    waiting = sum(not game.is_done for game in games)
+    if waiting < len(games):
+        console.print(f"{len(games) - waiting} games are over already")
+    if min(workers, waiting) > 1:
+        play_side_by_side(games, prior, real, output, workers)
+    else:
+        play_in_turn(games, prior, real, output)
 
 
 def _measure(

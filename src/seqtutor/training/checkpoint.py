@@ -1,9 +1,9 @@
 """Checkpoints: all that changes during a run, on disk, so that it goes on bit for bit.
 
-A checkpoint is two files. `step-N.safetensors` holds every array of the state, and what the reward
-remembers as the bytes of a JSON text; `step-N.json`, its manifest, is written after it and holds
-its hash, so that a checkpoint counts only when it is whole. The newest two are kept: should one be
-damaged, the one before it is taken.
+A checkpoint is two files. `step-N.safetensors` holds every array of the state, and what else is to
+be remembered, by a reward for instance, as the bytes of a JSON text. `step-N.json`, its manifest,
+is written after it and holds its hash, so that a checkpoint counts only when it is whole. The
+newest two are kept: should one be damaged, the one before it is taken.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ import safetensors.numpy
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.rewards import as_reward
-from seqtutor.task import Task
 
 KEPT = 2
 _FORMAT = 1
@@ -49,24 +47,17 @@ _OfState = TypeVar("_OfState", covariant=True)
 
 
 class Resumable(Protocol[_OfState]):
-    """What can go on from a checkpoint: a tutor, or an adversary.
-
-    The initial state is a pytree that has the shapes of every later one.
-    """
-
-    @property
-    def task(self) -> Task:
-        """Its reward may remember what it judged."""
+    """What can go on from a checkpoint: a tutor, an adversary, a training by maximum likelihood."""
 
     def initial_state(self) -> _OfState:
-        """Where a run begins."""
+        """Where it begins: a pytree that has the shapes of every later state."""
 
 
 @dataclass(frozen=True)
 class Checkpoint(Generic[_State]):
     """A state to go on from, the step it was saved at, and what a user should know about it.
 
-    `remembered` is what the reward's `restore` takes, `None` where it remembers nothing.
+    `remembered` is what `save` was given besides the state.
     """
 
     state: _State
@@ -98,9 +89,9 @@ class Checkpoints:
         """Write a checkpoint, and then remove all but the newest ones.
 
         Args:
-            state: of the tutor or the adversary.
+            state: a pytree of arrays.
             step: how far the run has come.
-            remembered: what the reward's `state` gave.
+            remembered: what else it needs to go on, in JSON's types, if anything.
 
         Raises:
             UserError: if it cannot be written; older checkpoints stay as they were.
@@ -154,8 +145,8 @@ class Checkpoints:
             raise UserError(f"{self.folder} was written by a newer version; upgrade seqtutor")
         if manifest["settings"] != self.settings:
             raise UserError(
-                f"the checkpoints in {self.folder} belong to other settings than config.yaml has "
-                "now; undo the change, or start a new run with --config"
+                f"the checkpoints in {self.folder} belong to other settings or data than are given "
+                "now; undo the change (of a run's config.yaml), or start anew in another folder"
             )
         content = self._arrays(step).read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
@@ -163,7 +154,7 @@ class Checkpoints:
         shapes = eqx.filter_eval_shape(run.initial_state)
         arrays = safetensors.numpy.load(content)
         remembered = None
-        if as_reward(run.task.reward).remembers:
+        if _REMEMBERED in arrays:
             remembered = json.loads(arrays[_REMEMBERED].tobytes())
         changes = _changed(manifest["surroundings"])
         return Checkpoint(_filled(shapes, arrays), manifest["step"], remembered, remarks + changes)

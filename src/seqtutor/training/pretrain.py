@@ -96,20 +96,28 @@ def _padded(sequences: Sequences, start: int, batch: int) -> Sequences:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The best model by validation loss, and the course of its training."""
+    """The best model by validation loss, and the course of its training.
+
+    `latest` is the model after the last epoch, and `optimiser` the optimiser's state then: what the
+    training goes on from.
+    """
 
     model: SequenceModel
     epochs: list[EpochRecord]
+    latest: SequenceModel
+    optimiser: Any
 
-    def after(self, model: SequenceModel, record: EpochRecord) -> Pretrained:
-        """The same after one more epoch, which left this model."""
+    def after(self, latest: SequenceModel, optimiser: Any, record: EpochRecord) -> Pretrained:
+        """The same after one more epoch, which left this model and state."""
         best = min((epoch.validation_loss for epoch in self.epochs), default=np.inf)
-        kept = model if record.validation_loss < best else self.model
-        return Pretrained(kept, [*self.epochs, record])
+        kept = latest if record.validation_loss < best else self.model
+        return Pretrained(kept, [*self.epochs, record], latest, optimiser)
 
     @property
     def epochs_since_best(self) -> int:
         """How many epochs have passed without a better model."""
+        if not self.epochs:
+            return 0
         losses = [epoch.validation_loss for epoch in self.epochs]
         return len(losses) - 1 - losses.index(min(losses))
 
@@ -121,6 +129,7 @@ def train_by_maximum_likelihood(
     settings: PretrainSettings,
     on_epoch: Callable[[Pretrained], None] = lambda so_far: None,
     on_update: Callable[[SequenceModel, int], None] = lambda model, updates: None,
+    start: Pretrained | None = None,
 ) -> Pretrained:
     """Minimise the negative log-likelihood until the validation loss stops falling.
 
@@ -133,6 +142,7 @@ def train_by_maximum_likelihood(
         settings: of the training.
         on_epoch: called after each epoch with the best model and all records so far.
         on_update: called after each update with the model as it is and how many there have been.
+        start: of the same training some epochs ago, to go on from; bit for bit as it did then.
 
     Raises:
         UserError: if there are fewer sequences than a batch, none to validate on, or the loss is
@@ -147,13 +157,18 @@ def train_by_maximum_likelihood(
         raise UserError("there are no sequences to validate on; give more data")
     updates_an_epoch = len(training) // settings.batch
     optimiser = _optimiser(settings, updates_an_epoch * settings.epochs)
-    weights, shape = eqx.partition(model, eqx.is_inexact_array)
-    state = optimiser.init(weights)
+    so_far = start or beginning(model, training, settings)
+    weights, shape = eqx.partition(so_far.latest, eqx.is_inexact_array)
+    state = so_far.optimiser
     lengths = lengths_of(training.mask)
     expected = np.float32(training.mask.sum() / len(training) * settings.batch)
     generator = np.random.default_rng(settings.seed)
-    so_far, updates = Pretrained(model, []), 0
-    for epoch in range(1, settings.epochs + 1):
+    for _ in so_far.epochs:
+        batches_of_like_length(lengths, settings.batch, generator)
+    updates = len(so_far.epochs) * updates_an_epoch
+    for epoch in range(len(so_far.epochs) + 1, settings.epochs + 1):
+        if so_far.epochs_since_best >= settings.patience:
+            break
         losses = []
         for rows in batches_of_like_length(lengths, settings.batch, generator):
             width = padded_width(lengths[rows], training.mask.shape[1])
@@ -169,11 +184,16 @@ def train_by_maximum_likelihood(
         record = EpochRecord(epoch, float(jnp.mean(jnp.stack(losses))), fit.log_perplexity)
         if not np.isfinite(record.training_loss + record.validation_loss):
             raise UserError(f"the loss is not finite in epoch {epoch}; lower the learning rate")
-        so_far = so_far.after(current, record)
+        so_far = so_far.after(current, state, record)
         on_epoch(so_far)
-        if so_far.epochs_since_best == settings.patience:
-            break
     return so_far
+
+
+def beginning(model: SequenceModel, training: Sequences, settings: PretrainSettings) -> Pretrained:
+    """Where a training starts: no epoch is over."""
+    updates = len(training) // settings.batch * settings.epochs
+    weights = eqx.filter(model, eqx.is_inexact_array)
+    return Pretrained(model, [], model, _optimiser(settings, updates).init(weights))
 
 
 def _optimiser(settings: PretrainSettings, updates: int) -> optax.GradientTransformation:

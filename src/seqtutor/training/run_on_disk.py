@@ -16,7 +16,7 @@ import numpy as np
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.training.adversary import Adversary, AdversaryState, rounds
-from seqtutor.training.checkpoint import Checkpoints, Resumable
+from seqtutor.training.checkpoint import Checkpoint, Checkpoints
 from seqtutor.training.run import GUARDED, Record, chunks
 from seqtutor.training.run_folder import METRICS, RunFolder
 from seqtutor.training.tutor import Tutor
@@ -53,7 +53,7 @@ class Standing(Protocol):
 class _Course:
     """What goes on: a run, how it is driven from a state and its records, and what counts it."""
 
-    run: Resumable[Any]
+    run: Tutor | Adversary
     drive: Callable[[Any, Sequence[Record]], Iterator[Standing]]
     prior: SequenceModel
     counter: str
@@ -120,7 +120,7 @@ def _run(
 ) -> Any:
     counter = course.counter
     checkpoints = Checkpoints(folder.path / CHECKPOINTS, _digest(folder, course.prior))
-    found = checkpoints.latest(course.run)
+    found: Checkpoint[Any] | None = checkpoints.latest(course.run)
     folder.cut(found.step if found else 0, counter)
 
     def remark(text: str) -> None:
