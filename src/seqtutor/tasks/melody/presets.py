@@ -21,7 +21,7 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
     which knows nothing of the entropy of what follows, needs the larger c to keep as much. The
     methods that the papers do not have look to the end of the melody, and need a larger c still.
     """
-    published = {"q": (1.4, 0.85), "psi": (1.2, 0.83), "g": (1.25, 0.83), "rl-only": (1.3, 0.8)}
+    published = {"q": (1.5, 0.85), "psi": (1.2, 0.83), "g": (1.25, 0.83), "rl-only": (1.3, 0.8)}
     if method not in published:
         return MelodyTuning(TutorSettings.of(method, c=5.0))
     c, discount = published[method]
@@ -38,7 +38,7 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
     enough to see the end of a melody in time for its unique extremes.
     """
     return MelodyTuning(
-        TutorSettings.of(method, c=2.4, discount=0.75, **_trace(method, 0.85)),
+        TutorSettings.of(method, c=2.5, discount=0.75, **_trace(method, 0.85)),
         MelodyRuleSettings(
             repeated_motif_limit=1,
             autocorrelation_threshold=0.02,
@@ -47,7 +47,7 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
         ),
         RuleWeights(
             key=4.0,
-            tonic=1.5,
+            tonic=2.0,
             penalize_repeating=2.0,
             penalize_autocorrelation=5.0,
             motif=1.7,
