@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 import tyro
 
 from seqtutor.cli.arguments import value_of
+from seqtutor.cli.devices import DeviceOptions
 from seqtutor.errors import UserError
 from seqtutor.tasks.tuning import Tuning
 from seqtutor.training.settings import SYMBOLS, TutorSettings, require
@@ -54,6 +55,8 @@ class TuneOptions:
     """
     workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Processes at the same time; by default one for each core."""
+    place: Annotated[DeviceOptions, tyro.conf.arg(name="")] = field(default_factory=DeviceOptions)
+    """The devices and processes of one run."""
     samples: int = 16
     """Sequences to write into the run's folder at the end."""
     evaluate: int = 10_000
@@ -67,6 +70,11 @@ class TuneOptions:
         require(self.samples >= 0, f"--samples must not be negative, not {self.samples}")
         require(self.evaluate >= 0, f"--evaluate must not be negative, not {self.evaluate}")
         require(self.seeds >= 1, f"--seeds must be at least 1, not {self.seeds}")
+        require(
+            self.seeds == 1 or self.place.total == 1,
+            "several seeds keep all devices busy, each with its own: leave out --devices and "
+            "--processes, or --seeds",
+        )
         if self.resume is not None:
             require(
                 self.output is None and self.seeds == 1,
@@ -164,10 +172,28 @@ def chosen_tuning(
 
 def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
     """Tune, write the run's folder or one for each seed, print the table."""
+    with options.place.joined():
+        tuning = tools.completed(tuning)
+        if options.place.follows:
+            _follow(tuning, options, tools)
+        else:
+            _run_tuning(tuning, options, tools)
+
+
+def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
+    """Do a part of the work of a run that another process leads; write nothing."""
+    from seqtutor.cli.interruption import stop_request
+    from seqtutor.training.processes import follow
+
+    # The first interruption reaches all processes of a terminal, and the leading one alone stops.
+    with _tutor(tuning, options, tools) as tutor, stop_request():
+        follow(tutor)
+
+
+def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
     from seqtutor.cli.output import counted
     from seqtutor.training.run_folder import free_folder
 
-    tuning = tools.completed(tuning)
     name = f"{tuning.task}-{tuning.tutor.method}"
     output = options.resume or options.output or free_folder(Path("runs"), name)
     samples = counted(options.samples, tools.one, tools.many)
@@ -187,13 +213,11 @@ def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning])
 
 
 @contextmanager
-def _tutor(tuning: _Tuning, tools: TaskTools[_Tuning]) -> Iterator[Tutor]:
+def _tutor(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> Iterator[Tutor]:
     """The tutor, whose reward is closed at the end, however that comes."""
-    from seqtutor.training.tutor import Tutor
-
     prior = tools.load_prior(tuning)
     with tools.task(tuning, prior) as task:
-        yield Tutor(task, prior.model, tuning.tutor)
+        yield options.place.tutor(task, prior.model, tuning.tutor)
 
 
 def _run_folder(tuning: _Tuning, path: Path, options: TuneOptions) -> RunFolder:
@@ -228,7 +252,7 @@ def _resume_command(tuning: Tuning, path: Path, options: TuneOptions) -> str:
     for name in ("samples", "evaluate"):
         if getattr(options, name) != getattr(usual, name):
             command += f" --{name} {getattr(options, name)}"
-    return command
+    return command + options.place.arguments
 
 
 def _tune(
@@ -244,7 +268,7 @@ def _tune(
     from seqtutor.training.run_on_disk import CHECKPOINTS
 
     # From the moment that there is something to go on with, an interruption is to say so.
-    with _tutor(tuning, tools) as tutor, stop_request() as is_to_stop:
+    with _tutor(tuning, options, tools) as tutor, stop_request() as is_to_stop:
         if not (folder.path / CONFIG).is_file():
             RunFolder.start(folder.path, tuning, made_by())
         symbol, weight = tutor.method.symbol, tutor.settings.c
@@ -300,7 +324,7 @@ def _tune_seeds(
 
     if _seeds_by(options, tuning) == "vmap":
         jobs = _jobs(tuning, output, options)
-        _tune_by_vmap(jobs, tools)
+        _tune_by_vmap(jobs, options, tools)
         return jobs
     workers = min(options.seeds, worker_count(options.workers))
     jobs = _jobs(tuning, output, options, tools.job_options(workers))
@@ -342,7 +366,9 @@ def _seeds_by(options: TuneOptions, tuning: Tuning) -> Literal["processes", "vma
     return "processes" if backend in ("cpu", "") else "vmap"
 
 
-def _tune_by_vmap(jobs: list[Job[_Tuning]], tools: TaskTools[_Tuning]) -> None:
+def _tune_by_vmap(
+    jobs: list[Job[_Tuning]], options: TuneOptions, tools: TaskTools[_Tuning]
+) -> None:
     """All seeds as one program, with a bar each."""
     from seqtutor.cli.jobs import unfinished
     from seqtutor.cli.progress import console
@@ -352,7 +378,7 @@ def _tune_by_vmap(jobs: list[Job[_Tuning]], tools: TaskTools[_Tuning]) -> None:
     waiting = {job.tuning.tutor.seed: job for job in unfinished(jobs)}
     if not waiting:
         return
-    with _tutor(jobs[0].tuning, tools) as tutor:
+    with _tutor(jobs[0].tuning, options, tools) as tutor:
         for job in waiting.values():
             job.clear()
             RunFolder.start(job.folder, job.tuning, made_by())
