@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,7 +91,9 @@ class DeviceOptions:
 
         if HOST_DEVICES not in os.environ.get("XLA_FLAGS", ""):
             here = min(self.total // self.processes, os.cpu_count() or 1)
-            jax.config.update("jax_num_cpu_devices", here)
+            # Where JAX has begun already, there are the devices that there are.
+            with suppress(RuntimeError):
+                jax.config.update("jax_num_cpu_devices", here)
         if self.processes == 1:
             yield
             return
