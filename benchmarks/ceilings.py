@@ -2,6 +2,7 @@
 
     python benchmarks/ceilings.py
     python benchmarks/ceilings.py --priors melody --rounds 3
+    XLA_FLAGS=--xla_cpu_multi_thread_eigen=false python benchmarks/ceilings.py --clock processor
 
 In one run, in turns: the matrix products of an update alone (each of its shapes, by XLA, from the
 same memory again and again), a large matrix product, a copy of a large array, and the update
@@ -18,9 +19,8 @@ the time of the update: what is left for everything else (gates, gathers, losses
 from __future__ import annotations
 
 import functools
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -37,10 +37,10 @@ from seqtutor.rewards import compiled
 from seqtutor.task import Task
 from seqtutor.training.replay import Experience
 from seqtutor.training.settings import TutorSettings
+from seqtutor.training.speed import Counts, Measurement, Shape, operations_of, product
 from seqtutor.training.tutor import Tutor, TutorState, learn
 
-Shape = tuple[int, int, int]
-"""Rows, inner size and columns of a matrix product."""
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 @dataclass(frozen=True)
@@ -59,112 +59,9 @@ class Options:
     """Rows and columns of the large product."""
     megabytes: int = 256
     """Of the array that is copied."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What one update of temporal-difference learning must do, for an LSTM of one layer.
-
-    Attributes:
-        batch, time, hidden, outputs: sizes; the outputs are the vocabulary and the value.
-        parameters: numbers that are trained.
-    """
-
-    batch: int
-    time: int
-    hidden: int
-    outputs: int
-    parameters: int
-
-    @property
-    def products(self) -> dict[Shape, int]:
-        """Shapes of the matrix products, with how often each comes.
-
-        Step by step the network and its target go forward and the gradient goes back; the weight
-        gradient is one product over all steps (`seqtutor.models.recurrence`).
-        """
-        gates, rows = 4 * self.hidden, self.batch * self.time
-        return {
-            (self.batch, self.hidden, gates): 2 * self.time,
-            (self.batch, gates, self.hidden): self.time,
-            (self.hidden, rows, gates): 1,
-            (rows, self.hidden, self.outputs): 2,
-            (rows, self.outputs, self.hidden): 1,
-            (self.hidden, rows, self.outputs): 1,
-        }
-
-    @property
-    def operations(self) -> int:
-        """Multiplications and additions of the matrix products."""
-        return sum(operations_of(shape) * times for shape, times in self.products.items())
-
-    @property
-    def bytes(self) -> int:
-        """What must be read and written if nothing but the weights stays in the cache.
-
-        A cell and step: 4 projected inputs in; 4 gates, the cell and the hidden output out; back:
-        these 4 gates, both cells and the output's gradient in, 4 gradients out; these and the
-        output in for the weights, and again for the rows of tokens; the target's 4 inputs in and
-        its output out. Then for each output forward and back, and nine numbers a parameter for
-        Adam and the target.
-        """
-        cell = (4 + 6) + (4 + 2 + 1 + 4) + (4 + 1) + 4 + (4 + 1)
-        rows = self.batch * self.time
-        return 4 * (rows * (cell * self.hidden + 4 * self.outputs) + 9 * self.parameters)
-
-
-def operations_of(shape: Shape) -> int:
-    """Multiplications and additions of a product."""
-    rows, inner, columns = shape
-    return 2 * rows * inner * columns
-
-
-@dataclass
-class Measurement:
-    """Something that is run again and again.
-
-    Attributes:
-        run: does it and waits for its end.
-        times: how often a run does it.
-        seconds: that each took, a number a round.
-    """
-
-    run: Callable[[], None]
-    times: int
-    seconds: list[float]
-
-    def measure(self, least: float) -> None:
-        """One round."""
-        runs, start = 0, time.perf_counter()
-        while (taken := time.perf_counter() - start) < least:
-            self.run()
-            runs += 1
-        self.seconds.append(taken / runs / self.times)
-
-    @property
-    def median(self) -> float:
-        """Of the rounds."""
-        return statistics.median(self.seconds)
-
-
-def product(shape: Shape) -> Measurement:
-    """A chain of products of that shape, so that none can be left out."""
-    rows, inner, columns = shape
-    times = max(1, round(2e8 / operations_of(shape)))
-    left = jnp.full((rows, inner), 1e-3)
-    right = jnp.full((inner, columns), 1e-3)
-
-    @jax.jit
-    def chain(left: jax.Array, right: jax.Array) -> jax.Array:
-        def one(left: jax.Array, _: None) -> tuple[jax.Array, None]:
-            result = left @ right
-            # One number of the result goes on, which costs nothing and needs the whole product.
-            return left.at[0, 0].add(1e-9 * jnp.max(result[:1])), None
-
-        return jax.lax.scan(one, left, None, length=times)[0]
-
-    chain(left, right).block_until_ready()
-    return Measurement(lambda: chain(left, right).block_until_ready(), times, [])
+    clock: Literal["wall", "processor"] = "wall"
+    """What tells the time; the processor's does not count what other programs take, and means
+    something with one thread alone."""
 
 
 def copy(megabytes: int) -> Measurement:
@@ -172,7 +69,7 @@ def copy(megabytes: int) -> Measurement:
     numbers = jnp.ones(megabytes * 2**18)
     double = jax.jit(lambda array: 2 * array)
     double(numbers).block_until_ready()
-    return Measurement(lambda: double(numbers).block_until_ready(), 1, [])
+    return Measurement(lambda: double(numbers).block_until_ready())
 
 
 @compiled
@@ -199,15 +96,8 @@ class Update:
             TutorSettings.of("psi", batch=batch),
         )
         state = tutor.initial_state()
-        trained = jax.tree.leaves(eqx.filter(state.network, eqx.is_inexact_array))
-        counts = Counts(
-            batch,
-            length,
-            saved.model.feature_size,
-            saved.vocabulary.size + 1,
-            sum(leaf.size for leaf in trained),
-        )
-        return cls(tutor, eqx.tree_at(lambda s: s.replay, state, full_replay(tutor, state)), counts)
+        full = eqx.tree_at(lambda s: s.replay, state, full_replay(tutor, state))
+        return cls(tutor, full, Counts.of(tutor, state))
 
     def measurement(self) -> Measurement:
         """All updates that follow a collection, as one program."""
@@ -215,7 +105,7 @@ class Update:
         key = jax.random.key(0)
         jax.block_until_ready(run(self.state, key))
         times = self.tutor.settings.updates
-        return Measurement(lambda: jax.block_until_ready(run(self.state, key)) and None, times, [])
+        return Measurement(lambda: jax.block_until_ready(run(self.state, key)), times)
 
     def counted_by_xla(self) -> dict[str, float]:
         """XLA's own count of one update, its loops over time unrolled."""
@@ -309,6 +199,7 @@ def main(options: Options) -> None:
     measurements |= {name: update.measurement() for name, update in updates.items()}
     for _ in range(options.rounds):
         for measurement in measurements.values():
+            measurement.clock = CLOCKS[options.clock]
             measurement.measure(options.seconds)
     peak = operations_of(large) / measurements[large].median / 1e9
     moved = 2 * options.megabytes * 2**20 / measurements["copy"].median / 1e9

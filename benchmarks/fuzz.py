@@ -42,7 +42,8 @@ from typing import Any
 
 import tyro
 
-from fuzz_readers import READERS, Reader, Seed
+from fuzz_reader import Reader, Seed
+from fuzz_readers import READERS
 
 SECONDS = 12
 """An input that takes longer counts as a hang."""

@@ -12,30 +12,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
-ITERATIONS = 60
+ITERATIONS = 20
+SECONDS = 5.0
 
 
 def measure(method: str) -> tuple[float, float]:
     """Environment steps and learned transitions a second, once compiled."""
-    import jax
-
     from seqtutor.tasks.melody.task import load_melody_model, melody_task
     from seqtutor.training.settings import TutorSettings
+    from seqtutor.training.speed import Loop, Measurement
     from seqtutor.training.tutor import Tutor
 
-    settings = TutorSettings(method=method)  # type: ignore[arg-type]
-    tutor = Tutor(melody_task(), load_melody_model().model, settings)
-    state, _ = tutor.advance(tutor.initial_state(), ITERATIONS)
-    jax.block_until_ready(state.iteration)
-    start = time.perf_counter()
-    state, _ = tutor.advance(state, ITERATIONS)
-    jax.block_until_ready(state.iteration)
-    seconds = time.perf_counter() - start
-    learned = ITERATIONS * settings.updates * settings.batch * tutor.task.max_length
-    return ITERATIONS * tutor.steps_per_iteration / seconds, learned / seconds
+    tutor = Tutor(melody_task(), load_melody_model().model, TutorSettings.of(method))
+    loop = Loop(tutor, ITERATIONS)
+    whole = Measurement(loop.advance, ITERATIONS)
+    whole.measure(SECONDS)
+    return tutor.steps_per_iteration / whole.median, loop.transitions / whole.median
 
 
 def main() -> None:

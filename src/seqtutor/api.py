@@ -140,7 +140,13 @@ def pretrain(
 
 @overload
 def tune(
-    prior: Generator, task: Task, *, method: str = ..., seeds: None = ..., **settings: Any
+    prior: Generator,
+    task: Task,
+    *,
+    method: str = ...,
+    seeds: None = ...,
+    devices: int = ...,
+    **settings: Any,
 ) -> Generator: ...
 @overload
 def tune(
@@ -152,25 +158,28 @@ def tune(
     *,
     method: str = TutorSettings.method,
     seeds: int | None = None,
+    devices: int = 1,
     **settings: Any,
 ) -> Generator | list[Generator]:
     """Tune a copy of the prior on the task's reward by one of the methods.
 
     With `seeds`, a list of that many independent policies comes back, tuned with the setting
     `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU or where
-    the reward remembers what it judged.
+    the reward remembers what it judged. With `devices`, that many share the work of one policy.
     Further arguments are those of `TutorSettings`; what is not given is the method's default
     (`TutorSettings.of`).
 
     Raises:
-        UserError: if the prior has another vocabulary than the task.
+        UserError: if the prior has another vocabulary than the task, or there are not that many
+            devices, or they cannot share the work.
     """
     if prior.vocabulary != task.vocabulary:
         raise UserError("the prior was trained on another vocabulary than the task's")
-    tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings))
+    tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings), devices=devices)
     if seeds is None:
         return _generator(run_tutor(tutor), task)
     require(seeds >= 1, f"seeds must be at least 1, not {seeds}")
+    require(devices == 1, "several seeds keep all devices busy: leave out devices, or seeds")
     chosen = range(tutor.settings.seed, tutor.settings.seed + seeds)
     if jax.default_backend() != "cpu" and not as_reward(task.reward).remembers:
         return [_generator(tuned, task) for tuned in run_seeds(tutor, chosen)]

@@ -25,6 +25,7 @@ COMMANDS = {
     "sample": "write sequences that a model generates",
     "score": "what given sequences earn: each rule, each property, or why there is none",
     "evaluate": "measure runs, models or given sequences beside the papers' figures",
+    "bench": "how fast policies learn on this machine, beside how fast they could",
     "verify": "prove every method on problems that are solved exactly",
 }
 

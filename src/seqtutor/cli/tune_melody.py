@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from seqtutor.cli.tuning import TaskTools, TuneOptions, chosen_tuning, run_tuning
+from seqtutor.cli.tune_options import TuneOptions, chosen_tuning
+from seqtutor.cli.tuning import TaskTools, run_tuning
 from seqtutor.tasks.melody.presets import preset_tuning
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from seqtutor.cli.tuning import TaskTools, TuneOptions, chosen_tuning, run_tuning
+from seqtutor.cli.tune_options import TuneOptions, chosen_tuning
+from seqtutor.cli.tuning import TaskTools, run_tuning
 from seqtutor.tasks.molecule.goals import GoalName
 from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings

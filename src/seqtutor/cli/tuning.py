@@ -8,16 +8,14 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-import tyro
-
-from seqtutor.cli.arguments import value_of
+from seqtutor.cli.tune_options import TuneOptions
 from seqtutor.errors import UserError
 from seqtutor.tasks.tuning import Tuning
-from seqtutor.training.settings import SYMBOLS, TutorSettings, require
+from seqtutor.training.settings import SYMBOLS, require
 
 if TYPE_CHECKING:
     from seqtutor.cli.jobs import Job
@@ -29,50 +27,6 @@ if TYPE_CHECKING:
     from seqtutor.training.tutor import Tutor
 
 _Tuning = TypeVar("_Tuning", bound=Tuning)
-
-
-@dataclass(frozen=True)
-class TuneOptions:
-    """The options of every task."""
-
-    preset: str = ""
-    """Settings to start from; options given beside it win."""
-    config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Take all settings from the config.yaml of an earlier run instead of a preset."""
-    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Folder of the run; by default a new one in runs/."""
-    resume: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Go on with the interrupted run of this folder, bit for bit as if it had never stopped."""
-    seeds: int = 1
-    """Independent policies to train, with --seed, --seed + 1 and so on; the table then has 95 %
-    intervals over them."""
-    seeds_by: Literal["auto", "processes", "vmap"] = "auto"
-    """How several seeds are trained:
-    - processes: each in a process of its own with one thread, some at a time
-    - vmap: all at the same time, in one program
-    - auto: vmap on a GPU, processes on a CPU, where vmap gains nothing
-    """
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Processes at the same time; by default one for each core."""
-    samples: int = 16
-    """Sequences to write into the run's folder at the end."""
-    evaluate: int = 10_000
-    """Sequences to sample for the table at the end; 0 for no table."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Folder of the prior; the one that comes with the package if not given."""
-    tutor: Annotated[TutorSettings, tyro.conf.arg(name="")] = field(default_factory=TutorSettings)
-    """The method and how it learns."""
-
-    def __post_init__(self) -> None:
-        require(self.samples >= 0, f"--samples must not be negative, not {self.samples}")
-        require(self.evaluate >= 0, f"--evaluate must not be negative, not {self.evaluate}")
-        require(self.seeds >= 1, f"--seeds must be at least 1, not {self.seeds}")
-        if self.resume is not None:
-            require(
-                self.output is None and self.seeds == 1,
-                "--resume goes on in the run's own folder with its own seed: leave out --output "
-                "and --seeds (several seeds go on when the same command is given again)",
-            )
 
 
 class TaskTools(ABC, Generic[_Tuning]):
@@ -127,47 +81,30 @@ class TaskTools(ABC, Generic[_Tuning]):
         return ()
 
 
-def chosen_tuning(
-    arguments: list[str],
-    kind: type[_Tuning],
-    of_preset: Callable[[str, str], _Tuning],
-    default_preset: str,
-) -> tuple[_Tuning, dict[str, Any]]:
-    """The tuning that the arguments name, as defaults for all other options.
-
-    Also gives the options that name it.
-
-    Args:
-        arguments: of the command line.
-        kind: the task's tuning.
-        of_preset: gives a preset's tuning for a method.
-        default_preset: is meant where no preset and no configuration is named.
-    """
-    config = value_of("--config", arguments)
-    preset = value_of("--preset", arguments)
-    resume = value_of("--resume", arguments)
-    named = [one for one in (config, preset, resume) if one]
-    require(len(named) < 2, "give one of --config, --preset and --resume, not several")
-    preset = preset or default_preset
-    if config is not None or resume is not None:
-        from seqtutor.training.run_folder import CONFIG, read_config
-
-        if config is not None:
-            path = Path(config)
-            return read_config(kind, path), {"preset": default_preset, "config": path}
-        path = Path(resume or "")
-        require((path / CONFIG).is_file(), f"{path} is not a run's folder: it has no {CONFIG}")
-        return read_config(kind, path / CONFIG), {"preset": default_preset, "resume": path}
-    method = value_of("--method", arguments) or TutorSettings.method
-    return of_preset(preset, method), {"preset": preset}
-
-
 def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
     """Tune, write the run's folder or one for each seed, print the table."""
+    with options.place.joined():
+        tuning = tools.completed(tuning)
+        if options.place.follows:
+            _follow(tuning, options, tools)
+        else:
+            _run_tuning(tuning, options, tools)
+
+
+def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
+    """Do a part of the work of a run that another process leads; write nothing."""
+    from seqtutor.cli.interruption import stop_request
+    from seqtutor.training.processes import follow
+
+    # The first interruption reaches all processes of a terminal, and the leading one alone stops.
+    with _tutor(tuning, options, tools) as tutor, stop_request():
+        follow(tutor)
+
+
+def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
     from seqtutor.cli.output import counted
     from seqtutor.training.run_folder import free_folder
 
-    tuning = tools.completed(tuning)
     name = f"{tuning.task}-{tuning.tutor.method}"
     output = options.resume or options.output or free_folder(Path("runs"), name)
     samples = counted(options.samples, tools.one, tools.many)
@@ -187,13 +124,11 @@ def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning])
 
 
 @contextmanager
-def _tutor(tuning: _Tuning, tools: TaskTools[_Tuning]) -> Iterator[Tutor]:
+def _tutor(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> Iterator[Tutor]:
     """The tutor, whose reward is closed at the end, however that comes."""
-    from seqtutor.training.tutor import Tutor
-
     prior = tools.load_prior(tuning)
     with tools.task(tuning, prior) as task:
-        yield Tutor(task, prior.model, tuning.tutor)
+        yield options.place.tutor(task, prior.model, tuning.tutor)
 
 
 def _run_folder(tuning: _Tuning, path: Path, options: TuneOptions) -> RunFolder:
@@ -228,7 +163,7 @@ def _resume_command(tuning: Tuning, path: Path, options: TuneOptions) -> str:
     for name in ("samples", "evaluate"):
         if getattr(options, name) != getattr(usual, name):
             command += f" --{name} {getattr(options, name)}"
-    return command
+    return command + options.place.arguments
 
 
 def _tune(
@@ -244,7 +179,7 @@ def _tune(
     from seqtutor.training.run_on_disk import CHECKPOINTS
 
     # From the moment that there is something to go on with, an interruption is to say so.
-    with _tutor(tuning, tools) as tutor, stop_request() as is_to_stop:
+    with _tutor(tuning, options, tools) as tutor, stop_request() as is_to_stop:
         if not (folder.path / CONFIG).is_file():
             RunFolder.start(folder.path, tuning, made_by())
         symbol, weight = tutor.method.symbol, tutor.settings.c
@@ -300,7 +235,7 @@ def _tune_seeds(
 
     if _seeds_by(options, tuning) == "vmap":
         jobs = _jobs(tuning, output, options)
-        _tune_by_vmap(jobs, tools)
+        _tune_by_vmap(jobs, options, tools)
         return jobs
     workers = min(options.seeds, worker_count(options.workers))
     jobs = _jobs(tuning, output, options, tools.job_options(workers))
@@ -342,7 +277,9 @@ def _seeds_by(options: TuneOptions, tuning: Tuning) -> Literal["processes", "vma
     return "processes" if backend in ("cpu", "") else "vmap"
 
 
-def _tune_by_vmap(jobs: list[Job[_Tuning]], tools: TaskTools[_Tuning]) -> None:
+def _tune_by_vmap(
+    jobs: list[Job[_Tuning]], options: TuneOptions, tools: TaskTools[_Tuning]
+) -> None:
     """All seeds as one program, with a bar each."""
     from seqtutor.cli.jobs import unfinished
     from seqtutor.cli.progress import console
@@ -352,7 +289,7 @@ def _tune_by_vmap(jobs: list[Job[_Tuning]], tools: TaskTools[_Tuning]) -> None:
     waiting = {job.tuning.tutor.seed: job for job in unfinished(jobs)}
     if not waiting:
         return
-    with _tutor(jobs[0].tuning, tools) as tutor:
+    with _tutor(jobs[0].tuning, options, tools) as tutor:
         for job in waiting.values():
             job.clear()
             RunFolder.start(job.folder, job.tuning, made_by())

@@ -112,9 +112,10 @@ def _unroll_backward(
         (output_gradient, cells, previous_cells, gates),
         reverse=True,
     )
-    previous_hidden = hidden[:-1].reshape(-1, hidden.shape[-1])
-    later_gates = d_gates[1:].reshape(-1, d_gates.shape[-1])
-    return d_gates, previous_hidden.T @ later_gates
+    # Both axes are summed over as they are: merged into one, a batch that is split among devices
+    # would have to be gathered.
+    d_recurrent = jnp.einsum("tbh,tbg->hg", hidden[:-1], d_gates[1:])
+    return d_gates, d_recurrent
 
 
 lstm_unroll.defvjp(_unroll_forward, _unroll_backward)

@@ -66,7 +66,7 @@ class Checkpoint(Generic[_State]):
     remarks: tuple[str, ...] = ()
 
 
-def surroundings() -> dict[str, str]:
+def surroundings(devices: int = 1) -> dict[str, str]:
     """What must be the same for a run to go on bit for bit."""
     packages = ("seqtutor", "jax", "jaxlib", "numpy", "equinox", "optax")
     device = jax.devices()[0]
@@ -74,16 +74,21 @@ def surroundings() -> dict[str, str]:
         **{name: version(name) for name in packages},
         "python": platform.python_version(),
         "machine": f"{platform.machine()} {device.platform} {device.device_kind}",
+        "devices": str(devices),
     }
 
 
 class Checkpoints:
-    """The checkpoints of one run; `settings` is a hash of all that makes the run."""
+    """The checkpoints of one run.
 
-    def __init__(self, folder: Path, settings: str) -> None:
+    `settings` is a hash of all that makes the run, `devices` how many share its work.
+    """
+
+    def __init__(self, folder: Path, settings: str, devices: int = 1) -> None:
         """Point at a folder; nothing is read or written yet."""
         self.folder = folder
         self.settings = settings
+        self.devices = devices
 
     def save(self, state: Any, step: int, remembered: Any = None) -> None:
         """Write a checkpoint, and then remove all but the newest ones.
@@ -105,7 +110,7 @@ class Checkpoints:
             "step": step,
             "sha256": hashlib.sha256(content).hexdigest(),
             "settings": self.settings,
-            "surroundings": surroundings(),
+            "surroundings": surroundings(self.devices),
         }
         atomic_write(self._arrays(step), content)
         atomic_write(self._manifest(step), json.dumps(manifest, indent=1) + "\n")
@@ -156,7 +161,7 @@ class Checkpoints:
         remembered = None
         if _REMEMBERED in arrays:
             remembered = json.loads(arrays[_REMEMBERED].tobytes())
-        changes = _changed(manifest["surroundings"])
+        changes = _changed(manifest["surroundings"], surroundings(self.devices))
         return Checkpoint(_filled(shapes, arrays), manifest["step"], remembered, remarks + changes)
 
     def _arrays(self, step: int) -> Path:
@@ -166,8 +171,9 @@ class Checkpoints:
         return self.folder / f"step-{step}.json"
 
 
-def _changed(before: Mapping[str, str]) -> tuple[str, ...]:
-    now = surroundings()
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    # Older manifests do not tell the devices: there was always one.
+    before = {"devices": "1", **before}
     changes = [
         f"{name} was {before.get(name)} and is {now[name]}"
         for name in now

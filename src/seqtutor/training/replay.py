@@ -95,8 +95,10 @@ def add(replay: Replay, experience: Experience) -> Replay:
     batch = experience.tokens.shape[0]
     if replay.capacity % batch:
         raise ValueError(f"a replay of {replay.capacity} is not a multiple of {batch} sequences")
+    # By row and not as one slice: of a ring that is split among devices each writes its own rows.
+    rows = replay.next_slot + jnp.arange(batch)
     stored = jax.tree.map(
-        lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, replay.next_slot, axis=0),
+        lambda ring, new: ring.at[rows].set(new, indices_are_sorted=True, unique_indices=True),
         replay.stored,
         experience,
     )

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.training.settings import TutorSettings
+from seqtutor.training.sharding import copied
 from seqtutor.training.tutor import Tutor, TutorState
 from seqtutor.training.watching import watched
 
@@ -81,7 +81,7 @@ def chunks(
     for iterations in chunk_lengths(tutor, int(state.iteration)):
         if guard.stops or reward.end is not None:
             return
-        last_good = jax.tree.map(jnp.copy, state.network)
+        last_good = copied(state.network, tutor.devices)
         state, metrics = watched(tutor, partial(tutor.advance, state, iterations))
         steps = int(state.iteration) * tutor.steps_per_iteration
         record = record_of(jax.device_get(metrics), steps, start)

@@ -51,13 +51,18 @@ class Standing(Protocol):
 
 @dataclass(frozen=True)
 class _Course:
-    """What goes on: a run, how it is driven from a state and its records, and what counts it."""
+    """What goes on: a run, how it is driven from a state and its records, and what counts it.
+
+    `whole` gives a state all of which this process can read; `devices` share the work.
+    """
 
     run: Tutor | Adversary
     drive: Callable[[Any, Sequence[Record]], Iterator[Standing]]
     prior: SequenceModel
     counter: str
     needed: tuple[str, ...]
+    whole: Callable[[Any], Any] = lambda state: state
+    devices: int = 1
 
 
 def run_on_disk(
@@ -81,7 +86,8 @@ def run_on_disk(
         UserError: if no checkpoint can be used, a file cannot be written, or another process runs
             in the folder.
     """
-    course = _Course(tutor, partial(chunks, tutor), tutor.prior, "step", GUARDED)
+    drive = partial(chunks, tutor)
+    course = _Course(tutor, drive, tutor.prior, "step", GUARDED, tutor.whole, tutor.devices)
     with folder.locked():
         state = _run(course, folder, seconds, is_to_stop, on_record, on_remark)
     return tutor.policy(state.network)
@@ -119,7 +125,8 @@ def _run(
     on_remark: Callable[[str], None],
 ) -> Any:
     counter = course.counter
-    checkpoints = Checkpoints(folder.path / CHECKPOINTS, _digest(folder, course.prior))
+    sums = _digest(folder, course.prior)
+    checkpoints = Checkpoints(folder.path / CHECKPOINTS, sums, course.devices)
     found: Checkpoint[Any] | None = checkpoints.latest(course.run)
     folder.cut(found.step if found else 0, counter)
 
@@ -148,7 +155,7 @@ def _run(
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
             folder.sync()
-            checkpoints.save(state, int(progress.record[counter]), reward.state())
+            checkpoints.save(course.whole(state), int(progress.record[counter]), reward.state())
             saved = time.monotonic()
         if stops:
             raise StoppedError(int(progress.record[counter]), counter)

@@ -42,6 +42,7 @@ from seqtutor.training.replay import (
 )
 from seqtutor.training.rollout import roll_out
 from seqtutor.training.settings import TutorSettings
+from seqtutor.training.sharding import copied, everywhere, gathered, placed, require_devices, split
 from seqtutor.types import Trajectories
 
 Metrics = dict[str, Float[Array, "..."]]
@@ -66,6 +67,9 @@ class TutorState(eqx.Module):
 class Tutor:
     """A task, a frozen prior and the settings: everything that does not change during a run.
 
+    `devices` are as many as share the work, which changes nothing but rounding: the environments,
+    the replay and the batch of an update are split among them.
+
     Tutors of one task whose settings differ in the seed, the records or the guards alone share one
     compiled program, whatever their priors' weights and the parameters of a learned reward.
     """
@@ -74,6 +78,7 @@ class Tutor:
     prior: SequenceModel = field(compare=False)
     settings: TutorSettings
     reward_parameters: Any = field(default=None, compare=False)
+    devices: int = 1
 
     def __post_init__(self) -> None:
         if self.prior.vocabulary_size != self.task.vocabulary.size:
@@ -81,7 +86,10 @@ class Tutor:
                 f"the prior knows {self.prior.vocabulary_size} tokens and the task "
                 f"{self.task.vocabulary.size}; take a prior of the task's vocabulary"
             )
-
+        sizes = {"environments": self.settings.environments}
+        if self.method.learns_from != "collection":
+            sizes["batch"] = self.settings.batch
+        require_devices(self.devices, **sizes)
         wanted, there = self._bytes_of_sequences(), memory_bytes()
         if wanted > there:
             raise UserError(
@@ -111,9 +119,12 @@ class Tutor:
 
     @property
     def learns_meanwhile(self) -> bool:
-        """Whether it learns from the replay while the reward judges the newest collection."""
+        """Whether it learns from the replay while the reward judges the newest collection.
+
+        Several devices meet at the reward, and wait there for its answer.
+        """
         starts = as_reward(self.task.reward).can_start
-        return starts and self.method.learns_from == "replay"
+        return starts and self.method.learns_from == "replay" and self.devices == 1
 
     @property
     def method(self) -> Method:
@@ -177,8 +188,17 @@ class Tutor:
             iteration=jnp.zeros((), jnp.int32),
         )
 
+    def whole(self, state: TutorState) -> TutorState:
+        """The state with every array where this process can read all of it."""
+        if self.devices == 1:
+            return state
+        stored = gathered(state.replay.stored, self.devices)
+        return eqx.tree_at(lambda s: s.replay.stored, state, stored)
+
     def policy(self, network: ActionValueNetwork) -> SequenceModel:
-        """The tuned policy as a sequence model that stands alone."""
+        """The tuned policy as a sequence model that stands alone, on one device."""
+        if self.devices > 1:
+            network = copied(network, self.devices)
         if self.method.logits_start == "zero":
             return ProductModel(self.prior, network.model)
         return network.model
@@ -188,7 +208,16 @@ class Tutor:
 
         The given state's memory is used up.
         """
-        return _advance(self.compiled_part(), self.prior, self.reward_parameters, state, iterations)
+        fixed = (self.prior, self.reward_parameters)
+        if self.devices > 1:
+            fixed, state = placed(fixed, self.devices), self.placed(state)
+        return _advance(self.compiled_part(), *fixed, state, iterations)
+
+    def placed(self, state: TutorState) -> TutorState:
+        """The state with the replay's sequences split among the devices, all else on each."""
+        stored = placed(state.replay.stored, self.devices, is_split=True)
+        rest = placed(eqx.tree_at(lambda s: s.replay.stored, state, None), self.devices)
+        return eqx.tree_at(lambda s: s.replay.stored, rest, stored, is_leaf=lambda x: x is None)
 
     def compiled_part(self) -> Tutor:
         """The tutor without those settings that its compiled program does not depend on."""
@@ -238,7 +267,8 @@ def iterate(
             earned = reward(tokens, mask, reward_parameters)
             state = remember(tutor, state, trajectories, earned)
             state, losses = learn(tutor, prior, state, learn_key)
-        return state, measure(trajectories, earned) | losses
+        metrics = measure(trajectories, earned, tutor.devices) | losses
+        return state, everywhere(metrics, tutor.devices)
 
     return jax.lax.scan(once, state, None, length=iterations)
 
@@ -258,6 +288,7 @@ def collect(
     epsilon_now = epsilon(settings.exploration, progress)
 
     def step(states: tuple[Any, Any], tokens: Array) -> tuple[tuple[Any, Any], tuple[Array, Array]]:
+        tokens = split(tokens, tutor.devices)
         prior_state, prior_logits = prior.step(states[0], tokens)
         network_state, output = network.step(states[1], tokens)
         log_prior = jax.nn.log_softmax(prior_logits)
@@ -278,7 +309,7 @@ def collect(
         begin=prior.begin,
         end=tutor.task.vocabulary.end,
     )
-    return Trajectories(rollout.tokens, rollout.mask, *rollout.outputs)
+    return split(Trajectories(rollout.tokens, rollout.mask, *rollout.outputs), tutor.devices)
 
 
 def remember(
@@ -287,7 +318,9 @@ def remember(
     """Store a collection in the replay."""
     kept = tutor.keeps_whole_prior
     experience = Experience.of(trajectories, earned.total, keeps_whole_prior=kept)
-    return eqx.tree_at(lambda s: s.replay, state, add(state.replay, experience))
+    replay = add(state.replay, experience)
+    replay = replace(replay, stored=split(replay.stored, tutor.devices))
+    return eqx.tree_at(lambda s: s.replay, state, replay)
 
 
 def learn_if_filled(
@@ -333,10 +366,12 @@ def learn(
             rows, experience = draw_prioritised(replay, rows_or_key, settings, progress)
         else:
             rows, experience = rows_or_key, take(state.replay, rows_or_key)
+        experience = split(experience, tutor.devices)
         if method.needs_whole_prior and not tutor.keeps_whole_prior:
             experience = with_whole_prior(experience, prior)
         value_and_gradient = eqx.filter_value_and_grad(loss_on, has_aux=True)
         (loss, sizes), gradient = value_and_gradient(carry.network, carry.target, experience)
+        gradient = everywhere(gradient, tutor.devices)
         step, optimiser_state = optimiser.update(gradient, carry.optimiser)
         network = eqx.apply_updates(carry.network, step)
         target = jax.tree.map(lambda old, new: old + rate * (new - old), carry.target, network)
@@ -405,7 +440,7 @@ def rows_to_learn(tutor: Tutor, replay: Replay, key: PRNGKeyArray) -> Int[Array,
     return orders.reshape(-1)[:wanted].reshape(settings.updates, settings.batch)
 
 
-def measure(trajectories: Trajectories, earned: Earned) -> Metrics:
+def measure(trajectories: Trajectories, earned: Earned, devices: int = 1) -> Metrics:
     """What is logged of every collection: means over its steps, in nats and in reward.
 
     `kl` and `entropy` are exact sums over the vocabulary at the visited states. `distinct` is the
@@ -419,7 +454,8 @@ def measure(trajectories: Trajectories, earned: Earned) -> Metrics:
         "log_prior": mean(of_action(trajectories.log_prior, trajectories.tokens)),
         "kl": mean(jnp.sum(probability * log_ratio, axis=-1)),
         "entropy": mean(-jnp.sum(probability * trajectories.log_policy, axis=-1)),
-        "distinct": distinct_in_batch(trajectories.tokens),
+        # Sorting over devices would exchange more than the tokens.
+        "distinct": distinct_in_batch(everywhere(trajectories.tokens, devices)),
     } | {f"reward/{name}": mean(term) for name, term in earned.terms.items()}
 
 

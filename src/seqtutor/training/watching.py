@@ -33,10 +33,11 @@ def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
     with _reward_failures(tutor):
         if threading.current_thread() is not threading.main_thread():
             return jax.block_until_ready(work())
-        return _in_thread(lambda: jax.block_until_ready(work()))
+        return in_thread(lambda: jax.block_until_ready(work()))
 
 
-def _in_thread(work: Callable[[], _Result]) -> _Result:
+def in_thread(work: Callable[[], _Result]) -> _Result:
+    """Do the work in a thread, while this one listens for signals; give what it gives."""
     results: list[_Result] = []
     errors: list[BaseException] = []
 

@@ -1,0 +1,175 @@
+"""`seqtutor bench`: how fast this machine learns, beside how fast it could."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+
+from seqtutor.training.settings import SYMBOLS, MethodName, require
+
+if TYPE_CHECKING:
+    from seqtutor.report.tables import Table
+    from seqtutor.training.speed import LoopSpeed
+
+NOTE = """\
+Ceiling: the float32 matrix product of one step of the LSTM, alone, in turns with the loop. \
+First chunk: with compiling, or reading what was compiled before."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure on this machine, in about a minute, how fast policies learn.
+
+    The whole loop is measured, by the task's usual settings: generating, rewarding, replaying and
+    updating. Close other programs first.
+    """
+
+    task: tyro.conf.Positional[Literal["melody", "molecule"]] = "melody"
+    """What is generated."""
+    methods: tuple[MethodName, ...] = ("psi",)
+    """How it learns; each is measured after the other."""
+    rounds: int = 5
+    """Turns of the loop and of the matrix product; the median counts."""
+    seconds: float = 3.0
+    """Of each turn of the loop, at least."""
+    iterations: int = 5
+    """Collections with their updates in a chunk."""
+    devices: int = 1
+    """Devices that share the work. On a CPU a device is a core."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+    def __post_init__(self) -> None:
+        require(len(self.methods) > 0, "give --methods at least one method")
+        for name in ("rounds", "seconds", "iterations", "devices"):
+            value = getattr(self, name)
+            require(value > 0, f"--{name} must be above 0, not {value}")
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is printed."""
+
+    machine: dict[str, Any]
+    help_seconds: float
+    peak_memory_mebibytes: float | None
+    methods: dict[MethodName, LoopSpeed]
+
+
+def run(options: Options) -> None:
+    """Measure and print."""
+    from seqtutor.cli.devices import DeviceOptions
+    from seqtutor.cli.output import print_table
+
+    place = DeviceOptions(devices=options.devices)
+    with place.joined():
+        waited = help_seconds()
+        speeds = {method: _speed(method, options, place) for method in options.methods}
+        report = Report(machine(), waited, peak_memory(), speeds)
+    if options.json:
+        content = asdict(report)
+        for method, speed in speeds.items():
+            content["methods"][method]["share"] = speed.share
+        print(json.dumps(content, indent=1))
+        return
+    print_table(table(report))
+    print(NOTE)
+    memory = report.peak_memory_mebibytes
+    ends = "" if memory is None else f" · {memory:,.0f} MiB of memory at most"
+    print(f"seqtutor --help takes {waited:.2f} s{ends}")
+
+
+def _speed(method: MethodName, options: Options, place: Any) -> LoopSpeed:
+    from seqtutor.cli.progress import console
+    from seqtutor.training.speed import measure_loop
+
+    console.print(f"Measuring {SYMBOLS[method]} (compiling first)")
+    tools, tuning = _task(options.task, method)
+    tuning = tools.completed(tuning)
+    prior = tools.load_prior(tuning)
+    with tools.task(tuning, prior) as task:
+        tutor = place.tutor(task, prior.model, tuning.tutor)
+        return measure_loop(
+            tutor, iterations=options.iterations, rounds=options.rounds, seconds=options.seconds
+        )
+
+
+def _task(name: str, method: str) -> tuple[Any, Any]:
+    """What a task brings to the loop, and its usual settings."""
+    if name == "melody":
+        from seqtutor.cli import tune_melody
+        from seqtutor.tasks.melody.presets import preset_tuning
+
+        return tune_melody.MelodyTools(), preset_tuning(tune_melody.Options.preset, method)
+    from seqtutor.cli import tune_molecule
+    from seqtutor.tasks.molecule.presets import preset_tuning as preset_of_molecules
+    from seqtutor.tasks.molecule.requirements import require_rdkit
+
+    require_rdkit()
+    usual = preset_of_molecules(tune_molecule.Options.preset, method)
+    return tune_molecule.MoleculeTools(None), usual
+
+
+def machine() -> dict[str, Any]:
+    """What was measured on."""
+    import os
+    import platform
+
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "machine": platform.machine(),
+        "device": f"{device.platform} {device.device_kind}",
+        "devices": jax.device_count(),
+        "cores": os.cpu_count(),
+        "jax": jax.__version__,
+    }
+
+
+def help_seconds() -> float:
+    """What one waits for `seqtutor --help`."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "seqtutor", "--help"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process has had, in MiB; `None` where that is not told."""
+    try:
+        import resource
+    except ImportError:  # There is no such module on Windows.
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 2**20 if sys.platform == "darwin" else most / 2**10
+
+
+def table(report: Report) -> Table:
+    """A column for each method."""
+    from seqtutor.report.tables import Cell, Column, Row, Table
+
+    speeds = list(report.methods.values())
+
+    def row(label: str, text: str, name: str) -> Row:
+        return Row(label, tuple(Cell(text.format(getattr(speed, name))) for speed in speeds))
+
+    on = report.machine
+    return Table(
+        title=f"The loop on {on['device']}, {on['cores']} cores, JAX {on['jax']}",
+        columns=tuple(Column(SYMBOLS[method]) for method in report.methods),
+        rows=(
+            row("environment steps a second", "{:,.0f}", "environment_steps"),
+            row("learned transitions a second", "{:,.0f}", "learned_transitions"),
+            row("matrix products, Gflop/s", "{:,.1f}", "products"),
+            row("ceiling, Gflop/s", "{:,.1f}", "ceiling"),
+            row("share of the ceiling", "{:.0%}", "share"),
+            row("first chunk, seconds", "{:.1f}", "first_seconds"),
+        ),
+    )
