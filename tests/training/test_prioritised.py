@@ -14,8 +14,9 @@ from seqtutor.errors import UserError
 from seqtutor.models.action_values import ValuedLogits
 from seqtutor.rewards import as_reward
 from seqtutor.training.methods import METHODS
+from seqtutor.training.replay import draw_prioritised
 from seqtutor.training.settings import ON_POLICY, TutorSettings
-from seqtutor.training.tutor import Tutor, draw_prioritised
+from seqtutor.training.tutor import Tutor
 from tiny_problems import experience_of, prior, task
 
 OFF_POLICY = [name for name in METHODS if name not in ON_POLICY]

@@ -18,17 +18,10 @@ from seqtutor.objectives import temporal_difference
 from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 from seqtutor.training import tutor as tutor_module
+from seqtutor.training.collection_metrics import Metrics, distinct_in_batch, measure
 from seqtutor.training.methods import METHODS, masked_mean
 from seqtutor.training.settings import Exploration, TutorSettings
-from seqtutor.training.tutor import (
-    Metrics,
-    Tutor,
-    TutorState,
-    collect,
-    distinct_in_batch,
-    iterate,
-    measure,
-)
+from seqtutor.training.tutor import Tutor, TutorState, collect, iterate
 from tiny_problems import (
     TOKENS,
     experience_of,

@@ -23,8 +23,9 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from seqtutor.errors import UserError
+from seqtutor.training.collection_metrics import Metrics
 from seqtutor.training.settings import require
-from seqtutor.training.tutor import Metrics, Tutor, TutorState
+from seqtutor.training.tutor import Tutor, TutorState
 from seqtutor.training.watching import in_thread
 
 _Tree = TypeVar("_Tree")

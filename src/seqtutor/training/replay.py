@@ -11,12 +11,15 @@ highest priority there is.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.training.settings import TutorSettings
 from seqtutor.types import Trajectories
 
 LEAST_PRIORITY = 1e-2
@@ -171,3 +174,16 @@ def new_priorities(
 def take(replay: Replay, rows: Int[Array, " batch"]) -> Experience:
     """The sequences in these rows."""
     return jax.tree.map(lambda ring: ring[rows], replay.stored)
+
+
+def draw_prioritised(
+    replay: Replay, key: PRNGKeyArray, settings: TutorSettings, progress: Float[Array, ""]
+) -> tuple[Int[Array, " batch"], Experience]:
+    """Rows by their priorities, and their sequences with importance weights.
+
+    β rises linearly from its first value to 1 at the end of the run.
+    """
+    exponent, start = settings.priority_exponent, settings.importance_exponent
+    rows = draw_by_priority(replay, key, settings.batch, exponent)
+    weights = importance_weights(replay, rows, exponent, start + (1 - start) * progress)
+    return rows, replace(take(replay, rows), weights=weights)

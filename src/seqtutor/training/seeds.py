@@ -23,6 +23,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
+from seqtutor.training.collection_metrics import Metrics
 from seqtutor.training.run import (
     DivergedError,
     Guard,
@@ -33,7 +34,7 @@ from seqtutor.training.run import (
     what_is_not_finite,
 )
 from seqtutor.training.settings import require, require_seed
-from seqtutor.training.tutor import Metrics, Tutor, TutorState, iterate
+from seqtutor.training.tutor import Tutor, TutorState, iterate
 from seqtutor.training.watching import watched
 
 EVERYWHERE, BY_SEED = PartitionSpec(), PartitionSpec("seeds")

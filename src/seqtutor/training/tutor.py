@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -24,19 +23,18 @@ from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Earned, as_reward
 from seqtutor.task import Task
+from seqtutor.training.collection_metrics import Metrics, measure
 from seqtutor.training.exploration import epsilon, explore
-from seqtutor.training.methods import METHODS, Method, masked_mean
+from seqtutor.training.methods import METHODS, Method
 from seqtutor.training.replay import (
     Experience,
     Replay,
     add,
     draw,
-    draw_by_priority,
+    draw_prioritised,
     empty_replay,
-    importance_weights,
     new_priorities,
     take,
 )
@@ -44,8 +42,6 @@ from seqtutor.training.rollout import roll_out
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import copied, everywhere, gathered, placed, require_devices, split
 from seqtutor.types import Trajectories
-
-Metrics = dict[str, Float[Array, "..."]]
 
 MOST_PRIOR_BYTES = 2**17
 """That the prior's log-probabilities of all tokens may take of the replay for each sequence. Those
@@ -404,19 +400,6 @@ class _Learning(eqx.Module):
     priorities: Float[Array, " capacity"]
 
 
-def draw_prioritised(
-    replay: Replay, key: PRNGKeyArray, settings: TutorSettings, progress: Float[Array, ""]
-) -> tuple[Int[Array, " batch"], Experience]:
-    """Rows by their priorities, and their sequences with importance weights.
-
-    β rises linearly from its first value to 1 at the end of the run.
-    """
-    exponent, start = settings.priority_exponent, settings.importance_exponent
-    rows = draw_by_priority(replay, key, settings.batch, exponent)
-    weights = importance_weights(replay, rows, exponent, start + (1 - start) * progress)
-    return rows, replace(take(replay, rows), weights=weights)
-
-
 def with_whole_prior(experience: Experience, prior: SequenceModel) -> Experience:
     """The same sequences with the prior's log-probabilities of all tokens at each step."""
     log_prior = jax.nn.log_softmax(prior.unroll(experience.tokens))
@@ -438,30 +421,3 @@ def rows_to_learn(tutor: Tutor, replay: Replay, key: PRNGKeyArray) -> Int[Array,
         jax.random.split(key, passes)
     )
     return orders.reshape(-1)[:wanted].reshape(settings.updates, settings.batch)
-
-
-def measure(trajectories: Trajectories, earned: Earned, devices: int = 1) -> Metrics:
-    """What is logged of every collection: means over its steps, in nats and in reward.
-
-    `kl` and `entropy` are exact sums over the vocabulary at the visited states. `distinct` is the
-    number of different sequences over the number of sequences in the batch.
-    """
-    probability = jnp.exp(trajectories.log_policy)
-    log_ratio = trajectories.log_policy - trajectories.log_prior
-    mean = partial(masked_mean, mask=trajectories.mask)
-    return {
-        "reward": mean(earned.total),
-        "log_prior": mean(of_action(trajectories.log_prior, trajectories.tokens)),
-        "kl": mean(jnp.sum(probability * log_ratio, axis=-1)),
-        "entropy": mean(-jnp.sum(probability * trajectories.log_policy, axis=-1)),
-        # Sorting over devices would exchange more than the tokens.
-        "distinct": distinct_in_batch(everywhere(trajectories.tokens, devices)),
-    } | {f"reward/{name}": mean(term) for name, term in earned.terms.items()}
-
-
-def distinct_in_batch(tokens: Int[Array, "batch time"]) -> Float[Array, ""]:
-    """The number of different sequences over the number of sequences."""
-    order = jnp.lexsort(tokens.T)
-    ordered = tokens[order]
-    new = jnp.any(ordered[1:] != ordered[:-1], axis=1)
-    return (1 + jnp.sum(new)) / tokens.shape[0]

@@ -1,0 +1,43 @@
+"""What is logged of every collection."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.rewards import Earned
+from seqtutor.training.methods import masked_mean
+from seqtutor.training.sharding import everywhere
+from seqtutor.types import Trajectories
+
+Metrics = dict[str, Float[Array, "..."]]
+
+
+def measure(trajectories: Trajectories, earned: Earned, devices: int = 1) -> Metrics:
+    """Means over the steps of a collection, in nats and in reward.
+
+    `kl` and `entropy` are exact sums over the vocabulary at the visited states. `distinct` is the
+    number of different sequences over the number of sequences in the batch.
+    """
+    probability = jnp.exp(trajectories.log_policy)
+    log_ratio = trajectories.log_policy - trajectories.log_prior
+    mean = partial(masked_mean, mask=trajectories.mask)
+    return {
+        "reward": mean(earned.total),
+        "log_prior": mean(of_action(trajectories.log_prior, trajectories.tokens)),
+        "kl": mean(jnp.sum(probability * log_ratio, axis=-1)),
+        "entropy": mean(-jnp.sum(probability * trajectories.log_policy, axis=-1)),
+        # Sorting over devices would exchange more than the tokens.
+        "distinct": distinct_in_batch(everywhere(trajectories.tokens, devices)),
+    } | {f"reward/{name}": mean(term) for name, term in earned.terms.items()}
+
+
+def distinct_in_batch(tokens: Int[Array, "batch time"]) -> Float[Array, ""]:
+    """The number of different sequences over the number of sequences."""
+    order = jnp.lexsort(tokens.T)
+    ordered = tokens[order]
+    new = jnp.any(ordered[1:] != ordered[:-1], axis=1)
+    return (1 + jnp.sum(new)) / tokens.shape[0]
