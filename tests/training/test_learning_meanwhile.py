@@ -107,6 +107,13 @@ def test_each_batch_is_started_and_collected_before_the_next():
     assert asked == ["start", "collect"] * 3
 
 
+def test_a_run_of_one_collection_learns_from_it():
+    one = tutor(Judge(), steps=16 * LENGTH)
+    state, metrics = one.advance(one.initial_state(), 1)
+    assert float(metrics["loss"][0]) > 0
+    assert not identical(state.network, one.initial_state().network)
+
+
 def test_methods_that_need_the_newest_collection_wait_for_it():
     judge = Judge()
     one = tutor(judge, "rloo")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from test_pretrain import fresh_model, markov_chain, with_lengths
 
+from seqtutor.cli.pretrain import forget_checkpoints, require_own
 from seqtutor.errors import UserError
 from seqtutor.training.pretrain import train_by_maximum_likelihood
 from seqtutor.training.pretrain_on_disk import train_on_disk
@@ -78,3 +79,13 @@ def test_another_training_does_not_go_on(tmp_path):
     ):
         with pytest.raises(UserError, match="belong to other settings or data"):
             train(tmp_path, **changes)
+
+
+def test_a_folder_of_checkpoints_that_are_not_ours_is_refused_and_kept(tmp_path):
+    theirs = tmp_path / "checkpoints" / "epoch-9.pt"
+    theirs.parent.mkdir()
+    theirs.write_text("weights")
+    with pytest.raises(UserError):
+        require_own(tmp_path)
+    forget_checkpoints(tmp_path)
+    assert theirs.read_text() == "weights"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
 from seqtutor.training.run_folder import LARGEST_CONFIG, RunFolder, plain, read_config
+from seqtutor.training.settings import TutorSettings
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,8 @@ def test_what_is_no_configuration_is_the_users_error(tmp_path, content):
     with pytest.raises(UserError, match=r"config\.yaml") as error:
         read_config(Outer, path)
     assert "\n" not in str(error.value)
+
+
+def test_numbers_of_numpy_are_written_as_numbers():
+    config = plain(TutorSettings(c=np.float32(0.5), steps=np.int64(1000)))
+    assert json.loads(json.dumps(config)) == plain(TutorSettings(c=0.5, steps=1000))

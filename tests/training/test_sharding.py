@@ -58,7 +58,7 @@ def assert_same(found, expected):
         assert a == pytest.approx(b, rel=1e-6, abs=1e-9)
 
 
-@pytest.mark.parametrize("method", ["psi", "rloo"])
+@pytest.mark.parametrize("method", ["psi", "rloo", "meanwhile"])
 def test_runs_on_any_number_of_devices_agree(cases, method):
     expected, *others = cases[method]
     for found in others:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,16 +28,19 @@ def require_own(output: Path) -> None:
         UserError: if it does.
     """
     from seqtutor.files import require_unused
+    from seqtutor.training.checkpoint import Checkpoints
     from seqtutor.training.run_folder import CONFIG
 
-    if (output / CHECKPOINTS).is_dir() and not (output / CONFIG).exists():
+    if Checkpoints(output / CHECKPOINTS, "").steps() and not (output / CONFIG).exists():
         return
     require_unused(output)
 
 
 def forget_checkpoints(output: Path) -> None:
     """Remove what only an unfinished training needs."""
-    shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
+    from seqtutor.training.checkpoint import Checkpoints
+
+    Checkpoints(output / CHECKPOINTS, "").forget()
 
 
 def train_with_bar(

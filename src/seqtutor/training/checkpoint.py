@@ -8,6 +8,7 @@ newest two are kept: should one be damaged, the one before it is taken.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -28,7 +29,7 @@ from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 
 KEPT = 2
-_FORMAT = 1
+_FORMAT = 2
 _REMEMBERED = "reward"
 _UNREADABLE = (
     OSError,
@@ -119,6 +120,15 @@ class Checkpoints:
             self._manifest(old).unlink(missing_ok=True)
             self._arrays(old).unlink(missing_ok=True)
 
+    def forget(self) -> None:
+        """Remove all checkpoints, and their folder where nothing else is in it."""
+        for step in self.steps():
+            self._manifest(step).unlink(missing_ok=True)
+        for arrays in self.folder.glob("step-*.safetensors"):
+            arrays.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
     def steps(self) -> list[int]:
         """The steps at which there are checkpoints, newest first; they may be damaged."""
         names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.json"))
@@ -148,6 +158,11 @@ class Checkpoints:
             raise ValueError("its manifest names another step")
         if manifest["format"] > _FORMAT:
             raise UserError(f"{self.folder} was written by a newer version; upgrade seqtutor")
+        if manifest["format"] < _FORMAT:
+            raise UserError(
+                f"{self.folder} was written by an older version, which alone can go on with it; "
+                "start anew in another folder"
+            )
         if manifest["settings"] != self.settings:
             raise UserError(
                 f"the checkpoints in {self.folder} belong to other settings or data than are given "

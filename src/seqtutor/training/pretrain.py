@@ -148,16 +148,11 @@ def train_by_maximum_likelihood(
         UserError: if there are fewer sequences than a batch, none to validate on, or the loss is
             not finite.
     """
-    if len(training) < settings.batch:
-        raise UserError(
-            f"{len(training)} training sequences are fewer than a batch of {settings.batch}; "
-            "give more data or a smaller batch"
-        )
     if not len(validation):
         raise UserError("there are no sequences to validate on; give more data")
+    so_far = start or beginning(model, training, settings)
     updates_an_epoch = len(training) // settings.batch
     optimiser = _optimiser(settings, updates_an_epoch * settings.epochs)
-    so_far = start or beginning(model, training, settings)
     weights, shape = eqx.partition(so_far.latest, eqx.is_inexact_array)
     state = so_far.optimiser
     lengths = lengths_of(training.mask)
@@ -190,7 +185,16 @@ def train_by_maximum_likelihood(
 
 
 def beginning(model: SequenceModel, training: Sequences, settings: PretrainSettings) -> Pretrained:
-    """Where a training starts: no epoch is over."""
+    """Where a training starts: no epoch is over.
+
+    Raises:
+        UserError: if there are fewer sequences than a batch.
+    """
+    if len(training) < settings.batch:
+        raise UserError(
+            f"{len(training)} training sequences are fewer than a batch of {settings.batch}; "
+            "give more data or a smaller batch"
+        )
     updates = len(training) // settings.batch * settings.epochs
     weights = eqx.filter(model, eqx.is_inexact_array)
     return Pretrained(model, [], model, _optimiser(settings, updates).init(weights))

@@ -85,9 +85,8 @@ def train_on_disk(
             on_remark(remark)
 
     def after_epoch(so_far: Pretrained) -> None:
-        if len(so_far.epochs) > len(start.epochs):
-            records = [vars(record) for record in so_far.epochs]
-            checkpoints.save(_state(so_far), len(so_far.epochs), records)
+        records = [vars(record) for record in so_far.epochs]
+        checkpoints.save(_state(so_far), len(so_far.epochs), records)
         on_epoch(so_far)
 
     if found is not None:

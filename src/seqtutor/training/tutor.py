@@ -44,8 +44,8 @@ from seqtutor.training.sharding import copied, everywhere, gathered, placed, req
 from seqtutor.types import Trajectories
 
 MOST_PRIOR_BYTES = 2**17
-"""That the prior's log-probabilities of all tokens may take of the replay for each sequence. Those
-of a melody take 5 KB, of a molecule 20 KB; 100 steps of 3,216 tokens would take 1.3 MB."""
+"""That the prior's log-probabilities of all tokens may take of the replay for each sequence: those
+of 3,216 tokens at 100 steps would take 1.3 MB."""
 
 
 class TutorState(eqx.Module):
@@ -117,10 +117,10 @@ class Tutor:
     def learns_meanwhile(self) -> bool:
         """Whether it learns from the replay while the reward judges the newest collection.
 
-        Several devices meet at the reward, and wait there for its answer.
+        Several devices meet at the reward, and wait there for its answer: they learn before.
         """
         starts = as_reward(self.task.reward).can_start
-        return starts and self.method.learns_from == "replay" and self.devices == 1
+        return starts and self.method.learns_from == "replay" and self.iterations > 1
 
     @property
     def method(self) -> Method:
@@ -252,7 +252,11 @@ def iterate(
         state = eqx.tree_at(lambda s: (s.key, s.iteration), state, (key, state.iteration + 1))
         trajectories = collect(tutor, prior, state.network, collect_key, progress)
         tokens, mask = trajectories.tokens, trajectories.mask
-        if tutor.learns_meanwhile:
+        if tutor.learns_meanwhile and tutor.devices > 1:
+            state, losses = learn_if_filled(tutor, prior, state, learn_key)
+            earned = reward(tokens, mask, reward_parameters)
+            state = remember(tutor, state, trajectories, earned)
+        elif tutor.learns_meanwhile:
             words = jax.random.key_data(learn_key)
             ticket, words = reward.start(tokens, mask, before=words)
             learn_key = jax.random.wrap_key_data(words)
@@ -322,7 +326,7 @@ def remember(
 def learn_if_filled(
     tutor: Tutor, prior: SequenceModel, state: TutorState, key: PRNGKeyArray
 ) -> tuple[TutorState, Metrics]:
-    """Learn, unless there is nothing in the replay yet."""
+    """Learn, unless there is nothing in the replay yet; the metrics are zero then."""
 
     def wait(state: TutorState) -> tuple[TutorState, Metrics]:
         return state, {"loss": jnp.zeros(()), "gradient_norm": jnp.zeros(())}
