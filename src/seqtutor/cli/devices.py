@@ -107,8 +107,10 @@ class DeviceOptions:
         with leading():
             yield
 
-    def tutor(self, task: Task, prior: SequenceModel, settings: TutorSettings) -> Tutor:
-        """A tutor that works on these devices.
+    def tutor(
+        self, task: Task, prior: SequenceModel, settings: TutorSettings, configuration: str
+    ) -> Tutor:
+        """A tutor that works on these devices; `configuration` tells all that makes the run.
 
         Raises:
             UserError: if they are not there, or cannot share the work equally.
@@ -119,4 +121,4 @@ class DeviceOptions:
             return Tutor(task, prior, settings, devices=self.total)
         from seqtutor.training.processes import LeadingTutor
 
-        return LeadingTutor(task, prior, settings, devices=self.total)
+        return LeadingTutor(task, prior, settings, devices=self.total, configuration=configuration)

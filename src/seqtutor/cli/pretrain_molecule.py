@@ -157,7 +157,9 @@ class _Run:
         self.latest = model
 
     def after_epoch(self, so_far: Pretrained) -> None:
-        is_new = self.so_far is None or so_far.model is not self.so_far.model
+        # What a training that goes on has reached before is in the folder, or something better.
+        goes_on = self.so_far is None and self.latest is None
+        is_new = not goes_on and (self.so_far is None or so_far.model is not self.so_far.model)
         self.so_far = so_far
         if is_new:
             self._save(so_far.model, finished=False)

@@ -98,7 +98,7 @@ def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) ->
 
     # The first interruption reaches all processes of a terminal, and the leading one alone stops.
     with _tutor(tuning, options, tools) as tutor, stop_request():
-        follow(tutor)
+        follow(tutor, repr(tuning))
 
 
 def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
@@ -128,7 +128,7 @@ def _tutor(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> 
     """The tutor, whose reward is closed at the end, however that comes."""
     prior = tools.load_prior(tuning)
     with tools.task(tuning, prior) as task:
-        yield options.place.tutor(task, prior.model, tuning.tutor)
+        yield options.place.tutor(task, prior.model, tuning.tutor, repr(tuning))
 
 
 def _run_folder(tuning: _Tuning, path: Path, options: TuneOptions) -> RunFolder:

@@ -88,14 +88,18 @@ def orders() -> Orders:
 
 @dataclass(frozen=True)
 class LeadingTutor(Tutor):
-    """The tutor of the first process, which has the others do what it does."""
+    """The tutor of the first process, which has the others do what it does.
 
+    `configuration` tells what else must be the same in all of them, such as the reward's settings.
+    """
+
+    configuration: str = field(default="", compare=False)
     orders: Orders = field(default_factory=orders, compare=False)
 
     def advance(self, state: TutorState, iterations: int) -> tuple[TutorState, Metrics]:
         """As a tutor does; the others get the state where it is new to them."""
         if state.iteration.is_fully_addressable:
-            self.orders.give(BEGIN, digest(self))
+            self.orders.give(BEGIN, digest(self, self.configuration))
             state = self.placed(_from_first(state))
         self.orders.give(ADVANCE, iterations)
         return super().advance(state, iterations)
@@ -122,17 +126,17 @@ def leading() -> Iterator[None]:
     orders().give(END)
 
 
-def follow(tutor: Tutor) -> None:
+def follow(tutor: Tutor, configuration: str = "") -> None:
     """Do what the first process says until it says that this is the end.
 
     Raises:
-        UserError: if that process has another prior or other settings.
+        UserError: if that process has another prior, other settings or another configuration.
         KeyboardInterrupt: at an interruption, if this is the main thread.
     """
-    in_thread(lambda: _follow(tutor))
+    in_thread(lambda: _follow(tutor, configuration))
 
 
-def _follow(tutor: Tutor) -> None:
+def _follow(tutor: Tutor, configuration: str) -> None:
     state = tutor.initial_state()
     while True:
         order, *details = orders().take()
@@ -140,7 +144,7 @@ def _follow(tutor: Tutor) -> None:
             return
         if order == BEGIN:
             require(
-                details == [digest(tutor)],
+                details == [digest(tutor, configuration)],
                 "the first process has another prior or other settings; give the same command to "
                 "each, but for --process",
             )
@@ -151,9 +155,10 @@ def _follow(tutor: Tutor) -> None:
             tutor.whole(state)
 
 
-def digest(tutor: Tutor) -> str:
+def digest(tutor: Tutor, configuration: str) -> str:
     """A hash of what must be the same in all processes."""
-    what = (tutor.settings, tutor.devices, tutor.task.vocabulary, tutor.task.max_length)
+    task = tutor.task
+    what = (configuration, tutor.settings, tutor.devices, task.vocabulary, task.max_length)
     sums = hashlib.sha256(repr(what).encode())
     for leaf in jax.tree.leaves(tutor.prior):
         sums.update(np.asarray(leaf).tobytes())
