@@ -319,8 +319,8 @@ def test_many_melodies_become_numbered_files_and_one_tune_book(tmp_path):
 def test_nothing_is_written_when_anything_is_wrong(tmp_path):
     with pytest.raises(UserError, match="token 99 at position 2"):
         write_melodies([MELODY, [14, 99]], tmp_path / "out", ["mid"])
-    with pytest.raises(UserError, match=r"\.wav; use one of"):
-        write_melodies([MELODY], tmp_path / "out", ["mid", "wav"])
+    with pytest.raises(UserError, match=r"\.ogg; use one of"):
+        write_melodies([MELODY], tmp_path / "out", ["mid", "ogg"])
     assert not (tmp_path / "out").exists()
 
 
