@@ -123,3 +123,18 @@ def test_sequences_that_do_not_fit_are_the_users_error(end, sequences, message):
     exercise = st.Task(st.Vocabulary("abc.", end_token=end), 8, count_a)
     with pytest.raises(st.UserError, match=message):
         pad(exercise, sequences)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"vocabulary": "abc"}, "needs a seqtutor.Vocabulary, not 'abc'"),
+        ({"max_length": "5"}, "a length of at least one token, not '5'"),
+        ({"reward": None}, "needs a reward function, not None"),
+    ],
+    ids=str,
+)
+def test_what_a_task_is_not_made_of_is_said(wrong, said):
+    parts = {"vocabulary": st.Vocabulary("ab."), "max_length": 5, "reward": lambda t, m: {}}
+    with pytest.raises(st.UserError, match=said):
+        st.Task(**{**parts, **wrong})

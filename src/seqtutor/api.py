@@ -122,6 +122,9 @@ def pretrain(
     A random `validation_share` of them decides when to stop. Further arguments are those of
     `PretrainSettings`.
     """
+    _require_task(task)
+    if isinstance(sequences, str):
+        raise UserError("the sequences must be a list of sequences, not one text")
     chosen = PretrainSettings(**settings)
     padded = pad(task, sequences)
     order = np.random.default_rng(chosen.seed).permutation(len(padded))
@@ -173,6 +176,9 @@ def tune(
         UserError: if the prior has another vocabulary than the task, or there are not that many
             devices, or they cannot share the work.
     """
+    _require_task(task)
+    if not isinstance(prior, Generator):
+        raise UserError(f"the prior must be what pretrain or Generator.load gives, not {prior!r}")
     if prior.vocabulary != task.vocabulary:
         raise UserError("the prior was trained on another vocabulary than the task's")
     tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings), devices=devices)
@@ -185,6 +191,11 @@ def tune(
         return [_generator(tuned, task) for tuned in run_seeds(tutor, chosen)]
     each = (replace(tutor, settings=replace(tutor.settings, seed=seed)) for seed in chosen)
     return [_generator(run_tutor(one), task) for one in each]
+
+
+def _require_task(task: object) -> None:
+    if not isinstance(task, Task):
+        raise UserError(f"the task must be a seqtutor.Task, not {task!r}")
 
 
 def _generator(tuned: Tuned, task: Task) -> Generator:

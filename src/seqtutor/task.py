@@ -23,7 +23,7 @@ class Task:
     block around the task's use.
 
     Raises:
-        UserError: if `max_length` is below one.
+        UserError: if `max_length` is below one, or anything is not of its type.
     """
 
     vocabulary: Vocabulary
@@ -34,8 +34,12 @@ class Task:
     def __post_init__(self) -> None:
         from seqtutor.rewards import as_reward
 
-        if self.max_length < 1:
-            raise UserError(f"a task needs a length of at least one token, not {self.max_length}")
+        if not isinstance(self.vocabulary, Vocabulary):
+            raise UserError(f"a task needs a seqtutor.Vocabulary, not {self.vocabulary!r}")
+        if not isinstance(self.max_length, int) or self.max_length < 1:
+            raise UserError(f"a task needs a length of at least one token, not {self.max_length!r}")
+        if not callable(self.reward):
+            raise UserError(f"a task needs a reward function, not {self.reward!r}")
         object.__setattr__(self, "reward", as_reward(self.reward))
 
     def close(self) -> None:

@@ -250,3 +250,10 @@ def test_a_run_is_never_written_over(run_folder, capsys):
     before = (run_folder / "metrics.jsonl").read_bytes()
     assert "exists already" in one_line_refusal(capsys, ["tune", "--output", str(run_folder)])
     assert (run_folder / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_melody_out_of_range_is_named_by_its_file(tmp_path, capsys):
+    path = tmp_path / "low.abc"
+    path.write_text("X:1\nM:4/4\nL:1/4\nK:C\nC,,,2 D,,,2|\n")
+    assert main(["score", "melody", str(path)]) == 2
+    assert f"{path}: MIDI pitch" in " ".join(capsys.readouterr().err.split())

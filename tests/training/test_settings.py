@@ -118,6 +118,11 @@ def test_a_setting_of_another_type_is_named_with_the_type_it_must_have(kind, wro
         kind(**wrong)
 
 
+def test_a_setting_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(UserError, match=r"there is no setting 'learnig_rate'; .* learning_rate"):
+        TutorSettings.of("psi", learnig_rate=1e-3)
+
+
 def test_numbers_of_numpy_are_numbers():
     settings = TutorSettings(c=np.float32(0.5), steps=np.int64(1000), discount=1)
     assert (settings.c, settings.steps, settings.discount) == (0.5, 1000, 1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -11,11 +14,15 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Column
 from rich.text import Text
+
+LINE_EVERY = 30.0
+"""Seconds between two lines of a bar that goes to a file."""
 
 console = Console(stderr=True)
 """Everything that is not a result goes here, so that results can be piped."""
@@ -42,10 +49,32 @@ def note_of(record: Mapping[str, float]) -> str:
     return "r {reward:.2f} log p {log_prior:.2f} KL {kl:.2f}".format(**shown)
 
 
+class _LoggedProgress(Progress):
+    """Bars that tell in a line now and then how it goes where there is no terminal to draw them."""
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """As ever, and a line if the last one is long ago."""
+        super().update(task_id, **changes)
+        now, begin = time.monotonic(), self._tasks[task_id].start_time
+        if self.console.is_terminal or begin is None:
+            return
+        told = self._told.setdefault(task_id, now)
+        if now - told >= LINE_EVERY:
+            self._told[task_id] = now
+            bar = self._tasks[task_id]
+            note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
+            self.console.print(f"{bar.description} {bar.percentage:.0f} %{note}", markup=False)
+
+    @cached_property
+    def _told(self) -> dict[TaskID, float]:
+        """When each bar last had its line."""
+        return {}
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Bars with speed, the time left (at the end: the time taken) and a note each."""
-    with Progress(
+    with _LoggedProgress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         TextColumn("{task.percentage:>3.0f} %"),

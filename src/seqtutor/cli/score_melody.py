@@ -15,7 +15,10 @@ from seqtutor.tasks.melody.rule_settings import RULE_NAMES, MelodyRuleSettings
 from seqtutor.tasks.melody.settings import RuleWeights
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from seqtutor.tasks.melody.scoring import Scores
+    from seqtutor.tasks.scores.keys import Key
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def _score_tokens(options: Options, path: Path) -> None:
 def _score_files(options: Options) -> None:
     from rich.console import Console
 
+    from seqtutor.cli.melodies import key_of
     from seqtutor.tasks.melody.encoding import notes_to_tokens
     from seqtutor.tasks.melody.folder import read_melody_file
     from seqtutor.tasks.melody.scoring import score_melodies
@@ -79,20 +83,23 @@ def _score_files(options: Options) -> None:
         tunes, _ = read_melody_file(path)
         for tune in tunes:
             titles.append(f"{path}: {tune.title}" if tune.title else str(path))
-            melodies.append(notes_to_tokens(tune.notes, tune.length).tolist())
+            try:
+                melodies.append(notes_to_tokens(tune.notes, tune.length).tolist())
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from None
     if not melodies:
         raise UserError("these files hold no melody that can be scored")
     console = Console()
     scored = score_melodies(melodies, options.rules, vars(options.weights))
     for title, scores in zip(titles, scored, strict=True):
-        _print_scores(console, title, scores)
+        _print_scores(console, title, scores, key_of(options.rules))
 
 
-def _print_scores(console, title: str, scores: Scores) -> None:  # type: ignore[no-untyped-def]
+def _print_scores(console: Console, title: str, scores: Scores, key: Key) -> None:
     from rich.table import Table
 
     steps = len(scores.total)
-    table = Table(title=title, caption=f"{steps} sixteenths; steps count from 1")
+    table = Table(title=title, caption=f"In {key}; {steps} sixteenths; steps count from 1")
     for heading in ("Rule", "Sum", "Steps"):
         table.add_column(heading, justify="left" if heading == "Rule" else "right")
     table.add_column("Where")

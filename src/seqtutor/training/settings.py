@@ -233,8 +233,11 @@ class TutorSettings:
         On-policy methods do not explore beyond their policy and look to the end of the sequence.
 
         Raises:
-            UserError: if there is no such method, or a setting is out of its range.
+            UserError: if there is no such method or setting, or a setting is out of its range.
         """
+        names = [one.name for one in fields(cls)]
+        for name in changes:
+            require(name in names, f"there is no setting {name!r}; there are {', '.join(names)}")
         defaults: dict[str, Any] = {"method": method}
         if method in ON_POLICY:
             defaults["exploration"] = Exploration(epsilon_start=0.0)
