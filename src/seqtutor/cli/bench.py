@@ -14,6 +14,7 @@ import tyro
 from seqtutor.training.settings import SYMBOLS, MethodName, require
 
 if TYPE_CHECKING:
+    from seqtutor.cli.devices import DeviceOptions
     from seqtutor.report.tables import Table
     from seqtutor.training.speed import LoopSpeed
 
@@ -85,7 +86,7 @@ def run(options: Options) -> None:
     print(f"seqtutor --help takes {waited:.2f} s{ends}")
 
 
-def _speed(method: MethodName, options: Options, place: Any) -> LoopSpeed:
+def _speed(method: MethodName, options: Options, place: DeviceOptions) -> LoopSpeed:
     from seqtutor.cli.progress import console
     from seqtutor.training.speed import measure_loop
 
@@ -94,7 +95,7 @@ def _speed(method: MethodName, options: Options, place: Any) -> LoopSpeed:
     tuning = tools.completed(tuning)
     prior = tools.load_prior(tuning)
     with tools.task(tuning, prior) as task:
-        tutor = place.tutor(task, prior.model, tuning.tutor)
+        tutor = place.tutor(task, prior.model, tuning.tutor, repr(tuning))
         return measure_loop(
             tutor, iterations=options.iterations, rounds=options.rounds, seconds=options.seconds
         )
