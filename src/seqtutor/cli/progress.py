@@ -55,13 +55,11 @@ class _LoggedProgress(Progress):
     def update(self, task_id: TaskID, **changes: Any) -> None:
         """As ever, and a line if the last one is long ago."""
         super().update(task_id, **changes)
-        now, begin = time.monotonic(), self._tasks[task_id].start_time
-        if self.console.is_terminal or begin is None:
+        if self.console.is_terminal:
             return
-        told = self._told.setdefault(task_id, now)
-        if now - told >= LINE_EVERY:
+        bar, now = self._tasks[task_id], time.monotonic()
+        if now - self._told.setdefault(task_id, now) >= LINE_EVERY:
             self._told[task_id] = now
-            bar = self._tasks[task_id]
             note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
             self.console.print(f"{bar.description} {bar.percentage:.0f} %{note}", markup=False)
 
