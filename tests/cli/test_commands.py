@@ -136,6 +136,31 @@ def test_samples_begin_with_their_primer(run_folder, tmp_path, capsys):
     assert len(list(tmp_path.glob("*.musicxml"))) == 3
 
 
+def test_a_primer_in_its_own_key_is_heard_in_its_own_key(tmp_path, capsys):
+    primer = tmp_path / "tune.abc"
+    primer.write_text("X:1\nT:T\nM:4/4\nL:1/4\nK:D\nD F A d|\n")
+    output = tmp_path / "samples"
+    arguments = ["sample", "--prime", str(primer), "--number", "2", "--output", str(output)]
+    assert main(arguments) == 0
+    assert "in D major: moved by -2 semitones" in capsys.readouterr().out
+    for path in output.glob("*.mid"):
+        score = symusic.Score(path)
+        assert [note.pitch for note in score.tracks[0].notes][:4] == [62, 66, 69, 74]
+        assert score.key_signatures[0].key == 2
+    assert "K:D\n" in (output / "melody.abc").read_text()
+
+
+def test_scores_say_when_the_tune_is_in_another_key(tmp_path, capsys):
+    tune = tmp_path / "tune.abc"
+    tune.write_text("X:1\nT:T\nM:4/4\nL:1/4\nK:Em\nE G B ^F|\n")
+    assert main(["score", str(tune)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "itself is in E minor" in told
+    assert "--rules.tonic E --rules.mode minor" in told
+    assert main(["score", str(tune), "--rules.tonic", "E", "--rules.mode", "minor"]) == 0
+    assert "itself is in" not in capsys.readouterr().out
+
+
 def test_evaluating_a_run_puts_the_papers_column_beside_it(run_folder, capsys):
     assert main(["evaluate", "prior", str(run_folder), "--number", "300"]) == 0
     table = capsys.readouterr().out
@@ -148,19 +173,27 @@ def test_unknown_names_are_refused(capsys, tmp_path):
     assert "no method" in one_line_refusal(capsys, ["tune", "--method", "sarsa"])
     assert "no preset" in one_line_refusal(capsys, ["tune", "--preset", "best"])
     assert "--speed" in one_line_refusal(capsys, ["tune", "--speed", "9"])
-    assert "could not convert" in one_line_refusal(capsys, ["tune", "--c", "high"])
+    assert "'high' is not a number" in one_line_refusal(capsys, ["tune", "--c", "high"])
+    assert "'many' is not a whole number" in one_line_refusal(capsys, ["tune", "--steps", "many"])
     assert "above 0" in one_line_refusal(capsys, ["tune", "--c", "0"])
     assert "no such tonic" in one_line_refusal(capsys, ["tune", "--rules.tonic", "H"])
 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "nonsense\n", '{"tokens": [1, 99]}\n', '{"tokens": []}\n', '{"notes": [1]}\n', "[1, 2]\n"],
+    ["", "nonsense\n", '{"tokens": []}\n', '{"notes": [1]}\n', "[1, 2]\n"],
 )
 def test_bad_token_files_are_refused(content, tmp_path, capsys):
     path = tmp_path / "melodies.jsonl"
     path.write_text(content)
     assert "melodies.jsonl" in one_line_refusal(capsys, ["score", "--tokens", str(path)])
+
+
+def test_a_bad_token_is_named_with_its_place(tmp_path, capsys):
+    path = tmp_path / "melodies.jsonl"
+    path.write_text('{"tokens": [1, 14]}\n{"tokens": [1, 99]}\n')
+    line = one_line_refusal(capsys, ["score", "--tokens", str(path)])
+    assert "line 2: token 99 at position 2" in line
 
 
 def test_unreadable_melodies_are_refused(tmp_path, capsys):

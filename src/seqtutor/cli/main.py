@@ -161,6 +161,10 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
         raise UserError(f"{_one_line(messages.getvalue())}; see: seqtutor {name} --help") from None
 
 
+NOT_WHOLE = r"\1 is not a whole number"
+NOT_A_NUMBER = r"\1 is not a number"
+
+
 def _one_line(message: str) -> str:
     """The first sentences of tyro's error: in a box or, in plain ASCII, under a title."""
     has_box = "╭" in message
@@ -168,4 +172,6 @@ def _one_line(message: str) -> str:
     blocks = [" ".join(block.split()) for block in re.split(r"[─-]{5,}", plain)]
     told = [block for block in blocks if block][0 if has_box else 1 :]
     sentences = re.split(r"Argument helptext|Perhaps you meant|For full helptext", told[0])
-    return sentences[0].strip().rstrip(".")
+    sentence = sentences[0].strip().rstrip(".")
+    sentence = re.sub(r"invalid literal for int\(\) with base 10: (.*)", NOT_WHOLE, sentence)
+    return re.sub(r"could not convert string to float: (.*)", NOT_A_NUMBER, sentence)

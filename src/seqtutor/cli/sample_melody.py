@@ -14,8 +14,7 @@ from seqtutor.errors import UserError
 from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from seqtutor.tasks.melody.primer import Primer
     from seqtutor.tasks.scores.keys import Key
 
 MOST_FILES = 10_000
@@ -42,7 +41,8 @@ class Options:
     """Below 1 the model plays safe, above 1 it dares more."""
     prime: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """How each melody begins: tokens such as "14 1 16 1", a MIDI, ABC, MusicXML or kern file, or
-    "random" for a random note of the key in each."""
+    "random" for a random note of the key in each. A file in another key than the model's is moved
+    there for the model, and the melodies are moved back."""
     formats: tuple[Literal["mid", "abc", "musicxml", "wav"], ...] = ("mid", "abc", "musicxml")
     """Kinds of files; wav is to listen without more, ABC is one tune book with all melodies."""
     tempo: float = 120.0
@@ -90,9 +90,17 @@ def run(options: Options) -> None:
         options.number,
         options.length,
         options.temperature,
-        forced=None if primers is None else jax.numpy.asarray(primers),
+        forced=jax.numpy.stack([primer.tokens for primer in primers]) if primers else None,
     )
-    settings = RenderSettings(tempo=options.tempo, key=key)
+    first = primers[0] if primers else None
+    if first is not None and first.transposition:
+        print(
+            f"{options.prime} is in {first.key}: moved by {first.transposition:+d} semitones for "
+            "the model, and what it wrote back again"
+        )
+        key = first.key or key
+    transposition = -first.transposition if first is not None else 0
+    settings = RenderSettings(tempo=options.tempo, key=key, transposition=transposition)
     paths = write_melodies(np.asarray(drawn.tokens), output, options.formats, settings=settings)
     melodies = counted(options.number, "melody", "melodies")
     length = counted(options.length, "sixteenth", "sixteenths")
@@ -103,18 +111,19 @@ def run(options: Options) -> None:
         print(f"  … and {len(paths) - 6} more")
 
 
-def _primers(options: Options, key: Key) -> np.ndarray | None:
-    """The first tokens of every melody, `Int["number time"]`."""
+def _primers(options: Options, key: Key) -> list[Primer]:
+    """How every melody begins, all of one length; empty where they begin of themselves."""
     if options.prime is None:
-        return None
+        return []
     import numpy as np
 
-    from seqtutor.tasks.melody.primer import read_primer
+    from seqtutor.tasks.melody.primer import RANDOM, read_primer
 
     generator = np.random.default_rng(options.seed)
-    primers = np.stack([read_primer(options.prime, generator, key) for _ in range(options.number)])
-    if primers.shape[1] >= options.length:
-        raise UserError(
-            f"the primer has {primers.shape[1]} sixteenths already; choose a --length above that"
-        )
-    return primers
+    first = read_primer(options.prime, generator, key)
+    length = len(first.tokens)
+    if length >= options.length:
+        raise UserError(f"the primer has {length} sixteenths already; choose a --length above that")
+    if options.prime.strip().lower() != RANDOM:
+        return [first] * options.number
+    return [first, *(read_primer(RANDOM, generator, key) for _ in range(1, options.number))]

@@ -13,6 +13,7 @@ import tyro
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.rule_settings import RULE_NAMES, MelodyRuleSettings
 from seqtutor.tasks.melody.settings import RuleWeights
+from seqtutor.tasks.scores.keys import PITCH_NAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +35,8 @@ class Options:
     tokens: Path | None = None
     """A file of melodies, one {"tokens": [...]} a line."""
     per_rule: bool = False
-    """With --tokens: every rule's numbers beside the total."""
+    """Every rule's numbers beside the total, in the lines for --tokens. The tables for files show
+    them anyway."""
     rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
     """Key, lengths and rewards."""
     weights: RuleWeights = field(default_factory=RuleWeights)
@@ -78,11 +80,12 @@ def _score_files(options: Options) -> None:
     from seqtutor.tasks.melody.folder import read_melody_file
     from seqtutor.tasks.melody.scoring import score_melodies
 
-    titles, melodies = [], []
+    titles, melodies, keys = [], [], []
     for path in options.files:
         tunes, _ = read_melody_file(path)
         for tune in tunes:
             titles.append(f"{path}: {tune.title}" if tune.title else str(path))
+            keys.append(tune.key)
             try:
                 melodies.append(notes_to_tokens(tune.notes, tune.length).tolist())
             except UserError as error:
@@ -91,15 +94,19 @@ def _score_files(options: Options) -> None:
         raise UserError("these files hold no melody that can be scored")
     console = Console()
     scored = score_melodies(melodies, options.rules, vars(options.weights))
-    for title, scores in zip(titles, scored, strict=True):
-        _print_scores(console, title, scores, key_of(options.rules))
+    for title, scores, own in zip(titles, scored, keys, strict=True):
+        _print_scores(console, title, scores, key_of(options.rules), own)
 
 
-def _print_scores(console: Console, title: str, scores: Scores, key: Key) -> None:
+def _print_scores(console: Console, title: str, scores: Scores, key: Key, own: Key) -> None:
+    """A table of the rules, counted in the key; `own` is the tune's."""
     from rich.table import Table
 
     steps = len(scores.total)
-    table = Table(title=title, caption=f"In {key}; {steps} sixteenths; steps count from 1")
+    caption = f"In {key}; {steps} sixteenths; steps count from 1"
+    if own.scale != key.scale:
+        caption += f"\nThe tune itself is in {own}; to count in its key: {_in_key(own)}"
+    table = Table(title=title, caption=caption)
     for heading in ("Rule", "Sum", "Steps"):
         table.add_column(heading, justify="left" if heading == "Rule" else "right")
     table.add_column("Where")
@@ -110,6 +117,13 @@ def _print_scores(console: Console, title: str, scores: Scores, key: Key) -> Non
     table.add_section()
     table.add_row("total", f"{scores.total.sum():.2f}", "", f"{scores.total.mean():.2f} a step")
     console.print(table)
+
+
+def _in_key(key: Key) -> str:
+    """The options that make the rules those of the key, or of the major key of its signature."""
+    if key.mode == "minor":
+        return f"--rules.tonic {PITCH_NAMES[key.tonic]} --rules.mode minor"
+    return f"--rules.tonic {PITCH_NAMES[key.relative_major]}"
 
 
 def _ranges(steps: list[int]) -> str:

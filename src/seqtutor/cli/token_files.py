@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
 
 LARGEST_FILE = 1 << 30
 
@@ -36,12 +37,15 @@ def _melody(path: Path, number: int, line: str) -> list[int]:
         raise UserError(
             f'{path}, line {number}: not a JSON object with "tokens", such as {{"tokens": [14, 1]}}'
         ) from None
-    valid = isinstance(tokens, list) and all(
-        isinstance(token, int) and not isinstance(token, bool) and 0 <= token < 38
-        for token in tokens
-    )
-    if not valid or not tokens:
+    if not isinstance(tokens, list) or not tokens:
         raise UserError(
             f"{path}, line {number}: tokens must be a list of at least one number from 0 to 37"
         )
+    for position, token in enumerate(tokens, 1):
+        whole = isinstance(token, int) and not isinstance(token, bool)
+        if not whole or not 0 <= token < VOCABULARY_SIZE:
+            raise UserError(
+                f"{path}, line {number}: token {json.dumps(token)[:40]} at position {position} is "
+                f"not a number from 0 to {VOCABULARY_SIZE - 1}"
+            )
     return tokens

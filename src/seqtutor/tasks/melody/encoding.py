@@ -54,8 +54,10 @@ def melody_vocabulary() -> Vocabulary:
     return Vocabulary(("off", "hold", *pitches))
 
 
-def tokens_to_notes(tokens: Sequence[int] | Int[np.ndarray, " time"]) -> list[Note]:
-    """Read the notes out of a melody.
+def tokens_to_notes(
+    tokens: Sequence[int] | Int[np.ndarray, " time"], transposition: int = 0
+) -> list[Note]:
+    """Read the notes out of a melody, moved by so many semitones.
 
     A note sounds until the next pitch, the next note-off or the end. Holds with nothing sounding
     before them are silence, and so are holds after a note-off.
@@ -76,7 +78,8 @@ def tokens_to_notes(tokens: Sequence[int] | Int[np.ndarray, " time"]) -> list[No
         if sounding is not None:
             onset, pitch = sounding
             notes.append(Note(onset, time - onset, pitch))
-        sounding = None if token == NOTE_OFF else (time, token + TOKEN_TO_MIDI)
+        pitch = token + TOKEN_TO_MIDI + transposition
+        sounding = None if token == NOTE_OFF else (time, pitch)
     if sounding is not None:
         onset, pitch = sounding
         notes.append(Note(onset, len(tokens) - onset, pitch))

@@ -169,18 +169,21 @@ class Accidentals:
 
 
 def write_bars(
-    tokens: Sequence[int] | Int[np.ndarray, " time"], meter: Meter, key: Key
+    tokens: Sequence[int] | Int[np.ndarray, " time"],
+    meter: Meter,
+    key: Key,
+    transposition: int = 0,
 ) -> list[list[Symbol]]:
-    """Cut a melody into bars of symbols that can be written, ties between them.
+    """Cut a melody, moved by so many semitones, into bars of symbols that can be written.
 
-    The last bar may be shorter than the metre says; durations in the bars add up to the length of
-    the melody.
+    Ties hold the parts of a note together. The last bar may be shorter than the metre says;
+    durations in the bars add up to the length of the melody.
 
     Raises:
         UserError: if a token is not a melody token.
     """
     bars: list[list[Symbol]] = [[] for _ in range(-(-len(tokens) // meter.bar_length))]
-    for note, sounds in _with_rests(tokens_to_notes(tokens), len(tokens)):
+    for note, sounds in _with_rests(tokens_to_notes(tokens, transposition), len(tokens)):
         pitch = spell(note.pitch, key) if sounds else None
         pieces = list(_pieces(note.onset, note.end, meter))
         for index, (start, duration) in enumerate(pieces):

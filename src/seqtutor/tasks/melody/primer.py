@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from seqtutor.tasks.melody.encoding import (
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.folder import read_melody_file
+from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.scores.keys import Key
 
 RANDOM = "random"
@@ -24,39 +26,55 @@ RANDOM = "random"
 _TOKEN_LIST = re.compile(r"\[?\s*[-+]?\d+(?:[\s,]+[-+]?\d+)*[\s,]*\]?")
 
 
+@dataclass(frozen=True)
+class Primer:
+    """The first tokens, and how the tune that they come from was moved to the model's key.
+
+    Attributes:
+        tokens: `Int["time"]`.
+        transposition: semitones by which the tune was moved.
+        key: that of the tune before it was moved; `None` for tokens and random notes.
+    """
+
+    tokens: Int[np.ndarray, " time"]
+    transposition: int = 0
+    key: Key | None = None
+
+
 def read_primer(
     text: str | Path, generator: np.random.Generator | None = None, key: Key | None = None
-) -> Int[np.ndarray, " time"]:
+) -> Primer:
     """Read a primer: tokens, a file, or a random note.
 
     Args:
         text: tokens such as `14 1 16` or `[14, 1, 16]`; the path of a MIDI, ABC, MusicXML or kern
-            file, of which the first tune is taken at its written pitch; or `random`, one note of
-            the key, all equally likely.
+            file, of which the first tune is taken; or `random`, one note of the key, all equally
+            likely.
         generator: draws the random note.
-        key: the key of the random note, C major by default.
+        key: what the model writes in, C major by default. A tune of another signature is moved
+            there by less than an octave.
 
     Raises:
         UserError: if a token or pitch is out of range, the file cannot be read or is polyphonic,
             or the text is none of these.
         ValueError: if a random note is wanted without a generator.
     """
-    words = str(text).strip()
+    words, key = str(text).strip(), key or Key(0)
     if words.lower() == RANDOM:
         if generator is None:
             raise ValueError("a random primer needs a generator")
-        return _random_note(generator, key or Key(0))
+        return Primer(_random_note(generator, key))
     if _TOKEN_LIST.fullmatch(words):
         tokens = [int(number) for number in re.findall(r"[-+]?\d+", words)]
         tokens_to_notes(tokens)  # says which token is wrong
-        return np.array(tokens, dtype=np.int32)
+        return Primer(np.array(tokens, dtype=np.int32))
     path = Path(text)
     if not path.is_file():
         raise UserError(
             f"the primer {words!r} is neither a list of tokens such as '14 1 16', nor an existing "
             f"file, nor {RANDOM!r}"
         )
-    return _from_file(path)
+    return _from_file(path, key)
 
 
 def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " time"]:
@@ -64,9 +82,23 @@ def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " 
     return np.array([generator.choice(pitches) - TOKEN_TO_MIDI], dtype=np.int32)
 
 
-def _from_file(path: Path) -> Int[np.ndarray, " time"]:
-    tunes, _ = read_melody_file(path)
+def _from_file(path: Path, key: Key) -> Primer:
+    (tune, *_), _ = read_melody_file(path)
+    semitones = _semitones_to(key, tune)
+    moved = tune.transposed(semitones)
     try:
-        return notes_to_tokens(tunes[0].notes, tunes[0].length)
+        return Primer(notes_to_tokens(moved.notes, moved.length), semitones, tune.key)
     except UserError as error:
         raise UserError(f"{path} cannot be a primer: {error}") from None
+
+
+def _semitones_to(key: Key, tune: Tune) -> int:
+    """Up or down to the key's signature, less than an octave: the shorter way that fits."""
+    up = (key.relative_major - tune.key.relative_major) % 12
+    if up == 0:
+        return 0
+    lowest = min(note.pitch for note in tune.notes)
+    highest = max(note.pitch for note in tune.notes)
+    ways = sorted((up, up - 12), key=abs)
+    fits = (way for way in ways if lowest + way >= LOWEST_PITCH and highest + way <= HIGHEST_PITCH)
+    return next(fits, ways[0])

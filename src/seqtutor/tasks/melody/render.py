@@ -51,6 +51,7 @@ class RenderSettings:
     Attributes:
         tempo: quarter notes a minute.
         key: gives the key signature and the spelling; the pitches stay as they are.
+        transposition: semitones by which every pitch is moved.
         meter: where the bar lines stand.
         title: the piece's name, may be empty.
         program: General MIDI instrument from 0; 0 is a grand piano.
@@ -62,6 +63,7 @@ class RenderSettings:
 
     tempo: float = 120.0
     key: Key = field(default_factory=lambda: Key(0))
+    transposition: int = 0
     meter: Meter = field(default_factory=Meter)
     title: str = ""
     program: int = 0
@@ -96,7 +98,7 @@ def render_midi(tokens: Tokens, settings: RenderSettings | None = None) -> bytes
         symusic.KeySignature(0, signature_fifths(settings.key), int(settings.key.mode == "minor"))
     )
     track: Any = symusic.Track(name=settings.title or "Melody", program=settings.program)
-    for note in tokens_to_notes(tokens):
+    for note in tokens_to_notes(tokens, settings.transposition):
         track.notes.append(
             symusic.Note(note.onset * ticks, note.duration * ticks, note.pitch, settings.velocity)
         )
@@ -122,7 +124,7 @@ def render_abc(tokens: Tokens, settings: RenderSettings | None = None, number: i
         f"Q:1/4={settings.tempo:g}",
         f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{ABC_MODES[settings.key.mode]}",
     ]
-    bars = [_abc_bar(bar, settings) for bar in write_bars(tokens, settings.meter, settings.key)]
+    bars = [_abc_bar(bar, settings) for bar in _bars(tokens, settings)]
     for first in range(0, len(bars), _BARS_PER_LINE):
         last = first + _BARS_PER_LINE >= len(bars)
         line = " | ".join(bars[first : first + _BARS_PER_LINE])
@@ -137,6 +139,10 @@ def abc_file(tunes: Iterable[str]) -> str:
     the end of its bar, and some readers want to be told.
     """
     return "\n".join(["%abc-2.1\n", *tunes])
+
+
+def _bars(tokens: Tokens, settings: RenderSettings) -> list[list[Symbol]]:
+    return write_bars(tokens, settings.meter, settings.key, settings.transposition)
 
 
 def _abc_bar(bar: Sequence[Symbol], settings: RenderSettings) -> str:
@@ -177,7 +183,7 @@ def render_score(tokens: Tokens, settings: RenderSettings | None = None) -> str:
     header = ScoreHeader(
         settings.key, settings.meter, settings.tempo, settings.title, settings.program
     )
-    return render_musicxml(write_bars(tokens, settings.meter, settings.key), header)
+    return render_musicxml(_bars(tokens, settings), header)
 
 
 def render_audio(tokens: Tokens, settings: RenderSettings | None = None) -> bytes:
@@ -191,7 +197,7 @@ def render_audio(tokens: Tokens, settings: RenderSettings | None = None) -> byte
     return render_wav(
         [
             Tone(note.onset * step, note.duration * step, note.pitch)
-            for note in tokens_to_notes(tokens)
+            for note in tokens_to_notes(tokens, settings.transposition)
         ]
     )
 
