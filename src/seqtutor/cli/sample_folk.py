@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,8 +9,8 @@ from typing import Annotated, Literal
 import tyro
 
 from seqtutor.cli.arguments import without_task
-from seqtutor.errors import UserError
-from seqtutor.training.settings import require, require_seed
+from seqtutor.cli.sampling import require_sampling, tell_files
+from seqtutor.training.settings import require
 
 MOST_FILES = 10_000
 
@@ -73,23 +72,13 @@ def run(options: Options) -> None:
     sheets = sheets_of(saved, np.asarray(drawn.tokens))
     paths = write_tunes(sheets, output, options.formats, rendering=rendering)
     tunes, tokens = counted(options.number, "tune", "tunes"), counted(length, "token", "tokens")
-    print(f"{tunes} of {tokens} in {counted(len(paths), 'file', 'files')}:")
-    for path in paths[:6]:
-        print(f"  {path}")
-    if len(paths) > 6:
-        print(f"  … and {len(paths) - 6} more")
+    tell_files(f"{tunes} of {tokens}", paths)
 
 
 def _check(options: Options) -> None:
-    if not 1 <= options.number <= MOST_FILES:
-        raise UserError(f"--number must lie between 1 and {MOST_FILES:,}, not {options.number}")
-    require(
-        0 < options.temperature < math.inf,
-        f"--temperature must be a number above 0, not {options.temperature}",
-    )
+    require_sampling(options, MOST_FILES)
     require(
         options.length is None or options.length >= 1,
         f"--length must be at least 1, not {options.length}",
     )
     require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml, wav")
-    require_seed("--seed", options.seed)

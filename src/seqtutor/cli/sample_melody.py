@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.cli.arguments import without_task
+from seqtutor.cli.sampling import require_sampling, tell_files
 from seqtutor.errors import UserError
-from seqtutor.training.settings import require, require_seed
+from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.tasks.melody.primer import Primer
@@ -61,16 +61,10 @@ def run(options: Options) -> None:
     from seqtutor.files import require_unused
     from seqtutor.training.run_folder import free_folder
 
-    if not 1 <= options.number <= MOST_FILES:
-        raise UserError(f"--number must lie between 1 and {MOST_FILES:,}, not {options.number}")
-    require(
-        0 < options.temperature < math.inf,
-        f"--temperature must be a number above 0, not {options.temperature}",
-    )
+    require_sampling(options, MOST_FILES)
     require(options.length >= 1, f"--length must be at least 1, not {options.length}")
     require(0 < options.tempo <= 1000, f"--tempo must lie between 0 and 1000, not {options.tempo}")
     require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml, wav")
-    require_seed("--seed", options.seed)
     output = options.output or free_folder(Path(), "samples")
     require_unused(output)
     import jax
@@ -104,11 +98,7 @@ def run(options: Options) -> None:
     paths = write_melodies(np.asarray(drawn.tokens), output, options.formats, settings=settings)
     melodies = counted(options.number, "melody", "melodies")
     length = counted(options.length, "sixteenth", "sixteenths")
-    print(f"{melodies} of {length} in {counted(len(paths), 'file', 'files')}:")
-    for path in paths[:6]:
-        print(f"  {path}")
-    if len(paths) > 6:
-        print(f"  … and {len(paths) - 6} more")
+    tell_files(f"{melodies} of {length}", paths)
 
 
 def _primers(options: Options, key: Key) -> list[Primer]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.cli.arguments import without_task
-from seqtutor.errors import UserError
-from seqtutor.training.settings import require, require_seed
+from seqtutor.cli.sampling import require_sampling
+from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
@@ -91,12 +90,7 @@ def run(options: Options) -> None:
 
 
 def _check(options: Options) -> None:
-    if not 1 <= options.number <= MOST_MOLECULES:
-        raise UserError(f"--number must lie between 1 and {MOST_MOLECULES:,}, not {options.number}")
-    require(
-        0 < options.temperature < math.inf,
-        f"--temperature must be a number above 0, not {options.temperature}",
-    )
+    require_sampling(options, MOST_MOLECULES)
     require(
         bool(options.formats) or options.grid != "none",
         "--formats needs at least one of csv, smi, sdf, or --grid a kind of picture",
@@ -105,7 +99,6 @@ def _check(options: Options) -> None:
         options.workers is None or options.workers >= 0,
         f"--workers must not be negative, not {options.workers}",
     )
-    require_seed("--seed", options.seed)
 
 
 def _score_with_bar(strings: list[str], scorer: MoleculeScorer) -> Scores:

@@ -26,9 +26,11 @@ from seqtutor.tasks.folk.render import (
     render_musicxml,
     ticks_per_quarter,
     write_lead_sheet,
+    write_tunes,
 )
 from seqtutor.tasks.scores.keys import Key
 
+SLOW = LeadSheetRendering(tempo=4)
 sheets_with_notes = lead_sheets().filter(lambda sheet: bool(sheet.notes))
 
 
@@ -245,3 +247,14 @@ def test_chords_keep_their_form_in_every_key(pitches: tuple[int, ...], shift: in
     moved = chord.transposed(shift)
     assert moved.transposed(-shift) == chord
     assert moved.bass == (chord.bass + shift) % 12
+
+
+def test_tunes_are_written_all_or_none(tmp_path):
+    short, late = tunes()[0], MelodyNote(Fraction(300), Fraction(1), 60)
+    hours = LeadSheet((late,), (), Fraction(301), short.key, (4, 4))
+    with pytest.raises(UserError, match="too long"):
+        write_tunes([short, hours], tmp_path, ["mid", "abc", "wav"], rendering=SLOW)
+    assert list(tmp_path.iterdir()) == []
+    paths = write_tunes([short, short], tmp_path, ["mid", "abc"], rendering=SLOW)
+    assert [path.name for path in paths] == ["tune-001.mid", "tune-002.mid", "tune.abc"]
+    assert all(path.stat().st_size for path in paths)

@@ -203,13 +203,7 @@ def write_lead_sheet(
             cannot be written.
     """
     path = Path(path)
-    renderer = _RENDERERS.get(path.suffix.lower())
-    if renderer is None:
-        raise UserError(
-            f"cannot write a lead sheet as {path.suffix or 'a file without a suffix'}; "
-            f"use one of {', '.join(_RENDERERS)}"
-        )
-    return atomic_write(path, renderer(sheet, rendering or LeadSheetRendering()))
+    return atomic_write(path, _renderer(path.suffix)(sheet, rendering or LeadSheetRendering()))
 
 
 def write_tunes(
@@ -229,18 +223,29 @@ def write_tunes(
         rendering: how they sound.
 
     Raises:
-        UserError: as `write_lead_sheet` does.
+        UserError: as `write_lead_sheet` does, and before anything is written where a tune cannot
+            be rendered.
     """
     rendering = rendering or LeadSheetRendering()
     digits = max(3, len(str(len(sheets))))
-    paths = []
+    contents: dict[Path, bytes | str] = {}
     for name in dict.fromkeys(formats):
         if name == "abc":
             book = [render_abc(sheet, rendering, n) for n, sheet in enumerate(sheets, start=1)]
-            paths.append(atomic_write(folder / f"{prefix}.abc", abc_file(book)))
+            contents[folder / f"{prefix}.abc"] = abc_file(book)
             continue
-        paths += [
-            write_lead_sheet(sheet, folder / f"{prefix}-{number:0{digits}d}.{name}", rendering)
-            for number, sheet in enumerate(sheets, start=1)
-        ]
-    return paths
+        renderer = _renderer(f".{name}")
+        for number, sheet in enumerate(sheets, start=1):
+            path = folder / f"{prefix}-{number:0{digits}d}.{name}"
+            contents[path] = renderer(sheet, rendering)
+    return [atomic_write(path, content) for path, content in contents.items()]
+
+
+def _renderer(suffix: str) -> Renderer:
+    renderer = _RENDERERS.get(suffix.lower())
+    if renderer is None:
+        raise UserError(
+            f"cannot write a lead sheet as {suffix or 'a file without a suffix'}; "
+            f"use one of {', '.join(_RENDERERS)}"
+        )
+    return renderer
