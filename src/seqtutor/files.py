@@ -10,22 +10,26 @@ from pathlib import Path
 from seqtutor.errors import UserError
 
 TEMPORARY = ".tmp"
+LOCK = ".lock"
+"""Held by the process that works in a folder."""
 
 
 def require_unused(path: Path) -> None:
     """Refuse a folder that holds something already, or a file in its place.
 
-    What a killed `atomic_write` left does not count.
+    What a killed process left of a file or of a lock does not count, nor do empty folders.
 
     Raises:
         UserError: if the path is taken.
     """
-    if path.exists() and not (path.is_dir() and all(map(_is_left_over, path.iterdir()))):
+    if path.exists() and not (path.is_dir() and _is_left_over(path)):
         raise UserError(f"{path} exists already; choose another folder with --output")
 
 
 def _is_left_over(path: Path) -> bool:
-    return path.name.startswith(".") and path.suffix == TEMPORARY
+    if path.is_dir():
+        return all(map(_is_left_over, path.iterdir()))
+    return path.name == LOCK or (path.name.startswith(".") and path.suffix == TEMPORARY)
 
 
 def make_folder(path: str | Path) -> Path:

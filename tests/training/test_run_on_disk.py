@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -162,6 +158,11 @@ def test_a_run_ends_with_the_chunk_in_which_the_reward_does(folder, monkeypatch)
     assert identical(policy, whole.policy)
 
 
+def test_two_processes_cannot_run_in_one_folder(folder):
+    with folder.locked(), pytest.raises(UserError, match="another process runs"):
+        run_on_disk(TUTOR, folder)
+
+
 def test_a_damaged_newest_checkpoint_costs_one_chunk(whole, folder):
     with pytest.raises(StoppedError):
         run_on_disk(TUTOR, folder, seconds=0.0, is_to_stop=after(3))
@@ -170,61 +171,6 @@ def test_a_damaged_newest_checkpoint_costs_one_chunk(whole, folder):
     assert identical(run_on_disk(TUTOR, folder), whole.policy)
     assert "step 72 is damaged" in folder.remarks()[-1]
     assert without_time(folder.records()) == without_time(whole.records)
-
-
-def test_two_processes_cannot_run_in_one_folder(tmp_path):
-    folder = RunFolder(tmp_path)
-    other = RunFolder(tmp_path)
-    with folder.locked(), pytest.raises(UserError, match="another process runs"), other.locked():
-        pass
-    with folder.locked():
-        pass
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_lock_whose_file_was_removed_before_it_was_taken_does_not_count(tmp_path, monkeypatch):
-    """The one before removes the file between another's opening and locking it."""
-    lock, flock, taken = tmp_path / ".lock", fcntl.flock, []
-
-    def removed_first(file, operation):
-        if not taken:
-            lock.unlink()
-        taken.append(file)
-        flock(file, operation)
-
-    monkeypatch.setattr(fcntl, "flock", removed_first)
-    with RunFolder(tmp_path).locked():
-        assert len(taken) == 2
-        with pytest.raises(UserError, match="another process runs"), RunFolder(tmp_path).locked():
-            pass
-    assert not list(tmp_path.iterdir())
-
-
-def test_many_that_want_one_folder_have_it_one_at_a_time(tmp_path):
-    inside, most = [], []
-    all_there = threading.Barrier(4)
-
-    def want(name):
-        all_there.wait()
-        for _ in range(200):
-            with contextlib.suppress(UserError), RunFolder(tmp_path).locked():
-                inside.append(name)
-                time.sleep(1e-4)
-                most.append(len(inside))
-                inside.remove(name)
-
-    threads = [threading.Thread(target=want, args=(name,)) for name in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(most) == {1}
-
-
-def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path):
-    (tmp_path / ".lock").mkdir()
-    with pytest.raises(UserError, match="cannot write to"), RunFolder(tmp_path).locked():
-        pass
 
 
 RECORD = '{"step": 1, "seconds": 1.0, "entropy": 1.0, "kl": 0.0, "distinct": 1.0}'

@@ -15,6 +15,7 @@ import numpy as np
 
 from seqtutor.models.base import SequenceModel
 from seqtutor.training.checkpoint import Checkpoints
+from seqtutor.training.folder_lock import made_and_locked
 from seqtutor.training.pretrain import (
     EpochRecord,
     Pretrained,
@@ -73,27 +74,28 @@ def train_on_disk(
 
     Raises:
         UserError: as there, or if the checkpoints belong to other settings, sequences or another
-            start, or cannot be read or written.
+            start, cannot be read or written, or another process works with them.
     """
     start = beginning(model, training, settings)
     checkpoints = Checkpoints(folder, _digest(model, training, validation, settings))
-    found = checkpoints.latest(_Training(start))
-    if found is not None:
-        epochs = [EpochRecord(**record) for record in found.remembered]
-        start = Pretrained(found.state.best, epochs, found.state.latest, found.state.optimiser)
-        for remark in found.remarks:
-            on_remark(remark)
+    with made_and_locked(folder):
+        found = checkpoints.latest(_Training(start))
+        if found is not None:
+            epochs = [EpochRecord(**record) for record in found.remembered]
+            start = Pretrained(found.state.best, epochs, found.state.latest, found.state.optimiser)
+            for remark in found.remarks:
+                on_remark(remark)
 
-    def after_epoch(so_far: Pretrained) -> None:
-        records = [vars(record) for record in so_far.epochs]
-        checkpoints.save(_state(so_far), len(so_far.epochs), records)
-        on_epoch(so_far)
+        def after_epoch(so_far: Pretrained) -> None:
+            records = [vars(record) for record in so_far.epochs]
+            checkpoints.save(_state(so_far), len(so_far.epochs), records)
+            on_epoch(so_far)
 
-    if found is not None:
-        on_epoch(start)
-    return train_by_maximum_likelihood(
-        model, training, validation, settings, after_epoch, on_update, start
-    )
+        if found is not None:
+            on_epoch(start)
+        return train_by_maximum_likelihood(
+            model, training, validation, settings, after_epoch, on_update, start
+        )
 
 
 def _state(so_far: Pretrained) -> PretrainState:

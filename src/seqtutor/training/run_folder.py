@@ -11,14 +11,14 @@ model/           the policy, loadable alone; it appears when the run is complete
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import dacite
 import numpy as np
@@ -26,9 +26,9 @@ import yaml
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, require_unused
+from seqtutor.training.folder_lock import locked
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
-LOCK = ".lock"
 LARGEST_CONFIG = 1 << 18
 """Bytes of a configuration that is read; those of the package have a few thousand."""
 _UNUSABLE = (
@@ -138,50 +138,13 @@ class RunFolder:
         """
         return read_settings(self.path / CONFIG)
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Within, no other process can run in this folder; a process that dies lets go of it.
 
         Raises:
             UserError: if another process does, or the folder cannot be written.
         """
-        if importlib.util.find_spec("fcntl") is None:  # There is no such lock on Windows.
-            yield
-            return
-        path = self.path / LOCK
-        while (file := self._lock(path)) is None:
-            pass
-        with file:
-            try:
-                yield
-            finally:
-                # While it is held: nobody else has this file locked, and nobody can any more.
-                path.unlink(missing_ok=True)
-
-    def _lock(self, path: Path) -> IO[str] | None:
-        """The file, locked; `None` if its last holder has removed it since it was opened.
-
-        A lock is on the file and not on its name: whoever comes next would make another file of
-        this name, and hold a lock on that one.
-        """
-        import fcntl
-
-        try:
-            file = path.open("w")
-        except OSError as error:
-            raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise UserError(
-                f"another process runs in {self.path}; wait for its end, or stop it first"
-            ) from None
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
-                return file
-        file.close()
-        return None
+        return locked(self.path)
 
     def append(self, record: Mapping[str, float]) -> None:
         """Add a record to the metrics.
