@@ -46,14 +46,14 @@ def test_a_tune_moves_to_the_models_signature_and_back(
         and min(pitches) + move >= 48
         and max(pitches) + move <= 83
     ]
-    if not moves:
+    if not moves and not (min(pitches) >= 48 and max(pitches) <= 83):
         with pytest.raises(UserError, match="cannot be a primer"):
             read_primer(path, key=Key(wanted))
         return
     primer = read_primer(path, key=Key(wanted))
     assert primer.key == Key(tonic)
-    assert primer.transposition in moves
-    assert abs(primer.transposition) == min(map(abs, moves))
+    assert primer.transposition in (moves or [0])
+    assert abs(primer.transposition) == min(map(abs, moves), default=0)
     assert tokens_to_notes(primer.tokens, -primer.transposition) == notes
 
 

@@ -52,7 +52,7 @@ def read_primer(
             likely.
         generator: draws the random note.
         key: what the model writes in, C major by default. A tune of another signature is moved
-            there by less than an octave.
+            there by less than an octave, unless it would leave the range of the tokens.
 
     Raises:
         UserError: if a token or pitch is out of range, the file cannot be read or is polyphonic,
@@ -93,7 +93,7 @@ def _from_file(path: Path, key: Key) -> Primer:
 
 
 def _semitones_to(key: Key, tune: Tune) -> int:
-    """Up or down to the key's signature, less than an octave: the shorter way that fits."""
+    """Up or down to the key's signature, less than an octave: the shorter way that fits, if any."""
     up = (key.relative_major - tune.key.relative_major) % 12
     if up == 0:
         return 0
@@ -101,4 +101,4 @@ def _semitones_to(key: Key, tune: Tune) -> int:
     highest = max(note.pitch for note in tune.notes)
     ways = sorted((up, up - 12), key=abs)
     fits = (way for way in ways if lowest + way >= LOWEST_PITCH and highest + way <= HIGHEST_PITCH)
-    return next(fits, ways[0])
+    return next(fits, 0)
