@@ -23,7 +23,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.rewards import Earned, as_reward
+from seqtutor.rewards import Earned, Reward, as_reward
 from seqtutor.task import Task
 from seqtutor.training.collection_metrics import Metrics, measure
 from seqtutor.training.exploration import epsilon, explore
@@ -251,20 +251,13 @@ def iterate(
         progress = state.iteration / tutor.iterations
         state = eqx.tree_at(lambda s: (s.key, s.iteration), state, (key, state.iteration + 1))
         trajectories = collect(tutor, prior, state.network, collect_key, progress)
-        tokens, mask = trajectories.tokens, trajectories.mask
-        if tutor.learns_meanwhile and tutor.devices > 1:
-            state, losses = learn_if_filled(tutor, prior, state, learn_key)
-            earned = reward(tokens, mask, reward_parameters)
-            state = remember(tutor, state, trajectories, earned)
-        elif tutor.learns_meanwhile:
-            words = jax.random.key_data(learn_key)
-            ticket, words = reward.start(tokens, mask, before=words)
-            learn_key = jax.random.wrap_key_data(words)
-            state, losses = learn_if_filled(tutor, prior, state, learn_key)
-            earned = reward.collect(ticket, mask, after=losses)
+        if tutor.learns_meanwhile:
+            state, losses, earned = learn_while_judged(
+                tutor, prior, reward, state, trajectories, learn_key
+            )
             state = remember(tutor, state, trajectories, earned)
         else:
-            earned = reward(tokens, mask, reward_parameters)
+            earned = reward(trajectories.tokens, trajectories.mask, reward_parameters)
             state = remember(tutor, state, trajectories, earned)
             state, losses = learn(tutor, prior, state, learn_key)
         metrics = measure(trajectories, earned, tutor.devices) | losses
@@ -321,6 +314,27 @@ def remember(
     replay = add(state.replay, experience)
     replay = replace(replay, stored=split(replay.stored, tutor.devices))
     return eqx.tree_at(lambda s: s.replay, state, replay)
+
+
+def learn_while_judged(
+    tutor: Tutor,
+    prior: SequenceModel,
+    reward: Reward,
+    state: TutorState,
+    trajectories: Trajectories,
+    key: PRNGKeyArray,
+) -> tuple[TutorState, Metrics, Earned]:
+    """Learn from the replay as it is, while the reward judges what is to be stored next.
+
+    Several devices learn before it judges.
+    """
+    tokens, mask = trajectories.tokens, trajectories.mask
+    if tutor.devices > 1:
+        state, losses = learn_if_filled(tutor, prior, state, key)
+        return state, losses, reward(tokens, mask)
+    ticket, words = reward.start(tokens, mask, before=jax.random.key_data(key))
+    state, losses = learn_if_filled(tutor, prior, state, jax.random.wrap_key_data(words))
+    return state, losses, reward.collect(ticket, mask, after=losses)
 
 
 def learn_if_filled(
