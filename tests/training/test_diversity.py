@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.training.diversity import distinct_share, self_similarity
+from seqtutor.training.diversity import commonest_beginning, distinct_share, self_similarity
 
 
 def ngram_counts(sequence, ngram):
@@ -48,6 +48,13 @@ def test_a_policy_that_knows_few_sequences_shows(kinds):
     found = self_similarity(tokens, np.ones_like(tokens, bool))
     assert found.value == pytest.approx((40 - 1) / (40 * kinds - 1))
     assert distinct_share(tokens) == kinds / len(tokens)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, max_size=30), st.integers(1, 3))
+def test_the_commonest_beginning_is_that_of_a_count(sequences, steps):
+    beginnings = Counter(sequence[:steps] for sequence in sequences)
+    most = beginnings.most_common(1)[0][1]
+    assert commonest_beginning(np.array(sequences), steps) == pytest.approx(most / len(sequences))
 
 
 def test_the_standard_error_is_the_spread_of_the_estimate():

@@ -43,7 +43,8 @@ class Options:
     temperature: float = 1.0
     """Of the sampling."""
     seed: int = 0
-    """Of the sampling."""
+    """Of the sampling; the seed of a run is added, so that runs of several seeds differ in that,
+    too."""
     rules: Annotated[MelodyRuleSettings, tyro.conf.arg(prefix_name=True)] = field(
         default_factory=MelodyRuleSettings
     )
@@ -104,8 +105,8 @@ def _evaluate_policies(options: Options) -> None:
     rules = common_rules(policies, None if options.rules == MelodyRuleSettings() else options.rules)
     options = replace(options, rules=rules)
     grouped: dict[str, list[MelodyEvaluation]] = {}
-    for index, policy in enumerate(policies):
-        grouped.setdefault(policy.name, []).append(_evaluate(policy, options, index))
+    for policy in policies:
+        grouped.setdefault(policy.name, []).append(_evaluate(policy, options))
     columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
     if options.json:
         print(json.dumps({c.name: [_as_json(e) for e in c.evaluations] for c in columns}))
@@ -113,7 +114,7 @@ def _evaluate_policies(options: Options) -> None:
     print_table(melody_table(columns, counted_in("Melodies", rules)))
 
 
-def _evaluate(policy: NamedPolicy, options: Options, index: int) -> MelodyEvaluation:
+def _evaluate(policy: NamedPolicy, options: Options) -> MelodyEvaluation:
     from seqtutor.cli.progress import progress_bar
     from seqtutor.tasks.melody.evaluation import evaluate_policy
 
@@ -126,7 +127,7 @@ def _evaluate(policy: NamedPolicy, options: Options, index: int) -> MelodyEvalua
             policy.prior(),
             number=options.number,
             length=policy.length,
-            seed=options.seed + index,
+            seed=options.seed + policy.seed,
             temperature=options.temperature,
             rules=options.rules,
             on_melodies=lambda done: progress.update(bar, completed=done),
@@ -136,4 +137,10 @@ def _evaluate(policy: NamedPolicy, options: Options, index: int) -> MelodyEvalua
 def _as_json(evaluation: MelodyEvaluation) -> dict[str, float | None]:
     from seqtutor.cli.output import finite
 
-    return finite({**evaluation.metrics.values, **vars(evaluation.policy)})
+    return finite(
+        {
+            **evaluation.metrics.values,
+            **vars(evaluation.policy),
+            "commonest_first_beat": evaluation.commonest_first_beat,
+        }
+    )

@@ -71,8 +71,8 @@ def run(options: Options) -> None:
     grouped: dict[str, list[MoleculeEvaluation]] = {}
     with Evaluator(options.number, options.temperature, options.workers) as evaluator:
         evaluator.compare_with(options.reference, policies[0], options.fcd)
-        for index, policy in enumerate(policies):
-            evaluation = evaluator.measure(policy, options.seed + index)
+        for policy in policies:
+            evaluation = evaluator.measure(policy, options.seed + policy.seed)
             grouped.setdefault(policy.name, []).append(evaluation)
         reference = evaluator.reference
     columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from seqtutor.cli.policies import NamedPolicy, policy_named
+from seqtutor.cli.progress import console
 from seqtutor.errors import UserError
+from seqtutor.tasks.melody.folder import SEVERAL_PARTS
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning
 from seqtutor.tasks.melody.task import load_melody_model
+from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key
 
 
@@ -24,6 +28,12 @@ def find_policy(name: str) -> NamedPolicy:
 def key_of(rules: MelodyRuleSettings) -> Key:
     """The key that the rules are about."""
     return Key(rules.tonic_pitch_class, rules.mode)
+
+
+def tell_parts(path: Path, report: ImportReport) -> None:
+    """Say so where only the first of a file's parts was read."""
+    if report.noted.get(SEVERAL_PARTS):
+        console.print(f"{path} has several parts; only the first is read", markup=False)
 
 
 def common_rules(

@@ -40,6 +40,11 @@ class NamedPolicy:
     tuning: Any = None
 
     @property
+    def seed(self) -> int:
+        """That of the run; 0 of a mere model."""
+        return 0 if self.tuning is None else self.tuning.tutor.seed
+
+    @property
     def model(self) -> SequenceModel:
         """The policy alone."""
         return self.saved.model

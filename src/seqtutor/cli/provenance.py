@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,6 +33,17 @@ def commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def made_by_in_words() -> str:
+    """A sentence for a report: the command, versions, the machine and the day."""
+    told = made_by()
+    commit = f" (commit {told['commit'][:10]})" if isinstance(told["commit"], str) else ""
+    return (
+        f"Made by `{told['command']}` with seqtutor {told['seqtutor']}{commit}, JAX {told['jax']} "
+        f"and Python {told['python']} on {told['cores']} cores ({told['machine']}), "
+        f"{date.today().isoformat()}."
+    )
 
 
 def made_by() -> dict[str, str | int | None]:

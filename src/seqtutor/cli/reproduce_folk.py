@@ -361,6 +361,7 @@ def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[flo
 def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> str:
     from seqtutor.cli.output import counted
     from seqtutor.cli.pretrain_folk import source_of
+    from seqtutor.cli.provenance import made_by_in_words
 
     remark = (
         f"Tunes: {source_of(options.data)}; tokenisation {data.tokenisation.name}, "
@@ -374,4 +375,4 @@ def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> st
         remark += f" Rewards by {completions} of each prefix."
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; nothing has been learned."
-    return remark
+    return f"{remark}\n\n{made_by_in_words()}"

@@ -72,6 +72,7 @@ def run(options: Options) -> None:
     from seqtutor.cli.jobs import run_jobs, worker_count
     from seqtutor.cli.output import counted
     from seqtutor.cli.progress import console
+    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.files import make_folder
 
     profile = _profile(options)
@@ -94,6 +95,7 @@ def run(options: Options) -> None:
     remark = f"{fit} {steps:,} environment steps a run, {seeds} a method."
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; the policies have learned little."
+    remark += f"\n\n{made_by_in_words()}"
     _report(columns, jobs, output, prior, remark)
 
 
@@ -179,7 +181,11 @@ def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> list[Meas
                 ),
             )
             columns.setdefault(name, []).append(evaluation)
-    return [Measured(name, evaluations) for name, evaluations in columns.items()]
+    tunings = {job.tuning.tutor.method: job.tuning for job in reversed(jobs)}
+    return [
+        Measured(name, evaluations, tunings.get(name, jobs[0].tuning))
+        for name, evaluations in columns.items()
+    ]
 
 
 def _report(

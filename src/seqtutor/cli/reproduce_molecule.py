@@ -111,6 +111,7 @@ def run(options: Options) -> None:
     from seqtutor.cli.molecules import find_policy
     from seqtutor.cli.output import counted, print_table
     from seqtutor.cli.progress import console
+    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.files import make_folder
     from seqtutor.report.molecule import write_report
 
@@ -141,6 +142,7 @@ def run(options: Options) -> None:
     remark = f"{counted(profile.seeds, 'seed', 'seeds')} a policy, {steps} a run."
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; the policies have learned little."
+    remark += f"\n\n{made_by_in_words()}"
     path = write_report(reports, trade_off, output, remark)
     for table in (*(report.table for report in reports), *([trade_off] if trade_off else ())):
         print_table(table)

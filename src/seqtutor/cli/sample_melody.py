@@ -70,7 +70,7 @@ def run(options: Options) -> None:
     import jax
     import numpy as np
 
-    from seqtutor.cli.melodies import common_rules, find_policy, key_of
+    from seqtutor.cli.melodies import common_rules, find_policy, key_of, tell_parts
     from seqtutor.cli.output import counted
     from seqtutor.tasks.melody.render import RenderSettings, write_melodies
     from seqtutor.training.rollout import sample
@@ -87,6 +87,8 @@ def run(options: Options) -> None:
         forced=jax.numpy.stack([primer.tokens for primer in primers]) if primers else None,
     )
     first = primers[0] if primers else None
+    if first is not None and options.prime is not None:
+        tell_parts(Path(options.prime), first.report)
     if first is not None and first.transposition:
         print(
             f"{options.prime} is in {first.key}: moved by {first.transposition:+d} semitones for "

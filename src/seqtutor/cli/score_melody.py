@@ -75,14 +75,15 @@ def _score_tokens(options: Options, path: Path) -> None:
 def _score_files(options: Options) -> None:
     from rich.console import Console
 
-    from seqtutor.cli.melodies import key_of
+    from seqtutor.cli.melodies import key_of, tell_parts
     from seqtutor.tasks.melody.encoding import notes_to_tokens
     from seqtutor.tasks.melody.folder import read_melody_file
     from seqtutor.tasks.melody.scoring import score_melodies
 
     titles, melodies, keys = [], [], []
     for path in options.files:
-        tunes, _ = read_melody_file(path)
+        tunes, report = read_melody_file(path)
+        tell_parts(path, report)
         for tune in tunes:
             titles.append(f"{path}: {tune.title}" if tune.title else str(path))
             keys.append(tune.key)
@@ -105,7 +106,7 @@ def _print_scores(console: Console, title: str, scores: Scores, key: Key, own: K
     steps = len(scores.total)
     caption = f"In {key}; {steps} sixteenths; steps count from 1"
     if own.scale != key.scale:
-        caption += f"\nThe tune itself is in {own}; to count in its key: {_in_key(own)}"
+        caption += f"\nThe tune itself seems to be in {own}; to count in its key: {_in_key(own)}"
     table = Table(title=title, caption=caption)
     for heading in ("Rule", "Sum", "Steps"):
         table.add_column(heading, justify="left" if heading == "Rule" else "right")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seqtutor.report.tables import Cell, Column, Row, Table, Unit
 from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 from seqtutor.tasks.melody.metrics import MelodyMetrics
+from seqtutor.tasks.melody.settings import MelodyTuning
 from seqtutor.tasks.melody.table_1 import PAPER_TABLE_1, TABLE_1_ROWS, is_better
 from seqtutor.training.settings import SYMBOLS
 
@@ -26,10 +27,15 @@ POLICY_ROWS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One column: a method's name, or "prior", with an evaluation for each seed."""
+    """One column: a method's name, or "prior", with an evaluation for each seed.
+
+    `tuning` is what made the policies; the prior's column may have that of the others, by whose
+    rules it is judged.
+    """
 
     name: str
     evaluations: Sequence[MelodyEvaluation]
+    tuning: MelodyTuning | None = None
 
     @property
     def title(self) -> str:
@@ -55,6 +61,13 @@ def melody_table(columns: Sequence[Measured], title: str = "Melodies") -> Table:
     for name, label, unit in POLICY_ROWS:
         values = [[getattr(e.policy, name) for e in column.evaluations] for column in columns]
         rows.append(Row(label, tuple(map(Cell.from_seeds, values)), unit))  # type: ignore[arg-type]
+    beats = [[e.commonest_first_beat for e in column.evaluations] for column in columns]
+    rows.append(
+        Row(
+            "Melodies with the commonest first beat", tuple(map(Cell.from_seeds, beats)), "fraction"
+        )
+    )
+    rows += _tuning_rows(columns)
     met = [Cell(_rows_met(column)) for column in columns]
     rows.append(Row("Rows better than the papers'", tuple(met)))
     return Table(
@@ -63,6 +76,23 @@ def melody_table(columns: Sequence[Measured], title: str = "Melodies") -> Table:
         tuple(rows),
         note=_note(columns),
     )
+
+
+def _tuning_rows(columns: Sequence[Measured]) -> list[Row]:
+    """What the tuning was for, and its two settings that matter most; where it is known of all."""
+    if any(column.tuning is None for column in columns):
+        return []
+    rewards, settings = [], []
+    for column in columns:
+        assert column.tuning is not None
+        rules, weights, tutor = column.tuning.rules, column.tuning.weights, column.tuning.tutor
+        rewards.append([e.mean_reward(rules, weights) for e in column.evaluations])
+        is_prior = column.name == "prior"
+        settings.append(Cell("–" if is_prior else f"{tutor.c:g} / {tutor.discount:g}"))
+    return [
+        Row("Mean reward a step, weighted", tuple(map(Cell.from_seeds, rewards))),
+        Row("c / γ", tuple(settings)),
+    ]
 
 
 def metrics_table(metrics: MelodyMetrics, title: str) -> Table:

@@ -135,17 +135,18 @@ def format_value(value: float, unit: Unit = "number", half_width: float | None =
     With an interval, the interval has two significant digits and the value as many decimals;
     without, the value has up to three significant digits. Numbers below one have no leading zero.
     The interval of a fraction that would leave 0 … 100 % is shown by its ends, cut there:
-    `98 (94 … 100) %`. NaN is shown as a dash.
+    `98 (94 … 100) %`. An interval without width, where no two values differed, says nothing of how
+    far to trust them, and is left out. NaN is shown as a dash.
     """
     if math.isnan(value):
         return UNDEFINED
     scale = 100.0 if unit == "fraction" else 1.0
     sign = " %" if unit == "fraction" else ""
     value *= scale
-    if not _is_known(half_width):
+    if not _is_known(half_width) or half_width == 0:
         return _integer(value) if unit == "integer" else _three_digits(value) + sign
     half_width *= scale
-    if half_width == 0 or math.isinf(half_width):
+    if math.isinf(half_width):
         shown = _integer(value) if unit == "integer" else _three_digits(value)
         return f"{shown} ± {_plain(half_width, 0)}{sign}"
     decimals = 0 if unit == "integer" else min(6, max(0, 1 - _exponent(half_width)))

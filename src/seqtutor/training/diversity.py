@@ -27,6 +27,15 @@ def distinct_share(tokens: Int[np.ndarray, "sequence time"]) -> float:
     return len(np.unique(tokens, axis=0)) / len(tokens)
 
 
+def commonest_beginning(tokens: Int[np.ndarray, "sequence time"], steps: int) -> float:
+    """The share of sequences that begin with the same tokens as most others do.
+
+    A policy whose sequences are all different can still begin all of them alike.
+    """
+    _, counts = np.unique(tokens[:, :steps], axis=0, return_counts=True)
+    return float(counts.max()) / len(tokens)
+
+
 def self_similarity(
     tokens: Int[np.ndarray, "sequence time"],
     mask: Bool[np.ndarray, "sequence time"],

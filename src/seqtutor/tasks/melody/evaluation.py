@@ -13,8 +13,12 @@ from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
 from seqtutor.tasks.melody.metrics import MelodyMetrics, aggregate, count_melodies
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
+from seqtutor.tasks.melody.scoring import score
+from seqtutor.tasks.melody.settings import RuleWeights
+from seqtutor.training.diversity import commonest_beginning
 from seqtutor.training.measuring import PolicyMeasures
 from seqtutor.training.rollout import sample
 
@@ -28,6 +32,15 @@ class MelodyEvaluation:
     metrics: MelodyMetrics
     policy: PolicyMeasures
     tokens: Int[np.ndarray, "melody time"] = field(repr=False)
+
+    @property
+    def commonest_first_beat(self) -> float:
+        """The share of melodies that begin with the same beat as most others do."""
+        return commonest_beginning(self.tokens, STEPS_PER_QUARTER)
+
+    def mean_reward(self, rules: MelodyRuleSettings, weights: RuleWeights) -> float:
+        """What the melodies earn a step by these rules and weights."""
+        return float(score(self.tokens, rules, vars(weights)).total.mean())
 
 
 def evaluate_policy(

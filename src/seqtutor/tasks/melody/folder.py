@@ -23,6 +23,8 @@ from seqtutor.tasks.scores.midi import read_midi_tracks
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
 SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
 
+SEVERAL_PARTS = "with several parts"
+"""What the report calls a file of which only the first part was read."""
 LEGATO = 1
 """By how many sixteenths a note may reach into the next one and still be the same voice."""
 ON_GRID = 0.1
@@ -82,7 +84,7 @@ def read_melody_file(
             part = reader(path)
             tune, moved = _on_grid(path, part, options)
             noted = {
-                "with several parts": int(part.parts_in_file > 1),
+                SEVERAL_PARTS: int(part.parts_in_file > 1),
                 "with notes moved to the grid": int(moved > 0),
                 "notes moved to the grid": moved,
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from seqtutor.tasks.melody.encoding import (
 )
 from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key
 
 RANDOM = "random"
@@ -34,11 +35,13 @@ class Primer:
         tokens: `Int["time"]`.
         transposition: semitones by which the tune was moved.
         key: that of the tune before it was moved; `None` for tokens and random notes.
+        report: what was found in the file.
     """
 
     tokens: Int[np.ndarray, " time"]
     transposition: int = 0
     key: Key | None = None
+    report: ImportReport = field(default_factory=ImportReport)
 
 
 def read_primer(
@@ -83,11 +86,11 @@ def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " 
 
 
 def _from_file(path: Path, key: Key) -> Primer:
-    (tune, *_), _ = read_melody_file(path)
+    (tune, *_), report = read_melody_file(path)
     semitones = _semitones_to(key, tune)
     moved = tune.transposed(semitones)
     try:
-        return Primer(notes_to_tokens(moved.notes, moved.length), semitones, tune.key)
+        return Primer(notes_to_tokens(moved.notes, moved.length), semitones, tune.key, report)
     except UserError as error:
         raise UserError(f"{path} cannot be a primer: {error}") from None
 
