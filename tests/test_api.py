@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import traceback
+
 import numpy as np
 import pytest
 
 import seqtutor as st
 from seqtutor.api import pad
 from seqtutor.models.files import SavedModel, save_model
+from seqtutor.training.run import DivergedError
 from tiny_problems import identical, prior, vocabulary
 
 
@@ -53,6 +56,34 @@ def test_a_collapse_is_a_warning(trained):
         tuned = st.tune(trained, TASK, collapse_entropy=9.0, **TUNING)
     (remark,) = tuned.remarks
     assert "collapsed" in remark
+
+
+@pytest.mark.parametrize(
+    ("reward", "said"),
+    [
+        (lambda tokens, mask: mask.sum(1), "a reward function must give a dictionary"),
+        (lambda tokens, mask: {"a": mask[:, :3]}, r"'a' has shape \(32, 3\); it must be"),
+        (lambda tokens, mask: {"a": ["x"] * len(tokens)}, "'a' is not an array of real numbers"),
+        (lambda tokens, mask: {"a": tokens[:, 99]}, r"failed: IndexError: .*\(line \d+ of .*api"),
+        (st.compiled(lambda tokens, mask: mask), "a reward function must give a dictionary"),
+    ],
+)
+def test_a_bad_reward_is_said_at_the_end_of_a_short_traceback(trained, reward, said):
+    task = st.Task(TASK.vocabulary, 8, reward)
+    with pytest.raises(st.UserError, match=said) as caught:
+        st.tune(trained, task, **TUNING)
+    lines = "".join(traceback.format_exception(caught.value)).splitlines()
+    assert lines[-1] == f"seqtutor.errors.UserError: {caught.value}"
+    assert len(lines) < 15
+
+
+def test_a_diverged_run_keeps_its_last_good_policy_at_the_boundary(trained):
+    nothing = st.Task(TASK.vocabulary, 8, lambda tokens, mask: {"a": np.full(len(tokens), np.nan)})
+    with pytest.raises(DivergedError, match="the reward term 'a' is not finite") as caught:
+        st.tune(trained, nothing, **TUNING | {"steps": 32 * 8, "seed": 3})
+    assert caught.value.seed == 3
+    assert caught.value.last_good.vocabulary_size == 4
+    assert len(traceback.format_exception(caught.value)) < 15
 
 
 def test_several_seeds_are_the_runs_of_each(trained, tuned):

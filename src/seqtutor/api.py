@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
 import numpy as np
@@ -29,6 +30,29 @@ from seqtutor.training.settings import (
 )
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def _with_plain_errors(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """The function, whose user errors end with their message.
+
+    Out of a compiled program they come with dozens of its lines before it and JAX's note after it.
+    """
+
+    @wraps(function)
+    def call(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        try:
+            return function(*arguments, **named)
+        except UserError as error:
+            plain = error
+        # Out of the handler: what is raised within is chained to what is handled.
+        vars(plain).pop("__notes__", None)
+        plain.__cause__ = plain.__context__ = None
+        raise plain.with_traceback(None)
+
+    return call
 
 
 @dataclass(frozen=True)
@@ -110,6 +134,7 @@ def pad(task: Task, sequences: Iterable[Sequence[str]]) -> Sequences:
     return Sequences(tokens, mask)
 
 
+@_with_plain_errors
 def pretrain(
     task: Task,
     sequences: Iterable[Sequence[str]],
@@ -155,6 +180,7 @@ def tune(
 def tune(
     prior: Generator, task: Task, *, method: str = ..., seeds: int, **settings: Any
 ) -> list[Generator]: ...
+@_with_plain_errors
 def tune(
     prior: Generator,
     task: Task,
@@ -174,7 +200,9 @@ def tune(
 
     Raises:
         UserError: if the prior has another vocabulary than the task, or there are not that many
-            devices, or they cannot share the work.
+            devices, they cannot share the work, or the reward fails.
+        DivergedError: if the loss, a reward term or a weight is not finite; it is a `UserError`
+            whose `last_good` is the policy before.
     """
     _require_task(task)
     if not isinstance(prior, Generator):
@@ -201,7 +229,7 @@ def _require_task(task: object) -> None:
 def _generator(tuned: Tuned, task: Task) -> Generator:
     """With the remarks also as warnings: a script has no other screen to see them on."""
     for remark in tuned.remarks:
-        warnings.warn(remark, stacklevel=3)
+        warnings.warn(remark, stacklevel=4)
     return Generator(
         tuned.policy, task.vocabulary, task.max_length, tuned.records, list(tuned.remarks)
     )

@@ -23,6 +23,7 @@ from a replay learn while it judges.
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -221,7 +222,8 @@ class Reward:
         self._failures.clear()
         if isinstance(error, UserError):
             raise error
-        raise UserError(f"the reward failed: {type(error).__name__}: {error}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(f"the reward failed: {what}{_place(error, self.function)}") from error
 
     def close(self) -> None:
         """End what the function has started, such as worker processes."""
@@ -260,7 +262,8 @@ class Reward:
     def _shapes(self, shape: tuple[int, ...]) -> dict[str, jax.ShapeDtypeStruct]:
         """Of the terms; what is asked for its shape alone is not part of a run."""
         remembered = self.state()
-        shapes = _shapes_of_host_reward(self.function, shape)
+        with self._noting_failure():
+            shapes = _shapes_of_host_reward(self.function, shape)
         self.restore(remembered)
         return shapes
 
@@ -277,6 +280,14 @@ class Reward:
 def as_reward(reward: Reward | RewardFunction) -> Reward:
     """A bare function as a reward whose terms all weigh one; a `Reward` as it is."""
     return reward if isinstance(reward, Reward) else Reward(reward)
+
+
+def _place(error: Exception, function: RewardFunction) -> str:
+    """Where in the function's own file it failed, as far as that can be told."""
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    return f" (line {own[-1].lineno} of {own[-1].filename})" if own else ""
 
 
 def _named(terms: Any) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from seqtutor.errors import UserError
 from seqtutor.rewards import compiled
 from seqtutor.task import Task
 from seqtutor.training.run import DivergedError, Guard, chunks, run_tutor
+from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical, prior, vocabulary
@@ -24,8 +25,10 @@ class SpoiltReward:
     """A host reward, one of whose terms can be made to be no number in the middle of a run."""
 
     spoilt = False
+    calls = 0
 
     def __call__(self, tokens, mask):
+        self.calls += 1
         return {"good": mask * 1.0, "bad": (tokens == 1) * (np.nan if self.spoilt else 1.0)}
 
 
@@ -142,6 +145,49 @@ def test_a_run_can_end_with_a_collapse(tutor):
     done = run_tutor(guarded(tutor, collapse_entropy=10.0, stop_on_collapse=True))
     assert [record["step"] for record in done.records] == [48]
     assert done.remarks[0].startswith("stopped at step 48: the policy has collapsed")
+
+
+def one_chunk(tutor, **changes):
+    """A run whose only collection comes before its only updates."""
+    return guarded(tutor, steps=8 * 3, collapse_distinct=0.0, updates=2, **changes)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_collapse_that_only_the_saved_policy_shows_is_told(tutor, stops):
+    done = run_tutor(one_chunk(tutor, learning_rate=1e9, stop_on_collapse=stops))
+    assert done.records[0]["entropy"] > 0.1
+    (remark,) = done.remarks
+    verb = "stopped" if stops else "warning"
+    assert remark.startswith(f"{verb} at step 24: the policy that is saved has collapsed, its ent")
+    assert remark.endswith("a lower learning rate or a larger c prevents it")
+
+
+def test_seeds_side_by_side_hear_of_the_policies_that_are_saved(tutor):
+    for done in run_seeds(one_chunk(tutor, learning_rate=1e9), (0, 1)):
+        (remark,) = done.remarks
+        assert "the policy that is saved has collapsed" in remark
+
+
+def test_a_saved_policy_that_is_no_policy_ends_a_run_as_diverged(tutor):
+    tutor = one_chunk(tutor, learning_rate=1e39)
+    with pytest.raises(DivergedError, match="not finite by step 24; lower the l") as caught:
+        run_tutor(tutor)
+    assert identical(caught.value.last_good, tutor.policy(tutor.initial_state().network))
+
+
+def test_looking_at_the_saved_policy_changes_nothing(tutor):
+    """Neither what it looks at nor how often the reward judges; and of a good one it is silent."""
+    *_, last = chunks(tutor)
+    calls, bits = REWARD.calls, jax.tree.map(jnp.copy, last.state)
+    seen = tutor.look(last.state.network, last.state.key, last.state.iteration)
+    assert identical(last.state, bits)
+    assert REWARD.calls == calls
+    assert all(np.isfinite(value) for value in seen.values())
+
+    done = run_tutor(tutor)
+    assert REWARD.calls == calls + tutor.iterations
+    assert identical(done.policy, tutor.policy(bits.network))
+    assert not done.remarks
 
 
 def test_a_run_ends_at_the_first_record_with_the_given_divergence(tutor):

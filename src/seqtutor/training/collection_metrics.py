@@ -17,7 +17,17 @@ Metrics = dict[str, Float[Array, "..."]]
 
 
 def measure(trajectories: Trajectories, earned: Earned, devices: int = 1) -> Metrics:
-    """Means over the steps of a collection, in nats and in reward.
+    """Means over the steps of a collection, in nats and in reward."""
+    mean = partial(masked_mean, mask=trajectories.mask)
+    return (
+        {"reward": mean(earned.total)}
+        | measure_policy(trajectories, devices)
+        | {f"reward/{name}": mean(term) for name, term in earned.terms.items()}
+    )
+
+
+def measure_policy(trajectories: Trajectories, devices: int = 1) -> Metrics:
+    """What a collection shows of the policy itself, whatever it earned.
 
     `kl` and `entropy` are exact sums over the vocabulary at the visited states. `distinct` is the
     number of different sequences over the number of sequences in the batch.
@@ -26,13 +36,12 @@ def measure(trajectories: Trajectories, earned: Earned, devices: int = 1) -> Met
     log_ratio = trajectories.log_policy - trajectories.log_prior
     mean = partial(masked_mean, mask=trajectories.mask)
     return {
-        "reward": mean(earned.total),
         "log_prior": mean(of_action(trajectories.log_prior, trajectories.tokens)),
         "kl": mean(jnp.sum(probability * log_ratio, axis=-1)),
         "entropy": mean(-jnp.sum(probability * trajectories.log_policy, axis=-1)),
         # Sorting over devices would exchange more than the tokens.
         "distinct": distinct_in_batch(everywhere(trajectories.tokens, devices)),
-    } | {f"reward/{name}": mean(term) for name, term in earned.terms.items()}
+    }
 
 
 def distinct_in_batch(tokens: Int[Array, "batch time"]) -> Float[Array, ""]:

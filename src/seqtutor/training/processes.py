@@ -21,8 +21,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
+from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
+from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.training.collection_metrics import Metrics
 from seqtutor.training.settings import require
 from seqtutor.training.tutor import Tutor, TutorState
@@ -33,7 +35,7 @@ _Tree = TypeVar("_Tree")
 _A_WEEK = 7 * 24 * 3600 * 1000
 """Milliseconds that a process waits for an order. If the first one dies, JAX ends it sooner."""
 
-BEGIN, ADVANCE, GATHER, END = "begin", "advance", "gather", "end"
+BEGIN, ADVANCE, LOOK, GATHER, END = "begin", "advance", "look", "gather", "end"
 
 
 def join(coordinator: str, processes: int, process: int) -> None:
@@ -104,6 +106,13 @@ class LeadingTutor(Tutor):
         self.orders.give(ADVANCE, iterations)
         return super().advance(state, iterations)
 
+    def look(
+        self, network: ActionValueNetwork, key: PRNGKeyArray, iteration: Int[Array, ""]
+    ) -> Metrics:
+        """As a tutor does; the others do their part of the collection."""
+        self.orders.give(LOOK)
+        return super().look(network, key, iteration)
+
     def whole(self, state: TutorState) -> TutorState:
         """As a tutor does; the others give their part."""
         self.orders.give(GATHER)
@@ -151,6 +160,8 @@ def _follow(tutor: Tutor, configuration: str) -> None:
             state = tutor.placed(_from_first(tutor.initial_state()))
         elif order == ADVANCE:
             state, _ = tutor.advance(state, int(details[0]))
+        elif order == LOOK:
+            tutor.look(state.network, state.key, state.iteration)
         else:
             tutor.whole(state)
 

@@ -9,8 +9,10 @@ from functools import partial
 
 import jax
 import numpy as np
+from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
+from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.training.settings import TutorSettings
@@ -48,7 +50,7 @@ class Tuned:
 
 
 class DivergedError(UserError):
-    """A loss or a reward was not finite; `last_good` is the policy before that chunk."""
+    """A loss, a reward or a weight was not finite; `last_good` is the policy before that chunk."""
 
     def __init__(self, message: str, last_good: SequenceModel, seed: int) -> None:
         super().__init__(message)
@@ -85,16 +87,18 @@ def chunks(
         state, metrics = watched(tutor, partial(tutor.advance, state, iterations))
         steps = int(state.iteration) * tutor.steps_per_iteration
         record = record_of(jax.device_get(metrics), steps, start)
-        spoilt = what_is_not_finite(record)
-        if spoilt is not None:
-            raise DivergedError(spoilt, tutor.policy(last_good), tutor.settings.seed)
-        yield Progress(state, record, _remark(guard.look(record), reward.end, steps))
+        end = reward.end
+        is_last = end is not None or int(state.iteration) == tutor.iterations
+        saved = partial(record_of_saved, tutor, state.network, state.key, state.iteration)
+        verdict = judged(guard, record, saved, is_last=is_last)
+        if verdict.spoilt is not None:
+            raise DivergedError(verdict.spoilt, tutor.policy(last_good), tutor.settings.seed)
+        of_reward = None if end is None else f"ended at step {steps:,}: {end}"
+        yield Progress(state, record, _joined(verdict.remark, of_reward))
 
 
-def _remark(of_guard: str | None, end: str | None, steps: int) -> str | None:
-    """What the guard and the reward have to say after a chunk."""
-    of_reward = None if end is None else f"ended at step {steps:,}: {end}"
-    return "; ".join(filter(None, (of_guard, of_reward))) or None
+def _joined(*remarks: str | None) -> str | None:
+    return "; ".join(filter(None, remarks)) or None
 
 
 def run_tutor(
@@ -133,6 +137,21 @@ def record_of(metrics: Mapping[str, np.ndarray], steps: int, start: float) -> Re
     return {"step": steps, "seconds": time.perf_counter() - start, **means}
 
 
+def record_of_saved(
+    tutor: Tutor,
+    network: ActionValueNetwork,
+    key: PRNGKeyArray,
+    iteration: Int[Array, ""],
+) -> Record:
+    """What is measured of the policy that a run ends with, by a collection of its own.
+
+    The records know the policies that collected, each of which was updated afterwards.
+    """
+    metrics = jax.device_get(watched(tutor, partial(tutor.look, network, key, iteration)))
+    means = {name: float(value) for name, value in metrics.items()}
+    return {"step": int(iteration) * tutor.steps_per_iteration, **means}
+
+
 GUARDED = ("step", "seconds", "entropy", "kl", "distinct")
 """What a record must have for a run to go on from it."""
 
@@ -146,19 +165,26 @@ class Guard:
         self.has_collapsed = False
         self.stops = False
 
-    def look(self, record: Record) -> str | None:
-        """What there is to say of a record; sets `stops` if the run is to end with it."""
-        settings, step = self.settings, record["step"]
-        if settings.stop_at_kl is not None and record["kl"] >= settings.stop_at_kl:
+    def look(self, record: Record, policy: str = "the policy") -> str | None:
+        """What there is to say of a record; sets `stops` if the run is to end with it.
+
+        What was said once is not said again. `policy` is how to call the one that was measured.
+        """
+        settings, step, limit = self.settings, record["step"], self.settings.stop_at_kl
+        if limit is not None and record["kl"] >= limit and not self.stops:
             self.stops = True
-            return f"stopped at step {step:,}: the KL divergence is {record['kl']:.3f} nats a step"
+            divergence = f"the KL divergence of {policy} is {record['kl']:.3f} nats a step"
+            return f"stopped at step {step:,}: {divergence}"
         reason = self._collapse(record)
         if reason is None or self.has_collapsed:
             return None
         self.has_collapsed = True
-        self.stops = settings.stop_on_collapse
-        verb = "stopped at" if self.stops else "warning at"
-        return f"{verb} step {step:,}: the policy has collapsed, {reason}; a larger c prevents it"
+        self.stops = self.stops or settings.stop_on_collapse
+        verb = "stopped at" if settings.stop_on_collapse else "warning at"
+        return (
+            f"{verb} step {step:,}: {policy} has collapsed, {reason}; "
+            "a lower learning rate or a larger c prevents it"
+        )
 
     def _collapse(self, record: Record) -> str | None:
         entropy, distinct = record["entropy"], record["distinct"]
@@ -169,6 +195,31 @@ class Guard:
         if distinct < self.settings.collapse_distinct * self.first_distinct:
             return f"only {100 * distinct:.0f} % of a batch are distinct sequences"
         return None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What there is to say after a chunk: what spoilt it, or else what a user should know."""
+
+    spoilt: str | None
+    remark: str | None = None
+
+
+def judged(
+    guard: Guard, record: Record, record_of_saved: Callable[[], Record], *, is_last: bool
+) -> Verdict:
+    """Judge a chunk by its record and, where the run ends with it, the policy that is saved."""
+    spoilt = what_is_not_finite(record)
+    if spoilt is not None:
+        return Verdict(spoilt)
+    remark = guard.look(record)
+    if not (is_last or guard.stops):
+        return Verdict(None, remark)
+    saved = record_of_saved()
+    spoilt = what_is_not_finite(saved)
+    if spoilt is not None:
+        return Verdict(spoilt)
+    return Verdict(None, _joined(remark, guard.look(saved, "the policy that is saved")))
 
 
 def what_is_not_finite(record: Record) -> str | None:

@@ -30,8 +30,9 @@ from seqtutor.training.run import (
     Record,
     Tuned,
     chunk_lengths,
+    judged,
     record_of,
-    what_is_not_finite,
+    record_of_saved,
 )
 from seqtutor.training.settings import require, require_seed
 from seqtutor.training.tutor import Tutor, TutorState, iterate
@@ -84,18 +85,20 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
                 continue
             own = {name: numbers[row] for name, numbers in values.items()}
             record = record_of(own, done * tutor.steps_per_iteration, start)
-            spoilt = what_is_not_finite(record)
-            if spoilt is not None:
+            is_last = done == tutor.iterations
+            verdict = judged(
+                guards[seed], record, partial(_of_saved, tutor, states, row), is_last=is_last
+            )
+            if verdict.spoilt is not None:
                 good = tutor.policy(_row(last_good, row))
-                diverged = diverged or DivergedError(f"seed {seed}: {spoilt}", good, seed)
+                diverged = diverged or DivergedError(f"seed {seed}: {verdict.spoilt}", good, seed)
                 del guards[seed]
                 continue
-            remark = guards[seed].look(record)
-            has_ended = guards[seed].stops or done == tutor.iterations
+            has_ended = guards[seed].stops or is_last
             policy = tutor.policy(_row(states.network, row)) if has_ended else None
             if has_ended:
                 del guards[seed]
-            yield SeedProgress(seed, record, remark, policy)
+            yield SeedProgress(seed, record, verdict.remark, policy)
         if not guards:
             break
     if diverged is not None:
@@ -181,6 +184,12 @@ def _mesh(seeds: int) -> Mesh:
     devices = jax.local_devices()
     shares = max(n for n in range(1, len(devices) + 1) if seeds % n == 0)
     return Mesh(np.array(devices[:shares]), ("seeds",))
+
+
+def _of_saved(tutor: Tutor, states: TutorState, row: int) -> Record:
+    """The record of the policy that one seed ends with."""
+    network = _row(states.network, row)
+    return record_of_saved(tutor, network, states.key[row], states.iteration[row])
 
 
 def _row(networks: ActionValueNetwork, row: int) -> ActionValueNetwork:

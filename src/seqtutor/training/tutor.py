@@ -25,7 +25,7 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
 from seqtutor.rewards import Earned, Reward, as_reward
 from seqtutor.task import Task
-from seqtutor.training.collection_metrics import Metrics, measure
+from seqtutor.training.collection_metrics import Metrics, measure, measure_policy
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.methods import METHODS, Method
 from seqtutor.training.replay import (
@@ -209,6 +209,15 @@ class Tutor:
             fixed, state = placed(fixed, self.devices), self.placed(state)
         return _advance(self.compiled_part(), *fixed, state, iterations)
 
+    def look(
+        self, network: ActionValueNetwork, key: PRNGKeyArray, iteration: Int[Array, ""]
+    ) -> Metrics:
+        """What one more collection shows of the policy after so many iterations: see `look`."""
+        fixed = self.prior
+        if self.devices > 1:
+            fixed = placed(fixed, self.devices)
+        return _look(self.compiled_part(), fixed, network, key, iteration)
+
     def placed(self, state: TutorState) -> TutorState:
         """The state with the replay's sequences split among the devices, all else on each."""
         stored = placed(state.replay.stored, self.devices, is_split=True)
@@ -303,6 +312,29 @@ def collect(
         end=tutor.task.vocabulary.end,
     )
     return split(Trajectories(rollout.tokens, rollout.mask, *rollout.outputs), tutor.devices)
+
+
+def look(
+    tutor: Tutor,
+    prior: SequenceModel,
+    network: ActionValueNetwork,
+    key: PRNGKeyArray,
+    iteration: Int[Array, ""],
+) -> Metrics:
+    """Collect once to measure the policy alone: nothing is judged, remembered or learned.
+
+    Beside what `measure_policy` gives there is the largest `weight` of the network, by its absolute
+    value: it is finite only if all of them are.
+    """
+    own_key = jax.random.fold_in(key, 0)
+    trajectories = collect(tutor, prior, network, own_key, iteration / tutor.iterations)
+    weights = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
+    largest = jnp.stack([jnp.max(jnp.abs(array), initial=0.0) for array in weights]).max()
+    metrics = measure_policy(trajectories, tutor.devices) | {"weight": largest}
+    return everywhere(metrics, tutor.devices)
+
+
+_look = jax.jit(look, static_argnums=0)
 
 
 def remember(
