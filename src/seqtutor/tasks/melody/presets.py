@@ -36,14 +36,20 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
     eighths make it so. A repeated motif weighs much but earns once: without that limit every method
     ends in a melody that goes round in circles. A γ of .75 keeps such plans out of sight, and is
     enough to see the end of a melody in time for its unique extremes.
+
+    The autocorrelation of the first four steps is not counted: any two different tokens have one
+    of −½, so that all melodies would begin with one note as often as it may be repeated.
     """
     return MelodyTuning(
-        TutorSettings.of(method, c=2.5, discount=0.75, **_trace(method, 0.85)),
+        TutorSettings.of(method, c=2.4, discount=0.75, **_trace(method, 0.85)),
         MelodyRuleSettings(
             repeated_motif_limit=1,
+            allowed_repeats=4,
+            allowed_repeats_with_breaks=6,
+            autocorrelation_first_step=5,
             autocorrelation_threshold=0.02,
-            autocorrelation_penalties=(-3.0, -7.8, -5.0),
-            autocorrelation_negative_factors=(1.0, 1.2, 1.6),
+            autocorrelation_penalties=(-3.0, -9.5, -5.0),
+            autocorrelation_negative_factors=(1.0, 0.95, 1.6),
         ),
         RuleWeights(
             key=4.0,
@@ -51,10 +57,10 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
             penalize_repeating=2.0,
             penalize_autocorrelation=5.0,
             motif=1.7,
-            repeated_motif=9.0,
+            repeated_motif=11.5,
             preferred_intervals=0.4,
-            leap_up_back=2.0,
-            high_low_unique=7.5,
+            leap_up_back=2.2,
+            high_low_unique=9.7,
         ),
     )
 

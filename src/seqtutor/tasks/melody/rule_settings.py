@@ -159,10 +159,10 @@ class MelodyRuleSettings:
     repeated_motif_reward: float = 4.0
     """For each step that completes a motif heard before."""
     repeated_motif_reward_per_further_pitch: float = 1.0
+    """For each different pitch beyond the minimum."""
     repeated_motif_limit: int | None = None
     """Steps of a melody that earn it at most. Without a limit a melody that goes round in circles
     earns the most of all."""
-    """For each different pitch beyond the minimum."""
 
     interval_scale: float = 5.0
     """Multiplies all interval rewards."""
