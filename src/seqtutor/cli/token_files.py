@@ -22,8 +22,10 @@ def read_token_file(path: Path) -> list[list[int]]:
         if path.stat().st_size > LARGEST_FILE:
             raise UserError(f"{path} is larger than 1 GiB; split it")
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"cannot read {path}: it is no text in UTF-8") from None
     melodies = [_melody(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not melodies:
         raise UserError(f'{path} holds no melody; each line must be like {{"tokens": [14, 1]}}')

@@ -88,8 +88,10 @@ def _unusable(path: Path) -> Iterator[None]:
     """Within, whatever YAML and the types of its entries find wrong becomes a `UserError`."""
     try:
         yield
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"cannot read {path}: it is no text in UTF-8") from None
     except RecursionError:
         raise UserError(f"{path} is not a usable configuration: it is nested too deeply") from None
     except _UNUSABLE as error:

@@ -91,7 +91,7 @@ class Tutor:
             raise UserError(
                 f"{self.replay_capacity:,} sequences of replay and {self.settings.environments:,} "
                 f"environments take {wanted / 2**30:,.0f} GiB of the machine's "
-                f"{there / 2**30:,.0f}; lower replay_capacity or environments"
+                f"{there / 2**30:,.0f}; lower replay_capacity, environments or the length"
             )
 
     def _bytes_of_sequences(self) -> int:

@@ -42,9 +42,10 @@ def read_midi_tracks(path: Path) -> MidiTracks:
         score: Any = symusic.Score.from_midi(content)
     except Exception as error:  # symusic raises its own C++ exceptions under several names
         raise UserError(f"{path} is not a readable MIDI file: {one_line(error)}") from None
-    tracks = tuple(track for track in score.tracks if len(track.notes) and not track.is_drum)
+    tracks = tuple(track for track in score.tracks if _has_notes(track) and not track.is_drum)
     if not tracks or score.ticks_per_quarter <= 0:
-        raise UserError(f"{path} has no notes")
+        but = " but those of percussion" if any(map(_has_notes, score.tracks)) else ""
+        raise UserError(f"{path} has no notes{but}")
     key = None
     if len(score.key_signatures):
         signature = score.key_signatures[0]
@@ -54,3 +55,7 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     if len(score.time_signatures):
         meter = (score.time_signatures[0].numerator, score.time_signatures[0].denominator)
     return MidiTracks(tracks, score.ticks_per_quarter, key, meter)
+
+
+def _has_notes(track: Any) -> bool:
+    return len(track.notes) > 0
