@@ -68,7 +68,7 @@ def test_every_policy_and_control_is_measured(compare, folder):
 
 
 def test_called_again_it_keeps_every_run_and_every_measure(compare, folder):
-    outputs = ("results.csv", "summary.csv", "equal_kl.csv", "report.md", "frontier.svg")
+    outputs = ("results.csv", "summary.csv", "report.md", "frontier.svg")
     before = {name: (folder / name).read_bytes() for name in outputs}
     files = [*folder.glob("runs/*/*/*/measures.json"), *folder.glob("controls/*.json")]
     assert len(files) == 8 + 4

@@ -1,5 +1,8 @@
 """Progress where there is no terminal."""
 
+import pytest
+from rich.console import Console
+
 from seqtutor.cli import progress as progress_module
 from seqtutor.cli.progress import progress_bar
 
@@ -12,6 +15,20 @@ def test_a_bar_that_goes_to_a_file_tells_in_lines_how_it_goes(monkeypatch, capsy
         progress.update(bar, completed=6, note="r 2.00")
         lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
     assert lines == ["Ψ 25 % r 1.00", "Ψ 75 % r 2.00"]
+
+
+@pytest.mark.parametrize("width", [8, 80, 200])
+def test_lines_in_a_file_are_whole_whatever_the_width(width, monkeypatch, capsys):
+    monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(progress_module, "console", Console(stderr=True, width=width))
+    note = f"[3/10] {'a long name of a case, ' * 5}expected gap"
+    with progress_bar() as progress:
+        bar = progress.add_task("Verifying [every] method", total=8, note="compiles")
+        progress.update(bar, completed=8, note=note)
+    during, last = capsys.readouterr().err.splitlines()
+    assert during == f"Verifying [every] method 100 %  {note}"
+    assert last.startswith("Verifying [every] method  100 %  ")
+    assert last.endswith(f"  {note}")
 
 
 def test_it_is_silent_between(capsys):

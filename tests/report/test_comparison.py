@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from comparisons import control, controls, policy, runs
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from seqtutor.report import reading
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, frontiers_of, points_of
 from seqtutor.report.frontier_figures import diversity_figure, frontier_figure, learning_curves
+from seqtutor.report.intervals import Interval, difference
 
 
 def compared(*policies):
@@ -114,9 +117,11 @@ def test_a_control_that_wins_is_said_to_take_no_training():
     points, frontiers = compared(*runs("psi", 1.0), prior, best)
     (sentence,) = reading.winners([5.0], frontiers)
     assert "best of n, without any training, earns most" in sentence
-    assert reading.dominated(points) == [
-        "Ψ at c = 0.5 and 1: the best of 64 earns 50.000 ± .039 at 6 nats."
-    ]
+    (told,) = reading.dominated(points)
+    assert told.startswith("Ψ: the best of 64 earns 50.000 ± .039 at 6 nats, more than Ψ at c = 0")
+    assert "and at c = 1 (8 nats; by 4" in told
+    assert "at c = 2" not in told
+    assert told.endswith(", beyond the interval.")
     (nobody,) = reading.winners([90.0], frontiers)
     assert "not reached by any" in nobody
 
@@ -130,9 +135,99 @@ def test_an_older_method_ahead_of_a_newer_one_is_told():
     assert told.startswith("REINFORCE (1992) earns more than MERL (2020) by up to .8")
     assert "at 4 and 9 nats" in told
     assert "RL only" not in told
-    for height in (1.0, 1.8):
-        (nothing,) = sentences(height)
-        assert nothing.startswith("Nowhere")
+    (nothing,) = sentences(1.8)
+    assert nothing.startswith("Nowhere")
+    (nothing, *by_the_mean) = sentences(0.999)
+    assert nothing.startswith("Nowhere")
+    assert all("By the mean, within the interval, REINFORCE" in one for one in by_the_mean)
+    (alone,) = reading.older_beats_newer([], compared(*runs("psi", 1.0), *runs("q", 0.5))[1])
+    assert alone.startswith("No older and newer method were compared")
+
+
+def reward_policies(c=10.0, **methods):
+    """Policies of each method at 1.8 nats, with the given rewards of its seeds."""
+    return [
+        policy(name, seed, c, 1.8, reward)
+        for name, rewards in methods.items()
+        for seed, reward in enumerate(rewards)
+    ]
+
+
+CONTROL_REWARD = 47.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(30, 60), min_size=2, max_size=4),
+    st.sampled_from([0.6, 1.8, 2.5]),
+)
+def test_what_is_said_of_a_control_follows_from_the_intervals(rewards, control_kl):
+    best = control(BEST_OF_N, 4, control_kl, CONTROL_REWARD)
+    points = points_of([*reward_policies(psi=rewards), best])
+    lead = CONTROL_REWARD - np.mean(rewards)
+    half = np.hypot(points[0].interval("reward").half_width, 1.96 * 0.02)
+    assume(abs(abs(lead) - half) > 1e-3)
+    (told,) = reading.dominated(points)
+    if lead > 0 and control_kl < 1.8:
+        assert told.startswith("Ψ: the best of 4 earns 47.000 ± .039 at 0.6 nats, more than Ψ")
+        assert reading.shown(Interval(lead, lead - half, lead + half)) in told
+        assert ("beyond the interval" in told) == (lead > half)
+        assert ("within the interval" in told) == (lead < half)
+    else:
+        assert told.startswith("No control earns more")
+        assert "not even by the mean" in told
+
+
+def test_a_control_nearer_by_the_mean_alone_is_told_as_such():
+    far = [policy("psi", seed, 1.0, kl, 10.0) for seed, kl in enumerate((1.0, 9.0))]
+    (told,) = reading.dominated(points_of([*far, control(BEST_OF_N, 4, 0.6, 47.0)]))
+    assert "beyond the interval, at a KL divergence that is smaller by the mean alone" in told
+    assert reading.dominated(points_of(far)) == ["No control was measured."]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["psi", "q", PRIOR, BEST_OF_N]),
+        st.tuples(st.floats(-9, 9), st.floats(0.01, 5)),
+        min_size=2,
+    )
+)
+def test_no_method_is_called_the_highest_where_a_control_has_more(table):
+    values = {name: Interval(v, v - half, v + half) for name, (v, half) in table.items()}
+    methods = [name for name in values if name in ("psi", "q")]
+    told = reading.objective_winners({5.0: values})
+    if not methods:
+        assert told == []
+        return
+    best = max(values, key=lambda name: values[name].value)
+    method = max(methods, key=lambda name: values[name].value)
+    controls = [name for name in values if name not in methods]
+    assert told[0].startswith(f"**c = 5**: {reading.title_of(best)}")
+    assert told[0].count("without any training") == (best in controls)
+    if not controls:
+        assert "interval" not in told[0] or "Within the interval" in told[0]
+        return
+    control_name = max(controls, key=lambda name: values[name].value)
+    higher, lower = sorted([method, control_name], key=lambda n: -values[n].value)
+    gain = difference(values[higher], values[lower])
+    doubt = "beyond" if gain.excludes_zero else "within"
+    assert f"lower by {reading.shown(gain)}, {doubt} the interval." in told[0]
+
+
+def test_methods_that_do_not_overlap_are_said_to(tmp_path):
+    policies = [*reward_policies(5.0, psi=[47, 49]), *reward_policies(10.0, psi=[41, 42])]
+    policies += [policy("rloo", seed, 5.0, 7.0 + seed, 60.0) for seed in range(2)]
+    histories = {c: {m: [history(1, 2)] for m in ("psi", "rloo")} for c in (5.0, 10.0)}
+    (tmp_path / "equal_kl.csv").write_text("of an earlier call", encoding="utf-8")
+    for kls in ((), (500.0,)):
+        page = write_comparison(Comparison("T", [], policies, histories, 10, kls), tmp_path)
+        report = page.read_text(encoding="utf-8")
+        assert "reach, in nats a sequence: Ψ 1.8 and RLOO 7.5." in report
+        assert "equal_kl.csv" not in report
+        assert not (tmp_path / "equal_kl.csv").exists()
+        assert "| Reward a sequence |" not in report
+    assert "**At 500 nats a sequence**: not reached by any." in report
 
 
 def test_collapsed_policies_are_counted():
@@ -153,9 +248,10 @@ def test_the_objective_is_compared_at_each_c(tmp_path):
     histories = {2.0: {"psi": [history(1, 2)], "q": [history(1, 2)]}}
     page = write_comparison(Comparison("One c", [], policies, histories, 10), tmp_path)
     report = page.read_text(encoding="utf-8")
-    assert "No two methods share a KL divergence" in report
-    assert "**c = 2**: Ψ has the highest, 7.005" in report
-    assert "A control has more: best of n." in report
+    assert "No two methods overlap in KL divergence" in report
+    assert "**c = 2**: best of n, without any training, has the highest, 14.000" in report
+    assert "The highest of a method is Ψ's, 7.005" in report
+    assert "lower by 6.995" in report
     for name, value in ((BEST_OF_N, "14.000"), ("prior at its best temperature", "2.000")):
         assert any(
             line.startswith(f"| {reading.title_of(name)} | {value} ±")
@@ -216,7 +312,7 @@ def test_one_run_and_no_controls_are_enough(tmp_path):
     write_comparison(one, tmp_path)
     (row,) = rows(tmp_path / "results.csv")
     assert float(row["kl"]) == 5.0
-    assert rows(tmp_path / "equal_kl.csv") == []
+    assert not (tmp_path / "equal_kl.csv").exists()
     summary = rows(tmp_path / "summary.csv")[0]
     assert float(summary["reward_high"]) == pytest.approx(2.0 + 1.96 * 0.02, abs=1e-4)
     assert summary["distinct_low"] == ""

@@ -9,6 +9,7 @@ import pytest
 
 from seqtutor.errors import UserError
 from seqtutor.report.intervals import mean_interval
+from seqtutor.report.melody import training_figure
 from seqtutor.report.piano_roll import piano_roll_figure
 from seqtutor.report.plots import (
     Quantity,
@@ -81,6 +82,18 @@ def test_one_seed_has_a_band_without_width():
     for kind in ("range", "interval"):
         band = seed_band([{"step": [0, 1], "x": [2.0, 3.0]}], "x", kind)
         np.testing.assert_array_equal(band.low, band.high)
+
+
+def test_the_priors_own_likelihood_is_a_dashed_line_in_its_panel_alone():
+    seeds = [{"step": [0, 1], "log_prior": [-3.0, -1.8], "reward": [0.0, 1.0]}]
+    likelihood, reward = training_figure({"psi": seeds}, -1.5).axes
+    (dashed,) = (line for line in likelihood.lines if set(line.get_ydata()) == {-1.5})
+    assert dashed.get_linestyle() == "--"
+    assert [text.get_text() for text in likelihood.texts] == ["the prior's own"]
+    low, high = likelihood.get_ylim()
+    assert low < -3.0 < -1.5 < high
+    assert len(reward.lines) == 1
+    assert not reward.texts
 
 
 def probabilities(time=32):

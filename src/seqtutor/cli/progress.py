@@ -50,7 +50,10 @@ def note_of(record: Mapping[str, float]) -> str:
 
 
 class _LoggedProgress(Progress):
-    """Bars that tell in a line now and then how it goes where there is no terminal to draw them."""
+    """Bars that tell in whole lines how it goes where there is no terminal to draw them.
+
+    What is drawn fits the width and is cut to it; a line in a file is never cut.
+    """
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
         """As ever, and a line if the last one is long ago."""
@@ -61,7 +64,21 @@ class _LoggedProgress(Progress):
         if now - self._told.setdefault(task_id, now) >= LINE_EVERY:
             self._told[task_id] = now
             note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
-            self.console.print(f"{bar.description} {bar.percentage:.0f} %{note}", markup=False)
+            self._print_line(f"{bar.description} {bar.percentage:.0f} %{note}")
+
+    def stop(self) -> None:
+        """As ever, and without a terminal a last line for each bar: what it came to."""
+        super().stop()
+        if self.console.is_terminal:
+            return
+        drawn = [column for column in self.columns if isinstance(column, ProgressColumn)]
+        for bar in self.tasks:
+            if bar.visible:
+                shown = [column(bar) for column in drawn if not isinstance(column, BarColumn)]
+                self._print_line("  ".join(filter(None, (str(text).strip() for text in shown))))
+
+    def _print_line(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     @cached_property
     def _told(self) -> dict[TaskID, float]:
@@ -73,12 +90,13 @@ class _LoggedProgress(Progress):
 def progress_bar() -> Iterator[Progress]:
     """Bars with speed, the time left (at the end: the time taken) and a note each."""
     with _LoggedProgress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=12),
         TextColumn("{task.percentage:>3.0f} %"),
         SpeedColumn(Column(no_wrap=True)),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         console=console,
+        disable=not console.is_terminal,
     ) as progress:
         yield progress

@@ -205,6 +205,8 @@ def _report(
         MelodyReport(
             preset=preset,
             table=melody_table(measured, preset_named(preset).title),
+            # The first column is the prior's, with its one evaluation.
+            prior_log_prior=measured[0].evaluations[0].policy.log_prior,
             histories=histories_of(jobs[preset]),
             policies={
                 job.tuning.tutor.method: load_melody_model(job.run.model).model

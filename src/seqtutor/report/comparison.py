@@ -76,7 +76,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     kls = list(comparison.kls) or common_kls(frontiers)
     _write_csv(folder / "results.csv", map(_result, comparison.policies))
     _write_csv(folder / "summary.csv", map(_summary, points))
-    _write_csv(folder / "equal_kl.csv", _equal_kl(kls, frontiers))
+    _write_equal_kl(folder / "equal_kl.csv", _equal_kl(kls, frontiers))
     words = {"sequence": comparison.sequence, "sequences": comparison.sequences}
     for suffix in ("svg", "png"):
         frontier_figure(points, frontiers, folder / f"frontier.{suffix}", comparison.sequence)
@@ -132,12 +132,19 @@ def _equal_kl(kls: Sequence[float], frontiers: Sequence[Frontier]) -> list[dict[
     return rows
 
 
+def _write_equal_kl(path: Path, rows: Sequence[dict[str, object]]) -> None:
+    """The tables at equal KL divergence; without any, those of an earlier call go too."""
+    if rows:
+        _write_csv(path, rows)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _write_csv(path: Path, rows: Iterable[dict[str, object]]) -> None:
-    """A line for each row; what is not known is empty."""
+    """A line for each of one or more rows; what is not known is empty."""
     listed = list(rows)
     text = io.StringIO(newline="")
-    header = list(listed[0]) if listed else ["kl", "policy", "measure", "value", "low", "high"]
-    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer = csv.DictWriter(text, list(listed[0]), lineterminator="\n")
     writer.writeheader()
     for row in listed:
         writer.writerow({key: None if _is_nan(value) else value for key, value in row.items()})
@@ -161,8 +168,9 @@ def _page(
         *[f"{remark}\n" for remark in comparison.remarks],
         f"Each policy is measured on {comparison.number:,} {sequences} that it generates at "
         "temperature 1. Bars, bands and ± are 95 % intervals over seeds, those of controls and of "
-        f"single seeds over {sequences}. A difference counts below if it is larger than its own "
-        "interval; the intervals are not adjusted for the number of comparisons.\n",
+        f"single seeds over {sequences}. Who leads below is said by the mean; a lead is beyond the "
+        "interval if it is larger than its own. The intervals are not adjusted for the number of "
+        "comparisons.\n",
         "## The reward–KL frontier\n",
         "Higher is better at the same distance from the prior. The axis is linear near zero and "
         "logarithmic further out. The KL divergence of best of n is its upper bound, "
@@ -172,8 +180,10 @@ def _page(
         *_equal_kl_section(comparison, frontiers, kls),
         "### An older method ahead of a newer one\n",
         *_bullets(reading.older_beats_newer(kls, frontiers)),
-        "### Beaten without training\n",
-        "A control earns more at a smaller KL divergence than these policies:\n",
+        "### Ahead without training\n",
+        "The largest lead of a control on each policy that is further from the prior, of those "
+        "beyond the interval if there are any. On policies that are not listed no such control "
+        "has a lead, not even by the mean.\n",
         *_bullets(reading.dominated(points)),
         "## The objective at each c\n",
         "E[reward]/c − KL, undiscounted, in nats a "
@@ -192,8 +202,8 @@ def _page(
         "Reward of the collecting policy while it learns, against environment steps and against "
         "the wall time of a run.\n",
         "![Reward during training](learning.png)\n",
-        "Every policy is in `results.csv`, every mean with its interval in `summary.csv`, the "
-        "tables above in `equal_kl.csv`.\n",
+        "Every policy is in `results.csv`, every mean with its interval in `summary.csv`"
+        + (", the tables above in `equal_kl.csv`.\n" if _equal_kl(kls, frontiers) else ".\n"),
     ]
 
 
@@ -204,13 +214,18 @@ def _bullets(sentences: Sequence[str]) -> list[str]:
 def _equal_kl_section(
     comparison: Comparison, frontiers: Sequence[Frontier], kls: Sequence[float]
 ) -> list[str]:
+    ranges = f"The methods reach, in nats a {comparison.sequence}: {reading.reached(frontiers)}.\n"
     if not kls:
-        return ["No two methods share a KL divergence: give more values of c.\n"]
-    tables = [render_markdown(_equal_kl_table(comparison, frontiers, kl)) for kl in kls]
+        return [
+            "No two methods overlap in KL divergence, so that there is nothing to compare at an "
+            f"equal one. {ranges}"
+        ]
+    common = [kl for kl in kls if any(one.at_kl(kl) is not None for one in frontiers)]
     return [
         "Each frontier is read off between its values of c, along the lines of the figure.\n",
         *_bullets(reading.winners(kls, frontiers, comparison.sequence)),
-        *tables,
+        *([] if common == list(kls) else [ranges]),
+        *(render_markdown(_equal_kl_table(comparison, frontiers, kl)) for kl in common),
     ]
 
 

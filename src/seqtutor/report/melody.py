@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -14,17 +15,16 @@ import numpy as np
 from seqtutor.files import atomic_write
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.piano_roll import piano_roll_figure
-from seqtutor.report.plots import Quantity, token_probabilities, training_curves
+from seqtutor.report.plots import History, Quantity, token_probabilities, training_curves
 from seqtutor.report.style import method_style
 from seqtutor.report.tables import Table, render_markdown, write_csv
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.render import RenderSettings, write_melodies
 from seqtutor.training.rollout import sample
 
-CURVES = (
-    Quantity("log_prior", "mean log p(a|s), nats", "Likelihood under the prior"),
-    Quantity("reward", "mean reward a step", "Music theory reward, weighted"),
-)
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FORMATS = ("mid", "abc", "musicxml")
 SHOWN_TOKENS = ("off", "hold", *(f"{letter}{octave}" for octave in (3, 4, 5) for letter in "CEG"))
 SAMPLES = 16
@@ -33,10 +33,14 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class MelodyReport:
-    """All that is to be shown of one preset: its table, its curves, its policies."""
+    """All that is to be shown of one preset: its table, its curves, its policies.
+
+    `prior_log_prior` is the mean log p(a|s) of the prior's own samples, in nats.
+    """
 
     preset: str
     table: Table
+    prior_log_prior: float
     histories: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]
     policies: Mapping[str, SequenceModel]
     prior: SequenceModel
@@ -61,8 +65,8 @@ def write_report(reports: Sequence[MelodyReport], folder: Path, remark: str) -> 
 def _section(report: MelodyReport, folder: Path) -> list[str]:
     models = {"prior": report.prior, **report.policies}
     write_csv(report.table, folder / "table.csv")
-    training_curves(report.histories, CURVES, folder / "training.svg")
-    training_curves(report.histories, CURVES, folder / "training.png")
+    for suffix in ("svg", "png"):
+        training_figure(report.histories, report.prior_log_prior, folder / f"training.{suffix}")
     _note_probabilities(models, folder)
     links = _samples(models, folder)
     name = folder.name
@@ -71,7 +75,7 @@ def _section(report: MelodyReport, folder: Path) -> list[str]:
         render_markdown(report.table),
         f"\n![Likelihood and reward during training]({name}/training.png)\n",
         "What is collected during training has random tokens at first (ε-greedy), hence the low "
-        "start of the likelihood.\n",
+        "start of the likelihood. The dashed line is the likelihood of the prior's own samples.\n",
         f"![Note probabilities over a melody]({name}/note_probabilities.png)\n",
         "The probability of each token before every step of one melody, the first of the samples "
         "below; circles are the tokens that were drawn.\n",
@@ -79,6 +83,31 @@ def _section(report: MelodyReport, folder: Path) -> list[str]:
         *links,
         "",
     ]
+
+
+def training_figure(
+    histories: Mapping[str, Sequence[History]],
+    prior_log_prior: float,
+    path: str | Path | None = None,
+) -> Figure:
+    """Likelihood under the prior and reward during training (figure 2 of Sequence Tutor).
+
+    Args:
+        histories: for each method, the records of each seed's run.
+        prior_log_prior: mean log p(a|s) of the prior's own samples, in nats, to compare with.
+        path: where the figure is written.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    likelihood = Quantity(
+        "log_prior",
+        "mean log p(a|s), nats",
+        "Likelihood under the prior",
+        (prior_log_prior, "the prior's own"),
+    )
+    reward = Quantity("reward", "mean reward a step", "Music theory reward, weighted")
+    return training_curves(histories, (likelihood, reward), path)
 
 
 def _note_probabilities(models: Mapping[str, SequenceModel], folder: Path) -> None:

@@ -38,7 +38,7 @@ class Quantity:
         name: its key in the histories.
         label: the axis's label, with the unit.
         title: stands above the panel.
-        reference: a value to compare with, drawn as a thin line, and what it is.
+        reference: a value to compare with, drawn as a thin dashed line, and what it is.
     """
 
     name: str
@@ -150,15 +150,16 @@ def _finish_curve_panel(panel: Axes, quantity: Quantity, step_label: str) -> Non
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     if quantity.reference is not None:
         value, name = quantity.reference
-        panel.axhline(value, color=QUIET, linewidth=0.9, zorder=1)
+        panel.axhline(value, color=QUIET, linewidth=0.9, linestyle="--", zorder=1)
         panel.annotate(
             name,
-            (1.0, value),
-            (0, -3),
+            (0.02, value),
+            (0, 3),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            ha="right",
-            va="top",
+            # Curves come from below: above the line, on the left, there are none as a rule.
+            ha="left",
+            va="bottom",
             color=QUIET,
             fontsize=8,
         )

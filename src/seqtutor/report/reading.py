@@ -1,12 +1,13 @@
 """What a comparison says, in words: every sentence follows from the numbers.
 
-A difference counts if it is larger than its own 95 % interval. The intervals are not adjusted for
-the number of comparisons.
+Who leads is said by the mean, and then whether the lead is larger than its own 95 % interval. The
+intervals are not adjusted for the number of comparisons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from seqtutor.report.frontier import BEST_OF_N, CONTROLS, PRIOR, AtKL, Frontier, Point
 from seqtutor.report.intervals import Interval, difference
@@ -59,8 +60,7 @@ def _winner(kl: float, frontiers: Sequence[Frontier], sequence: str) -> str:
     if not reached:
         return f"{start}: not reached by any."
     best, *others = reached
-    untrained = ", without any training," if best.name in _UNTRAINED else ""
-    sentences = [f"{start} {title_of(best.name)}{untrained} earns most: {shown(best.reward)}."]
+    sentences = [f"{start} {_leader(best.name)} earns most: {shown(best.reward)}."]
     gains = [(title_of(one.name), difference(best.reward, one.reward)) for one in others]
     ahead = [f"{name} (by {shown(gain)})" for name, gain in gains if gain.excludes_zero]
     level = [f"{name} (by {shown(gain)})" for name, gain in gains if not gain.excludes_zero]
@@ -69,6 +69,10 @@ def _winner(kl: float, frontiers: Sequence[Frontier], sequence: str) -> str:
     if level:
         sentences.append(f"Not settled, within the interval: its lead on {listed(level)}.")
     return " ".join(sentences)
+
+
+def _leader(name: str) -> str:
+    return title_of(name) + (", without any training," if name in _UNTRAINED else "")
 
 
 def _ranked(found: Sequence[AtKL | None]) -> list[AtKL]:
@@ -81,35 +85,66 @@ def not_reached(kl: float, frontiers: Sequence[Frontier]) -> list[str]:
     return [title_of(one.name) for one in frontiers if one.at_kl(kl) is None]
 
 
+def reached(frontiers: Sequence[Frontier]) -> str:
+    """Which KL divergences each method's frontier has."""
+    ranges = [
+        f"{title_of(one.name)} {_from_to(*one.range)}" for one in frontiers if not one.is_control
+    ]
+    return listed(ranges)
+
+
+def _from_to(low: float, high: float) -> str:
+    ends = dict.fromkeys(f"{end:.2g}" for end in (low, high))
+    return " to ".join(ends)
+
+
 def older_beats_newer(kls: Sequence[float], frontiers: Sequence[Frontier]) -> list[str]:
     """For each method the newer ones that earn less at the same KL, by more than the interval."""
     dated = sorted((one for one in frontiers if one.name in YEARS), key=lambda f: YEARS[f.name])
-    sentences = []
-    for older in dated:
-        beaten = []
-        for newer in dated:
-            if YEARS[older.name] < YEARS[newer.name]:
-                gains = _clear_gains(kls, older, newer)
-                if gains:
-                    largest = max(gains.values(), key=lambda gain: gain.value)
-                    where = listed([f"{kl:g}" for kl in gains])
-                    reach = "up to " if len(gains) > 1 else ""
-                    beaten.append(
-                        f"{_dated(newer.name)} by {reach}{shown(largest)} at {where} nats"
-                    )
-        if beaten:
-            sentences.append(f"{_dated(older.name)} earns more than {'; '.join(beaten)}.")
-    return sentences or ["Nowhere does an older method earn more than a newer one beyond doubt."]
+    gains = {
+        (older.name, newer.name): _gains(kls, older, newer)
+        for older in dated
+        for newer in dated
+        if YEARS[older.name] < YEARS[newer.name]
+    }
+    if not any(gains.values()):
+        return ["No older and newer method were compared at the same KL divergence."]
+    clear = _leads(gains, lambda gain: gain.low > 0)
+    if clear:
+        return [f"{older} earns more than {'; '.join(newer)}." for older, newer in clear.items()]
+    level = _leads(gains, lambda gain: gain.value > 0)
+    return [
+        "Nowhere does an older method earn more than a newer one by more than the interval.",
+        *(
+            f"By the mean, within the interval, {older} earns more than {'; '.join(newer)}."
+            for older, newer in level.items()
+        ),
+    ]
 
 
-def _clear_gains(kls: Sequence[float], one: Frontier, other: Frontier) -> dict[float, Interval]:
-    """By how much one earns more than another, where that is more than the interval."""
-    gains = {}
-    for kl in kls:
-        mine, theirs = one.at_kl(kl), other.at_kl(kl)
-        if mine is not None and theirs is not None:
-            gains[kl] = difference(mine.reward, theirs.reward)
-    return {kl: gain for kl, gain in gains.items() if gain.low > 0}
+def _leads(
+    gains: Mapping[tuple[str, str], Mapping[float, Interval]], counts: Callable[[Interval], bool]
+) -> dict[str, list[str]]:
+    """For each older method the newer ones that it leads, by how much, and where."""
+    leads: dict[str, list[str]] = {}
+    for (older, newer), at_kls in gains.items():
+        counted = {kl: gain for kl, gain in at_kls.items() if counts(gain)}
+        if counted:
+            largest = max(counted.values(), key=lambda gain: gain.value)
+            reach = "up to " if len(counted) > 1 else ""
+            lead = f"{_dated(newer)} by {reach}{shown(largest)} at {_numbers(counted)} nats"
+            leads.setdefault(_dated(older), []).append(lead)
+    return leads
+
+
+def _gains(kls: Sequence[float], one: Frontier, other: Frontier) -> dict[float, Interval]:
+    """By how much one earns more than another, at each KL divergence that both reach."""
+    pairs = {kl: (one.at_kl(kl), other.at_kl(kl)) for kl in kls}
+    return {
+        kl: difference(mine.reward, theirs.reward)
+        for kl, (mine, theirs) in pairs.items()
+        if mine is not None and theirs is not None
+    }
 
 
 def _dated(name: str) -> str:
@@ -117,29 +152,42 @@ def _dated(name: str) -> str:
 
 
 def objective_winners(objectives: Mapping[float, Mapping[str, Interval]]) -> list[str]:
-    """For each c: which method comes nearest to the optimum of E[r]/c − KL."""
-    sentences = []
-    for c, values in objectives.items():
-        methods = {name: one for name, one in values.items() if name in method_names(values)}
-        if not methods:
-            continue
-        best, *others = sorted(methods, key=lambda name: -methods[name].value)
-        sentence = f"**c = {c:g}**: {title_of(best)} has the highest, {shown(methods[best])}"
-        level = [
-            title_of(name)
-            for name in others
-            if not difference(methods[best], methods[name]).excludes_zero
-        ]
-        sentence += f"; within the interval: {listed(level)}." if level else "."
-        beaten_by = [
-            title_of(name)
-            for name, one in values.items()
-            if name not in methods and difference(one, methods[best]).low > 0
-        ]
-        if beaten_by:
-            sentence += f" A control has more: {listed(beaten_by)}."
-        sentences.append(sentence)
-    return sentences
+    """For each c: which method comes nearest to the optimum of E[r]/c − KL, controls beside it."""
+    return [
+        f"**c = {c:g}**: {_objective_winner(values)}"
+        for c, values in objectives.items()
+        if method_names(values)
+    ]
+
+
+def _objective_winner(values: Mapping[str, Interval]) -> str:
+    ranked = sorted(values, key=lambda name: -values[name].value)
+    methods = method_names(dict.fromkeys(ranked))
+    controls = [name for name in ranked if name not in methods]
+    best, method = ranked[0], methods[0]
+    sentences = [f"{_leader(best)} has the highest, {shown(values[best])}."]
+    if best != method:
+        lag = difference(values[best], values[method])
+        sentences.append(
+            f"The highest of a method is {title_of(method)}'s, {shown(values[method])}: "
+            f"lower by {shown(lag)}, {_doubt(lag)}."
+        )
+    elif controls:
+        lead = difference(values[method], values[controls[0]])
+        sentences.append(
+            f"Of the controls {title_of(controls[0])} has the highest, "
+            f"{shown(values[controls[0]])}: lower by {shown(lead)}, {_doubt(lead)}."
+        )
+    gains = {name: difference(values[method], values[name]) for name in methods[1:]}
+    level = [name for name, gain in gains.items() if not gain.excludes_zero]
+    if level:
+        leads = [f"{title_of(name)} (by {shown(gains[name])})" for name in level]
+        sentences.append(f"Within the interval: {title_of(method)}'s lead on {listed(leads)}.")
+    return " ".join(sentences)
+
+
+def _doubt(gain: Interval) -> str:
+    return "beyond the interval" if gain.excludes_zero else "within the interval"
 
 
 def method_names(values: Mapping[str, object]) -> list[str]:
@@ -148,33 +196,69 @@ def method_names(values: Mapping[str, object]) -> list[str]:
 
 
 def dominated(points: Sequence[Point]) -> list[str]:
-    """Each method with a policy that a control beats: more reward at a smaller KL divergence."""
+    """Each method with policies than which a control has more reward at a smaller KL divergence."""
     controls = [point for point in points if point.name in CONTROLS]
-    methods = dict.fromkeys(point.name for point in points if point.name not in CONTROLS)
+    trained = [point for point in points if point.name not in CONTROLS]
+    if not controls:
+        return ["No control was measured."]
     sentences = []
-    for name in methods:
-        own = [point for point in points if point.name == name]
-        better = {point.setting: _better_control(point, controls) for point in own}
-        found = {c: control for c, control in better.items() if control is not None}
-        if found:
-            which = "every c" if len(found) == len(own) else f"c = {_numbers(found)}"
-            one = max(found.values(), key=lambda control: control.interval("reward").value)
-            sentences.append(
-                f"{title_of(name)} at {which}: {_control_title(one)} earns "
-                f"{shown(one.interval('reward'))} at {one.kl:.2g} nats."
-            )
-    return sentences or ["No trained policy is beaten by a control at a smaller KL divergence."]
-
-
-def _better_control(point: Point, controls: Sequence[Point]) -> Point | None:
-    """The one of smallest KL that earns more, beyond doubt, at less KL."""
-    better = [
-        control
-        for control in controls
-        if control.kl < point.kl
-        and difference(control.interval("reward"), point.interval("reward")).low > 0
+    for name in dict.fromkeys(point.name for point in trained):
+        own = [point for point in trained if point.name == name]
+        ahead = [lead for point in own if (lead := _largest_lead(point, controls)) is not None]
+        sentences += [
+            _dominance(name, control, [lead for lead in ahead if lead.control is control])
+            for control in controls
+            if any(lead.control is control for lead in ahead)
+        ]
+    return sentences or [
+        "No control earns more than a trained policy at a smaller KL divergence, not even by the "
+        "mean."
     ]
-    return min(better, key=lambda control: control.kl, default=None)
+
+
+class _Lead(NamedTuple):
+    """A control that has more reward at a smaller KL divergence than a trained policy, by means."""
+
+    control: Point
+    point: Point
+
+    @property
+    def gain(self) -> Interval:
+        return difference(self.control.interval("reward"), self.point.interval("reward"))
+
+    @property
+    def is_nearer(self) -> bool:
+        """Whether its KL divergence is smaller beyond the interval."""
+        return difference(self.point.interval("kl"), self.control.interval("kl")).low > 0
+
+    @property
+    def doubt(self) -> str:
+        if not self.gain.excludes_zero:
+            return "within the interval"
+        return "beyond the interval" + (
+            "" if self.is_nearer else ", at a KL divergence that is smaller by the mean alone"
+        )
+
+
+def _largest_lead(point: Point, controls: Sequence[Point]) -> _Lead | None:
+    """The largest lead on a policy, one beyond the intervals before any within them."""
+    leads = [_Lead(control, point) for control in controls if control.kl < point.kl]
+    ahead = [lead for lead in leads if lead.gain.value > 0]
+    clear = [lead for lead in ahead if lead.gain.excludes_zero and lead.is_nearer]
+    return max(clear or ahead, key=lambda lead: lead.gain.value, default=None)
+
+
+def _dominance(name: str, control: Point, leads: Sequence[_Lead]) -> str:
+    places: dict[str, list[str]] = {}
+    for lead in leads:
+        place = f"at c = {lead.point.setting:g} ({lead.point.kl:.2g} nats; by {shown(lead.gain)})"
+        places.setdefault(lead.doubt, []).append(place)
+    parts = [f"{listed(found)}, {doubt}" for doubt, found in places.items()]
+    return (
+        f"{title_of(name)}: {_control_title(control)} earns "
+        f"{shown(control.interval('reward'))} at {control.kl:.2g} nats, more than "
+        f"{title_of(name)} {'; '.join(parts)}."
+    )
 
 
 def _control_title(point: Point) -> str:
