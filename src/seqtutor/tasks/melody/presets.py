@@ -57,7 +57,7 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
             penalize_repeating=2.0,
             penalize_autocorrelation=5.0,
             motif=1.7,
-            repeated_motif=7.0,
+            repeated_motif=9.0,
             preferred_intervals=0.4,
             leap_up_back=2.2,
             high_low_unique=9.7,
