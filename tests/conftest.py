@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
+from collections.abc import Iterator
 
+import pytest
 from jaxtyping import install_import_hook
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -37,3 +40,15 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_of_one_file() -> Iterator[None]:
+    """Compiled programs go with the file of tests that needed them.
+
+    Each has pages of memory of its own, and a process that holds those of all tests comes to the
+    65,530 mappings that Linux allows it: the next compilation then ends it.
+    """
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

@@ -10,7 +10,7 @@ import pytest
 from seqtutor.errors import UserError
 from seqtutor.rewards import compiled
 from seqtutor.task import Task
-from seqtutor.training.run import DivergedError, Guard, chunks, run_tutor
+from seqtutor.training.run import DivergedError, Guard, chunks, has_moved, run_tutor
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
@@ -173,6 +173,17 @@ def test_a_saved_policy_that_is_no_policy_ends_a_run_as_diverged(tutor):
     with pytest.raises(DivergedError, match="not finite by step 24; lower the l") as caught:
         run_tutor(tutor)
     assert identical(caught.value.last_good, tutor.policy(tutor.initial_state().network))
+
+
+@pytest.mark.parametrize(("factor", "moved"), [(1.0, False), (1.04, False), (1.06, True)])
+def test_a_network_has_moved_by_the_share_of_its_norm(tutor, factor, moved):
+    network = tutor.initial_state().network
+    assert has_moved(network, jax.tree.map(lambda leaf: leaf * factor, network)) is moved
+
+
+def test_weights_that_are_no_numbers_have_moved(tutor):
+    network = tutor.initial_state().network
+    assert has_moved(network, jax.tree.map(lambda leaf: leaf * jnp.nan, network))
 
 
 def test_looking_at_the_saved_policy_changes_nothing(tutor):

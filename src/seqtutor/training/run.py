@@ -89,7 +89,8 @@ def chunks(
         record = record_of(jax.device_get(metrics), steps, start)
         end = reward.end
         is_last = end is not None or int(state.iteration) == tutor.iterations
-        saved = partial(record_of_saved, tutor, state.network, state.key, state.iteration)
+        seen = last_good, state.network, state.key, state.iteration
+        saved = partial(record_of_saved, tutor, *seen)
         verdict = judged(guard, record, saved, is_last=is_last)
         if verdict.spoilt is not None:
             raise DivergedError(verdict.spoilt, tutor.policy(last_good), tutor.settings.seed)
@@ -137,16 +138,35 @@ def record_of(metrics: Mapping[str, np.ndarray], steps: int, start: float) -> Re
     return {"step": steps, "seconds": time.perf_counter() - start, **means}
 
 
+SMALL_CHANGE = 0.05
+"""Of the norm of all weights: a chunk's records speak for a policy that changed no more in it."""
+
+
+def has_moved(before: ActionValueNetwork, after: ActionValueNetwork) -> bool:
+    """Whether the weights are not finite, or changed by more than `SMALL_CHANGE` of their norm."""
+    old, new = (
+        np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(jax.device_get(network))])
+        for network in (before, after)
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = np.linalg.norm(new - old) / max(float(np.linalg.norm(old)), 1e-9)
+    return not change <= SMALL_CHANGE
+
+
 def record_of_saved(
     tutor: Tutor,
+    before: ActionValueNetwork,
     network: ActionValueNetwork,
     key: PRNGKeyArray,
     iteration: Int[Array, ""],
-) -> Record:
+) -> Record | None:
     """What is measured of the policy that a run ends with, by a collection of its own.
 
-    The records know the policies that collected, each of which was updated afterwards.
+    The records know the policies that collected, each of which was updated afterwards. Where the
+    last chunk, from `before` on, changed the network little, they speak for it: `None`.
     """
+    if not has_moved(before, network):
+        return None
     metrics = jax.device_get(watched(tutor, partial(tutor.look, network, key, iteration)))
     means = {name: float(value) for name, value in metrics.items()}
     return {"step": int(iteration) * tutor.steps_per_iteration, **means}
@@ -206,7 +226,7 @@ class Verdict:
 
 
 def judged(
-    guard: Guard, record: Record, record_of_saved: Callable[[], Record], *, is_last: bool
+    guard: Guard, record: Record, record_of_saved: Callable[[], Record | None], *, is_last: bool
 ) -> Verdict:
     """Judge a chunk by its record and, where the run ends with it, the policy that is saved."""
     spoilt = what_is_not_finite(record)
@@ -216,6 +236,8 @@ def judged(
     if not (is_last or guard.stops):
         return Verdict(None, remark)
     saved = record_of_saved()
+    if saved is None:
+        return Verdict(None, remark)
     spoilt = what_is_not_finite(saved)
     if spoilt is not None:
         return Verdict(spoilt)

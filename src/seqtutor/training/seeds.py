@@ -87,7 +87,10 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
             record = record_of(own, done * tutor.steps_per_iteration, start)
             is_last = done == tutor.iterations
             verdict = judged(
-                guards[seed], record, partial(_of_saved, tutor, states, row), is_last=is_last
+                guards[seed],
+                record,
+                partial(_of_saved, tutor, last_good, states, row),
+                is_last=is_last,
             )
             if verdict.spoilt is not None:
                 good = tutor.policy(_row(last_good, row))
@@ -186,10 +189,12 @@ def _mesh(seeds: int) -> Mesh:
     return Mesh(np.array(devices[:shares]), ("seeds",))
 
 
-def _of_saved(tutor: Tutor, states: TutorState, row: int) -> Record:
-    """The record of the policy that one seed ends with."""
-    network = _row(states.network, row)
-    return record_of_saved(tutor, network, states.key[row], states.iteration[row])
+def _of_saved(
+    tutor: Tutor, before: ActionValueNetwork, states: TutorState, row: int
+) -> Record | None:
+    """The record of the policy that one seed ends with, unless the last chunk's speaks for it."""
+    networks = _row(before, row), _row(states.network, row)
+    return record_of_saved(tutor, *networks, states.key[row], states.iteration[row])
 
 
 def _row(networks: ActionValueNetwork, row: int) -> ActionValueNetwork:
