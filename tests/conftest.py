@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
@@ -42,13 +43,25 @@ install_import_hook(
 )
 
 
+MOST_MAPPINGS = 20_000
+
+
 @pytest.fixture(autouse=True, scope="module")
 def programs_of_one_file() -> Iterator[None]:
-    """Compiled programs go with the file of tests that needed them.
+    """Compiled programs go after the file of tests with which they became too many.
 
     Each has pages of memory of its own, and a process that holds those of all tests comes to the
     65,530 mappings that Linux allows it: the next compilation then ends it.
     """
     yield
-    if "jax" in sys.modules:
+    if "jax" in sys.modules and _mappings() > MOST_MAPPINGS:
         sys.modules["jax"].clear_caches()
+
+
+def _mappings() -> int:
+    """Of this process; none are known where the system does not tell."""
+    try:
+        with Path("/proc/self/maps").open() as maps:
+            return sum(1 for _ in maps)
+    except OSError:
+        return 0
