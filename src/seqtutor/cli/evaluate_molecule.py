@@ -37,7 +37,8 @@ class Options:
     temperature: float = 1.0
     """Of the sampling."""
     seed: int = 0
-    """Of the sampling."""
+    """Of the sampling; the seed of a run is added, so that runs of several seeds differ in that,
+    too."""
     reference: str = "auto"
     """What novelty and similarities refer to: "moses" (see seqtutor data moses), "nci", or a file
     of molecules; "none" for nothing; auto: moses where it has been brought and the prior is made

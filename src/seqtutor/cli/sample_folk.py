@@ -76,7 +76,7 @@ def run(options: Options) -> None:
 
 
 def _check(options: Options) -> None:
-    require_sampling(options, MOST_FILES)
+    require_sampling(options.number, MOST_FILES, temperature=options.temperature, seed=options.seed)
     require(
         options.length is None or options.length >= 1,
         f"--length must be at least 1, not {options.length}",

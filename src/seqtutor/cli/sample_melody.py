@@ -61,7 +61,7 @@ def run(options: Options) -> None:
     from seqtutor.files import require_unused
     from seqtutor.training.run_folder import free_folder
 
-    require_sampling(options, MOST_FILES)
+    require_sampling(options.number, MOST_FILES, temperature=options.temperature, seed=options.seed)
     require(options.length >= 1, f"--length must be at least 1, not {options.length}")
     require(0 < options.tempo <= 1000, f"--tempo must lie between 0 and 1000, not {options.tempo}")
     require(bool(options.formats), "--formats needs at least one of mid, abc, musicxml, wav")

@@ -90,7 +90,9 @@ def run(options: Options) -> None:
 
 
 def _check(options: Options) -> None:
-    require_sampling(options, MOST_MOLECULES)
+    require_sampling(
+        options.number, MOST_MOLECULES, temperature=options.temperature, seed=options.seed
+    )
     require(
         bool(options.formats) or options.grid != "none",
         "--formats needs at least one of csv, smi, sdf, or --grid a kind of picture",

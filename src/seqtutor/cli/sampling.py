@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from seqtutor.cli.output import counted
 from seqtutor.training.settings import require, require_seed
@@ -14,33 +13,13 @@ SHOWN = 6
 """Files that are named one by one."""
 
 
-class SamplingOptions(Protocol):
-    """The options that every such command has."""
-
-    @property
-    def number(self) -> int:
-        """Sequences to sample."""
-
-    @property
-    def temperature(self) -> float:
-        """Of the sampling."""
-
-    @property
-    def seed(self) -> int:
-        """Of the sampling."""
-
-
-def require_sampling(options: SamplingOptions, most: int) -> None:
-    """Raise a `UserError` unless at most so many sequences can be sampled as the options say."""
+def require_sampling(number: int, most: int, *, temperature: float, seed: int) -> None:
+    """Raise a `UserError` unless so many sequences, at most `most`, can be sampled in that way."""
+    require(1 <= number <= most, f"--number must lie between 1 and {most:,}, not {number}")
     require(
-        1 <= options.number <= most,
-        f"--number must lie between 1 and {most:,}, not {options.number}",
+        0 < temperature < math.inf, f"--temperature must be a number above 0, not {temperature}"
     )
-    require(
-        0 < options.temperature < math.inf,
-        f"--temperature must be a number above 0, not {options.temperature}",
-    )
-    require_seed("--seed", options.seed)
+    require_seed("--seed", seed)
 
 
 def tell_files(what: str, paths: Sequence[Path]) -> None:

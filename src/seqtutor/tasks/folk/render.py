@@ -22,6 +22,7 @@ from seqtutor.tasks.melody.render import (
     abc_file,
     abc_pitch,
 )
+from seqtutor.tasks.scores.files import renderer_for
 from seqtutor.tasks.scores.sound import Tone, render_wav
 
 _COARSEST_TICKS = 480
@@ -242,10 +243,4 @@ def write_tunes(
 
 
 def _renderer(suffix: str) -> Renderer:
-    renderer = _RENDERERS.get(suffix.lower())
-    if renderer is None:
-        raise UserError(
-            f"cannot write a lead sheet as {suffix or 'a file without a suffix'}; "
-            f"use one of {', '.join(_RENDERERS)}"
-        )
-    return renderer
+    return renderer_for(suffix, _RENDERERS, "a lead sheet")

@@ -24,6 +24,7 @@ from seqtutor.tasks.melody.notation import (
     write_bars,
 )
 from seqtutor.tasks.melody.render_musicxml import ScoreHeader, render_musicxml
+from seqtutor.tasks.scores.files import renderer_for
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.sound import Tone, render_wav
 
@@ -268,10 +269,4 @@ def write_melodies(
 
 
 def _renderer(suffix: str) -> Renderer:
-    try:
-        return _RENDERERS[suffix.lower()]
-    except KeyError:
-        raise UserError(
-            f"cannot write a melody as {suffix or 'a file without a suffix'}; "
-            f"use one of {', '.join(_RENDERERS)}"
-        ) from None
+    return renderer_for(suffix, _RENDERERS, "a melody")
