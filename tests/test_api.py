@@ -32,12 +32,20 @@ TUNING = {
 def trained():
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(list("abc"), rng.integers(1, 8))) for _ in range(300)]
-    return st.pretrain(TASK, words, hidden_sizes=(8,), epochs=3, batch=64)
+    told = []
+    generator = st.pretrain(
+        TASK, words, hidden_sizes=(8,), epochs=3, batch=64, on_record=told.append
+    )
+    assert told == generator.records
+    return generator
 
 
 @pytest.fixture(scope="module")
 def tuned(trained):
-    return st.tune(trained, TASK, **TUNING)
+    told = []
+    generator = st.tune(trained, TASK, on_record=told.append, **TUNING)
+    assert told == generator.records
+    return generator
 
 
 def test_five_lines_raise_the_reward(trained, tuned):
@@ -87,7 +95,9 @@ def test_a_diverged_run_keeps_its_last_good_policy_at_the_boundary(trained):
 
 
 def test_several_seeds_are_the_runs_of_each(trained, tuned):
-    several = st.tune(trained, TASK, seeds=2, seed=0, **TUNING)
+    told = []
+    several = st.tune(trained, TASK, seeds=2, seed=0, on_record=told.append, **TUNING)
+    assert told == [{"seed": n, **several[n].records[-1]} for n in (0, 1)]
     assert identical(several[0].model, tuned.model)
     assert several[0].sample(5) == tuned.sample(5)
     assert not identical(several[1].model, tuned.model)

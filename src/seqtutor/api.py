@@ -34,6 +34,12 @@ from seqtutor.vocabulary import Vocabulary
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
+OnRecord = Callable[[Record], None]
+
+
+def _ignore(record: Record) -> None:
+    """What is done with a record where nobody asks."""
+
 
 def _with_plain_errors(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """The function, whose user errors end with their message.
@@ -140,11 +146,13 @@ def pretrain(
     sequences: Iterable[Sequence[str]],
     *,
     validation_share: float = 0.1,
+    on_record: OnRecord = _ignore,
     **settings: Any,
 ) -> Generator:
     """Train a prior on sequences of tokens by maximum likelihood.
 
-    A random `validation_share` of them decides when to stop. Further arguments are those of
+    A random `validation_share` of them decides when to stop. `on_record` is called with the record
+    of each epoch; `print` shows how the training goes. Further arguments are those of
     `PretrainSettings`.
     """
     _require_task(task)
@@ -161,6 +169,7 @@ def pretrain(
         Sequences(padded.tokens[training], padded.mask[training]),
         Sequences(padded.tokens[validation], padded.mask[validation]),
         chosen,
+        on_epoch=lambda so_far: on_record(vars(so_far.epochs[-1])),
     )
     records: list[Record] = [vars(epoch) for epoch in result.epochs]
     return Generator(result.model, task.vocabulary, task.max_length, records)
@@ -174,11 +183,18 @@ def tune(
     method: str = ...,
     seeds: None = ...,
     devices: int = ...,
+    on_record: OnRecord = ...,
     **settings: Any,
 ) -> Generator: ...
 @overload
 def tune(
-    prior: Generator, task: Task, *, method: str = ..., seeds: int, **settings: Any
+    prior: Generator,
+    task: Task,
+    *,
+    method: str = ...,
+    seeds: int,
+    on_record: OnRecord = ...,
+    **settings: Any,
 ) -> list[Generator]: ...
 @_with_plain_errors
 def tune(
@@ -188,6 +204,7 @@ def tune(
     method: str = TutorSettings.method,
     seeds: int | None = None,
     devices: int = 1,
+    on_record: OnRecord = _ignore,
     **settings: Any,
 ) -> Generator | list[Generator]:
     """Tune a copy of the prior on the task's reward by one of the methods.
@@ -195,7 +212,8 @@ def tune(
     With `seeds`, a list of that many independent policies comes back, tuned with the setting
     `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU or where
     the reward remembers what it judged. With `devices`, that many share the work of one policy.
-    Further arguments are those of `TutorSettings`; what is not given is the method's default
+    `on_record` is called with every record as it is made (with its `seed`, where there are
+    `seeds`); `print` shows how the run goes. Further arguments are those of `TutorSettings`; what is not given is the method's default
     (`TutorSettings.of`).
 
     Raises:
@@ -211,14 +229,19 @@ def tune(
         raise UserError("the prior was trained on another vocabulary than the task's")
     tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings), devices=devices)
     if seeds is None:
-        return _generator(run_tutor(tutor), task)
+        return _generator(run_tutor(tutor, on_record), task)
     require(seeds >= 1, f"seeds must be at least 1, not {seeds}")
     require(devices == 1, "several seeds keep all devices busy: leave out devices, or seeds")
     chosen = range(tutor.settings.seed, tutor.settings.seed + seeds)
     if jax.default_backend() != "cpu" and not as_reward(task.reward).remembers:
-        return [_generator(tuned, task) for tuned in run_seeds(tutor, chosen)]
-    each = (replace(tutor, settings=replace(tutor.settings, seed=seed)) for seed in chosen)
-    return [_generator(run_tutor(one), task) for one in each]
+        together = run_seeds(tutor, chosen, lambda one: on_record({"seed": one.seed, **one.record}))
+        return [_generator(tuned, task) for tuned in together]
+
+    def alone(seed: int) -> Tuned:
+        one = replace(tutor, settings=replace(tutor.settings, seed=seed))
+        return run_tutor(one, lambda record: on_record({"seed": seed, **record}))
+
+    return [_generator(alone(seed), task) for seed in chosen]
 
 
 def _require_task(task: object) -> None:

@@ -204,7 +204,7 @@ print(json.dumps([devices, [[a.tolist() for a in arrays_of(policy)] for policy i
 
 
 def test_seeds_spread_over_devices():
-    flags = "--xla_force_host_platform_device_count=2"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
     path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(
         [sys.executable, "-c", ON_TWO_DEVICES],

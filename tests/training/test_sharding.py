@@ -21,9 +21,10 @@ HERE = Path(__file__).parent
 
 def started(script: str, devices: int, *arguments: object) -> subprocess.Popen:
     """A script in a process with so many devices."""
+    many = f"--xla_force_host_platform_device_count={devices}"
     environment = {
         **os.environ,
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {many}",
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
