@@ -213,8 +213,8 @@ def tune(
     `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU or where
     the reward remembers what it judged. With `devices`, that many share the work of one policy.
     `on_record` is called with every record as it is made (with its `seed`, where there are
-    `seeds`); `print` shows how the run goes. Further arguments are those of `TutorSettings`; what is not given is the method's default
-    (`TutorSettings.of`).
+    `seeds`); `print` shows how the run goes. Further arguments are those of `TutorSettings`; what
+    is not given is the method's default (`TutorSettings.of`).
 
     Raises:
         UserError: if the prior has another vocabulary than the task, or there are not that many

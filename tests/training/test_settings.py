@@ -24,6 +24,7 @@ from seqtutor.training.settings import (
         {"c": 0.0},
         {"c": math.nan},
         {"c": math.inf},
+        {"c": 1e-300},
         {"discount": 1.1},
         {"discount": math.nan},
         {"trace": -0.1},

@@ -290,6 +290,7 @@ def _write(grid: _Grid, policies: Sequence[MeasuredPolicy], options: Options, ou
 
 
 def _remarks(grid: _Grid, options: Options) -> list[str]:
+    from seqtutor.cli.output import counted
     from seqtutor.training.settings import SYMBOLS
 
     def numbers(values: Sequence[float]) -> str:
@@ -297,7 +298,8 @@ def _remarks(grid: _Grid, options: Options) -> list[str]:
 
     remarks = [
         f"Methods: {', '.join(SYMBOLS[method] for method in options.methods)}. c = "
-        f"{numbers(options.c)}; γ = {options.discount:g} for all; {options.seeds} seeds each; "
+        f"{numbers(options.c)}; γ = {options.discount:g} for all; "
+        f"{counted(options.seeds, 'seed', 'seeds')} each; "
         f"{grid.jobs[0].tuning.tutor.steps:,} environment steps a run; {len(grid.tuned)} runs in "
         f"all. Other settings are those of the preset {options.preset}. Wall times are of this "
         "machine, without compilation; runs may have shared its cores.",

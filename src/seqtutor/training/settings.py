@@ -44,6 +44,9 @@ ON_POLICY = ("rloo", "ppo", "merl", "reinforce", "reinforce-baseline")
 MOST_STEPS = 10**10
 """Of a run: two weeks at ten thousand a second, and no counter overflows before."""
 
+SMALLEST_C = 1e-6
+"""Below it, rewards drown every log-probability in single precision."""
+
 TEMPORAL_DIFFERENCE = ("q", "psi", "g", "rl-only")
 """Methods that learn values from one step to the next."""
 
@@ -264,6 +267,10 @@ class TutorSettings:
         for name in positive.split():
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
+        require(
+            self.c >= SMALLEST_C,
+            f"c must be at least {SMALLEST_C:g}, not {self.c}: rewards are divided by it",
+        )
         require(self.steps <= MOST_STEPS, f"steps must be at most {MOST_STEPS:,}, not {self.steps}")
         shares = (
             "discount trace target_rate learning_rate_final_share importance_exponent "
