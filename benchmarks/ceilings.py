@@ -35,10 +35,12 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel
 from seqtutor.rewards import compiled
 from seqtutor.task import Task
+from seqtutor.training.iteration import learn
 from seqtutor.training.replay import Experience
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.speed import Counts, Measurement, Shape, operations_of, product
-from seqtutor.training.tutor import Tutor, TutorState, learn
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 

@@ -30,7 +30,8 @@ from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward import MoleculeReward
 from seqtutor.tasks.molecule.task import completed
 from seqtutor.training.rollout import sample
-from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 
 TITLES = ("", "s/step", "strings/s", "sampling", "scoring", "learning", "new", "meanwhile")
 ROW = "{:44} {:>8} {:>10} {:>9} {:>9} {:>9} {:>6} {:>10}"
@@ -153,7 +154,7 @@ def seconds_to_advance(tutor: Tutor, state: TutorState, steps: int) -> float:
 
 def seconds_to_collect(tutor: Tutor) -> float:
     """Seconds to generate a batch with the policy and the prior beside it."""
-    from seqtutor.training.tutor import collect
+    from seqtutor.training.iteration import collect
 
     network = tutor.initial_state().network
     run = jax.jit(lambda key: collect(tutor, tutor.prior, network, key, jax.numpy.zeros(())).tokens)

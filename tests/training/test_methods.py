@@ -14,10 +14,11 @@ import pytest
 
 from seqtutor import exact
 from seqtutor.models.action_values import ActionValueNetwork, ValuedLogits
+from seqtutor.training.iteration import rows_to_learn
 from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import add, empty_replay, take
 from seqtutor.training.settings import ON_POLICY, TutorSettings
-from seqtutor.training.tutor import Tutor, rows_to_learn
+from seqtutor.training.tutor import Tutor
 from tiny_problems import bigram_reward, experience_of, identical, in_float64, prior, task
 
 C = 2.0

@@ -5,9 +5,10 @@ import time
 import jax
 import pytest
 
+from seqtutor.training.iteration import learn
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.speed import Counts, Loop, Measurement, operations_of, product
-from seqtutor.training.tutor import Tutor, learn
+from seqtutor.training.tutor import Tutor
 from tiny_problems import prior, task
 
 LENGTH, VOCABULARY, CELLS = 6, 5, 32

@@ -17,11 +17,13 @@ from seqtutor.models.product import ProductModel
 from seqtutor.objectives import temporal_difference
 from seqtutor.rewards import as_reward
 from seqtutor.task import Task
-from seqtutor.training import tutor as tutor_module
+from seqtutor.training import tutor_plan
 from seqtutor.training.collection_metrics import Metrics, distinct_in_batch, measure
+from seqtutor.training.iteration import collect, iterate
 from seqtutor.training.methods import METHODS, masked_mean
 from seqtutor.training.settings import Exploration, TutorSettings
-from seqtutor.training.tutor import Tutor, TutorState, collect, iterate
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 from tiny_problems import (
     TOKENS,
     experience_of,
@@ -159,7 +161,7 @@ def test_g_learns_the_same_where_the_prior_is_asked_again(monkeypatch):
 
     kept, kept_metrics = run()
     assert kept.replay.stored.whole_log_prior is not None
-    monkeypatch.setattr(tutor_module, "MOST_PRIOR_BYTES", 4 * 3 * LENGTH - 1)
+    monkeypatch.setattr(tutor_plan, "MOST_PRIOR_BYTES", 4 * 3 * LENGTH - 1)
     asked, asked_metrics = run()
     assert asked.replay.stored.whole_log_prior is None
     np.testing.assert_array_equal(asked.replay.stored.tokens, kept.replay.stored.tokens)

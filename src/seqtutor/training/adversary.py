@@ -54,7 +54,8 @@ from seqtutor.training.run import (
     what_is_not_finite,
 )
 from seqtutor.training.settings import ON_POLICY, TutorSettings, require
-from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 from seqtutor.training.watching import watched
 from seqtutor.types import SequenceBatch, in_parts, join
 from seqtutor.vocabulary import Vocabulary

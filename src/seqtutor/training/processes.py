@@ -27,7 +27,8 @@ from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.training.collection_metrics import Metrics
 from seqtutor.training.settings import require
-from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 from seqtutor.training.watching import in_thread
 
 _Tree = TypeVar("_Tree")

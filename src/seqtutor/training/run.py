@@ -17,7 +17,8 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import copied
-from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 from seqtutor.training.watching import watched
 
 Record = dict[str, int | float]
@@ -41,7 +42,7 @@ class Tuned:
     """The end of a run: the policy, a record for every chunk, and the remarks made.
 
     A record holds `step` (environment steps so far), `seconds`, the `loss`, and the means over the
-    chunk of what `seqtutor.training.tutor.measure` gives.
+    chunk of what `seqtutor.training.collection_metrics.measure` gives.
     """
 
     policy: SequenceModel

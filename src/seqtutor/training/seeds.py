@@ -24,6 +24,7 @@ from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.training.collection_metrics import Metrics
+from seqtutor.training.iteration import iterate
 from seqtutor.training.run import (
     DivergedError,
     Guard,
@@ -35,7 +36,8 @@ from seqtutor.training.run import (
     record_of_saved,
 )
 from seqtutor.training.settings import require, require_seed
-from seqtutor.training.tutor import Tutor, TutorState, iterate
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 from seqtutor.training.watching import watched
 
 EVERYWHERE, BY_SEED = PartitionSpec(), PartitionSpec("seeds")

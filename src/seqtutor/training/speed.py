@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from seqtutor.training.settings import TEMPORAL_DIFFERENCE
-from seqtutor.training.tutor import Tutor, TutorState
+from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor_plan import TutorState
 
 Shape = tuple[int, int, int]
 """Rows, inner size and columns of a matrix product."""

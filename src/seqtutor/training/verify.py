@@ -26,10 +26,11 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import METHODS as TEMPORAL_DIFFERENCE_METHODS
 from seqtutor.objectives.temporal_difference import PSI, RL_ONLY
 from seqtutor.rewards import as_reward
+from seqtutor.training.iteration import collect
 from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import Experience
 from seqtutor.training.settings import ON_POLICY, Exploration, TutorSettings
-from seqtutor.training.tutor import Tutor, collect
+from seqtutor.training.tutor import Tutor
 from seqtutor.training.verify_problems import (
     DISCOUNTED_PROBLEMS,
     PROBLEMS,

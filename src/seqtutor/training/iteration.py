@@ -1,0 +1,260 @@
+"""One iteration: collect, judge, remember, learn; pure functions of the plan and the state.
+
+Each iteration generates a batch of sequences, rewards them, stores them, and makes several updates
+on replayed sequences. While a reward judges elsewhere, such as in worker processes, methods with a
+replay make their updates, on what was judged before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from seqtutor.models.action_values import ActionValueNetwork
+from seqtutor.models.base import SequenceModel
+from seqtutor.rewards import Earned, Reward, as_reward
+from seqtutor.training.collection_metrics import Metrics, measure, measure_policy
+from seqtutor.training.exploration import epsilon, explore
+from seqtutor.training.replay import (
+    Experience,
+    Replay,
+    add,
+    draw,
+    draw_prioritised,
+    new_priorities,
+    take,
+)
+from seqtutor.training.rollout import roll_out
+from seqtutor.training.sharding import everywhere, split
+from seqtutor.training.tutor_plan import TutorPlan, TutorState
+from seqtutor.types import Trajectories
+
+
+def iterate(
+    plan: TutorPlan,
+    prior: SequenceModel,
+    reward_parameters: Any,
+    state: TutorState,
+    iterations: int,
+) -> tuple[TutorState, Metrics]:
+    """Collect and learn again and again; a pure function."""
+    reward = as_reward(plan.task.reward)
+
+    def once(state: TutorState, _: None) -> tuple[TutorState, Metrics]:
+        key, collect_key, learn_key = jax.random.split(state.key, 3)
+        progress = state.iteration / plan.iterations
+        state = eqx.tree_at(lambda s: (s.key, s.iteration), state, (key, state.iteration + 1))
+        trajectories = collect(plan, prior, state.network, collect_key, progress)
+        if plan.learns_meanwhile:
+            state, losses, earned = learn_while_judged(
+                plan, prior, reward, state, trajectories, learn_key
+            )
+            state = remember(plan, state, trajectories, earned)
+        else:
+            earned = reward(trajectories.tokens, trajectories.mask, reward_parameters)
+            state = remember(plan, state, trajectories, earned)
+            state, losses = learn(plan, prior, state, learn_key)
+        metrics = measure(trajectories, earned, plan.devices) | losses
+        return state, everywhere(metrics, plan.devices)
+
+    return jax.lax.scan(once, state, None, length=iterations)
+
+
+def collect(
+    plan: TutorPlan,
+    prior: SequenceModel,
+    network: ActionValueNetwork,
+    key: PRNGKeyArray,
+    progress: Float[Array, ""],
+) -> Trajectories:
+    """Generate sequences with the exploring policy, the prior beside it in lock step."""
+    settings, method = plan.settings, plan.method
+    epsilon_now = epsilon(settings.exploration, progress)
+
+    def step(states: tuple[Any, Any], tokens: Array) -> tuple[tuple[Any, Any], tuple[Array, Array]]:
+        tokens = split(tokens, plan.devices)
+        prior_state, prior_logits = prior.step(states[0], tokens)
+        network_state, output = network.step(states[1], tokens)
+        log_prior = jax.nn.log_softmax(prior_logits)
+        log_policy = jax.nn.log_softmax(method.policy_logits(output, log_prior))
+        return (prior_state, network_state), (log_policy, log_prior)
+
+    def choose(outputs: tuple[Array, Array], step_key: PRNGKeyArray) -> Array:
+        return explore(outputs[0], step_key, settings.exploration, epsilon_now)
+
+    batch = settings.environments
+    rollout = roll_out(
+        step,
+        (prior.initial_state(batch), network.model.initial_state(batch)),
+        choose,
+        key,
+        batch=batch,
+        length=plan.task.max_length,
+        begin=prior.begin,
+        end=plan.task.vocabulary.end,
+    )
+    return split(Trajectories(rollout.tokens, rollout.mask, *rollout.outputs), plan.devices)
+
+
+def look(
+    plan: TutorPlan,
+    prior: SequenceModel,
+    network: ActionValueNetwork,
+    key: PRNGKeyArray,
+    iteration: Int[Array, ""],
+) -> Metrics:
+    """Collect once to measure the policy alone: nothing is judged, remembered or learned.
+
+    Beside what `measure_policy` gives there is the largest `weight` of the network, by its absolute
+    value: it is finite only if all of them are.
+    """
+    own_key = jax.random.fold_in(key, 0)
+    trajectories = collect(plan, prior, network, own_key, iteration / plan.iterations)
+    weights = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
+    largest = jnp.stack([jnp.max(jnp.abs(array), initial=0.0) for array in weights]).max()
+    metrics = measure_policy(trajectories, plan.devices) | {"weight": largest}
+    return everywhere(metrics, plan.devices)
+
+
+def remember(
+    plan: TutorPlan, state: TutorState, trajectories: Trajectories, earned: Earned
+) -> TutorState:
+    """Store a collection in the replay."""
+    kept = plan.keeps_whole_prior
+    experience = Experience.of(trajectories, earned.total, keeps_whole_prior=kept)
+    replay = add(state.replay, experience)
+    replay = replace(replay, stored=split(replay.stored, plan.devices))
+    return eqx.tree_at(lambda s: s.replay, state, replay)
+
+
+def learn_while_judged(
+    plan: TutorPlan,
+    prior: SequenceModel,
+    reward: Reward,
+    state: TutorState,
+    trajectories: Trajectories,
+    key: PRNGKeyArray,
+) -> tuple[TutorState, Metrics, Earned]:
+    """Learn from the replay as it is, while the reward judges what is to be stored next.
+
+    Several devices learn before it judges.
+    """
+    tokens, mask = trajectories.tokens, trajectories.mask
+    if plan.devices > 1:
+        state, losses = learn_if_filled(plan, prior, state, key)
+        return state, losses, reward(tokens, mask)
+    ticket, words = reward.start(tokens, mask, before=jax.random.key_data(key))
+    state, losses = learn_if_filled(plan, prior, state, jax.random.wrap_key_data(words))
+    return state, losses, reward.collect(ticket, mask, after=losses)
+
+
+def learn_if_filled(
+    plan: TutorPlan, prior: SequenceModel, state: TutorState, key: PRNGKeyArray
+) -> tuple[TutorState, Metrics]:
+    """Learn, unless there is nothing in the replay yet; the metrics are zero then."""
+
+    def wait(state: TutorState) -> tuple[TutorState, Metrics]:
+        return state, {"loss": jnp.zeros(()), "gradient_norm": jnp.zeros(())}
+
+    return jax.lax.cond(
+        state.replay.filled > 0, lambda state: learn(plan, prior, state, key), wait, state
+    )
+
+
+def learn(
+    plan: TutorPlan, prior: SequenceModel, state: TutorState, key: PRNGKeyArray
+) -> tuple[TutorState, Metrics]:
+    """Update the network on sequences of the replay.
+
+    For on-policy methods it holds the newest collection alone. The target follows the network as a
+    moving average, or stays what collected.
+    """
+    settings, method, optimiser = plan.settings, plan.method, plan.optimiser()
+    rate = settings.target_rate if method.target == "average" else 0.0
+    first_target = state.target if method.target == "average" else state.network
+    is_prioritised = settings.priority_exponent > 0
+
+    def loss_on(
+        network: ActionValueNetwork, target: ActionValueNetwork, experience: Experience
+    ) -> tuple[Float[Array, ""], Float[Array, " batch"] | None]:
+        online, slow = (model.unroll(experience.tokens) for model in (network, target))
+        loss = method.loss(online, slow, experience, settings)
+        if not is_prioritised:
+            return loss, None
+        assert method.error_sizes is not None
+        return loss, method.error_sizes(online, slow, experience, settings)
+
+    def update(carry: _Learning, rows_or_key: Array) -> tuple[_Learning, Metrics]:
+        if is_prioritised:
+            progress = state.iteration / plan.iterations
+            replay = replace(state.replay, priorities=carry.priorities)
+            rows, experience = draw_prioritised(replay, rows_or_key, settings, progress)
+        else:
+            rows, experience = rows_or_key, take(state.replay, rows_or_key)
+        experience = split(experience, plan.devices)
+        if method.needs_whole_prior and not plan.keeps_whole_prior:
+            experience = with_whole_prior(experience, prior)
+        value_and_gradient = eqx.filter_value_and_grad(loss_on, has_aux=True)
+        (loss, sizes), gradient = value_and_gradient(carry.network, carry.target, experience)
+        gradient = everywhere(gradient, plan.devices)
+        step, optimiser_state = optimiser.update(gradient, carry.optimiser)
+        network = eqx.apply_updates(carry.network, step)
+        target = jax.tree.map(lambda old, new: old + rate * (new - old), carry.target, network)
+        priorities = carry.priorities
+        if sizes is not None:
+            priorities = new_priorities(priorities, rows, sizes)
+        metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradient)}
+        return _Learning(network, target, optimiser_state, priorities), metrics
+
+    if is_prioritised:
+        batches = jax.random.split(key, settings.updates)
+    else:
+        batches = rows_to_learn(plan, state.replay, key)
+    first = _Learning(state.network, first_target, state.optimiser, state.replay.priorities)
+    learnt, metrics = jax.lax.scan(update, first, batches)
+    state = eqx.tree_at(
+        lambda s: (s.network, s.target, s.optimiser, s.replay.priorities),
+        state,
+        (learnt.network, learnt.target, learnt.optimiser, learnt.priorities),
+    )
+    return state, jax.tree.map(jnp.mean, metrics)
+
+
+class _Learning(eqx.Module):
+    """What changes from one update to the next."""
+
+    network: ActionValueNetwork
+    target: ActionValueNetwork
+    optimiser: Any
+    priorities: Float[Array, " capacity"]
+
+
+def with_whole_prior(experience: Experience, prior: SequenceModel) -> Experience:
+    """The same sequences with the prior's log-probabilities of all tokens at each step."""
+    log_prior = jax.nn.log_softmax(prior.unroll(experience.tokens))
+    return replace(experience, whole_log_prior=log_prior)
+
+
+def rows_to_learn(
+    plan: TutorPlan, replay: Replay, key: PRNGKeyArray
+) -> Int[Array, "updates batch"]:
+    """Which of the replay's sequences each update learns from."""
+    settings = plan.settings
+    if plan.method.learns_from == "collection":
+        return jnp.arange(settings.environments)[None]
+    if plan.method.learns_from == "replay":
+        keys = jax.random.split(key, settings.updates)
+        return jax.vmap(lambda one: draw(replay, one, settings.batch))(keys)
+    # Each pass through the collection has an order of its own.
+    wanted = settings.updates * settings.batch
+    passes = -(-wanted // settings.environments)
+    orders = jax.vmap(lambda one: jax.random.permutation(one, settings.environments))(
+        jax.random.split(key, passes)
+    )
+    return orders.reshape(-1)[:wanted].reshape(settings.updates, settings.batch)

@@ -1,0 +1,170 @@
+"""What a run is to do: all of it that stays as it is while the run goes on, and its first state."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from seqtutor.errors import UserError
+from seqtutor.models.action_values import ActionValueNetwork
+from seqtutor.models.base import SequenceModel
+from seqtutor.rewards import as_reward
+from seqtutor.task import Task
+from seqtutor.training.methods import METHODS, Method
+from seqtutor.training.replay import Replay, empty_replay
+from seqtutor.training.settings import TutorSettings
+from seqtutor.training.sharding import require_devices
+
+MOST_PRIOR_BYTES = 2**17
+"""That the prior's log-probabilities of all tokens may take of the replay for each sequence: those
+of 3,216 tokens at 100 steps would take 1.3 MB."""
+
+
+class TutorState(eqx.Module):
+    """All that changes during a run."""
+
+    network: ActionValueNetwork
+    target: ActionValueNetwork
+    optimiser: Any
+    replay: Replay
+    key: PRNGKeyArray
+    iteration: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class TutorPlan:
+    """A task, a frozen prior and the settings: everything that does not change during a run.
+
+    `devices` are as many as share the work, which changes nothing but rounding: the environments,
+    the replay and the batch of an update are split among them.
+    """
+
+    task: Task
+    prior: SequenceModel = field(compare=False)
+    settings: TutorSettings
+    reward_parameters: Any = field(default=None, compare=False)
+    devices: int = 1
+
+    def __post_init__(self) -> None:
+        if self.prior.vocabulary_size != self.task.vocabulary.size:
+            raise UserError(
+                f"the prior knows {self.prior.vocabulary_size} tokens and the task "
+                f"{self.task.vocabulary.size}; take a prior of the task's vocabulary"
+            )
+        sizes = {"environments": self.settings.environments}
+        if self.method.learns_from != "collection":
+            sizes["batch"] = self.settings.batch
+        require_devices(self.devices, **sizes)
+        wanted, there = self._bytes_of_sequences(), memory_bytes()
+        if wanted > there:
+            raise UserError(
+                f"{self.replay_capacity:,} sequences of replay and {self.settings.environments:,} "
+                f"environments take {wanted / 2**30:,.0f} GiB of the machine's "
+                f"{there / 2**30:,.0f}; lower replay_capacity, environments or the length"
+            )
+
+    def _bytes_of_sequences(self) -> int:
+        """What the replay and a collection take: log-probabilities of all tokens, most of all."""
+        whole = 4 * self.task.vocabulary.size
+        a_stored_step = 16 + self.keeps_whole_prior * whole
+        a_collected_step = 16 + 2 * whole
+        return self.task.max_length * (
+            self.replay_capacity * a_stored_step + self.settings.environments * a_collected_step
+        )
+
+    @property
+    def keeps_whole_prior(self) -> bool:
+        """Whether the replay holds log p(·|s) of the whole vocabulary.
+
+        Where the method reads it but it would take more than `MOST_PRIOR_BYTES`, the frozen prior
+        says it anew whenever a sequence is replayed.
+        """
+        a_sequence = 4 * self.task.vocabulary.size * self.task.max_length
+        return self.method.needs_whole_prior and a_sequence <= MOST_PRIOR_BYTES
+
+    @property
+    def learns_meanwhile(self) -> bool:
+        """Whether it learns from the replay while the reward judges the newest collection.
+
+        Several devices meet at the reward, and wait there for its answer: they learn before.
+        """
+        starts = as_reward(self.task.reward).can_start
+        return starts and self.method.learns_from == "replay" and self.iterations > 1
+
+    @property
+    def method(self) -> Method:
+        """The method that the settings name."""
+        return METHODS[self.settings.method]
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Environment steps of one collection."""
+        return self.settings.environments * self.task.max_length
+
+    @property
+    def iterations(self) -> int:
+        """Collections in the whole run."""
+        return max(1, round(self.settings.steps / self.steps_per_iteration))
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates after each collection."""
+        return 1 if self.method.learns_from == "collection" else self.settings.updates
+
+    @property
+    def replay_capacity(self) -> int:
+        """Sequences that are kept: for on-policy methods the newest collection."""
+        settings = self.settings
+        return (
+            settings.replay_capacity
+            if self.method.learns_from == "replay"
+            else settings.environments
+        )
+
+    def optimiser(self) -> optax.GradientTransformation:
+        """Adam with clipped gradients and a cosine decay over the run."""
+        settings = self.settings
+        rate = optax.cosine_decay_schedule(
+            settings.learning_rate,
+            self.iterations * self.updates,
+            settings.learning_rate_final_share,
+        )
+        return optax.chain(optax.clip_by_global_norm(settings.gradient_norm), optax.adam(rate))
+
+    def initial_state(self) -> TutorState:
+        """A network whose first policy is the prior, its copy as target, and an empty replay."""
+        settings = self.settings
+        model = self.prior.as_policy_start(self.task.max_length)
+        if self.method.logits_start == "zero":
+            model = model.with_zero_readout()
+        # Copies throughout: `advance` gives the state's memory away, and the prior's must stay.
+        network = ActionValueNetwork(model, settings.value_scale, settings.value_body_share)
+        network = jax.tree.map(jnp.copy, network)
+        return TutorState(
+            network=network,
+            target=jax.tree.map(jnp.copy, network),
+            optimiser=self.optimiser().init(eqx.filter(network, eqx.is_inexact_array)),
+            replay=empty_replay(
+                self.replay_capacity,
+                self.task.max_length,
+                self.task.vocabulary.size if self.keeps_whole_prior else None,
+            ),
+            key=jax.random.key(settings.seed),
+            iteration=jnp.zeros((), jnp.int32),
+        )
+
+
+def memory_bytes() -> float:
+    """The machine's memory, as far as it can be told."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
