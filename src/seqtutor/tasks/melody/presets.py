@@ -40,9 +40,9 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
     The autocorrelation of the first four steps is not counted: any two different tokens have one
     of −½, so that all melodies would begin with one note as often as it may be repeated.
 
-    Q and Ψ need a larger c than G: with G's, some of their seeds end in a few melodies.
+    Ψ, and Q even more, need a larger c than G: with G's, some of their seeds end in a few melodies.
     """
-    c = 2.4 if method == "g" else 2.8
+    c = {"g": 2.4, "q": 3.2}.get(method, 2.8)
     return MelodyTuning(
         TutorSettings.of(method, c=c, discount=0.75, **_trace(method, 0.85)),
         MelodyRuleSettings(
