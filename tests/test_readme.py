@@ -16,9 +16,16 @@ def test_the_example_task_learns_what_it_rewards(capsys):
     printed = eval(capsys.readouterr().out)
     assert len(printed) == 10
 
-    def share_of_vowels(words: list[list[str]]) -> float:
-        letters = [letter for word in words for letter in word]
-        return sum(letter in "ae" for letter in letters) / len(letters)
+    def drawn(name: str) -> list[str]:
+        return ["".join(word) for word in scope[name].sample(500)]
 
-    before, after = (share_of_vowels(scope[name].sample(200)) for name in ("prior", "tutor"))
-    assert after > before + 0.1
+    def reward(words: list[str]) -> float:
+        vowels = sum(letter in "ae" for word in words for letter in word)
+        return (vowels - sum(len(word) + 1 for word in words) / 10) / len(words)
+
+    def share_of_words(words: list[str]) -> float:
+        return sum(word in scope["words"] for word in words) / len(words)
+
+    before, after = drawn("prior"), drawn("tutor")
+    assert reward(after) > reward(before) + 0.5
+    assert share_of_words(after) > 0.6, "what the prior knows is kept"

@@ -101,6 +101,15 @@ def test_a_run_that_diverged_is_left_out_and_told(compare, folder):
     (run / "last-good").rename(run / "model")
 
 
+def test_runs_of_another_grid_are_kept_and_told(compare, folder, capsys):
+    before = made_at(folder)
+    assert compare("--number", "200", "--c", "2") == 0
+    told = f"Of other grids, kept and left out of this report: 4 runs in {folder}."
+    assert told in capsys.readouterr().out
+    assert told in (folder / "report.md").read_text(encoding="utf-8")
+    assert made_at(folder) == before
+
+
 def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
     before = made_at(folder)
     assert compare("--discount", "0.5") == 2

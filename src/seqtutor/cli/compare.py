@@ -83,6 +83,7 @@ class _Grid:
 
 def run(options: Options) -> None:
     """Tune, measure, write."""
+    from seqtutor.cli.interruption import Interrupted
     from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
@@ -96,9 +97,16 @@ def run(options: Options) -> None:
     console.rule("1  Tuning")
     grid = _tune(jobs, workers, output)
     console.rule("2  Measuring")
-    policies = _measure(grid, options, output)
+    try:
+        policies = _measure(grid, options, output)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; to go on, give the same command again with --output {output}"
+        ) from None
     console.rule("3  Tables and figures")
     report = _write(grid, policies, options, output)
+    for remark in _left_out(grid, output):
+        print(remark)
     print(f"Everything is in {output}; begin with {report}")
 
 
@@ -278,7 +286,7 @@ def _write(grid: _Grid, policies: Sequence[MeasuredPolicy], options: Options, ou
 
     comparison = Comparison(
         title=f"Comparison on melodies: {preset_named(options.preset).title.lower()}",
-        remarks=_remarks(grid, options),
+        remarks=_remarks(grid, options, output),
         policies=policies,
         histories=_histories(grid),
         number=options.number,
@@ -289,8 +297,9 @@ def _write(grid: _Grid, policies: Sequence[MeasuredPolicy], options: Options, ou
     return write_comparison(comparison, output)
 
 
-def _remarks(grid: _Grid, options: Options) -> list[str]:
+def _remarks(grid: _Grid, options: Options, output: Path) -> list[str]:
     from seqtutor.cli.output import counted
+    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.training.settings import SYMBOLS
 
     def numbers(values: Sequence[float]) -> str:
@@ -304,9 +313,23 @@ def _remarks(grid: _Grid, options: Options) -> list[str]:
         f"all. Other settings are those of the preset {options.preset}. Wall times are of this "
         "machine, without compilation; runs may have shared its cores.",
     ]
+    return [*remarks, *_left_out(grid, output), made_by_in_words()]
+
+
+def _left_out(grid: _Grid, output: Path) -> list[str]:
+    """What the folder holds and the report does not."""
+    from seqtutor.cli.output import counted
+    from seqtutor.training.run_folder import CONFIG
+
+    remarks = []
     if grid.diverged:
         names = ", ".join(job.name for job in grid.diverged)
         remarks.append(f"Diverged, and left out: {names}.")
+    there = {config.parent for config in output.glob(f"runs/*/*/*/{CONFIG}")}
+    others = len(there - {job.folder for job in grid.jobs})
+    if others:
+        runs = counted(others, "run", "runs")
+        remarks.append(f"Of other grids, kept and left out of this report: {runs} in {output}.")
     return remarks
 
 

@@ -129,6 +129,8 @@ def load_discriminator(folder: Path) -> SavedDiscriminator:
 
 
 def _load(folder: Path) -> tuple[_Model, Vocabulary, dict[str, Any]]:
+    if not folder.exists():
+        raise UserError(f"{folder} is not a model folder: it does not exist")
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder} is not a model folder: it has no {CONFIG}")
     try:

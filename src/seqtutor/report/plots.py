@@ -151,6 +151,9 @@ def _finish_curve_panel(panel: Axes, quantity: Quantity, step_label: str) -> Non
     if quantity.reference is not None:
         value, name = quantity.reference
         panel.axhline(value, color=QUIET, linewidth=0.9, linestyle="--", zorder=1)
+        # Room for the name between the line and the panel's title.
+        low, high = panel.get_ylim()
+        panel.set_ylim(low, max(high, value + 0.1 * (high - low)))
         panel.annotate(
             name,
             (0.02, value),
