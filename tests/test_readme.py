@@ -28,4 +28,4 @@ def test_the_example_task_learns_what_it_rewards(capsys):
 
     before, after = drawn("prior"), drawn("tutor")
     assert reward(after) > reward(before) + 0.5
-    assert share_of_words(after) > 0.6, "what the prior knows is kept"
+    assert share_of_words(after) > 0.5, "what the prior knows is kept"
