@@ -128,8 +128,8 @@ def test_the_loop_names_what_exists():
     named = re.findall(r" (\w+)\.(\w+)$", loop, re.MULTILINE)
     assert len(named) > 3
     for module, name in named:
-        if module == "Tutor":
-            assert f"Tutor.{name}" in names_in(sources["tutor"])
+        if module == "TutorPlan":
+            assert f"TutorPlan.{name}" in names_in(sources["tutor_plan"])
         else:
             assert name in names_in(sources[module])
 
