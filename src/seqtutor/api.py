@@ -37,10 +37,6 @@ _Result = TypeVar("_Result")
 OnRecord = Callable[[Record], None]
 
 
-def _ignore(record: Record) -> None:
-    """What is done with a record where nobody asks."""
-
-
 def _with_plain_errors(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """The function, whose user errors end with their message.
 
@@ -146,7 +142,7 @@ def pretrain(
     sequences: Iterable[Sequence[str]],
     *,
     validation_share: float = 0.1,
-    on_record: OnRecord = _ignore,
+    on_record: OnRecord = lambda record: None,
     **settings: Any,
 ) -> Generator:
     """Train a prior on sequences of tokens by maximum likelihood.
@@ -204,7 +200,7 @@ def tune(
     method: str = TutorSettings.method,
     seeds: int | None = None,
     devices: int = 1,
-    on_record: OnRecord = _ignore,
+    on_record: OnRecord = lambda record: None,
     **settings: Any,
 ) -> Generator | list[Generator]:
     """Tune a copy of the prior on the task's reward by one of the methods.

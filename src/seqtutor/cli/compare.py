@@ -83,7 +83,7 @@ class _Grid:
 
 def run(options: Options) -> None:
     """Tune, measure, write."""
-    from seqtutor.cli.interruption import Interrupted
+    from seqtutor.cli.interruption import resumable
     from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
@@ -100,12 +100,11 @@ def run(options: Options) -> None:
     try:
         policies = _measure(grid, options, output)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted; to go on, give the same command again with --output {output}"
-        ) from None
+        raise resumable(output) from None
     console.rule("3  Tables and figures")
-    report = _write(grid, policies, options, output)
-    for remark in _left_out(grid, output):
+    left_out = _left_out(grid, output)
+    report = _write(grid, policies, left_out, options, output)
+    for remark in left_out:
         print(remark)
     print(f"Everything is in {output}; begin with {report}")
 
@@ -281,12 +280,19 @@ def _training_seconds(job: Job) -> list[float]:
     return [one + passed - seconds[0] for passed in seconds]
 
 
-def _write(grid: _Grid, policies: Sequence[MeasuredPolicy], options: Options, output: Path) -> Path:
+def _write(
+    grid: _Grid,
+    policies: Sequence[MeasuredPolicy],
+    left_out: Sequence[str],
+    options: Options,
+    output: Path,
+) -> Path:
+    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.report.comparison import Comparison, write_comparison
 
     comparison = Comparison(
         title=f"Comparison on melodies: {preset_named(options.preset).title.lower()}",
-        remarks=_remarks(grid, options, output),
+        remarks=[_made_of(grid, options), *left_out, made_by_in_words()],
         policies=policies,
         histories=_histories(grid),
         number=options.number,
@@ -297,23 +303,21 @@ def _write(grid: _Grid, policies: Sequence[MeasuredPolicy], options: Options, ou
     return write_comparison(comparison, output)
 
 
-def _remarks(grid: _Grid, options: Options, output: Path) -> list[str]:
+def _made_of(grid: _Grid, options: Options) -> str:
     from seqtutor.cli.output import counted
-    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.training.settings import SYMBOLS
 
     def numbers(values: Sequence[float]) -> str:
         return ", ".join(f"{value:g}" for value in values)
 
-    remarks = [
+    return (
         f"Methods: {', '.join(SYMBOLS[method] for method in options.methods)}. c = "
         f"{numbers(options.c)}; γ = {options.discount:g} for all; "
         f"{counted(options.seeds, 'seed', 'seeds')} each; "
         f"{grid.jobs[0].tuning.tutor.steps:,} environment steps a run; {len(grid.tuned)} runs in "
         f"all. Other settings are those of the preset {options.preset}. Wall times are of this "
-        "machine, without compilation; runs may have shared its cores.",
-    ]
-    return [*remarks, *_left_out(grid, output), made_by_in_words()]
+        "machine, without compilation; runs may have shared its cores."
+    )
 
 
 def _left_out(grid: _Grid, output: Path) -> list[str]:

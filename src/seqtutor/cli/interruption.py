@@ -12,6 +12,11 @@ class Interrupted(KeyboardInterrupt):
     """An interruption after which there is something to say."""
 
 
+def resumable(output: object) -> Interrupted:
+    """What to raise where the same command goes on with what it has left in its output folder."""
+    return Interrupted(f"interrupted; to go on, give the same command again with --output {output}")
+
+
 def hangup() -> list[signal.Signals]:
     """The signal of a terminal that is closed, where there is one that is not ignored (`nohup`)."""
     found = getattr(signal, "SIGHUP", None)

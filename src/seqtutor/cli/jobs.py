@@ -21,7 +21,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import yaml
 from rich.progress import Progress, TaskID
 
-from seqtutor.cli.interruption import Interrupted
+from seqtutor.cli.interruption import resumable
 from seqtutor.cli.progress import console, note_of, progress_bar
 from seqtutor.cli.provenance import COMMAND, command_line
 from seqtutor.errors import UserError
@@ -237,9 +237,7 @@ def run_jobs(jobs: Sequence[Work], workers: int, output: Path) -> None:
     except KeyboardInterrupt:
         console.print("Stopping after the chunks that run; interrupt again to stop at once")
         _stop(running)
-        raise Interrupted(
-            f"interrupted; to go on, give the same command again with --output {output}"
-        ) from None
+        raise resumable(output) from None
     finally:
         for one in running:
             one.process.kill()
