@@ -185,7 +185,7 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         """The best molecules against calls, if there is a goal, and their curves as figures."""
         from seqtutor.cli.output import print_table
         from seqtutor.report.molecule_goal import goal_curves, goal_table
-        from seqtutor.report.style import save_figure
+        from seqtutor.report.style import save_for_page_and_print
         from seqtutor.tasks.molecule.oracle import Oracle
 
         tuning = runs[0][0]
@@ -194,9 +194,7 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             return
         seeds = [Oracle.read(run.path / f"{GOAL}.csv").values for _, run in runs]
         if all(map(len, seeds)):
-            figure = goal_curves(goal, seeds, calls)
-            for suffix in ("svg", "png"):
-                save_figure(figure, output / f"{GOAL}.{suffix}")
+            save_for_page_and_print(goal_curves(goal, seeds, calls), output / GOAL)
         print_table(goal_table(goal, tuning.tutor.method, seeds, calls))
 
     def write_samples(

@@ -27,6 +27,7 @@ from seqtutor.report.frontier import (
 from seqtutor.report.frontier_figures import diversity_figure, frontier_figure, learning_curves
 from seqtutor.report.intervals import Interval
 from seqtutor.report.plots import History
+from seqtutor.report.style import save_for_page_and_print
 from seqtutor.report.tables import UNDEFINED, Cell, Column, Row, Table, render_markdown
 
 # What a table at equal KL shows: measure, heading, unit.
@@ -78,10 +79,12 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     _write_csv(folder / "summary.csv", map(_summary, points))
     _write_equal_kl(folder / "equal_kl.csv", _equal_kl(kls, frontiers))
     words = {"sequence": comparison.sequence, "sequences": comparison.sequences}
-    for suffix in ("svg", "png"):
-        frontier_figure(points, frontiers, folder / f"frontier.{suffix}", comparison.sequence)
-        diversity_figure(points, frontiers, folder / f"diversity.{suffix}", **words)
-        learning_curves(comparison.histories, folder / f"learning.{suffix}")
+    for name, figure in {
+        "frontier": frontier_figure(points, frontiers, sequence=comparison.sequence),
+        "diversity": diversity_figure(points, frontiers, **words),
+        "learning": learning_curves(comparison.histories),
+    }.items():
+        save_for_page_and_print(figure, folder / name)
     page = "\n".join(_page(comparison, points, frontiers, kls))
     return atomic_write(folder / "report.md", page)
 

@@ -12,6 +12,7 @@ from seqtutor.report.folk_findings import findings
 from seqtutor.report.folk_next_token import next_token_figure, write_next_token
 from seqtutor.report.folk_plots import quality_and_diversity
 from seqtutor.report.plots import History, Quantity, training_curves
+from seqtutor.report.style import save_for_page_and_print
 from seqtutor.report.tables import (
     Better,
     Cell,
@@ -161,17 +162,12 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         sweep = sweep_table(results.sweep)
         write_csv(sweep, folder / "temperatures.csv")
         page += [render_markdown(sweep)]
-    for suffix in ("svg", "png"):
-        quality_and_diversity(results.generators, results.sweep, folder / f"plane.{suffix}")
-        if results.histories:
-            training_curves(
-                results.histories,
-                CURVES,
-                folder / f"training.{suffix}",
-                step_label="round",
-                labels=TITLES,
-            )
-        next_token_figure(results.next_token, folder / f"next_token.{suffix}")
+    plane = quality_and_diversity(results.generators, results.sweep)
+    save_for_page_and_print(plane, folder / "plane")
+    if results.histories:
+        curves = training_curves(results.histories, CURVES, step_label="round", labels=TITLES)
+        save_for_page_and_print(curves, folder / "training")
+    save_for_page_and_print(next_token_figure(results.next_token), folder / "next_token")
     write_next_token(results.next_token, folder / "next_token.csv")
     page += [
         "## Quality and diversity\n",

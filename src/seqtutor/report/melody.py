@@ -16,7 +16,7 @@ from seqtutor.files import atomic_write
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.piano_roll import piano_roll_figure
 from seqtutor.report.plots import History, Quantity, token_probabilities, training_curves
-from seqtutor.report.style import method_style
+from seqtutor.report.style import method_style, save_for_page_and_print
 from seqtutor.report.tables import Table, render_markdown, write_csv
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.render import RenderSettings, write_melodies
@@ -65,8 +65,9 @@ def write_report(reports: Sequence[MelodyReport], folder: Path, remark: str) -> 
 def _section(report: MelodyReport, folder: Path) -> list[str]:
     models = {"prior": report.prior, **report.policies}
     write_csv(report.table, folder / "table.csv")
-    for suffix in ("svg", "png"):
-        training_figure(report.histories, report.prior_log_prior, folder / f"training.{suffix}")
+    save_for_page_and_print(
+        training_figure(report.histories, report.prior_log_prior), folder / "training"
+    )
     _note_probabilities(models, folder)
     links = _samples(models, folder)
     name = folder.name
@@ -114,19 +115,18 @@ def _note_probabilities(models: Mapping[str, SequenceModel], folder: Path) -> No
     """What each policy was about to play at every step of one of its melodies (figure 3)."""
     drawn = {name: _draw(model, 1) for name, model in models.items()}
     shown = {name: drawn[name] for name in models if name != "rl-only"}
-    for suffix in ("svg", "png"):
-        token_probabilities(
-            {
-                name: np.asarray(eqx.filter_jit(_probabilities)(models[name], tokens))[0]
-                for name, tokens in shown.items()
-            },
-            {name: np.asarray(tokens)[0] for name, tokens in shown.items()},
-            melody_vocabulary().tokens,
-            folder / f"note_probabilities.{suffix}",
-            shown_names=SHOWN_TOKENS,
-            step_label="sixteenth",
-            group=16,
-        )
+    figure = token_probabilities(
+        {
+            name: np.asarray(eqx.filter_jit(_probabilities)(models[name], tokens))[0]
+            for name, tokens in shown.items()
+        },
+        {name: np.asarray(tokens)[0] for name, tokens in shown.items()},
+        melody_vocabulary().tokens,
+        shown_names=SHOWN_TOKENS,
+        step_label="sixteenth",
+        group=16,
+    )
+    save_for_page_and_print(figure, folder / "note_probabilities")
 
 
 def _probabilities(model: SequenceModel, tokens: jax.Array) -> jax.Array:

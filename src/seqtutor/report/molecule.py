@@ -10,7 +10,7 @@ from pathlib import Path
 from seqtutor.files import atomic_write
 from seqtutor.report.molecule_plots import property_distributions
 from seqtutor.report.plots import History, Quantity, training_curves
-from seqtutor.report.style import method_style
+from seqtutor.report.style import method_style, save_for_page_and_print
 from seqtutor.report.tables import Cell, Column, Row, Table, Unit, render_markdown, write_csv
 from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
 from seqtutor.tasks.molecule.terms import Scores
@@ -111,9 +111,9 @@ def _section(report: MoleculeReport, folder: Path) -> list[str]:
     own = folder / report.preset
     write_csv(report.table, own / "table.csv")
     columns = {name: scores.columns for name, scores in report.properties.items()}
-    for suffix in ("svg", "png"):
-        training_curves(report.histories, CURVES, own / f"training.{suffix}")
-        property_distributions(columns, path=own / f"properties.{suffix}", background=TRAINING_SET)
+    save_for_page_and_print(training_curves(report.histories, CURVES), own / "training")
+    distributions = property_distributions(columns, background=TRAINING_SET)
+    save_for_page_and_print(distributions, own / "properties")
     return [
         f"## Preset {report.preset}\n",
         render_markdown(report.table),

@@ -133,3 +133,17 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     with figure_style():
         figure.savefig(drawn, format=suffix[1:], metadata=metadata)
     return atomic_write(path, drawn.getvalue())
+
+
+def save_for_page_and_print(figure: Figure, stem: Path) -> None:
+    """Write a figure twice, as PNG for pages and as SVG for print, beside each other.
+
+    Args:
+        figure: drawn once for both.
+        stem: the path without a suffix.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    for suffix in (".svg", ".png"):
+        save_figure(figure, stem.with_name(stem.name + suffix))
