@@ -16,6 +16,7 @@ from seqtutor.tasks.melody.table_1 import (
     METRIC_NAMES,
     PAPER_TABLE_1,
     TABLE_1_ROWS,
+    best_of_papers,
     is_better,
 )
 
@@ -130,3 +131,12 @@ def test_every_column_of_the_paper_has_every_row() -> None:
     names = [row.metric for row in TABLE_1_ROWS]
     assert len(names) == len(set(names)) == 11
     assert all(list(column) == names for column in PAPER_TABLE_1.values())
+
+
+def test_the_best_of_the_papers_is_passed_by_none_of_their_columns():
+    best = best_of_papers()
+    assert tuple(best) == METRIC_NAMES
+    for metric, value in best.items():
+        column_values = [column[metric] for column in PAPER_TABLE_1.values()]
+        assert value in column_values
+        assert not any(is_better(metric, other, value) for other in column_values)

@@ -79,3 +79,13 @@ def is_better(metric: str, value: float, reference: float) -> bool:
     if better is Better.LOWER:
         return value < reference
     return abs(value) < abs(reference)
+
+
+def best_of_papers() -> dict[str, float]:
+    """The best entry of every row of the papers' table, the Note RNN's among them."""
+    best: dict[str, float] = {}
+    for column in PAPER_TABLE_1.values():
+        for metric, value in column.items():
+            if metric not in best or is_better(metric, value, best[metric]):
+                best[metric] = value
+    return best
