@@ -83,7 +83,7 @@ class _Grid:
 
 def run(options: Options) -> None:
     """Tune, measure, write."""
-    from seqtutor.cli.interruption import resumable
+    from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
@@ -97,10 +97,8 @@ def run(options: Options) -> None:
     console.rule("1  Tuning")
     grid = _tune(jobs, workers, output)
     console.rule("2  Measuring")
-    try:
+    with telling_how_to_go_on(output):
         policies = _measure(grid, options, output)
-    except KeyboardInterrupt:
-        raise resumable(output) from None
     console.rule("3  Tables and figures")
     left_out = _left_out(grid, output)
     report = _write(grid, policies, left_out, options, output)

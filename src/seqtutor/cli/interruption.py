@@ -17,6 +17,17 @@ def resumable(output: object) -> Interrupted:
     return Interrupted(f"interrupted; to go on, give the same command again with --output {output}")
 
 
+@contextmanager
+def telling_how_to_go_on(output: object) -> Iterator[None]:
+    """Within, an interruption that says nothing itself ends with what `resumable` says."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise resumable(output) from None
+
+
 def hangup() -> list[signal.Signals]:
     """The signal of a terminal that is closed, where there is one that is not ignored (`nohup`)."""
     found = getattr(signal, "SIGHUP", None)

@@ -138,6 +138,7 @@ def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
     profile = _profile(options)
     from seqtutor.cli.folk_laboratory import FolkLaboratory
+    from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.output import print_table
     from seqtutor.cli.progress import console
@@ -159,7 +160,8 @@ def run(options: Options) -> None:
     _play(games, prior, real, output, workers)
     console.rule("3  Measuring, each by a judge of its own")
     laboratory = FolkLaboratory(data, real, profile.judge, output)
-    generators, sweep = _measure(laboratory, profile, prior, games)
+    with telling_how_to_go_on(output):
+        generators, sweep = _measure(laboratory, profile, prior, games)
     console.rule("4  Table, figures, gallery")
     results = _results(options, laboratory, prior, games, generators, sweep)
     path = write_report(results, output, _remark(options, profile, data, len(real.played)))

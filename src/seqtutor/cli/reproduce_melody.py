@@ -69,6 +69,7 @@ class Options:
 def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
     from seqtutor.cli import pretrain_melody as pretrain
+    from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.jobs import run_jobs, worker_count
     from seqtutor.cli.output import counted
     from seqtutor.cli.progress import console
@@ -88,7 +89,8 @@ def run(options: Options) -> None:
     jobs = {preset: _jobs(preset, profile, output, prior) for preset in profile.presets}
     run_jobs([job for group in jobs.values() for job in group], workers, output)
     console.rule("4  Measuring")
-    columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
+    with telling_how_to_go_on(output):
+        columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
     console.rule("5  Tables and figures")
     seeds = counted(profile.seeds, "seed", "seeds")
     steps = int(jobs[profile.presets[0]][0].run.records()[-1]["step"])

@@ -107,6 +107,7 @@ def run(options: Options) -> None:
 
     require_rdkit()
     from seqtutor.cli.evaluate_molecule import Evaluator
+    from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.jobs import run_jobs, worker_count
     from seqtutor.cli.molecules import find_policy
     from seqtutor.cli.output import counted, print_table
@@ -125,7 +126,7 @@ def run(options: Options) -> None:
     console.rule("2  Tuning")
     run_jobs(experiment.all_jobs, workers, output)
     console.rule("3  Measuring")
-    with Evaluator(profile.number) as evaluator:
+    with telling_how_to_go_on(output), Evaluator(profile.number) as evaluator:
         found = find_policy(str(options.prior or "prior"))
         prior = replace(found, name="prior", prior_folder=options.prior)
         evaluator.compare_with(reference, prior, options.fcd)
