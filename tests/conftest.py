@@ -21,7 +21,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # Most of a test's time goes into compiling programs that then run for a moment: XLA's older way of
 # making them takes half the time, in one piece it takes less while the other cores are busy, and
 # each is made once for all processes, also those that the tests start.
-QUICK_TO_COMPILE = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+QUICK_TO_COMPILE = (
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 "
+    "--xla_backend_extra_options=xla_cpu_disable_loop_unrolling,xla_cpu_disable_slp_vectorizer"
+)
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}".strip()
 if "PYTEST_XDIST_WORKER" not in os.environ:
     programs = tempfile.mkdtemp(prefix="seqtutor-programs-")
