@@ -52,7 +52,7 @@ def _strict_rules(method: MethodName) -> MelodyTuning:
             autocorrelation_first_step=5,
             autocorrelation_threshold=0.02,
             autocorrelation_penalties=(-3.0, -9.5, -5.0),
-            autocorrelation_negative_factors=(1.0, 0.55, 1.6),
+            autocorrelation_negative_factors=(1.0, 0.63, 1.6),
         ),
         RuleWeights(
             key=4.0,
