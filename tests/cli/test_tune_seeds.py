@@ -1,5 +1,6 @@
 """`seqtutor tune --seeds`, by processes and as one program, against single runs."""
 
+import csv
 import json
 import shutil
 import signal
@@ -110,7 +111,13 @@ def test_called_again_it_only_measures(seeds, capsys):
     options = ["--seeds", "2", "--seeds-by", "processes", "--collapse-entropy", "9"]
     assert tune(seeds, *options, "--evaluate", "100") == 0
     assert "interval over 2 seeds" in " ".join(capsys.readouterr().out.split())
-    assert written(seeds) == made
+    now = written(seeds)
+    with (table := seeds / "table.csv").open(encoding="utf-8", newline="") as file:
+        cells = {(cell["row"], cell["column"]): cell for cell in csv.DictReader(file)}
+    assert float(cells["Distinct melodies", "Ψ"]["half_width"]) >= 0
+    assert cells["c / γ", "Ψ"]["value"] == "1.2 / 0.83"
+    del now[table]
+    assert now == made
 
 
 def refusal(capsys, output: Path, *options: str) -> str:

@@ -17,6 +17,7 @@ from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
+    from seqtutor.report.tables import Table
     from seqtutor.task import Task
     from seqtutor.tasks.melody.evaluation import MelodyEvaluation
     from seqtutor.training.run_folder import RunFolder
@@ -27,7 +28,7 @@ class Options(TuneOptions):
     """Tune a copy of the prior by reinforcement learning.
 
     The policy maximises E[reward]/c − KL(policy ‖ prior). The run's folder gets its configuration,
-    a record of every chunk, the policy, and samples to open and hear.
+    a record of every chunk, the policy, samples to open and hear, and the table as table.csv.
 
     With --seeds, the output folder gets such a folder for each seed. Called again with the same
     --output, it keeps the finished ones and runs the others.
@@ -110,10 +111,9 @@ class MelodyTools(TaskTools[MelodyTuning]):
         settings = RenderSettings(key=key_of(tuning.rules))
         write_melodies(np.asarray(drawn.tokens), folder, settings=settings)
 
-    def print_table(self, runs: list[tuple[MelodyTuning, RunFolder]], number: int) -> None:
+    def table(self, runs: list[tuple[MelodyTuning, RunFolder]], number: int) -> Table:
         """Table 1; each run's seed is also that of its sampling."""
         from seqtutor.cli.melodies import counted_in
-        from seqtutor.cli.output import print_table
         from seqtutor.report.melody_table import Measured, melody_table
         from seqtutor.tasks.melody.evaluation import evaluate_policy
         from seqtutor.tasks.melody.task import load_melody_model
@@ -130,7 +130,7 @@ class MelodyTools(TaskTools[MelodyTuning]):
             measured(load_melody_model(run.model).model, tuning.tutor.seed) for tuning, run in runs
         ]
         columns = [
-            Measured("prior", [measured(prior, first.tutor.seed)]),
-            Measured(first.tutor.method, policies),
+            Measured("prior", [measured(prior, first.tutor.seed)], first),
+            Measured(first.tutor.method, policies, first),
         ]
-        print_table(melody_table(columns, counted_in("Melodies", first.rules)))
+        return melody_table(columns, counted_in("Melodies", first.rules))

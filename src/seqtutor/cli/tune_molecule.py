@@ -19,6 +19,7 @@ from seqtutor.training.settings import require
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
+    from seqtutor.report.tables import Table
     from seqtutor.task import Task
     from seqtutor.tasks.molecule.oracle import Oracle
     from seqtutor.training.run_folder import RunFolder
@@ -212,11 +213,10 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         with MoleculeScorer.with_workers(DESCRIBING_MEASURER, self.workers) as scorer:
             write_samples(scorer.score(strings), folder)
 
-    def print_table(self, runs: list[tuple[MoleculeTuning, RunFolder]], number: int) -> None:
+    def table(self, runs: list[tuple[MoleculeTuning, RunFolder]], number: int) -> Table:
         """Table 2; each run's seed is also that of its sampling."""
         from seqtutor.cli.evaluate_molecule import Evaluator
         from seqtutor.cli.molecules import find_policy
-        from seqtutor.cli.output import print_table
         from seqtutor.report.molecule_table import Measured, molecule_table
 
         policies = [(find_policy(str(run.path)), tuning.tutor.seed) for tuning, run in runs]
@@ -225,7 +225,7 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             prior = evaluator.measure_prior_of(first, policies[0][1])
             measured = [evaluator.measure(policy, seed) for policy, seed in policies]
         columns = [Measured("prior", [prior]), Measured(first.name, measured)]
-        print_table(molecule_table(columns))
+        return molecule_table(columns)
 
 
 def _oracle(task: Task) -> Oracle | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqtutor.cli.jobs import Job
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
+    from seqtutor.report.tables import Table
     from seqtutor.task import Task
     from seqtutor.training.run import DivergedError, Record
     from seqtutor.training.run_folder import RunFolder
@@ -54,8 +55,8 @@ class TaskTools(ABC, Generic[_Tuning]):
         """Generate sequences and write them as files for people."""
 
     @abstractmethod
-    def print_table(self, runs: list[tuple[_Tuning, RunFolder]], number: int) -> None:
-        """Print the prior's column and that of the runs, of so many sequences each."""
+    def table(self, runs: list[tuple[_Tuning, RunFolder]], number: int) -> Table:
+        """The prior's column and that of the runs, of so many sequences each."""
 
     def completed(self, tuning: _Tuning) -> _Tuning:
         """The tuning with nothing left open."""
@@ -82,7 +83,7 @@ class TaskTools(ABC, Generic[_Tuning]):
 
 
 def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
-    """Tune, write the run's folder or one for each seed, print the table."""
+    """Tune, write the run's folder or one for each seed, print the table and keep its numbers."""
     with options.place.joined():
         tuning = tools.completed(tuning)
         if options.place.follows:
@@ -102,7 +103,8 @@ def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) ->
 
 
 def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
-    from seqtutor.cli.output import counted
+    from seqtutor.cli.output import counted, print_table
+    from seqtutor.report.tables import write_csv
     from seqtutor.training.run_folder import free_folder
 
     name = f"{tuning.task}-{tuning.tutor.method}"
@@ -119,7 +121,10 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
         end = f"{output}: a run for each seed, with the policy in model/ and {samples} in samples/"
     tools.print_results(runs, output)
     if options.evaluate:
-        tools.print_table(runs, options.evaluate)
+        table = tools.table(runs, options.evaluate)
+        print_table(table)
+        write_csv(table, output / "table.csv")
+        end += ", the table in table.csv"
     print(end)
 
 
