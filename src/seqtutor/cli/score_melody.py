@@ -52,7 +52,7 @@ class Options:
 def run(options: Options) -> None:
     """Print the scores."""
     if (options.tokens is None) == (not options.files):
-        raise UserError("give either --tokens FILE.jsonl or melodies in MIDI, ABC or MusicXML")
+        raise UserError("give either --tokens FILE.jsonl or files in MIDI, ABC, MusicXML or kern")
     if options.tokens is not None:
         _score_tokens(options, options.tokens)
     else:

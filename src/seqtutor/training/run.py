@@ -194,8 +194,10 @@ class Guard:
         settings, step, limit = self.settings, record["step"], self.settings.stop_at_kl
         if limit is not None and record["kl"] >= limit and not self.stops:
             self.stops = True
-            divergence = f"the KL divergence of {policy} is {record['kl']:.3f} nats a step"
-            return f"stopped at step {step:,}: {divergence}"
+            return (
+                f"stopped at step {step:,}: the KL divergence of {policy} is {record['kl']:.3f} "
+                f"nats a step, beyond {limit:g}; a smaller log_every looks at it more often"
+            )
         reason = self._collapse(record)
         if reason is None or self.has_collapsed:
             return None

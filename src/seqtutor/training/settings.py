@@ -221,7 +221,8 @@ class TutorSettings:
     log_every: int = 20_000
     """Environment steps between two records (rounded to whole collections)."""
     stop_at_kl: float | None = None
-    """End the run when the KL divergence from the prior, in nats a step, reaches this."""
+    """End the run at the first record whose KL divergence from the prior, in nats a step, reaches
+    this; `log_every` says how often there is one."""
     stop_on_collapse: bool = False
     """End the run when the policy has collapsed; otherwise there is only a warning."""
     collapse_entropy: float = 0.1
