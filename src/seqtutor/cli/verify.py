@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 NOTE = """\
 The distance is KL(policy ‖ target) or, where the target is the greatest reward, the share of it \
 that is missing. E[r]/c − KL is what the policy reaches, log Z the most that any policy can. The \
-gap is KL(policy ‖ π*): as theory expects it → as measured.
-pass: the target is reached. expected gap: it is reached, and theory says how far it is from π*."""
+gap is KL(policy ‖ π*): as theory expects it → as measured. The gradient is the cosine to the \
+enumerated one.
+pass: the target is the best of what the method maximises, and is reached; what merl, reinforce \
+and reinforce-baseline maximise is another than E[r]/c − KL, hence their gap. expected gap: the \
+target is not the best of it, as theory says of this method or γ, and is reached. FAIL: it is not. \
+Reached means a distance below {divergence:g} nats or {shortfall:.0%} of the reward, and a gradient \
+above {cosine:g}."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def run(options: Options) -> int:
         console.print(
             f"FAIL {_label(outcome.case)}: {'; '.join(outcome.faults)}", style="red", soft_wrap=True
         )
-    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} cases are as theory says")
+    print(_conclusion(outcomes))
     return 1 if failed else 0
 
 
@@ -108,13 +113,16 @@ def _start_worker() -> None:
 def table(outcomes: list[Outcome]) -> Table:
     """One row a case."""
     from seqtutor.report.tables import Column, Table
+    from seqtutor.training.verify import LARGEST_DIVERGENCE, LARGEST_SHORTFALL, SMALLEST_COSINE
 
     titles = ("target", "distance", "E[r]/c − KL", "log Z", "gap to π*", "gradient", "verdict")
     return Table(
         "Every method against the exact solution (nats a sequence)",
         tuple(map(Column, titles)),
         tuple(map(_row, outcomes)),
-        NOTE,
+        NOTE.format(
+            divergence=LARGEST_DIVERGENCE, shortfall=LARGEST_SHORTFALL, cosine=SMALLEST_COSINE
+        ),
         "problem, method",
     )
 
@@ -145,7 +153,13 @@ def _label(case: Case) -> str:
     return f"{case.problem.name}, {case.title}{discount}"
 
 
+def _conclusion(outcomes: list[Outcome]) -> str:
+    right = sum(outcome.verdict != "FAIL" for outcome in outcomes)
+    return f"{right} of {len(outcomes)} cases are as theory says"
+
+
 def _write(outcomes: list[Outcome], folder: Path) -> None:
+    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.files import atomic_write
     from seqtutor.report.tables import render_markdown
 
@@ -158,7 +172,8 @@ def _write(outcomes: list[Outcome], folder: Path) -> None:
         for outcome in outcomes
     ]
     atomic_write(folder / "verify.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    atomic_write(folder / "verify.md", render_markdown(table(outcomes)))
+    page = [f"{_conclusion(outcomes)}.", made_by_in_words(), render_markdown(table(outcomes))]
+    atomic_write(folder / "verify.md", "\n\n".join(page))
 
 
 def _for_json(value: Any) -> Any:
