@@ -24,8 +24,8 @@ enumerated one.
 pass: the target is the best of what the method maximises, and is reached; what merl, reinforce \
 and reinforce-baseline maximise is another than E[r]/c − KL, hence their gap. expected gap: the \
 target is not the best of it, as theory says of this method or γ, and is reached. FAIL: it is not. \
-Reached means a distance below {divergence:g} nats or {shortfall:.0%} of the reward, and a gradient \
-above {cosine:g}."""
+Reached means a distance below {divergence:g} nats or {shortfall:.0%} of the reward, and a \
+gradient above {cosine:g}."""
 
 
 @dataclass(frozen=True)
