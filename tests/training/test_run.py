@@ -10,6 +10,7 @@ import pytest
 from seqtutor.errors import UserError
 from seqtutor.rewards import compiled
 from seqtutor.task import Task
+from seqtutor.training import tutor as tutor_module
 from seqtutor.training.run import DivergedError, Guard, chunks, has_moved, run_tutor
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import TutorSettings
@@ -114,6 +115,25 @@ def test_runs_that_differ_in_seed_prior_records_or_guards_share_one_compiled_pro
     for changes in ({"c": 0.1}, {"learning_rate": 1e-3}, {"steps": 8 * 3 * 6}):
         changed = replace(first, settings=replace(SETTINGS, **changes))
         assert changed.compiled_part() != first.compiled_part()
+
+
+def test_any_number_of_iterations_runs_in_one_program_and_in_parts_of_it(monkeypatch):
+    """A run's last record may be shorter: nothing is compiled for it, and no bit depends on it."""
+    compilations = []
+
+    @compiled
+    def counting(tokens, mask):
+        compilations.append(tokens.shape)
+        return {"ones": (tokens == 1) * mask}
+
+    tutor = Tutor(Task(vocabulary(3), 3, counting), prior(3, hidden=(4,)), SETTINGS)
+    state, metrics = tutor.advance(tutor.initial_state(), 5)
+    monkeypatch.setattr(tutor_module, "MOST_AT_ONCE", 2)
+    in_parts = tutor.advance(tutor.initial_state(), 5)
+    assert identical(in_parts, (state, metrics))
+    assert {rows.shape for rows in metrics.values()} == {(5,)}
+    assert not np.allclose(np.diff(metrics["loss"]), 0.0, atol=1e-6)
+    assert len(compilations) == 1
 
 
 def test_the_last_good_policy_is_the_one_before_the_spoilt_chunk(tutor, monkeypatch):

@@ -157,7 +157,9 @@ def test_g_learns_the_same_where_the_prior_is_asked_again(monkeypatch):
 
     def run():
         # A program of its own: equal tutors share theirs.
-        return jax.jit(lambda state: iterate(tutor, PRIOR, None, state, 8))(tutor.initial_state())
+        return jax.jit(lambda state: iterate(tutor, PRIOR, None, state, jnp.asarray(8)))(
+            tutor.initial_state()
+        )
 
     kept, kept_metrics = run()
     assert kept.replay.stored.whole_log_prior is not None

@@ -32,10 +32,12 @@ class SpeedColumn(ProgressColumn):
     """Units a second, in thousands."""
 
     def render(self, task: Task) -> Text:
-        """The mean speed so far."""
+        """The mean speed so far; of less than a second there is none worth telling."""
         speed = task.finished_speed or task.speed
         unit = task.fields.get("unit", "steps")
-        return Text("" if not speed else f"{_thousands(speed)} {unit}/s", style="cyan")
+        if not speed or (task.elapsed or 0.0) < 1.0:
+            return Text()
+        return Text(f"{_thousands(speed)} {unit}/s", style="cyan")
 
 
 def _thousands(number: float) -> str:
@@ -56,12 +58,13 @@ class _LoggedProgress(Progress):
     """
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
-        """As ever, and a line if the last one is long ago."""
+        """As ever, and a line if the last one is long ago; `stop` has the one of the end."""
         super().update(task_id, **changes)
         if self.console.is_terminal:
             return
         bar, now = self._tasks[task_id], time.monotonic()
-        if now - self._told.setdefault(task_id, now) >= LINE_EVERY:
+        is_due = now - self._told.setdefault(task_id, now) >= LINE_EVERY
+        if is_due and not bar.finished:
             self._told[task_id] = now
             note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
             self._print_line(f"{bar.description} {bar.percentage:.0f} %{note}")

@@ -224,7 +224,7 @@ class Adversary:
             learner = eqx.tree_at(lambda s: s.replay, learner, judge_again(tutor, learner.replay))
         iterations = self.settings.generator_iterations
         learner, metrics = watched(tutor, partial(tutor.advance, learner, iterations))
-        return eqx.tree_at(lambda s: s.tutor, state, learner), jax.device_get(metrics)
+        return eqx.tree_at(lambda s: s.tutor, state, learner), metrics
 
     def measure(self, state: AdversaryState, samples: SequenceBatch) -> Discrimination:
         """How well the discriminator tells held-out sequences from as many samples."""

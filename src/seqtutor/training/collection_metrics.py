@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from seqtutor.objectives.temporal_difference import of_action
@@ -14,6 +15,7 @@ from seqtutor.training.sharding import everywhere
 from seqtutor.types import Trajectories
 
 Metrics = dict[str, Float[Array, "..."]]
+HostMetrics = dict[str, Float[np.ndarray, "..."]]
 
 
 def measure(trajectories: Trajectories, earned: Earned, devices: int = 1) -> Metrics:

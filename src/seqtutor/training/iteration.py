@@ -8,6 +8,7 @@ replay make their updates, on what was judged before.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -35,18 +36,27 @@ from seqtutor.training.sharding import everywhere, split
 from seqtutor.training.tutor_plan import TutorPlan, TutorState
 from seqtutor.types import Trajectories
 
+MOST_AT_ONCE = 1024
+"""Iterations of one call at most: the metrics of so many have room in the program."""
+
 
 def iterate(
     plan: TutorPlan,
     prior: SequenceModel,
     reward_parameters: Any,
     state: TutorState,
-    iterations: int,
+    iterations: Int[Array, ""],
 ) -> tuple[TutorState, Metrics]:
-    """Collect and learn again and again; a pure function."""
+    """Collect and learn again and again; a pure function.
+
+    One program serves any number of iterations up to `MOST_AT_ONCE`: each metric has as many rows,
+    and those beyond the iterations made are zero.
+    """
     reward = as_reward(plan.task.reward)
 
-    def once(state: TutorState, _: None) -> tuple[TutorState, Metrics]:
+    # Compiled by itself, it is traced once for its shapes and for the loop.
+    @jax.jit
+    def once(state: TutorState) -> tuple[TutorState, Metrics]:
         key, collect_key, learn_key = jax.random.split(state.key, 3)
         progress = state.iteration / plan.iterations
         state = eqx.tree_at(lambda s: (s.key, s.iteration), state, (key, state.iteration + 1))
@@ -63,7 +73,16 @@ def iterate(
         metrics = measure(trajectories, earned, plan.devices) | losses
         return state, everywhere(metrics, plan.devices)
 
-    return jax.lax.scan(once, state, None, length=iterations)
+    def measured(
+        row: Int[Array, ""], carry: tuple[TutorState, Metrics]
+    ) -> tuple[TutorState, Metrics]:
+        state, metrics = once(carry[0])
+        update = partial(jax.lax.dynamic_update_index_in_dim, index=row, axis=0)
+        return state, jax.tree.map(update, carry[1], metrics)
+
+    _, of_one = jax.eval_shape(once, state)
+    rows = jax.tree.map(lambda one: jnp.zeros((MOST_AT_ONCE, *one.shape), one.dtype), of_one)
+    return jax.lax.fori_loop(0, iterations, measured, (state, everywhere(rows, plan.devices)))
 
 
 def collect(

@@ -25,7 +25,7 @@ from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
-from seqtutor.training.collection_metrics import Metrics
+from seqtutor.training.collection_metrics import HostMetrics, Metrics
 from seqtutor.training.settings import require
 from seqtutor.training.tutor import Tutor
 from seqtutor.training.tutor_plan import TutorState
@@ -99,7 +99,7 @@ class LeadingTutor(Tutor):
     configuration: str = field(default="", compare=False)
     orders: Orders = field(default_factory=orders, compare=False)
 
-    def advance(self, state: TutorState, iterations: int) -> tuple[TutorState, Metrics]:
+    def advance(self, state: TutorState, iterations: int) -> tuple[TutorState, HostMetrics]:
         """As a tutor does; the others get the state where it is new to them."""
         if state.iteration.is_fully_addressable:
             self.orders.give(BEGIN, digest(self, self.configuration))

@@ -87,7 +87,7 @@ def chunks(
         last_good = copied(state.network, tutor.devices)
         state, metrics = watched(tutor, partial(tutor.advance, state, iterations))
         steps = int(state.iteration) * tutor.steps_per_iteration
-        record = record_of(jax.device_get(metrics), steps, start)
+        record = record_of(metrics, steps, start)
         end = reward.end
         is_last = end is not None or int(state.iteration) == tutor.iterations
         seen = last_good, state.network, state.key, state.iteration

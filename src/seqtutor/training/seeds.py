@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int
 
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
-from seqtutor.training.collection_metrics import Metrics
+from seqtutor.training.collection_metrics import HostMetrics, Metrics
 from seqtutor.training.iteration import iterate
 from seqtutor.training.run import (
     DivergedError,
@@ -36,7 +37,7 @@ from seqtutor.training.run import (
     record_of_saved,
 )
 from seqtutor.training.settings import require, require_seed
-from seqtutor.training.tutor import Tutor
+from seqtutor.training.tutor import Tutor, in_calls
 from seqtutor.training.tutor_plan import TutorState
 from seqtutor.training.watching import watched
 
@@ -81,11 +82,10 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
         last_good = jax.tree.map(jnp.copy, states.network)
         states, metrics = watched(tutor, partial(advance_seeds, tutor, states, iterations))
         done += iterations
-        values = jax.device_get(metrics)
         for row, seed in enumerate(seeds):
             if seed not in guards:
                 continue
-            own = {name: numbers[row] for name, numbers in values.items()}
+            own = {name: numbers[row] for name, numbers in metrics.items()}
             record = record_of(own, done * tutor.steps_per_iteration, start)
             is_last = done == tutor.iterations
             verdict = judged(
@@ -149,23 +149,31 @@ def initial_states(tutor: Tutor, seeds: Sequence[int]) -> TutorState:
     return jax.device_put(states, NamedSharding(_mesh(len(seeds)), BY_SEED))
 
 
-def advance_seeds(tutor: Tutor, states: TutorState, iterations: int) -> tuple[TutorState, Metrics]:
+def advance_seeds(
+    tutor: Tutor, states: TutorState, iterations: int
+) -> tuple[TutorState, HostMetrics]:
     """Run some iterations of every seed; each metric comes back as `Float["seeds iterations"]`.
 
     The given states' memory is used up.
     """
-    return _advance_seeds(
-        tutor.compiled_part(), tutor.prior, tutor.reward_parameters, states, iterations
-    )
+    fixed = tutor.compiled_part(), tutor.prior, tutor.reward_parameters
+    return in_calls(partial(_advance_seeds, *fixed), states, iterations)
 
 
 def _iterate_seeds(
-    tutor: Tutor, prior: SequenceModel, reward_parameters: Any, states: TutorState, iterations: int
+    tutor: Tutor,
+    prior: SequenceModel,
+    reward_parameters: Any,
+    states: TutorState,
+    iterations: Int[Array, ""],
 ) -> tuple[TutorState, Metrics]:
     """`iterate` for a batch of states, each device for its share."""
 
     def share(
-        prior: SequenceModel, reward_parameters: Any, states: TutorState
+        prior: SequenceModel,
+        reward_parameters: Any,
+        states: TutorState,
+        iterations: Int[Array, ""],
     ) -> tuple[TutorState, Metrics]:
         return jax.vmap(lambda state: iterate(tutor, prior, reward_parameters, state, iterations))(
             states
@@ -174,14 +182,14 @@ def _iterate_seeds(
     shares = jax.shard_map(
         share,
         mesh=_mesh(states.iteration.shape[0]),
-        in_specs=(EVERYWHERE, EVERYWHERE, BY_SEED),
+        in_specs=(EVERYWHERE, EVERYWHERE, BY_SEED, EVERYWHERE),
         out_specs=BY_SEED,
         check_vma=False,
     )
-    return shares(prior, reward_parameters, states)
+    return shares(prior, reward_parameters, states, iterations)
 
 
-_advance_seeds = jax.jit(_iterate_seeds, static_argnums=(0, 4), donate_argnums=3)
+_advance_seeds = jax.jit(_iterate_seeds, static_argnums=0, donate_argnums=3)
 
 
 def _mesh(seeds: int) -> Mesh:

@@ -6,22 +6,42 @@ records in between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.training.collection_metrics import Metrics
-from seqtutor.training.iteration import iterate, look
+from seqtutor.training.collection_metrics import HostMetrics, Metrics
+from seqtutor.training.iteration import MOST_AT_ONCE, iterate, look
 from seqtutor.training.sharding import copied, gathered, placed
 from seqtutor.training.tutor_plan import TutorPlan, TutorState
 
-_advance = jax.jit(iterate, static_argnums=(0, 4), donate_argnums=3)
+_advance = jax.jit(iterate, static_argnums=0, donate_argnums=3)
 _look = jax.jit(look, static_argnums=0)
+
+
+def in_calls(
+    program: Callable[[TutorState, int], tuple[TutorState, Metrics]],
+    state: TutorState,
+    iterations: int,
+) -> tuple[TutorState, HostMetrics]:
+    """Run `iterate`, or many of it, in calls of as many iterations as it can make in one.
+
+    Each metric's last axis has the iterations made; it is on the host.
+    """
+    parts = []
+    for start in range(0, iterations, MOST_AT_ONCE):
+        number = min(iterations - start, MOST_AT_ONCE)
+        state, metrics = program(state, number)
+        parts.append({name: rows[..., :number] for name, rows in jax.device_get(metrics).items()})
+    return state, jax.tree.map(lambda *rows: np.concatenate(rows, axis=-1), *parts)
 
 
 @dataclass(frozen=True)
@@ -32,15 +52,15 @@ class Tutor(TutorPlan):
     compiled program, whatever their priors' weights and the parameters of a learned reward.
     """
 
-    def advance(self, state: TutorState, iterations: int) -> tuple[TutorState, Metrics]:
-        """Run some iterations; each metric comes back as one number an iteration.
+    def advance(self, state: TutorState, iterations: int) -> tuple[TutorState, HostMetrics]:
+        """Run some iterations; each metric comes back as one number an iteration, on the host.
 
         The given state's memory is used up.
         """
         fixed = (self.prior, self.reward_parameters)
         if self.devices > 1:
             fixed, state = placed(fixed, self.devices), self.placed(state)
-        return _advance(self.compiled_part(), *fixed, state, iterations)
+        return in_calls(partial(_advance, self.compiled_part(), *fixed), state, iterations)
 
     def look(
         self, network: ActionValueNetwork, key: PRNGKeyArray, iteration: Int[Array, ""]
