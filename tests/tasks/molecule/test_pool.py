@@ -156,14 +156,14 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(
     ("signal_number", "state"), [(signal.SIGINT, "busy"), (signal.SIGKILL, "")]
 )
-def test_an_interrupted_or_killed_program_leaves_no_process(signal_number, state):
-    """Ctrl-C reaches the whole group of processes; a killed parent closes its pipes."""
+def test_an_interrupted_or_killed_program_leaves_nothing(signal_number, state, tmp_path):
+    """No process: Ctrl-C reaches the whole group, and a killed parent closes its pipes. No file."""
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, state],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TMPDIR": str(tmp_path)},
     )
     workers = [int(word) for word in process.stdout.readline().split()]
     assert len(workers) == 2
@@ -171,6 +171,7 @@ def test_an_interrupted_or_killed_program_leaves_no_process(signal_number, state
     os.killpg(process.pid, signal_number)
     said = process.communicate(timeout=30)[0]
     wait_until(lambda: not any(map(is_running, workers)))
+    assert not list(tmp_path.iterdir())
     if signal_number == signal.SIGINT:
         assert said == "interrupted\n"
         assert process.returncode == 0

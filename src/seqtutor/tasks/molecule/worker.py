@@ -31,12 +31,12 @@ class Greeting:
 
     Attributes:
         function: what to apply, pickled.
-        mark: path of the file for the mark.
+        mark: descriptor of the file for the mark, which the process has from its parent.
         seconds: time that one item may take.
     """
 
     function: bytes
-    mark: str
+    mark: int
     seconds: float
 
 
@@ -75,8 +75,7 @@ def main() -> None:
     except Exception as error:
         _send(answers, CannotStart(traceback.format_exception_only(error)[-1].strip()))
         return
-    with open(greeting.mark, "r+b") as file:
-        mark = memoryview(mmap.mmap(file.fileno(), MARK_BYTES)).cast("q")
+    mark = memoryview(mmap.mmap(greeting.mark, MARK_BYTES)).cast("q")
     _send(answers, None)
     # From here on only the answers count; what else is printed is lost.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -9,9 +9,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import weakref
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from seqtutor.errors import UserError
@@ -54,12 +52,12 @@ class WorkerProcess:
         self._printed: IO[bytes] | None = None
         self._has_started = self._is_busy = self._is_late = False
         self._seen, self._stuck_for = NO_ITEM, 0.0
-        handle, path = tempfile.mkstemp(prefix="seqtutor-worker-")
-        os.write(handle, bytes(MARK_BYTES))
-        self._mark = memoryview(mmap.mmap(handle, MARK_BYTES)).cast("q")
-        os.close(handle)
-        weakref.finalize(self, Path(path).unlink, missing_ok=True)
-        self._greeting = Greeting(function, path, seconds)
+        # A file without a name, which the system clears away whatever ends the processes.
+        self._shared = tempfile.TemporaryFile()  # noqa: SIM115 - as long as this is
+        self._shared.write(bytes(MARK_BYTES))
+        self._shared.flush()
+        self._mark = memoryview(mmap.mmap(self._shared.fileno(), MARK_BYTES)).cast("q")
+        self._greeting = Greeting(function, self._shared.fileno(), seconds)
 
     @property
     def process_id(self) -> int | None:
@@ -77,6 +75,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,
+            pass_fds=[self._shared.fileno()],
             env={**os.environ, **_ONE_THREAD},
             # A Ctrl-C in the terminal is for the parent alone.
             start_new_session=True,
