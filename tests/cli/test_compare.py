@@ -3,10 +3,14 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from seqtutor.cli.compare import Options
+from seqtutor.cli.compare import _jobs as jobs_of
 from seqtutor.cli.main import main
+from seqtutor.tasks.melody.presets import preset_tuning
 
 # Eight runs take minutes where other work fills the machine.
 pytestmark = pytest.mark.timeout(900)
@@ -145,3 +149,15 @@ def test_bad_grids_are_refused_before_anything_is_made(options, told, tmp_path, 
     assert told in lines[-1]
     assert len(lines) == 1
     assert not output.exists()
+
+
+@pytest.mark.parametrize("preset", ["papers-rules", "strict-rules"])
+def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
+    """Rules, weights, c and γ are one for all, whatever a preset has for each method."""
+    (q, psi, rloo), tunings = ("q", "psi", "rloo"), {}
+    for job in jobs_of(Options(methods=(q, psi, rloo), c=(2.0,), seeds=1, preset=preset), tmp_path):
+        tunings[job.tuning.tutor.method] = job.tuning
+    assert tunings[q] == replace(tunings[psi], tutor=replace(tunings[psi].tutor, method=q))
+    own = {"method": rloo, "exploration": tunings[rloo].tutor.exploration}
+    assert tunings[rloo] == replace(tunings[psi], tutor=replace(tunings[psi].tutor, **own))
+    assert tunings[q].weights == preset_tuning(preset, q).weights

@@ -12,7 +12,7 @@ import tyro
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.presets import preset_named, preset_tuning
-from seqtutor.training.settings import MethodName, require
+from seqtutor.training.settings import MethodName, TutorSettings, require
 
 if TYPE_CHECKING:
     from seqtutor.cli.jobs import Job
@@ -48,7 +48,7 @@ class Options:
     steps: int = 500_000
     """Environment steps a run, rounded up to whole records."""
     preset: str = "papers-rules"
-    """Rules, weights and settings to start from (see `seqtutor tune`)."""
+    """Whose rules and weights (see `seqtutor tune`); other settings are the methods' defaults."""
     discount: float = 1.0
     """γ of all methods; 1 is what E[reward]/c − KL, by which they are judged, is made of."""
     number: int = 10_000
@@ -153,17 +153,13 @@ def _jobs(options: Options, output: Path) -> tuple[Job, ...]:
 
 def _tuning(options: Options, method: str, c: float, seed: int) -> MelodyTuning:
     tuning = preset_tuning(options.preset, method)
-    collection = tuning.tutor.environments * tuning.length
+    # Not the preset's settings, which are each method's own way to that preset's aim.
+    tutor = TutorSettings.of(method, c=c, discount=options.discount, seed=seed)
+    collection = tutor.environments * tuning.length
     record = collection * max(1, round(options.steps / collection / RECORDS))
-    tutor = replace(
-        tuning.tutor,
-        c=c,
-        discount=options.discount,
-        # Whole records: a shorter one at the end would be a program of its own to compile.
-        steps=record * math.ceil(options.steps / record),
-        seed=seed,
-        log_every=record,
-    )
+    # Whole records: each is a mean over as many collections.
+    steps = record * math.ceil(options.steps / record)
+    tutor = replace(tutor, steps=steps, log_every=record)
     return replace(tuning, tutor=tutor, prior=options.prior)
 
 
@@ -313,8 +309,9 @@ def _made_of(grid: _Grid, options: Options) -> str:
         f"{numbers(options.c)}; γ = {options.discount:g} for all; "
         f"{counted(options.seeds, 'seed', 'seeds')} each; "
         f"{grid.jobs[0].tuning.tutor.steps:,} environment steps a run; {len(grid.tuned)} runs in "
-        f"all. Other settings are those of the preset {options.preset}. Wall times are of this "
-        "machine, without compilation; runs may have shared its cores."
+        f"all. Other settings are the methods' defaults, rules and weights those of the preset "
+        f"{options.preset}. Wall times are of this machine, without compilation; runs may have "
+        "shared its cores."
     )
 
 
