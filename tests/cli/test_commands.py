@@ -219,6 +219,8 @@ def test_a_bad_token_is_named_with_its_place(tmp_path, capsys):
 def test_unreadable_melodies_are_refused(tmp_path, capsys):
     (tmp_path / "broken.mid").write_bytes(b"MThd\x00\x00")
     one_line_refusal(capsys, ["score", "melody", str(tmp_path / "broken.mid")])
+    for name, told in ((".", "is a folder; name files in it"), ("no.mid", "No such file")):
+        assert told in one_line_refusal(capsys, ["score", "melody", str(tmp_path / name)])
     empty = tmp_path / "empty"
     empty.mkdir()
     output = tmp_path / "prior"

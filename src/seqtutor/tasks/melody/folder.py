@@ -89,6 +89,10 @@ def read_melody_file(
                 "notes moved to the grid": moved,
             }
             return [tune], ImportReport(1, {}, {name: n for name, n in noted.items() if n})
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name files in it, such as {path}/*.mid")
+    if not path.exists():
+        raise UserError(f"{path} does not exist")
     raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")
 
 
