@@ -109,23 +109,24 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
 
     name = f"{tuning.task}-{tuning.tutor.method}"
     output = options.resume or options.output or free_folder(Path("runs"), name)
-    samples = counted(options.samples, tools.one, tools.many)
+    written = ["the policy in model/"]
+    if options.samples:
+        written.append(f"{counted(options.samples, tools.one, tools.many)} in samples/")
     if options.seeds == 1:
         folder = _run_folder(tuning, output, options)
         _tune(tuning, folder, options, tools)
         runs = [(tuning, folder)]
-        end = f"{output}: the policy in model/, {samples} in samples/"
     else:
         jobs = _tune_seeds(tuning, output, options, tools)
         runs = [(job.tuning, job.run) for job in jobs]
-        end = f"{output}: a run for each seed, with the policy in model/ and {samples} in samples/"
+        written[0] = "a run for each seed, with the policy in model/"
     tools.print_results(runs, output)
     if options.evaluate:
         table = tools.table(runs, options.evaluate)
         print_table(table)
         write_csv(table, output / "table.csv")
-        end += ", the table in table.csv"
-    print(end)
+        written.append("the table in table.csv")
+    print(f"{output}: {', '.join(written)}")
 
 
 @contextmanager
