@@ -6,7 +6,7 @@
 Sizes are those of the melody task: 100 cells, 32 steps, 64 sequences in an update, 128 collected.
 Before anything is timed, the other way must give what the loop's way gives, where it is a matter
 of speed alone. Each line is the median over the rounds of the other way's time over ours, with the
-least and the most: above 1, ours is the faster one. One thread and the processor's time make it
+middle half of them: above 1, ours is the faster one. One thread and the processor's time make it
 hold on a machine that does other work too.
 """
 
@@ -289,7 +289,8 @@ def report(name: str, choice: Choice, options: Options) -> None:
             for measurement in pair:
                 measurement.measure(options.seconds)
         ratios = [after / before for before, after in zip(*(m.seconds for m in pair), strict=True)]
-        middle, spread = statistics.median(ratios), f"({min(ratios):.2f} to {max(ratios):.2f})"
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        spread = f"({low:.2f} to {high:.2f})"
         print(f"{name:<52}{other:<44}{middle:>9.2f} ×   {spread}", flush=True)
 
 
