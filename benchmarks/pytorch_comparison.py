@@ -15,8 +15,10 @@ device, as many threads as serve it best. Before anything is measured, its rules
 are held against the package's.
 
 Both learn the same policy's objective from the same prior, but not the same number of times from
-each step, so that there are two ratios: environment steps and learned transitions a second. The
-two take turns for a few seconds each; the ratios are those of neighbours, and the median is told.
+each step, so that there are two ratios: environment steps and learned transitions a second. With
+fewer updates after each collection the package's loop has more of the one and less of the other:
+eight are its default. All take turns for a few seconds each; the ratios are those to the eager loop
+in the same round, and the median is told.
 """
 
 from __future__ import annotations
@@ -50,7 +52,11 @@ class Options:
     seconds: float = 3.0
     """Of each turn, about."""
     environments: int = TutorSettings.environments
-    """Of the package's loop; everything else is its defaults."""
+    """Of the package's loop; what is not named here is its defaults."""
+    updates: tuple[int, ...] = (8, 4, 3)
+    """Of the package's loop after each collection, each measured."""
+    devices: tuple[int, ...] = (1, 2)
+    """That share the work of the package's loop, each number measured."""
     c: float = 0.5
     discount: float = 0.5
     batch: int = 32
@@ -214,19 +220,21 @@ class EagerTutor:
 
 
 class CompiledTutor:
-    """The package's loop, with its defaults."""
+    """The package's loop, with its defaults but for the updates that follow a collection."""
 
-    def __init__(self, options: Options, prior: LSTM) -> None:
+    def __init__(self, options: Options, prior: LSTM, updates: int, devices: int) -> None:
         settings = TutorSettings.of(
-            "psi", environments=options.environments, replay_capacity=32 * options.environments
+            "psi",
+            environments=options.environments,
+            replay_capacity=32 * options.environments,
+            updates=updates,
         )
-        self.tutor = Tutor(melody_task(), prior, settings)
+        self.tutor = Tutor(melody_task(), prior, settings, devices=devices)
         self.state, _ = self.tutor.advance(self.tutor.initial_state(), 8)
         speed = self.run(0.0)
         self.iterations = max(
             8, round(options.seconds * speed.steps / self.tutor.steps_per_iteration)
         )
-        self.state, _ = self.tutor.advance(self.state, self.iterations)  # compiles
 
     def run(self, seconds: float) -> Speed:
         """Collections with their updates, for about so long."""
@@ -271,6 +279,7 @@ def best_threads(measure: Callable[[], Speed]) -> int:
 
 def main(options: Options) -> None:
     """Check, measure in turns, print."""
+    jax.config.update("jax_num_cpu_devices", max(options.devices))
     prior = load_melody_model().model
     assert isinstance(prior, LSTM)
     check_network(prior)
@@ -280,8 +289,11 @@ def main(options: Options) -> None:
     ways: dict[str, EagerTutor | CompiledTutor] = {
         "PyTorch eager, the papers' loop": eager,
         "the same without the nine rules": without_rules,
-        "seqtutor, Ψ by its defaults": CompiledTutor(options, prior),
     }
+    for updates in options.updates:
+        for devices in options.devices:
+            name = f"seqtutor, {updates} updates of 64, {devices} device(s)"
+            ways[name] = CompiledTutor(options, prior, updates, devices)
     print(
         f"PyTorch {torch.__version__} with {threads} thread(s), JAX {jax.__version__} on "
         f"{jax.devices()[0].device_kind}, {options.rounds} rounds of {options.seconds:g} s"
@@ -290,17 +302,16 @@ def main(options: Options) -> None:
     for _ in range(options.rounds):
         for name, way in ways.items():
             speeds[name].append(way.run(options.seconds))
-    ours = list(speeds.values())[-1]
-    row = "{:34}{:>16}{:>22}{:>12}{:>16}"
+    of_eager = next(iter(speeds.values()))
+    row = "{:40}{:>16}{:>22}{:>12}{:>16}"
     print(row.format("", "env. steps/s", "learned transitions/s", "steps ×", "transitions ×"))
     for name, rounds in speeds.items():
+        pairs = list(zip(rounds, of_eager, strict=True))
         numbers = (
             statistics.median(one.steps for one in rounds),
             statistics.median(one.transitions for one in rounds),
-            statistics.median(a.steps / b.steps for a, b in zip(ours, rounds, strict=True)),
-            statistics.median(
-                a.transitions / b.transitions for a, b in zip(ours, rounds, strict=True)
-            ),
+            statistics.median(own.steps / eager.steps for own, eager in pairs),
+            statistics.median(own.transitions / eager.transitions for own, eager in pairs),
         )
         shown = [f"{number:,.0f}" for number in numbers[:2]]
         print(row.format(name, *shown, *(f"{number:.1f}" for number in numbers[2:])))
