@@ -216,10 +216,14 @@ def test_a_bad_token_is_named_with_its_place(tmp_path, capsys):
     assert "line 2: token 99 at position 2" in line
 
 
+def test_a_name_that_no_file_can_have_is_refused(capsys):
+    assert "File name too long" in one_line_refusal(capsys, ["evaluate", "a" * 300])
+
+
 def test_unreadable_melodies_are_refused(tmp_path, capsys):
     (tmp_path / "broken.mid").write_bytes(b"MThd\x00\x00")
     one_line_refusal(capsys, ["score", "melody", str(tmp_path / "broken.mid")])
-    for name, told in ((".", "is a folder; name files in it"), ("no.mid", "No such file")):
+    for name, told in ((".", "is a folder; name files in it"), ("no.mid", "no.mid does not exist")):
         assert told in one_line_refusal(capsys, ["score", "melody", str(tmp_path / name)])
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -26,7 +26,11 @@ def test_lines_in_a_file_are_whole_whatever_the_width(width, monkeypatch, capsys
         bar = progress.add_task("Verifying [every] method", total=8, note="compiles")
         progress.update(bar, completed=6, note=note)
         progress.update(bar, completed=8)
-    during, last = capsys.readouterr().err.splitlines()
+        progress.update(bar, note=note)
+        # The end is told when it comes, and once, whatever goes on beside it.
+        progress.add_task("Another", total=8, note="", visible=False)
+        during, last = capsys.readouterr().err.splitlines()
+    assert not capsys.readouterr().err
     assert during == f"Verifying [every] method 75 %  {note}"
     assert last.startswith("Verifying [every] method  100 %  ")
     assert last.endswith(f"  {note}")

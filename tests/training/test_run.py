@@ -12,7 +12,7 @@ from seqtutor.rewards import compiled
 from seqtutor.task import Task
 from seqtutor.training import tutor as tutor_module
 from seqtutor.training.run import DivergedError, Guard, chunks, has_moved, run_tutor
-from seqtutor.training.seeds import run_seeds
+from seqtutor.training.seeds import advance_seeds, initial_states, run_seeds
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical, prior, vocabulary
@@ -134,6 +134,10 @@ def test_any_number_of_iterations_runs_in_one_program_and_in_parts_of_it(monkeyp
     assert {rows.shape for rows in metrics.values()} == {(5,)}
     assert not np.allclose(np.diff(metrics["loss"]), 0.0, atol=1e-6)
     assert len(compilations) == 1
+    seeds = advance_seeds(tutor, initial_states(tutor, (0, 1)), 5)
+    monkeypatch.undo()
+    assert identical(advance_seeds(tutor, initial_states(tutor, (0, 1)), 5), seeds)
+    assert {rows.shape for rows in seeds[1].values()} == {(2, 5)}
 
 
 def test_the_last_good_policy_is_the_one_before_the_spoilt_chunk(tutor, monkeypatch):

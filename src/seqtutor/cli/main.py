@@ -82,6 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has what it wanted; there is nobody left to tell.
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"seqtutor: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -32,7 +32,7 @@ class SpeedColumn(ProgressColumn):
     """Units a second, in thousands."""
 
     def render(self, task: Task) -> Text:
-        """The mean speed so far; of less than a second there is none worth telling."""
+        """The speed lately; of less than a second there is none worth telling."""
         speed = task.finished_speed or task.speed
         unit = task.fields.get("unit", "steps")
         if not speed or (task.elapsed or 0.0) < 1.0:
@@ -58,27 +58,35 @@ class _LoggedProgress(Progress):
     """
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
-        """As ever, and a line if the last one is long ago; `stop` has the one of the end."""
+        """As ever, and a line if the last one is long ago or the bar has come to its end."""
         super().update(task_id, **changes)
         if self.console.is_terminal:
             return
         bar, now = self._tasks[task_id], time.monotonic()
-        is_due = now - self._told.setdefault(task_id, now) >= LINE_EVERY
-        if is_due and not bar.finished:
+        if bar.finished:
+            self._tell_end(bar)
+        elif now - self._told.setdefault(task_id, now) >= LINE_EVERY:
             self._told[task_id] = now
             note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
             self._print_line(f"{bar.description} {bar.percentage:.0f} %{note}")
 
     def stop(self) -> None:
-        """As ever, and without a terminal a last line for each bar: what it came to."""
+        """As ever, and without a terminal what became of bars that did not come to their end."""
         super().stop()
         if self.console.is_terminal:
             return
-        drawn = [column for column in self.columns if isinstance(column, ProgressColumn)]
         for bar in self.tasks:
             if bar.visible:
-                shown = [column(bar) for column in drawn if not isinstance(column, BarColumn)]
-                self._print_line("  ".join(filter(None, (str(text).strip() for text in shown))))
+                self._tell_end(bar)
+
+    def _tell_end(self, bar: Task) -> None:
+        """A last line, once: what the bar came to."""
+        if bar.id in self._ended:
+            return
+        self._ended.add(bar.id)
+        drawn = [column for column in self.columns if isinstance(column, ProgressColumn)]
+        shown = [column(bar) for column in drawn if not isinstance(column, BarColumn)]
+        self._print_line("  ".join(filter(None, (str(text).strip() for text in shown))))
 
     def _print_line(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -87,6 +95,11 @@ class _LoggedProgress(Progress):
     def _told(self) -> dict[TaskID, float]:
         """When each bar last had its line."""
         return {}
+
+    @cached_property
+    def _ended(self) -> set[TaskID]:
+        """Bars that had their last line."""
+        return set()
 
 
 @contextmanager

@@ -49,8 +49,8 @@ def iterate(
 ) -> tuple[TutorState, Metrics]:
     """Collect and learn again and again; a pure function.
 
-    One program serves any number of iterations up to `MOST_AT_ONCE`: each metric has as many rows,
-    and those beyond the iterations made are zero.
+    One program serves any number of iterations up to `MOST_AT_ONCE`; there must not be more. Each
+    metric has so many rows, and those beyond the iterations made are zero.
     """
     reward = as_reward(plan.task.reward)
 

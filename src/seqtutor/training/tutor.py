@@ -32,9 +32,9 @@ def in_calls(
     state: TutorState,
     iterations: int,
 ) -> tuple[TutorState, HostMetrics]:
-    """Run `iterate`, or many of it, in calls of as many iterations as it can make in one.
+    """Call a compiled `iterate`, of one state or of a batch, as often as so many iterations take.
 
-    Each metric's last axis has the iterations made; it is on the host.
+    The last axis of each metric has the iterations made.
     """
     parts = []
     for start in range(0, iterations, MOST_AT_ONCE):

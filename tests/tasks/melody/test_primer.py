@@ -92,6 +92,7 @@ def test_random_notes_are_those_of_the_key_and_all_of_them():
         ("missing.mid", "neither a list of tokens"),
         ("", "neither a list of tokens"),
         ("14 x", "neither a list of tokens"),
+        ("14 " * 1000 + "x", "the primer '(14 ){20}…' is neither a list of tokens"),
     ],
 )
 def test_bad_text(text, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -69,6 +70,10 @@ def read_melody_file(
     """
     options = options or AbcOptions()
     suffix = path.suffix.lower()
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder; name files in it, such as {path}/*.mid")
+    if not os.path.exists(path):
+        raise UserError(f"{path} does not exist")
     if suffix in ABC_SUFFIXES:
         tunes, report = read_abc_file(path, options)
         if not tunes:
@@ -89,10 +94,6 @@ def read_melody_file(
                 "notes moved to the grid": moved,
             }
             return [tune], ImportReport(1, {}, {name: n for name, n in noted.items() if n})
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name files in it, such as {path}/*.mid")
-    if not path.exists():
-        raise UserError(f"{path} does not exist")
     raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key
 
 RANDOM = "random"
+
+_LONGEST_SHOWN = 60
+"""Characters of a primer that is none of these."""
 
 _TOKEN_LIST = re.compile(r"\[?\s*[-+]?\d+(?:[\s,]+[-+]?\d+)*[\s,]*\]?")
 
@@ -72,9 +76,11 @@ def read_primer(
         tokens_to_notes(tokens)  # says which token is wrong
         return Primer(np.array(tokens, dtype=np.int32))
     path = Path(text)
-    if not path.is_file():
+    # Not `path.is_file()`, which raises an error where the name of a file would be too long.
+    if not os.path.isfile(path):
+        shown = words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
         raise UserError(
-            f"the primer {words!r} is neither a list of tokens such as '14 1 16', nor an existing "
+            f"the primer {shown!r} is neither a list of tokens such as '14 1 16', nor an existing "
             f"file, nor {RANDOM!r}"
         )
     return _from_file(path, key)
