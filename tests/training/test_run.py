@@ -11,7 +11,14 @@ from seqtutor.errors import UserError
 from seqtutor.rewards import compiled
 from seqtutor.task import Task
 from seqtutor.training import tutor as tutor_module
-from seqtutor.training.run import DivergedError, Guard, chunks, has_moved, run_tutor
+from seqtutor.training.run import (
+    DivergedError,
+    Guard,
+    chunk_lengths,
+    chunks,
+    has_moved,
+    run_tutor,
+)
 from seqtutor.training.seeds import advance_seeds, initial_states, run_seeds
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
@@ -54,6 +61,19 @@ def test_a_run_is_its_chunks_and_can_go_on_from_any_of_them(tutor):
     assert identical(tutor.policy(resumed[-1].state.network), whole.policy)
     for name in set(records[1]) - {"seconds"}:
         assert resumed[0].record[name] == records[1][name]
+
+
+@pytest.mark.parametrize(("iterations", "chunk"), [(73, 5), (7, 5), (2, 5), (12, 5), (10, 1)])
+def test_chunks_are_of_one_length_wherever_a_run_goes_on(tutor, iterations, chunk):
+    each = tutor.steps_per_iteration
+    settings = replace(SETTINGS, steps=iterations * each, log_every=chunk * each)
+    lengths = chunk_lengths(replace(tutor, settings=settings))
+    assert sum(lengths) == iterations
+    assert max(lengths) - min(lengths) <= 1
+    assert len(lengths) == 1 or abs(lengths[0] - chunk) <= 1
+    for done in range(len(lengths)):
+        rest = chunk_lengths(replace(tutor, settings=settings), sum(lengths[:done]))
+        assert rest == lengths[done:]
 
 
 def test_a_run_that_goes_on_remembers_its_records(tutor):

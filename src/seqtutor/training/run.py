@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import jax
 import numpy as np
@@ -127,10 +128,16 @@ def run_tutor(
 
 
 def chunk_lengths(tutor: Tutor, done: int = 0) -> list[int]:
-    """Iterations of each chunk from the iteration `done` to the end."""
+    """Iterations of each chunk from the iteration `done` to the end.
+
+    A run has chunks of one length, but for one iteration: a record of fewer would be noisier.
+    """
     total = tutor.iterations
-    chunk = max(1, min(total, round(tutor.settings.log_every / tutor.steps_per_iteration)))
-    return [min(chunk, total - start) for start in range(done, total, chunk)]
+    chunk = max(1, round(tutor.settings.log_every / tutor.steps_per_iteration))
+    number = max(1, round(total / chunk))
+    ends = [place * total // number for place in range(1, number + 1)]
+    left = [done, *(end for end in ends if end > done)]
+    return [after - before for before, after in pairwise(left)]
 
 
 def record_of(metrics: Mapping[str, np.ndarray], steps: int, start: float) -> Record:

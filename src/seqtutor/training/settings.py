@@ -173,7 +173,7 @@ class TutorSettings:
     """λ of the returns of q, psi, g and rl-only and of ppo's advantages: 0 looks one step ahead as
     the papers do, 1 to the end of the sequence."""
     steps: int = 3_000_000
-    """Environment steps (tokens generated) in all."""
+    """Environment steps (tokens generated) in all, to the nearest whole collection."""
     environments: int = 128
     """Sequences collected at a time."""
     updates: int = 8
@@ -219,7 +219,8 @@ class TutorSettings:
     seed: int = 0
     """Of every random number of the run."""
     log_every: int = 20_000
-    """Environment steps between two records (rounded to whole collections)."""
+    """Environment steps between two records, about: the run is cut into records of one length, but
+    for a collection more or less."""
     stop_at_kl: float | None = None
     """End the run at the first record whose KL divergence from the prior, in nats a step, reaches
     this; `log_every` says how often there is one."""
