@@ -15,7 +15,7 @@ from seqtutor.task import Task
 from seqtutor.training.run import run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
-from seqtutor.training.watching import watched
+from seqtutor.training.watching import in_thread, watched
 from seqtutor.vocabulary import Vocabulary
 
 SETTINGS = TutorSettings.of(
@@ -97,3 +97,24 @@ def test_what_jax_was_told_for_this_thread_counts_in_the_work_too():
         assert run_tutor(tutor_with(lambda tokens, mask: {"one": np.ones(tokens.shape)})).records
         doubled = watched(tutor_with(lambda tokens, mask: {}), lambda: jax.numpy.ones(1) * 2)
     assert doubled.dtype == np.float64
+
+
+def test_an_interruption_waits_for_the_work():
+    """Python, when it ends while XLA computes for it, aborts."""
+    started, has_ended = threading.Event(), threading.Event()
+
+    def work():
+        started.set()
+        time.sleep(0.5)
+        has_ended.set()
+
+    def interrupt():
+        started.wait(30)
+        signal.raise_signal(signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        in_thread(work)
+    interrupter.join()
+    assert has_ended.is_set()

@@ -17,6 +17,9 @@ _Result = TypeVar("_Result")
 
 _LOOK_EVERY = 0.05
 """Seconds between two looks for a signal."""
+_PATIENCE = 5.0
+"""Seconds that an interruption waits for the work, since a program that ends while XLA computes for
+it aborts."""
 
 
 def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
@@ -24,7 +27,8 @@ def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
 
     Python hears of signals between two lines of its own, and a chunk is one line, in which a reward
     on the host may even hang. So the work goes on in a thread while this one listens. After an
-    interruption the chunk's results are lost, and the thread ends with the chunk or the program.
+    interruption the chunk's results are lost. It is raised when the thread has ended, or after five
+    seconds, or at the next interruption.
 
     Raises:
         UserError: if the reward fails in the compiled loop.
@@ -40,6 +44,8 @@ def in_thread(work: Callable[[], _Result]) -> _Result:
     """Do the work in a thread, while this one listens for signals; give what it gives."""
     results: list[_Result] = []
     errors: list[BaseException] = []
+    # Not the thread's own `join`: interrupted, it takes the thread for ended (CPython 3.11).
+    has_ended = threading.Event()
 
     # JAX keeps what a `with` block sets for the thread that it is in.
     precise = jax.config.jax_enable_x64  # type: ignore[attr-defined]
@@ -51,12 +57,18 @@ def in_thread(work: Callable[[], _Result]) -> _Result:
                 results.append(work())
         except BaseException as error:
             errors.append(error)
+        finally:
+            has_ended.set()
 
     # A daemon: Python does not wait at its end for a reward that hangs.
     thread = threading.Thread(target=run, name="compiled work", daemon=True)
     thread.start()
-    while thread.is_alive():
-        thread.join(_LOOK_EVERY)
+    try:
+        while not has_ended.wait(_LOOK_EVERY):
+            pass
+    except KeyboardInterrupt:
+        has_ended.wait(_PATIENCE)
+        raise
     if errors:
         raise errors[0]
     return results[0]
