@@ -15,8 +15,10 @@ system allows it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import resource
 import shlex
 import shutil
 import signal
@@ -33,6 +35,7 @@ import tyro
 from fault_bench import (
     CHUNKS,
     LIMIT,
+    MOLECULES,
     RUN,
     Bench,
     Outcome,
@@ -43,10 +46,6 @@ from fault_bench import (
     records,
     wait_for_records,
 )
-
-MOLECULES = ("--preset", "qed", "--environments", "16", "--replay-capacity", "16", "--updates", "1",
-             "--batch", "4", "--steps", "17920", "--log-every", "896",
-             "--reward-workers", "2")  # fmt: skip
 
 
 def killed(bench: Bench, times: int) -> Outcome:
@@ -280,21 +279,43 @@ def hanging_reward(bench: Bench, times: int) -> Outcome:
 
 def workers_killed(bench: Bench, times: int) -> Outcome:
     """Worker processes that score molecules are killed, as by a system without memory."""
-    outcome = Outcome("scoring worker killed", lost=0)
-    calm, shaken = bench.folder(), bench.folder()
-    runs = [("tune", "molecule", *MOLECULES, *RUN, "--output", str(one)) for one in (calm, shaken)]
-    result = bench.run(*runs[0])
+    return shaken_workers(
+        bench, times, "scoring worker killed", lambda worker: os.kill(worker, signal.SIGKILL)
+    )
+
+
+def workers_without_memory(bench: Bench, times: int) -> Outcome:
+    """Worker processes that score molecules may have no more memory than they have."""
+    limit = (1 << 20, 1 << 20)
+    return shaken_workers(
+        bench,
+        min(times, 20),
+        "scoring worker without memory",
+        lambda worker: resource.prlimit(worker, resource.RLIMIT_AS, limit),
+    )
+
+
+def shaken_workers(bench: Bench, times: int, fault: str, shake: Callable[[int], object]) -> Outcome:
+    """Runs whose workers are done something to, until that was done so often."""
+    outcome = Outcome(fault, lost=0)
+    tune = ("tune", "molecule", *MOLECULES, *RUN, "--output")
+    calm = bench.folder()
+    result = bench.run(*tune, str(calm))
     outcome.expect(result.returncode == 0, result.stderr[-300:])
-    process = bench.start(*runs[1])
-    wait_for_records(process, shaken, 1)
-    while process.poll() is None and outcome.times < times:
-        for child in children(process.pid)[:1]:
-            os.kill(child, signal.SIGKILL)
-            outcome.times += 1
-        time.sleep(bench.draw.uniform(0.05, 0.5))
-    _, err = process.communicate(timeout=LIMIT)
-    outcome.expect(process.returncode == 0, err[-300:])
-    outcome.expect(records(calm) == records(shaken), "other records than undisturbed")
+    while outcome.times < times and not outcome.failures:
+        folder, shaken = bench.folder(), set[int]()
+        process = bench.start(*tune, str(folder))
+        wait_for_records(process, folder, 1)
+        while process.poll() is None and outcome.times + len(shaken) < times:
+            with contextlib.suppress(ProcessLookupError, IndexError):
+                worker = bench.draw.choice(children(process.pid))
+                shake(worker)
+                shaken.add(worker)
+            time.sleep(bench.draw.uniform(0.05, 0.5))
+        outcome.times += len(shaken)
+        _, err = process.communicate(timeout=LIMIT)
+        outcome.expect(process.returncode == 0, err[-300:])
+        outcome.expect(records(calm) == records(folder), "other records than undisturbed")
     return outcome
 
 
@@ -317,6 +338,7 @@ FAULTS: dict[str, Callable[[Bench, int], Outcome]] = {
     "reward": bad_rewards,
     "hanging": hanging_reward,
     "workers": workers_killed,
+    "memory": workers_without_memory,
 }
 
 

@@ -16,6 +16,7 @@ def behave(item: str) -> str:
         "crash": lambda: os._exit(17),
         "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
         "hang": lambda: time.sleep(600),
+        "fill": lambda: bytes(1 << 50),
         "raise": lambda: int("no number"),
         "leave": lambda: sys.exit("leaving"),
         "print": lambda: print("noise", flush=True),
@@ -23,6 +24,17 @@ def behave(item: str) -> str:
     if item in actions:
         actions[item]()
     return item.upper()
+
+
+def fill(mebibytes: int) -> int:
+    """Take so much memory, for a moment; gives the number of the process."""
+    return len(bytes(mebibytes << 20)) and os.getpid()
+
+
+def slowly(item: str) -> str:
+    """The item, after half a second."""
+    time.sleep(0.5)
+    return item
 
 
 def process_id(_: object) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -53,20 +54,42 @@ def test_results_come_in_the_order_of_the_items(pool):
 
 
 @pytest.mark.parametrize(
-    ("item", "reason"),
+    ("item", "reason", "restarts"),
     [
-        ("crash", "crashed its process (exit code 17)"),
-        ("killed", f"crashed its process (exit code {-signal.SIGKILL})"),
-        ("hang", "took longer than 2 s"),
+        ("crash", "crashed its process (exit code 17)", 1),
+        ("hang", "took longer than 2 s", 1),
+        ("killed", f"crashed its process (exit code {-signal.SIGKILL})", 3),
+        ("fill", "ran out of memory", 3),
     ],
 )
-def test_an_item_that_ends_its_worker_costs_one_restart(pool, item, reason):
+def test_an_item_that_ends_its_worker_costs_a_restart_or_three(pool, item, reason, restarts):
     before = pool.restarts
     mixed = with_items(WORDS, item)
     results = pool.submit(mixed).result(60)
     expected = [Failure(reason) if word == item else word.upper() for word in mixed]
     assert results == expected
-    assert pool.restarts == before + 1
+    assert pool.restarts == before + restarts
+
+
+def test_a_worker_without_memory_costs_no_item():
+    """The system's limit is on the process; the one that takes its place has none."""
+    with WorkerPool(ill_behaved.fill, 1) as pool:
+        (first,) = pool.submit([1]).result(30)
+        resource.prlimit(first, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+        then = pool.submit([1, 256, 1]).result(30)
+        assert first not in then
+        assert len(set(then)) == 1
+        assert pool.restarts == 1
+
+
+def test_a_worker_that_is_killed_from_outside_costs_no_item():
+    with WorkerPool(ill_behaved.slowly, 1) as pool:
+        job = pool.submit(WORDS[:8])
+        wait_until(lambda: pool.process_ids)
+        time.sleep(1.0)
+        os.kill(pool.process_ids[0], signal.SIGKILL)
+        assert job.result(30) == WORDS[:8]
+        assert pool.restarts == 1
 
 
 def test_exceptions_and_printing_do_no_harm(pool):
@@ -84,7 +107,7 @@ def test_many_bad_items_at_once(pool):
     results = pool.submit([*bad, *WORDS, "crash"]).result(60)
     assert all(isinstance(result, Failure) for result in [*results[: len(bad)], results[-1]])
     assert results[len(bad) : -1] == [word.upper() for word in WORDS]
-    assert pool.restarts == before + 5
+    assert pool.restarts == before + 7
 
 
 def test_in_process_it_gives_the_same_results(pool):

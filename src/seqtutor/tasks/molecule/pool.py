@@ -1,7 +1,8 @@
 """Functions that may crash or hang, applied to many items in processes of their own.
 
 RDKit is C++: an odd molecule can end the process or keep it busy for ever, and neither can be
-caught in Python. Here it costs that item and one restart of one worker.
+caught in Python. Here it costs that item and one restart of one worker. A worker that is killed
+from outside or has no memory left is no fault of an item, which is tried again.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Portion:
-    """Items of a job that a worker does at a time, and how often that failed for no known item."""
+    """Items of a job that a worker does at a time, and how often it died of none of them."""
 
     job: _Job
     start: int
@@ -246,16 +247,15 @@ class _Team:
         job.future.set_result(job.results)
 
     def _recover(self, portion: _Portion, death: DiedError) -> None:
-        """Mark the item that did it; what was lost and what is left goes to the front."""
-        size = len(portion.items)
-        if death.item != NO_ITEM:
-            again = [portion.part(0, death.item), portion.part(death.item + 1, size)]
-            self._finish(portion.part(death.item, death.item + 1), [Failure(str(death))])
-        elif portion.failures + 1 < _TRIES:
-            again = [portion.part(0, size, portion.failures + 1)]
-        else:
-            again = []
-            self._finish(portion, [Failure(str(death))] * size)
+        """Give up the items that did it, or try them again; what is left goes to the front."""
+        size, item = len(portion.items), death.item
+        first, last = (0, size) if item == NO_ITEM else (item, item + 1)
+        suspect = portion.part(first, last, portion.failures + 1)
+        is_at_fault = item != NO_ITEM and death.is_of_item
+        if is_at_fault or suspect.failures == _TRIES:
+            self._finish(suspect, [Failure(str(death))] * (last - first))
+            suspect = portion.part(first, first)
+        again = [portion.part(0, first), suspect, portion.part(last, size)]
         with self._changed:
             if not self._closed.is_set():
                 self._waiting.extendleft(part for part in reversed(again) if part.items)

@@ -22,6 +22,9 @@ MARK_BYTES = 8
 NO_ITEM = -1
 """The mark of a worker that is between items."""
 
+OUT_OF_MEMORY = 12
+"""Exit code of a worker that ran out of memory."""
+
 _ORPHAN_SECONDS = 60.0
 
 
@@ -49,9 +52,10 @@ class CannotStart:
 
 @dataclass(frozen=True)
 class Failure:
-    """Takes the place of a result: why there is none."""
+    """Takes the place of a result: why there is none, and whether it is for want of memory."""
 
     reason: str
+    is_of_memory: bool = False
 
 
 def apply(function: Callable[[Any], Any], item: Any) -> Any:
@@ -60,7 +64,8 @@ def apply(function: Callable[[Any], Any], item: Any) -> Any:
         return function(item)
     except (Exception, SystemExit) as error:
         message = " ".join(str(error).split())
-        return Failure(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+        reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        return Failure(reason, isinstance(error, MemoryError))
 
 
 def main() -> None:
@@ -96,7 +101,11 @@ def _apply_to_all(
     results = []
     for index, item in enumerate(items):
         mark[0] = index
-        results.append(apply(function, item))
+        result = apply(function, item)
+        if isinstance(result, Failure) and result.is_of_memory:
+            # What fills this process may be earlier items; a new one has room.
+            os._exit(OUT_OF_MEMORY)
+        results.append(result)
     mark[0] = NO_ITEM
     return results
 

@@ -6,6 +6,7 @@ import contextlib
 import mmap
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,13 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.worker import MARK_BYTES, NO_ITEM, CannotStart, Greeting
+from seqtutor.tasks.molecule.worker import (
+    MARK_BYTES,
+    NO_ITEM,
+    OUT_OF_MEMORY,
+    CannotStart,
+    Greeting,
+)
 
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_END = 2.0
@@ -26,12 +33,15 @@ class DiedError(Exception):
     Attributes:
         item: index of the item at which it worked; `NO_ITEM` if it was at none.
         had_started: whether it had been ready for items at all.
+        is_of_item: whether the item is to blame: not where the process was killed from outside, as
+            by a system without memory, or had itself no memory left.
     """
 
-    def __init__(self, reason: str, item: int, had_started: bool) -> None:
+    def __init__(self, reason: str, item: int, had_started: bool, is_of_item: bool) -> None:
         super().__init__(reason)
         self.item = item
         self.had_started = had_started
+        self.is_of_item = is_of_item
 
 
 class WorkerProcess:
@@ -147,10 +157,14 @@ class WorkerProcess:
         self.kill()
         assert self._process is not None
         assert self._printed is not None
+        code = self._process.returncode
+        is_of_item = self._is_late or code not in (-signal.SIGKILL, OUT_OF_MEMORY)
         if self._is_late:
             reason = f"took longer than {self._seconds:g} s"
+        elif code == OUT_OF_MEMORY:
+            reason = "ran out of memory"
         elif self._has_started:
-            reason = f"crashed its process (exit code {self._process.returncode})"
+            reason = f"crashed its process (exit code {code})"
         else:
             self._printed.seek(0)
             lines = self._printed.read().decode(errors="replace").split("\n")
@@ -158,4 +172,4 @@ class WorkerProcess:
         for stream in (self._process.stdin, self._process.stdout, self._printed):
             with contextlib.suppress(OSError):
                 stream.close()  # type: ignore[union-attr]
-        return DiedError(reason, self._mark[0], self._has_started)
+        return DiedError(reason, self._mark[0], self._has_started, is_of_item)
