@@ -5,10 +5,10 @@
 
 Ψ on melodies, the whole loop: collection, nine rules, replay, updates. One size is changed at a
 time, everything else stays at its default: environments 1 to 4,096, cells 64 to 1,024, length 32 to
-1,024, seeds 1 to 32 in one program (`vmap`), seeds over 1 and 2 devices (on a CPU, XLA's host
-devices), and 1 and 2 processes of a thread each. Every point is measured in processes of its own
-and added to the file of results; what is there already is not measured again, so that an
-interrupted series goes on where it was.
+1,024, seeds 1 to 32 in one program (`vmap`), one run over 1 and 2 devices (on a CPU, XLA's host
+devices), and 1 and 2 processes with a run and a thread each. Every point is measured in processes
+of its own and added to the file of results; what is there already is not measured again, so that
+an interrupted series goes on where it was.
 
 About ten minutes on two idle cores, of which most is compiling. On a GPU the curve of processes
 means little; the others hold.
@@ -45,8 +45,8 @@ AXES: dict[Curve, str] = {
     "cells": "cells of the LSTM",
     "length": "sixteenths in a melody",
     "seeds": "seeds in one program",
-    "devices": "devices, a seed on each",
-    "processes": "processes of one thread",
+    "devices": "devices that share one run",
+    "processes": "processes of one thread, a run each",
 }
 POINT = "SEQTUTOR_SCALING_POINT"
 """Holds the point, in the process that measures it."""
@@ -99,9 +99,7 @@ class Sizes:
     @classmethod
     def of(cls, curve: Curve, size: int) -> Sizes:
         """The defaults, with the curve's own size changed."""
-        if curve == "processes":
-            return cls()
-        return cls(**{"seeds" if curve == "devices" else curve: size})
+        return cls() if curve in ("devices", "processes") else cls(**{curve: size})
 
 
 def measure(curve: Curve, size: int, seconds: float) -> Point:
@@ -124,8 +122,9 @@ def measure(curve: Curve, size: int, seconds: float) -> Point:
         steps=10**9,
     )
     prior = LSTM(38, (sizes.cells,), key=jax.random.key(0))
-    tutor = Tutor(melody_task(sizes.length), prior, settings)
-    by_seed = curve in ("seeds", "devices")
+    devices = size if curve == "devices" else 1
+    tutor = Tutor(melody_task(sizes.length), prior, settings, devices=devices)
+    by_seed = curve == "seeds"
     state: Any = initial_states(tutor, range(size)) if by_seed else tutor.initial_state()
 
     def advance() -> None:
@@ -143,11 +142,10 @@ def measure(curve: Curve, size: int, seconds: float) -> Point:
         advance()
         done += sizes.seeds
     learned = settings.updates * settings.batch * sizes.length
-    device = jax.devices()[0]
     return Point(
         curve,
         size,
-        f"{device.platform} {device.device_kind}",
+        machine(),
         compiling,
         done * tutor.steps_per_iteration / taken,
         done * learned / taken,
@@ -210,35 +208,54 @@ def draw(points: Sequence[Point], path: Path) -> None:
             draw_curve(panel, curve, [point for point in points if point.curve == curve])
         for panel in axes[len(curves) :]:
             panel.set_axis_off()
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
         figure.supxlabel(points[0].device, fontsize=8, color=QUIET)
     save_figure(figure, path)
 
 
 def draw_curve(panel: Axes, curve: Curve, points: Sequence[Point]) -> None:
     """Environment steps and learned transitions a second, both axes logarithmic."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+
     from seqtutor.report.style import method_style
 
     ordered = sorted(points, key=lambda point: point.size)
     sizes = [point.size for point in ordered]
     series = {
-        "environment steps": ([point.steps for point in ordered], "psi"),
-        "learned transitions": ([point.learned for point in ordered], "q"),
+        "environment steps a second": ([point.steps for point in ordered], "psi"),
+        "learned transitions a second": ([point.learned for point in ordered], "q"),
     }
     for label, (values, look) in series.items():
         style = method_style(look)
-        panel.plot(sizes, values, color=style.color, linestyle=style.line, marker="o", ms=3)
-        panel.annotate(
-            label, (sizes[-1], values[-1]), color=style.color, ha="right", va="bottom",
-            xytext=(0, 4), textcoords="offset points", fontsize=7,
-        )  # fmt: skip
+        panel.plot(
+            sizes, values, color=style.color, linestyle=style.line, marker="o", ms=3, label=label
+        )
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
     panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    panel.minorticks_off()
-    panel.margins(y=0.25)
+    every = [value for values, _ in series.values() for value in values]
+    is_wide = max(every) > 50 * min(every)
+    panel.yaxis.set_major_locator(LogLocator(10, subs=(1.0,) if is_wide else (1.0, 2.0, 5.0)))
+    panel.yaxis.set_major_formatter(EngFormatter(sep=""))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.margins(y=0.1)
     panel.grid(axis="y")
     panel.set_xlabel(AXES[curve])
-    panel.set_ylabel("a second")
+
+
+def machine() -> str:
+    """What this process computes on, for a reader."""
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        return device.device_kind
+    cores = len(os.sched_getaffinity(0))
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{cores} cores, {models[0]}"
 
 
 def main(options: Options) -> None:

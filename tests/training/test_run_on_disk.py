@@ -51,7 +51,9 @@ def test_a_run_that_is_stopped_ends_as_if_it_never_was(whole, folder, stops):
     for number in stops:
         with pytest.raises(StoppedError):
             run_on_disk(TUTOR, folder, is_to_stop=after(number))
-    policy = run_on_disk(TUTOR, folder)
+    told = []
+    policy = run_on_disk(TUTOR, folder, on_remark=told.append)
+    assert told[0] == f"Going on from step {24 * sum(stops)}"
     assert identical(policy, whole.policy)
     assert without_time(folder.records()) == without_time(whole.records)
     assert folder.remarks() == whole.remarks, "each is told once"

@@ -78,7 +78,8 @@ def run_on_disk(
 
     Records and remarks go to the folder too. A checkpoint is saved when so many `seconds` have
     passed since the last, and when `is_to_stop` says so after a chunk. On the same machine the run
-    goes on bit for bit as if it had never stopped; where it can't, a remark says why.
+    goes on bit for bit as if it had never stopped; where it can't, a remark says why. `on_remark`
+    is also told where it goes on.
 
     Raises:
         StoppedError: after `is_to_stop` said so.
@@ -136,6 +137,8 @@ def _run(
             folder.remark(text)
             on_remark(text)
 
+    if found:
+        on_remark(f"Going on from {counter} {found.step:,}")
     for text in found.remarks if found else ():
         remark(text)
     records = folder.records(course.needed)
