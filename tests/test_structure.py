@@ -17,6 +17,7 @@ ROOT = Path(seqtutor.__file__).parent
 PARTS = {
     "errors": set(),
     "files": {"errors"},
+    "machine": set(),
     "types": set(),
     "vocabulary": {"errors", "files"},
     "rewards": {"errors"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from seqtutor.errors import UserError
@@ -12,6 +13,7 @@ from seqtutor.errors import UserError
 TEMPORARY = ".tmp"
 LOCK = ".lock"
 """Held by the process that works in a folder."""
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def require_unused(path: Path) -> None:
@@ -27,9 +29,44 @@ def require_unused(path: Path) -> None:
 
 
 def _is_left_over(path: Path) -> bool:
+    if path.name.startswith(".") and path.suffix == TEMPORARY:
+        return True
     if path.is_dir():
         return all(map(_is_left_over, path.iterdir()))
-    return path.name == LOCK or (path.name.startswith(".") and path.suffix == TEMPORARY)
+    return path.name == LOCK
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """A file's content, which neither waits for anybody nor is larger than it may be.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no regular file, such as a pipe or a device, or has more bytes.
+    """
+    require_regular(path)
+    if path.stat().st_size > most:
+        raise ValueError(f"{path.name} is larger than {most >> 20} MiB")
+    return path.read_bytes()
+
+
+def require_regular(path: Path) -> None:
+    """Refuse what is no regular file: a pipe, for example, is waited for without end.
+
+    Raises:
+        OSError: if it is not there.
+        ValueError: if it is something else.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path.name} is no regular file")
+
+
+def open_own(path: str | Path, flags: int) -> int:
+    """An opener for files of our own in a folder that may be a stranger's: it follows no link.
+
+    Raises:
+        OSError: if the file is a link, or cannot be opened.
+    """
+    return os.open(path, flags | _NO_LINK, 0o666)
 
 
 def make_folder(path: str | Path) -> Path:

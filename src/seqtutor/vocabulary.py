@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, read_regular
+
+MOST_BYTES = 16 << 20
+"""Of a vocabulary that is read; that of three thousand tokens has thirty thousand."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Vocabulary:
         if len(self.tokens) < 2:
             raise UserError("a vocabulary needs at least two tokens")
         if len(set(self.tokens)) != len(self.tokens):
-            repeated = next(t for t in self.tokens if self.tokens.count(t) > 1)
+            repeated = next(t for t, times in Counter(self.tokens).items() if times > 1)
             raise UserError(f"the vocabulary holds the token {repeated!r} more than once")
         if self.end_token is not None and self.end_token not in self.tokens:
             raise UserError(f"the end token {self.end_token!r} is not in the vocabulary")
@@ -94,7 +98,7 @@ class Vocabulary:
             UserError: if the file is missing or is not a vocabulary.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_regular(path, MOST_BYTES).decode("utf-8"))
             return cls(tuple(content["tokens"]), content["end_token"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{path} is not a readable vocabulary: {error}") from None

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import symusic
+import yaml
 from safetensors.numpy import load_file
 
 from seqtutor.cli.main import COMMANDS, main
+from seqtutor.models.files import weights_hash
+from seqtutor.tasks.melody.task import load_melody_model
 
 GOLDEN = Path(__file__).parents[1] / "data" / "melody" / "golden.jsonl"
 TINY = ["--steps", "8192", "--environments", "64", "--replay-capacity", "256", "--batch", "16"]
@@ -316,3 +319,20 @@ def test_a_melody_out_of_range_is_named_by_its_file(tmp_path, capsys):
     path.write_text("X:1\nM:4/4\nL:1/4\nK:C\nC,,,2 D,,,2|\n")
     assert main(["score", "melody", str(path)]) == 2
     assert f"{path}: MIDI pitch" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_tells_what_it_was_made_of_and_on(run_folder):
+    made_by = yaml.safe_load((run_folder / "config.yaml").read_text())["made_by"]
+    assert made_by["prior_sha256"] == weights_hash(load_melody_model().model)
+    assert {"command", "date", "jax", "jaxlib", "numpy", "processor", "device"} <= set(made_by)
+
+
+def test_an_argument_that_is_no_text_is_refused(capsys):
+    assert "is no text in UTF-8" in one_line_refusal(capsys, ["tune", "--output", "a\udcff"])
+
+
+def test_an_output_that_is_full_is_told_in_a_line():
+    command = [sys.executable, "-m", "seqtutor", "sample", "melody", "--help"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "seqtutor: No space left on device\n")

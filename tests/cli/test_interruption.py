@@ -1,18 +1,40 @@
 """What is said when a long command is interrupted."""
 
+import os
+import signal
+
 import pytest
 
-from seqtutor.cli.interruption import Interrupted, telling_how_to_go_on
+from seqtutor.cli import interruption
+from seqtutor.cli.interruption import Interrupted, stop_request, telling_how_to_go_on
 
 
 @pytest.mark.parametrize(
-    ("interruption", "told"),
+    ("raised", "told"),
     [
         (KeyboardInterrupt(), "interrupted; to go on, .* with --output runs/mine"),
         (Interrupted("interrupted at step 8"), "^interrupted at step 8$"),
     ],
     ids=["says nothing", "says something"],
 )
-def test_an_interruption_tells_how_to_go_on_unless_it_tells_something_itself(interruption, told):
+def test_an_interruption_tells_how_to_go_on_unless_it_tells_something_itself(raised, told):
     with pytest.raises(Interrupted, match=told), telling_how_to_go_on("runs/mine"):
-        raise interruption
+        raise raised
+
+
+def test_the_second_signal_stops_at_once_but_not_one_that_comes_with_the_first(monkeypatch):
+    with stop_request() as is_to_stop:
+        assert not is_to_stop()
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert is_to_stop()
+        monkeypatch.setattr(interruption, "SAME_SECONDS", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_run_stops_when_the_command_that_started_it_has_died(monkeypatch):
+    for starter, stops in ((os.getppid(), False), (os.getpid(), True)):
+        monkeypatch.setenv(interruption.STARTER, str(starter))
+        with stop_request() as is_to_stop:
+            assert is_to_stop() == stops

@@ -1,5 +1,8 @@
 """Progress where there is no terminal."""
 
+import errno
+import sys
+
 import pytest
 from rich.console import Console
 
@@ -20,7 +23,7 @@ def test_a_bar_that_goes_to_a_file_tells_in_lines_how_it_goes(monkeypatch, capsy
 @pytest.mark.parametrize("width", [8, 80, 200])
 def test_lines_in_a_file_are_whole_whatever_the_width(width, monkeypatch, capsys):
     monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(progress_module, "console", Console(stderr=True, width=width))
+    monkeypatch.setattr(progress_module, "console", Console(stderr=True, width=width, markup=False))
     note = f"[3/10] {'a long name of a case, ' * 5}expected gap"
     with progress_bar() as progress:
         bar = progress.add_task("Verifying [every] method", total=8, note="compiles")
@@ -42,3 +45,28 @@ def test_it_is_silent_between(capsys):
         for step in range(8):
             progress.update(bar, completed=step)
         assert not capsys.readouterr().err
+
+
+class Gone:
+    """A terminal that was closed, or a pipe whose reader has gone."""
+
+    encoding = "utf-8"
+
+    def __init__(self, is_terminal):
+        self.isatty = lambda: is_terminal
+
+    def write(self, text):
+        raise OSError(errno.EIO, "Input/output error")
+
+    def flush(self):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_cannot_be_shown_is_no_reason_to_end(is_terminal, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Gone(is_terminal))
+    with progress_bar() as progress:
+        bar = progress.add_task("run", total=2, note="")
+        progress.update(bar, completed=1)
+        progress_module.console.print("a remark")
+        progress.update(bar, completed=2)

@@ -167,7 +167,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     told = " ".join(said.split())
     assert "interrupted at step 2,048; go on with: seqtutor tune melody --resume" in told
     assert "go on with: seqtutor tune melody --resume" in refusal(capsys, output)
-    assert "its own settings" in resume_refusal(capsys, output, "--c", "9")
+    assert "leave out what would change --c" in resume_refusal(capsys, output, "--c", "9")
     assert "leave out --output" in resume_refusal(capsys, output, "--output", str(output))
     assert main(["tune", "--resume", str(output), "--samples", "2", "--evaluate", "0"]) == 0
     assert {path.name for path in output.iterdir()} == {path.name for path in alone.iterdir()}
@@ -177,7 +177,10 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     for one, other in zip(*both, strict=True):
         assert all(one[name] == other[name] for name in one.keys() - {"seconds"})
     assert (output / "remarks.txt").read_text() == (alone / "remarks.txt").read_text()
-    assert "nothing to go on with" in resume_refusal(capsys, output)
+    assert main(["tune", "--resume", str(output), "--evaluate", "0"]) == 0
+    assert "is complete" in " ".join(capsys.readouterr().err.split())
+    assert (output / model).read_bytes() == (alone / model).read_bytes()
+    assert "leave out what would change --c" in resume_refusal(capsys, output, "--c", "9")
 
 
 def resume_refusal(capsys, folder: Path, *options: str) -> str:

@@ -204,3 +204,20 @@ def test_nothing_on_disk_is_a_pickle(folder):
     for path in folder.iterdir():
         assert not path.read_bytes().startswith(b"\x80")
     assert np.isfinite(json.loads((folder / "config.json").read_text())["format"])
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocabulary.json"])
+def test_a_pipe_in_place_of_a_file_is_the_users_error(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(UserError):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("length", [-3, 0, True, 1e9, 1 << 40, "8", None])
+def test_a_length_that_is_none_is_the_users_error(folder, length):
+    config = json.loads((folder / "config.json").read_text())
+    config["origin"]["max_length"] = length
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="its sequences cannot have"):
+        load_model(folder)

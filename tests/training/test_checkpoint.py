@@ -117,9 +117,10 @@ def test_a_network_of_another_shape_is_refused(saved):
         saved.latest(bigger)
 
 
-def test_another_version_is_told(saved):
+@pytest.mark.parametrize("name", ["jax", "devices", "cores"])
+def test_other_surroundings_are_told(saved, name):
     manifest = saved.folder / "step-96.json"
     content = json.loads(manifest.read_text())
-    content["surroundings"]["jax"] = "0.0.1"
+    content["surroundings"][name] = "0.0.1"
     manifest.write_text(json.dumps(content))
-    assert "jax was 0.0.1" in saved.latest(TUTOR).remarks[0]
+    assert f"{name} was 0.0.1" in saved.latest(TUTOR).remarks[0]

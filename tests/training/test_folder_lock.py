@@ -96,3 +96,15 @@ def test_what_a_killed_process_left_of_a_lock_does_not_take_the_folder(tmp_path)
         (folder / "step").touch()
     with pytest.raises(UserError, match="exists already"):
         require_unused(tmp_path / "run")
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    """A stranger's folder must not reach any file but its own."""
+    precious = tmp_path / "precious.txt"
+    precious.write_text("precious")
+    folder = tmp_path / "strangers"
+    folder.mkdir()
+    (folder / ".lock").symlink_to(precious)
+    with pytest.raises(UserError, match="cannot write to"), locked(folder):
+        pass
+    assert precious.read_text() == "precious"

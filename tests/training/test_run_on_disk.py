@@ -85,6 +85,39 @@ def test_a_run_that_was_killed_before_any_checkpoint_begins_again(whole, folder)
     assert without_time(folder.records()) == without_time(whole.records)
 
 
+def test_a_run_that_begins_again_says_so(whole, folder):
+    folder.append(whole.records[0])
+    told = []
+    run_on_disk(TUTOR, folder, on_remark=told.append)
+    assert told[0] == "There is no checkpoint: beginning again, the 1 records too"
+
+
+def test_a_run_whose_end_fails_goes_on_from_its_last_chunk(whole, folder):
+    def fail(policy):
+        raise UserError("the disk is full")
+
+    with pytest.raises(UserError, match="the disk is full"):
+        run_on_disk(TUTOR, folder, finish=fail)
+    finished, made = [], []
+    policy = run_on_disk(TUTOR, folder, on_record=made.append, finish=finished.append)
+    assert not made
+    assert identical(finished[0], policy)
+    assert identical(policy, whole.policy)
+    assert without_time(folder.records()) == without_time(whole.records)
+
+
+def test_nobody_else_is_in_the_folder_from_its_configuration_to_its_model(folder):
+    refused = []
+
+    def try_the_same(*_):
+        with pytest.raises(UserError, match="another process runs"), folder.locked():
+            pass
+        refused.append(True)
+
+    run_on_disk(TUTOR, folder, begin=try_the_same, finish=try_the_same)
+    assert len(refused) == 2
+
+
 def test_another_run_does_not_go_on(folder):
     with pytest.raises(StoppedError):
         run_on_disk(TUTOR, folder, is_to_stop=after(1))

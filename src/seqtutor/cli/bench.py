@@ -25,7 +25,7 @@ First chunk: with compiling, or reading what was compiled before."""
 
 @dataclass(frozen=True)
 class Options:
-    """Measure on this machine, in about a minute, how fast policies learn.
+    """Measure on this machine, in about half a minute a method, how fast policies learn.
 
     The whole loop is measured, by the task's usual settings: generating, rewarding, replaying and
     updating. Close other programs first.
@@ -124,10 +124,12 @@ def machine() -> dict[str, Any]:
 
     import jax
 
+    from seqtutor.machine import processor
+
     device = jax.devices()[0]
     return {
         "machine": platform.machine(),
-        "device": f"{device.platform} {device.device_kind}",
+        "device": processor() if device.platform == "cpu" else device.device_kind,
         "devices": jax.device_count(),
         "cores": os.cpu_count(),
         "jax": jax.__version__,

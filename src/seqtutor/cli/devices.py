@@ -97,9 +97,11 @@ class DeviceOptions:
         if self.processes == 1:
             yield
             return
+        from seqtutor.cli.progress import console
         from seqtutor.training.processes import join, leading
 
         assert self.coordinator is not None
+        console.print(f"Waiting until all {self.processes} processes are at {self.coordinator}")
         join(self.coordinator, self.processes, self.process)
         if self.follows:
             yield

@@ -66,7 +66,7 @@ def run(options: Options) -> None:
     real = RealTunes.of(data, options.most_real)
     found = {}
     for name, generator in generators.items():
-        console.print(f"Measuring {name}", markup=False)
+        console.print(f"Measuring {name}")
         found[name] = evaluate_folk(
             TemperedModel(generator.saved.model, options.temperature),
             real,

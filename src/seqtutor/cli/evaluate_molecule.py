@@ -143,7 +143,7 @@ class Evaluator:
             if source == NONE:
                 raise UserError("--fcd needs a set to compare with; name one with --reference")
         if source != NONE:
-            console.print(f"Reading {source} to compare with", markup=False)
+            console.print(f"Reading {source} to compare with")
         self.reference = load_reference(source, self._scorer)
         self._wants_frechet = wants_frechet
 

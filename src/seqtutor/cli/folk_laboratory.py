@@ -64,7 +64,7 @@ class FolkLaboratory:
             save_model(SavedDiscriminator(judge, self.data.vocabulary, told), self._judge(name))
 
         def take() -> dict[str, Measures]:
-            console.print(f"Measuring {name}", markup=False)
+            console.print(f"Measuring {name}")
             found = evaluate_folk(
                 model,
                 self.real,

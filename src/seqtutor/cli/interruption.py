@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+STARTER = "SEQTUTOR_STARTER"
+"""Variable in which a command that starts others tells them its process number."""
+SAME_SECONDS = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -34,31 +40,41 @@ def hangup() -> list[signal.Signals]:
     return [] if found is None or signal.getsignal(found) == signal.SIG_IGN else [found]
 
 
+def _is_orphan(starter: str | None) -> bool:
+    """Whether the process that started this one, and was to wait for it, is gone."""
+    return starter is not None and starter != str(os.getppid())
+
+
 @contextmanager
 def stop_request() -> Iterator[Callable[[], bool]]:
     """Within, the first SIGINT, SIGTERM or SIGHUP only asks to stop, the second does it at once.
 
-    Gives a function that tells whether the first has come. Outside the main thread, which alone
-    hears of signals, it never does.
+    Gives a function that tells whether the first has come, or the command has died that started
+    this process as one of its runs. Outside the main thread, which alone hears of signals, none
+    comes. What follows within a second counts as the same: shells and schedulers may send several.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    is_asked = False
+    asked_at = None
+    starter = os.environ.get(STARTER)
 
     def ask(number: int, frame: object) -> None:
         from seqtutor.cli.progress import console
 
-        nonlocal is_asked
-        if is_asked:
-            raise KeyboardInterrupt
-        is_asked = True
+        nonlocal asked_at
+        now = time.monotonic()
+        if asked_at is not None:
+            if now - asked_at > SAME_SECONDS:
+                raise KeyboardInterrupt
+            return
+        asked_at = now
         console.print("Stopping after this chunk, to save it; interrupt again to stop at once")
 
     numbers = [signal.SIGINT, signal.SIGTERM, *hangup()]
     before = {number: signal.signal(number, ask) for number in numbers}
     try:
-        yield lambda: is_asked
+        yield lambda: asked_at is not None or _is_orphan(starter)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

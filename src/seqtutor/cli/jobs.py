@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,12 @@ from typing import Any, Generic, Protocol, TypeVar
 import yaml
 from rich.progress import Progress, TaskID
 
-from seqtutor.cli.interruption import resumable
+from seqtutor.cli.interruption import STARTER, resumable
 from seqtutor.cli.progress import console, note_of, progress_bar
 from seqtutor.cli.provenance import COMMAND, command_line
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, require_unused
+from seqtutor.machine import usable_cores
 from seqtutor.tasks.tuning import Tuning
 from seqtutor.training.run_folder import CONFIG, RunFolder, plain
 
@@ -181,7 +183,7 @@ def worker_count(asked: int | None) -> int:
     Raises:
         UserError: if it is below one.
     """
-    workers = len(os.sched_getaffinity(0)) if asked is None else asked
+    workers = usable_cores() if asked is None else asked
     if workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
     return workers
@@ -279,6 +281,7 @@ def _start(job: Work, progress: Progress, programs: dict[str, str]) -> _Running:
         **programs,
         "XLA_FLAGS": " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD])),
         COMMAND: command_line(),
+        STARTER: str(os.getpid()),
     }
     with beside(job.folder, LOG).open("wb") as file:
         # In a session of its own: Ctrl-C reaches it through `run_jobs` alone, and once.
@@ -303,7 +306,11 @@ def _end(one: _Running, progress: Progress) -> str | None:
     if one.process.returncode or not job.is_done:
         progress.update(one.bar, note="failed")
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"exit code {one.process.returncode}"
+        code = one.process.returncode
+        if code < 0:
+            reason = f"it was ended by {signal.Signals(-code).name}"
+        else:
+            reason = lines[-1] if lines else f"exit code {code}"
         return f"the run {job.name} failed: {reason} (all it said is in {log})"
     progress.update(one.bar, completed=job.total)
     for remark in RunFolder(job.folder).remarks():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -11,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from seqtutor import __version__
@@ -28,6 +30,9 @@ COMMANDS = {
     "bench": "how fast policies learn on this machine, beside how fast they could",
     "verify": "prove every method on problems that are solved exactly",
 }
+
+_OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOENT, errno.EROFS)
+"""Errors without a file's name: an output that is full, no folder for temporary files."""
 
 USAGE = """\
 Sequence Tutor: teach a trained sequence generator new rules, without forgetting its data.
@@ -56,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done · 1: what was to be verified is not so · 2: the user's input is at fault.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if (spoilt := _first_spoilt(arguments)) is not None:
+        _say(f"an argument is no text in UTF-8: {spoilt!a}")
+        return 2
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage(), end="")
         return 0
@@ -71,11 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run_command(arguments[0], arguments[1:])
     except UserError as error:
-        print(f"seqtutor: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        _say(" ".join(str(error).splitlines()))
         return 2
     except KeyboardInterrupt as interruption:
-        print(f"seqtutor: {str(interruption) or 'interrupted'}", file=sys.stderr)
-        sys.stderr.flush()
+        _say(str(interruption) or "interrupted")
         # Not a return: a thread of XLA that is still compiling would crash as Python shuts down.
         os._exit(130)
     except BrokenPipeError:
@@ -83,10 +90,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:
-        if error.filename is None:
+        if error.filename is not None:
+            _say(f"cannot use {error.filename}: {error.strerror}")
+        elif error.errno in _OF_THE_SYSTEM:
+            _say(error.strerror or str(error))
+        else:
             raise
-        print(f"seqtutor: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
+
+
+def _first_spoilt(arguments: Sequence[str]) -> str | None:
+    """The first argument with bytes that are no text, which could be shown and kept nowhere."""
+    return next((one for one in arguments if any("\ud800" <= c <= "\udfff" for c in one)), None)
+
+
+def _say(text: str) -> None:
+    """The last line; where nobody can be told any more, it is lost."""
+    with suppress(OSError, ValueError):
+        print(f"seqtutor: {text}", file=sys.stderr, flush=True)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -33,7 +33,7 @@ def key_of(rules: MelodyRuleSettings) -> Key:
 def tell_parts(path: Path, report: ImportReport) -> None:
     """Say so where only the first of a file's parts was read."""
     if report.noted.get(SEVERAL_PARTS):
-        console.print(f"{path} has several parts; only the first is read", markup=False)
+        console.print(f"{path} has several parts; only the first is read")
 
 
 def common_rules(

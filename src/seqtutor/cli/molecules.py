@@ -45,7 +45,7 @@ def load_with_bar(
 
     if source == MOSES:
         bring_wheel()
-    console.print(f"Reading {source}", markup=False)
+    console.print(f"Reading {source}")
     with ExitStack() as stack:
 
         @cache

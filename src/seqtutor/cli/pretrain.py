@@ -95,7 +95,7 @@ def train_with_bar(
                 output / CHECKPOINTS,
                 on_epoch=after_epoch,
                 on_update=after_update,
-                on_remark=lambda remark: console.print(remark, markup=False),
+                on_remark=lambda remark: console.print(remark),
             )
         except KeyboardInterrupt:
             if not epochs:

@@ -62,10 +62,10 @@ def load_and_tell(settings: FolkDataSettings) -> FolkData:
     from seqtutor.cli.progress import console
     from seqtutor.tasks.folk.dataset import load_folk_data
 
-    console.print(f"Reading {source_of(settings)}", markup=False)
+    console.print(f"Reading {source_of(settings)}")
     data = load_folk_data(settings)
     for line in data.report.lines():
-        console.print(f"  {line}", markup=False, highlight=False)
+        console.print(f"  {line}", highlight=False)
     if not any(sheet.chords for sheet in data.train_tunes) and data.train_tunes:
         console.print("None of the tunes has chords: only melodies are learned", style="yellow")
     return data

@@ -61,7 +61,7 @@ def run(options: Options) -> None:
         "--bar-lengths needs at least one number above 0",
     )
     make_folder(options.output.parent)
-    console.print(f"Reading {options.data}", markup=False)
+    console.print(f"Reading {options.data}")
     dataset = load(options)
     print_dataset(dataset)
     if len(dataset.train) < options.model.batch:

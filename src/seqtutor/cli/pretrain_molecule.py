@@ -77,7 +77,7 @@ def run(options: Options) -> None:
     start = _start(options)
     vocabulary = None if start is None else start.vocabulary
     dataset = load_with_bar(options.data, options.settings, vocabulary)
-    console.print("\n".join(describe(dataset)), markup=False, highlight=False)
+    console.print("\n".join(describe(dataset)), highlight=False)
     if len(dataset.train) < options.model.batch:
         batch = max(1, len(dataset.train) // 4)
         console.print(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -24,7 +25,34 @@ from rich.text import Text
 LINE_EVERY = 30.0
 """Seconds between two lines of a bar that goes to a file."""
 
-console = Console(stderr=True)
+
+class _StandardError:
+    """The standard error as it is at the moment; what cannot be written there is lost.
+
+    A terminal that is closed, or a reader that has gone, is no reason for a run to end.
+    """
+
+    @property
+    def _file(self) -> IO[str]:
+        # While bars are drawn, rich puts itself in its place and keeps what was there.
+        return getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "rich_proxied_file":
+            raise AttributeError(name)
+        return getattr(self._file, name)
+
+
+console = Console(file=cast(IO[str], _StandardError()), markup=False)
 """Everything that is not a result goes here, so that results can be piped."""
 
 
@@ -89,7 +117,7 @@ class _LoggedProgress(Progress):
         self._print_line("  ".join(filter(None, (str(text).strip() for text in shown))))
 
     def _print_line(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     @cached_property
     def _told(self) -> dict[TaskID, float]:

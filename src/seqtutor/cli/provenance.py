@@ -7,12 +7,21 @@ import platform
 import shlex
 import subprocess
 import sys
-from datetime import date
-from importlib.metadata import version
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqtutor.machine import processor, usable_cores
+
+if TYPE_CHECKING:
+    from seqtutor.models.base import SequenceModel
 
 COMMAND = "SEQTUTOR_COMMAND"
 """Variable in which a command that starts others tells them what was typed."""
+
+PACKAGES = ("jax", "jaxlib", "numpy", "equinox", "optax", "music21", "rdkit")
+"""Those on which results depend."""
 
 
 def command_line() -> str:
@@ -41,19 +50,39 @@ def made_by_in_words() -> str:
     commit = f" (commit {told['commit'][:10]})" if isinstance(told["commit"], str) else ""
     return (
         f"Made by `{told['command']}` with seqtutor {told['seqtutor']}{commit}, JAX {told['jax']} "
-        f"and Python {told['python']} on {told['cores']} cores ({told['machine']}), "
+        f"and Python {told['python']} on {told['cores']} cores ({told['processor']}), "
         f"{date.today().isoformat()}."
     )
 
 
-def made_by() -> dict[str, str | int | None]:
-    """Command, versions and machine, to be kept beside a run's settings."""
-    return {
+def made_by(prior: SequenceModel | None = None) -> dict[str, str | int | None]:
+    """Command, versions, machine and time, to be kept beside a run's settings.
+
+    With a prior, also a hash of its weights, and the device that JAX computes on.
+    """
+    told = {
         "command": command_line(),
         "seqtutor": version("seqtutor"),
         "commit": commit(),
-        "jax": version("jax"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
+        **{name: found for name in PACKAGES if (found := _version(name))},
         "machine": platform.machine(),
+        "processor": processor(),
         "cores": os.cpu_count(),
+        "usable_cores": usable_cores(),
     }
+    if prior is None:
+        return told
+    import jax
+
+    from seqtutor.models.files import weights_hash
+
+    return told | {"device": jax.devices()[0].device_kind, "prior_sha256": weights_hash(prior)}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -217,7 +217,7 @@ def _bring_reference(options: Options) -> str:
         try:
             bring_wheel()
         except UserError as error:
-            console.print(f"{error}; going on without novelty and similarities", markup=False)
+            console.print(f"{error}; going on without novelty and similarities")
     return resolve_reference(AUTO, saved)
 
 

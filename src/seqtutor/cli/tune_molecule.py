@@ -113,7 +113,9 @@ def run(options: Options) -> None:
     from seqtutor.tasks.molecule.requirements import require_rdkit
 
     require_rdkit()
-    run_tuning(options.tuning, options, MoleculeTools(options.reward_workers))
+    # A process that follows is never asked for a reward.
+    workers = 0 if options.place.follows else options.reward_workers
+    run_tuning(options.tuning, options, MoleculeTools(workers))
 
 
 class MoleculeTools(TaskTools[MoleculeTuning]):
@@ -140,17 +142,16 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
                 f"Nothing in {tuning.prior} says what the prior was trained on: the term known is "
                 "left out",
                 style="yellow",
-                markup=False,
             )
         return whole
 
     def job_options(self, jobs_at_a_time: int) -> tuple[str, ...]:
         """Each job's share of the workers."""
-        from seqtutor.tasks.molecule.pool import default_workers
+        from seqtutor.machine import usable_cores
 
         own = self.workers
         if own is None:
-            own = max(1, default_workers() // jobs_at_a_time)
+            own = max(1, usable_cores() // jobs_at_a_time)
         return ("--reward-workers", str(own))
 
     def load_prior(self, tuning: MoleculeTuning) -> SavedModel:

@@ -24,11 +24,13 @@ class TuneOptions:
     preset: str = ""
     """Settings to start from; options given beside it win."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Take all settings from the config.yaml of an earlier run instead of a preset."""
+    """Take all settings from the config.yaml of an earlier run, or from that run's folder, instead
+    of a preset."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the run; by default a new one in runs/."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Go on with the interrupted run of this folder, bit for bit as if it had never stopped."""
+    """Go on with the interrupted run of this folder, bit for bit as if it had never stopped. A run
+    that was killed goes on from its last checkpoint; it writes one a minute."""
     seeds: int = 1
     """Independent policies to train, with --seed, --seed + 1 and so on; the table then has 95 %
     intervals over them."""
@@ -95,6 +97,7 @@ def chosen_tuning(
 
         if config is not None:
             path = Path(config)
+            path = path / CONFIG if path.is_dir() else path
             return read_config(kind, path), {"preset": default_preset, "config": path}
         path = Path(resume or "")
         require((path / CONFIG).is_file(), f"{path} is not a run's folder: it has no {CONFIG}")

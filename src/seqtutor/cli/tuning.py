@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from seqtutor.cli.tune_options import TuneOptions
 from seqtutor.errors import UserError
-from seqtutor.tasks.tuning import Tuning
+from seqtutor.tasks.tuning import Tuning, differing
 from seqtutor.training.settings import SYMBOLS, require
 
 if TYPE_CHECKING:
+    from seqtutor.cli.interruption import Interrupted
     from seqtutor.cli.jobs import Job
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
@@ -104,8 +105,9 @@ def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) ->
 
 def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
     from seqtutor.cli.output import counted, print_table
+    from seqtutor.cli.progress import console
     from seqtutor.report.tables import write_csv
-    from seqtutor.training.run_folder import free_folder
+    from seqtutor.training.run_folder import RunFolder, free_folder
 
     name = f"{tuning.task}-{tuning.tutor.method}"
     output = options.resume or options.output or free_folder(Path("runs"), name)
@@ -113,20 +115,41 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
     if options.samples:
         written.append(f"{counted(options.samples, tools.one, tools.many)} in samples/")
     if options.seeds == 1:
-        folder = _run_folder(tuning, output, options)
-        _tune(tuning, folder, options, tools)
+        folder = RunFolder(output)
+        if options.resume and folder.is_complete:
+            _require_same(tuning, folder)
+            console.print(f"The run in {output} is complete")
+        else:
+            _tune(tuning, folder, options, tools)
         runs = [(tuning, folder)]
     else:
         jobs = _tune_seeds(tuning, output, options, tools)
         runs = [(job.tuning, job.run) for job in jobs]
         written[0] = "a run for each seed, with the policy in model/"
-    tools.print_results(runs, output)
-    if options.evaluate:
-        table = tools.table(runs, options.evaluate)
-        print_table(table)
-        write_csv(table, output / "table.csv")
-        written.append("the table in table.csv")
+    with _telling_what_is_left(tuning, output):
+        tools.print_results(runs, output)
+        if options.evaluate:
+            table = tools.table(runs, options.evaluate)
+            print_table(table)
+            write_csv(table, output / "table.csv")
+            written.append("the table in table.csv")
     print(f"{output}: {', '.join(written)}")
+
+
+@contextmanager
+def _telling_what_is_left(tuning: Tuning, output: Path) -> Iterator[None]:
+    """Within, an interruption tells that the policy is there and how to get the table."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise _without_table(tuning, output) from None
+
+
+def _without_table(tuning: Tuning, output: Path) -> Interrupted:
+    from seqtutor.cli.interruption import Interrupted
+
+    again = f"seqtutor evaluate {tuning.task} {shlex.quote(str(output))}"
+    return Interrupted(f"interrupted; the policy is in {output}; for its table: {again}")
 
 
 @contextmanager
@@ -137,29 +160,35 @@ def _tutor(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> 
         yield options.place.tutor(task, prior.model, tuning.tutor, repr(tuning))
 
 
-def _run_folder(tuning: _Tuning, path: Path, options: TuneOptions) -> RunFolder:
-    """The folder of one run: an interrupted one that fits, or one that is not there yet.
+def _require_own_folder(tuning: Tuning, folder: RunFolder, options: TuneOptions) -> None:
+    """Refuse a folder that is neither unused nor holds the interrupted run that is meant.
 
     Raises:
         UserError: if it is neither.
     """
     from seqtutor.files import require_unused
-    from seqtutor.training.run_folder import CONFIG, RunFolder
+    from seqtutor.training.run_folder import CONFIG
 
-    folder = RunFolder(path)
+    path = folder.path
     if options.resume is None:
         if (path / CONFIG).is_file() and not folder.is_complete:
             again = _resume_command(tuning, path, options)
             raise UserError(f"{path} holds an unfinished run; go on with: {again}")
         require_unused(path)
-        return folder
+        return
     if folder.is_complete:
         raise UserError(f"the run in {path} is complete; there is nothing to go on with")
-    if folder.config(type(tuning)) != tuning:
+    _require_same(tuning, folder)
+
+
+def _require_same(tuning: Tuning, folder: RunFolder) -> None:
+    """Refuse settings that are not those of the folder's run, naming them."""
+    changed = differing(folder.config(type(tuning)), tuning)
+    if changed:
         raise UserError(
-            f"the run in {path} goes on with its own settings: leave out what would change them"
+            f"the run in {folder.path} goes on with its own settings; leave out what would change "
+            f"{', '.join(changed)}"
         )
-    return folder
 
 
 def _resume_command(tuning: Tuning, path: Path, options: TuneOptions) -> str:
@@ -169,13 +198,14 @@ def _resume_command(tuning: Tuning, path: Path, options: TuneOptions) -> str:
     for name in ("samples", "evaluate"):
         if getattr(options, name) != getattr(usual, name):
             command += f" --{name} {getattr(options, name)}"
-    return command + options.place.arguments
+    command += options.place.arguments
+    return command + (" (and so in each other process)" if options.place.processes > 1 else "")
 
 
 def _tune(
     tuning: _Tuning, folder: RunFolder, options: TuneOptions, tools: TaskTools[_Tuning]
 ) -> None:
-    """One run, with a bar; it goes on if the folder holds a part of it."""
+    """One run, with a bar, to its model; it goes on if the folder holds a part of it."""
     import shutil
 
     from seqtutor.cli.interruption import stop_request
@@ -184,16 +214,48 @@ def _tune(
     from seqtutor.training.run_folder import CONFIG, RunFolder
     from seqtutor.training.run_on_disk import CHECKPOINTS
 
+    _require_own_folder(tuning, folder, options)
+    again = _resume_command(tuning, folder.path, options)
     # From the moment that there is something to go on with, an interruption is to say so.
     with _tutor(tuning, options, tools) as tutor, stop_request() as is_to_stop:
+
+        def begin() -> None:
+            # Again, now that nobody else can change what is there.
+            _require_own_folder(tuning, folder, options)
+            if not (folder.path / CONFIG).is_file():
+                RunFolder.start(folder.path, tuning, made_by(tutor.prior))
+            symbol, weight = tutor.method.symbol, tutor.settings.c
+            console.print(
+                f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)"
+            )
+
+        def finish(policy: SequenceModel) -> None:
+            _finish(policy, tutor.task, tuning, folder, options.samples, tools)
+            shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
+
+        with _telling_how_to_resume(folder, again):
+            _run_with_bar(tutor, folder, tools, again, is_to_stop, begin, finish)
+        if is_to_stop():
+            raise _without_table(tuning, folder.path)
+
+
+@contextmanager
+def _telling_how_to_resume(folder: RunFolder, again: str) -> Iterator[None]:
+    """Within, an interruption in the midst of a chunk tells from where the run can go on."""
+    from seqtutor.cli.interruption import Interrupted
+    from seqtutor.training.run_folder import CONFIG
+    from seqtutor.training.run_on_disk import saved_steps
+
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
         if not (folder.path / CONFIG).is_file():
-            RunFolder.start(folder.path, tuning, made_by())
-        symbol, weight = tutor.method.symbol, tutor.settings.c
-        console.print(f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)")
-        again = _resume_command(tuning, folder.path, options)
-        policy = _run_with_bar(tutor, folder, tools, again, is_to_stop)
-    _finish(policy, tutor.task, tuning, folder, options.samples, tools)
-    shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
+            raise
+        steps = saved_steps(folder)
+        where = f"the checkpoint of step {steps[0]:,}" if steps else "the start"
+        raise Interrupted(f"interrupted; go on from {where} with: {again}") from None
 
 
 def _run_with_bar(
@@ -202,7 +264,9 @@ def _run_with_bar(
     tools: TaskTools[_Tuning],
     again: str,
     is_to_stop: Callable[[], bool],
-) -> SequenceModel:
+    begin: Callable[[], None],
+    finish: Callable[[SequenceModel], None],
+) -> None:
     """Run with a bar; `again` is the command that goes on once it is interrupted."""
     from seqtutor.cli.interruption import Interrupted
     from seqtutor.cli.progress import console, note_of, progress_bar
@@ -223,8 +287,14 @@ def _run_with_bar(
             tools.on_record(tutor.task, folder.path)
 
         try:
-            return run_on_disk(
-                tutor, folder, is_to_stop=is_to_stop, on_record=on_record, on_remark=console.print
+            run_on_disk(
+                tutor,
+                folder,
+                is_to_stop=is_to_stop,
+                on_record=on_record,
+                on_remark=console.print,
+                begin=begin,
+                finish=finish,
             )
         except DivergedError as error:
             raise _with_last_good(error, tutor.task, folder) from None
@@ -298,7 +368,7 @@ def _tune_by_vmap(
     with _tutor(jobs[0].tuning, options, tools) as tutor:
         for job in waiting.values():
             job.clear()
-            RunFolder.start(job.folder, job.tuning, made_by())
+            RunFolder.start(job.folder, job.tuning, made_by(tutor.prior))
         console.print(f"{len(jobs)} seeds into {jobs[0].folder.parent} (compiling first)")
         _run_with_bars(tutor, waiting, tools)
 

@@ -5,6 +5,7 @@ Nothing in it is executed when it is opened, so that a stranger's folder is safe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ import safetensors
 import safetensors.numpy
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, make_folder
+from seqtutor.files import atomic_write, make_folder, read_regular, require_regular
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.lstm import LSTM
@@ -30,6 +31,10 @@ from seqtutor.vocabulary import Vocabulary
 
 FORMAT = 1
 CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.json"
+LONGEST = 1 << 20
+"""Tokens that a model's sequences may have."""
+MOST_CONFIG = 16 << 20
+"""Bytes of a configuration that is read; those of the package have some thousands."""
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -134,10 +139,12 @@ def _load(folder: Path) -> tuple[_Model, Vocabulary, dict[str, Any]]:
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder} is not a model folder: it has no {CONFIG}")
     try:
+        require_regular(folder / WEIGHTS)
         config = _read_config(folder / CONFIG)
         if config["format"] > FORMAT:
             raise UserError(f"{folder} was written by a newer version; upgrade seqtutor to read it")
         origin = dict(config["origin"])
+        _require_length(origin)
         weights = safetensors.numpy.load_file(folder / WEIGHTS)
         # Shapes alone: a damaged config must not be able to ask for any amount of memory.
         shapes = eqx.filter_eval_shape(_from_config, config["model"])
@@ -153,8 +160,15 @@ def _load(folder: Path) -> tuple[_Model, Vocabulary, dict[str, Any]]:
     return model, vocabulary, origin
 
 
+def _require_length(origin: dict[str, Any]) -> None:
+    """The length of its sequences, where the model tells it, is one."""
+    length = origin.get("max_length", 1)
+    if type(length) is not int or not 1 <= length <= LONGEST:
+        raise ValueError(f"its sequences cannot have {str(length)[:20]} tokens")
+
+
 def _read_config(path: Path) -> dict[str, Any]:
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = json.loads(read_regular(path, MOST_CONFIG).decode("utf-8"))
     if not isinstance(config, dict):
         raise ValueError(f"its {CONFIG} is no JSON object")
     for name in ("format", "model", "origin"):
@@ -167,6 +181,12 @@ def named_weights(model: _Model) -> dict[str, Any]:
     """Every array of a model by its path, such as `layers.0.recurrent`."""
     leaves = jax.tree_util.tree_leaves_with_path(model)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def weights_hash(model: _Model) -> str:
+    """A hash of a model's weights, their names and shapes (SHA-256, hexadecimal)."""
+    weights = {name: np.asarray(array) for name, array in sorted(named_weights(model).items())}
+    return hashlib.sha256(safetensors.numpy.save(weights)).hexdigest()
 
 
 def _filled(shapes: _Model, weights: dict[str, np.ndarray]) -> _Model:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar
 
 from seqtutor.training.settings import TutorSettings
 
@@ -24,3 +24,17 @@ class Tuning:
     def remembers(self) -> bool:
         """Whether its reward remembers what it judged, so that seeds cannot share a program."""
         return False
+
+
+def differing(one: Any, other: Any, name: str = "") -> list[str]:
+    """The options, as on the command line, by which two tunings of one kind differ."""
+    if one == other:
+        return []
+    if not is_dataclass(one) or type(one) is not type(other):
+        return [f"--{name}".replace("_", "-")]
+    found = []
+    for part in fields(one):
+        # The settings of the tutor have no name of their own before theirs.
+        inner = name if part.name == "tutor" else f"{name}.{part.name}".lstrip(".")
+        found += differing(getattr(one, part.name), getattr(other, part.name), inner)
+    return found

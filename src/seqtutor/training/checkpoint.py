@@ -27,6 +27,7 @@ import safetensors.numpy
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
+from seqtutor.machine import usable_cores
 
 KEPT = 2
 _FORMAT = 2
@@ -76,6 +77,8 @@ def surroundings(devices: int = 1) -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.machine()} {device.platform} {device.device_kind}",
         "devices": str(devices),
+        # XLA shares sums among its threads, one for each core that the process may use.
+        "cores": str(usable_cores()),
     }
 
 
@@ -147,7 +150,10 @@ class Checkpoints:
             except _UNREADABLE as error:
                 reasons.append(f"the checkpoint of step {step:,} is damaged ({error})")
         if reasons:
-            raise UserError(f"there is no usable checkpoint in {self.folder}: {'; '.join(reasons)}")
+            raise UserError(
+                f"there is no usable checkpoint in {self.folder}: {'; '.join(reasons)}; remove "
+                "that folder to begin again"
+            )
         return None
 
     def _load(
@@ -187,12 +193,11 @@ class Checkpoints:
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    # Older manifests do not tell the devices: there was always one.
-    before = {"devices": "1", **before}
     changes = [
-        f"{name} was {before.get(name)} and is {now[name]}"
+        f"{name} was {before[name]} and is {now[name]}"
         for name in now
-        if before.get(name) != now[name]
+        # Older manifests do not tell all of them.
+        if name in before and before[name] != now[name]
     ]
     if not changes:
         return ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from seqtutor.errors import UserError
-from seqtutor.files import LOCK, make_folder
+from seqtutor.files import LOCK, make_folder, open_own
 
 
 @contextlib.contextmanager
@@ -63,7 +63,8 @@ def _lock(path: Path) -> IO[str] | None:
     import fcntl
 
     try:
-        file = path.open("w")
+        # Nothing is written, so that nothing is lost should it be somebody's file.
+        file = open(path, "a", opener=open_own)  # noqa: SIM115 - as long as the lock
     except OSError as error:
         raise UserError(f"cannot write to {path.parent}: {error.strerror}") from None
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -53,7 +53,12 @@ def join(coordinator: str, processes: int, process: int) -> None:
     # Its handler would take SIGTERM from those that save a run.
     jax.config.update("jax_enable_preemption_service", False)
     try:
-        jax.distributed.initialize(coordinator, processes, process)
+        # JAX would end the program if they do not come in time; a user can end it too.
+        in_thread(
+            lambda: jax.distributed.initialize(
+                coordinator, processes, process, initialization_timeout=_A_WEEK // 1000
+            )
+        )
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"process {process} of {processes} cannot join: {reason}") from None
@@ -132,6 +137,9 @@ def leading() -> Iterator[None]:
     except BaseException as error:
         if type(error) is not KeyboardInterrupt:
             orders().give(END)
+            # The order is kept in this process, which may end at once: first all must have it.
+            with suppress(RuntimeError):
+                jax.distributed.shutdown()
         raise
     orders().give(END)
 

@@ -25,8 +25,8 @@ import numpy as np
 import yaml
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, require_unused
-from seqtutor.training.folder_lock import locked
+from seqtutor.files import atomic_write, open_own, require_unused
+from seqtutor.training.folder_lock import made_and_locked
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
 LARGEST_CONFIG = 1 << 18
@@ -94,6 +94,11 @@ def _unusable(path: Path) -> Iterator[None]:
         raise UserError(f"cannot read {path}: it is no text in UTF-8") from None
     except RecursionError:
         raise UserError(f"{path} is not a usable configuration: it is nested too deeply") from None
+    except dacite.UnexpectedDataError as error:
+        unknown = ", ".join(map(str, sorted(error.keys, key=str)))
+        raise UserError(
+            f"{path} is not a usable configuration: nothing is called {unknown} there"
+        ) from None
     except _UNUSABLE as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not a usable configuration: {reason}") from None
@@ -143,10 +148,12 @@ class RunFolder:
     def locked(self) -> AbstractContextManager[None]:
         """Within, no other process can run in this folder; a process that dies lets go of it.
 
+        The folder is made where it is missing, and goes again if it is still empty at the end.
+
         Raises:
             UserError: if another process does, or the folder cannot be written.
         """
-        return locked(self.path)
+        return made_and_locked(self.path)
 
     def append(self, record: Mapping[str, float]) -> None:
         """Add a record to the metrics.
@@ -205,7 +212,7 @@ class RunFolder:
 
     def _append(self, name: str, line: str) -> None:
         try:
-            with (self.path / name).open("a", encoding="utf-8") as file:
+            with open(self.path / name, "a", encoding="utf-8", opener=open_own) as file:
                 file.write(line + "\n")
         except OSError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from None

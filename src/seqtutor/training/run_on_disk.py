@@ -25,6 +25,11 @@ CHECKPOINTS = "checkpoints"
 CHECKPOINT_SECONDS = 60.0
 
 
+def saved_steps(folder: RunFolder) -> list[int]:
+    """The steps, or rounds, of a run's checkpoints, newest first; they may be damaged."""
+    return Checkpoints(folder.path / CHECKPOINTS, "").steps()
+
+
 class StoppedError(Exception):
     """A run was asked to stop, and has saved where it stands; `step` is how far it came."""
 
@@ -73,13 +78,18 @@ def run_on_disk(
     is_to_stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[Record], None] = lambda record: None,
     on_remark: Callable[[str], None] = lambda remark: None,
+    begin: Callable[[], None] = lambda: None,
+    finish: Callable[[SequenceModel], None] = lambda policy: None,
 ) -> SequenceModel:
     """Run a tutor to its end from wherever the folder's checkpoints stand; gives the policy.
 
     Records and remarks go to the folder too. A checkpoint is saved when so many `seconds` have
-    passed since the last, and when `is_to_stop` says so after a chunk. On the same machine the run
-    goes on bit for bit as if it had never stopped; where it can't, a remark says why. `on_remark`
-    is also told where it goes on.
+    passed since the last, when `is_to_stop` says so after a chunk, and at the end. On the same
+    machine the run goes on bit for bit as if it had never stopped; where it can't, a remark says
+    why. `on_remark` is also told where it goes on.
+
+    No other process can run in the folder meanwhile, from before `begin`, which may write its
+    configuration, until after `finish`, which is given the policy.
 
     Raises:
         StoppedError: after `is_to_stop` said so.
@@ -90,8 +100,11 @@ def run_on_disk(
     drive = partial(chunks, tutor)
     course = _Course(tutor, drive, tutor.prior, "step", GUARDED, tutor.whole, tutor.devices)
     with folder.locked():
+        begin()
         state = _run(course, folder, seconds, is_to_stop, on_record, on_remark)
-    return tutor.policy(state.network)
+        policy = tutor.policy(state.network)
+        finish(policy)
+    return policy
 
 
 def play_on_disk(
@@ -129,6 +142,7 @@ def _run(
     sums = _digest(folder, course.prior)
     checkpoints = Checkpoints(folder.path / CHECKPOINTS, sums, course.devices)
     found: Checkpoint[Any] | None = checkpoints.latest(course.run)
+    made = 0 if found else len(folder.records((counter,)))
     folder.cut(found.step if found else 0, counter)
 
     def remark(text: str) -> None:
@@ -139,6 +153,8 @@ def _run(
 
     if found:
         on_remark(f"Going on from {counter} {found.step:,}")
+    elif made:
+        on_remark(f"There is no checkpoint: beginning again, the {made:,} records too")
     for text in found.remarks if found else ():
         remark(text)
     records = folder.records(course.needed)
@@ -148,21 +164,28 @@ def _run(
     state = found.state if found else None
     if found:
         reward.restore(found.remembered)
+
+    def save() -> None:
+        folder.sync()
+        checkpoints.save(course.whole(state), int(record[counter]), reward.state())
+
+    record: Record = {}
     saved = time.monotonic()
     for progress in course.drive(state, records):
-        state = progress.state
-        folder.append(progress.record)
-        on_record(progress.record)
+        state, record = progress.state, progress.record
+        folder.append(record)
+        on_record(record)
         if progress.remark:
             remark(progress.remark)
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
-            folder.sync()
-            checkpoints.save(course.whole(state), int(progress.record[counter]), reward.state())
+            save()
             saved = time.monotonic()
         if stops:
-            raise StoppedError(int(progress.record[counter]), counter)
+            raise StoppedError(int(record[counter]), counter)
     assert state is not None
+    if record:
+        save()
     return state
 
 

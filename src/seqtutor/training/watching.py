@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,9 +20,11 @@ _Result = TypeVar("_Result")
 
 _LOOK_EVERY = 0.05
 """Seconds between two looks for a signal."""
-_PATIENCE = 5.0
-"""Seconds that an interruption waits for the work, since a program that ends while XLA computes for
-it aborts."""
+_PATIENCE = 30.0
+"""Seconds that the end of the program waits for work that was interrupted."""
+
+_under_way: set[threading.Event] = set()
+"""What is set when work has ended that goes on in a thread."""
 
 
 def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
@@ -27,8 +32,7 @@ def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
 
     Python hears of signals between two lines of its own, and a chunk is one line, in which a reward
     on the host may even hang. So the work goes on in a thread while this one listens. After an
-    interruption the chunk's results are lost. It is raised when the thread has ended, or after five
-    seconds, or at the next interruption.
+    interruption the chunk's results are lost, and the thread ends with the chunk.
 
     Raises:
         UserError: if the reward fails in the compiled loop.
@@ -59,19 +63,30 @@ def in_thread(work: Callable[[], _Result]) -> _Result:
             errors.append(error)
         finally:
             has_ended.set()
+            _under_way.discard(has_ended)
 
     # A daemon: Python does not wait at its end for a reward that hangs.
     thread = threading.Thread(target=run, name="compiled work", daemon=True)
+    _under_way.add(has_ended)
     thread.start()
-    try:
-        while not has_ended.wait(_LOOK_EVERY):
-            pass
-    except KeyboardInterrupt:
-        has_ended.wait(_PATIENCE)
-        raise
+    while not has_ended.wait(_LOOK_EVERY):
+        pass
     if errors:
         raise errors[0]
     return results[0]
+
+
+@atexit.register
+def _let_work_end() -> None:
+    """Wait for work that was interrupted: Python aborts if it ends while XLA works for it."""
+    deadline = time.monotonic() + _PATIENCE
+    try:
+        while _under_way and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY)
+    except KeyboardInterrupt:
+        pass
+    if _under_way:
+        os._exit(130)
 
 
 @contextmanager

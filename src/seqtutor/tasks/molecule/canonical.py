@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from seqtutor.tasks.molecule.pool import WorkerPool, default_workers
+from seqtutor.machine import usable_cores
+from seqtutor.tasks.molecule.pool import WorkerPool
 from seqtutor.tasks.molecule.requirements import require_rdkit
 from seqtutor.tasks.molecule.worker import Failure
 
@@ -74,7 +75,7 @@ def canonicalise(
     """
     require_rdkit()
     results: list[str | Failure] = []
-    with WorkerPool(partial(canonical_smiles, form=form), workers or default_workers()) as pool:
+    with WorkerPool(partial(canonical_smiles, form=form), workers or usable_cores()) as pool:
         starts = range(0, len(strings), CHUNK)
         for future in [pool.submit(strings[start : start + CHUNK]) for start in starts]:
             results += future.result()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import dacite
+
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model
@@ -42,10 +44,17 @@ def load_molecule_model(folder: Path | None = None) -> SavedModel:
 
 
 def extremes_of(saved: SavedModel) -> TrainingExtremes | None:
-    """What no string of the model's training set goes beyond; `None` if that is not known."""
+    """What no string of the model's training set goes beyond; `None` if that is not known.
+
+    Raises:
+        UserError: if the model tells something else.
+    """
     extremes = saved.origin.get("extremes")
     if isinstance(extremes, dict):
-        return TrainingExtremes(**extremes)
+        try:
+            return dacite.from_dict(TrainingExtremes, extremes, dacite.Config(strict=True))
+        except dacite.DaciteError as error:
+            raise UserError(f"the extremes of the model in {saved.folder}: {error}") from None
     data = saved.origin.get("data")
     is_moses = isinstance(data, dict) and data.get("source") == MOSES
     return MOSES_EXTREMES if is_moses else None

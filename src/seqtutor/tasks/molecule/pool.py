@@ -7,7 +7,6 @@ from outside or has no memory left is no fault of an item, which is tried again.
 
 from __future__ import annotations
 
-import os
 import pickle
 import threading
 import time
@@ -27,6 +26,8 @@ SECONDS_AN_ITEM = 10.0
 _LARGEST_PORTION = 32
 _PORTIONS_A_WORKER = 4
 _TRIES = 3
+_MANY_TRIES = 20
+"""Where each time somebody ended the process before it had started."""
 
 
 class Pool(Protocol):
@@ -108,11 +109,6 @@ class WorkerPool:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def default_workers() -> int:
-    """One for each core that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pickled(function: Callable[[Any], Any]) -> bytes:
@@ -216,7 +212,7 @@ class _Team:
                 return self._stop(error)
             except DiedError as death:
                 deaths_at_start = 0 if death.had_started else deaths_at_start + 1
-                if deaths_at_start == _TRIES:
+                if deaths_at_start == (_MANY_TRIES if death.is_from_outside else _TRIES):
                     return self._stop(UserError(f"the worker processes cannot start: {death}"))
                 self._recover(portion, death)
                 self._replace(worker)
@@ -250,8 +246,8 @@ class _Team:
         """Give up the items that did it, or try them again; what is left goes to the front."""
         size, item = len(portion.items), death.item
         first, last = (0, size) if item == NO_ITEM else (item, item + 1)
-        suspect = portion.part(first, last, portion.failures + 1)
-        is_at_fault = item != NO_ITEM and death.is_of_item
+        suspect = portion.part(first, last, portion.failures + death.had_started)
+        is_at_fault = item != NO_ITEM and not death.is_from_outside
         if is_at_fault or suspect.failures == _TRIES:
             self._finish(suspect, [Failure(str(death))] * (last - first))
             suspect = portion.part(first, first)

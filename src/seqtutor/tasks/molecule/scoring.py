@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seqtutor.machine import usable_cores
 from seqtutor.tasks.molecule.measure import Invalid, Measured, Measurer
 from seqtutor.tasks.molecule.pool import (
     SECONDS_AN_ITEM,
     InProcessPool,
     Pool,
     WorkerPool,
-    default_workers,
 )
 from seqtutor.tasks.molecule.similarity import FINGERPRINT_BYTES
 from seqtutor.tasks.molecule.terms import Scores
@@ -86,7 +86,7 @@ class MoleculeScorer:
             cache_size: strings whose results are kept.
         """
         measurer.check()
-        number = default_workers() if workers is None else workers
+        number = usable_cores() if workers is None else workers
         pool = WorkerPool(measurer, number, seconds) if number else None
         return cls(measurer, pool, cache_size)
 

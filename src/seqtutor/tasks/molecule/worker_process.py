@@ -24,6 +24,11 @@ from seqtutor.tasks.molecule.worker import (
 
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_END = 2.0
+_FROM_OUTSIDE = (
+    *(-number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)),
+    OUT_OF_MEMORY,
+)
+"""Exit codes of a process that did not fail by itself."""
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -33,15 +38,15 @@ class DiedError(Exception):
     Attributes:
         item: index of the item at which it worked; `NO_ITEM` if it was at none.
         had_started: whether it had been ready for items at all.
-        is_of_item: whether the item is to blame: not where the process was killed from outside, as
-            by a system without memory, or had itself no memory left.
+        is_from_outside: whether the process was ended by somebody, such as a system without memory
+            or one that shuts down, or had itself no memory left; the item is not to blame.
     """
 
-    def __init__(self, reason: str, item: int, had_started: bool, is_of_item: bool) -> None:
+    def __init__(self, reason: str, item: int, had_started: bool, is_from_outside: bool) -> None:
         super().__init__(reason)
         self.item = item
         self.had_started = had_started
-        self.is_of_item = is_of_item
+        self.is_from_outside = is_from_outside
 
 
 class WorkerProcess:
@@ -158,7 +163,7 @@ class WorkerProcess:
         assert self._process is not None
         assert self._printed is not None
         code = self._process.returncode
-        is_of_item = self._is_late or code not in (-signal.SIGKILL, OUT_OF_MEMORY)
+        is_from_outside = code in _FROM_OUTSIDE and not self._is_late
         if self._is_late:
             reason = f"took longer than {self._seconds:g} s"
         elif code == OUT_OF_MEMORY:
@@ -172,4 +177,4 @@ class WorkerProcess:
         for stream in (self._process.stdin, self._process.stdout, self._printed):
             with contextlib.suppress(OSError):
                 stream.close()  # type: ignore[union-attr]
-        return DiedError(reason, self._mark[0], self._has_started, is_of_item)
+        return DiedError(reason, self._mark[0], self._has_started, is_from_outside)
