@@ -46,9 +46,9 @@ from fuzz_reader import Reader, Seed
 from fuzz_readers import READERS
 
 SECONDS = 12
-"""An input that takes longer counts as a hang."""
-PATIENCE = SECONDS + 5
-"""When a process that does not hear its own alarm is killed."""
+"""An input that takes longer, of the processor's time, counts as a hang."""
+PATIENCE = 10 * SECONDS
+"""Seconds after which a process that does not hear its own alarm is killed."""
 MEMORY = 4 << 30
 """Bytes that a reader's process may ask for beyond those it has when it is ready."""
 MOST_MUTATIONS = 6
@@ -215,10 +215,17 @@ def work(options: Options, folder: Path) -> None:
     (name,) = options.readers
     reader = READERS[name]
     seeds, hostile = reader.seeds(), reader.hostile()
-    with tempfile.TemporaryDirectory(dir=folder) as ready, contextlib.suppress(Exception):
-        reader.read(write(seeds[0], Path(ready)))  # What it imports is not the input's fault.
+    # What is imported is not an input's fault.
+    with tempfile.TemporaryDirectory(dir=folder) as ready:
+        write(seeds[0], Path(ready))
+        with contextlib.suppress(Exception):
+            reader.read(Path(ready))
+        if reader.command:
+            from seqtutor.cli.main import main
+
+            main(reader.command(Path(ready)))
     limit_memory()
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGPROF, _too_long)
     with (folder / "present").open("r+b") as file, (folder / "found").open("a") as found:
         present = mmap.mmap(file.fileno(), 16)
         for number in range(options.first, options.first + options.inputs):
@@ -240,7 +247,7 @@ def try_input(
 
     own = Path(tempfile.mkdtemp(dir=folder))
     write(content, own)
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         if reader.command and options.commands and number % options.commands == 0:
             main(reader.command(own))
@@ -256,7 +263,7 @@ def try_input(
         place = _place_of(error.__traceback__)
         return Finding(number, "traceback", f"{type(error).__name__} {place}: {str(error)[:80]}")
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         shutil.rmtree(own, ignore_errors=True)
     return None
 
