@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
+from seqtutor.cli.one_run import (
+    finish_run,
+    require_same,
+    tune,
+    tutor_for,
+    with_last_good,
+    without_table,
+)
 from seqtutor.cli.tune_options import TuneOptions
 from seqtutor.errors import UserError
-from seqtutor.tasks.tuning import Tuning, differing
+from seqtutor.tasks.tuning import Tuning
 from seqtutor.training.settings import SYMBOLS, require
 
 if TYPE_CHECKING:
-    from seqtutor.cli.interruption import Interrupted
     from seqtutor.cli.jobs import Job
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
     from seqtutor.report.tables import Table
     from seqtutor.task import Task
-    from seqtutor.training.run import DivergedError, Record
     from seqtutor.training.run_folder import RunFolder
     from seqtutor.training.tutor import Tutor
 
@@ -99,7 +104,7 @@ def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) ->
     from seqtutor.training.processes import follow
 
     # The first interruption reaches all processes of a terminal, and the leading one alone stops.
-    with _tutor(tuning, options, tools) as tutor, stop_request():
+    with tutor_for(tuning, options, tools) as tutor, stop_request():
         follow(tutor, repr(tuning))
 
 
@@ -117,10 +122,10 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
     if options.seeds == 1:
         folder = RunFolder(output)
         if options.resume and folder.is_complete:
-            _require_same(tuning, folder)
+            require_same(tuning, folder)
             console.print(f"The run in {output} is complete")
         else:
-            _tune(tuning, folder, options, tools)
+            tune(tuning, folder, options, tools)
         runs = [(tuning, folder)]
     else:
         jobs = _tune_seeds(tuning, output, options, tools)
@@ -142,164 +147,7 @@ def _telling_what_is_left(tuning: Tuning, output: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise _without_table(tuning, output) from None
-
-
-def _without_table(tuning: Tuning, output: Path) -> Interrupted:
-    from seqtutor.cli.interruption import Interrupted
-
-    again = f"seqtutor evaluate {tuning.task} {shlex.quote(str(output))}"
-    return Interrupted(f"interrupted; the policy is in {output}; for its table: {again}")
-
-
-@contextmanager
-def _tutor(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> Iterator[Tutor]:
-    """The tutor, whose reward is closed at the end, however that comes."""
-    prior = tools.load_prior(tuning)
-    with tools.task(tuning, prior) as task:
-        yield options.place.tutor(task, prior.model, tuning.tutor, repr(tuning))
-
-
-def _require_own_folder(tuning: Tuning, folder: RunFolder, options: TuneOptions) -> None:
-    """Refuse a folder that is neither unused nor holds the interrupted run that is meant.
-
-    Raises:
-        UserError: if it is neither.
-    """
-    from seqtutor.files import require_unused
-    from seqtutor.training.run_folder import CONFIG
-
-    path = folder.path
-    if options.resume is None:
-        if (path / CONFIG).is_file() and not folder.is_complete:
-            again = _resume_command(tuning, path, options)
-            raise UserError(f"{path} holds an unfinished run; go on with: {again}")
-        require_unused(path)
-        return
-    if folder.is_complete:
-        raise UserError(f"the run in {path} is complete; there is nothing to go on with")
-    _require_same(tuning, folder)
-
-
-def _require_same(tuning: Tuning, folder: RunFolder) -> None:
-    """Refuse settings that are not those of the folder's run, naming them."""
-    changed = differing(folder.config(type(tuning)), tuning)
-    if changed:
-        raise UserError(
-            f"the run in {folder.path} goes on with its own settings; leave out what would change "
-            f"{', '.join(changed)}"
-        )
-
-
-def _resume_command(tuning: Tuning, path: Path, options: TuneOptions) -> str:
-    """The command that goes on with a run, with what its folder does not know."""
-    command = f"seqtutor tune {tuning.task} --resume {shlex.quote(str(path))}"
-    usual = type(options)
-    for name in ("samples", "evaluate"):
-        if getattr(options, name) != getattr(usual, name):
-            command += f" --{name} {getattr(options, name)}"
-    command += options.place.arguments
-    return command + (" (and so in each other process)" if options.place.processes > 1 else "")
-
-
-def _tune(
-    tuning: _Tuning, folder: RunFolder, options: TuneOptions, tools: TaskTools[_Tuning]
-) -> None:
-    """One run, with a bar, to its model; it goes on if the folder holds a part of it."""
-    import shutil
-
-    from seqtutor.cli.interruption import stop_request
-    from seqtutor.cli.progress import console
-    from seqtutor.cli.provenance import made_by
-    from seqtutor.training.run_folder import CONFIG, RunFolder
-    from seqtutor.training.run_on_disk import CHECKPOINTS
-
-    _require_own_folder(tuning, folder, options)
-    again = _resume_command(tuning, folder.path, options)
-    # From the moment that there is something to go on with, an interruption is to say so.
-    with _tutor(tuning, options, tools) as tutor, stop_request() as is_to_stop:
-
-        def begin() -> None:
-            # Again, now that nobody else can change what is there.
-            _require_own_folder(tuning, folder, options)
-            if not (folder.path / CONFIG).is_file():
-                RunFolder.start(folder.path, tuning, made_by(tutor.prior))
-            symbol, weight = tutor.method.symbol, tutor.settings.c
-            console.print(
-                f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)"
-            )
-
-        def finish(policy: SequenceModel) -> None:
-            _finish(policy, tutor.task, tuning, folder, options.samples, tools)
-            shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
-
-        with _telling_how_to_resume(folder, again):
-            _run_with_bar(tutor, folder, tools, again, is_to_stop, begin, finish)
-        if is_to_stop():
-            raise _without_table(tuning, folder.path)
-
-
-@contextmanager
-def _telling_how_to_resume(folder: RunFolder, again: str) -> Iterator[None]:
-    """Within, an interruption in the midst of a chunk tells from where the run can go on."""
-    from seqtutor.cli.interruption import Interrupted
-    from seqtutor.training.run_folder import CONFIG
-    from seqtutor.training.run_on_disk import saved_steps
-
-    try:
-        yield
-    except Interrupted:
-        raise
-    except KeyboardInterrupt:
-        if not (folder.path / CONFIG).is_file():
-            raise
-        steps = saved_steps(folder)
-        where = f"the checkpoint of step {steps[0]:,}" if steps else "the start"
-        raise Interrupted(f"interrupted; go on from {where} with: {again}") from None
-
-
-def _run_with_bar(
-    tutor: Tutor,
-    folder: RunFolder,
-    tools: TaskTools[_Tuning],
-    again: str,
-    is_to_stop: Callable[[], bool],
-    begin: Callable[[], None],
-    finish: Callable[[SequenceModel], None],
-) -> None:
-    """Run with a bar; `again` is the command that goes on once it is interrupted."""
-    from seqtutor.cli.interruption import Interrupted
-    from seqtutor.cli.progress import console, note_of, progress_bar
-    from seqtutor.training.run import DivergedError
-    from seqtutor.training.run_on_disk import StoppedError, run_on_disk
-
-    done = folder.records()
-    with progress_bar() as progress:
-        bar = progress.add_task(
-            tutor.method.symbol,
-            total=tutor.iterations * tutor.steps_per_iteration,
-            completed=int(done[-1]["step"]) if done else 0,
-            note="",
-        )
-
-        def on_record(record: Record) -> None:
-            progress.update(bar, completed=record["step"], note=note_of(record))
-            tools.on_record(tutor.task, folder.path)
-
-        try:
-            run_on_disk(
-                tutor,
-                folder,
-                is_to_stop=is_to_stop,
-                on_record=on_record,
-                on_remark=console.print,
-                begin=begin,
-                finish=finish,
-            )
-        except DivergedError as error:
-            raise _with_last_good(error, tutor.task, folder) from None
-        except StoppedError as stop:
-            raise Interrupted(f"interrupted at step {stop.step:,}; go on with: {again}") from None
+        raise without_table(tuning, output) from None
 
 
 def _tune_seeds(
@@ -365,7 +213,7 @@ def _tune_by_vmap(
     waiting = {job.tuning.tutor.seed: job for job in unfinished(jobs)}
     if not waiting:
         return
-    with _tutor(jobs[0].tuning, options, tools) as tutor:
+    with tutor_for(jobs[0].tuning, options, tools) as tutor:
         for job in waiting.values():
             job.clear()
             RunFolder.start(job.folder, job.tuning, made_by(tutor.prior))
@@ -394,35 +242,6 @@ def _run_with_bars(
                     job.run.remark(reached.remark)
                     console.print(f"{job.name}: {reached.remark}")
                 if reached.policy is not None:
-                    _finish(reached.policy, tutor.task, job.tuning, job.run, job.samples, tools)
+                    finish_run(reached.policy, tutor.task, job.tuning, job.run, job.samples, tools)
         except DivergedError as error:
-            raise _with_last_good(error, tutor.task, waiting[error.seed].run) from None
-
-
-def _with_last_good(error: DivergedError, task: Task, folder: RunFolder) -> UserError:
-    """Keep the last good policy; the error that says where it is."""
-    kept = folder.path / "last-good"
-    _save(error.last_good, task, kept)
-    return UserError(f"{error}; the policy as it was before is in {kept}")
-
-
-def _finish(
-    policy: SequenceModel,
-    task: Task,
-    tuning: _Tuning,
-    folder: RunFolder,
-    samples: int,
-    tools: TaskTools[_Tuning],
-) -> None:
-    """Write samples and then the model, which makes the run complete."""
-    if samples:
-        tools.write_samples(policy, tuning, samples, folder.path / "samples")
-    tools.finish(task, tuning, folder.path)
-    _save(policy, task, folder.model)
-
-
-def _save(policy: SequenceModel, task: Task, folder: Path) -> None:
-    from seqtutor.models.files import SavedModel, save_model
-
-    origin = {"run": folder.parent.name, "max_length": task.max_length}
-    save_model(SavedModel(policy, task.vocabulary, origin), folder)
+            raise with_last_good(error, tutor.task, waiting[error.seed].run) from None
