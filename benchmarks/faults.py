@@ -101,8 +101,9 @@ def disk_full(bench: Bench, times: int) -> Outcome:
     if not can_mount():
         outcome.messages.append("not tried: no mounts of our own here")
         return outcome
+    # A checkpoint takes a mebibyte, and there are three for a moment.
     for number in range(min(times, 6)):
-        kibibytes = (4, 64, 1024, 3072, 2048, bench.draw.randint(1024, 3072))[number]
+        kibibytes = (4, 64, 1024, 2900, 2048, bench.draw.randint(1024, 2900))[number]
         disk, kept = bench.folder(), bench.folder()
         disk.mkdir()
         folder = disk / "run"
@@ -269,9 +270,9 @@ def hanging_reward(bench: Bench, times: int) -> Outcome:
     process.send_signal(signal.SIGINT)
     outcome.times += 1
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
-        outcome.failures.append("it still hangs ten seconds later; SIGKILL ends it")
+        outcome.failures.append("it still hangs a minute later; SIGKILL ends it")
         process.kill()
     process.communicate()
     return outcome
@@ -306,7 +307,8 @@ def shaken_workers(bench: Bench, times: int, fault: str, shake: Callable[[int], 
         folder, shaken = bench.folder(), set[int]()
         process = bench.start(*tune, str(folder))
         wait_for_records(process, folder, 1)
-        while process.poll() is None and outcome.times + len(shaken) < times:
+        # Not to the end, where other workers start for the best molecules.
+        while len(records(folder)) < 15 and outcome.times + len(shaken) < times:
             with contextlib.suppress(ProcessLookupError, IndexError):
                 worker = bench.draw.choice(children(process.pid))
                 shake(worker)

@@ -117,6 +117,14 @@ def test_a_network_of_another_shape_is_refused(saved):
         saved.latest(bigger)
 
 
+def test_a_manifest_of_other_settings_beside_one_of_these_is_damaged(saved):
+    newest = saved.folder / "step-96.json"
+    newest.write_text(json.dumps({**json.loads(newest.read_text()), "settings": "another"}))
+    found = saved.latest(TUTOR)
+    assert found.step == 72
+    assert "step 96 is damaged (in its manifest)" in found.remarks[0]
+
+
 @pytest.mark.parametrize("name", ["jax", "devices", "cores"])
 def test_other_surroundings_are_told(saved, name):
     manifest = saved.folder / "step-96.json"

@@ -138,17 +138,24 @@ class Checkpoints:
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
     def latest(self, run: Resumable[_State]) -> Checkpoint[_State] | None:
-        """The newest whole checkpoint; `None` if there never was one.
+        """The newest whole checkpoint of these settings; `None` if there never was one.
 
         Raises:
             UserError: if there are checkpoints but none can be used, with the reason for each.
         """
         reasons: list[str] = []
+        of_another: list[UserError] = []
         for step in self.steps():
             try:
                 return self._load(step, run, tuple(reasons))
             except _UNREADABLE as error:
                 reasons.append(f"the checkpoint of step {step:,} is damaged ({error})")
+            except UserError as error:
+                # If an older one belongs to this run, so did this one, and its manifest is damaged.
+                of_another.append(error)
+                reasons.append(f"the checkpoint of step {step:,} is damaged (in its manifest)")
+        if of_another:
+            raise of_another[0]
         if reasons:
             raise UserError(
                 f"there is no usable checkpoint in {self.folder}: {'; '.join(reasons)}; remove "

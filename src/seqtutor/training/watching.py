@@ -20,7 +20,7 @@ _Result = TypeVar("_Result")
 
 _LOOK_EVERY = 0.05
 """Seconds between two looks for a signal."""
-_PATIENCE = 30.0
+_PATIENCE = 20.0
 """Seconds that the end of the program waits for work that was interrupted."""
 
 _under_way: set[threading.Event] = set()

@@ -62,6 +62,22 @@ class Unloadable:
 
 
 @dataclass(frozen=True)
+class LoadsLater:
+    """Where a file of this name is, unpickling removes it and fails."""
+
+    path: str
+
+    def __call__(self, item: str) -> str:
+        return item
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        if os.path.exists(state["path"]):
+            os.unlink(state["path"])
+            raise MemoryError
+        self.__dict__.update(state)
+
+
+@dataclass(frozen=True)
 class CrashesWhenLoaded:
     """Ends any process that unpickles it."""
 

@@ -82,6 +82,17 @@ def test_a_worker_without_memory_costs_no_item():
         assert pool.restarts == 1
 
 
+def test_a_worker_that_finds_too_little_room_to_start_again_is_given_another_try(tmp_path):
+    path = tmp_path / "full"
+    with WorkerPool(ill_behaved.LoadsLater(str(path)), 1) as pool:
+        assert pool.submit(WORDS[:2]).result(30) == WORDS[:2]
+        path.touch()
+        os.kill(pool.process_ids[0], signal.SIGKILL)
+        assert pool.submit(WORDS[2:4]).result(30) == WORDS[2:4]
+        assert pool.restarts == 2
+        assert not path.exists()
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_is_ended_from_outside_costs_no_item(signal_number):
     with WorkerPool(ill_behaved.slowly, 1) as pool:

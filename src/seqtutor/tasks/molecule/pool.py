@@ -27,7 +27,7 @@ _LARGEST_PORTION = 32
 _PORTIONS_A_WORKER = 4
 _TRIES = 3
 _MANY_TRIES = 20
-"""Where each time somebody ended the process before it had started."""
+"""Where somebody ended the process before it had started, or others could."""
 
 
 class Pool(Protocol):
@@ -148,6 +148,7 @@ class _Team:
 
     def __init__(self, function: bytes, workers: int, seconds: float) -> None:
         self.restarts = 0
+        self._has_results = False
         self.workers = [WorkerProcess(function, seconds) for _ in range(workers)]
         self._interval = min(1.0, seconds / 5)
         self._closed = threading.Event()
@@ -209,16 +210,24 @@ class _Team:
             try:
                 results = worker.work(portion.items)
             except UserError as error:
-                return self._stop(error)
-            except DiedError as death:
-                deaths_at_start = 0 if death.had_started else deaths_at_start + 1
-                if deaths_at_start == (_MANY_TRIES if death.is_from_outside else _TRIES):
-                    return self._stop(UserError(f"the worker processes cannot start: {death}"))
-                self._recover(portion, death)
-                self._replace(worker)
+                if not self._has_results:
+                    return self._stop(error)
+                # What could be loaded once is not at fault: the machine has too little room.
+                worker.kill()
+                death = DiedError(str(error), NO_ITEM, had_started=False, is_from_outside=True)
+            except DiedError as error:
+                death = error
             else:
                 deaths_at_start = 0
+                self._has_results = True
                 self._finish(portion, results)
+                continue
+            deaths_at_start = 0 if death.had_started else deaths_at_start + 1
+            is_patient = self._has_results or death.is_from_outside
+            if deaths_at_start == (_MANY_TRIES if is_patient else _TRIES):
+                return self._stop(UserError(f"the worker processes cannot start: {death}"))
+            self._recover(portion, death)
+            self._replace(worker)
         return None
 
     def _next(self) -> _Portion | None:
