@@ -34,7 +34,10 @@ def test_the_second_signal_stops_at_once_but_not_one_that_comes_with_the_first(m
 
 
 def test_a_run_stops_when_the_command_that_started_it_has_died(monkeypatch):
-    for starter, stops in ((os.getppid(), False), (os.getpid(), True)):
-        monkeypatch.setenv(interruption.STARTER, str(starter))
-        with stop_request() as is_to_stop:
-            assert is_to_stop() == stops
+    for was_started in (False, True):
+        if was_started:
+            monkeypatch.setenv(interruption.STARTED, "1")
+        with stop_request() as is_to_stop, monkeypatch.context() as later:
+            assert not is_to_stop()
+            later.setattr(os, "getppid", lambda: 1)
+            assert is_to_stop() == was_started

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STARTER = "SEQTUTOR_STARTER"
-"""Variable in which a command that starts others tells them its process number."""
+STARTED = "SEQTUTOR_STARTED"
+"""Variable by which a process knows that a command has started it and waits for it."""
 SAME_SECONDS = 1.0
 
 
@@ -40,11 +40,6 @@ def hangup() -> list[signal.Signals]:
     return [] if found is None or signal.getsignal(found) == signal.SIG_IGN else [found]
 
 
-def _is_orphan(starter: str | None) -> bool:
-    """Whether the process that started this one, and was to wait for it, is gone."""
-    return starter is not None and starter != str(os.getppid())
-
-
 @contextmanager
 def stop_request() -> Iterator[Callable[[], bool]]:
     """Within, the first SIGINT, SIGTERM or SIGHUP only asks to stop, the second does it at once.
@@ -57,7 +52,7 @@ def stop_request() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     asked_at = None
-    starter = os.environ.get(STARTER)
+    parent = os.getppid() if STARTED in os.environ else None
 
     def ask(number: int, frame: object) -> None:
         from seqtutor.cli.progress import console
@@ -74,7 +69,7 @@ def stop_request() -> Iterator[Callable[[], bool]]:
     numbers = [signal.SIGINT, signal.SIGTERM, *hangup()]
     before = {number: signal.signal(number, ask) for number in numbers}
     try:
-        yield lambda: asked_at is not None or _is_orphan(starter)
+        yield lambda: asked_at is not None or parent not in (None, os.getppid())
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
