@@ -89,7 +89,7 @@ def test_a_run_that_begins_again_says_so(whole, folder):
     folder.append(whole.records[0])
     told = []
     run_on_disk(TUTOR, folder, on_remark=told.append)
-    assert told[0] == "There is no checkpoint: beginning again, the 1 records too"
+    assert told[0] == "There is no checkpoint: beginning again, without the records so far"
 
 
 def test_a_run_whose_end_fails_goes_on_from_its_last_chunk(whole, folder):

@@ -142,7 +142,7 @@ def _run(
     sums = _digest(folder, course.prior)
     checkpoints = Checkpoints(folder.path / CHECKPOINTS, sums, course.devices)
     found: Checkpoint[Any] | None = checkpoints.latest(course.run)
-    made = 0 if found else len(folder.records((counter,)))
+    begins_again = found is None and bool(folder.records((counter,)))
     folder.cut(found.step if found else 0, counter)
 
     def remark(text: str) -> None:
@@ -153,8 +153,8 @@ def _run(
 
     if found:
         on_remark(f"Going on from {counter} {found.step:,}")
-    elif made:
-        on_remark(f"There is no checkpoint: beginning again, the {made:,} records too")
+    elif begins_again:
+        on_remark("There is no checkpoint: beginning again, without the records so far")
     for text in found.remarks if found else ():
         remark(text)
     records = folder.records(course.needed)
