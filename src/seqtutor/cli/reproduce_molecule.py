@@ -58,7 +58,7 @@ class Options:
     profile: Literal["smoke", "default", "full"] = "default"
     """How much of it:
     - smoke: a minute or two, too short to learn much
-    - default: about ten minutes on two cores, one seed
+    - default: about a quarter of an hour on two cores, one seed
     - full: three seeds, 100,000 strings a policy
     """
     method: str = "psi"
