@@ -10,7 +10,7 @@ devices), and 1 and 2 processes with a run and a thread each. Every point is mea
 of its own and added to the file of results; what is there already is not measured again, so that
 an interrupted series goes on where it was.
 
-About ten minutes on two idle cores, of which most is compiling. On a GPU the curve of processes
+About seven minutes on two idle cores, of which most is compiling. On a GPU the curve of processes
 means little; the others hold.
 """
 
@@ -249,13 +249,10 @@ def machine() -> str:
     """What this process computes on, for a reader."""
     import jax
 
-    device = jax.devices()[0]
-    if device.platform != "cpu":
-        return device.device_kind
-    cores = len(os.sched_getaffinity(0))
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{cores} cores, {models[0]}"
+    from seqtutor.machine import device, usable_cores
+
+    name = device()
+    return f"{usable_cores()} cores, {name}" if jax.default_backend() == "cpu" else name
 
 
 def main(options: Options) -> None:

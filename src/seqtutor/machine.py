@@ -21,3 +21,11 @@ def processor() -> str:
             if name.strip() == "model name":
                 return value.strip()
     return platform.processor() or platform.machine()
+
+
+def device() -> str:
+    """The name of what JAX computes on: of a CPU the processor's, since JAX has none for it."""
+    import jax
+
+    first = jax.devices()[0]
+    return processor() if first.platform == "cpu" else first.device_kind

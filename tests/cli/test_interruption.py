@@ -7,6 +7,7 @@ import pytest
 
 from seqtutor.cli import interruption
 from seqtutor.cli.interruption import Interrupted, stop_request, telling_how_to_go_on
+from seqtutor.cli.provenance import COMMAND
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_the_second_signal_stops_at_once_but_not_one_that_comes_with_the_first(m
 def test_a_run_stops_when_the_command_that_started_it_has_died(monkeypatch):
     for was_started in (False, True):
         if was_started:
-            monkeypatch.setenv(interruption.STARTED, "1")
+            monkeypatch.setenv(COMMAND, "seqtutor compare")
         with stop_request() as is_to_stop, monkeypatch.context() as later:
             assert not is_to_stop()
             later.setattr(os, "getppid", lambda: 1)

@@ -124,12 +124,11 @@ def machine() -> dict[str, Any]:
 
     import jax
 
-    from seqtutor.machine import processor
+    from seqtutor.machine import device
 
-    device = jax.devices()[0]
     return {
         "machine": platform.machine(),
-        "device": processor() if device.platform == "cpu" else device.device_kind,
+        "device": device(),
         "devices": jax.device_count(),
         "cores": os.cpu_count(),
         "jax": jax.__version__,

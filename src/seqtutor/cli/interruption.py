@@ -7,10 +7,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
-STARTED = "SEQTUTOR_STARTED"
-"""Variable by which a process knows that a command has started it and waits for it."""
 SAME_SECONDS = 1.0
 
 
@@ -24,14 +22,19 @@ def resumable(output: object) -> Interrupted:
 
 
 @contextmanager
-def telling_how_to_go_on(output: object) -> Iterator[None]:
-    """Within, an interruption that says nothing itself ends with what `resumable` says."""
+def telling(what: Callable[[], KeyboardInterrupt]) -> Iterator[None]:
+    """Within, an interruption that says nothing itself ends with `what` there is to say then."""
     try:
         yield
     except Interrupted:
         raise
     except KeyboardInterrupt:
-        raise resumable(output) from None
+        raise what() from None
+
+
+def telling_how_to_go_on(output: object) -> AbstractContextManager[None]:
+    """Within, an interruption that says nothing itself ends with what `resumable` says."""
+    return telling(lambda: resumable(output))
 
 
 def hangup() -> list[signal.Signals]:
@@ -52,7 +55,10 @@ def stop_request() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     asked_at = None
-    parent = os.getppid() if STARTED in os.environ else None
+    # Not above: every command imports this module as it starts.
+    from seqtutor.cli.provenance import COMMAND
+
+    parent = os.getppid() if COMMAND in os.environ else None
 
     def ask(number: int, frame: object) -> None:
         from seqtutor.cli.progress import console

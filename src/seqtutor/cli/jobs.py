@@ -22,7 +22,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import yaml
 from rich.progress import Progress, TaskID
 
-from seqtutor.cli.interruption import STARTED, resumable
+from seqtutor.cli.interruption import resumable
 from seqtutor.cli.progress import console, note_of, progress_bar
 from seqtutor.cli.provenance import COMMAND, command_line
 from seqtutor.errors import UserError
@@ -281,7 +281,6 @@ def _start(job: Work, progress: Progress, programs: dict[str, str]) -> _Running:
         **programs,
         "XLA_FLAGS": " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD])),
         COMMAND: command_line(),
-        STARTED: "1",
     }
     with beside(job.folder, LOG).open("wb") as file:
         # In a session of its own: Ctrl-C reaches it through `run_jobs` alone, and once.

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from seqtutor import __version__
@@ -106,7 +105,7 @@ def _first_spoilt(arguments: Sequence[str]) -> str | None:
 
 def _say(text: str) -> None:
     """The last line; where nobody can be told any more, it is lost."""
-    with suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError):
         print(f"seqtutor: {text}", file=sys.stderr, flush=True)
 
 

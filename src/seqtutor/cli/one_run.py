@@ -38,7 +38,7 @@ def tune(
     """One run, with a bar, to its model; it goes on if the folder holds a part of it."""
     import shutil
 
-    from seqtutor.cli.interruption import stop_request
+    from seqtutor.cli.interruption import stop_request, telling
     from seqtutor.cli.progress import console
     from seqtutor.cli.provenance import made_by
     from seqtutor.training.run_folder import CONFIG, RunFolder
@@ -63,7 +63,7 @@ def tune(
             finish_run(policy, tutor.task, tuning, folder, options.samples, tools)
             shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
 
-        with _telling_how_to_resume(folder, again):
+        with telling(lambda: _stopped_at_once(folder, again)):
             _run_with_bar(tutor, folder, tools, again, is_to_stop, begin, finish)
         if is_to_stop():
             raise without_table(tuning, folder.path)
@@ -113,23 +113,17 @@ def _run_with_bar(
             raise Interrupted(f"interrupted at step {stop.step:,}; go on with: {again}") from None
 
 
-@contextmanager
-def _telling_how_to_resume(folder: RunFolder, again: str) -> Iterator[None]:
-    """Within, an interruption in the midst of a chunk tells from where the run can go on."""
+def _stopped_at_once(folder: RunFolder, again: str) -> KeyboardInterrupt:
+    """An interruption in the midst of a chunk, and from where the run can go on."""
     from seqtutor.cli.interruption import Interrupted
     from seqtutor.training.run_folder import CONFIG
     from seqtutor.training.run_on_disk import saved_steps
 
-    try:
-        yield
-    except Interrupted:
-        raise
-    except KeyboardInterrupt:
-        if not (folder.path / CONFIG).is_file():
-            raise
-        steps = saved_steps(folder)
-        where = f"the checkpoint of step {steps[0]:,}" if steps else "the start"
-        raise Interrupted(f"interrupted; go on from {where} with: {again}") from None
+    if not (folder.path / CONFIG).is_file():
+        return KeyboardInterrupt()
+    steps = saved_steps(folder)
+    where = f"the checkpoint of step {steps[0]:,}" if steps else "the start"
+    return Interrupted(f"interrupted; go on from {where} with: {again}")
 
 
 def _require_own_folder(tuning: Tuning, folder: RunFolder, options: TuneOptions) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
 
 COMMAND = "SEQTUTOR_COMMAND"
-"""Variable in which a command that starts others tells them what was typed."""
+"""Variable in which a command that starts others, and waits for them, tells what was typed."""
 
 PACKAGES = ("jax", "jaxlib", "numpy", "equinox", "optax", "music21", "rdkit")
 """Those on which results depend."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
@@ -109,6 +107,7 @@ def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) ->
 
 
 def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
+    from seqtutor.cli.interruption import telling
     from seqtutor.cli.output import counted, print_table
     from seqtutor.cli.progress import console
     from seqtutor.report.tables import write_csv
@@ -131,7 +130,7 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
         jobs = _tune_seeds(tuning, output, options, tools)
         runs = [(job.tuning, job.run) for job in jobs]
         written[0] = "a run for each seed, with the policy in model/"
-    with _telling_what_is_left(tuning, output):
+    with telling(lambda: without_table(tuning, output)):
         tools.print_results(runs, output)
         if options.evaluate:
             table = tools.table(runs, options.evaluate)
@@ -139,15 +138,6 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
             write_csv(table, output / "table.csv")
             written.append("the table in table.csv")
     print(f"{output}: {', '.join(written)}")
-
-
-@contextmanager
-def _telling_what_is_left(tuning: Tuning, output: Path) -> Iterator[None]:
-    """Within, an interruption tells that the policy is there and how to get the table."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise without_table(tuning, output) from None
 
 
 def _tune_seeds(
@@ -214,9 +204,10 @@ def _tune_by_vmap(
     if not waiting:
         return
     with tutor_for(jobs[0].tuning, options, tools) as tutor:
+        told = made_by(tutor.prior)
         for job in waiting.values():
             job.clear()
-            RunFolder.start(job.folder, job.tuning, made_by(tutor.prior))
+            RunFolder.start(job.folder, job.tuning, told)
         console.print(f"{len(jobs)} seeds into {jobs[0].folder.parent} (compiling first)")
         _run_with_bars(tutor, waiting, tools)
 

@@ -183,10 +183,12 @@ def named_weights(model: _Model) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def weights_hash(model: _Model) -> str:
-    """A hash of a model's weights, their names and shapes (SHA-256, hexadecimal)."""
-    weights = {name: np.asarray(array) for name, array in sorted(named_weights(model).items())}
-    return hashlib.sha256(safetensors.numpy.save(weights)).hexdigest()
+def weights_hash(model: _Model, also: str = "") -> str:
+    """A hash of a text and all of a model's weights (SHA-256, hexadecimal)."""
+    sums = hashlib.sha256(also.encode())
+    for leaf in jax.tree.leaves(model):
+        sums.update(np.asarray(leaf).tobytes())
+    return sums.hexdigest()
 
 
 def _filled(shapes: _Model, weights: dict[str, np.ndarray]) -> _Model:

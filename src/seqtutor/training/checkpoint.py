@@ -200,10 +200,11 @@ class Checkpoints:
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    # Older manifests do not tell the cores, nor the devices, of which there was always one.
+    before = {"devices": "1", **before}
     changes = [
         f"{name} was {before[name]} and is {now[name]}"
         for name in now
-        # Older manifests do not tell all of them.
         if name in before and before[name] != now[name]
     ]
     if not changes:

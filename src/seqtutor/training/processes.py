@@ -10,7 +10,6 @@ devices of all processes give up on one that comes half a minute late.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
+from seqtutor.models.files import weights_hash
 from seqtutor.training.collection_metrics import HostMetrics, Metrics
 from seqtutor.training.settings import require
 from seqtutor.training.tutor import Tutor
@@ -179,10 +179,7 @@ def digest(tutor: Tutor, configuration: str) -> str:
     """A hash of what must be the same in all processes."""
     task = tutor.task
     what = (configuration, tutor.settings, tutor.devices, task.vocabulary, task.max_length)
-    sums = hashlib.sha256(repr(what).encode())
-    for leaf in jax.tree.leaves(tutor.prior):
-        sums.update(np.asarray(leaf).tobytes())
-    return sums.hexdigest()
+    return weights_hash(tutor.prior, repr(what))
 
 
 def _from_first(tree: _Tree) -> _Tree:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-import jax
-import numpy as np
-
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.files import weights_hash
 from seqtutor.rewards import as_reward
 from seqtutor.training.adversary import Adversary, AdversaryState, rounds
 from seqtutor.training.checkpoint import Checkpoint, Checkpoints
@@ -191,7 +188,4 @@ def _run(
 
 def _digest(folder: RunFolder, prior: SequenceModel) -> str:
     """A hash of all that makes the run: its configuration and the prior's weights."""
-    sums = hashlib.sha256(json.dumps(folder.settings(), sort_keys=True).encode())
-    for leaf in jax.tree.leaves(prior):
-        sums.update(np.asarray(leaf).tobytes())
-    return sums.hexdigest()
+    return weights_hash(prior, json.dumps(folder.settings(), sort_keys=True))
