@@ -15,10 +15,9 @@ import numpy as np
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, save_model
-from seqtutor.models.lstm import LSTM
 from seqtutor.rewards import as_reward
 from seqtutor.task import Task
-from seqtutor.training.pretrain import Sequences, train_by_maximum_likelihood
+from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, Tuned, run_tutor
 from seqtutor.training.seeds import run_seeds
@@ -159,7 +158,7 @@ def pretrain(
     order = np.random.default_rng(chosen.seed).permutation(len(padded))
     held_out = max(1, round(validation_share * len(padded)))
     validation, training = order[:held_out], order[held_out:]
-    model = LSTM(task.vocabulary.size, chosen.hidden_sizes, key=jax.random.key(chosen.seed))
+    model = new_model(task.vocabulary.size, chosen)
     result = train_by_maximum_likelihood(
         model,
         Sequences(padded.tokens[training], padded.mask[training]),

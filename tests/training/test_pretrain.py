@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,8 @@ from seqtutor.training.pretrain import (
     Sequences,
     measure_fit,
     negative_log_likelihood,
+    new_model,
+    token_log_likelihood,
     train_by_maximum_likelihood,
 )
 from seqtutor.training.settings import PretrainSettings
@@ -146,3 +149,35 @@ def test_a_loss_that_is_no_number_is_the_users_error():
     broken = jax.tree.map(lambda a: a * jnp.nan, prior(3, hidden=(4,)))
     with pytest.raises(UserError, match="not finite in epoch 1"):
         train_by_maximum_likelihood(broken, markov_chain(64, 0), markov_chain(8, 0), SETTINGS)
+
+
+def test_dropout_leaves_out_its_share_and_keeps_the_mean():
+    # A readout that adds all features up tells what became of them.
+    model = prior(2, hidden=(4000,))
+    readout = jnp.stack([jnp.ones(4000), jnp.zeros(4000)], axis=1)
+    model = eqx.tree_at(
+        lambda m: (m.readout_weight, m.readout_bias), model, (readout, jnp.zeros(2))
+    )
+    tokens = jnp.zeros((1, 1), jnp.int32)
+
+    def summed(share, seed):
+        log_p = token_log_likelihood(model, tokens, share, jax.random.key(seed))
+        return float(jnp.log(jnp.exp(log_p) / -jnp.expm1(log_p))[0, 0])
+
+    features = np.asarray(model.features(tokens), np.float64)[0, 0]
+    found = [summed(0.4, seed) for seed in range(40)]
+    # Each is left out on its own: the deviation of the sum is √(share/(1 − share)·Σx²).
+    deviation = np.sqrt(0.4 / 0.6 * np.square(features).sum())
+    assert np.mean(found) == pytest.approx(features.sum(), abs=4 * deviation / np.sqrt(40))
+    assert np.std(found) == pytest.approx(deviation, rel=0.4)
+    assert summed(0.0, 0) == pytest.approx(features.sum(), abs=1e-3)
+
+
+def test_token_rows_are_drawn_within_their_bound_and_nothing_else_changes():
+    sizes = {"hidden_sizes": (64,), "seed": 3}
+    usual, wide = (
+        new_model(50, PretrainSettings(**sizes, token_bound=bound)) for bound in (None, 1.0)
+    )
+    assert float(jnp.abs(usual.token_rows).max()) == pytest.approx(1 / 8, rel=0.01)
+    np.testing.assert_allclose(wide.token_rows, 8 * usual.token_rows, rtol=1e-6)
+    assert identical(eqx.tree_at(lambda m: m.token_rows, wide, usual.token_rows), usual)

@@ -15,7 +15,7 @@ from seqtutor.training.settings import PretrainSettings
 from tiny_problems import identical
 
 SETTINGS = PretrainSettings(
-    hidden_sizes=(16,), batch=64, epochs=6, patience=2, learning_rate=2e-2, seed=4
+    hidden_sizes=(16,), dropout=0.1, batch=64, epochs=6, patience=2, learning_rate=2e-2, seed=4
 )
 # Of several lengths, so that the order of an epoch depends on more than one permutation.
 TRAINING, VALIDATION = with_lengths(markov_chain(320, 0), 5), markov_chain(128, 1)

@@ -180,7 +180,8 @@ def play(
     own = game.game
     start = prior.model
     if own.start == "untrained":
-        start = untrained(start, own.tutoring.seed)
+        bound = prior.origin.get("settings", {}).get("token_bound")
+        start = untrained(start, own.tutoring.seed, bound)
     adversary = Adversary(prior.vocabulary, start, played, watched, own.tutoring, own.adversary)
     game.begin()
     state = play_on_disk(

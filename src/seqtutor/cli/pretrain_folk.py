@@ -22,8 +22,20 @@ def usual_data() -> FolkDataSettings:
 
 
 def usual_training() -> PretrainSettings:
-    """The training of this task's commands."""
-    return PretrainSettings(hidden_sizes=(128,), batch=32)
+    """The training of this task's commands.
+
+    Tokens are many and most of them seldom: they begin far apart, and no decay pulls the weights of
+    those that a batch lacks to zero, as Adam would at its full rate.
+    """
+    return PretrainSettings(
+        hidden_sizes=(128,),
+        token_bound=1.0,
+        batch=32,
+        learning_rate=5e-3,
+        weight_decay=0.0,
+        dropout=0.3,
+        epochs=40,
+    )
 
 
 @dataclass(frozen=True)
@@ -103,13 +115,11 @@ def train_and_save(
 
 
 def _train(data: FolkData, settings: PretrainSettings, folder: Path) -> Pretrained:
-    import jax
-
     from seqtutor.cli.pretrain import train_with_bar
     from seqtutor.cli.pretrain_melody import unmasked
-    from seqtutor.models.lstm import LSTM
+    from seqtutor.training.pretrain import new_model
 
-    model = LSTM(data.vocabulary.size, settings.hidden_sizes, key=jax.random.key(settings.seed))
+    model = new_model(data.vocabulary.size, settings)
     training, validation = unmasked(data.train), unmasked(data.validation)
     return train_with_bar(model, training, validation, settings, folder)
 

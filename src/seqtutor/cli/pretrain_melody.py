@@ -109,14 +109,12 @@ def print_dataset(dataset: MelodyDataset) -> None:
 
 def train(dataset: MelodyDataset, options: Options) -> Pretrained:
     """Train the model, with a bar."""
-    import jax
-
     from seqtutor.cli.pretrain import train_with_bar
-    from seqtutor.models.lstm import LSTM
     from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
+    from seqtutor.training.pretrain import new_model
 
     settings = options.model
-    model = LSTM(VOCABULARY_SIZE, settings.hidden_sizes, key=jax.random.key(settings.seed))
+    model = new_model(VOCABULARY_SIZE, settings)
     training, validation = unmasked(dataset.train), unmasked(dataset.validation)
     return train_with_bar(model, training, validation, settings, options.output)
 

@@ -114,14 +114,11 @@ def train_and_save(start: SavedModel | None, dataset: MoleculeDataset, options: 
     Raises:
         KeyboardInterrupt: if training was interrupted, once the best model is saved.
     """
-    import jax
-
     from seqtutor.cli.pretrain import train_with_bar
-    from seqtutor.models.lstm import LSTM
+    from seqtutor.training.pretrain import new_model
 
     settings = options.model
-    key = jax.random.key(settings.seed)
-    model = start.model if start else LSTM(dataset.vocabulary.size, settings.hidden_sizes, key=key)
+    model = start.model if start else new_model(dataset.vocabulary.size, settings)
     run = _Run(dataset, options)
     try:
         train_with_bar(

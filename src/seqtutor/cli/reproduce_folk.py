@@ -72,7 +72,9 @@ PROFILES = {
     "full": Profile(
         seeds=3,
         real=None,
-        pretraining=PretrainSettings(hidden_sizes=(512,), batch=128, learning_rate=1e-3),
+        pretraining=replace(
+            usual_training(), hidden_sizes=(512,), batch=16, learning_rate=4e-3, dropout=0.5
+        ),
         sizes=GameSizes(
             rounds=100,
             first_rounds=100,

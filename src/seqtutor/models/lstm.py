@@ -66,20 +66,31 @@ class LSTM(SequenceModel):
         hidden_sizes: tuple[int, ...] = (100,),
         *,
         positions: int = 0,
+        token_bound: float | None = None,
         key: PRNGKeyArray,
     ) -> None:
         """Draw weights uniformly within ±1/√hidden, with forget biases of one.
 
-        `positions` is the number of position rows, zero for none.
+        Args:
+            vocabulary_size: how many tokens there are.
+            hidden_sizes: cells in each layer.
+            positions: the number of position rows, zero for none.
+            token_bound: what the rows of `token_rows` are drawn within instead. Within ±1 they have
+                the deviation of a unit normal embedding, as wide as the layer, times input weights
+                within ±1/√hidden.
+            key: of the chance.
         """
         keys = iter(jax.random.split(key, 2 * len(hidden_sizes) + 2))
 
-        def uniform(shape: tuple[int, ...], fan: int) -> jax.Array:
-            bound = fan**-0.5
+        def within(bound: float, shape: tuple[int, ...]) -> jax.Array:
             return jax.random.uniform(next(keys), shape, minval=-bound, maxval=bound)
 
+        def uniform(shape: tuple[int, ...], fan: int) -> jax.Array:
+            return within(fan**-0.5, shape)
+
         first = hidden_sizes[0]
-        self.token_rows = uniform((vocabulary_size + 1, 4 * first), first)
+        bound = first**-0.5 if token_bound is None else token_bound
+        self.token_rows = within(bound, (vocabulary_size + 1, 4 * first))
         self.position_rows = jnp.zeros((positions, 4 * first)) if positions else None
         self.layers = tuple(
             LSTMLayer(

@@ -61,8 +61,10 @@ class TemperedModel(SequenceModel):
         return self.model.readout(features) / self.temperature
 
 
-def untrained(model: SequenceModel, seed: int) -> LSTM:
+def untrained(model: SequenceModel, seed: int, token_bound: float | None = None) -> LSTM:
     """An LSTM of the model's sizes with random weights, as pretraining would begin with.
+
+    `token_bound` is that of the `PretrainSettings`.
 
     Raises:
         UserError: if the model is no LSTM.
@@ -70,7 +72,8 @@ def untrained(model: SequenceModel, seed: int) -> LSTM:
     if not isinstance(model, LSTM):
         raise UserError(f"a {model.kind} cannot be made untrained; give a prior that is an LSTM")
     sizes = tuple(layer.hidden_size for layer in model.layers)
-    return LSTM(model.vocabulary_size, sizes, key=jax.random.key(seed))
+    key = jax.random.key(seed)
+    return LSTM(model.vocabulary_size, sizes, token_bound=token_bound, key=key)
 
 
 def best_of_n_kl_bound(n: int) -> float:

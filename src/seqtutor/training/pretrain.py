@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.lstm import LSTM
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.training.batches import batches_of_like_length, lengths_of, padded_width
 from seqtutor.training.settings import PretrainSettings
@@ -51,18 +52,40 @@ class EpochRecord:
     validation_loss: float
 
 
+def new_model(vocabulary_size: int, settings: PretrainSettings) -> LSTM:
+    """The model that a training with these settings begins with."""
+    key = jax.random.key(settings.seed)
+    return LSTM(vocabulary_size, settings.hidden_sizes, token_bound=settings.token_bound, key=key)
+
+
 def token_log_likelihood(
-    model: SequenceModel, tokens: Int[Array, "batch time"]
+    model: SequenceModel,
+    tokens: Int[Array, "batch time"],
+    dropout: float = 0.0,
+    key: PRNGKeyArray | None = None,
 ) -> Float[Array, "batch time"]:
-    """The log p of every token given those before it."""
-    return of_action(jax.nn.log_softmax(model.unroll(tokens)), tokens)
+    """The log p of every token given those before it.
+
+    Of the features that the readout sees a share `dropout` is left out, by the chance of `key`, and
+    the others made up for it (Srivastava et al. 2014; in recurrent networks between layers alone,
+    Zaremba et al. 2014).
+    """
+    features = model.features(tokens)
+    if key is not None and dropout:
+        kept = jax.random.bernoulli(key, 1.0 - dropout, features.shape)
+        features = jnp.where(kept, features / (1.0 - dropout), 0.0)
+    return of_action(jax.nn.log_softmax(model.readout(features)), tokens)
 
 
 def negative_log_likelihood(
-    model: SequenceModel, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]
+    model: SequenceModel,
+    tokens: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    dropout: float = 0.0,
+    key: PRNGKeyArray | None = None,
 ) -> Float[Array, ""]:
-    """Mean −log p a token, in nats: the log-perplexity."""
-    log_likelihood = jnp.where(mask, token_log_likelihood(model, tokens), 0.0)
+    """Mean −log p a token, in nats: the log-perplexity; `dropout` as in `token_log_likelihood`."""
+    log_likelihood = jnp.where(mask, token_log_likelihood(model, tokens, dropout, key), 0.0)
     return -jnp.sum(log_likelihood) / jnp.sum(mask)
 
 
@@ -161,6 +184,7 @@ def train_by_maximum_likelihood(
     for _ in so_far.epochs:
         batches_of_like_length(lengths, settings.batch, generator)
     updates = len(so_far.epochs) * updates_an_epoch
+    dropout_key = jax.random.key(settings.seed)
     for epoch in range(len(so_far.epochs) + 1, settings.epochs + 1):
         if so_far.epochs_since_best >= settings.patience:
             break
@@ -168,7 +192,10 @@ def train_by_maximum_likelihood(
         for rows in batches_of_like_length(lengths, settings.batch, generator):
             width = padded_width(lengths[rows], training.mask.shape[1])
             part = training.tokens[rows, :width], training.mask[rows, :width]
-            weights, state, loss = _update(weights, state, shape, optimiser, *part, expected)
+            key = jax.random.fold_in(dropout_key, updates)
+            weights, state, loss = _update(
+                weights, state, shape, optimiser, settings.dropout, *part, expected, key
+            )
             losses.append(loss)
             updates += 1
             # The device is one update ahead, which keeps it busy, and no further.
@@ -208,15 +235,17 @@ def _optimiser(settings: PretrainSettings, updates: int) -> optax.GradientTransf
     )
 
 
-@partial(jax.jit, static_argnums=(2, 3))
+@partial(jax.jit, static_argnums=(2, 3, 4))
 def _update(
     weights: Any,
     state: Any,
     shape: Any,
     optimiser: optax.GradientTransformation,
+    dropout: float,
     tokens: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
     expected: Float[Array, ""],
+    key: PRNGKeyArray,
 ) -> tuple[Any, Any, Array]:
     """One step of the optimiser.
 
@@ -225,7 +254,8 @@ def _update(
     """
 
     def loss(weights: Any) -> Array:
-        mean = negative_log_likelihood(eqx.combine(weights, shape), tokens, mask)
+        model = eqx.combine(weights, shape)
+        mean = negative_log_likelihood(model, tokens, mask, dropout, key)
         return mean * (jnp.sum(mask) / expected)
 
     tokens = tokens.astype(jnp.int32)

@@ -334,12 +334,18 @@ class PretrainSettings:
 
     hidden_sizes: tuple[int, ...] = (100,)
     """Cells in each LSTM layer; the papers' Note RNN has one layer of 100."""
+    token_bound: float | None = None
+    """The weights that a token adds to the first layer are drawn within ± this; 1/√cells if not
+    given. Tokens of a large vocabulary are seen too seldom to grow from there: 1."""
     batch: int = 128
     """Sequences in each update."""
     learning_rate: float = 3e-3
     """Of Adam, at the start; it falls along a cosine to a hundredth."""
     weight_decay: float = 2.5e-5
     """L2 penalty on the weights."""
+    dropout: float = 0.0
+    """Share of the last layer's outputs that each update leaves out, against learning a small set
+    by heart."""
     gradient_norm: float = 5.0
     """Gradients are scaled down to this norm."""
     epochs: int = 50
@@ -357,6 +363,13 @@ class PretrainSettings:
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
         require(self.weight_decay >= 0, "weight_decay must not be negative")
+        require(
+            self.token_bound is None or self.token_bound > 0,
+            f"token_bound must be above 0, not {self.token_bound}",
+        )
+        require(
+            0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}"
+        )
         require(
             len(self.hidden_sizes) > 0 and min(self.hidden_sizes) > 0,
             "hidden_sizes needs at least one layer, each of at least one cell",

@@ -47,17 +47,24 @@ class FolkReport:
         }
 
     def lines(self) -> list[str]:
-        """The counts as lines of text."""
-        lines = self.imported.lines() if self.imported.tunes_read else []
-        parts = ", ".join(
-            f"{name} {self.tunes[name]} tunes, {self.tokens[name]} tokens, {count} sequences"
-            for name, count in self.sequences.items()
+        """The counts as lines of text; of sequences that were tokens already, what is known."""
+        are_tunes = self.imported.tunes_read > 0
+        rare = (
+            f"{self.rare_types:,} types rare or unseen in training, {self.rare_occurrences:,} "
+            "tokens there"
         )
+        before, after = [], ""
+        if are_tunes:
+            duplicates = f"{self.near_duplicates:,} tunes are settings of another one"
+            before = [*self.imported.lines(), f"{duplicates}; they are on its side"]
+            after = f"; {self.replaced:,} tokens of all parts replaced by the nearest kept one"
         return [
-            *lines,
-            f"{self.near_duplicates} tunes are settings of another one; they are on its side",
-            f"tokenisation {self.tokenisation}: {self.vocabulary_size} token types",
-            f"{self.rare_types} types rare or unseen in training, {self.rare_occurrences} tokens "
-            f"there; {self.replaced} tokens of all parts replaced by the nearest kept one",
-            parts,
+            *before,
+            f"tokenisation {self.tokenisation}: {self.vocabulary_size:,} token types",
+            rare + after,
+            ", ".join(self._part(name, are_tunes) for name in self.sequences),
         ]
+
+    def _part(self, name: str, are_tunes: bool) -> str:
+        tunes = f"{self.tunes[name]:,} tunes, " if are_tunes else ""
+        return f"{name} {tunes}{self.tokens[name]:,} tokens, {self.sequences[name]:,} sequences"
