@@ -27,7 +27,7 @@ from seqtutor.training.adversary_settings import (
     DiscriminatorSettings,
 )
 from seqtutor.training.checkpoint import Checkpoints
-from seqtutor.training.discriminating import train_epoch
+from seqtutor.training.discriminating import cross_entropy, logits_of, train_epoch
 from seqtutor.training.rollout import generate
 from seqtutor.training.run import DivergedError
 from seqtutor.training.run_folder import RunFolder
@@ -214,6 +214,40 @@ def test_a_discriminator_that_is_right_too_often_waits():
         assert record["discriminator/learned"] == (record["discriminator/accuracy"] <= 0.8)
     assert records[0]["discriminator/learned"] == 1.0
     assert records[-1]["discriminator/learned"] == 0.0
+
+
+def test_a_discriminator_that_learns_by_heart_is_taken_back():
+    """Samples of the prior itself as the real ones: nothing but memory tells them apart."""
+    real = generate(model(), jax.random.key(8), 64, LENGTH, end=SIZE - 1)
+    fast = DiscriminationSettings(batch=16, learning_rate=0.3)
+    rules = {"first_rounds": 6, "rounds": 1, "diagnose_every": 0, "discrimination": fast}
+    games = [
+        replace(adversary(**rules, only_better=flag), real=real[:32], held_out=real[32:])
+        for flag in (True, False)
+    ]
+    state, kept = games[0].initial_state(), []
+    for _ in range(6):
+        before = jax.tree.map(jnp.copy, state.discriminator)
+        state, metrics = games[0].play(state)
+        after = state.discriminator
+        kept.append(metrics["discriminator/learned"] == 1.0)
+        assert identical(after.discriminator, before.discriminator) != kept[-1]
+        assert identical(after.optimiser, before.optimiser) != kept[-1]
+        assert not identical(after.key, before.key)
+    assert not all(kept)
+
+    always = games[1].initial_state()
+    for _ in range(6):
+        always, _ = games[1].play(always)
+    unseen = [
+        generate(model(), jax.random.key(seed), 4000, LENGTH, end=SIZE - 1) for seed in (9, 10)
+    ]
+    careful, careless = (
+        cross_entropy(*(logits_of(one.discriminator.discriminator, part) for part in unseen))
+        for one in (state, always)
+    )
+    assert careful < careless
+    assert careful == pytest.approx(np.log(2), abs=0.1)
 
 
 def test_old_samples_are_a_ring():

@@ -13,8 +13,8 @@ from seqtutor.training.adversary_settings import (
     DiscriminatorSettings,
     JudgeSettings,
 )
-from seqtutor.training.discriminating import logits_of
-from seqtutor.training.judge import Parts, cross_entropy, judge
+from seqtutor.training.discriminating import cross_entropy, logits_of
+from seqtutor.training.judge import Parts, judge
 from seqtutor.types import SequenceBatch
 from tiny_problems import identical
 

@@ -56,14 +56,19 @@ PROFILES = {
         real=128,
         pretraining=PretrainSettings(hidden_sizes=(16,), batch=32, epochs=2),
         sizes=GameSizes(
-            rounds=2, first_rounds=1, environments=16, generated=64, discriminator_batch=32
+            rounds=2,
+            first_rounds=1,
+            anchored_iterations=1,
+            environments=16,
+            generated=64,
+            discriminator_batch=32,
         ),
         judge=JudgeSettings(epochs=2, patience=1),
         temperatures=(0.7,),
     ),
     "default": Profile(
         seeds=1,
-        real=512,
+        real=None,
         pretraining=usual_training(),
         sizes=GameSizes(),
         judge=JudgeSettings(epochs=20, patience=3),

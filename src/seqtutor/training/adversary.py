@@ -37,6 +37,7 @@ from seqtutor.training.adversary_settings import AdversarySettings
 from seqtutor.training.discriminating import (
     Discrimination,
     DiscriminatorState,
+    cross_entropy,
     discrimination,
     logits_of,
     new_discriminator_state,
@@ -194,7 +195,7 @@ class Adversary:
             UserError: if the reward fails.
         """
         settings = self.settings
-        key, reward_key, sample_key, old_key = jax.random.split(state.key, 4)
+        key, reward_key, sample_key, own_key = jax.random.split(state.key, 4)
         state = eqx.tree_at(lambda s: s.key, state, key)
         is_first = int(state.round) < settings.first_rounds
         metrics: dict[str, Any] = {}
@@ -204,8 +205,8 @@ class Adversary:
         found = self.measure(state, samples)
         own: dict[str, float] = asdict(found) | {"learned": 0.0}
         if self._must_learn(found, is_first):
-            state, loss = self._discriminate(state, samples, old_key)
-            own |= {"learned": 1.0, "loss": loss}
+            state, learning = self._discriminate(state, samples, own_key)
+            own |= learning
         old = remember(state.old, samples[: self._old_in_an_epoch])
         state = eqx.tree_at(lambda s: (s.old, s.round), state, (old, state.round + 1))
         metrics |= {f"discriminator/{name}": np.asarray(value) for name, value in own.items()}
@@ -242,8 +243,8 @@ class Adversary:
 
     def _discriminate(
         self, state: AdversaryState, samples: SequenceBatch, key: PRNGKeyArray
-    ) -> tuple[AdversaryState, float]:
-        """The discriminator's part of a round, with the mean loss of its epochs."""
+    ) -> tuple[AdversaryState, dict[str, float]]:
+        """The discriminator's part of a round, with what `play` says of it."""
         learner, losses = state.discriminator, []
         for epoch in range(self.settings.discriminator_epochs):
             generated = with_old(
@@ -253,8 +254,23 @@ class Adversary:
                 learner, self.real, generated, self.settings.discrimination
             )
             losses.append(metrics["loss"])
+        is_kept = not self.settings.only_better or self._is_better(state, learner, key)
+        if not is_kept:
+            learner = eqx.tree_at(lambda d: d.key, state.discriminator, learner.key)
         state = eqx.tree_at(lambda s: s.discriminator, state, learner)
-        return state, float(jnp.mean(jnp.stack(losses)))
+        return state, {"learned": float(is_kept), "loss": float(jnp.mean(jnp.stack(losses)))}
+
+    def _is_better(
+        self, state: AdversaryState, learner: DiscriminatorState, key: PRNGKeyArray
+    ) -> bool:
+        """Whether it tells apart what neither has seen better than the state's discriminator."""
+        own_key = jax.random.fold_in(key, self.settings.discriminator_epochs)
+        unseen = self.generate(state, own_key, len(self.held_out))
+        after, before = (
+            cross_entropy(*(logits_of(one.discriminator, part) for part in (self.held_out, unseen)))
+            for one in (learner, state.discriminator)
+        )
+        return after < before
 
 
 @dataclass(frozen=True)

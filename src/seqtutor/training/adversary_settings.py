@@ -124,6 +124,10 @@ class AdversarySettings:
     train_below: float = 1.0
     """The discriminator learns only in rounds that find its accuracy on held-out sequences and
     fresh samples at most this high."""
+    only_better: bool = False
+    """Take back what the discriminator learned in a round, unless its cross-entropy on held-out
+    sequences and on samples that it has not seen became lower: it then learns its sequences by
+    heart, and its reward is noise."""
     term: RewardTerm = "logit"
     """What the reward is of D: itself, log D − log(1 − D), or log D."""
     shape: RewardShape = "end"

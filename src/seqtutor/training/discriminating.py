@@ -200,3 +200,12 @@ def discrimination(
         mean_generated=float(generated.mean()),
         deviation_generated=float(generated.std()),
     )
+
+
+def cross_entropy(
+    real_logits: Float[np.ndarray, " real"], generated_logits: Float[np.ndarray, " generated"]
+) -> float:
+    """Of both kinds, each counting half whatever their numbers; log 2 for one that cannot tell."""
+    real = np.logaddexp(0.0, -np.asarray(real_logits, np.float64)).mean()
+    generated = np.logaddexp(0.0, np.asarray(generated_logits, np.float64)).mean()
+    return float(real + generated) / 2

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from jaxtyping import Float
 
 from seqtutor.errors import UserError
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.training.adversary_settings import JudgeSettings
 from seqtutor.training.discriminating import (
     Discrimination,
+    cross_entropy,
     discrimination,
     logits_of,
     new_discriminator_state,
@@ -102,12 +102,3 @@ def judge(
     number = min(len(real.test), len(generated.test))
     measured = (logits_of(best, part.test[:number]) for part in (real, generated))
     return Judgement(discrimination(*measured), best, epochs)
-
-
-def cross_entropy(
-    real_logits: Float[np.ndarray, " real"], generated_logits: Float[np.ndarray, " generated"]
-) -> float:
-    """Of both kinds, each counting half whatever their numbers; log 2 for one that cannot tell."""
-    real = np.logaddexp(0.0, -np.asarray(real_logits, np.float64)).mean()
-    generated = np.logaddexp(0.0, np.asarray(generated_logits, np.float64)).mean()
-    return float(real + generated) / 2

@@ -49,9 +49,12 @@ class GameSizes:
     """Rounds before them in which the discriminator learns alone."""
     discriminator_epochs: int = 1
     """Passes of the discriminator in each round."""
+    anchored_iterations: int = 4
+    """Collections in each round of those that are held by the prior; the published ones have one,
+    as published."""
     environments: int = 64
-    """Sequences that the generator learns from in each round."""
-    generated: int = 512
+    """Sequences that the generator learns from in each collection."""
+    generated: int = 2048
     """Sequences that the generator makes for the discriminator in each round."""
     diagnoses: int = 10
     """How often likelihood, BLEU and entropy are measured during a game."""
@@ -170,10 +173,11 @@ def _anchored(sizes: GameSizes) -> AdversarySettings:
     """The logit, paid token by token, of a discriminator that is kept from running away."""
     return replace(
         _game(sizes),
+        generator_iterations=sizes.anchored_iterations,
         term="logit",
         shape="prefix",
         old_share=0.25,
-        train_below=0.9,
+        only_better=True,
         discrimination=replace(_discrimination(sizes), prefixes=True, label_smoothing=0.1),
     )
 
