@@ -327,7 +327,9 @@ def _as_numbers(name: str, term: Any) -> np.ndarray:
         array = np.asarray(term)
         if np.iscomplexobj(array):
             raise TypeError
-        return np.asarray(array, np.float32)
+        # What is too large becomes infinite, which the run then names.
+        with np.errstate(over="ignore"):
+            return np.asarray(array, np.float32)
     except (TypeError, ValueError):
         raise UserError(f"the reward term {name!r} is not an array of real numbers") from None
 

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from seqtutor.cli.jobs import Job, run_jobs
 from seqtutor.cli.main import main
 from seqtutor.report.tables import format_value
+from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
 from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.training.run_folder import read_config
 
@@ -138,6 +139,59 @@ def test_a_run_with_a_goal_ends_with_its_calls_and_tells_what_it_found(prior, tm
     assert all(strings[int(row["call"]) - 1] == row["smiles"] for row in best)
     names = {path.name for path in output.iterdir()}
     assert {"best.sdf", "best.svg", "goal.svg", "goal.png"} <= names
+
+
+def test_the_table_and_the_first_line_are_about_the_reward_that_was_asked_for(
+    prior, tmp_path, capsys
+):
+    output = tmp_path / "run"
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(output), *TINY]
+    arguments += ["--evaluate", "200", "--reward.required.smarts", "O", "C=C"]
+    arguments += ["--reward.required.weight", "2", "--reward-workers", "0"]
+    assert main(arguments) == 0
+    told = capsys.readouterr()
+    assert "required × 2" in " ".join(told.err.split())
+    assert "paper" not in told.out
+    with (output / "table.csv").open() as file:
+        found = [
+            float(row["value"]) for row in csv.DictReader(file) if row["row"] == "Term required"
+        ]
+    means = []
+    for policy in (prior, output / "model"):
+        saved = load_molecule_model(policy)
+        strings = sample_smiles(saved.model, saved.vocabulary, 200, LENGTH, seed=0)
+        read = [Chem.MolFromSmiles(one) for one in strings]
+        patterns = [Chem.MolFromSmarts(one) for one in ("O", "C=C")]
+        shares = [
+            0.0
+            if one is None or not one.GetNumAtoms()
+            else np.mean([one.HasSubstructMatch(pattern) for pattern in patterns])
+            for one in read
+        ]
+        means.append(np.mean(shares))
+    assert found == pytest.approx(means)
+
+
+def test_a_function_that_never_works_ends_the_run(prior, tmp_path, capsys):
+    output = tmp_path / "run"
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(output), *TINY]
+    arguments += ["--reward.custom.function", "ill_behaved:never", "--reward-workers", "0"]
+    said = refusal(capsys, arguments)
+    assert "no molecule of a batch could be measured" in said
+    assert "ValueError: a bug" in said
+
+
+def test_a_reward_of_an_element_that_the_prior_cannot_write_is_refused(prior, tmp_path, capsys):
+    tune = ["tune", "molecule", "--prior", str(prior), "--output", str(tmp_path / "run")]
+    told = refusal(capsys, [*tune, "--reward.isomer.weight", "1", "--reward.isomer.formula", "C3P"])
+    assert "the prior cannot write P" in told
+
+
+def test_a_mistaken_option_names_the_help_of_its_own_task(capsys):
+    told = refusal(capsys, ["tune", "molecule", "--reward.qed.weight", "heavy"])
+    assert told.rstrip().endswith("see: seqtutor tune molecule --help")
+    told = refusal(capsys, ["tune", "--c", "much"])
+    assert told.rstrip().endswith("see: seqtutor tune --help")
 
 
 def test_what_a_goal_lacks_is_told_in_one_line(prior, tmp_path, capsys):

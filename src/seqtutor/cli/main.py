@@ -183,7 +183,14 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
     except SystemExit as stop:
         if not stop.code:
             return None
-        raise UserError(f"{_one_line(messages.getvalue())}; see: seqtutor {name} --help") from None
+        command = f"{name} {arguments[0]}" if _names_task(module, arguments) else name
+        message = _one_line(messages.getvalue())
+        raise UserError(f"{message}; see: seqtutor {command} --help") from None
+
+
+def _names_task(module: Any, arguments: list[str]) -> bool:
+    """Whether the first argument is the task whose module this is."""
+    return arguments[:1] == [getattr(module.Options, "task", None)]
 
 
 NOT_WHOLE = r"\1 is not a whole number"

@@ -58,6 +58,8 @@ def tune(
             console.print(
                 f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)"
             )
+            if (told := tools.described(tuning)) is not None:
+                console.print(told, highlight=False)
 
         def finish(policy: SequenceModel) -> None:
             finish_run(policy, tutor.task, tuning, folder, options.samples, tools)
@@ -161,9 +163,9 @@ def _resume_command(tuning: Tuning, path: Path, options: TuneOptions) -> str:
     """The command that goes on with a run, with what its folder does not know."""
     command = f"seqtutor tune {tuning.task} --resume {shlex.quote(str(path))}"
     usual = type(options)
-    for name in ("samples", "evaluate"):
+    for name in options.resumed_with:
         if getattr(options, name) != getattr(usual, name):
-            command += f" --{name} {getattr(options, name)}"
+            command += f" --{name.replace('_', '-')} {getattr(options, name)}"
     command += options.place.arguments
     return command + (" (and so in each other process)" if options.place.processes > 1 else "")
 

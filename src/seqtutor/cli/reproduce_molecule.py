@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from seqtutor.report.molecule import MoleculeReport
     from seqtutor.report.tables import Table
     from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
-    from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
     from seqtutor.tasks.molecule.settings import MoleculeTuning
 
 DRAWN = 2_000
@@ -237,6 +236,7 @@ class _Measured:
 def _measure(experiment: _Experiment, named: NamedPolicy, evaluator: Evaluator) -> _Measured:
     """Sample and score; the seed of a run is also that of its sampling."""
     from seqtutor.cli.molecules import find_policy
+    from seqtutor.tasks.molecule.mean_terms import mean_terms
 
     prior = evaluator.measure(named, 0)
     policies = {
@@ -249,26 +249,12 @@ def _measure(experiment: _Experiment, named: NamedPolicy, evaluator: Evaluator) 
         strings = {None: prior.scores.strings} | {
             job.folder: policies[job.folder].scores.strings for job in experiment.trade_off.values()
         }
-        rewards = _mean_rewards(settings, strings)
+        found = mean_terms(settings, strings)
+        rewards = {folder: means.reward for folder, means in found.items()}
     training: Sequence[str] = ()
     if evaluator.reference is not None:
         training = sorted(evaluator.reference.reference.training)
     return _Measured(prior, policies, rewards, list(training[:: max(1, len(training) // DRAWN)]))
-
-
-def _mean_rewards(
-    settings: MoleculeRewardSettings, strings: Mapping[Path | None, list[str]]
-) -> dict[Path | None, float]:
-    """The mean weighted reward of sets of strings, without what depends on a run's past."""
-    from seqtutor.tasks.molecule.scoring import MoleculeScorer
-    from seqtutor.tasks.molecule.terms import measurer_for, terms_of
-
-    with MoleculeScorer.with_workers(measurer_for(settings)) as scorer:
-        terms = {key: terms_of(settings, scorer.score(own)) for key, own in strings.items()}
-    return {
-        key: sum(settings.weights[name] * float(values.mean()) for name, values in own.items())
-        for key, own in terms.items()
-    }
 
 
 def _reports(

@@ -146,5 +146,6 @@ def _summarise(parts: Sequence[ScoredMolecules], settings: MoleculeRewardSetting
 
     number = sum(map(len, parts))
     valid = sum(int(part.scores.is_valid.sum()) for part in parts)
-    terms = ", ".join(f"{name} × {weight:g}" for name, weight in settings.weights.items())
-    console.print(f"{number:,} strings, {valid:,} of them valid molecules; reward: {terms}")
+    console.print(
+        f"{number:,} strings, {valid:,} of them valid molecules; reward: {settings.in_words()}"
+    )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seqtutor.report.tables import Table
     from seqtutor.task import Task
     from seqtutor.tasks.molecule.oracle import Oracle
+    from seqtutor.tasks.molecule.reward import MoleculeReward
     from seqtutor.training.run_folder import RunFolder
 
 
@@ -45,6 +46,8 @@ class Options(TuneOptions):
     With --seeds, the output folder gets such a folder for each seed. Called again with the same
     --output, it keeps the finished ones and runs the others.
     """
+
+    resumed_with = (*TuneOptions.resumed_with, "reward_workers")
 
     preset: str = "drug-like"
     """Settings and terms of the reward to start from; options given beside it win:
@@ -135,7 +138,9 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         prior, goal = self.load_prior(tuning), tuning.chosen_goal
         measurer_for(tuning.reward, goal)  # What is no pattern or formula is refused now.
         if goal is not None:
-            require_elements(goal, prior.vocabulary)
+            require_elements(goal.formula, prior.vocabulary)
+        if tuning.reward.isomer.is_active:
+            require_elements(tuning.reward.isomer.formula, prior.vocabulary)
         whole = completed(tuning, prior)
         if tuning.reward.known.is_active and not whole.reward.known.is_active:
             console.print(
@@ -144,6 +149,19 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
                 style="yellow",
             )
         return whole
+
+    def described(self, tuning: MoleculeTuning) -> str:
+        """The reward."""
+        return f"Reward: {tuning.reward.in_words()}"
+
+    def written(self, tuning: MoleculeTuning) -> tuple[str, ...]:
+        """The files of a goal."""
+        if tuning.goal is None:
+            return ()
+        return (
+            "the best molecules in best.csv, best.sdf and best.svg",
+            f"their course in {GOAL}.png",
+        )
 
     def job_options(self, jobs_at_a_time: int) -> tuple[str, ...]:
         """Each job's share of the workers."""
@@ -175,9 +193,13 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             oracle.write(folder / f"{GOAL}.csv")
 
     def finish(self, task: Task, tuning: MoleculeTuning, folder: Path) -> None:
-        """The calls of the goal's oracle, and the best molecules."""
+        """The calls of the goal's oracle, and the best molecules; what could not be measured."""
+        from seqtutor.cli.progress import console
         from seqtutor.tasks.molecule.best import write_best
 
+        lost = _reward(task).lost_in_words()
+        if lost is not None:
+            console.print(lost, style="yellow", highlight=False)
         oracle = _oracle(task)
         if oracle is not None:
             oracle.write(folder / f"{GOAL}.csv")
@@ -215,25 +237,32 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             write_samples(scorer.score(strings), folder)
 
     def table(self, runs: list[tuple[MoleculeTuning, RunFolder]], number: int) -> Table:
-        """Table 2; each run's seed is also that of its sampling."""
+        """Table 2 and the run's own terms; each run's seed is also that of its sampling."""
         from seqtutor.cli.evaluate_molecule import Evaluator
         from seqtutor.cli.molecules import find_policy
         from seqtutor.report.molecule_table import Measured, molecule_table
+        from seqtutor.tasks.molecule.mean_terms import mean_terms
 
         policies = [(find_policy(str(run.path)), tuning.tutor.seed) for tuning, run in runs]
         first = policies[0][0]
         with Evaluator(number, workers=self.workers) as evaluator:
             prior = evaluator.measure_prior_of(first, policies[0][1])
             measured = [evaluator.measure(policy, seed) for policy, seed in policies]
+        strings = {index: one.scores.strings for index, one in enumerate([prior, *measured])}
+        earned = list(mean_terms(runs[0][0].reward, strings, self.workers).values())
         columns = [Measured("prior", [prior]), Measured(first.name, measured)]
-        return molecule_table(columns)
+        return molecule_table(columns, is_beside_paper=False, earned=[earned[:1], earned[1:]])
 
 
 def _oracle(task: Task) -> Oracle | None:
     """The record of the goal's oracle, if there is a goal."""
+    return _reward(task).oracle
+
+
+def _reward(task: Task) -> MoleculeReward:
     from seqtutor.rewards import as_reward
     from seqtutor.tasks.molecule.reward import MoleculeReward
 
     function = as_reward(task.reward).function
     assert isinstance(function, MoleculeReward)
-    return function.oracle
+    return function

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import tyro
 
@@ -20,6 +20,9 @@ _Tuning = TypeVar("_Tuning", bound=Tuning)
 @dataclass(frozen=True)
 class TuneOptions:
     """The options of every task."""
+
+    resumed_with: ClassVar[tuple[str, ...]] = ("samples", "evaluate")
+    """Options that a run's folder does not know."""
 
     preset: str = ""
     """Settings to start from; options given beside it win."""

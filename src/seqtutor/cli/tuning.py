@@ -66,6 +66,16 @@ class TaskTools(ABC, Generic[_Tuning]):
         """The tuning with nothing left open."""
         return tuning
 
+    def described(self, tuning: _Tuning) -> str | None:
+        """A line about what the run is for."""
+        del tuning
+        return None
+
+    def written(self, tuning: _Tuning) -> tuple[str, ...]:
+        """What the task itself has written at the end of a run, where."""
+        del tuning
+        return ()
+
     def on_record(self, task: Task, folder: Path) -> None:
         """Write what the task itself has to tell after each record into the run's folder."""
 
@@ -126,6 +136,7 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
         else:
             tune(tuning, folder, options, tools)
         runs = [(tuning, folder)]
+        written += tools.written(tuning)
     else:
         jobs = _tune_seeds(tuning, output, options, tools)
         runs = [(job.tuning, job.run) for job in jobs]

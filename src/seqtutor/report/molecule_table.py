@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seqtutor.report.tables import Better, Cell, Column, Row, Table, Unit
 from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
+from seqtutor.tasks.molecule.mean_terms import MeanTerms
 from seqtutor.tasks.molecule.table_2 import MOSES_ROWS, PAPER_TABLE_2, TABLE_2_ROWS
 from seqtutor.training.settings import SYMBOLS
 
@@ -46,8 +47,23 @@ class Measured:
         return TUNED_COLUMN if self.name in SYMBOLS else None
 
 
+@dataclass(frozen=True)
+class Unpublished(Measured):
+    """A column with none of the paper's beside it."""
+
+    @property
+    def paper_column(self) -> str | None:
+        """None."""
+        return None
+
+
 def molecule_table(
-    columns: Sequence[Measured], title: str = "Molecules", reference: str | None = None
+    columns: Sequence[Measured],
+    title: str = "Molecules",
+    reference: str | None = None,
+    *,
+    is_beside_paper: bool = True,
+    earned: Sequence[Sequence[MeanTerms]] = (),
 ) -> Table:
     """Table 2, the measures of MOSES, and those without which they mean little.
 
@@ -59,7 +75,12 @@ def molecule_table(
         columns: what was measured.
         title: of the table.
         reference: what novelty and similarities refer to.
+        is_beside_paper: whether the paper's columns stand beside these. They do not where another
+            reward was asked for, of which the paper says nothing.
+        earned: by column, for each seed what its strings earn of a run's own reward.
     """
+    if not is_beside_paper:
+        columns = [Unpublished(one.name, one.evaluations) for one in columns]
     rows = [
         _row(columns, row.metric, row.label, _unit(row.is_percentage), row.better)
         for row in (*TABLE_2_ROWS, *MOSES_ROWS)
@@ -69,12 +90,28 @@ def molecule_table(
     for name, label, unit in POLICY_ROWS:
         values = [[getattr(e.policy, name) for e in column.evaluations] for column in columns]
         rows.append(Row(label, tuple(map(Cell.from_seeds, values)), unit))  # type: ignore[arg-type]
+    if earned:
+        rows += _earned_rows(earned)
     return Table(
         title,
         tuple(Column(c.title, c.paper_column and f"paper's {c.paper_column}") for c in columns),
         tuple(row for row in rows if any(_is_known(cell) for cell in row.cells)),
         note=_note(columns, reference),
     )
+
+
+def _earned_rows(earned: Sequence[Sequence[MeanTerms]]) -> list[Row]:
+    """The mean reward, and the terms that it is made of, as they are before their weights."""
+
+    def row(label: str, value: Callable[[MeanTerms], float]) -> Row:
+        return Row(label, tuple(Cell.from_seeds([value(one) for one in own]) for own in earned))
+
+    rows = [row("Mean reward a string", lambda one: one.reward)]
+    rows += [
+        row(f"Term {name.replace('_', ' ')}", lambda one, name=name: one.terms[name])  # type: ignore[misc]
+        for name in earned[0][0].terms
+    ]
+    return rows
 
 
 def _unit(is_percentage: bool) -> Unit:

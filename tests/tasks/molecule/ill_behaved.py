@@ -98,6 +98,17 @@ def by_size(molecule: object) -> float:
     return size
 
 
+def not_methane(molecule: object) -> float:
+    """Heavy atoms of a molecule that has more than one."""
+    size: int = molecule.heavy_atoms  # type: ignore[attr-defined]
+    return size / (size > 1)
+
+
+def never(molecule: object) -> float:
+    """What a bug makes of a reward."""
+    raise ValueError("a bug")
+
+
 def not_a_number(molecule: object) -> float:
     """What no reward should give."""
     del molecule

@@ -188,6 +188,6 @@ def test_elements_are_those_of_the_tokens():
     assert elements_of(["[H]", "Br", "b", "(", "%10"]) == {"H", "Br", "B"}
     moses = ("<end>", *"CNOF1c", "Cl")
     with pytest.raises(UserError, match=f"cannot write P, which {ISOMER} has; .* --data nci"):
-        require_elements(GOALS["isomers"], Vocabulary(moses, "<end>"))
-    require_elements(GOALS["isomers"], Vocabulary((*moses, "[PH]"), "<end>"))
-    require_elements(GOALS["qed"], Vocabulary(("<end>", "C"), "<end>"))
+        require_elements(GOALS["isomers"].formula, Vocabulary(moses, "<end>"))
+    require_elements(GOALS["isomers"].formula, Vocabulary((*moses, "[PH]"), "<end>"))
+    require_elements(GOALS["qed"].formula, Vocabulary(("<end>", "C"), "<end>"))

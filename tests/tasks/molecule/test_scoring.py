@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -197,6 +198,23 @@ def test_a_molecule_on_which_the_work_fails_does_not_stop_the_others(workers):
         assert scorer.counts.measured == len(strings), "failures are kept, too"
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_function_that_fails_on_the_first_molecule_tried_is_used_for_the_others(workers):
+    measurer = Measurer((), custom="ill_behaved:not_methane")
+    with MoleculeScorer.with_workers(measurer, workers) as scorer:
+        scores = scorer.score(["C", "CC"])
+    assert scores.is_valid.tolist() == [False, True]
+    assert scores.reasons == {0: "ZeroDivisionError: division by zero"}
+
+
+def test_a_function_of_the_folder_that_one_works_in_is_found(tmp_path, monkeypatch):
+    (tmp_path / "a_reward_of_mine.py").write_text("def atoms(m): return m.heavy_atoms\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with MoleculeScorer.with_workers(Measurer((), custom="a_reward_of_mine:atoms"), 1) as scorer:
+        assert scorer.score(["CCO"]).columns["custom"].tolist() == [3]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -204,6 +222,8 @@ def test_a_molecule_on_which_the_work_fails_does_not_stop_the_others(workers):
         ({"forbidden": ("",)}, "'' is no SMARTS pattern"),
         ({"similar_to": ("C1CC",)}, "'C1CC' is no molecule to be similar to: ring bond 1"),
         ({"formula": "C9H10 N2"}, "'C9H10 N2' is no molecular formula"),
+        ({"formula": "C9Hx"}, "'C9Hx' is no molecular formula"),
+        ({"formula": "C9Xx2"}, "'C9Xx2' is no molecular formula: Xx is no element"),
         ({"custom": "ill_behaved:nothing"}, "there is no function ill_behaved:nothing"),
         ({"custom": "no_module:f"}, "there is no function no_module:f"),
     ],

@@ -90,6 +90,24 @@ def test_files_that_cannot_be_used_are_the_users_error(name, content, message, t
         read_smiles_file(tmp_path / name)
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lines_end_as_on_any_system(line_end, encoding, tmp_path):
+    path = tmp_path / "mine.smi"
+    path.write_bytes(line_end.join(["CCO ethanol", "# a remark", "", "CC"]).encode(encoding))
+    assert read_smiles_file(path)[0] == ["CCO", "CC"]
+    found = [(entry.line, entry.smiles, entry.name) for entry in read_entries(path)]
+    assert found == [(1, "CCO", "ethanol"), (4, "CC", "")]
+
+
+@pytest.mark.parametrize("name", ["mine.sdf", "mine.SDF.gz", "mine.xlsx"])
+@pytest.mark.parametrize("read", [read_smiles_file, read_entries])
+def test_files_of_other_kinds_are_not_taken_for_smiles(read, name, tmp_path):
+    (tmp_path / name).write_bytes(b"CCO\n")
+    with pytest.raises(UserError, match=f"no text of SMILES strings; .* obabel {name}"):
+        read(tmp_path / name)
+
+
 def test_a_missing_file_and_a_folder(tmp_path):
     for path in (tmp_path / "gone.smi", tmp_path):
         with pytest.raises(UserError, match="cannot be read"):

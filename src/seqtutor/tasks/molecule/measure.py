@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
+import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -107,7 +110,10 @@ class Measurer:
         """Load what is slow to load, so that no molecule waits for it."""
         molecule = parse("C")
         assert molecule is not None
-        self.measure(molecule)
+        # A function of the user's may fail on this one and be right for others.
+        suppressed = (Exception, SystemExit) if self.custom else ()
+        with contextlib.suppress(*suppressed):
+            self.measure(molecule)
 
     def __call__(self, smiles: str) -> Measured | Invalid:
         """Measure a string.
@@ -214,6 +220,13 @@ def _isomer(formula: str) -> Quantity:
     if not _FORMULA.fullmatch(formula):
         raise UserError(f"{formula!r} is no molecular formula; write it like C9H10N2O2PF2Cl")
     wanted = element_counts(formula)
+    for element in wanted:
+        try:
+            Chem.GetPeriodicTable().GetAtomicNumber(element)
+        except RuntimeError:
+            raise UserError(
+                f"{formula!r} is no molecular formula: {element} is no element"
+            ) from None
     atoms = sum(wanted.values())
 
     def nearness(molecule: Molecule) -> float:
@@ -236,6 +249,9 @@ def element_counts(formula: str) -> Counter[str]:
 
 def _custom(name: str) -> Quantity:
     module, _, function = name.partition(":")
+    # As for `python file.py`, but last, so that nothing there hides what is installed.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         found: Quantity = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:

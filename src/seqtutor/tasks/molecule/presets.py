@@ -143,12 +143,12 @@ def _drug_like(method: MethodName) -> MoleculeTuning:
     return MoleculeTuning(
         _tutor(method, c=0.6, steps=20_000_000),
         MoleculeRewardSettings(
-            valid=ValidTerm(penalty=-15.0),
+            valid=ValidTerm(penalty=-17.0),
             logp=_logp(0.85),
-            sa=_sa(1.4),
+            sa=_sa(1.2),
             qed=_qed(0.3),
             ring=ScaledTerm(weight=30.0),
-            known=KnownTerm(weight=2.8),
+            known=KnownTerm(weight=3.6),
             diversity=DiversityTerm(weight=3.0, allowed=50),
         ),
     )

@@ -16,7 +16,12 @@ from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
 from seqtutor.tasks.molecule.scoring import MoleculeScorer, PendingScores
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
+from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.vocabulary import Vocabulary
+
+_HOPELESS = 8
+"""So many molecules of a batch that could not be measured, and none that could: a fault of what
+measures."""
 
 
 class MoleculeReward:
@@ -60,6 +65,7 @@ class MoleculeReward:
         wants_memory = "diversity" in settings.weights
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None
         self.oracle = None if goal is None else Oracle(calls)
+        self._lost: dict[str, str] = {}
 
     @classmethod
     def with_workers(
@@ -110,9 +116,30 @@ class MoleculeReward:
         return {name: part for name, part in parts.items() if part is not None}
 
     def record(self, scores: Scores) -> None:
-        """Note the goal's value of each new molecule of a batch."""
+        """Note the goal's value of each new molecule of a batch, and what could not be measured.
+
+        Raises:
+            UserError: if no molecule of the batch could be measured, though some could be read.
+        """
+        for index, reason in scores.reasons.items():
+            self._lost[scores.strings[index]] = reason
+        if len(scores.reasons) >= _HOPELESS and not scores.is_valid.any():
+            raise UserError(f"no molecule of a batch could be measured: {self._last_lost()}")
         if self.goal is not None and self.oracle is not None:
             self.oracle.ask(scores.smiles, self.goal.value(scores.columns))
+
+    def lost_in_words(self) -> str | None:
+        """How many strings could not be measured, and why the last; `None` if all could."""
+        if not self._lost:
+            return None
+        return (
+            f"{len(self._lost):,} strings could not be measured and counted as invalid, the last: "
+            f"{self._last_lost()}"
+        )
+
+    def _last_lost(self) -> str:
+        string, reason = next(reversed(self._lost.items()))
+        return f"{shortened(string, 60)}: {reason}"
 
     def __call__(self, tokens: Any, mask: Any) -> dict[str, Values]:
         """The terms of `Int["batch time"]` tokens, each `Float["batch"]`."""

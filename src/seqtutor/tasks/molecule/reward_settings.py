@@ -303,7 +303,7 @@ class MoleculeRewardSettings:
     required: SubstructureTerm = field(default_factory=SubstructureTerm)
     """The share of these substructures that the molecule has."""
     forbidden: SubstructureTerm = field(default_factory=SubstructureTerm)
-    """Minus the number of these substructures that the molecule has."""
+    """Minus how many of these patterns the molecule has, however often each."""
     similarity: SimilarityTerm = field(default_factory=SimilarityTerm)
     """Similarity to given molecules."""
     isomer: IsomerTerm = field(default_factory=IsomerTerm)
@@ -332,6 +332,10 @@ class MoleculeRewardSettings:
     def weights(self) -> dict[str, float]:
         """The weights of the terms that take part, by name and in order."""
         return {name: term.weight for name, term in self._terms() if term.is_active}
+
+    def in_words(self) -> str:
+        """The terms that take part with their weights."""
+        return ", ".join(f"{name} × {weight:g}" for name, weight in self.weights.items())
 
     def with_extremes(self, extremes: TrainingExtremes) -> MoleculeRewardSettings:
         """The settings with those of a training set where they leave the extremes open."""

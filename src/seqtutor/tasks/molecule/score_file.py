@@ -30,7 +30,7 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
 
     A name that ends in `.csv` or `.tsv` is a table with a line of column names; any other file has
     a SMILES string first in each line, and a name after a space. Either may be gzipped. Empty
-    lines are no entries, nor is a first line that says "smiles".
+    lines are no entries, nor are those that begin with #, or a first line that says "smiles".
 
     Raises:
         UserError: if the file cannot be read, has no such column, or no entry.
@@ -46,7 +46,8 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
 def _lines(text: str) -> Iterator[Entry]:
     for number, line in enumerate(text.split("\n"), 1):
         smiles, _, name = line.strip().replace("\t", " ", 1).partition(" ")
-        if smiles and not (number == 1 and smiles.lower() == "smiles"):
+        is_heading = number == 1 and smiles.lower() == "smiles"
+        if smiles and not smiles.startswith("#") and not is_heading:
             yield Entry(number, smiles, name.strip())
 
 

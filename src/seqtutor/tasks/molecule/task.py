@@ -52,7 +52,7 @@ def molecule_task(
     tuning = completed(MoleculeTuning(reward=settings, length=length), prior)
     assert tuning.length is not None
     if goal is not None:
-        require_elements(goal, prior.vocabulary)
+        require_elements(goal.formula, prior.vocabulary)
     known = known_to(prior) if "known" in tuning.reward.weights else None
     function = MoleculeReward.with_workers(
         tuning.reward, prior.vocabulary, workers, goal, calls, known
@@ -61,8 +61,8 @@ def molecule_task(
     return Task(prior.vocabulary, tuning.length, weighted, MoleculeTuning.task)
 
 
-def require_elements(goal: Goal, vocabulary: Vocabulary) -> None:
-    """Refuse a goal with an element that no token of the vocabulary writes.
+def require_elements(formula: str, vocabulary: Vocabulary) -> None:
+    """Refuse a molecular formula with an element that no token of the vocabulary writes.
 
     Raises:
         UserError: that says how to train a prior that can write it.
@@ -70,10 +70,10 @@ def require_elements(goal: Goal, vocabulary: Vocabulary) -> None:
     from seqtutor.tasks.molecule.measure import element_counts
 
     known = elements_of(vocabulary.tokens) | {"H"}
-    missing = [element for element in element_counts(goal.formula) if element not in known]
+    missing = [element for element in element_counts(formula) if element not in known]
     require(
         not missing,
-        f"the prior cannot write {' or '.join(missing)}, which {goal.formula} has; train one that "
+        f"the prior cannot write {' or '.join(missing)}, which {formula} has; train one that "
         "can with: seqtutor pretrain molecule --data nci (or a file of molecules) --output "
         "my_prior, and give it with --prior my_prior",
     )

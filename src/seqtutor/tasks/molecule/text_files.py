@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -14,14 +15,36 @@ LARGEST_TEXT = 1 << 30
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 1 << 20
+_NO_SMILES = {
+    ".sdf",
+    ".mol",
+    ".mol2",
+    ".pdb",
+    ".cif",
+    ".xlsx",
+    ".xls",
+    ".zip",
+    ".svg",
+    ".png",
+    ".pdf",
+}
 
 
 def read_text(path: Path) -> str:
     """A whole file as text; gzip is recognised by its content.
 
+    Lines may end as on any system; a byte order mark tells UTF-16 from UTF-8.
+
     Raises:
-        UserError: if it cannot be read, or is larger than `LARGEST_TEXT` once unpacked.
+        UserError: if it cannot be read, is larger than `LARGEST_TEXT` once unpacked, or is a file
+            of another kind by its name.
     """
+    kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
+    if kinds & _NO_SMILES:
+        raise UserError(
+            f"{path} is no text of SMILES strings; convert it first, for example with Open Babel: "
+            f"obabel {path.name} -O molecules.smi"
+        )
     try:
         with path.open("rb") as file:
             is_packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
@@ -32,7 +55,9 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {reason}") from None
     if content is None:
         raise UserError(f"{path} holds more than {LARGEST_TEXT >> 20:,} MiB; split it")
-    return content.decode("utf-8-sig", errors="replace")
+    is_wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    text = content.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _limited(stream: io.BufferedIOBase) -> bytearray | None:
