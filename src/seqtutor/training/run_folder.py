@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,10 +78,19 @@ def read_settings(path: Path) -> dict[str, Any]:
     with _unusable(path):
         if path.stat().st_size > LARGEST_CONFIG:
             raise ValueError(f"it is larger than {LARGEST_CONFIG >> 10} KiB")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise TypeError("it has no entries")
     return {key: value for key, value in content.items() if key != "made_by"}
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """What YAML says; a command reads a run's configuration several times, each tens of ms.
+
+    libyaml is ten times as fast, but crashes on values that are nested deeply.
+    """
+    return yaml.safe_load(text)
 
 
 @contextlib.contextmanager
