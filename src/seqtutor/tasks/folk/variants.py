@@ -49,7 +49,7 @@ class GameSizes:
     """Rounds before them in which the discriminator learns alone."""
     discriminator_epochs: int = 1
     """Passes of the discriminator in each round."""
-    anchored_iterations: int = 4
+    anchored_iterations: int = 8
     """Collections in each round of those that are held by the prior; the published ones have one,
     as published."""
     environments: int = 64
