@@ -63,6 +63,12 @@ def test_an_unknown_token_is_named():
         Vocabulary(("a", "b")).encode("abz")
 
 
+def test_a_character_may_be_named_by_its_two_halves(tmp_path):
+    path = tmp_path / "vocabulary.json"
+    path.write_text('{"tokens": ["a", "\\ud834\\udd1e"], "end_token": null}')
+    assert Vocabulary.load(path).tokens == ("a", "\U0001d11e")
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -73,6 +79,7 @@ def test_an_unknown_token_is_named():
         '{"tokens": 3, "end_token": null}',
         '{"tokens": [1, 2], "end_token": null}',
         '{"tokens": [["a"], ["b"]], "end_token": null}',
+        '{"tokens": ["a", "\\ud800"], "end_token": null}',
         b"\xff\xfe",
         pytest.param("[" * 100_000, id="nested too deeply"),
     ],

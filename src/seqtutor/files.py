@@ -1,12 +1,14 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and what may be read of a stranger's."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import stat
 from pathlib import Path
+from typing import Any
 
 from seqtutor.errors import UserError
 
@@ -112,3 +114,19 @@ def atomic_write(path: str | Path, content: bytes | str) -> Path:
         with contextlib.suppress(OSError):
             temporary.unlink()
     return path
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text holds, all of which can be shown and written.
+
+    Raises:
+        ValueError: if it is none, or names half a character, as `"\\ud800"` does.
+        RecursionError: if it is nested too deeply.
+    """
+    content = json.loads(text)
+    if "\\u" in text:
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it names half a character") from None
+    return content

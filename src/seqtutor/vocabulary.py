@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, read_regular
+from seqtutor.files import atomic_write, parse_json, read_regular
 
 MOST_BYTES = 16 << 20
 """Of a vocabulary that is read; that of three thousand tokens has thirty thousand."""
@@ -98,7 +98,7 @@ class Vocabulary:
             UserError: if the file is missing or is not a vocabulary.
         """
         try:
-            content = json.loads(read_regular(path, MOST_BYTES).decode("utf-8"))
+            content = parse_json(read_regular(path, MOST_BYTES).decode("utf-8"))
             return cls(tuple(content["tokens"]), content["end_token"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{path} is not a readable vocabulary: {error}") from None

@@ -71,7 +71,8 @@ def test_nothing_was_saved(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["flip a bit", "cut", "no arrays", "cut the manifest", "nest the manifest"]
+    "damage",
+    ["flip a bit", "cut", "no arrays", "cut the manifest", "nest the manifest", "half a character"],
 )
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(saved, damage):
     arrays, manifest = (saved.folder / f"step-96.{suffix}" for suffix in ("safetensors", "json"))
@@ -85,6 +86,8 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(saved, damage):
         arrays.unlink()
     elif damage == "nest the manifest":
         manifest.write_text("[" * 100_000)
+    elif damage == "half a character":
+        manifest.write_text(manifest.read_text().replace('"equinox": "', '"equinox": "\\ud800'))
     else:
         manifest.write_text(manifest.read_text()[:40])
     found = saved.latest(TUTOR)

@@ -43,6 +43,7 @@ def test_a_configuration_comes_back_equal(tmp_path):
         "share: 2001-13-77",
         "share: !!python/object/apply:os.getcwd []",
         "\0",
+        'share: "\\ud800"',
         b"\xff\xfe\xff",
         pytest.param("inner: " + "[" * 10_000, id="nested too deeply"),
         pytest.param("x: 0\n" * LARGEST_CONFIG, id="too large"),

@@ -22,7 +22,7 @@ import safetensors
 import safetensors.numpy
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, make_folder, read_regular, require_regular
+from seqtutor.files import atomic_write, make_folder, parse_json, read_regular, require_regular
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.lstm import LSTM
@@ -168,7 +168,7 @@ def _require_length(origin: dict[str, Any]) -> None:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    config = json.loads(read_regular(path, MOST_CONFIG).decode("utf-8"))
+    config = parse_json(read_regular(path, MOST_CONFIG).decode("utf-8"))
     if not isinstance(config, dict):
         raise ValueError(f"its {CONFIG} is no JSON object")
     for name in ("format", "model", "origin"):

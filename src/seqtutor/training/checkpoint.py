@@ -26,7 +26,7 @@ import safetensors
 import safetensors.numpy
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, parse_json
 from seqtutor.machine import usable_cores
 
 KEPT = 2
@@ -166,7 +166,7 @@ class Checkpoints:
     def _load(
         self, step: int, run: Resumable[_State], remarks: tuple[str, ...]
     ) -> Checkpoint[_State]:
-        manifest = json.loads(self._manifest(step).read_text(encoding="utf-8"))
+        manifest = parse_json(self._manifest(step).read_text(encoding="utf-8"))
         if manifest["step"] != step:
             raise ValueError("its manifest names another step")
         if manifest["format"] > _FORMAT:

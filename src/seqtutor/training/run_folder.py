@@ -14,6 +14,7 @@ import contextlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, is_dataclass
@@ -32,6 +33,7 @@ from seqtutor.training.folder_lock import made_and_locked
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
 LARGEST_CONFIG = 1 << 18
 """Bytes of a configuration that is read; those of the package have a few thousand."""
+_HALF_A_CHARACTER = re.compile(r"\\(u|U0000)[dD][89a-fA-F]")
 _UNUSABLE = (
     yaml.YAMLError,
     dacite.DaciteError,
@@ -90,6 +92,8 @@ def _parsed(text: str) -> Any:
 
     libyaml is ten times as fast, but crashes on values that are nested deeply.
     """
+    if _HALF_A_CHARACTER.search(text):
+        raise ValueError("it names half a character, which nothing can show")
     return yaml.safe_load(text)
 
 
