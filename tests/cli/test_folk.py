@@ -8,7 +8,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import pytest
 import symusic
 from folk_files import write_tunes
@@ -18,11 +17,11 @@ from seqtutor.cli.pretrain import CHECKPOINTS
 from seqtutor.cli.pretrain_folk import usual_training
 from seqtutor.cli.pretrain_melody import unmasked
 from seqtutor.models.files import load_model
-from seqtutor.models.lstm import LSTM
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.dataset import load_folk_data
 from seqtutor.tasks.folk.model import load_folk_model
+from seqtutor.training.pretrain import new_model
 from seqtutor.training.pretrain_on_disk import train_on_disk
 
 TINY = ["--length", "12", "--rare-below", "1", "--hidden-sizes", "8", "--epochs", "2"]
@@ -78,7 +77,7 @@ def test_an_interrupted_training_goes_on_when_the_command_is_given_again(prior, 
 
     with pytest.raises(KilledError):
         train_on_disk(
-            LSTM(data.vocabulary.size, (8,), key=jax.random.key(settings.seed)),
+            new_model(data.vocabulary.size, settings),
             unmasked(data.train),
             unmasked(data.validation),
             settings,

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from seqtutor.cli.interruption import Interrupted, stop_request
 from seqtutor.cli.jobs import Standing
+from seqtutor.cli.pretrain_folk import usual_training
 from seqtutor.cli.progress import console, progress_bar
 from seqtutor.cli.provenance import made_by
 from seqtutor.errors import UserError
@@ -180,8 +181,7 @@ def play(
     own = game.game
     start = prior.model
     if own.start == "untrained":
-        bound = prior.origin.get("settings", {}).get("token_bound")
-        start = untrained(start, own.tutoring.seed, bound)
+        start = untrained(start, own.tutoring.seed, usual_training().token_bound)
     adversary = Adversary(prior.vocabulary, start, played, watched, own.tutoring, own.adversary)
     game.begin()
     state = play_on_disk(

@@ -100,11 +100,14 @@ def test_lines_end_as_on_any_system(line_end, encoding, tmp_path):
     assert found == [(1, "CCO", "ethanol"), (4, "CC", "")]
 
 
-@pytest.mark.parametrize("name", ["mine.sdf", "mine.SDF.gz", "mine.xlsx"])
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("mine.sdf", "obabel mine.sdf"), ("mine.SDF.gz", "obabel"), ("mine.xlsx", "a text file")],
+)
 @pytest.mark.parametrize("read", [read_smiles_file, read_entries])
-def test_files_of_other_kinds_are_not_taken_for_smiles(read, name, tmp_path):
+def test_files_of_other_kinds_are_not_taken_for_smiles(read, name, way, tmp_path):
     (tmp_path / name).write_bytes(b"CCO\n")
-    with pytest.raises(UserError, match=f"no text of SMILES strings; .* obabel {name}"):
+    with pytest.raises(UserError, match=f"no text of SMILES strings; .*{way}"):
         read(tmp_path / name)
 
 

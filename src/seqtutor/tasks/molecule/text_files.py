@@ -15,19 +15,8 @@ LARGEST_TEXT = 1 << 30
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 1 << 20
-_NO_SMILES = {
-    ".sdf",
-    ".mol",
-    ".mol2",
-    ".pdb",
-    ".cif",
-    ".xlsx",
-    ".xls",
-    ".zip",
-    ".svg",
-    ".png",
-    ".pdf",
-}
+_STRUCTURES = {".sdf", ".mol", ".mol2", ".pdb", ".cif"}
+_NO_TEXT = {".xlsx", ".xls", ".zip", ".svg", ".png", ".pdf"}
 
 
 def read_text(path: Path) -> str:
@@ -40,11 +29,11 @@ def read_text(path: Path) -> str:
             of another kind by its name.
     """
     kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
-    if kinds & _NO_SMILES:
-        raise UserError(
-            f"{path} is no text of SMILES strings; convert it first, for example with Open Babel: "
-            f"obabel {path.name} -O molecules.smi"
-        )
+    if kinds & (_STRUCTURES | _NO_TEXT):
+        way = "give a text file, such as .smi or .csv"
+        if kinds & _STRUCTURES:
+            way = f"Open Babel converts it: obabel {path.name} -O molecules.smi"
+        raise UserError(f"{path} is no text of SMILES strings; {way}")
     try:
         with path.open("rb") as file:
             is_packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
