@@ -250,8 +250,11 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             measured = [evaluator.measure(policy, seed) for policy, seed in policies]
         strings = {index: one.scores.strings for index, one in enumerate([prior, *measured])}
         earned = list(mean_terms(runs[0][0].reward, strings, self.workers).values())
-        columns = [Measured("prior", [prior]), Measured(first.name, measured)]
-        return molecule_table(columns, is_beside_paper=False, earned=[earned[:1], earned[1:]])
+        columns = [
+            Measured(name, evaluations, is_beside_paper=False)
+            for name, evaluations in (("prior", [prior]), (first.name, measured))
+        ]
+        return molecule_table(columns, earned=[earned[:1], earned[1:]])
 
 
 def _oracle(task: Task) -> Oracle | None:

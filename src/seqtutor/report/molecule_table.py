@@ -29,10 +29,15 @@ POLICY_ROWS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One column: a method's name, "prior" or a model's name, with an evaluation for each seed."""
+    """One column: a method's name, "prior" or a model's name, with an evaluation for each seed.
+
+    It does not stand beside the paper's where another reward was asked for, of which that says
+    nothing.
+    """
 
     name: str
     evaluations: Sequence[MoleculeEvaluation]
+    is_beside_paper: bool = True
 
     @property
     def title(self) -> str:
@@ -42,27 +47,17 @@ class Measured:
     @property
     def paper_column(self) -> str | None:
         """The paper's column beside it: that of Ψ for every method; a mere model has none."""
+        if not self.is_beside_paper:
+            return None
         if self.name == PRIOR:
             return PRIORS_COLUMN
         return TUNED_COLUMN if self.name in SYMBOLS else None
-
-
-@dataclass(frozen=True)
-class Unpublished(Measured):
-    """A column with none of the paper's beside it."""
-
-    @property
-    def paper_column(self) -> str | None:
-        """None."""
-        return None
 
 
 def molecule_table(
     columns: Sequence[Measured],
     title: str = "Molecules",
     reference: str | None = None,
-    *,
-    is_beside_paper: bool = True,
     earned: Sequence[Sequence[MeanTerms]] = (),
 ) -> Table:
     """Table 2, the measures of MOSES, and those without which they mean little.
@@ -75,12 +70,8 @@ def molecule_table(
         columns: what was measured.
         title: of the table.
         reference: what novelty and similarities refer to.
-        is_beside_paper: whether the paper's columns stand beside these. They do not where another
-            reward was asked for, of which the paper says nothing.
         earned: by column, for each seed what its strings earn of a run's own reward.
     """
-    if not is_beside_paper:
-        columns = [Unpublished(one.name, one.evaluations) for one in columns]
     rows = [
         _row(columns, row.metric, row.label, _unit(row.is_percentage), row.better)
         for row in (*TABLE_2_ROWS, *MOSES_ROWS)
