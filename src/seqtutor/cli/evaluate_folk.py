@@ -56,7 +56,8 @@ def run(options: Options) -> None:
     from seqtutor.cli.output import finite, print_table
     from seqtutor.cli.progress import console
     from seqtutor.report.folk import folk_table
-    from seqtutor.tasks.folk.evaluation import RealTunes, evaluate_folk
+    from seqtutor.tasks.folk.evaluation import RealTunes, evaluate_folk, evaluate_real
+    from seqtutor.tasks.folk.variants import REAL
     from seqtutor.training.controls import TemperedModel
 
     generators = {name: find_generator(Path(name)) for name in options.names}
@@ -74,6 +75,7 @@ def run(options: Options) -> None:
             seed=options.seed,
             discriminator=generator.discriminator,
         )
+    found[REAL] = evaluate_real(real)
     if options.json:
         print(json.dumps({name: finite(asdict(one)) for name, one in found.items()}, indent=1))
         return

@@ -20,6 +20,7 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
     MAXIMUM_LIKELIHOOD,
+    REAL,
     VARIANTS,
     GameSizes,
     require_variants,
@@ -270,7 +271,8 @@ def _play(
 def _measure(
     laboratory: FolkLaboratory, profile: Profile, prior: SavedModel, games: Sequence[GameFolder]
 ) -> tuple[dict[str, list[FolkEvaluation]], dict[float, FolkEvaluation]]:
-    """All generators, and maximum likelihood at other temperatures."""
+    """All generators, real tunes, and maximum likelihood at other temperatures."""
+    from seqtutor.tasks.folk.evaluation import evaluate_real
     from seqtutor.training.controls import TemperedModel
 
     assert prior.folder is not None
@@ -291,6 +293,7 @@ def _measure(
             discriminator=game.discriminator(),
         )
         generators.setdefault(game.game.generator, []).append(found)
+    generators[REAL] = [evaluate_real(laboratory.real)]
     sweep = {
         temperature: laboratory.measure(
             f"temperature={temperature:g}",

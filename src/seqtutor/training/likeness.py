@@ -47,11 +47,30 @@ def likeness(model: SequenceModel, held_out: SequenceBatch, samples: SequenceBat
     Raises:
         ValueError: if there are fewer than two samples.
     """
+    return Likeness(
+        cross_entropy=measure_fit(model, _as_arrays(held_out), BATCH).log_perplexity,
+        entropy=sampled_entropy(model, samples).entropy,
+        **bleus(held_out, samples)._asdict(),
+    )
+
+
+class Bleus(NamedTuple):
+    """The three of `Likeness` that ask for no generator, only for what it has made."""
+
+    bleu: float
+    corpus_bleu: float
+    self_bleu: float
+
+
+def bleus(held_out: SequenceBatch, samples: SequenceBatch) -> Bleus:
+    """Runs of tokens that samples share with held-out sequences and with each other.
+
+    Raises:
+        ValueError: if there are fewer than two samples.
+    """
     real, generated = _as_arrays(held_out), _as_arrays(samples)
     both = (generated.tokens, generated.mask, real.tokens, real.mask)
-    return Likeness(
-        cross_entropy=measure_fit(model, real, BATCH).log_perplexity,
-        entropy=sampled_entropy(model, samples).entropy,
+    return Bleus(
         bleu=float(sentence_bleu(*both).mean()),
         corpus_bleu=corpus_bleu(*both),
         self_bleu=self_bleu(generated.tokens, generated.mask),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from test_folk_dataset import build
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes
+from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_real
 from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import (
     ANCHORED,
     AT_THE_END,
     PUBLISHED,
+    REAL,
     TITLES,
     VARIANTS,
     GameSizes,
@@ -80,7 +82,7 @@ def test_names_are_checked():
         require_variants(["psi", "none"], GameSizes())
     with pytest.raises(UserError, match="psi is named twice"):
         require_variants(["psi", "rloo", "psi"], GameSizes())
-    assert set(TITLES) == {*VARIANTS, "maximum-likelihood"}
+    assert set(TITLES) == {*VARIANTS, "maximum-likelihood", REAL}
 
 
 def test_the_papers_figures_are_of_measures_that_there_are():
@@ -118,3 +120,13 @@ def test_without_a_test_part_the_judge_has_halves_of_the_validation_part():
     assert sum(map(len, halves)) == len(data.validation)
     np.testing.assert_array_equal(halves[0], data.validation[::2])
     np.testing.assert_array_equal(halves[1], data.validation[1::2])
+
+
+def test_real_tunes_stand_where_samples_would():
+    """Nothing is known of their likelihood, since nobody generated them."""
+    real = RealTunes.of(build(tokenisation="joint"))
+    own = evaluate_real(replace(real, played=real.held_out))
+    other = evaluate_real(real)
+    assert own.bleu == own.corpus_bleu == pytest.approx(1)
+    assert other.bleu < 1
+    assert all(math.isnan(value) for value in (other.cross_entropy, other.judge_mean))

@@ -17,7 +17,7 @@ from seqtutor.tasks.folk.dataset import FolkData
 from seqtutor.training.adversary_settings import JudgeSettings
 from seqtutor.training.discriminating import discrimination, logits_of
 from seqtutor.training.judge import JudgeEpoch, Parts, judge
-from seqtutor.training.likeness import likeness
+from seqtutor.training.likeness import bleus, likeness
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch, join
 
@@ -131,6 +131,23 @@ def evaluate_folk(
         judge_mean=judgement.test.mean_generated,
         judge_accuracy=judgement.test.accuracy,
         **own,
+    )
+
+
+def evaluate_real(real: RealTunes) -> FolkEvaluation:
+    """What real tunes reach where a generator's samples stand: BLEU and self-BLEU.
+
+    Training sequences take the samples' place, as many of them where there are so many. No
+    generator made them, so that what is asked of one is NaN.
+    """
+    parts = real.judged
+    number = len(parts.validation) + len(parts.test)
+    return FolkEvaluation(
+        cross_entropy=math.nan,
+        entropy=math.nan,
+        **bleus(real.held_out, real.played[:number])._asdict(),
+        judge_mean=math.nan,
+        judge_accuracy=math.nan,
     )
 
 

@@ -15,6 +15,7 @@ from seqtutor.training.adversary_settings import (
 from seqtutor.training.settings import Exploration, TutorSettings, require
 
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"
+REAL = "real-tunes"
 PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
 ANCHORED = ("rloo", "psi")
 CONTROLS = ("constant", "random", "frozen", "untrained")
@@ -33,6 +34,7 @@ TITLES = {
     "random": "Random reward",
     "frozen": "Frozen discriminator",
     "untrained": "REINFORCE, not pretrained",
+    REAL: "Real tunes",
 }
 
 GeneratorStart = Literal["prior", "untrained"]
