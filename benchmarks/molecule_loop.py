@@ -25,6 +25,7 @@ import tyro
 
 from seqtutor.rewards import Reward
 from seqtutor.task import Task
+from seqtutor.tasks.molecule.known import known_to
 from seqtutor.tasks.molecule.model import load_molecule_model
 from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward import MoleculeReward
@@ -105,7 +106,10 @@ def measure(options: Options, preset: str, method: str, batch: int, workers: int
         replay_capacity=8 * batch,
         steps=10 * options.steps * batch * tuning.length,
     )
-    with closing(MoleculeReward.with_workers(tuning.reward, saved.vocabulary, workers)) as reward:
+    opened = MoleculeReward.with_workers(
+        tuning.reward, saved.vocabulary, workers, known=known_to(saved)
+    )
+    with closing(opened) as reward:
 
         def tutor_with(function: Any) -> Tutor:
             weighted = Reward(function, tuning.reward.weights)

@@ -40,7 +40,7 @@ class Profile:
 
 PROFILES = {
     "smoke": Profile(1, 1_000, ("drug-like",), (), 30_000),
-    "default": Profile(1, 10_000, ("paper", "drug-like"), (0.5, 2.0)),
+    "default": Profile(1, 10_000, ("paper", "drug-like"), (2.0,)),
     "full": Profile(3, 100_000, ("paper", "drug-like"), (0.25, 0.5, 2.0, 4.0)),
 }
 
