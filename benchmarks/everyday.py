@@ -183,14 +183,21 @@ def measure_memory(options: Options) -> None:
     for _ in chunks(tutor):
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         resident.append(pages * resource.getpagesize() / 2**20)
-    tenth = max(1, len(resident) // 10)
-    show("memory after a tenth of the run", resident[tenth - 1 : tenth], "MiB", ".1f")
-    show("memory at the end", resident[-1:], "MiB", ".1f")
-    gain = (
-        statistics.mean(resident[-tenth:]) - statistics.mean(resident[tenth : 2 * tenth])
-    ) * 1024
-    steps = (len(resident) - 2 * tenth) * 20_480 / 1e6
-    show(f"growth over {steps:.1f} million steps", [gain / steps], "KiB a million steps", ",.0f")
+    tenth, half = max(1, len(resident) // 10), len(resident) // 2
+    for when, at in (
+        ("after a tenth of the run", tenth),
+        ("after half of it", half),
+        ("at its end", 0),
+    ):
+        show(f"memory {when}", [resident[at - 1]], "MiB", ".1f")
+    gain = statistics.mean(resident[-tenth:]) - statistics.mean(resident[half : half + tenth])
+    steps = (len(resident) - half - tenth) * 20_480 / 1e6
+    show(
+        f"growth over the last {steps:.1f} million steps",
+        [gain * 1024 / steps],
+        "KiB a million steps",
+        ",.0f",
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     show("peak memory", [peak], "MiB", ".1f")
 
