@@ -16,6 +16,7 @@ from seqtutor.cli.jobs import Job, run_jobs
 from seqtutor.cli.main import main
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
+from seqtutor.tasks.molecule.reward_settings import ScaledTerm
 from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.training.run_folder import read_config
 
@@ -99,6 +100,12 @@ def test_a_run_writes_its_whole_configuration_and_molecules_to_open(run):
     lines = (run / "samples" / "molecules.smi").read_text().splitlines()
     assert [line.split()[0] for line in lines] == [row["canonical_smiles"] for row in valid]
     assert len(list(Chem.SDMolSupplier(str(run / "samples" / "molecules.sdf")))) == len(valid)
+    logp = ScaledTerm(**config["reward"]["logp"])
+    for row in valid:
+        expected = logp.weight * (float(row["logp"]) - logp.centre) / logp.scale
+        assert float(row["reward_logp"]) == pytest.approx(expected)
+        terms = [float(v) for name, v in row.items() if name.startswith("reward_")]
+        assert float(row["reward"]) == pytest.approx(sum(terms))
 
 
 def test_its_configuration_runs_it_again_in_a_process_and_without_workers(run, tmp_path):

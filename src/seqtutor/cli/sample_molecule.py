@@ -65,11 +65,11 @@ def run(options: Options) -> None:
     from seqtutor.cli.molecules import find_policy
     from seqtutor.cli.output import counted
     from seqtutor.tasks.molecule.model import sample_smiles
-    from seqtutor.tasks.molecule.samples import DESCRIBING_MEASURER, write_samples
+    from seqtutor.tasks.molecule.samples import describing_measurer, write_samples
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
 
     policy = find_policy(options.policy)
-    with MoleculeScorer.with_workers(DESCRIBING_MEASURER, options.workers) as scorer:
+    with MoleculeScorer.with_workers(describing_measurer(), options.workers) as scorer:
         strings = sample_smiles(
             policy.model,
             policy.saved.vocabulary,
@@ -80,7 +80,10 @@ def run(options: Options) -> None:
         )
         scores = _score_with_bar(strings, scorer)
     paths = write_samples(
-        scores, output, options.formats, None if options.grid == "none" else options.grid
+        scores,
+        output,
+        formats=options.formats,
+        grid=None if options.grid == "none" else options.grid,
     )
     valid = int(scores.is_valid.sum())
     strings_told = counted(options.number, "string", "strings")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.property_names import PROPERTIES
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.training.settings import require
 
@@ -85,16 +84,12 @@ def _require_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
 
 
 def _measurer(settings: MoleculeRewardSettings) -> Measurer:
-    from seqtutor.tasks.molecule.terms import measurer_for
+    from seqtutor.tasks.molecule.samples import describing_measurer
 
     for name, whose in (("diversity", "run"), ("known", "prior")):
         if name in settings.weights:
             raise UserError(f"the {name} term is one of a {whose}, not of a molecule; leave it out")
-    measurer = measurer_for(settings)
-    names = dict.fromkeys((*PROPERTIES, *measurer.properties))
-    return replace(
-        measurer, properties=tuple(names), wants_scaffold=True, as_written=True, explains=True
-    )
+    return describing_measurer(settings)
 
 
 def _print_parts(
@@ -102,7 +97,7 @@ def _print_parts(
 ) -> Iterator[ScoredMolecules]:
     """Score part after part; each is printed, unless all go into a file."""
     from seqtutor.cli.progress import progress_bar
-    from seqtutor.tasks.molecule.terms import terms_of
+    from seqtutor.tasks.molecule.terms import weighted_terms
     from seqtutor.tasks.molecule.writers import ScoredMolecules, to_csv
 
     starts = range(0, len(entries), _AT_ONCE)
@@ -111,11 +106,7 @@ def _print_parts(
         bar = progress.add_task("Scoring", total=len(entries), unit="molecules", note="")
         for start, one in zip(starts, pending, strict=True):
             scores = one.collect()
-            weights = options.reward.weights
-            terms = {
-                name: weights[name] * term
-                for name, term in terms_of(options.reward, scores).items()
-            }
+            terms = weighted_terms(options.reward, scores)
             own = entries[start : start + _AT_ONCE]
             part = ScoredMolecules(scores, terms, [e.name for e in own], [e.line for e in own])
             if options.output is None:

@@ -226,15 +226,16 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
     ) -> None:
         """CSV, SMILES, SDF and a picture."""
         from seqtutor.tasks.molecule.model import sample_smiles
-        from seqtutor.tasks.molecule.samples import DESCRIBING_MEASURER, write_samples
+        from seqtutor.tasks.molecule.samples import describing_measurer, write_samples
         from seqtutor.tasks.molecule.scoring import MoleculeScorer
 
         assert tuning.length is not None
         vocabulary = self.load_prior(tuning).vocabulary
         seed = tuning.tutor.seed
         strings = sample_smiles(policy, vocabulary, number, tuning.length, seed=seed)
-        with MoleculeScorer.with_workers(DESCRIBING_MEASURER, self.workers) as scorer:
-            write_samples(scorer.score(strings), folder)
+        measurer = describing_measurer(tuning.reward)
+        with MoleculeScorer.with_workers(measurer, self.workers) as scorer:
+            write_samples(scorer.score(strings), folder, tuning.reward)
 
     def table(self, runs: list[tuple[MoleculeTuning, RunFolder]], number: int) -> Table:
         """Table 2 and the run's own terms; each run's seed is also that of its sampling."""

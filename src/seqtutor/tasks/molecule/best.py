@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seqtutor.tasks.molecule.oracle import Oracle
-from seqtutor.tasks.molecule.samples import DESCRIBING_MEASURER, GRID_MOLECULES
+from seqtutor.tasks.molecule.samples import GRID_MOLECULES, describing_measurer
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.writers import ScoredMolecules, draw_grid, write_molecules
 
@@ -38,7 +38,7 @@ def write_best(oracle: Oracle, folder: Path, workers: int | None = None) -> list
         return []
     smiles = oracle.smiles
     strings = [smiles[index] for index in order]
-    with MoleculeScorer.with_workers(DESCRIBING_MEASURER, workers) as scorer:
+    with MoleculeScorer.with_workers(describing_measurer(), workers) as scorer:
         scores = scorer.score(strings)
     columns = {"goal": oracle.values[order], "call": order + 1.0}
     scores = replace(scores, columns=columns | scores.columns)

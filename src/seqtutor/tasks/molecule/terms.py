@@ -109,6 +109,12 @@ def terms_of(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Valu
     return {n: _term(n, settings, scores) for n in settings.weights if n not in elsewhere}
 
 
+def weighted_terms(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Values]:
+    """What each of these terms earns."""
+    weights = settings.weights
+    return {name: weights[name] * term for name, term in terms_of(settings, scores).items()}
+
+
 def _term(name: str, settings: MoleculeRewardSettings, scores: Scores) -> Values:
     if name == "valid":
         return np.where(scores.is_valid, settings.valid.reward, settings.valid.penalty)
