@@ -20,7 +20,7 @@ from seqtutor.cli.main import main
 from seqtutor.cli.provenance import command_line
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.settings import MelodyTuning
-from seqtutor.training.run_folder import read_config
+from seqtutor.training.run_folder import RunFolder, read_config
 
 TINY = ["--steps", "4096", "--environments", "64", "--replay-capacity", "128", "--batch", "16"]
 TINY += ["--updates", "1", "--log-every", "2048", "--evaluate", "0", "--samples", "2"]
@@ -167,6 +167,8 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     told = " ".join(said.split())
     assert "interrupted at step 2,048; go on with: seqtutor tune melody --resume" in told
     assert "go on with: seqtutor tune melody --resume" in refusal(capsys, output)
+    with RunFolder(output).locked():
+        assert "another process runs in" in refusal(capsys, output)
     assert "leave out what would change --c" in resume_refusal(capsys, output, "--c", "9")
     assert "leave out --output" in resume_refusal(capsys, output, "--output", str(output))
     assert main(["tune", "--resume", str(output), "--samples", "2", "--evaluate", "0"]) == 0
@@ -177,7 +179,9 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     for one, other in zip(*both, strict=True):
         assert all(one[name] == other[name] for name in one.keys() - {"seconds"})
     assert (output / "remarks.txt").read_text() == (alone / "remarks.txt").read_text()
-    assert main(["tune", "--resume", str(output), "--evaluate", "0"]) == 0
+    (output / "table.csv").write_text("made before")
+    assert main(["tune", "--resume", str(output), "--evaluate", "10"]) == 0
+    assert (output / "table.csv").read_text() == "made before"
     assert "is complete" in " ".join(capsys.readouterr().err.split())
     assert (output / model).read_bytes() == (alone / model).read_bytes()
     assert "leave out what would change --c" in resume_refusal(capsys, output, "--c", "9")

@@ -192,6 +192,21 @@ def test_a_flipped_bit_in_the_header_is_the_users_error(folder):
         load_model(folder)
 
 
+def test_a_flipped_bit_in_the_weights_is_the_users_error(folder):
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-3] ^= 1
+    (folder / "model.safetensors").write_bytes(bytes(content))
+    with pytest.raises(UserError, match=r"model.safetensors is not what was saved"):
+        load_model(folder)
+
+
+def test_a_folder_of_an_earlier_version_has_no_hash(folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config["weights_sha256"]
+    (folder / "config.json").write_text(json.dumps(config))
+    load_model(folder)
+
+
 def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot make the folder"):

@@ -95,6 +95,16 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(saved, damage):
     assert "step 96 is damaged" in found.remarks[0]
 
 
+def test_a_damaged_checkpoint_does_not_stand_for_a_good_one(saved):
+    """Two whole ones are there again after the next save."""
+    (saved.folder / "step-96.safetensors").write_bytes(b"")
+    found = saved.latest(TUTOR)
+    saved.save(found.state, 84)
+    assert saved.steps() == [84, 72]
+    assert len(list(saved.folder.iterdir())) == 2 * KEPT
+    assert saved.latest(TUTOR).step == 84
+
+
 def test_arrays_without_a_manifest_are_no_checkpoint(saved):
     """What a run leaves that was killed between the two files."""
     (saved.folder / "step-96.json").unlink()

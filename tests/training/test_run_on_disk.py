@@ -106,6 +106,14 @@ def test_a_run_whose_end_fails_goes_on_from_its_last_chunk(whole, folder):
     assert without_time(folder.records()) == without_time(whole.records)
 
 
+def test_a_run_whose_last_checkpoint_finds_no_room_is_finished_all_the_same(whole, folder):
+    (folder.path / CHECKPOINTS).write_text("in its place")
+    finished, told = [], []
+    run_on_disk(TUTOR, folder, on_remark=told.append, finish=finished.append)
+    assert identical(finished[0], whole.policy)
+    assert "trying to finish without this checkpoint" in told[-1]
+
+
 def test_nobody_else_is_in_the_folder_from_its_configuration_to_its_model(folder):
     refused = []
 

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from seqtutor.training.speed import LoopSpeed
 
 NOTE = """\
-Ceiling: the float32 matrix product of one step of the LSTM, alone, in turns with the loop. \
+Ceiling: the float32 matrix product of one step of the LSTM, alone, in turns with the loop; a loop \
+does other work besides, and half of it is good. \
 First chunk: with compiling, or reading what was compiled before."""
+
+MOST_SPREAD = 1.5
+"""The longest round over the shortest, beyond which the figures are not to be trusted."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,12 @@ def run(options: Options) -> None:
         return
     print_table(table(report))
     print(NOTE)
+    spread = max(speed.spread for speed in speeds.values())
+    if spread > MOST_SPREAD:
+        print(
+            f"Some rounds took {spread:.1f} times as long as others: the machine had other work, "
+            "and these figures say little. Close other programs and measure again."
+        )
     memory = report.peak_memory_mebibytes
     ends = "" if memory is None else f" · {memory:,.0f} MiB of memory at most"
     print(f"seqtutor --help takes {waited:.2f} s{ends}")
@@ -163,14 +173,15 @@ def table(report: Report) -> Table:
         return Row(label, tuple(Cell(text.format(getattr(speed, name))) for speed in speeds))
 
     on = report.machine
+    shared = f", shared by {on['devices']} devices" if on["devices"] > 1 else ""
     return Table(
-        title=f"The loop on {on['device']}, {on['cores']} cores, JAX {on['jax']}",
+        title=f"The loop on {on['device']}, {on['cores']} cores{shared}, JAX {on['jax']}",
         columns=tuple(Column(SYMBOLS[method]) for method in report.methods),
         rows=(
-            row("environment steps a second", "{:,.0f}", "environment_steps"),
-            row("learned transitions a second", "{:,.0f}", "learned_transitions"),
-            row("matrix products, Gflop/s", "{:,.1f}", "products"),
-            row("ceiling, Gflop/s", "{:,.1f}", "ceiling"),
+            row("environment steps a second", "{:,.0f}", "environment_steps_per_second"),
+            row("learned transitions a second", "{:,.0f}", "learned_transitions_per_second"),
+            row("matrix products, Gflop/s", "{:,.1f}", "gflop_per_second"),
+            row("ceiling, Gflop/s", "{:,.1f}", "ceiling_gflop_per_second"),
             row("share of the ceiling", "{:.0%}", "share"),
             row("first chunk, seconds", "{:.1f}", "first_seconds"),
         ),

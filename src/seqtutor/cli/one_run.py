@@ -44,6 +44,8 @@ def tune(
     from seqtutor.training.run_folder import CONFIG, RunFolder
     from seqtutor.training.run_on_disk import CHECKPOINTS
 
+    if (folder.path / CONFIG).is_file():
+        folder.require_unlocked()
     _require_own_folder(tuning, folder, options)
     again = _resume_command(tuning, folder.path, options)
     # From the moment that there is something to go on with, an interruption is to say so.
@@ -53,7 +55,7 @@ def tune(
             # Again, now that nobody else can change what is there.
             _require_own_folder(tuning, folder, options)
             if not (folder.path / CONFIG).is_file():
-                RunFolder.start(folder.path, tuning, made_by(tutor.prior))
+                RunFolder.start(folder.path, tuning, made_by(tutor.prior, tutor.devices))
             symbol, weight = tutor.method.symbol, tutor.settings.c
             console.print(
                 f"Tuning with {symbol}, c = {weight:g}, into {folder.path} (compiling first)"

@@ -55,10 +55,11 @@ def made_by_in_words() -> str:
     )
 
 
-def made_by(prior: SequenceModel | None = None) -> dict[str, str | int | None]:
+def made_by(prior: SequenceModel | None = None, devices: int = 1) -> dict[str, str | int | None]:
     """Command, versions, machine and time, to be kept beside a run's settings.
 
-    With a prior, also a hash of its weights, and the device that JAX computes on.
+    With a prior, also a hash of its weights, the device that JAX computes on, and how many of them
+    share the work.
     """
     told = {
         "command": command_line(),
@@ -78,7 +79,11 @@ def made_by(prior: SequenceModel | None = None) -> dict[str, str | int | None]:
 
     from seqtutor.models.files import weights_hash
 
-    return told | {"device": jax.devices()[0].device_kind, "prior_sha256": weights_hash(prior)}
+    return told | {
+        "device": jax.devices()[0].device_kind,
+        "devices": devices,
+        "prior_sha256": weights_hash(prior),
+    }
 
 
 def _version(package: str) -> str | None:

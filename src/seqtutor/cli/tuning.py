@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _Tuning = TypeVar("_Tuning", bound=Tuning)
 
+TABLE = "table.csv"
+
 
 class TaskTools(ABC, Generic[_Tuning]):
     """What a task brings to the loop.
@@ -133,6 +135,8 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
         if options.resume and folder.is_complete:
             require_same(tuning, folder)
             console.print(f"The run in {output} is complete")
+            if (output / TABLE).is_file():
+                return
         else:
             tune(tuning, folder, options, tools)
         runs = [(tuning, folder)]
@@ -146,8 +150,8 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
         if options.evaluate:
             table = tools.table(runs, options.evaluate)
             print_table(table)
-            write_csv(table, output / "table.csv")
-            written.append("the table in table.csv")
+            write_csv(table, output / TABLE)
+            written.append(f"the table in {TABLE}")
     print(f"{output}: {', '.join(written)}")
 
 
@@ -215,7 +219,7 @@ def _tune_by_vmap(
     if not waiting:
         return
     with tutor_for(jobs[0].tuning, options, tools) as tutor:
-        told = made_by(tutor.prior)
+        told = made_by(tutor.prior, tutor.devices)
         for job in waiting.values():
             job.clear()
             RunFolder.start(job.folder, job.tuning, told)

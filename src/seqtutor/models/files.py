@@ -30,6 +30,7 @@ from seqtutor.models.product import ProductModel
 from seqtutor.vocabulary import Vocabulary
 
 FORMAT = 1
+_HASH = "weights_sha256"
 CONFIG, WEIGHTS, VOCABULARY = "config.json", "model.safetensors", "vocabulary.json"
 LONGEST = 1 << 20
 """Tokens that a model's sequences may have."""
@@ -81,13 +82,19 @@ def save_model(saved: SavedModel | SavedDiscriminator, folder: Path) -> None:
         UserError: if the model has no file format, or the folder cannot be written.
     """
     weights = {name: np.asarray(array) for name, array in named_weights(saved.model).items()}
-    config = {"format": FORMAT, "model": _config(saved.model), "origin": saved.origin}
+    content = safetensors.numpy.save(weights)
+    config = {
+        "format": FORMAT,
+        "model": _config(saved.model),
+        "origin": saved.origin,
+        _HASH: hashlib.sha256(content).hexdigest(),
+    }
     # Not beside a folder that is there: it may be where another disk begins.
     parent = folder if folder.exists() else folder.parent
     unfinished = make_folder(parent) / f".{folder.name}.{secrets.token_hex(4)}.tmp"
     try:
         saved.vocabulary.save(unfinished / VOCABULARY)
-        atomic_write(unfinished / WEIGHTS, safetensors.numpy.save(weights))
+        atomic_write(unfinished / WEIGHTS, content)
         text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
         atomic_write(unfinished / CONFIG, text)
         _put_in_place(unfinished, folder)
@@ -145,6 +152,7 @@ def _load(folder: Path) -> tuple[_Model, Vocabulary, dict[str, Any]]:
             raise UserError(f"{folder} was written by a newer version; upgrade seqtutor to read it")
         origin = dict(config["origin"])
         _require_length(origin)
+        _require_hash(folder / WEIGHTS, config.get(_HASH))
         weights = safetensors.numpy.load_file(folder / WEIGHTS)
         # Shapes alone: a damaged config must not be able to ask for any amount of memory.
         shapes = eqx.filter_eval_shape(_from_config, config["model"])
@@ -165,6 +173,15 @@ def _require_length(origin: dict[str, Any]) -> None:
     length = origin.get("max_length", 1)
     if type(length) is not int or not 1 <= length <= LONGEST:
         raise ValueError(f"its sequences cannot have {str(length)[:20]} tokens")
+
+
+def _require_hash(weights: Path, expected: object) -> None:
+    """Models of earlier versions do not tell a hash."""
+    if expected is None:
+        return
+    with weights.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+            raise ValueError(f"{weights.name} is not what was saved")
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -93,9 +93,10 @@ class Checkpoints:
         self.folder = folder
         self.settings = settings
         self.devices = devices
+        self._damaged: set[int] = set()
 
     def save(self, state: Any, step: int, remembered: Any = None) -> None:
-        """Write a checkpoint, and then remove all but the newest ones.
+        """Write a checkpoint, and then remove all but the newest ones and what is damaged.
 
         Args:
             state: a pytree of arrays.
@@ -118,7 +119,9 @@ class Checkpoints:
         }
         atomic_write(self._arrays(step), content)
         atomic_write(self._manifest(step), json.dumps(manifest, indent=1) + "\n")
-        for old in self.steps()[KEPT:]:
+        self._damaged.discard(step)
+        whole = [one for one in self.steps() if one not in self._damaged]
+        for old in (*whole[KEPT:], *self._damaged):
             # The manifest first: without it the arrays are no checkpoint.
             self._manifest(old).unlink(missing_ok=True)
             self._arrays(old).unlink(missing_ok=True)
@@ -147,13 +150,16 @@ class Checkpoints:
         of_another: list[UserError] = []
         for step in self.steps():
             try:
-                return self._load(step, run, tuple(reasons))
+                found = self._load(step, run, tuple(reasons))
             except _UNREADABLE as error:
                 reasons.append(f"the checkpoint of step {step:,} is damaged ({error})")
             except UserError as error:
                 # If an older one belongs to this run, so did this one, and its manifest is damaged.
                 of_another.append(error)
                 reasons.append(f"the checkpoint of step {step:,} is damaged (in its manifest)")
+            else:
+                self._damaged = {one for one in self.steps() if one > step}
+                return found
         if of_another:
             raise of_another[0]
         if reasons:

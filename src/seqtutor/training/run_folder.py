@@ -169,6 +169,15 @@ class RunFolder:
         """
         return made_and_locked(self.path)
 
+    def require_unlocked(self) -> None:
+        """Refuse a folder in which another process runs.
+
+        Raises:
+            UserError: as `locked` does.
+        """
+        with self.locked():
+            pass
+
     def append(self, record: Mapping[str, float]) -> None:
         """Add a record to the metrics.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import weights_hash
 from seqtutor.rewards import as_reward
@@ -81,7 +82,8 @@ def run_on_disk(
     """Run a tutor to its end from wherever the folder's checkpoints stand; gives the policy.
 
     Records and remarks go to the folder too. A checkpoint is saved when so many `seconds` have
-    passed since the last, when `is_to_stop` says so after a chunk, and at the end. On the same
+    passed since the last, when `is_to_stop` says so after a chunk, and, if there is room, at the
+    end. On the same
     machine the run goes on bit for bit as if it had never stopped; where it can't, a remark says
     why. `on_remark` is also told where it goes on.
 
@@ -182,7 +184,11 @@ def _run(
             raise StoppedError(int(record[counter]), counter)
     assert state is not None
     if record:
-        save()
+        try:
+            save()
+        except UserError as error:
+            # What is made of the state may be smaller, and find the room that this did not.
+            on_remark(f"{error}; trying to finish without this checkpoint")
     return state
 
 

@@ -131,6 +131,11 @@ class Measurement:
         """Of the rounds."""
         return statistics.median(self.seconds)
 
+    @property
+    def spread(self) -> float:
+        """The longest of the rounds over the shortest."""
+        return max(self.seconds) / min(self.seconds)
+
 
 def product(shape: Shape) -> Measurement:
     """A chain of float32 products of that shape, so that none can be left out."""
@@ -157,23 +162,27 @@ class LoopSpeed:
     """What was measured of a loop, in turns with the matrix product of its layer.
 
     Attributes:
-        environment_steps, learned_transitions: a second, collecting and learning in turns.
-        products: operations a second of the loop's matrix products, in units of 10^9.
-        ceiling: the same of the product of the layer's shape, alone.
+        environment_steps_per_second, learned_transitions_per_second: collecting and learning in
+            turns.
+        gflop_per_second: operations of the loop's matrix products, in units of 10^9.
+        ceiling_gflop_per_second: the same of the product of the layer's shape, alone.
+        spread: the longest of the rounds over the shortest, of the loop or of the product,
+            whichever is more; 1 where nothing else ran on the machine.
         first_seconds: from the start to the end of the first chunk: compiling, or reading what was
             compiled before.
     """
 
-    environment_steps: float
-    learned_transitions: float
-    products: float
-    ceiling: float
+    environment_steps_per_second: float
+    learned_transitions_per_second: float
+    gflop_per_second: float
+    ceiling_gflop_per_second: float
+    spread: float
     first_seconds: float
 
     @property
     def share(self) -> float:
         """Of the ceiling."""
-        return self.products / self.ceiling
+        return self.gflop_per_second / self.ceiling_gflop_per_second
 
 
 class Loop:
@@ -230,9 +239,10 @@ def measure_loop(tutor: Tutor, *, iterations: int, rounds: int, seconds: float) 
         alone.measure(seconds / 4)
         whole.measure(seconds)
     return LoopSpeed(
-        environment_steps=tutor.steps_per_iteration / whole.median,
-        learned_transitions=loop.transitions / whole.median,
-        products=loop.operations / whole.median / 1e9,
-        ceiling=operations_of(loop.layer) / alone.median / 1e9,
+        environment_steps_per_second=tutor.steps_per_iteration / whole.median,
+        learned_transitions_per_second=loop.transitions / whole.median,
+        gflop_per_second=loop.operations / whole.median / 1e9,
+        ceiling_gflop_per_second=operations_of(loop.layer) / alone.median / 1e9,
+        spread=max(whole.spread, alone.spread),
         first_seconds=loop.first_seconds,
     )

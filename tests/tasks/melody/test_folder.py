@@ -196,6 +196,17 @@ def test_folders_without_anything_usable(tmp_path: Path) -> None:
         read_folder(tmp_path / "gone")
 
 
+def test_where_no_tune_is_left_the_files_that_could_not_be_read_are_told_too(
+    tmp_path: Path,
+) -> None:
+    write_midi(tmp_path / "chord.mid", [(0, 4, 60), (0, 4, 64)])
+    write_midi(tmp_path / "short.mid", [(0, 4, 60)])
+    with pytest.raises(
+        UserError, match=r"1 too short for a window\); .* read: 1, the first, chord.mid: is poly"
+    ):
+        load_melodies(tmp_path)
+
+
 def test_a_folder_becomes_a_dataset(tmp_path: Path) -> None:
     scale = "X:{0}\nM:4/4\nL:1/8\nK:D\n" + "DEFG ABcd|" * 2 + "{1}|\n"
     bars = ["d2c2 B2A2", "f4 e4", "g2ed cBAG", "d8"]
