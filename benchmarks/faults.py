@@ -308,12 +308,17 @@ def shaken_workers(bench: Bench, times: int, fault: str, shake: Callable[[int], 
         process = bench.start(*tune, str(folder))
         wait_for_records(process, folder, 1)
         # Not to the end, where other workers start for the best molecules.
-        while len(records(folder)) < 15 and outcome.times + len(shaken) < times:
+        while (
+            process.poll() is None
+            and len(records(folder)) < 15
+            and outcome.times + len(shaken) < times
+        ):
             with contextlib.suppress(ProcessLookupError, IndexError):
                 worker = bench.draw.choice(children(process.pid))
                 shake(worker)
                 shaken.add(worker)
-            time.sleep(bench.draw.uniform(0.05, 0.5))
+            # Long enough for some to start again, also on a machine that has other work.
+            time.sleep(bench.draw.uniform(0.05, 3.0))
         outcome.times += len(shaken)
         _, err = process.communicate(timeout=LIMIT)
         outcome.expect(process.returncode == 0, err[-300:])

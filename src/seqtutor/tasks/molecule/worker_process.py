@@ -170,6 +170,8 @@ class WorkerProcess:
             reason = "ran out of memory"
         elif self._has_started:
             reason = f"crashed its process (exit code {code})"
+        elif is_from_outside:
+            reason = f"something else ended it as it started (exit code {code})"
         else:
             self._printed.seek(0)
             lines = self._printed.read().decode(errors="replace").split("\n")
