@@ -161,7 +161,9 @@ def test_evaluate_measures_by_what_was_held_out(prior, tunes, capsys):
     arguments += ["--judge.epochs", "1", "--judge.discrimination.batch", "16", "--json"]
     capsys.readouterr()
     assert main([*arguments, "--length", "12"]) == 0
-    (found,) = json.loads(capsys.readouterr().out).values()
+    found, real = json.loads(capsys.readouterr().out).values()
+    assert 0 < real["bleu"] <= 1
+    assert real["cross_entropy"] is None
     test = load_folk_model(prior).origin["test"]["log_perplexity"]
     assert found["cross_entropy"] == pytest.approx(test, rel=1e-5)
     assert 0 < found["bleu"] < 1
