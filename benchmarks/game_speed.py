@@ -41,12 +41,13 @@ class Size:
     tokens: int
     length: int
     cells: int
+    embedding: int
     discriminator: str
 
 
 SIZES: dict[Sizes, Size] = {
-    "small": Size(400, 64, 128, "small"),
-    "published": Size(3216, 100, 512, "bjare"),
+    "small": Size(400, 64, 128, 0, "small"),
+    "published": Size(3216, 100, 512, 32, "bjare"),
 }
 
 
@@ -73,7 +74,7 @@ def seconds_a_round(size: Size, method: str, source: RewardSource, options: Opti
     real = SequenceBatch(tokens, jnp.ones(shape, bool))
     adversary = Adversary(
         Vocabulary(tuple(map(str, range(size.tokens)))),
-        LSTM(size.tokens, (size.cells,), key=jax.random.key(1)),
+        LSTM(size.tokens, (size.cells,), embedding_size=size.embedding, key=jax.random.key(1)),
         real[: options.generated],
         real[options.generated :],
         TutorSettings.of(

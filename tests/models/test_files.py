@@ -18,6 +18,7 @@ from tiny_problems import identical, prior, vocabulary
 MODELS = {
     "lstm": prior(3, hidden=(4, 5)),
     "positions": LSTM(3, (4,), positions=6, key=jax.random.key(0)).as_policy_start(6),
+    "embedding": LSTM(3, (4,), embedding_size=2, key=jax.random.key(0)),
     "product": ProductModel(prior(3, hidden=(4,)), prior(3, hidden=(6,)).as_policy_start(5)),
 }
 
@@ -142,6 +143,9 @@ def test_a_missing_file_is_the_users_error(folder, name):
                 {"hidden_sizes": [1] * 65},
                 {"positions": 3},
                 {"positions": -1},
+                {"embedding_size": 2},
+                {"embedding_size": -1},
+                {"embedding_size": "2"},
             )
         ),
     ],

@@ -22,6 +22,9 @@ MODELS = {
     "fewer positions than steps": with_positions(
         LSTM(3, (6, 5), positions=3, key=jax.random.key(1))
     ),
+    "embedding": with_positions(
+        LSTM(3, (6, 5), positions=7, embedding_size=2, key=jax.random.key(1))
+    ),
 }
 
 
@@ -53,6 +56,29 @@ def test_a_policy_starts_as_the_same_distribution_with_a_row_for_every_step(mode
     np.testing.assert_allclose(unroll(start, TOKENS), unroll(model, TOKENS), atol=1e-6)
     assert start.position_rows.shape[0] >= length
     assert start.as_policy_start(length) is start
+
+
+def test_an_embedding_gives_each_token_the_row_of_its_product():
+    model = MODELS["embedding"]
+    rows = model.embedding @ model.token_rows
+    folded = eqx.tree_at(
+        lambda m: (m.embedding, m.token_rows),
+        model,
+        (None, rows),
+        is_leaf=lambda leaf: leaf is None,
+    )
+    assert folded.embedding_size == 0
+    np.testing.assert_allclose(unroll(model, TOKENS), unroll(folded, TOKENS), atol=1e-6)
+
+
+def test_an_embedding_leaves_the_other_weights_of_a_seed_as_they_are():
+    plain, embedded = (LSTM(3, (6,), embedding_size=size, key=jax.random.key(1)) for size in (0, 2))
+    for one, other in zip(
+        (plain.layers, plain.readout_weight),
+        (embedded.layers, embedded.readout_weight),
+        strict=True,
+    ):
+        assert jax.tree.all(jax.tree.map(np.array_equal, one, other))
 
 
 def test_a_zero_readout_gives_zero_logits_and_keeps_the_body():

@@ -79,7 +79,12 @@ PROFILES = {
         seeds=3,
         real=None,
         pretraining=replace(
-            usual_training(), hidden_sizes=(512,), batch=16, learning_rate=4e-3, dropout=0.5
+            usual_training(),
+            hidden_sizes=(512,),
+            embedding_size=32,
+            batch=16,
+            learning_rate=4e-3,
+            dropout=0.5,
         ),
         sizes=GameSizes(
             rounds=100,
@@ -137,14 +142,16 @@ class Options:
     """Folder of a prior, from `seqtutor pretrain folk` with the same data; one is trained if not
     given."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Games at the same time, each in a process of its own; by default one for each core, in the
-    full profile one."""
+    """Games at the same time, each in a process of its own; by default one for each core, on a GPU
+    one."""
     data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
 
 
 def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
     profile = _profile(options)
+    import jax
+
     from seqtutor.cli.folk_laboratory import FolkLaboratory
     from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.jobs import worker_count
@@ -154,8 +161,8 @@ def run(options: Options) -> None:
     from seqtutor.report.folk import sweep_table, table_of, write_report
     from seqtutor.tasks.folk.evaluation import RealTunes
 
-    # Several processes would get in each other's way on the GPU that the full profile is for.
-    in_turn = options.workers is None and options.profile == "full"
+    # Several processes would get in each other's way on a GPU.
+    in_turn = options.workers is None and jax.default_backend() != "cpu"
     workers = 1 if in_turn else worker_count(options.workers)
     output = options.output or Path("runs") / f"reproduce-folk-{options.profile}"
     console.rule("1  The tunes and the prior")

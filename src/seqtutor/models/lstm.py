@@ -44,13 +44,16 @@ class LSTMLayer(eqx.Module):
 class LSTM(SequenceModel):
     """Token → LSTM layers → logits.
 
-    The first layer's input product with a one-hot token is a row of `token_rows`. `position_rows`,
-    where present, adds a row for each position: a policy that is rewarded for what happens on a
-    certain beat must know where it is, and rows of zeros leave the model as it was.
+    The first layer's input product with a one-hot token is a row of `token_rows`; with an
+    `embedding`, a token's row there times `token_rows`, which then has a row for each number of it,
+    so that what is learned of one token serves those like it. `position_rows`, where present, adds
+    a row for each position: a policy that is rewarded for what happens on a certain beat must know
+    where it is, and rows of zeros leave the model as it was.
     """
 
     kind: ClassVar[str] = "lstm"
 
+    embedding: Float[Array, "tokens inputs"] | None
     token_rows: Float[Array, "inputs gates"]
     position_rows: Float[Array, "positions gates"] | None
     between_layers: tuple[Float[Array, "hidden gates"], ...]
@@ -66,6 +69,7 @@ class LSTM(SequenceModel):
         hidden_sizes: tuple[int, ...] = (100,),
         *,
         positions: int = 0,
+        embedding_size: int = 0,
         token_bound: float | None = None,
         key: PRNGKeyArray,
     ) -> None:
@@ -75,9 +79,11 @@ class LSTM(SequenceModel):
             vocabulary_size: how many tokens there are.
             hidden_sizes: cells in each layer.
             positions: the number of position rows, zero for none.
-            token_bound: what the rows of `token_rows` are drawn within instead. Within ±1 they have
-                the deviation of a unit normal embedding, as wide as the layer, times input weights
-                within ±1/√hidden.
+            embedding_size: numbers that stand for a token, zero for no embedding.
+            token_bound: what the rows of tokens are drawn within instead. Those of `token_rows`
+                have within ±1 the deviation of a unit normal embedding, as wide as the layer, times
+                input weights within ±1/√hidden. An embedding is drawn within ±1, if not given, and
+                its input weights within ±1/√size.
             key: of the chance.
         """
         keys = iter(jax.random.split(key, 2 * len(hidden_sizes) + 2))
@@ -89,8 +95,11 @@ class LSTM(SequenceModel):
             return within(fan**-0.5, shape)
 
         first = hidden_sizes[0]
-        bound = first**-0.5 if token_bound is None else token_bound
-        self.token_rows = within(bound, (vocabulary_size + 1, 4 * first))
+        tokens = vocabulary_size + 1
+        if embedding_size:
+            self.token_rows = uniform((embedding_size, 4 * first), embedding_size)
+        else:
+            self.token_rows = within(token_bound or first**-0.5, (tokens, 4 * first))
         self.position_rows = jnp.zeros((positions, 4 * first)) if positions else None
         self.layers = tuple(
             LSTMLayer(
@@ -105,8 +114,15 @@ class LSTM(SequenceModel):
         last = hidden_sizes[-1]
         self.readout_weight = uniform((last, vocabulary_size), last)
         self.readout_bias = jnp.zeros(vocabulary_size)
+        shape = (tokens, embedding_size)
+        self.embedding = within(token_bound or 1.0, shape) if embedding_size else None
         self.vocabulary_size = vocabulary_size
         self.feature_size = last
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers that stand for a token, zero where there is no embedding."""
+        return 0 if self.embedding is None else self.embedding.shape[1]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -115,17 +131,22 @@ class LSTM(SequenceModel):
             "vocabulary_size": self.vocabulary_size,
             "hidden_sizes": [layer.hidden_size for layer in self.layers],
             "positions": 0 if self.position_rows is None else self.position_rows.shape[0],
+            "embedding_size": self.embedding_size,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LSTM:
         """A model of the given shapes; its weights are yet to be filled in.
 
+        Earlier versions, which knew no embedding, do not tell its size.
+
         Raises:
             ValueError: if a size is not a positive whole number, or there are too many layers.
         """
-        sizes = [config["vocabulary_size"], *config["hidden_sizes"], config["positions"] + 1]
-        layers = len(sizes) - 2
+        embedding_size = config.get("embedding_size", 0)
+        may_be_zero = (config["positions"] + 1, embedding_size + 1)
+        sizes = [config["vocabulary_size"], *config["hidden_sizes"], *may_be_zero]
+        layers = len(config["hidden_sizes"])
         are_sizes = all(type(size) is int and size > 0 for size in sizes)
         if not (0 < layers <= MOST_LAYERS and are_sizes):
             raise ValueError(f"impossible sizes of an LSTM: {config}")
@@ -133,6 +154,7 @@ class LSTM(SequenceModel):
             config["vocabulary_size"],
             tuple(config["hidden_sizes"]),
             positions=config["positions"],
+            embedding_size=embedding_size,
             key=jax.random.key(0),
         )
 
@@ -170,11 +192,10 @@ class LSTM(SequenceModel):
         self, state: StackState, tokens: Int[Array, " batch"]
     ) -> tuple[StackState, Float[Array, "batch features"]]:
         """Read one token of each sequence; past the last position row, that row stays."""
-        first_rows = self.token_rows + self.layers[0].bias
+        projected = self._input_of(tokens)
         if self.position_rows is not None:
             last = self.position_rows.shape[0] - 1
-            first_rows = first_rows + self.position_rows[jnp.minimum(state.position, last)]
-        projected = first_rows[tokens]
+            projected = projected + self.position_rows[jnp.minimum(state.position, last)]
         states: list[LSTMState] = []
         for index, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True)):
             if index:
@@ -185,7 +206,7 @@ class LSTM(SequenceModel):
     def features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
         """Hidden outputs of the last layer at every step."""
         inputs = shift_right(tokens, self.begin).T
-        projected = self.token_rows[inputs] + self.layers[0].bias
+        projected = self._input_of(inputs)
         if self.position_rows is not None:
             steps = jnp.minimum(jnp.arange(tokens.shape[1]), self.position_rows.shape[0] - 1)
             projected = projected + self.position_rows[steps][:, None]
@@ -193,6 +214,14 @@ class LSTM(SequenceModel):
         for between, layer in zip(self.between_layers, self.layers[1:], strict=True):
             hidden = lstm_unroll(hidden @ between + layer.bias, layer.recurrent)
         return hidden.swapaxes(0, 1)
+
+    def _input_of(self, tokens: Int[Array, "*shape"]) -> Float[Array, "*shape gates"]:
+        """What the first layer reads of tokens, wherever they stand."""
+        if self.embedding is None:
+            rows = self.token_rows[tokens]
+        else:
+            rows = self.embedding[tokens] @ self.token_rows
+        return rows + self.layers[0].bias
 
     def readout(self, features: Float[Array, "*shape features"]) -> Float[Array, "*shape vocab"]:
         """Logits over the next token."""

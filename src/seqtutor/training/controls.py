@@ -73,7 +73,13 @@ def untrained(model: SequenceModel, seed: int, token_bound: float | None = None)
         raise UserError(f"a {model.kind} cannot be made untrained; give a prior that is an LSTM")
     sizes = tuple(layer.hidden_size for layer in model.layers)
     key = jax.random.key(seed)
-    return LSTM(model.vocabulary_size, sizes, token_bound=token_bound, key=key)
+    return LSTM(
+        model.vocabulary_size,
+        sizes,
+        embedding_size=model.embedding_size,
+        token_bound=token_bound,
+        key=key,
+    )
 
 
 def best_of_n_kl_bound(n: int) -> float:

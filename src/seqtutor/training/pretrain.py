@@ -55,7 +55,13 @@ class EpochRecord:
 def new_model(vocabulary_size: int, settings: PretrainSettings) -> LSTM:
     """The model that a training with these settings begins with."""
     key = jax.random.key(settings.seed)
-    return LSTM(vocabulary_size, settings.hidden_sizes, token_bound=settings.token_bound, key=key)
+    return LSTM(
+        vocabulary_size,
+        settings.hidden_sizes,
+        embedding_size=settings.embedding_size or 0,
+        token_bound=settings.token_bound,
+        key=key,
+    )
 
 
 def token_log_likelihood(

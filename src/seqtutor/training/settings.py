@@ -334,9 +334,13 @@ class PretrainSettings:
 
     hidden_sizes: tuple[int, ...] = (100,)
     """Cells in each LSTM layer; the papers' Note RNN has one layer of 100."""
+    embedding_size: int | None = None
+    """Numbers that stand for a token; if not given, each token has weights of its own in the first
+    layer."""
     token_bound: float | None = None
     """The weights that a token adds to the first layer are drawn within ± this; 1/√cells if not
-    given. Tokens of a large vocabulary are seen too seldom to grow from there: 1."""
+    given. Tokens of a large vocabulary are seen too seldom to grow from there: 1, which is what
+    embeddings are drawn within."""
     batch: int = 128
     """Sequences in each update."""
     learning_rate: float = 3e-3
@@ -363,6 +367,10 @@ class PretrainSettings:
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
         require(self.weight_decay >= 0, "weight_decay must not be negative")
+        require(
+            self.embedding_size is None or self.embedding_size > 0,
+            f"embedding_size must be above 0, not {self.embedding_size}",
+        )
         require(
             self.token_bound is None or self.token_bound > 0,
             f"token_bound must be above 0, not {self.token_bound}",
