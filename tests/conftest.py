@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -32,6 +33,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+
+# The same examples in every run; `benchmarks/fuzz.py` looks for others.
+settings.register_profile("deterministic", derandomize=True)
+settings.load_profile("deterministic")
 
 install_import_hook(
     [

@@ -86,7 +86,8 @@ def to_one_key(sheet: LeadSheet) -> LeadSheet:
     """Transpose to the signature without sharps and flats, in the octave that suits best.
 
     Major tunes go to C, minor ones to A, the other modes to where their signature is empty. Of the
-    octaves the one whose mean pitch, weighted by duration, is nearest to `CENTRE` is taken.
+    octaves that MIDI has room for, the one whose mean pitch, weighted by duration, is nearest to
+    `CENTRE` is taken.
     """
     smallest = -sheet.key.relative_major
     if not sheet.notes:
