@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WIDE = 200
 """Columns for output that goes to a file or another program, where nothing need be cut."""
+_UNBOUNDED = 1 << 20
+"""Columns, to ask a table how wide it would like to be: of a console it never asks for more."""
 
 
 def counted(number: int, one: str, many: str) -> str:
@@ -38,7 +40,8 @@ def _print_parts(console: Console, table: Table) -> None:
 
     rendered = render_rich(table)
     columns = len(table.columns)
-    if columns == 1 or console.measure(rendered).maximum <= console.width:
+    wanted = console.measure(rendered, options=console.options.update(max_width=_UNBOUNDED))
+    if columns == 1 or wanted.maximum <= console.width:
         console.print(rendered)
         return
     for part in (slice(None, columns // 2), slice(columns // 2, None)):
