@@ -83,6 +83,11 @@ _LOOKS: dict[str, tuple[str, Any]] = {
     "reinforce": ("#000000", (0, (1, 2))),
     "reinforce-baseline": ("#A6761D", (0, (7, 2, 1, 2))),
     "rl-only": ("#CC79A7", (0, (2.5, 1.2))),
+    "constant": ("#999933", (0, (4, 2))),
+    "random": ("#AA4499", (0, (1, 1))),
+    "frozen": ("#882255", (0, (5, 1, 1, 1, 1, 1))),
+    "untrained": ("#44AA99", (0, (3, 3))),
+    "real-tunes": ("#EE7733", "-"),
 }
 _STYLES = {
     name: MethodStyle(SYMBOLS.get(name, name), color, line)
