@@ -11,6 +11,9 @@ from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, TITLES
 
+NEAR_ONE = 0.95
+"""A precision from which on the discriminator takes hardly a sample for real."""
+
 Generators = Mapping[str, Sequence[FolkEvaluation]]
 
 
@@ -32,26 +35,39 @@ def _without_pretraining(generators: Generators, vocabulary_size: int) -> str:
     at_end, before = (
         _mean(generators, name, "cross_entropy") for name in ("untrained", MAXIMUM_LIKELIHOOD)
     )
+    uniform = math.log(vocabulary_size)
     return (
-        "- *Without pretraining nothing is learned.* A generator that begins with random weights "
+        f"- *Without pretraining nothing is learned.* {_holds(at_end > (uniform + before) / 2)} "
+        "a generator that begins with random weights "
         f"ends at H(p_data, p_gen) = {format_value(at_end)} nats; one that takes all tokens for "
-        f"equally likely has log |V| = {format_value(math.log(vocabulary_size))}, the pretrained "
+        f"equally likely has log |V| = {format_value(uniform)}, the pretrained "
         f"one before any game {format_value(before)}."
     )
 
 
 def _precision(generators: Generators, names: Sequence[str]) -> str:
     values = _listed(generators, names, "precision")
-    return f"- *The discriminator wins: its precision is near 1.* {values}."
+    holds = _holds(min(_mean(generators, name, "precision") for name in names) >= NEAR_ONE)
+    return f"- *The discriminator wins: its precision is near 1.* {holds} {values}."
 
 
 def _likeness(generators: Generators, names: Sequence[str]) -> str:
     likelihood = _listed(generators, [MAXIMUM_LIKELIHOOD, *names], "cross_entropy")
     bleu = _listed(generators, [MAXIMUM_LIKELIHOOD, *names], "bleu")
+    own = MAXIMUM_LIKELIHOOD
+    are_worse = all(
+        _mean(generators, name, "cross_entropy") > _mean(generators, own, "cross_entropy")
+        and _mean(generators, name, "bleu") < _mean(generators, own, "bleu")
+        for name in names
+    )
     return (
-        "- *Likelihood and BLEU are worse than those of maximum likelihood.* "
+        f"- *Likelihood and BLEU are worse than those of maximum likelihood.* {_holds(are_worse)} "
         f"H(p_data, p_gen): {likelihood}. BLEU: {bleu}."
     )
+
+
+def _holds(holds: bool) -> str:
+    return "It holds here:" if holds else "It does not hold here, or not for all:"
 
 
 def _listed(generators: Generators, names: Sequence[str], measure: str) -> str:
