@@ -160,15 +160,19 @@ def run(options: Options) -> None:
     from seqtutor.files import make_folder
     from seqtutor.report.folk import sweep_table, table_of, write_report
     from seqtutor.tasks.folk.evaluation import RealTunes
+    from seqtutor.tasks.folk.model import load_folk_model
 
     # Several processes would get in each other's way on a GPU.
     in_turn = options.workers is None and jax.default_backend() != "cpu"
     workers = 1 if in_turn else worker_count(options.workers)
     output = options.output or Path("runs") / f"reproduce-folk-{options.profile}"
+    require(output.is_dir() or not output.exists(), f"--output {output} is not a folder")
+    given = None if options.prior is None else load_folk_model(options.prior)
     console.rule("1  The tunes and the prior")
     data = load_and_tell(options.data)
+    prior = given or _own_prior(options, profile, data, output)
+    _require_same_data(prior, data, options)
     make_folder(output)
-    prior = _prior(options, profile, data, output)
     real = RealTunes.of(data, profile.real)
     console.rule("2  The games")
     games = _games(options, profile, data, prior, output, len(real.played))
@@ -209,21 +213,24 @@ def _profile(options: Options) -> Profile:
     return profile
 
 
-def _prior(options: Options, profile: Profile, data: FolkData, output: Path) -> SavedModel:
-    """The prior that is given, or that was trained before, or a new one."""
+def _own_prior(options: Options, profile: Profile, data: FolkData, output: Path) -> SavedModel:
+    """The experiment's prior, which was trained before or is trained now."""
     from seqtutor.models.files import CONFIG
     from seqtutor.tasks.folk.model import load_folk_model
 
-    folder = options.prior or output / "prior"
-    if options.prior is None and not (folder / CONFIG).is_file():
+    folder = output / "prior"
+    if not (folder / CONFIG).is_file():
         train_and_save(data, options.data, profile.pretraining, folder)
-    saved = load_folk_model(folder)
-    if saved.origin["data"].get("sha256") != data.digest:
+    return load_folk_model(folder)
+
+
+def _require_same_data(prior: SavedModel, data: FolkData, options: Options) -> None:
+    other = "folder with --output" if options.prior is None else "prior with --prior"
+    if prior.origin["data"].get("sha256") != data.digest:
         raise UserError(
-            f"the prior in {folder} was trained on other sequences; give the same --data and its "
-            "options, or choose another folder with --output"
+            f"the prior in {prior.folder} was trained on other sequences; give the same --data and "
+            f"its options, or choose another {other}"
         )
-    return saved
 
 
 def _games(
