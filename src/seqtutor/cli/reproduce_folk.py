@@ -16,7 +16,6 @@ from seqtutor.cli.pretrain_folk import (
     usual_data,
     usual_training,
 )
-from seqtutor.errors import UserError
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
     MAXIMUM_LIKELIHOOD,
@@ -226,11 +225,11 @@ def _own_prior(options: Options, profile: Profile, data: FolkData, output: Path)
 
 def _require_same_data(prior: SavedModel, data: FolkData, options: Options) -> None:
     other = "folder with --output" if options.prior is None else "prior with --prior"
-    if prior.origin["data"].get("sha256") != data.digest:
-        raise UserError(
-            f"the prior in {prior.folder} was trained on other sequences; give the same --data and "
-            f"its options, or choose another {other}"
-        )
+    require(
+        prior.origin["data"].get("sha256") == data.digest,
+        f"the prior in {prior.folder} was trained on other sequences; give the same --data and "
+        f"its options, or choose another {other}",
+    )
 
 
 def _games(

@@ -58,7 +58,7 @@ def new_model(vocabulary_size: int, settings: PretrainSettings) -> LSTM:
     return LSTM(
         vocabulary_size,
         settings.hidden_sizes,
-        embedding_size=settings.embedding_size or 0,
+        embedding_size=settings.embedding_size,
         token_bound=settings.token_bound,
         key=key,
     )

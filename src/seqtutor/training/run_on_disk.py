@@ -83,9 +83,8 @@ def run_on_disk(
 
     Records and remarks go to the folder too. A checkpoint is saved when so many `seconds` have
     passed since the last, when `is_to_stop` says so after a chunk, and, if there is room, at the
-    end. On the same
-    machine the run goes on bit for bit as if it had never stopped; where it can't, a remark says
-    why. `on_remark` is also told where it goes on.
+    end. On the same machine the run goes on bit for bit as if it had never stopped; where it can't,
+    a remark says why. `on_remark` is also told where it goes on.
 
     No other process can run in the folder meanwhile, from before `begin`, which may write its
     configuration, until after `finish`, which is given the policy.

@@ -334,8 +334,8 @@ class PretrainSettings:
 
     hidden_sizes: tuple[int, ...] = (100,)
     """Cells in each LSTM layer; the papers' Note RNN has one layer of 100."""
-    embedding_size: int | None = None
-    """Numbers that stand for a token; if not given, each token has weights of its own in the first
+    embedding_size: int = 0
+    """Numbers that stand for a token; 0 for none: each token has weights of its own in the first
     layer."""
     token_bound: float | None = None
     """The weights that a token adds to the first layer are drawn within ± this; 1/√cells if not
@@ -367,10 +367,7 @@ class PretrainSettings:
             value = getattr(self, name)
             require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
         require(self.weight_decay >= 0, "weight_decay must not be negative")
-        require(
-            self.embedding_size is None or self.embedding_size > 0,
-            f"embedding_size must be above 0, not {self.embedding_size}",
-        )
+        require(self.embedding_size >= 0, "embedding_size must not be negative")
         require(
             self.token_bound is None or self.token_bound > 0,
             f"token_bound must be above 0, not {self.token_bound}",
