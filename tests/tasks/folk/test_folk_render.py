@@ -102,7 +102,8 @@ def test_abc_is_read_as_it_was_written(sheet: LeadSheet) -> None:
     (again,), report = read_abc(render_abc(sheet), "again")
     assert again.notes == sheet.notes
     assert again.length == sheet.length
-    assert (again.key, again.meter, again.title) == (sheet.key, sheet.meter, sheet.title)
+    meter = sheet.meter or (4, 4)
+    assert (again.key, again.meter, again.title) == (sheet.key, meter, sheet.title)
     assert "texts above the notes that name no chord" not in report.noted
     # A symbol says which chord, and ABC when the next begins: these are kept exactly.
     assert again.chords == sheet.chords

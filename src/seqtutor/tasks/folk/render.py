@@ -14,6 +14,7 @@ from seqtutor.files import atomic_write
 from seqtutor.tasks.folk.abc import TICKS_PER_QUARTER
 from seqtutor.tasks.folk.bars import COMMON_TIME, WrittenBar, write_bars
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.note_values import note_values
 from seqtutor.tasks.melody.notation import Accidentals, signature_fifths, spell, spell_tonic
 from seqtutor.tasks.melody.render import (
     ABC_ACCIDENTALS,
@@ -23,11 +24,14 @@ from seqtutor.tasks.melody.render import (
     abc_pitch,
 )
 from seqtutor.tasks.scores.files import renderer_for
+from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.sound import Tone, render_wav
 
 _COARSEST_TICKS = 480
 _LARGEST_TICKS = 2**15 - 1
 _BARS_PER_LINE = 4
+_WIDTH = 120
+"""Characters of a line of ABC at most, unless a single bar has more."""
 
 
 @dataclass(frozen=True)
@@ -101,51 +105,70 @@ def render_midi(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -
 def render_abc(
     sheet: LeadSheet, rendering: LeadSheetRendering | None = None, number: int = 1
 ) -> str:
-    """An ABC tune with chord symbols, four bars a line; `number` is its X: field.
+    """An ABC tune with chord symbols, up to four bars a line; `number` is its X: field.
 
-    Lengths are exact fractions of a quarter note, those of triplets too (`A1/3`), which readers of
-    ABC play right even where they would rather be told of a triplet. Symbols name the chords as
-    well as symbols can; see `name_of`.
+    Lengths are note values, tied together or under a tuplet where one is not enough, since programs
+    that read ABC refuse others (`A5/4`, `A1/3`). A tune without a metre is barred and named as in
+    4/4, as in the other formats. Symbols name the chords as well as symbols can; see `name_of`.
     """
     rendering = rendering or LeadSheetRendering()
     letter, alteration = spell_tonic(sheet.key)
-    meter = "none" if sheet.meter is None else f"{sheet.meter[0]}/{sheet.meter[1]}"
+    beats, unit = sheet.meter or COMMON_TIME
     # In ABC a per cent sign begins a comment.
     title = " ".join(sheet.title.split()).replace("%", r"\%")
     lines = [
         f"X:{number}",
         f"T:{title}",
-        f"M:{meter}",
+        f"M:{beats}/{unit}",
         "L:1/4",
         f"Q:1/4={rendering.tempo:g}",
         f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{ABC_MODES[sheet.key.mode]}",
     ]
     bars = [_abc_bar(bar, sheet) for bar in write_bars(sheet, cut_at_chords=True)]
-    for first in range(0, len(bars), _BARS_PER_LINE):
-        last = first + _BARS_PER_LINE >= len(bars)
-        lines.append(" | ".join(bars[first : first + _BARS_PER_LINE]) + (" |]" if last else " |"))
+    rows = [" | ".join(row) for row in _rows(bars)]
+    lines += [row + (" |]" if row is rows[-1] else " |") for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def _rows(bars: Sequence[str]) -> list[list[str]]:
+    """Bars by line: as many as usual, or fewer where they are so full that paper is too narrow."""
+    rows: list[list[str]] = []
+    for bar in bars:
+        if not rows or len(rows[-1]) == _BARS_PER_LINE or len(" ".join([*rows[-1], bar])) > _WIDTH:
+            rows.append([])
+        rows[-1].append(bar)
+    return rows
 
 
 def _abc_bar(bar: WrittenBar, sheet: LeadSheet) -> str:
     accidentals = Accidentals(sheet.key)
     names = {chord.start: chord.name for chord in bar.chords}
     words: list[str] = []
-    for note in bar.notes:
-        word = ""
-        if note.start in names:
-            name = names[note.start]
-            word += f'"{name.symbol(sheet.key) if name else "N.C."}"'
-        if note.pitch is None:
-            word += "z"
-        else:
-            # Unlike on paper, the accidental is repeated after a tie over the bar line: readers of
-            # ABC do not agree whether the tie carries it.
-            pitch = spell(note.pitch, sheet.key)
-            sign = ABC_ACCIDENTALS[pitch.alteration] if accidentals.needed(pitch) else ""
-            word += sign + abc_pitch(pitch)
-        words.append(word + _abc_length(note.duration) + ("-" if note.tied_to else ""))
+    for group in note_values(bar.notes):
+        if group.tuplet is not None:
+            words.append(_abc_tuplet(*group.tuplet, len(group.notes)))
+        for note in group.notes:
+            word = ""
+            if note.start in names:
+                name = names[note.start]
+                word += f'"{name.symbol(sheet.key) if name else "N.C."}"'
+            word += _abc_note(note.pitch, sheet.key, accidentals)
+            words.append(word + _abc_length(note.duration) + ("-" if note.tied_to else ""))
     return " ".join(words)
+
+
+def _abc_tuplet(count: int, in_time_of: int, notes: int) -> str:
+    return "(3" if (count, notes) == (3, 3) else f"({count}:{in_time_of}:{notes}"
+
+
+def _abc_note(pitch: int | None, key: Key, accidentals: Accidentals) -> str:
+    if pitch is None:
+        return "z"
+    spelled = spell(pitch, key)
+    # Unlike on paper, the accidental is repeated after a tie over the bar line: readers of ABC do
+    # not agree whether the tie carries it.
+    sign = ABC_ACCIDENTALS[spelled.alteration] if accidentals.needed(spelled) else ""
+    return sign + abc_pitch(spelled)
 
 
 def _abc_length(duration: Fraction) -> str:

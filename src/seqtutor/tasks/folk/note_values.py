@@ -1,0 +1,135 @@
+"""Note values of a bar: lengths that notation has, ties between them, and tuplets.
+
+A lead sheet has notes of any length. On paper a length is a power of two, once or twice dotted, and
+all else is several of these tied together, or notes of a tuplet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from seqtutor.tasks.folk.bars import WrittenNote
+
+_DOTTED = (7, 3, 1)
+"""What the numerators of lengths are that a note value has: twice dotted, dotted, plain."""
+_IN_TIME_OF = {3: 2, 5: 4, 7: 4, 9: 8}
+"""How many notes' time the notes of a tuplet take."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """Neighbouring notes with the lengths that are written.
+
+    Attributes:
+        notes: each where it sounds, with a duration that a note value has; under a tuplet it sounds
+            for less.
+        tuplet: p and q of "p notes in the time of q", or `None`.
+    """
+
+    notes: tuple[WrittenNote, ...]
+    tuplet: tuple[int, int] | None = None
+
+
+def note_values(notes: Sequence[WrittenNote]) -> list[Values]:
+    """The notes of a bar in groups, one for each tuplet and for what is between tuplets.
+
+    A tuplet lasts until notes begin on the binary grid again. Notes that leave the grid or reach it
+    are cut where a beat begins, if they are longer than one. A length that no tuplet of up to nine
+    explains stays as it is.
+    """
+    groups: list[Values] = []
+    run: list[WrittenNote] = []
+    for piece in (piece for note in notes for piece in _cut_at_beats(note)):
+        run.append(piece)
+        if _is_binary(piece.start + piece.duration):
+            groups.append(_group(run))
+            run = []
+    if run:
+        groups.append(_group(run))
+    return _joined(groups)
+
+
+def _is_binary(time: Fraction) -> bool:
+    return time.denominator & (time.denominator - 1) == 0
+
+
+def _cut_at_beats(note: WrittenNote) -> Iterator[WrittenNote]:
+    """A note longer than a beat apart from what of it lies off the binary grid."""
+    end = note.start + note.duration
+    cuts = set()
+    if note.duration > 1 and not _is_binary(note.start):
+        cuts.add(Fraction(math.ceil(note.start)))
+    if note.duration > 1 and not _is_binary(end):
+        cuts.add(Fraction(math.floor(end)))
+    edges = [note.start, *sorted(cut for cut in cuts if note.start < cut < end), end]
+    yield from _tied(note, [later - sooner for sooner, later in pairwise(edges)])
+
+
+def _tied(note: WrittenNote, durations: Sequence[Fraction]) -> Iterator[WrittenNote]:
+    """The note as several of these durations, tied unless it is a rest."""
+    sounds = note.pitch is not None
+    start = note.start
+    for index, duration in enumerate(durations):
+        is_last = index == len(durations) - 1
+        yield replace(
+            note,
+            start=start,
+            duration=duration,
+            tied_from=note.tied_from if index == 0 else sounds,
+            tied_to=note.tied_to if is_last else sounds,
+        )
+        start += duration
+
+
+def _group(run: Sequence[WrittenNote]) -> Values:
+    """Notes from one place on the binary grid to the next."""
+    odd = math.lcm(*(_odd_part(note.duration.denominator) for note in run))
+    if odd == 1:
+        return Values(tuple(_representable(run, Fraction(1))))
+    if odd not in _IN_TIME_OF:
+        return Values(tuple(run))
+    tuplet = (odd, _IN_TIME_OF[odd])
+    return Values(tuple(_representable(run, Fraction(*tuplet))), tuplet)
+
+
+def _odd_part(number: int) -> int:
+    return number // (number & -number)
+
+
+def _representable(run: Sequence[WrittenNote], stretch: Fraction) -> Iterator[WrittenNote]:
+    """The notes with their lengths stretched, each as note values tied together."""
+    for note in run:
+        for piece in _tied(note, list(_parts(note.duration * stretch))):
+            yield replace(piece, start=note.start + (piece.start - note.start) / stretch)
+
+
+def _parts(duration: Fraction) -> Iterator[Fraction]:
+    """Note values that add up to a duration, the largest that fits first.
+
+    The duration's denominator must be a power of two.
+    """
+    unit = Fraction(1, duration.denominator)
+    left = duration.numerator
+    while left:
+        largest = max(
+            numerator << shift
+            for numerator in _DOTTED
+            if (shift := (left // numerator).bit_length() - 1) >= 0
+        )
+        yield largest * unit
+        left -= largest
+
+
+def _joined(groups: Sequence[Values]) -> list[Values]:
+    """Neighbouring groups without a tuplet as one."""
+    joined: list[Values] = []
+    for group in groups:
+        if joined and joined[-1].tuplet is None and group.tuplet is None:
+            joined[-1] = Values((*joined[-1].notes, *group.notes))
+        else:
+            joined.append(group)
+    return joined

@@ -1,0 +1,85 @@
+"""Lengths as notation has them: nothing lost, nothing that a program would refuse."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lead_sheets import lead_sheets
+
+from seqtutor.tasks.folk.bars import WrittenNote, write_bars
+from seqtutor.tasks.folk.lead_sheet import LeadSheet, MelodyNote
+from seqtutor.tasks.folk.note_values import Values, note_values
+from seqtutor.tasks.folk.render import render_abc
+
+
+def sounding(group: Values, note: WrittenNote) -> Fraction:
+    count, in_time_of = group.tuplet or (1, 1)
+    return note.duration * in_time_of / count
+
+
+def is_note_value(duration: Fraction) -> bool:
+    numerator = duration.numerator
+    dots = numerator // (numerator & -numerator)
+    return dots in (1, 3, 7) and duration.denominator & (duration.denominator - 1) == 0
+
+
+@given(lead_sheets())
+def test_values_sound_as_the_notes_that_were_given(sheet: LeadSheet) -> None:
+    for bar in write_bars(sheet):
+        time = Fraction(0)
+        found: list[WrittenNote] = []
+        for group in note_values(bar.notes):
+            for note in group.notes:
+                assert note.start == time
+                assert is_note_value(note.duration)
+                duration = sounding(group, note)
+                if found and found[-1].tied_to and note.tied_from:
+                    found[-1] = WrittenNote(
+                        found[-1].start,
+                        found[-1].duration + duration,
+                        note.pitch,
+                        found[-1].tied_from,
+                        note.tied_to,
+                    )
+                else:
+                    found.append(
+                        WrittenNote(time, duration, note.pitch, note.tied_from, note.tied_to)
+                    )
+                time += duration
+        assert [note for note in found if note.pitch is not None] == [
+            note for note in bar.notes if note.pitch is not None
+        ]
+        assert time == bar.length
+
+
+@pytest.mark.parametrize(
+    ("durations", "body"),
+    [
+        ("1 5/4 7/4", "C C- C1/4 C7/4 |]"),
+        ("1/3 1/3 1/3 3", "(3 C1/2 C1/2 C1/2 C3 |]"),
+        ("2/3 2/3 2/3 2", "(3 C C C C2 |]"),
+        ("2/3 1/3 3", "(3:2:2 C C1/2 C3 |]"),
+        ("1/3 7/3 1/3 1", "(3:2:2 C1/2 C- C- (3:2:2 C C1/2 C |]"),
+        ("3 1/3", "C3 (3:2:1 C1/2 |]"),
+        ("1/5 4/5 3", "(5:4:2 C1/4 C C3 |]"),
+        ("1/6 1/6 1/6 7/2", "(3 C1/4 C1/4 C1/4 C7/2 |]"),
+        ("5 3", "C4- | C C3 |]"),
+    ],
+)
+def test_abc_has_lengths_that_programs_read(durations: str, body: str) -> None:
+    notes, onset = [], Fraction(0)
+    for duration in map(Fraction, durations.split()):
+        notes.append(MelodyNote(onset, duration, 60))
+        onset += duration
+    assert render_abc(LeadSheet(tuple(notes), (), onset)).splitlines()[-1] == body
+
+
+@given(st.integers(1, 64), st.sampled_from((1, 2, 4, 8, 16)))
+def test_a_length_is_few_values_the_longest_first(numerator: int, denominator: int) -> None:
+    whole = WrittenNote(Fraction(0), Fraction(numerator, denominator), 60)
+    (group,) = note_values([whole])
+    durations = [note.duration for note in group.notes]
+    assert durations == sorted(durations, reverse=True)
+    assert sum(durations) == whole.duration
+    assert len(durations) <= 3
