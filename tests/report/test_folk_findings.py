@@ -17,6 +17,7 @@ def evaluation(cross_entropy, bleu, precision=float("nan")):
         corpus_bleu=bleu,
         self_bleu=0.6,
         judge_mean=0.2,
+        judge_real=0.7,
         judge_accuracy=0.8,
         precision=precision,
     )

@@ -1,4 +1,4 @@
-"""`seqtutor evaluate folk`: Table 1 of models of tunes, each with a judge of its own."""
+"""`seqtutor evaluate folk`: Table 1 of models of tunes, each with judges of its own."""
 
 from __future__ import annotations
 
@@ -24,23 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """Measure generators of tunes: likelihood, BLEU, entropy, and what a fresh judge finds.
+    """Measure generators of tunes: likelihood, BLEU, entropy, and what fresh judges find.
 
     The data must be those of training, read in the same way; what is measured by is its test part.
     """
 
     what: tyro.conf.Positional[tuple[str, ...]] = ("folk",)
-    """The task, "folk", and the folders of models, or of games of `seqtutor reproduce folk`."""
+    """The task, "folk", and the folders of models, such as folk-prior, or of games of
+    `seqtutor reproduce folk`."""
     temperature: float = 1.0
     """Of the sampling; likelihood and entropy are those of the tempered model too."""
     most_real: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Real training sequences for the judge at most, drawn at random; all if not given."""
+    """Real training sequences for a judge at most, drawn at random; all if not given."""
     seed: int = 0
-    """Of the sampling and of the judge."""
+    """Of the sampling and of the judges."""
     json: bool = False
     """Print JSON."""
+    judges: int = 3
+    """Fresh judges of each model, whose mean counts; each takes about a minute."""
     judge: JudgeSettings = field(default_factory=JudgeSettings)
-    """The judge; its own seed does not count."""
+    """The judges; their own seed does not count."""
     data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
 
     @property
@@ -72,6 +75,7 @@ def run(options: Options) -> None:
             TemperedModel(generator.saved.model, options.temperature),
             real,
             options.judge,
+            judges=options.judges,
             seed=options.seed,
             discriminator=generator.discriminator,
         )
@@ -99,6 +103,7 @@ def _check(options: Options) -> None:
         options.most_real is None or options.most_real >= 1,
         f"--most-real must be at least 1, not {options.most_real}",
     )
+    require(options.judges >= 1, f"--judges is {options.judges}; it must be at least 1")
     require_seed("--seed", options.seed)
 
 

@@ -21,11 +21,16 @@ SAMPLES = 256
 
 
 def hang(
-    saved: SavedModel, discriminator: ConvolutionalDiscriminator, seed: int, folder: Path
+    title: str,
+    saved: SavedModel,
+    discriminator: ConvolutionalDiscriminator,
+    seed: int,
+    folder: Path,
 ) -> Gallery:
     """Choose samples of a generator and write them as MIDI, as sound, and as an ABC book.
 
     Args:
+        title: of the generator, for the titles of its tunes.
         saved: the generator.
         discriminator: by which they are chosen.
         seed: of the sampling; other samples come from it than those that are measured.
@@ -38,7 +43,7 @@ def hang(
     samples = generate(saved.model, key, SAMPLES, length_of(saved))
     exhibits = choose_exhibits(np.asarray(samples.tokens), logits_of(discriminator, samples))
     sheets = [
-        replace(sheet, title=f"{one.kind}, D(x) = {one.probability:.3f}")
+        replace(sheet, title=f"{title}: {one.kind}, D(x) = {one.probability:.3f}")
         for one, sheet in zip(
             exhibits, sheets_of(saved, np.stack([one.tokens for one in exhibits])), strict=True
         )

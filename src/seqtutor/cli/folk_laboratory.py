@@ -20,11 +20,19 @@ from seqtutor.training.run_folder import plain
 
 @dataclass(frozen=True)
 class FolkLaboratory:
-    """The tunes to measure by, the settings of the judges, and the folder of the experiment."""
+    """Where generators are measured.
+
+    Attributes:
+        data, real: the tunes to measure by.
+        judge: the settings of the judges.
+        judges: how many of them a generator has.
+        output: the folder of the experiment.
+    """
 
     data: FolkData
     real: RealTunes
     judge: JudgeSettings
+    judges: int
     output: Path
 
     def measure(
@@ -37,13 +45,13 @@ class FolkLaboratory:
         temperature: float = 1.0,
         discriminator: ConvolutionalDiscriminator | None = None,
     ) -> FolkEvaluation:
-        """Measure a generator and keep its judge, unless the file of that name has its measures.
+        """Measure a generator, keep its first judge; unless the file of that name has its measures.
 
         Args:
             name: of the files.
             model: the generator.
             origin: the folder that it was read from.
-            seed: of the sampling and of the judge.
+            seed: of the sampling and of the judges.
             temperature: at which the model is one read from there.
             discriminator: of the game, where there was one.
 
@@ -56,6 +64,7 @@ class FolkLaboratory:
             "temperature": temperature,
             "real": len(self.real.played),
             "judge": plain(self.judge),
+            "judges": self.judges,
             "seed": seed,
         }
 
@@ -69,6 +78,7 @@ class FolkLaboratory:
                 model,
                 self.real,
                 self.judge,
+                judges=self.judges,
                 seed=seed,
                 discriminator=discriminator,
                 on_judged=keep,
@@ -81,7 +91,7 @@ class FolkLaboratory:
         return FolkEvaluation(**cached_measures(path, made_of, take)["generator"].values)
 
     def judge_of(self, name: str) -> ConvolutionalDiscriminator:
-        """The judge of the generator that was measured under a name.
+        """The first judge of the generator that was measured under a name.
 
         Raises:
             UserError: if there is none.

@@ -237,7 +237,7 @@ def run_jobs(jobs: Sequence[Work], workers: int, output: Path) -> None:
                 running = [one for one in running if one not in ended]
                 failures += filter(None, (_end(one, progress) for one in ended))
     except KeyboardInterrupt:
-        console.print("Stopping after the chunks that run; interrupt again to stop at once")
+        console.print("Stopping at the next checkpoint; interrupt again to stop at once")
         _stop(running)
         raise resumable(output) from None
     finally:

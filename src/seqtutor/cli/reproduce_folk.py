@@ -20,6 +20,7 @@ from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
     MAXIMUM_LIKELIHOOD,
     REAL,
+    TITLES,
     VARIANTS,
     GameSizes,
     require_variants,
@@ -40,13 +41,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile:
-    """How much of the experiment is run; `real` sequences at most are played with and judged by."""
+    """How much of the experiment is run.
+
+    `real` sequences at most are played with and judged by; each generator has so many `judges`.
+    """
 
     seeds: int
     real: int | None
     pretraining: PretrainSettings
     sizes: GameSizes
     judge: JudgeSettings
+    judges: int
     temperatures: tuple[float, ...]
 
 
@@ -64,6 +69,7 @@ PROFILES = {
             discriminator_batch=32,
         ),
         judge=JudgeSettings(epochs=2, patience=1),
+        judges=1,
         temperatures=(0.7,),
     ),
     "default": Profile(
@@ -72,6 +78,7 @@ PROFILES = {
         pretraining=usual_training(),
         sizes=GameSizes(),
         judge=JudgeSettings(epochs=20, patience=3),
+        judges=3,
         temperatures=(0.5, 0.7, 0.85, 1.15),
     ),
     "full": Profile(
@@ -96,6 +103,7 @@ PROFILES = {
             discriminator_rate=1e-4,
         ),
         judge=JudgeSettings(),
+        judges=5,
         temperatures=(0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2),
     ),
 }
@@ -134,6 +142,8 @@ class Options:
     """Rounds of each game, instead of the profile's."""
     temperatures: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None
     """Of the sweep of maximum likelihood, instead of the profile's."""
+    judges: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Fresh judges of each generator, whose mean counts, instead of the profile's."""
     rollouts: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Monte-Carlo completions of each prefix, by whose mean D(x) a token is judged (16 in Yu et al.
     2017), for generators that are rewarded at the end; a round takes many times as long."""
@@ -176,8 +186,8 @@ def run(options: Options) -> None:
     console.rule("2  The games")
     games = _games(options, profile, data, prior, output, len(real.played))
     _play(games, prior, real, output, workers)
-    console.rule("3  Measuring, each by a judge of its own")
-    laboratory = FolkLaboratory(data, real, profile.judge, output)
+    console.rule("3  Measuring, each by judges of its own")
+    laboratory = FolkLaboratory(data, real, profile.judge, profile.judges, output)
     with telling_how_to_go_on(output):
         generators, sweep = _measure(laboratory, profile, prior, games)
     console.rule("4  Table, figures, gallery")
@@ -192,11 +202,13 @@ def run(options: Options) -> None:
 def _profile(options: Options) -> Profile:
     require(0 < options.c < math.inf, f"--c must be above 0, not {options.c}")
     profile = PROFILES[options.profile]
-    for name in ("seeds", "rounds"):
+    for name in ("seeds", "rounds", "judges"):
         value = getattr(options, name)
         require(value is None or value >= 1, f"--{name} is {value}; it must be at least 1")
     if options.seeds is not None:
         profile = replace(profile, seeds=options.seeds)
+    if options.judges is not None:
+        profile = replace(profile, judges=options.judges)
     if options.rounds is not None:
         profile = replace(profile, sizes=replace(profile.sizes, rounds=options.rounds))
     profile = replace(profile, sizes=replace(profile.sizes, rollouts=options.rollouts))
@@ -335,6 +347,7 @@ def _results(
         sweep,
         _histories(games),
         _galleries(laboratory, prior, games),
+        _learning(games),
         is_published_data=options.data.sequences is not None,
         next_token=_next_token(prior, laboratory.real, games),
     )
@@ -357,16 +370,19 @@ def _next_token(prior: SavedModel, real: RealTunes, games: Sequence[GameFolder])
 def _galleries(
     laboratory: FolkLaboratory, prior: SavedModel, games: Sequence[GameFolder]
 ) -> dict[str, Gallery]:
-    """Of the first seed: maximum likelihood before its judge, the others before their games'."""
+    """Of the first seed: maximum likelihood before a judge, the others before their games'."""
     from seqtutor.cli.folk_gallery import hang
 
     folder = laboratory.output / "gallery"
     judge = laboratory.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
-    galleries = {MAXIMUM_LIKELIHOOD: hang(prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
+    title = TITLES[MAXIMUM_LIKELIHOOD]
+    galleries = {MAXIMUM_LIKELIHOOD: hang(title, prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
     for game in games:
         name, seed = game.game.generator, game.game.tutoring.seed
         if name not in galleries:
-            galleries[name] = hang(game.generator(), game.discriminator(), seed, folder / name)
+            galleries[name] = hang(
+                TITLES[name], game.generator(), game.discriminator(), seed, folder / name
+            )
     return galleries
 
 
@@ -381,6 +397,17 @@ def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[flo
             columns["step"] = [record["round"] for record in records]
             histories.setdefault(game.game.generator, []).append(columns)
     return histories
+
+
+def _learning(games: Sequence[GameFolder]) -> dict[str, list[float]]:
+    """Of games whose discriminator may lose what it learned in a round: how often it does not."""
+    shares: dict[str, list[float]] = {}
+    for game in games:
+        rules = game.game.adversary
+        if rules.only_better and rules.source == "discriminator":
+            kept = [record["discriminator/learned"] for record in game.run.records()]
+            shares.setdefault(game.game.generator, []).append(sum(kept) / max(1, len(kept)))
+    return shares
 
 
 def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> str:

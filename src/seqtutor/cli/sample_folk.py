@@ -20,7 +20,8 @@ class Options:
     """Write tunes with chords that a model generates, as files to open in an editor or a player."""
 
     model: tyro.conf.Positional[tuple[str, ...]] = ("folk",)
-    """The task, "folk", and the folder of a model, or of a game of `seqtutor reproduce folk`."""
+    """The task, "folk", and the folder of a model, such as folk-prior, or of a game of
+    `seqtutor reproduce folk`."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder to write to; by default a new one, samples, samples-2 and so on."""
     number: int = 8

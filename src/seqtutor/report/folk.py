@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from seqtutor.files import atomic_write
 from seqtutor.report.folk_findings import findings
 from seqtutor.report.folk_next_token import next_token_figure, write_next_token
@@ -38,8 +40,9 @@ ROWS: tuple[tuple[str, str, Better | None], ...] = (
     ("reward_deviation", "Its standard deviation", None),
     ("precision", "Precision of that discriminator", None),
     ("recall", "Recall of that discriminator", None),
-    ("judge_mean", "Mean D(x), a fresh judge", None),
-    ("judge_accuracy", "Accuracy of the fresh judge", None),
+    ("judge_mean", "Mean D(x), fresh judges", None),
+    ("judge_real", "Their mean D(x) of real tunes", None),
+    ("judge_accuracy", "Their accuracy", None),
 )
 
 CURVES = (
@@ -78,6 +81,8 @@ class FolkResults:
         sweep: maximum likelihood at other temperatures.
         histories: of the games, by generator; `step` is the round.
         galleries: by generator.
+        learning: by generator, for each seed the share of rounds in which its discriminator kept
+            what it had learned; of games in which it may be taken back.
         is_published_data: whether the sequences are those that the paper's figures are about.
         next_token: what the generators of the first seed expect at a step of a held-out sequence.
     """
@@ -86,6 +91,7 @@ class FolkResults:
     sweep: Mapping[float, FolkEvaluation]
     histories: Mapping[str, Sequence[History]]
     galleries: Mapping[str, Gallery]
+    learning: Mapping[str, Sequence[float]]
     is_published_data: bool
     next_token: NextToken
 
@@ -177,6 +183,7 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
     ]
     if results.histories:
         page += ["## Training\n", "![Curves over the rounds](training.png)\n"]
+        page += _learning(results.learning)
     page += [
         "## One step\n",
         f"What each generator of the first seed expects after {results.next_token.given} tokens of "
@@ -197,6 +204,20 @@ def table_of(results: FolkResults) -> Table:
         is_published_data=results.is_published_data,
         title="Table 1 of Bjare & Meredith (2020), and what it lacks",
     )
+
+
+def _learning(learning: Mapping[str, Sequence[float]]) -> list[str]:
+    """How often the discriminators became better, of all rounds."""
+    if not learning:
+        return []
+    shares = ", ".join(
+        f"{TITLES[name]} {100 * float(np.mean(values)):.0f} %" for name, values in learning.items()
+    )
+    return [
+        f"Rounds in which the discriminator kept what it had learned: {shares}. In the others it "
+        "told unseen sequences apart no better than before, and what it had learned was taken "
+        f"back. With few such rounds a game is much like that of *{TITLES['frozen']}*.\n"
+    ]
 
 
 def _galleries(results: FolkResults, folder: Path) -> list[str]:

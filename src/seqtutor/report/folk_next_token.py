@@ -90,7 +90,7 @@ def _panel(axes: Axes, found: NextToken, name: str, first: Float[np.ndarray, " v
     ticks = [0, SHOWN // 2, SHOWN - 1]
     labels = [str(tick + 1) for tick in ticks]
     if len(own) > SHOWN:
-        ticks, labels = [*ticks, SHOWN + 2], [*labels, "rest"]
+        ticks, labels = [*ticks, SHOWN + 2], [*labels, "all others"]
     axes.set_xticks(ticks, labels)
     axes.tick_params(axis="x", pad=6)
     axes.grid(axis="y")

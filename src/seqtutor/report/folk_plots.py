@@ -30,7 +30,7 @@ class Panel:
 
 PANELS = (
     Panel("self_bleu", "bleu", "self-BLEU (← more varied)", "BLEU", "n-grams of real tunes"),
-    Panel("self_bleu", "judge_mean", "self-BLEU (← more varied)", "mean D(x)", "A fresh judge"),
+    Panel("self_bleu", "judge_mean", "self-BLEU (← more varied)", "mean D(x)", "Fresh judges"),
     Panel(
         "entropy",
         "cross_entropy",

@@ -146,7 +146,7 @@ def _finish_curve_panel(panel: Axes, quantity: Quantity, step_label: str) -> Non
     panel.set_xlabel(step_label)
     panel.grid(axis="y")
     panel.margins(x=0.01, y=0.08)
-    panel.xaxis.set_major_locator(MaxNLocator(5))
+    panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     if quantity.reference is not None:
         value, name = quantity.reference

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 
+import jax
 import numpy as np
 import pytest
 from test_folk_dataset import build
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_real
+from seqtutor.models.lstm import LSTM
+from seqtutor.tasks.folk.evaluation import (
+    FolkEvaluation,
+    RealTunes,
+    evaluate_folk,
+    evaluate_real,
+)
 from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import (
@@ -24,6 +31,7 @@ from seqtutor.tasks.folk.variants import (
     require_variants,
     variant_named,
 )
+from seqtutor.training.adversary_settings import JudgeSettings
 from seqtutor.training.run_folder import RunFolder, read_config
 
 
@@ -130,3 +138,27 @@ def test_real_tunes_stand_where_samples_would():
     assert own.bleu == own.corpus_bleu == pytest.approx(1)
     assert other.bleu < 1
     assert all(math.isnan(value) for value in (other.cross_entropy, other.judge_mean))
+
+
+def test_the_judges_of_a_generator_are_several_and_their_mean_counts():
+    real = RealTunes.of(build(tokenisation="joint"))
+    model = LSTM(len(build(tokenisation="joint").tokens), (8,), key=jax.random.key(0))
+    batch = replace(JudgeSettings().discrimination, batch=4)
+    settings = JudgeSettings(epochs=2, patience=1, discrimination=batch)
+    kept = []
+    one, two = (
+        evaluate_folk(model, real, settings, judges=number, seed=5, on_judged=kept.append)
+        for number in (1, 2)
+    )
+    assert len(kept) == 2, "the first judge of each"
+    assert (one.bleu, one.self_bleu) == (two.bleu, two.self_bleu)
+    second = 2 * two.judge_mean - one.judge_mean
+    assert 0 < second < 1
+    assert abs(second - one.judge_mean) > 1e-6, "the second judge is another one"
+    assert 0 < two.judge_real < 1
+
+
+def test_too_few_tunes_to_hold_any_out_are_told_with_their_number():
+    data = build(tokenisation="joint")
+    with pytest.raises(UserError, match=r"tunes for validation .* 1 sequences of 16.*--length"):
+        RealTunes.of(replace(data, validation=data.validation[:1]))

@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, PRNGKeyArray
 
+from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.tasks.folk.dataset import FolkData
 from seqtutor.training.adversary_settings import JudgeSettings
-from seqtutor.training.discriminating import discrimination, logits_of
-from seqtutor.training.judge import JudgeEpoch, Parts, judge
+from seqtutor.training.discriminating import Discrimination, discrimination, logits_of
+from seqtutor.training.judge import Parts, judge
 from seqtutor.training.likeness import bleus, likeness
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch, join
@@ -44,7 +45,16 @@ class RealTunes:
 
         Data without a test part, such as the published sequences, are measured on the validation
         part; then every second sequence of it stops the judge, the others measure it.
+
+        Raises:
+            UserError: if there are no held-out sequences.
         """
+        if len(data.validation) < 2:
+            raise UserError(
+                f"the {len(data.validation_tunes)} tunes for validation have tokens for "
+                f"{len(data.validation)} sequences of {data.length}, and at least 2 are needed; "
+                "give more tunes or a smaller --length"
+            )
         training = np.random.default_rng(seed).permutation(len(data.train))[:at_most]
         played, watched = unmasked(data.train[training]), unmasked(data.validation)
         if len(data.test):
@@ -68,8 +78,10 @@ class FolkEvaluation:
         reward_mean, reward_deviation: of D(x) over samples, by the game's own discriminator, which
             has learned from samples of every round; NaN where there was no game, as the next two.
         precision, recall: of that discriminator, on held-out sequences and as many samples.
-        judge_mean: D(x) of samples by a judge that was trained on this generator afterwards.
-        judge_accuracy: of that judge; ½ where it cannot tell samples from real sequences.
+        judge_mean: D(x) of samples, the mean of judges that were trained on this generator
+            afterwards.
+        judge_real: D(x) of real sequences by the same judges.
+        judge_accuracy: of those judges; ½ where they cannot tell samples from real sequences.
     """
 
     cross_entropy: float
@@ -78,6 +90,7 @@ class FolkEvaluation:
     corpus_bleu: float
     self_bleu: float
     judge_mean: float
+    judge_real: float
     judge_accuracy: float
     reward_mean: float = math.nan
     reward_deviation: float = math.nan
@@ -90,48 +103,65 @@ def evaluate_folk(
     real: RealTunes,
     settings: JudgeSettings,
     *,
+    judges: int = 1,
     seed: int = 0,
     discriminator: ConvolutionalDiscriminator | None = None,
-    on_epoch: Callable[[JudgeEpoch], None] = lambda epoch: None,
     on_judged: Callable[[ConvolutionalDiscriminator], None] = lambda judge: None,
 ) -> FolkEvaluation:
     """Measure a generator at temperature one.
 
-    As many sequences are generated as there are real ones for the judge. Those that the judge has
-    not learned from are what the other measures are taken of.
+    As many sequences are generated for a judge as there are real ones. Those that the first judge
+    has not learned from are what the other measures are taken of.
 
     Args:
         model: the generator.
         real: sequences to measure by.
-        settings: of the judge; the seed is replaced by `seed`.
-        seed: of the sampling and of the judge.
+        settings: of the judges; their seeds come from `seed`.
+        judges: how many, each with weights and samples of its own. What one finds depends much on
+            both; their means are given.
+        seed: of the sampling and of the judges.
         discriminator: of the game, where there was one.
-        on_epoch: called after each epoch of the judge.
-        on_judged: called with the judge when it is trained.
+        on_judged: called with the first judge when it is trained.
 
     Raises:
-        UserError: if there are too few sequences for the judge.
+        UserError: if there are too few sequences for a judge.
     """
-    parts = real.judged
-    sizes = [len(part) for part in (parts.training, parts.validation, parts.test)]
-    length = parts.training.tokens.shape[1]
-    samples = generate(model, jax.random.key(seed), sum(sizes), length)
-    first, second = sizes[0], sizes[0] + sizes[1]
-    generated = Parts(samples[:first], samples[first:second], samples[second:])
+    key = jax.random.key(seed)
+    generated = _as_many(model, real.judged, key)
     unseen = join(generated.validation, generated.test)
     like = likeness(model, real.held_out, unseen)
-    own_judge = replace(settings, seed=seed)
-    judgement = judge(model.vocabulary_size, parts, generated, own_judge, on_epoch)
-    on_judged(judgement.discriminator)
-    own: dict[str, float] = {}
+    found: list[Discrimination] = []
+    for number in range(judges):
+        if number:
+            # The key's first fold makes the samples of galleries.
+            generated = _as_many(model, real.judged, jax.random.fold_in(key, 1 + number))
+        own = replace(settings, seed=_seed_of_judge(seed, number))
+        judgement = judge(model.vocabulary_size, real.judged, generated, own)
+        found.append(judgement.test)
+        if number == 0:
+            on_judged(judgement.discriminator)
+    of_the_game: dict[str, float] = {}
     if discriminator is not None:
-        own = _of_the_game(discriminator, real.held_out, unseen)
+        of_the_game = _of_the_game(discriminator, real.held_out, unseen)
     return FolkEvaluation(
         **asdict(like),
-        judge_mean=judgement.test.mean_generated,
-        judge_accuracy=judgement.test.accuracy,
-        **own,
+        judge_mean=float(np.mean([one.mean_generated for one in found])),
+        judge_real=float(np.mean([one.mean_real for one in found])),
+        judge_accuracy=float(np.mean([one.accuracy for one in found])),
+        **of_the_game,
     )
+
+
+def _as_many(model: SequenceModel, real: Parts, key: PRNGKeyArray) -> Parts:
+    """As many samples of a generator as there are real sequences in each part."""
+    sizes = [len(part) for part in (real.training, real.validation, real.test)]
+    samples = generate(model, key, sum(sizes), real.training.tokens.shape[1])
+    first, second = sizes[0], sizes[0] + sizes[1]
+    return Parts(samples[:first], samples[first:second], samples[second:])
+
+
+def _seed_of_judge(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def evaluate_real(real: RealTunes) -> FolkEvaluation:
@@ -147,6 +177,7 @@ def evaluate_real(real: RealTunes) -> FolkEvaluation:
         entropy=math.nan,
         **bleus(real.held_out, real.played[:number])._asdict(),
         judge_mean=math.nan,
+        judge_real=math.nan,
         judge_accuracy=math.nan,
     )
 
