@@ -18,9 +18,6 @@ from seqtutor.cli.pretrain_folk import (
 )
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
-    MAXIMUM_LIKELIHOOD,
-    REAL,
-    TITLES,
     VARIANTS,
     GameSizes,
     require_variants,
@@ -31,12 +28,9 @@ from seqtutor.training.settings import PretrainSettings, require
 
 if TYPE_CHECKING:
     from seqtutor.cli.folk_games import GameFolder
-    from seqtutor.cli.folk_laboratory import FolkLaboratory
     from seqtutor.models.files import SavedModel
-    from seqtutor.report.folk import FolkResults, Gallery
     from seqtutor.tasks.folk.dataset import FolkData
-    from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes
-    from seqtutor.tasks.folk.next_token import NextToken
+    from seqtutor.tasks.folk.evaluation import RealTunes
 
 
 @dataclass(frozen=True)
@@ -162,6 +156,7 @@ def run(options: Options) -> None:
     import jax
 
     from seqtutor.cli.folk_laboratory import FolkLaboratory
+    from seqtutor.cli.folk_results import measure_all, results_of
     from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.output import print_table
@@ -189,9 +184,14 @@ def run(options: Options) -> None:
     console.rule("3  Measuring, each by judges of its own")
     laboratory = FolkLaboratory(data, real, profile.judge, profile.judges, output)
     with telling_how_to_go_on(output):
-        generators, sweep = _measure(laboratory, profile, prior, games)
+        generators, sweep = measure_all(
+            laboratory, prior, games, profile.seeds, profile.temperatures
+        )
     console.rule("4  Table, figures, gallery")
-    results = _results(options, laboratory, prior, games, generators, sweep)
+    is_published_data = options.data.sequences is not None
+    results = results_of(
+        laboratory, prior, games, generators, sweep, is_published_data=is_published_data
+    )
     path = write_report(results, output, _remark(options, profile, data, len(real.played)))
     print_table(table_of(results))
     if sweep:
@@ -291,123 +291,6 @@ def _play(
         play_side_by_side(games, prior, real, output, workers)
     else:
         play_in_turn(games, prior, real, output)
-
-
-def _measure(
-    laboratory: FolkLaboratory, profile: Profile, prior: SavedModel, games: Sequence[GameFolder]
-) -> tuple[dict[str, list[FolkEvaluation]], dict[float, FolkEvaluation]]:
-    """All generators, real tunes, and maximum likelihood at other temperatures."""
-    from seqtutor.tasks.folk.evaluation import evaluate_real
-    from seqtutor.training.controls import TemperedModel
-
-    assert prior.folder is not None
-    generators = {
-        MAXIMUM_LIKELIHOOD: [
-            laboratory.measure(
-                f"{MAXIMUM_LIKELIHOOD}-seed{seed}", prior.model, prior.folder, seed=seed
-            )
-            for seed in range(profile.seeds)
-        ]
-    }
-    for game in games:
-        found = laboratory.measure(
-            game.path.name,
-            game.generator().model,
-            game.run.model,
-            seed=game.game.tutoring.seed,
-            discriminator=game.discriminator(),
-        )
-        generators.setdefault(game.game.generator, []).append(found)
-    generators[REAL] = [evaluate_real(laboratory.real)]
-    sweep = {
-        temperature: laboratory.measure(
-            f"temperature={temperature:g}",
-            TemperedModel(prior.model, temperature),
-            prior.folder,
-            seed=0,
-            temperature=temperature,
-        )
-        for temperature in sorted(set(profile.temperatures))
-    }
-    return generators, sweep
-
-
-def _results(
-    options: Options,
-    laboratory: FolkLaboratory,
-    prior: SavedModel,
-    games: Sequence[GameFolder],
-    generators: dict[str, list[FolkEvaluation]],
-    sweep: dict[float, FolkEvaluation],
-) -> FolkResults:
-    from seqtutor.report.folk import FolkResults
-
-    return FolkResults(
-        generators,
-        sweep,
-        _histories(games),
-        _galleries(laboratory, prior, games),
-        _learning(games),
-        is_published_data=options.data.sequences is not None,
-        next_token=_next_token(prior, laboratory.real, games),
-    )
-
-
-def _next_token(prior: SavedModel, real: RealTunes, games: Sequence[GameFolder]) -> NextToken:
-    """What the first seed's generators expect in the middle of the first held-out sequence."""
-    import numpy as np
-
-    from seqtutor.tasks.folk.next_token import next_token
-
-    models = {MAXIMUM_LIKELIHOOD: prior.model}
-    for game in games:
-        if game.game.generator not in models:
-            models[game.game.generator] = game.generator().model
-    sequence = np.asarray(real.held_out.tokens[0])
-    return next_token(models, prior.vocabulary, sequence, len(sequence) // 2)
-
-
-def _galleries(
-    laboratory: FolkLaboratory, prior: SavedModel, games: Sequence[GameFolder]
-) -> dict[str, Gallery]:
-    """Of the first seed: maximum likelihood before a judge, the others before their games'."""
-    from seqtutor.cli.folk_gallery import hang
-
-    folder = laboratory.output / "gallery"
-    judge = laboratory.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
-    title = TITLES[MAXIMUM_LIKELIHOOD]
-    galleries = {MAXIMUM_LIKELIHOOD: hang(title, prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
-    for game in games:
-        name, seed = game.game.generator, game.game.tutoring.seed
-        if name not in galleries:
-            galleries[name] = hang(
-                TITLES[name], game.generator(), game.discriminator(), seed, folder / name
-            )
-    return galleries
-
-
-def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[float]]]]:
-    """The rounds that were diagnosed, as columns; by generator a history for each seed."""
-    histories: dict[str, list[dict[str, list[float]]]] = {}
-    for game in games:
-        records = [one for one in game.run.records() if "likeness/cross_entropy" in one]
-        if records:
-            shared = set.intersection(*(set(record) for record in records))
-            columns = {name: [record[name] for record in records] for name in shared}
-            columns["step"] = [record["round"] for record in records]
-            histories.setdefault(game.game.generator, []).append(columns)
-    return histories
-
-
-def _learning(games: Sequence[GameFolder]) -> dict[str, list[float]]:
-    """Of games whose discriminator may lose what it learned in a round: how often it does not."""
-    shares: dict[str, list[float]] = {}
-    for game in games:
-        rules = game.game.adversary
-        if rules.only_better and rules.source == "discriminator":
-            kept = [record["discriminator/learned"] for record in game.run.records()]
-            shares.setdefault(game.game.generator, []).append(sum(kept) / max(1, len(kept)))
-    return shares
 
 
 def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> str:

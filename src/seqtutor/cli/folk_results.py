@@ -1,0 +1,137 @@
+"""What the folk experiment shows of games that are over: measures, curves, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seqtutor.cli.folk_gallery import hang
+from seqtutor.cli.folk_games import GameFolder
+from seqtutor.cli.folk_laboratory import FolkLaboratory
+from seqtutor.models.files import SavedModel
+from seqtutor.report.folk import FolkResults, Gallery
+from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_real
+from seqtutor.tasks.folk.next_token import NextToken, next_token
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, REAL, TITLES
+from seqtutor.training.controls import TemperedModel
+
+
+def measure_all(
+    laboratory: FolkLaboratory,
+    prior: SavedModel,
+    games: Sequence[GameFolder],
+    seeds: int,
+    temperatures: Sequence[float],
+) -> tuple[dict[str, list[FolkEvaluation]], dict[float, FolkEvaluation]]:
+    """All generators, real tunes, and maximum likelihood at other temperatures.
+
+    Raises:
+        UserError: if there are too few sequences for a judge, or a file cannot be written.
+    """
+    assert prior.folder is not None
+    generators = {
+        MAXIMUM_LIKELIHOOD: [
+            laboratory.measure(
+                f"{MAXIMUM_LIKELIHOOD}-seed{seed}", prior.model, prior.folder, seed=seed
+            )
+            for seed in range(seeds)
+        ]
+    }
+    for game in games:
+        found = laboratory.measure(
+            game.path.name,
+            game.generator().model,
+            game.run.model,
+            seed=game.game.tutoring.seed,
+            discriminator=game.discriminator(),
+        )
+        generators.setdefault(game.game.generator, []).append(found)
+    generators[REAL] = [evaluate_real(laboratory.real)]
+    sweep = {
+        temperature: laboratory.measure(
+            f"temperature={temperature:g}",
+            TemperedModel(prior.model, temperature),
+            prior.folder,
+            seed=0,
+            temperature=temperature,
+        )
+        for temperature in sorted(set(temperatures))
+    }
+    return generators, sweep
+
+
+def results_of(
+    laboratory: FolkLaboratory,
+    prior: SavedModel,
+    games: Sequence[GameFolder],
+    generators: dict[str, list[FolkEvaluation]],
+    sweep: dict[float, FolkEvaluation],
+    *,
+    is_published_data: bool,
+) -> FolkResults:
+    """What was measured, how it came about, and samples to hear.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    return FolkResults(
+        generators,
+        sweep,
+        _histories(games),
+        _galleries(laboratory, prior, games),
+        _learning(games),
+        is_published_data=is_published_data,
+        next_token=_next_token(prior, laboratory.real, games),
+    )
+
+
+def _next_token(prior: SavedModel, real: RealTunes, games: Sequence[GameFolder]) -> NextToken:
+    """What the first seed's generators expect in the middle of the first held-out sequence."""
+    models = {MAXIMUM_LIKELIHOOD: prior.model}
+    for game in games:
+        if game.game.generator not in models:
+            models[game.game.generator] = game.generator().model
+    sequence = np.asarray(real.held_out.tokens[0])
+    return next_token(models, prior.vocabulary, sequence, len(sequence) // 2)
+
+
+def _galleries(
+    laboratory: FolkLaboratory, prior: SavedModel, games: Sequence[GameFolder]
+) -> dict[str, Gallery]:
+    """Of the first seed: maximum likelihood before a judge, the others before their games'."""
+    folder = laboratory.output / "gallery"
+    judge = laboratory.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
+    title = TITLES[MAXIMUM_LIKELIHOOD]
+    galleries = {MAXIMUM_LIKELIHOOD: hang(title, prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
+    for game in games:
+        name, seed = game.game.generator, game.game.tutoring.seed
+        if name not in galleries:
+            galleries[name] = hang(
+                TITLES[name], game.generator(), game.discriminator(), seed, folder / name
+            )
+    return galleries
+
+
+def _histories(games: Sequence[GameFolder]) -> dict[str, list[dict[str, list[float]]]]:
+    """The rounds that were diagnosed, as columns; by generator a history for each seed."""
+    histories: dict[str, list[dict[str, list[float]]]] = {}
+    for game in games:
+        records = [one for one in game.run.records() if "likeness/cross_entropy" in one]
+        if records:
+            shared = set.intersection(*(set(record) for record in records))
+            columns = {name: [record[name] for record in records] for name in shared}
+            columns["step"] = [record["round"] for record in records]
+            histories.setdefault(game.game.generator, []).append(columns)
+    return histories
+
+
+def _learning(games: Sequence[GameFolder]) -> dict[str, list[float]]:
+    """Of games whose discriminator may lose what it learned in a round: how often it does not."""
+    shares: dict[str, list[float]] = {}
+    for game in games:
+        rules = game.game.adversary
+        if rules.only_better and rules.source == "discriminator":
+            kept = [record["discriminator/learned"] for record in game.run.records()]
+            shares.setdefault(game.game.generator, []).append(sum(kept) / max(1, len(kept)))
+    return shares
