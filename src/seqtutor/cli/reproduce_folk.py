@@ -18,7 +18,7 @@ from seqtutor.cli.pretrain_folk import (
 )
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
-    VARIANTS,
+    USUAL,
     GameSizes,
     require_variants,
     variant_named,
@@ -121,10 +121,11 @@ class Options:
     """
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder for everything; by default runs/reproduce-folk-PROFILE."""
-    generators: Annotated[tuple[str, ...], tyro.conf.arg(metavar="STR [STR ...]")] = VARIANTS
+    generators: Annotated[tuple[str, ...], tyro.conf.arg(metavar="STR [STR ...]")] = USUAL
     """Which generators play, beside maximum likelihood:
     - reinforce, reinforce-baseline, merl: as published, rewarded by D(x) at the end
-    - rloo, psi: anchored to the prior, rewarded by the discriminator's logit, token by token
+    - rloo, psi, g, path: anchored to the prior, rewarded by the discriminator's logit, token by
+      token; g and path play only if they are named
     - constant, random, frozen: controls, rloo with another reward
     - untrained: control, reinforce from a generator that was not pretrained
     """

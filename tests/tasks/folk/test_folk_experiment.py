@@ -78,7 +78,8 @@ def test_rollouts_are_for_rewards_at_the_end(name):
             "probability",
         )
         return
-    reason = "whole replay" if name == "psi" else "of each prefix already"
+    off_policy = name in ("psi", "g", "path")
+    reason = "whole replay" if off_policy else "of each prefix already"
     with pytest.raises(UserError, match=f"generator {name} .*{reason}.*--generators reinforce "):
         require_variants([name], sizes)
     with pytest.raises(UserError, match="rollouts must be at least 1"):

@@ -12,16 +12,18 @@ from seqtutor.training.adversary_settings import (
     DiscriminationSettings,
     DiscriminatorSettings,
 )
-from seqtutor.training.settings import Exploration, TutorSettings, require
+from seqtutor.training.settings import ON_POLICY, Exploration, TutorSettings, require
 
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"
 REAL = "real-tunes"
 PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
-ANCHORED = ("rloo", "psi")
+ANCHORED = ("rloo", "psi", "g", "path")
 CONTROLS = ("constant", "random", "frozen", "untrained")
 AT_THE_END = (*PUBLISHED, "untrained")
 """Those that are rewarded once, at the last token."""
 VARIANTS = (*PUBLISHED, *ANCHORED, *CONTROLS)
+USUAL = (*PUBLISHED, "rloo", "psi", *CONTROLS)
+"""Those that play unless others are asked for."""
 
 TITLES = {
     MAXIMUM_LIKELIHOOD: "Maximum likelihood",
@@ -30,6 +32,8 @@ TITLES = {
     "merl": "MERL",
     "rloo": "RLOO, anchored",
     "psi": "Ψ, anchored",
+    "g": "G, anchored",
+    "path": "Path consistency, anchored",
     "constant": "Constant reward",
     "random": "Random reward",
     "frozen": "Frozen discriminator",
@@ -135,7 +139,7 @@ def _require_rollouts(name: str, rollouts: int) -> None:
     if name not in VARIANTS or name in AT_THE_END:
         return
     reason = "is paid by the discriminator's logit of each prefix already"
-    if name == "psi":
+    if name in ANCHORED and name not in ON_POLICY:
         reason = "judges its whole replay again in each round, for which rollouts take too long"
     raise UserError(
         f"the generator {name} {reason}; rollouts are for those that are rewarded at the end: "
@@ -147,7 +151,7 @@ def _tutoring(method: str, sizes: GameSizes, c: float) -> TutorSettings:
     settings = TutorSettings.of(
         method, c=c, environments=sizes.environments, learning_rate=sizes.generator_rate
     )
-    if method != "psi":
+    if method in ON_POLICY:
         return settings
     # A policy that begins as the prior need not try tokens at random, which real tunes never have.
     return replace(

@@ -1,0 +1,120 @@
+"""What a discriminator is worth without any tuning: samples of the prior, chosen by its judgement.
+
+With the logit of a discriminator as reward, the optimum of E[r]/c − KL(π‖p) is π* ∝ p·exp(r/c).
+Samples of it need no learning: from several times as many samples of the prior so many are drawn,
+without putting back, each with a chance in proportion to exp(r/c) (much like the rejection sampling
+of Azadi et al. 2019). A generator that is tuned against this discriminator alone can do no better
+at the same c; one whose discriminator learns on can.
+
+    python benchmarks/folk_reweighting.py published-prior \\
+        --sequences sequences.npz --token-table vocabulary.json
+
+Prints for each c BLEU, self-BLEU and the mean D(x) of fresh judges; c = inf is the prior itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
+from seqtutor.models.discriminator import ConvolutionalDiscriminator
+from seqtutor.models.files import SavedModel
+from seqtutor.tasks.folk.evaluation import RealTunes
+from seqtutor.tasks.folk.model import load_folk_model
+from seqtutor.training.adversary_settings import JudgeSettings
+from seqtutor.training.discriminating import logits_of
+from seqtutor.training.judge import Parts, judge
+from seqtutor.training.likeness import bleus
+from seqtutor.training.rollout import generate
+from seqtutor.types import SequenceBatch, join
+
+JUDGE = JudgeSettings(epochs=20, patience=3)
+"""The settings of `seqtutor reproduce folk`."""
+POOL = 3
+"""Samples among which one is chosen."""
+DISCRIMINATORS = 3
+"""Those whose mean logit is the reward."""
+WEIGHTS = (math.inf, 2.0, 1.0, 0.5)
+
+
+def sizes_of(parts: Parts) -> list[int]:
+    """Sequences in each part."""
+    return [len(part) for part in (parts.training, parts.validation, parts.test)]
+
+
+def divided(samples: SequenceBatch, real: Parts) -> Parts:
+    """Samples for a judge; what is more than the real ones goes to training."""
+    _, validation, test = sizes_of(real)
+    first, second = len(samples) - validation - test, len(samples) - test
+    return Parts(samples[:first], samples[first:second], samples[second:])
+
+
+def mean_logits(
+    discriminators: list[ConvolutionalDiscriminator], samples: SequenceBatch
+) -> Float[np.ndarray, " sample"]:
+    """The reward of every sample."""
+    return np.mean([logits_of(one, samples) for one in discriminators], axis=0)
+
+
+def trained(prior: SavedModel, real: RealTunes) -> list[ConvolutionalDiscriminator]:
+    """Discriminators of the prior's samples, of which they see as many as are chosen from."""
+    number = POOL * sum(sizes_of(real.judged))
+    length = real.played.tokens.shape[1]
+    smoothed = replace(JUDGE.discrimination, label_smoothing=0.1)
+    found = []
+    for seed in range(DISCRIMINATORS):
+        samples = generate(prior.model, jax.random.key(1000 + seed), number, length)
+        parts = divided(samples, real.judged)
+        settings = replace(JUDGE, seed=1000 + seed, discrimination=smoothed)
+        found.append(judge(prior.model.vocabulary_size, real.judged, parts, settings).discriminator)
+    return found
+
+
+def main() -> None:
+    """Print a line for each c."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("prior", type=Path)
+    parser.add_argument("--data", type=Path, nargs="*", default=())
+    parser.add_argument("--sequences", type=Path)
+    parser.add_argument("--token-table", type=Path)
+    parser.add_argument("--judges", type=int, default=3)
+    options = parser.parse_args()
+    settings = replace(
+        usual_data(),
+        data=tuple(options.data),
+        sequences=options.sequences,
+        token_table=options.token_table,
+    )
+    prior, real = load_folk_model(options.prior), RealTunes.of(load_and_tell(settings))
+    discriminators = trained(prior, real)
+    wanted, length = sum(sizes_of(real.judged)), real.played.tokens.shape[1]
+    rows: dict[float, list[list[float]]] = {c: [] for c in WEIGHTS}
+    for seed in range(options.judges):
+        pool = generate(prior.model, jax.random.key(seed), POOL * wanted, length)
+        logits = mean_logits(discriminators, pool)
+        for c in WEIGHTS:
+            chances = np.random.default_rng(seed).gumbel(size=len(pool)) + logits / c
+            # The highest of all, in an order that tells nothing.
+            chosen = divided(pool[np.sort(np.argsort(-chances)[:wanted])], real.judged)
+            runs = bleus(real.held_out, join(chosen.validation, chosen.test))
+            vocabulary_size = prior.model.vocabulary_size
+            found = judge(vocabulary_size, real.judged, chosen, replace(JUDGE, seed=seed)).test
+            rows[c].append([runs.bleu, runs.self_bleu, found.mean_generated, found.accuracy])
+    print("   c   BLEU  self-BLEU  mean D(x)  accuracy of the judges")
+    for c, values in rows.items():
+        print(
+            f"{c:4g}  {{:5.3f}}      {{:5.3f}}      {{:5.3f}}     {{:5.3f}}".format(
+                *np.mean(values, 0)
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
