@@ -81,14 +81,14 @@ def main() -> None:
     """Print a line for each c."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("prior", type=Path)
-    parser.add_argument("--data", type=Path, nargs="*", default=())
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--sequences", type=Path)
     parser.add_argument("--token-table", type=Path)
     parser.add_argument("--judges", type=int, default=3)
     options = parser.parse_args()
     settings = replace(
         usual_data(),
-        data=tuple(options.data),
+        data=options.data,
         sequences=options.sequences,
         token_table=options.token_table,
     )

@@ -24,8 +24,12 @@ def evaluation(cross_entropy, bleu, precision=float("nan")):
 
 
 def held(generators):
-    """Of each of the three findings, whether the page says that it holds."""
-    return ["It holds here" in line for line in findings(generators, TYPES)[1:4]]
+    """Of each of the three findings, whether the page says that it holds; None for undecided."""
+    return [
+        None if "cannot be told" in line else "It holds here" in line
+        for line in findings(generators, TYPES)
+        if line.startswith("- ")
+    ]
 
 
 PRIOR = [evaluation(2.5, 0.5)]
@@ -39,6 +43,8 @@ PRIOR = [evaluation(2.5, 0.5)]
         (evaluation(7.9, 0.1), evaluation(3.8, 0.2, 0.7), [True, False, True]),
         (evaluation(7.9, 0.1), evaluation(3.8, 0.6, 0.99), [True, True, False]),
         (evaluation(7.9, 0.1), evaluation(2.4, 0.2, 0.99), [True, True, False]),
+        (evaluation(7.9, 0.1), evaluation(2.5001, 0.2, 0.99), [True, True, None]),
+        (evaluation(7.9, 0.1), evaluation(2.5001, 0.6, 0.99), [True, True, False]),
     ],
 )
 def test_a_finding_holds_if_its_numbers_say_so(untrained, merl, expected):
@@ -50,3 +56,16 @@ def test_a_finding_holds_if_its_numbers_say_so(untrained, merl, expected):
         "untrained": [untrained],
     }
     assert held(generators) == expected
+
+
+def test_a_difference_within_its_interval_over_seeds_is_not_decided():
+    far = [evaluation(3.0, 0.3, 0.99), evaluation(3.2, 0.32, 0.99), evaluation(3.1, 0.31, 0.99)]
+    near = [evaluation(2.4, 0.3, 0.99), evaluation(3.2, 0.32, 0.99), evaluation(2.5, 0.31, 0.99)]
+    prior = {"maximum-likelihood": [*PRIOR, evaluation(2.5, 0.51), evaluation(2.5, 0.49)]}
+    assert held(prior | {"merl": far}) == [True, True]
+    assert held(prior | {"merl": near}) == [True, None]
+
+
+def test_nothing_is_said_of_pretraining_where_it_has_taught_nothing():
+    generators = {"maximum-likelihood": [evaluation(7.9, 0.1)], "untrained": [evaluation(8.0, 0.1)]}
+    assert held(generators)[0] is None

@@ -53,6 +53,13 @@ def test_a_damaged_file_is_made_anew(tmp_path, content):
     assert measure.calls == 1
 
 
+def test_values_of_other_names_than_expected_are_measured_anew(tmp_path):
+    measure, path = Counter(), tmp_path / "measures.json"
+    for expected, calls in (({"reward", "entropy"}, 1), ({"reward", "entropy"}, 1), ({"bleu"}, 2)):
+        cached_measures(path, {}, measure, expected)
+        assert measure.calls == calls
+
+
 def test_the_digest_follows_the_weights(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from seqtutor.cli.progress import console
@@ -43,7 +43,7 @@ class FolkLaboratory:
         *,
         seed: int,
         temperature: float = 1.0,
-        discriminator: ConvolutionalDiscriminator | None = None,
+        discriminator: Path | None = None,
     ) -> FolkEvaluation:
         """Measure a generator, keep its first judge; unless the file of that name has its measures.
 
@@ -53,7 +53,7 @@ class FolkLaboratory:
             origin: the folder that it was read from.
             seed: of the sampling and of the judges.
             temperature: at which the model is one read from there.
-            discriminator: of the game, where there was one.
+            discriminator: the folder of the game's, where there was a game.
 
         Raises:
             UserError: if there are too few sequences for the judge, or a file cannot be written.
@@ -66,6 +66,7 @@ class FolkLaboratory:
             "judge": plain(self.judge),
             "judges": self.judges,
             "seed": seed,
+            "discriminator": None if discriminator is None else digest(discriminator),
         }
 
         def keep(judge: ConvolutionalDiscriminator) -> None:
@@ -74,13 +75,14 @@ class FolkLaboratory:
 
         def take() -> dict[str, Measures]:
             console.print(f"Measuring {name}")
+            own = None if discriminator is None else load_discriminator(discriminator).model
             found = evaluate_folk(
                 model,
                 self.real,
                 self.judge,
                 judges=self.judges,
                 seed=seed,
-                discriminator=discriminator,
+                discriminator=own,
                 on_judged=keep,
             )
             return {"generator": Measures(asdict(found), {})}
@@ -88,7 +90,8 @@ class FolkLaboratory:
         path = self.output / "measures" / f"{name}.json"
         if not (self._judge(name) / CONFIG).is_file():
             path.unlink(missing_ok=True)
-        return FolkEvaluation(**cached_measures(path, made_of, take)["generator"].values)
+        expected = {one.name for one in fields(FolkEvaluation)}
+        return FolkEvaluation(**cached_measures(path, made_of, take, expected)["generator"].values)
 
     def judge_of(self, name: str) -> ConvolutionalDiscriminator:
         """The first judge of the generator that was measured under a name.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqtutor.cli.folk_gallery import hang
-from seqtutor.cli.folk_games import GameFolder
+from seqtutor.cli.folk_games import DISCRIMINATOR, GameFolder
 from seqtutor.cli.folk_laboratory import FolkLaboratory
 from seqtutor.models.files import SavedModel
 from seqtutor.report.folk import FolkResults, Gallery
@@ -44,7 +44,7 @@ def measure_all(
             game.generator().model,
             game.run.model,
             seed=game.game.tutoring.seed,
-            discriminator=game.discriminator(),
+            discriminator=game.path / DISCRIMINATOR,
         )
         generators.setdefault(game.game.generator, []).append(found)
     generators[REAL] = [evaluate_real(laboratory.real)]
@@ -56,7 +56,7 @@ def measure_all(
             seed=0,
             temperature=temperature,
         )
-        for temperature in sorted(set(temperatures))
+        for temperature in sorted(temperatures)
     }
     return generators, sweep
 
@@ -133,5 +133,6 @@ def _learning(games: Sequence[GameFolder]) -> dict[str, list[float]]:
         rules = game.game.adversary
         if rules.only_better and rules.source == "discriminator":
             kept = [record["discriminator/learned"] for record in game.run.records()]
-            shares.setdefault(game.game.generator, []).append(sum(kept) / max(1, len(kept)))
+            if kept:
+                shares.setdefault(game.game.generator, []).append(sum(kept) / len(kept))
     return shares

@@ -222,6 +222,11 @@ def _profile(options: Options) -> Profile:
             f"--temperatures must be above 0 and not 1, which is maximum likelihood; got "
             f"{temperature}",
         )
+    named = [f"{temperature:g}" for temperature in profile.temperatures]
+    require(
+        len(set(named)) == len(named),
+        f"--temperatures are told apart by six digits, and two of {', '.join(named)} are the same",
+    )
     return profile
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,25 @@ from seqtutor.training.measuring import DEFINITIONS, Measures
 
 
 def cached_measures(
-    path: Path, made_of: Mapping[str, Any], measure: Callable[[], dict[str, Measures]]
+    path: Path,
+    made_of: Mapping[str, Any],
+    measure: Callable[[], dict[str, Measures]],
+    expected: Set[str] | None = None,
 ) -> dict[str, Measures]:
     """Read measures by name from a JSON file, or take them and write it.
 
     `made_of` tells what they depend on, in JSON's types: numbers, settings, digests of weights. A
-    file that was made of something else, or that cannot be read, is made anew.
+    file that was made of something else, that cannot be read, or whose values have other names
+    than those `expected` is made anew.
 
     Raises:
         UserError: if the file cannot be written.
     """
     key = json.loads(json.dumps({"definitions": DEFINITIONS, **made_of}))
     found = _read(path, key)
-    if found is not None:
+    if found is not None and (
+        expected is None or all(set(one.values) == expected for one in found.values())
+    ):
         return found
     taken = measure()
     measures = {name: _without_nan(vars(one)) for name, one in taken.items()}

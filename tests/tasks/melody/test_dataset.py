@@ -101,6 +101,12 @@ def test_settings_of_a_tune_are_found(change: str) -> None:
     assert len(set(clusters)) == 40
 
 
+def test_copies_are_found_however_many_there_are() -> None:
+    copied, others = random_tune(0), [random_tune(seed) for seed in range(1, 5)]
+    clusters = cluster_near_duplicates([*others, *[copied] * 300])
+    assert clusters.tolist() == [0, 1, 2, 3, *[4] * 300]
+
+
 def test_clusters_are_transitive_and_numbered_in_order() -> None:
     pitches = [[note.pitch for note in random_tune(seed).notes] for seed in range(4)]
     chain = [make_tune(a + b) for a, b in pairwise(pitches)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,8 +45,8 @@ class FolkDataSettings:
         require(self.length >= 1, f"length must be at least 1, not {self.length}")
         require(self.rare_below >= 1, f"rare_below must be at least 1, not {self.rare_below}")
         require(
-            min(self.fractions) >= 0 and self.fractions[0] > 0,
-            f"fractions must not be negative, and the first above 0; got {self.fractions}",
+            0 <= min(self.fractions) <= max(self.fractions) < math.inf and self.fractions[0] > 0,
+            f"fractions must be numbers, not negative, and the first above 0; got {self.fractions}",
         )
         require(
             (self.sequences is None) == (self.token_table is None),

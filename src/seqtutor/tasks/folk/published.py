@@ -32,6 +32,8 @@ from seqtutor.tasks.folk.joint import JointToken
 
 FINEST = 48
 """The table's durations are rounded to four decimals; they are fractions of at most this."""
+LONGEST = 256
+"""No note lasts for more quarter notes, 64 bars of 4/4."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def read_token_table(path: Path) -> tuple[JointToken, ...]:
 
     Raises:
         UserError: if it cannot be read, a row is not six values that point into the table's lists,
-            or two rows are the same token.
+            has a chord that MIDI does not have or lasts too long, or two rows are the same token.
+            A melody's pitch that MIDI does not have is a rest: the published table has one.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -126,19 +129,30 @@ def read_token_table(path: Path) -> tuple[JointToken, ...]:
 def _token(row: Sequence[float], octaves: Sequence[Any], chords: Sequence[Any]) -> JointToken:
     melody_duration, octave, pitch_class, chord_duration, octave_set, chord_class = row
     indices = [octave, pitch_class, octave_set, chord_class]
+    if not all(type(value) in (int, float) for value in row):
+        raise TypeError(row)
     whole = [int(value) for value in indices]
     durations = [Fraction(d).limit_denominator(FINEST) for d in (melody_duration, chord_duration)]
-    if min(whole) < 0 or min(durations) < 0 or whole != indices:
+    if min(whole) < 0 or min(durations) < 0 or max(durations) > LONGEST or whole != indices:
         raise ValueError(row)
     chord_octaves: tuple[int, ...] = ()
     chord_classes: tuple[int, ...] = ()
     if whole[3]:
-        chord_classes = tuple(int(each) for each in chords[whole[3]])
-        chord_octaves = unpermuted(tuple(int(each) for each in octaves[whole[2]]), chord_classes)
+        chord_classes = _integers(chords[whole[3]])
+        chord_octaves = unpermuted(_integers(octaves[whole[2]]), chord_classes)
     melody_octave = whole[0] + 1 if whole[1] else 0
-    return JointToken(
+    token = JointToken(
         durations[0], melody_octave, whole[1], durations[1], chord_octaves, chord_classes
     )
+    if len(token.chord) != len(chord_classes) or max(chord_classes, default=0) > 11:
+        raise ValueError(row)
+    return token
+
+
+def _integers(values: Sequence[Any]) -> tuple[int, ...]:
+    if not all(type(value) is int for value in values):
+        raise TypeError(values)
+    return tuple(values)
 
 
 @lru_cache(maxsize=1024)

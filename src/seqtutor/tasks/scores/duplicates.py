@@ -94,7 +94,8 @@ def cluster_near_duplicates(
     """
     if not tunes:
         return np.zeros(0, dtype=np.int64)
-    pairs = near_duplicates(tunes, threshold)
+    # Where a tune has very many copies, all its n-grams are commonplaces.
+    pairs = np.concatenate([near_duplicates(tunes, threshold), _copies(tunes)])
     graph = sparse.coo_matrix(
         (np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])),
         shape=(len(tunes), len(tunes)),
@@ -102,6 +103,17 @@ def cluster_near_duplicates(
     _, labels = connected_components(graph, directed=False)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]
+
+
+def _copies(tunes: Sequence[Melodic]) -> Int[np.ndarray, "pair 2"]:
+    """Each tune that has the n-grams of an earlier one, with the first that has them."""
+    first: dict[bytes, int] = {}
+    pairs = [
+        (first.setdefault(interval_ngrams(tune).tobytes(), place), place)
+        for place, tune in enumerate(tunes)
+    ]
+    copies = [pair for pair in pairs if pair[0] != pair[1]]
+    return np.array(copies, dtype=np.int64).reshape(-1, 2)
 
 
 def split_clusters(

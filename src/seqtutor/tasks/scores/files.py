@@ -41,7 +41,9 @@ def read_files(
         return read_file(path)
     if not path.is_dir():
         raise UserError(f"{path} does not exist; give a file or folder of {what}")
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+    # A pipe would be waited for: only what is a file is read, and what claims to be and is not.
+    known = (file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+    files = sorted(file for file in known if not (file.is_fifo() or file.is_socket()))
     if not files:
         raise UserError(f"{path} holds no {what}; known are files {', '.join(sorted(suffixes))}")
     pieces: list[Piece] = []
