@@ -12,6 +12,7 @@ import tyro
 
 from seqtutor.cli.arguments import require_once
 from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
+from seqtutor.cli.reproduce_folk import usual_judge
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.training.adversary_settings import JudgeSettings
@@ -42,7 +43,7 @@ class Options:
     """Print JSON."""
     judges: int = 3
     """Fresh judges of each model, whose mean counts; each takes about a minute."""
-    judge: JudgeSettings = field(default_factory=JudgeSettings)
+    judge: JudgeSettings = field(default_factory=usual_judge)
     """The judges; their own seed does not count."""
     data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
 

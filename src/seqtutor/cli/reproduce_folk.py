@@ -49,6 +49,11 @@ class Profile:
     temperatures: tuple[float, ...]
 
 
+def usual_judge() -> JudgeSettings:
+    """The judges of the default profile."""
+    return JudgeSettings(epochs=20, patience=3)
+
+
 PROFILES = {
     "smoke": Profile(
         seeds=1,
@@ -71,7 +76,7 @@ PROFILES = {
         real=None,
         pretraining=usual_training(),
         sizes=GameSizes(),
-        judge=JudgeSettings(epochs=20, patience=3),
+        judge=usual_judge(),
         judges=3,
         temperatures=(0.5, 0.7, 0.85, 1.15),
     ),

@@ -161,5 +161,7 @@ def test_the_judges_of_a_generator_are_several_and_their_mean_counts():
 
 def test_too_few_tunes_to_hold_any_out_are_told_with_their_number():
     data = build(tokenisation="joint")
-    with pytest.raises(UserError, match=r"tunes for validation .* 1 sequences of 16.*--length"):
+    with pytest.raises(
+        UserError, match=r"tunes for validation .* fewer than 2 sequences of 16.*--length"
+    ):
         RealTunes.of(replace(data, validation=data.validation[:1]))

@@ -103,6 +103,10 @@ def test_missing_arrays_and_files(tmp_path: Path) -> None:
     (tmp_path / "s.npz").write_bytes(b"PK nonsense")
     with pytest.raises(UserError, match="not a readable"):
         load_folk_data(settings)
+    with (tmp_path / "s.npz").open("wb") as file:
+        np.save(file, ROWS["train"])
+    with pytest.raises(UserError, match="single array"):
+        load_folk_data(settings)
     (tmp_path / "s.npz").unlink()
     with pytest.raises(UserError, match="not a readable"):
         load_folk_data(settings)

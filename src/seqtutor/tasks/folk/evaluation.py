@@ -50,11 +50,7 @@ class RealTunes:
             UserError: if there are no held-out sequences.
         """
         if len(data.validation) < 2:
-            raise UserError(
-                f"the {len(data.validation_tunes)} tunes for validation have tokens for "
-                f"{len(data.validation)} sequences of {data.length}, and at least 2 are needed; "
-                "give more tunes or a smaller --length"
-            )
+            raise UserError(_too_few(data))
         training = np.random.default_rng(seed).permutation(len(data.train))[:at_most]
         played, watched = unmasked(data.train[training]), unmasked(data.validation)
         if len(data.test):
@@ -62,6 +58,15 @@ class RealTunes:
             return cls(played, watched, test, Parts(played, watched, test))
         halves = unmasked(data.validation[::2]), unmasked(data.validation[1::2])
         return cls(played, watched, watched, Parts(played, *halves))
+
+
+def _too_few(data: FolkData) -> str:
+    if not data.train_tunes:
+        return "the array 'valid' holds fewer than 2 sequences"
+    return (
+        f"the {len(data.validation_tunes)} tunes for validation have tokens for fewer than 2 "
+        f"sequences of {data.length}; give more tunes or a smaller --length"
+    )
 
 
 def unmasked(tokens: Int[np.ndarray, "sequence time"]) -> SequenceBatch:

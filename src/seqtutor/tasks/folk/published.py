@@ -71,7 +71,10 @@ def read_published(sequences: Path, token_table: Path) -> PublishedSequences:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array; write it with numpy.savez")
+        with archive:
             return {name: archive[name] for name in ("train", "valid", "test") if name in archive}
     except Exception as error:  # zipfile, zlib and numpy each raise their own
         reason = " ".join(str(error).split())[:200]

@@ -57,7 +57,8 @@ class FolkReport:
         if are_tunes:
             duplicates = f"{self.near_duplicates:,} tunes are settings of another one"
             before = [*self.imported.lines(), f"{duplicates}; they are on its side"]
-            after = f"; {self.replaced:,} tokens of all parts replaced by the nearest kept one"
+            if self.replaced:
+                after = f"; {self.replaced:,} tokens of all parts replaced by the nearest kept one"
         return [
             *before,
             f"tokenisation {self.tokenisation}: {self.vocabulary_size:,} token types",
