@@ -62,8 +62,9 @@ PROFILES = {
         sizes=GameSizes(
             rounds=2,
             first_rounds=1,
-            anchored_iterations=1,
             environments=16,
+            anchored_environments=16,
+            anchored_iterations=1,
             generated=64,
             discriminator_batch=32,
         ),
@@ -129,12 +130,12 @@ class Options:
     generators: Annotated[tuple[str, ...], tyro.conf.arg(metavar="STR [STR ...]")] = USUAL
     """Which generators play, beside maximum likelihood:
     - reinforce, reinforce-baseline, merl: as published, rewarded by D(x) at the end
-    - rloo, psi, g, path: anchored to the prior, rewarded by the discriminator's logit, token by
-      token; g and path play only if they are named
+    - rloo, psi, g, path: anchored to the prior, rewarded by the discriminator's logit; g and path
+      play only if they are named
     - constant, random, frozen: controls, rloo with another reward
     - untrained: control, reinforce from a generator that was not pretrained
     """
-    c: float = 0.5
+    c: float = 1.0
     """Weight of the prior, of the anchored generators and the controls."""
     seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Seeds of the games, instead of the profile's; all have one prior."""
@@ -145,8 +146,8 @@ class Options:
     judges: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Fresh judges of each generator, whose mean counts, instead of the profile's."""
     rollouts: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Monte-Carlo completions of each prefix, by whose mean D(x) a token is judged (16 in Yu et al.
-    2017), for generators that are rewarded at the end; a round takes many times as long."""
+    """Monte-Carlo completions of each prefix, by whose mean reward a token is judged (16 in Yu et
+    al. 2017), of all generators but psi, g and path; a round takes many times as long."""
     prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of a prior, from `seqtutor pretrain folk` with the same data; one is trained if not
     given."""

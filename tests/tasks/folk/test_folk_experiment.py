@@ -22,7 +22,6 @@ from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import (
     ANCHORED,
-    AT_THE_END,
     PUBLISHED,
     REAL,
     TITLES,
@@ -46,7 +45,9 @@ def test_published_generators_earn_d_at_the_end_and_know_no_prior():
 
 def test_anchored_generators_and_controls_play_one_game_but_for_what_pays_them():
     games = {
-        name: variant_named(name, GameSizes(), 0.25) for name in VARIANTS if name not in AT_THE_END
+        name: variant_named(name, GameSizes(), 0.25)
+        for name in VARIANTS
+        if name not in (*PUBLISHED, "untrained")
     }
     assert set(games) == {*ANCHORED, "constant", "random", "frozen"}
     assert {variant.tutoring.c for variant in games.values()} == {0.25}
@@ -68,22 +69,17 @@ def test_the_untrained_control_plays_reinforces_game_from_another_start():
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_rollouts_are_for_rewards_at_the_end(name):
+def test_rollouts_are_for_those_that_learn_from_fresh_sequences(name):
     sizes = GameSizes(rollouts=3)
-    if name in AT_THE_END:
-        adversary = variant_named(name, sizes, 0.25).adversary
-        assert (adversary.shape, adversary.rollouts, adversary.term) == (
-            "rollouts",
-            3,
-            "probability",
-        )
-        return
-    off_policy = name in ("psi", "g", "path")
-    reason = "whole replay" if off_policy else "of each prefix already"
-    with pytest.raises(UserError, match=f"generator {name} .*{reason}.*--generators reinforce "):
-        require_variants([name], sizes)
     with pytest.raises(UserError, match="rollouts must be at least 1"):
         require_variants([name], GameSizes(rollouts=0))
+    if name in ("psi", "g", "path"):
+        with pytest.raises(UserError, match=f"generator {name} .*whole replay.*--generators"):
+            require_variants([name], sizes)
+        return
+    adversary = variant_named(name, sizes, 0.25).adversary
+    assert (adversary.shape, adversary.rollouts) == ("rollouts", 3)
+    assert adversary.term == variant_named(name, GameSizes(), 0.25).adversary.term
 
 
 def test_names_are_checked():

@@ -19,8 +19,8 @@ REAL = "real-tunes"
 PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
 ANCHORED = ("rloo", "psi", "g", "path")
 CONTROLS = ("constant", "random", "frozen", "untrained")
-AT_THE_END = (*PUBLISHED, "untrained")
-"""Those that are rewarded once, at the last token."""
+OFF_POLICY = tuple(name for name in ANCHORED if name not in ON_POLICY)
+"""Those that learn from a replay."""
 VARIANTS = (*PUBLISHED, *ANCHORED, *CONTROLS)
 USUAL = (*PUBLISHED, "rloo", "psi", *CONTROLS)
 """Those that play unless others are asked for."""
@@ -51,15 +51,17 @@ class GameSizes:
 
     rounds: int = 40
     """Rounds in which the generator learns."""
-    first_rounds: int = 5
+    first_rounds: int = 10
     """Rounds before them in which the discriminator learns alone."""
     discriminator_epochs: int = 1
     """Passes of the discriminator in each round."""
-    anchored_iterations: int = 8
-    """Collections in each round of those that are held by the prior; the published ones have one,
-    as published."""
     environments: int = 64
-    """Sequences that the generator learns from in each collection."""
+    """Sequences that a published generator learns from in each round, in one collection."""
+    anchored_environments: int = 256
+    """Sequences in each collection of those that are held by the prior. What a whole sequence is
+    worth says little of one token: it takes many sequences to tell."""
+    anchored_iterations: int = 4
+    """Collections of those in each round."""
     generated: int = 2048
     """Sequences that the generator makes for the discriminator in each round."""
     diagnoses: int = 10
@@ -71,10 +73,12 @@ class GameSizes:
     discriminator_rate: float = 1e-3
     """The discriminator's learning rate."""
     generator_rate: float = 1e-3
-    """The generator's learning rate."""
+    """The learning rate of the published generators."""
+    anchored_rate: float = 5e-4
+    """That of those that are held by the prior."""
     rollouts: int | None = None
-    """Completions of each prefix, by whose mean D(x) a token is judged (Yu et al. 2017), of those
-    that are rewarded at the end; `None` for the reward at the end alone."""
+    """Completions of each prefix, by whose mean reward a token is judged (Yu et al. 2017); `None`
+    for the reward at the end alone."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +118,16 @@ def variant_named(name: str, sizes: GameSizes, c: float) -> Variant:
         published = variant_named("reinforce", sizes, c)
         return replace(published, name=name, start="untrained")
     if name in PUBLISHED:
-        return Variant(name, _tutoring(name, sizes, 1.0), _published(sizes))
+        return Variant(name, _tutoring_published(name, sizes), _published(sizes))
     game = _anchored(sizes)
     if name in ANCHORED:
-        return Variant(name, _tutoring(name, sizes, c), game)
+        return Variant(name, _tutoring_anchored(name, sizes, c), game)
     if name == "constant":
-        return Variant(name, _tutoring("rloo", sizes, c), replace(game, source="constant"))
+        return Variant(name, _tutoring_anchored("rloo", sizes, c), replace(game, source="constant"))
     if name == "random":
-        return Variant(name, _tutoring("rloo", sizes, c), replace(game, source="random"))
+        return Variant(name, _tutoring_anchored("rloo", sizes, c), replace(game, source="random"))
     if name == "frozen":
-        return Variant(name, _tutoring("rloo", sizes, c), replace(game, source="frozen"))
+        return Variant(name, _tutoring_anchored("rloo", sizes, c), replace(game, source="frozen"))
     raise UserError(f"there is no generator {name!r}; choose from {', '.join(VARIANTS)}")
 
 
@@ -136,61 +140,64 @@ def require_variants(names: Sequence[str], sizes: GameSizes) -> None:
 
 def _require_rollouts(name: str, rollouts: int) -> None:
     require(rollouts >= 1, f"rollouts must be at least 1, not {rollouts}")
-    if name not in VARIANTS or name in AT_THE_END:
-        return
-    reason = "is paid by the discriminator's logit of each prefix already"
-    if name in ANCHORED and name not in ON_POLICY:
-        reason = "judges its whole replay again in each round, for which rollouts take too long"
-    raise UserError(
-        f"the generator {name} {reason}; rollouts are for those that are rewarded at the end: "
-        f"--generators {' '.join(AT_THE_END)}"
+    require(
+        name not in OFF_POLICY,
+        f"the generator {name} judges its whole replay again in each round, for which rollouts "
+        f"take too long; leave out {', '.join(OFF_POLICY)} with --generators",
     )
 
 
-def _tutoring(method: str, sizes: GameSizes, c: float) -> TutorSettings:
-    settings = TutorSettings.of(
-        method, c=c, environments=sizes.environments, learning_rate=sizes.generator_rate
+def _tutoring_published(method: str, sizes: GameSizes) -> TutorSettings:
+    return TutorSettings.of(
+        method, c=1.0, environments=sizes.environments, learning_rate=sizes.generator_rate
     )
+
+
+def _tutoring_anchored(method: str, sizes: GameSizes, c: float) -> TutorSettings:
+    number = sizes.anchored_environments
+    settings = TutorSettings.of(method, c=c, environments=number, learning_rate=sizes.anchored_rate)
     if method in ON_POLICY:
         return settings
     # A policy that begins as the prior need not try tokens at random, which real tunes never have.
-    return replace(
+    settings = replace(
         settings,
         exploration=Exploration(epsilon_start=0.0),
-        batch=sizes.environments,
-        updates=4,
-        replay_capacity=8 * sizes.environments,
+        discount=1.0,
+        batch=number,
+        updates=2,
+        replay_capacity=8 * number,
     )
+    return settings if method == "path" else replace(settings, trace=1.0)
 
 
 def _published(sizes: GameSizes) -> AdversarySettings:
     """Yu et al. and Bjare & Meredith: D(x) itself, at the end."""
-    rules = replace(
+    return replace(
         _game(sizes),
         term="probability",
         discrimination=replace(_discrimination(sizes), output_penalty=0.2),
     )
-    if sizes.rollouts is None:
-        return rules
-    return replace(rules, shape="rollouts", rollouts=sizes.rollouts)
 
 
 def _anchored(sizes: GameSizes) -> AdversarySettings:
-    """The logit, paid token by token, of a discriminator that is kept from running away."""
+    """The logit of a discriminator that is kept from running away, for the whole sequence.
+
+    A discriminator that learns to judge every prefix could pay token by token, but it tells whole
+    sequences apart much worse.
+    """
     return replace(
         _game(sizes),
         generator_iterations=sizes.anchored_iterations,
         term="logit",
-        shape="prefix",
         old_share=0.25,
         only_better=True,
-        discrimination=replace(_discrimination(sizes), prefixes=True, label_smoothing=0.1),
+        discrimination=replace(_discrimination(sizes), label_smoothing=0.1),
     )
 
 
 def _game(sizes: GameSizes) -> AdversarySettings:
     rounds = sizes.rounds + sizes.first_rounds
-    return AdversarySettings(
+    rules = AdversarySettings(
         rounds=sizes.rounds,
         first_rounds=sizes.first_rounds,
         discriminator_epochs=sizes.discriminator_epochs,
@@ -198,6 +205,9 @@ def _game(sizes: GameSizes) -> AdversarySettings:
         diagnose_every=max(1, rounds // max(1, sizes.diagnoses)),
         discriminator=DiscriminatorSettings.of(sizes.discriminator),
     )
+    if sizes.rollouts is None:
+        return rules
+    return replace(rules, shape="rollouts", rollouts=sizes.rollouts)
 
 
 def _discrimination(sizes: GameSizes) -> DiscriminationSettings:
