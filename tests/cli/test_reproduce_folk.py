@@ -11,6 +11,7 @@ from folk_files import write_tunes
 
 from seqtutor.cli.main import main
 from seqtutor.tasks.folk.abc import read_abc
+from seqtutor.training.folder_lock import locked
 
 
 def values_of(path: Path, row: str) -> dict[str, str]:
@@ -88,6 +89,13 @@ def test_a_game_can_be_sampled_from_and_measured(experiment, tmp_path, capsys):
     assert main([*own, "--judge.epochs", "1", "--json"]) == 0
     found, _ = json.loads(capsys.readouterr().out).values()
     assert 0 <= found["precision"] <= 1
+
+
+def test_one_process_at_a_time_works_in_a_folder(experiment, capsys):
+    output, arguments = experiment
+    with locked(output):
+        assert main(arguments) == 2
+    assert f"another process runs in {output}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

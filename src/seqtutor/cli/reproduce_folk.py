@@ -162,16 +162,11 @@ def run(options: Options) -> None:
     profile = _profile(options)
     import jax
 
-    from seqtutor.cli.folk_laboratory import FolkLaboratory
-    from seqtutor.cli.folk_results import measure_all, results_of
-    from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.jobs import worker_count
-    from seqtutor.cli.output import print_table
     from seqtutor.cli.progress import console
-    from seqtutor.files import make_folder
-    from seqtutor.report.folk import sweep_table, table_of, write_report
     from seqtutor.tasks.folk.evaluation import RealTunes
     from seqtutor.tasks.folk.model import load_folk_model
+    from seqtutor.training.folder_lock import made_and_locked
 
     # Several processes would get in each other's way on a GPU.
     in_turn = options.workers is None and jax.default_backend() != "cpu"
@@ -181,10 +176,31 @@ def run(options: Options) -> None:
     given = None if options.prior is None else load_folk_model(options.prior)
     console.rule("1  The tunes and the prior")
     data = load_and_tell(options.data)
-    prior = given or _own_prior(options, profile, data, output)
-    _require_same_data(prior, data, options)
-    make_folder(output)
+    if given is not None:
+        _require_same_data(given, data, options)
     real = RealTunes.of(data, profile.real)
+    with made_and_locked(output):
+        prior = given or _own_prior(options, profile, data, output)
+        _experiment(options, profile, data, real, prior, output, workers)
+
+
+def _experiment(
+    options: Options,
+    profile: Profile,
+    data: FolkData,
+    real: RealTunes,
+    prior: SavedModel,
+    output: Path,
+    workers: int,
+) -> None:
+    """All that comes after the prior."""
+    from seqtutor.cli.folk_laboratory import FolkLaboratory
+    from seqtutor.cli.folk_results import measure_all, results_of
+    from seqtutor.cli.interruption import telling_how_to_go_on
+    from seqtutor.cli.output import print_table
+    from seqtutor.cli.progress import console
+    from seqtutor.report.folk import sweep_table, table_of, write_report
+
     console.rule("2  The games")
     games = _games(options, profile, data, prior, output, len(real.played))
     _play(games, prior, real, output, workers)
@@ -244,7 +260,9 @@ def _own_prior(options: Options, profile: Profile, data: FolkData, output: Path)
     folder = output / "prior"
     if not (folder / CONFIG).is_file():
         train_and_save(data, options.data, profile.pretraining, folder)
-    return load_folk_model(folder)
+    prior = load_folk_model(folder)
+    _require_same_data(prior, data, options)
+    return prior
 
 
 def _require_same_data(prior: SavedModel, data: FolkData, options: Options) -> None:
