@@ -216,7 +216,7 @@ def _learning(learning: Mapping[str, Sequence[float]]) -> list[str]:
     return [
         f"Rounds in which the discriminator kept what it had learned: {shares}. In the others it "
         "told unseen sequences apart no better than before, and what it had learned was taken "
-        f"back. With few such rounds a game is much like that of *{TITLES['frozen']}*.\n"
+        f"back. With hardly any such round a game is that of *{TITLES['frozen']}*.\n"
     ]
 
 

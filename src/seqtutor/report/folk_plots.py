@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from seqtutor.report.intervals import mean_interval
 from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
@@ -62,7 +64,7 @@ def quality_and_diversity(
     with figure_style():
         figure = Figure(figsize=(4.2 * len(PANELS), 3.9), layout=ConstrainedLayoutEngine())
         for axes, panel in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
-            _curve(axes, panel, generators[MAXIMUM_LIKELIHOOD][0], sweep)
+            _curve(axes, panel, generators[MAXIMUM_LIKELIHOOD], sweep)
             for name, evaluations in generators.items():
                 _point(axes, panel, name, evaluations, tuple(generators))
             axes.set_title(panel.title)
@@ -78,11 +80,17 @@ def quality_and_diversity(
 
 
 def _curve(
-    axes: Axes, panel: Panel, at_one: FolkEvaluation, sweep: Mapping[float, FolkEvaluation]
+    axes: Axes,
+    panel: Panel,
+    at_one: Sequence[FolkEvaluation],
+    sweep: Mapping[float, FolkEvaluation],
 ) -> None:
-    points = dict(sorted({**sweep, 1.0: at_one}.items()))
-    across = [getattr(one, panel.across) for one in points.values()]
-    up = [getattr(one, panel.up) for one in points.values()]
+    """The temperatures in order; each seed of maximum likelihood counts at one."""
+    points = dict(sorted({**{t: [one] for t, one in sweep.items()}, 1.0: at_one}.items()))
+    across, up = (
+        [float(np.mean([getattr(one, measure) for one in ones])) for ones in points.values()]
+        for measure in (panel.across, panel.up)
+    )
     axes.plot(across, up, color=QUIET, marker=".", linewidth=1.2, zorder=1, label="temperatures")
     for temperature, x, y in zip(points, across, up, strict=True):
         axes.annotate(
