@@ -47,6 +47,7 @@ def test_it_leaves_table_figures_and_a_gallery(experiment):
     assert list(entropies) == names
     assert "Rewards by 2 completions of each prefix." in report
     assert "*Without pretraining nothing is learned.*" in report
+    assert "*REINFORCE, not pretrained* is too far off to be drawn." in report
     assert "| 3.81 |" in report, "the paper's figure for REINFORCE"
     assert "T = 0.7" in values_of(output / "temperatures.csv", "BLEU, as published")
     for name in ("maximum-likelihood", "reinforce"):

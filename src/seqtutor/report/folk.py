@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.next_token import NextToken
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import TITLES
+
+Item = TypeVar("Item")
 
 ROWS: tuple[tuple[str, str, Better | None], ...] = (
     ("cross_entropy", "H(p_data, p_gen), nats a token", "lower"),
@@ -168,20 +171,30 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         sweep = sweep_table(results.sweep)
         write_csv(sweep, folder / "temperatures.csv")
         page += [render_markdown(sweep)]
-    plane = quality_and_diversity(results.generators, results.sweep)
+    page += _figures(results, folder)
+    page += _galleries(results, folder)
+    return atomic_write(folder / "report.md", "\n".join(page))
+
+
+def _figures(results: FolkResults, folder: Path) -> list[str]:
+    """Draw them, and what the page says around them."""
+    plane = quality_and_diversity(_drawn(results.generators), results.sweep)
     save_for_page_and_print(plane, folder / "plane")
-    if results.histories:
-        curves = training_curves(results.histories, CURVES, step_label="round", labels=TITLES)
+    histories = _drawn(results.histories)
+    if histories:
+        curves = training_curves(histories, CURVES, step_label="round", labels=TITLES)
         save_for_page_and_print(curves, folder / "training")
     save_for_page_and_print(next_token_figure(results.next_token), folder / "next_token")
     write_next_token(results.next_token, folder / "next_token.csv")
-    page += [
+    is_far_off = len(_drawn(results.generators)) < len(results.generators)
+    far_off = f" *{TITLES['untrained']}* is too far off to be drawn." if is_far_off else ""
+    page = [
         "## Quality and diversity\n",
         "A generator is better than the prior at another temperature only where it lies beyond the "
-        "grey curve.\n",
+        f"grey curve.{far_off}\n",
         "![Quality and diversity](plane.png)\n",
     ]
-    if results.histories:
+    if histories:
         page += ["## Training\n", "![Curves over the rounds](training.png)\n"]
         page += _learning(results.learning)
     page += [
@@ -193,8 +206,7 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         "[next_token.csv](next_token.csv).\n",
         "![Distributions over the next token](next_token.png)\n",
     ]
-    page += _galleries(results, folder)
-    return atomic_write(folder / "report.md", "\n".join(page))
+    return page
 
 
 def table_of(results: FolkResults) -> Table:
@@ -204,6 +216,11 @@ def table_of(results: FolkResults) -> Table:
         is_published_data=results.is_published_data,
         title="Table 1 of Bjare & Meredith (2020), and what it lacks",
     )
+
+
+def _drawn(generators: Mapping[str, Item]) -> dict[str, Item]:
+    """Those that can share axes: beside one that knows nothing, all others would be one point."""
+    return {name: one for name, one in generators.items() if name != "untrained"}
 
 
 def _learning(learning: Mapping[str, Sequence[float]]) -> list[str]:
