@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,15 @@ def test_a_game_can_be_sampled_from_and_measured(experiment, tmp_path, capsys):
     assert main([*own, "--judge.epochs", "1", "--json"]) == 0
     found, _ = json.loads(capsys.readouterr().out).values()
     assert 0 <= found["precision"] <= 1
+
+
+def test_games_whose_prior_is_gone_are_not_given_another(experiment, tmp_path, capsys):
+    output, arguments = experiment
+    copy = tmp_path / "copy"
+    shutil.copytree(output, copy, ignore=shutil.ignore_patterns("prior"))
+    assert main([*arguments, "--output", str(copy)]) == 2
+    assert "holds games and no prior of its own" in capsys.readouterr().err
+    assert not (copy / "prior").exists()
 
 
 def test_one_process_at_a_time_works_in_a_folder(experiment, capsys):

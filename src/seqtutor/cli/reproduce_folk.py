@@ -256,9 +256,15 @@ def _own_prior(options: Options, profile: Profile, data: FolkData, output: Path)
     """The experiment's prior, which was trained before or is trained now."""
     from seqtutor.models.files import CONFIG
     from seqtutor.tasks.folk.model import load_folk_model
+    from seqtutor.training.run_folder import CONFIG as RUN_CONFIG
 
     folder = output / "prior"
     if not (folder / CONFIG).is_file():
+        require(
+            not any(output.glob(f"*/{RUN_CONFIG}")),
+            f"{output} holds games and no prior of its own; give theirs with --prior, or choose "
+            "another folder with --output",
+        )
         train_and_save(data, options.data, profile.pretraining, folder)
     prior = load_folk_model(folder)
     _require_same_data(prior, data, options)
