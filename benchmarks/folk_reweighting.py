@@ -1,10 +1,10 @@
 """What a discriminator is worth without any tuning: samples of the prior, chosen by its judgement.
 
 With the logit of a discriminator as reward, the optimum of E[r]/c − KL(π‖p) is π* ∝ p·exp(r/c).
-Samples of it need no learning: from several times as many samples of the prior so many are drawn,
-without putting back, each with a chance in proportion to exp(r/c) (much like the rejection sampling
-of Azadi et al. 2019). A generator that is tuned against this discriminator alone can do no better
-at the same c; one whose discriminator learns on can.
+Something like its samples can be had without learning: of three times as many samples of the
+prior as are wanted a third is drawn without putting back, each time with chances in proportion to
+exp(r/c) (much like the rejection sampling of Azadi et al. 2019). No sample can then count for more
+than three, so that at small c this is the best third of the prior's samples and not π*.
 
     python benchmarks/folk_reweighting.py published-prior \\
         --sequences sequences.npz --token-table vocabulary.json
@@ -24,21 +24,20 @@ import numpy as np
 from jaxtyping import Float
 
 from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
+from seqtutor.cli.reproduce_folk import usual_judge
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import SavedModel
 from seqtutor.tasks.folk.evaluation import RealTunes
 from seqtutor.tasks.folk.model import load_folk_model
-from seqtutor.training.adversary_settings import JudgeSettings
 from seqtutor.training.discriminating import logits_of
 from seqtutor.training.judge import Parts, judge
 from seqtutor.training.likeness import bleus
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch, join
 
-JUDGE = JudgeSettings(epochs=20, patience=3)
-"""The settings of `seqtutor reproduce folk`."""
+JUDGE = usual_judge()
 POOL = 3
-"""Samples among which one is chosen."""
+"""How many times as many samples there are to choose from as are chosen."""
 DISCRIMINATORS = 3
 """Those whose mean logit is the reward."""
 WEIGHTS = (math.inf, 2.0, 1.0, 0.5)

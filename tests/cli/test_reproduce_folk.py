@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from folk_files import write_tunes
 
+from seqtutor.cli.folk_results import share_of_learning
 from seqtutor.cli.main import main
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.training.folder_lock import locked
@@ -130,3 +131,10 @@ def test_what_cannot_be_run_is_refused_before_anything_is_made(
     assert main(["reproduce", "folk", "--output", str(output), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_rounds_of_the_discriminator_alone_do_not_count_as_learning_in_the_game():
+    learned = [1, 1, 1, 0, 1, 0, 0]
+    records = [{"round": n, "discriminator/learned": kept} for n, kept in enumerate(learned, 1)]
+    assert share_of_learning(records, first_rounds=3) == 0.25
+    assert share_of_learning(records[:3], first_rounds=3) is None

@@ -15,6 +15,7 @@ from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_r
 from seqtutor.tasks.folk.next_token import NextToken, next_token
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, REAL, TITLES
 from seqtutor.training.controls import TemperedModel
+from seqtutor.training.run import Record
 
 
 def measure_all(
@@ -132,7 +133,13 @@ def _learning(games: Sequence[GameFolder]) -> dict[str, list[float]]:
     for game in games:
         rules = game.game.adversary
         if rules.only_better and rules.source == "discriminator":
-            kept = [record["discriminator/learned"] for record in game.run.records()]
-            if kept:
-                shares.setdefault(game.game.generator, []).append(sum(kept) / len(kept))
+            share = share_of_learning(game.run.records(), rules.first_rounds)
+            if share is not None:
+                shares.setdefault(game.game.generator, []).append(share)
     return shares
+
+
+def share_of_learning(records: Sequence[Record], first_rounds: int) -> float | None:
+    """In how many rounds after the first ones the discriminator learned, or `None` of no rounds."""
+    learned = [one["discriminator/learned"] for one in records if one["round"] > first_rounds]
+    return sum(learned) / len(learned) if learned else None

@@ -29,7 +29,7 @@ from seqtutor.report.tables import (
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.next_token import NextToken
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
-from seqtutor.tasks.folk.variants import TITLES
+from seqtutor.tasks.folk.variants import TITLES, UNTRAINED
 
 Item = TypeVar("Item")
 
@@ -84,8 +84,9 @@ class FolkResults:
         sweep: maximum likelihood at other temperatures.
         histories: of the games, by generator; `step` is the round.
         galleries: by generator.
-        learning: by generator, for each seed the share of rounds in which its discriminator kept
-            what it had learned; of games in which it may be taken back.
+        learning: by generator, for each seed the share of rounds, after the first ones of the
+            discriminator alone, in which it kept what it had learned; of games in which that may be
+            taken back.
         is_published_data: whether the sequences are those that the paper's figures are about.
         next_token: what the generators of the first seed expect at a step of a held-out sequence.
     """
@@ -187,7 +188,7 @@ def _figures(results: FolkResults, folder: Path) -> list[str]:
     save_for_page_and_print(next_token_figure(results.next_token), folder / "next_token")
     write_next_token(results.next_token, folder / "next_token.csv")
     is_far_off = len(_drawn(results.generators)) < len(results.generators)
-    far_off = f" *{TITLES['untrained']}* is too far off to be drawn." if is_far_off else ""
+    far_off = f" *{TITLES[UNTRAINED]}* is too far off to be drawn." if is_far_off else ""
     page = [
         "## Quality and diversity\n",
         "A generator is better than the prior at another temperature only where it lies beyond the "
@@ -218,9 +219,9 @@ def table_of(results: FolkResults) -> Table:
     )
 
 
-def _drawn(generators: Mapping[str, Item]) -> dict[str, Item]:
+def _drawn(by_generator: Mapping[str, Item]) -> dict[str, Item]:
     """Those that can share axes: beside one that knows nothing, all others would be one point."""
-    return {name: one for name, one in generators.items() if name != "untrained"}
+    return {name: one for name, one in by_generator.items() if name != UNTRAINED}
 
 
 def _learning(learning: Mapping[str, Sequence[float]]) -> list[str]:
@@ -231,7 +232,8 @@ def _learning(learning: Mapping[str, Sequence[float]]) -> list[str]:
         f"{TITLES[name]} {100 * float(np.mean(values)):.0f} %" for name, values in learning.items()
     )
     return [
-        f"Rounds in which the discriminator kept what it had learned: {shares}. In the others it "
+        "Rounds, after those of the discriminator alone, in which it kept what it had learned: "
+        f"{shares}. In the others it "
         "told unseen sequences apart no better than before, and what it had learned was taken "
         f"back. With hardly any such round a game is that of *{TITLES['frozen']}*.\n"
     ]

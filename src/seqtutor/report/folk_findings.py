@@ -10,7 +10,7 @@ import numpy as np
 from seqtutor.report.intervals import mean_interval
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
-from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, TITLES
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, TITLES, UNTRAINED
 
 NEAR_ONE = 0.95
 """A precision from which on the discriminator takes hardly a sample for real."""
@@ -23,21 +23,26 @@ Generators = Mapping[str, Sequence[FolkEvaluation]]
 def findings(generators: Generators, vocabulary_size: int) -> list[str]:
     """Bjare & Meredith's (2020) three findings as Markdown, each with the numbers from here.
 
-    Those of generators that did not play are left out. What differs by less than the 95 % interval
-    of the difference, or not in the digits that are printed, is not decided.
+    Those of generators that did not play are left out. Likelihood and BLEU that differ by less than
+    the 95 % interval of the difference over seeds, or not in the digits that are printed, are not
+    decided; of one seed there is no interval, and the page says so.
     """
     published = [name for name in PUBLISHED if name in generators]
     page = []
-    if "untrained" in generators:
+    if UNTRAINED in generators:
         page.append(_without_pretraining(generators, vocabulary_size))
     if published:
         page += [_precision(generators, published), _likeness(generators, published)]
-    return ["## The paper's findings, here\n", *page, ""] if page else []
+    if not page:
+        return []
+    is_one_seed = max(len(evaluations) for evaluations in generators.values()) == 1
+    note = ["Of one seed: how much another would differ is not known.\n"] if is_one_seed else []
+    return ["## The paper's findings, here\n", *note, *page, ""]
 
 
 def _without_pretraining(generators: Generators, vocabulary_size: int) -> str:
     at_end, before = (
-        _mean(generators, name, "cross_entropy") for name in ("untrained", MAXIMUM_LIKELIHOOD)
+        _mean(generators, name, "cross_entropy") for name in (UNTRAINED, MAXIMUM_LIKELIHOOD)
     )
     uniform = math.log(vocabulary_size)
     holds = at_end > (uniform + before) / 2 if uniform - before > LEARNED else None

@@ -189,6 +189,8 @@ def test_too_little_to_learn_from() -> None:
         {"rare_below": 0},
         {"fractions": (0.0, 0.5, 0.5)},
         {"fractions": (1.0, 0.5, -0.5)},
+        {"fractions": (0.8, float("nan"), 0.1)},
+        {"fractions": (0.8, 0.1, float("inf"))},
         {"sequences": Path("a.npz")},
         {"token_table": Path("a.json")},
         {"sequences": Path("a.npz"), "token_table": Path("a.json"), "data": Path("folder")},

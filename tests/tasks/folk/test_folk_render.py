@@ -259,3 +259,11 @@ def test_tunes_are_written_all_or_none(tmp_path):
     paths = write_tunes([short, short], tmp_path, ["mid", "abc"], rendering=SLOW)
     assert [path.name for path in paths] == ["tune-001.mid", "tune-002.mid", "tune.abc"]
     assert all(path.stat().st_size for path in paths)
+
+
+def test_lines_of_abc_fit_paper_and_the_last_one_ends_the_tune() -> None:
+    notes = tuple(MelodyNote(Fraction(i, 8), Fraction(1, 8), 61 + i % 3) for i in range(8 * 4 * 9))
+    body = render_abc(LeadSheet(notes, (), Fraction(36))).splitlines()[6:]
+    assert len(body) > 3, "fewer bars in a line than usual"
+    assert all(line.count("|") == 1 or len(line) <= 120 for line in body)
+    assert [line.endswith(" |]") for line in body] == [False] * (len(body) - 1) + [True]

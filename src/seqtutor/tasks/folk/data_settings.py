@@ -45,7 +45,7 @@ class FolkDataSettings:
         require(self.length >= 1, f"length must be at least 1, not {self.length}")
         require(self.rare_below >= 1, f"rare_below must be at least 1, not {self.rare_below}")
         require(
-            0 <= min(self.fractions) <= max(self.fractions) < math.inf and self.fractions[0] > 0,
+            all(0 <= share < math.inf for share in self.fractions) and self.fractions[0] > 0,
             f"fractions must be numbers, not negative, and the first above 0; got {self.fractions}",
         )
         require(

@@ -1,4 +1,4 @@
-"""What is measured of a generator of tunes: likeness, its own discriminator, and a fresh judge."""
+"""What is measured of a generator of tunes: likeness, its own discriminator, and fresh judges."""
 
 from __future__ import annotations
 

@@ -108,8 +108,9 @@ def render_abc(
     """An ABC tune with chord symbols, up to four bars a line; `number` is its X: field.
 
     Lengths are note values, tied together or under a tuplet where one is not enough, since programs
-    that read ABC refuse others (`A5/4`, `A1/3`). A tune without a metre is barred and named as in
-    4/4, as in the other formats. Symbols name the chords as well as symbols can; see `name_of`.
+    that read ABC refuse others (`A5/4`, `A1/3`); what no tuplet explains stays a fraction. A tune
+    without a metre is barred and named as in 4/4, as in the other formats. Symbols name the chords
+    as well as symbols can; see `name_of`.
     """
     rendering = rendering or LeadSheetRendering()
     letter, alteration = spell_tonic(sheet.key)
@@ -125,16 +126,16 @@ def render_abc(
         f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{ABC_MODES[sheet.key.mode]}",
     ]
     bars = [_abc_bar(bar, sheet) for bar in write_bars(sheet, cut_at_chords=True)]
-    rows = [" | ".join(row) for row in _rows(bars)]
-    lines += [row + (" |]" if row is rows[-1] else " |") for row in rows]
-    return "\n".join(lines) + "\n"
+    lines += [" | ".join(row) + " |" for row in _rows(bars)]
+    return "\n".join(lines) + ("]\n" if bars else "\n")
 
 
 def _rows(bars: Sequence[str]) -> list[list[str]]:
     """Bars by line: as many as usual, or fewer where they are so full that paper is too narrow."""
     rows: list[list[str]] = []
     for bar in bars:
-        if not rows or len(rows[-1]) == _BARS_PER_LINE or len(" ".join([*rows[-1], bar])) > _WIDTH:
+        is_full = not rows or len(rows[-1]) == _BARS_PER_LINE
+        if is_full or len(" | ".join([*rows[-1], bar]) + " |]") > _WIDTH:
             rows.append([])
         rows[-1].append(bar)
     return rows

@@ -15,10 +15,11 @@ from seqtutor.training.adversary_settings import (
 from seqtutor.training.settings import ON_POLICY, Exploration, TutorSettings, require
 
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"
+UNTRAINED = "untrained"
 REAL = "real-tunes"
 PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
 ANCHORED = ("rloo", "psi", "g", "path")
-CONTROLS = ("constant", "random", "frozen", "untrained")
+CONTROLS = ("constant", "random", "frozen", UNTRAINED)
 OFF_POLICY = tuple(name for name in ANCHORED if name not in ON_POLICY)
 """Those that learn from a replay."""
 VARIANTS = (*PUBLISHED, *ANCHORED, *CONTROLS)
@@ -37,7 +38,7 @@ TITLES = {
     "constant": "Constant reward",
     "random": "Random reward",
     "frozen": "Frozen discriminator",
-    "untrained": "REINFORCE, not pretrained",
+    UNTRAINED: "REINFORCE, not pretrained",
     REAL: "Real tunes",
 }
 
@@ -114,7 +115,7 @@ def variant_named(name: str, sizes: GameSizes, c: float) -> Variant:
     """
     if sizes.rollouts is not None:
         _require_rollouts(name, sizes.rollouts)
-    if name == "untrained":
+    if name == UNTRAINED:
         published = variant_named("reinforce", sizes, c)
         return replace(published, name=name, start="untrained")
     if name in PUBLISHED:
