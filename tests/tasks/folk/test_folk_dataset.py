@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -207,6 +208,7 @@ def test_a_folder_of_abc_and_midi(tmp_path: Path) -> None:
     (tmp_path / "abc" / "tunes.abc").write_text(TUNES)
     (tmp_path / "broken.mid").write_text("no MIDI")
     (tmp_path / "notes.txt").write_text("read me")
+    os.mkfifo(tmp_path / "pipe.abc")  # whoever opens it waits for ever
     write_lead_sheet(random_sheet(0), tmp_path / "one.mid")
     sheets, report = read_sources(tmp_path)
     assert [sheet.source for sheet in sheets] == ["abc/tunes.abc"] * 5 + ["one.mid"]
