@@ -27,10 +27,10 @@ from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
 from seqtutor.cli.reproduce_folk import usual_judge
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import SavedModel
-from seqtutor.tasks.folk.evaluation import RealTunes
+from seqtutor.tasks.folk.evaluation import RealTunes, divided
 from seqtutor.tasks.folk.model import load_folk_model
 from seqtutor.training.discriminating import logits_of
-from seqtutor.training.judge import Parts, judge
+from seqtutor.training.judge import judge
 from seqtutor.training.likeness import bleus
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch, join
@@ -43,16 +43,9 @@ DISCRIMINATORS = 3
 WEIGHTS = (math.inf, 2.0, 1.0, 0.5)
 
 
-def sizes_of(parts: Parts) -> list[int]:
-    """Sequences in each part."""
-    return [len(part) for part in (parts.training, parts.validation, parts.test)]
-
-
-def divided(samples: SequenceBatch, real: Parts) -> Parts:
-    """Samples for a judge; what is more than the real ones goes to training."""
-    _, validation, test = sizes_of(real)
-    first, second = len(samples) - validation - test, len(samples) - test
-    return Parts(samples[:first], samples[first:second], samples[second:])
+def wanted_by(real: RealTunes) -> int:
+    """Samples that a judge asks for: as many as there are real sequences."""
+    return sum(len(part) for part in vars(real.judged).values())
 
 
 def mean_logits(
@@ -64,7 +57,7 @@ def mean_logits(
 
 def trained(prior: SavedModel, real: RealTunes) -> list[ConvolutionalDiscriminator]:
     """Discriminators of the prior's samples, of which they see as many as are chosen from."""
-    number = POOL * sum(sizes_of(real.judged))
+    number = POOL * wanted_by(real)
     length = real.played.tokens.shape[1]
     smoothed = replace(JUDGE.discrimination, label_smoothing=0.1)
     found = []
@@ -93,7 +86,7 @@ def main() -> None:
     )
     prior, real = load_folk_model(options.prior), RealTunes.of(load_and_tell(settings))
     discriminators = trained(prior, real)
-    wanted, length = sum(sizes_of(real.judged)), real.played.tokens.shape[1]
+    wanted, length = wanted_by(real), real.played.tokens.shape[1]
     rows: dict[float, list[list[float]]] = {c: [] for c in WEIGHTS}
     for seed in range(options.judges):
         pool = generate(prior.model, jax.random.key(seed), POOL * wanted, length)

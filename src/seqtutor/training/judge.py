@@ -7,7 +7,6 @@ own can be compared between generators. The better the generator, the nearer is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -66,7 +65,6 @@ def judge(
     real: Parts,
     generated: Parts,
     settings: JudgeSettings,
-    on_epoch: Callable[[JudgeEpoch], None] = lambda epoch: None,
 ) -> Judgement:
     """Train a discriminator until it gets no better on validation sequences, and measure the best.
 
@@ -95,7 +93,6 @@ def judge(
                 "rate"
             )
         epochs.append(epoch)
-        on_epoch(epoch)
         since_best += 1
         if epoch.validation_loss < best_loss:
             best, best_loss, since_best = state.discriminator, epoch.validation_loss, 0

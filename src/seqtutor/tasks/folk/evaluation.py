@@ -160,9 +160,14 @@ def evaluate_folk(
 def _as_many(model: SequenceModel, real: Parts, key: PRNGKeyArray) -> Parts:
     """As many samples of a generator as there are real sequences in each part."""
     sizes = [len(part) for part in (real.training, real.validation, real.test)]
-    samples = generate(model, key, sum(sizes), real.training.tokens.shape[1])
-    first, second = sizes[0], sizes[0] + sizes[1]
-    return Parts(samples[:first], samples[first:second], samples[second:])
+    return divided(generate(model, key, sum(sizes), real.training.tokens.shape[1]), real)
+
+
+def divided(samples: SequenceBatch, real: Parts) -> Parts:
+    """Samples for a judge: as many to stop by and to measure on as real ones, all others before."""
+    test = len(samples) - len(real.test)
+    validation = test - len(real.validation)
+    return Parts(samples[:validation], samples[validation:test], samples[test:])
 
 
 def _seed_of_judge(seed: int, number: int) -> int:

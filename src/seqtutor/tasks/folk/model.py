@@ -37,14 +37,13 @@ def load_folk_model(folder: Path) -> SavedModel:
     """
     saved = load_model(folder)
     name, length = saved.origin.get("tokenisation"), saved.origin.get("max_length")
-    data = saved.origin.get("data")
-    is_told = isinstance(name, str) and _is_length(length) and isinstance(data, dict)
-    if saved.origin.get("task") != TASK or not is_told:
+    is_folk = saved.origin.get("task") == TASK and isinstance(saved.origin.get("data"), dict)
+    if not is_folk or not isinstance(name, str) or not _is_length(length):
         raise UserError(
             f"the model in {folder} is not one of tunes with chords; train one with: "
             "seqtutor pretrain folk"
         )
-    reader = tokenisation_named(str(name))
+    reader = tokenisation_named(name)
     for token in saved.vocabulary.tokens:
         reader.parse(token)
     return saved

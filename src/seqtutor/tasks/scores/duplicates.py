@@ -68,7 +68,11 @@ def interval_ngrams(tune: Melodic, length: int = NGRAM) -> Int[np.ndarray, " ngr
 def near_duplicates(
     tunes: Sequence[Melodic], threshold: float = SIMILARITY
 ) -> Int[np.ndarray, "pair 2"]:
-    """Every pair of tunes that are near-duplicates of each other, as positions in `tunes`."""
+    """The pairs of tunes that are near-duplicates of each other, as positions in `tunes`.
+
+    Of more copies of a tune than make its n-grams commonplaces, each is paired with the first
+    alone; a pair may come twice.
+    """
     ngrams = [interval_ngrams(tune) for tune in tunes]
     sizes = np.array([len(codes) for codes in ngrams])
     rows = np.repeat(np.arange(len(tunes)), sizes)
@@ -82,7 +86,9 @@ def near_duplicates(
     shared = sparse.triu(index @ index.T, k=1).tocoo()
     smaller = np.minimum(sizes[shared.row], sizes[shared.col])
     close = shared.data >= np.maximum(threshold * smaller, np.minimum(LEAST_SHARED, smaller))
-    return np.stack([shared.row[close], shared.col[close]], axis=1)
+    similar = np.stack([shared.row[close], shared.col[close]], axis=1)
+    # Where a tune has very many copies, all its n-grams are commonplaces.
+    return np.concatenate([similar, _copies(ngrams)])
 
 
 def cluster_near_duplicates(
@@ -94,8 +100,7 @@ def cluster_near_duplicates(
     """
     if not tunes:
         return np.zeros(0, dtype=np.int64)
-    # Where a tune has very many copies, all its n-grams are commonplaces.
-    pairs = np.concatenate([near_duplicates(tunes, threshold), _copies(tunes)])
+    pairs = near_duplicates(tunes, threshold)
     graph = sparse.coo_matrix(
         (np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])),
         shape=(len(tunes), len(tunes)),
@@ -105,12 +110,11 @@ def cluster_near_duplicates(
     return np.argsort(np.argsort(first))[inverse]
 
 
-def _copies(tunes: Sequence[Melodic]) -> Int[np.ndarray, "pair 2"]:
+def _copies(ngrams: Sequence[Int[np.ndarray, " ngram"]]) -> Int[np.ndarray, "pair 2"]:
     """Each tune that has the n-grams of an earlier one, with the first that has them."""
     first: dict[bytes, int] = {}
     pairs = [
-        (first.setdefault(interval_ngrams(tune).tobytes(), place), place)
-        for place, tune in enumerate(tunes)
+        (first.setdefault(codes.tobytes(), place), place) for place, codes in enumerate(ngrams)
     ]
     copies = [pair for pair in pairs if pair[0] != pair[1]]
     return np.array(copies, dtype=np.int64).reshape(-1, 2)
