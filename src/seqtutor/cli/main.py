@@ -120,26 +120,10 @@ def _run_command(name: str, arguments: list[str]) -> int:
     options = parse(name, module, arguments)
     if options is None:
         return 0
+    from seqtutor.cli.compiled_programs import keep_compiled_programs
+
     keep_compiled_programs()
     return module.run(options) or 0
-
-
-def keep_compiled_programs() -> None:
-    """Let JAX keep on the disk what it compiles, unless the user has said where or it has begun.
-
-    The next run of the same shapes then starts in seconds.
-    """
-    if "jax" in sys.modules:
-        return
-    from seqtutor.tasks.cache import cache_folder
-
-    settings = {
-        "JAX_COMPILATION_CACHE_DIR": str(cache_folder() / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
-        "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**30),
-    }
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
 
 
 def module_of(name: str, arguments: list[str]) -> Any:
