@@ -39,6 +39,16 @@ def test_lines_in_a_file_are_whole_whatever_the_width(width, monkeypatch, capsys
     assert last.endswith(f"  {note}")
 
 
+def test_the_speed_at_the_end_is_that_of_the_whole_and_of_nothing_done_before(capsys):
+    clock = [0.0]
+    with progress_bar() as progress:
+        progress.get_time = lambda: clock[0]
+        bar = progress.add_task("Ψ", total=900, completed=100, unit="molecules", note="")
+        for clock[0], done in ((98.0, 300), (99.9, 600), (100.0, 900)):
+            progress.update(bar, completed=done)
+    assert "  8 molecules/s  " in capsys.readouterr().err
+
+
 def test_it_is_silent_between(capsys):
     with progress_bar() as progress:
         bar = progress.add_task("Ψ", total=8, note="compiles")

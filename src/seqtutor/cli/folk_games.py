@@ -136,7 +136,14 @@ def _play_with_bar(
     progress: Progress,
     is_to_stop: Callable[[], bool],
 ) -> None:
-    bar = progress.add_task(game.name, total=game.total, unit="sequences", note="compiling")
+    records = game.run.records()
+    bar = progress.add_task(
+        game.name,
+        total=game.total,
+        completed=int(game.standing(records[-1]).completed) if records else 0,
+        unit="sequences",
+        note="compiling",
+    )
 
     def show(record: Record) -> None:
         standing = game.standing(record)

@@ -287,7 +287,14 @@ def _start(job: Work, progress: Progress, programs: dict[str, str]) -> _Running:
         process = subprocess.Popen(
             command, stdout=file, stderr=file, env=environment, start_new_session=True
         )
-    bar = progress.add_task(job.name, total=job.total, unit=job.unit, note="starts and compiles")
+    records = RunFolder(job.folder).records()
+    bar = progress.add_task(
+        job.name,
+        total=job.total,
+        completed=int(job.standing(records[-1]).completed) if records else 0,
+        unit=job.unit,
+        note="starts and compiles",
+    )
     return _Running(job, process, bar)
 
 

@@ -60,12 +60,14 @@ class SpeedColumn(ProgressColumn):
     """Units a second, in thousands."""
 
     def render(self, task: Task) -> Text:
-        """The speed lately; of less than a second there is none worth telling."""
-        speed = task.finished_speed or task.speed
-        unit = task.fields.get("unit", "steps")
-        if not speed or (task.elapsed or 0.0) < 1.0:
+        """The speed lately, at the end that of the whole; of less than a second there is none."""
+        seconds = task.finished_time or task.elapsed or 0.0
+        if seconds < 1.0:
             return Text()
-        return Text(f"{_thousands(speed)} {unit}/s", style="cyan")
+        begun = task.fields.get("begun", 0)
+        speed = (task.completed - begun) / seconds if task.finished else task.speed
+        unit = task.fields.get("unit", "steps")
+        return Text(f"{_thousands(speed)} {unit}/s", style="cyan") if speed else Text()
 
 
 def _thousands(number: float) -> str:
@@ -84,6 +86,20 @@ class _LoggedProgress(Progress):
 
     What is drawn fits the width and is cut to it; a line in a file is never cut.
     """
+
+    def add_task(
+        self,
+        description: str,
+        start: bool = True,
+        total: float | None = 100.0,
+        completed: int = 0,
+        visible: bool = True,
+        **fields: Any,
+    ) -> TaskID:
+        """As ever; what is `completed` already took none of the time that the bar will tell."""
+        return super().add_task(
+            description, start, total, completed, visible, begun=completed, **fields
+        )
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
         """As ever, and a line if the last one is long ago or the bar has come to its end."""
