@@ -122,7 +122,7 @@ def _paper(method: MethodName) -> MoleculeTuning:
     Its molecules are greasy and easy to make; they lost a third of their QED, which has no weight.
     """
     return MoleculeTuning(
-        _tutor(method, c=0.9, steps=4_000_000),
+        _tutor(method, c=0.75, steps=4_000_000),
         MoleculeRewardSettings(
             valid=ValidTerm(penalty=-20.0),
             logp=_logp(4.0),
