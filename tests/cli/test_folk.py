@@ -147,6 +147,24 @@ def test_bad_input_is_told_in_one_line(arguments, message, capsys, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
+def test_a_few_tunes_of_ones_own_are_told_what_is_wrong_with_them(tmp_path, capsys):
+    tunes = write_tunes(tmp_path / "few.abc", number=8, bars=8)
+    output = tmp_path / "prior"
+    arguments = ["pretrain", "folk", "--data", str(tunes), "--output", str(output)]
+    assert main(arguments) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "of the tokens were replaced by others" in told
+    assert "--rare keep" in told
+    assert "too few for a sequence of 100; give more tunes, a smaller --length" in told
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("command", ["sample", "evaluate"])
+def test_help_names_the_model(command, capsys):
+    assert main([command, "folk", "--help"]) == 0
+    assert f"usage: seqtutor {command} [-h] [OPTIONS] folk MODEL" in capsys.readouterr().out
+
+
 def test_a_model_of_another_task_is_refused(prior, tmp_path, capsys):
     for name in ("config.json", "model.safetensors", "vocabulary.json"):
         (tmp_path / name).write_bytes((prior / name).read_bytes())

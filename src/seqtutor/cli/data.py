@@ -20,7 +20,7 @@ class Options:
     folder or in $SEQTUTOR_CACHE. It is safe to interrupt and to repeat.
     """
 
-    source: tyro.conf.Positional[str | None] = None
+    source: tyro.conf.Positional[Annotated[str | None, tyro.conf.arg(metavar="[SOURCE]")]] = None
     """"moses"; "nci": the 4,999 molecules that come with RDKit; or a file of your own: SMILES lines
     (.smi), or a table with column names (.csv, .tsv); each may be gzipped."""
     wheel: Path | None = None

@@ -30,7 +30,9 @@ class Options:
     The data must be those of training, read in the same way; what is measured by is its test part.
     """
 
-    what: tyro.conf.Positional[tuple[str, ...]] = ("folk",)
+    what: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="folk MODEL [MODEL ...]")]
+    ] = ("folk",)
     """The task, "folk", and the folders of models, such as folk-prior, or of games of
     `seqtutor reproduce folk`."""
     temperature: float = 1.0

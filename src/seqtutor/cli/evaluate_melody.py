@@ -31,7 +31,9 @@ class Options:
     For tunes with chords: seqtutor evaluate folk --help
     """
 
-    what: tyro.conf.Positional[tuple[str, ...]] = ("prior",)
+    what: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="[melody] [MODEL ...]")]
+    ] = ("prior",)
     """Folders of runs or models, "prior" for the one that comes with the package, or "melody" with
     --tokens."""
     tokens: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None

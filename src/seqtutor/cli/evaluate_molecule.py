@@ -27,7 +27,9 @@ class Options:
     the similarities to real molecules need a set to compare with, such as MOSES.
     """
 
-    what: tyro.conf.Positional[tuple[str, ...]] = ("molecule",)
+    what: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="molecule [MODEL ...]")]
+    ] = ("molecule",)
     """The task, "molecule", and folders of runs or models, or "prior" for the one that comes with
     the package (also if none is named)."""
     json: bool = False

@@ -42,6 +42,7 @@ class FolkLaboratory:
         origin: Path,
         *,
         seed: int,
+        place: str,
         temperature: float = 1.0,
         discriminator: Path | None = None,
     ) -> FolkEvaluation:
@@ -52,6 +53,7 @@ class FolkLaboratory:
             model: the generator.
             origin: the folder that it was read from.
             seed: of the sampling and of the judges.
+            place: the how manieth of how many it is, for people.
             temperature: at which the model is one read from there.
             discriminator: the folder of the game's, where there was a game.
 
@@ -74,7 +76,7 @@ class FolkLaboratory:
             save_model(SavedDiscriminator(judge, self.data.vocabulary, told), self._judge(name))
 
         def take() -> dict[str, Measures]:
-            console.print(f"Measuring {name}")
+            console.print(f"Measuring {name} ({place})", highlight=False)
             own = None if discriminator is None else load_discriminator(discriminator).model
             found = evaluate_folk(
                 model,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqtutor.cli.folk_gallery import hang
+from seqtutor.cli.folk_gallery import hang, hang_real
 from seqtutor.cli.folk_games import DISCRIMINATOR, GameFolder
 from seqtutor.cli.folk_laboratory import FolkLaboratory
 from seqtutor.models.files import SavedModel
@@ -31,10 +31,16 @@ def measure_all(
         UserError: if there are too few sequences for a judge, or a file cannot be written.
     """
     assert prior.folder is not None
+    total = seeds + len(games) + len(temperatures)
+    places = (f"{number} of {total}" for number in range(1, total + 1))
     generators = {
         MAXIMUM_LIKELIHOOD: [
             laboratory.measure(
-                f"{MAXIMUM_LIKELIHOOD}-seed{seed}", prior.model, prior.folder, seed=seed
+                f"{MAXIMUM_LIKELIHOOD}-seed{seed}",
+                prior.model,
+                prior.folder,
+                seed=seed,
+                place=next(places),
             )
             for seed in range(seeds)
         ]
@@ -45,6 +51,7 @@ def measure_all(
             game.generator().model,
             game.run.model,
             seed=game.game.tutoring.seed,
+            place=next(places),
             discriminator=game.path / DISCRIMINATOR,
         )
         generators.setdefault(game.game.generator, []).append(found)
@@ -55,6 +62,7 @@ def measure_all(
             TemperedModel(prior.model, temperature),
             prior.folder,
             seed=0,
+            place=next(places),
             temperature=temperature,
         )
         for temperature in sorted(temperatures)
@@ -70,6 +78,7 @@ def results_of(
     sweep: dict[float, FolkEvaluation],
     *,
     is_published_data: bool,
+    is_trial: bool,
 ) -> FolkResults:
     """What was measured, how it came about, and samples to hear.
 
@@ -83,6 +92,7 @@ def results_of(
         _galleries(laboratory, prior, games),
         _learning(games),
         is_published_data=is_published_data,
+        is_trial=is_trial,
         next_token=_next_token(prior, laboratory.real, games),
     )
 
@@ -100,11 +110,12 @@ def _next_token(prior: SavedModel, real: RealTunes, games: Sequence[GameFolder])
 def _galleries(
     laboratory: FolkLaboratory, prior: SavedModel, games: Sequence[GameFolder]
 ) -> dict[str, Gallery]:
-    """Of the first seed: maximum likelihood before a judge, the others before their games'."""
+    """Of the first seed: maximum likelihood and real tunes before a judge."""
     folder = laboratory.output / "gallery"
     judge = laboratory.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
     title = TITLES[MAXIMUM_LIKELIHOOD]
     galleries = {MAXIMUM_LIKELIHOOD: hang(title, prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
+    galleries[REAL] = hang_real(TITLES[REAL], laboratory.real.held_out, prior, judge, folder / REAL)
     for game in games:
         name, seed = game.game.generator, game.game.tutoring.seed
         if name not in galleries:

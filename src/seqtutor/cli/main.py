@@ -155,6 +155,8 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
     import tyro
 
     default = module.defaults(arguments) if hasattr(module, "defaults") else None
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        arguments = ["--help"]  # Positional arguments that were given would be left out of it.
     messages = io.StringIO()
     try:
         with contextlib.redirect_stderr(messages):

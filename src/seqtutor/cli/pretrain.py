@@ -69,9 +69,8 @@ def train_with_bar(
     tokens = int(training.mask.sum())
     updates_an_epoch = max(1, len(training) // settings.batch)
     with progress_bar() as progress:
-        bar = progress.add_task(
-            "Pretraining", total=settings.epochs * tokens, unit="tokens", note="compiling"
-        )
+        total = settings.epochs * tokens
+        bar = progress.add_task("Pretraining", total=total, unit="tokens", note="compiling")
 
         def after_epoch(so_far: Pretrained) -> None:
             nonlocal epochs
@@ -83,7 +82,8 @@ def train_with_bar(
         def after_update(model: SequenceModel, updates: int) -> None:
             if updates == 1:
                 progress.update(bar, note="epoch 1")
-            progress.update(bar, completed=updates * tokens // updates_an_epoch)
+            # The end comes with the last epoch's validation.
+            progress.update(bar, completed=min(updates * tokens // updates_an_epoch, total - 1))
             on_update(model, updates)
 
         try:

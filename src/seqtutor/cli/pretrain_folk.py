@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.training.settings import PretrainSettings
+from seqtutor.training.settings import PretrainSettings, require
 
 if TYPE_CHECKING:
     from seqtutor.tasks.folk.dataset import FolkData
     from seqtutor.training.pretrain import Pretrained
+
+
+MUCH_REPLACED = 0.05
+"""Share of all tokens from which on tunes are no longer what they were."""
 
 
 def usual_data() -> FolkDataSettings:
@@ -70,7 +74,11 @@ def run(options: Options) -> None:
 
 
 def load_and_tell(settings: FolkDataSettings) -> FolkData:
-    """The tunes that the settings ask for; what became of them is told."""
+    """The tunes that the settings ask for; what became of them is told.
+
+    Raises:
+        UserError: as `load_folk_data` does, and if nothing is left to validate on.
+    """
     from seqtutor.cli.progress import console
     from seqtutor.tasks.folk.dataset import load_folk_data
 
@@ -80,6 +88,19 @@ def load_and_tell(settings: FolkDataSettings) -> FolkData:
         console.print(f"  {line}", highlight=False)
     if not any(sheet.chords for sheet in data.train_tunes) and data.train_tunes:
         console.print("None of the tunes has chords: only melodies are learned", style="yellow")
+    report = data.report
+    replaced = report.replaced / max(1, sum(report.tokens.values()))
+    if replaced > MUCH_REPLACED:
+        console.print(
+            f"{replaced:.0%} of the tokens were replaced by others: the tunes have changed. With "
+            "so few tunes take a smaller --rare-below, or --rare keep",
+            style="yellow",
+        )
+    require(
+        len(data.validation) > 0,
+        f"the tunes for validation have {report.tokens['validation']:,} tokens, too few for a "
+        f"sequence of {data.length}; give more tunes, a smaller --length or other --fractions",
+    )
     return data
 
 

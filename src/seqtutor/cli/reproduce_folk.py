@@ -211,9 +211,14 @@ def _experiment(
             laboratory, prior, games, profile.seeds, profile.temperatures
         )
     console.rule("4  Table, figures, gallery")
-    is_published_data = options.data.sequences is not None
     results = results_of(
-        laboratory, prior, games, generators, sweep, is_published_data=is_published_data
+        laboratory,
+        prior,
+        games,
+        generators,
+        sweep,
+        is_published_data=options.data.sequences is not None,
+        is_trial=options.profile == "smoke",
     )
     path = write_report(results, output, _remark(options, profile, data, len(real.played)))
     print_table(table_of(results))

@@ -19,7 +19,9 @@ MOST_FILES = 10_000
 class Options:
     """Write tunes with chords that a model generates, as files to open in an editor or a player."""
 
-    model: tyro.conf.Positional[tuple[str, ...]] = ("folk",)
+    model: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="folk MODEL")]] = (
+        "folk",
+    )
     """The task, "folk", and the folder of a model, such as folk-prior, or of a game of
     `seqtutor reproduce folk`."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None

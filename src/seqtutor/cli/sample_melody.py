@@ -28,7 +28,9 @@ class Options:
     For tunes with chords: seqtutor sample folk --help
     """
 
-    model: tyro.conf.Positional[tuple[str, ...]] = ("prior",)
+    model: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="[melody] [MODEL]")]
+    ] = ("prior",)
     """The task, "melody" (which may be left out), and the folder of a run or of a model, or "prior"
     for the one that comes with the package."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None

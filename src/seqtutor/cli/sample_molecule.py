@@ -27,7 +27,9 @@ class Options:
     The table has every string; SMILES lines and SDF have the valid molecules.
     """
 
-    model: tyro.conf.Positional[tuple[str, ...]] = ("molecule",)
+    model: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="molecule [MODEL]")]
+    ] = ("molecule",)
     """The task, "molecule", and the folder of a run or of a model, or "prior" for the one that
     comes with the package (also if none is named)."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -30,7 +30,9 @@ class Options:
     from MIDI, ABC, MusicXML or kern files, scored into a readable table each.
     """
 
-    melodies: tyro.conf.Positional[tuple[str, ...]] = ("melody",)
+    melodies: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="[melody] [FILE ...]")]
+    ] = ("melody",)
     """The task, "melody" (which may be left out), and MIDI, ABC, MusicXML or kern files."""
     tokens: Path | None = None
     """A file of melodies, one {"tokens": [...]} a line."""

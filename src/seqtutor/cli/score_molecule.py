@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -33,7 +33,7 @@ class Options:
 
     task: tyro.conf.Positional[Literal["molecule"]] = "molecule"
     """What is scored."""
-    file: tyro.conf.Positional[Path | None] = None
+    file: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="FILE")]] = None
     """The file of SMILES strings."""
     column: str = "smiles"
     """Of a table, the column with the SMILES strings."""

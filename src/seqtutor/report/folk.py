@@ -65,6 +65,7 @@ class GalleryEntry:
     distinct: float
     midi: Path
     sound: Path
+    score: Path
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class FolkResults:
             discriminator alone, in which it kept what it had learned; of games in which that may be
             taken back.
         is_published_data: whether the sequences are those that the paper's figures are about.
+        is_trial: whether too little was run to learn anything, so that nothing is judged.
         next_token: what the generators of the first seed expect at a step of a held-out sequence.
     """
 
@@ -97,16 +99,22 @@ class FolkResults:
     galleries: Mapping[str, Gallery]
     learning: Mapping[str, Sequence[float]]
     is_published_data: bool
+    is_trial: bool
     next_token: NextToken
 
 
 def folk_table(
-    generators: Mapping[str, Sequence[FolkEvaluation]], *, is_published_data: bool, title: str
+    generators: Mapping[str, Sequence[FolkEvaluation]],
+    *,
+    is_published_data: bool,
+    is_trial: bool = False,
+    title: str,
 ) -> Table:
     """The paper's Table 1 with what it lacks, the paper's own figures beside.
 
     A cell is the mean over seeds with its 95 % interval; a row without any number is left out. Only
-    where the sequences are those of the paper is a cell marked as better or worse than the paper's.
+    where the sequences are those of the paper, and it is no trial, is a cell marked as better or
+    worse than the paper's.
     """
     columns = tuple(
         Column(TITLES.get(name, name), "paper" if name in PAPER_TABLE_1 else None)
@@ -122,7 +130,7 @@ def folk_table(
                 )
                 for name, evaluations in generators.items()
             ),
-            better=better if is_published_data else None,
+            better=better if is_published_data and not is_trial else None,
         )
         for measure, label, better in ROWS
     )
@@ -166,8 +174,9 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
         "# Tunes with chords: adversarial generators beside maximum likelihood\n",
         f"{remark}\n",
         render_markdown(table),
-        *findings(results.generators, len(results.next_token.names)),
     ]
+    if not results.is_trial:
+        page += findings(results.generators, len(results.next_token.names))
     if results.sweep:
         sweep = sweep_table(results.sweep)
         write_csv(sweep, folder / "temperatures.csv")
@@ -215,6 +224,7 @@ def table_of(results: FolkResults) -> Table:
     return folk_table(
         results.generators,
         is_published_data=results.is_published_data,
+        is_trial=results.is_trial,
         title="Table 1 of Bjare & Meredith (2020), and what it lacks",
     )
 
@@ -245,14 +255,16 @@ def _galleries(results: FolkResults, folder: Path) -> list[str]:
         "Of each generator's samples those with the highest D(x) by the discriminator of its game "
         "(false positives, if above ½), with the lowest (true negatives), and those that repeat "
         "most (collapsed: at most half of their runs of four tokens are different). Maximum "
-        "likelihood, which played no game, stands before its judge.\n",
+        "likelihood, which played no game, stands before its judge, and so do two real sequences "
+        "that were held out. Scores are MusicXML.\n",
     ]
     for name, gallery in results.galleries.items():
         page += [f"### {TITLES[name]} ([ABC]({gallery.book.relative_to(folder)}))\n"]
         page += [
             f"- {entry.kind}, D(x) = {format_value(entry.probability)}, "
             f"{100 * entry.distinct:.0f} % of runs different: "
-            f"[MIDI]({entry.midi.relative_to(folder)}), [WAV]({entry.sound.relative_to(folder)})"
+            f"[MIDI]({entry.midi.relative_to(folder)}), [WAV]({entry.sound.relative_to(folder)}), "
+            f"[score]({entry.score.relative_to(folder)})"
             for entry in gallery.entries
         ]
         page += [""]

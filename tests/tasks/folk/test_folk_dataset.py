@@ -192,6 +192,7 @@ def test_too_little_to_learn_from() -> None:
         {"fractions": (1.0, 0.5, -0.5)},
         {"fractions": (0.8, float("nan"), 0.1)},
         {"fractions": (0.8, 0.1, float("inf"))},
+        {"fractions": (0.8, 0.8, 0.1)},
         {"sequences": Path("a.npz")},
         {"token_table": Path("a.json")},
         {"sequences": Path("a.npz"), "token_table": Path("a.json"), "data": Path("folder")},

@@ -87,7 +87,7 @@ def test_metadata() -> None:
 def test_what_is_simplified_or_dropped_is_counted() -> None:
     _, report = read_abc("X:1\nK:C\n(3cde\n\nX:2\nK:?\nc\n\nX:3\nK:C\nz4\n", "test")
     assert report.dropped == {"unreadable key": 1, "no notes": 1}
-    assert report.noted == {"with tuplets": 1, "without chords": 1}
+    assert report.noted == {"with tuplets": 1, "without chord symbols": 1}
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,12 @@ from seqtutor.tasks.scores.abc_repeats import (
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised whenever the same text may give other lead sheets, so that caches notice."""
 TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 MAXIMUM_QUARTERS = 16_384
+FEATURES = {"chords": "notes that sound together, of which the highest is kept"}
+"""What was simplified, where its name alone would be mistaken for something else."""
 
 
 def read_abc(text: str, source: str) -> tuple[list[LeadSheet], ImportReport]:
@@ -64,8 +66,8 @@ def _read_tune(tune: PlayedTune, source: str, index: int) -> tuple[LeadSheet, Co
     if not notes:
         raise UnreadableTuneError("no notes")
     chords, changes = _harmony(tune.measures, length)
-    changes.update({f"with {feature}": 1 for feature in tune.noted})
-    changes["without chords"] = int(not chords)
+    changes.update({f"with {FEATURES.get(feature, feature)}": 1 for feature in tune.noted})
+    changes["without chord symbols"] = int(not chords)
     sheet = LeadSheet(
         notes=notes,
         chords=chords,

@@ -42,11 +42,14 @@ class FolkDataSettings:
     """Whether the tunes that come with music21 are kept on disk once they are read."""
 
     def __post_init__(self) -> None:
-        require(self.length >= 1, f"length must be at least 1, not {self.length}")
-        require(self.rare_below >= 1, f"rare_below must be at least 1, not {self.rare_below}")
+        require(self.length >= 1, f"--length must be at least 1, not {self.length}")
+        require(self.rare_below >= 1, f"--rare-below must be at least 1, not {self.rare_below}")
         require(
-            all(0 <= share < math.inf for share in self.fractions) and self.fractions[0] > 0,
-            f"fractions must be numbers, not negative, and the first above 0; got {self.fractions}",
+            all(share >= 0 for share in self.fractions)
+            and self.fractions[0] > 0
+            and math.isclose(sum(self.fractions), 1, abs_tol=1e-6),
+            "--fractions must be three numbers that add up to 1, none of them negative and the "
+            f"first above 0; got {' '.join(f'{share:g}' for share in self.fractions)}",
         )
         require(
             (self.sequences is None) == (self.token_table is None),

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-Kind = Literal["false positive", "true negative", "collapsed"]
+Kind = Literal["false positive", "true negative", "collapsed", "real"]
 GRAM = 4
 """Tokens in the runs whose repetition tells a collapsed sample."""
 
@@ -48,10 +48,17 @@ def choose_exhibits(
         free = [int(index) for index in candidates if int(index) not in chosen]
         chosen |= dict.fromkeys(free[:each], kind)
     return [
-        Exhibit(
-            kind, tokens[i], float(1 / (1 + np.exp(-np.float64(logits[i])))), float(distinct[i])
-        )
-        for i, kind in chosen.items()
+        one for i, kind in chosen.items() for one in as_exhibits(kind, tokens[[i]], logits[[i]])
+    ]
+
+
+def as_exhibits(
+    kind: Kind, tokens: Int[np.ndarray, "sample time"], logits: Float[np.ndarray, " sample"]
+) -> list[Exhibit]:
+    """All of some sequences, of one kind, with their D(x) by a discriminator's logits."""
+    return [
+        Exhibit(kind, row, float(1 / (1 + np.exp(-np.float64(logit)))), float(share))
+        for row, logit, share in zip(tokens, logits, distinct_runs(tokens), strict=True)
     ]
 
 

@@ -45,7 +45,7 @@ def read_midi_file(path: Path) -> tuple[list[LeadSheet], ImportReport]:
     if length > MAXIMUM_QUARTERS:
         raise UserError(f"{path} is longer than {MAXIMUM_QUARTERS:,} quarter notes; split it")
     noted["with more than two parts"] = int(len(midi.tracks) > 2)
-    noted["without chords"] = int(not chords)
+    noted["without a chord track"] = int(not chords)
     sheet = LeadSheet(
         notes=notes,
         chords=chords,
