@@ -87,7 +87,7 @@ def _panel(axes: Axes, found: NextToken, name: str, first: Float[np.ndarray, " v
         transform=axes.get_xaxis_transform(),
     )  # fmt: skip
     axes.set_title(f"{TITLES[name]}: {entropy(found.probabilities[name]):.2f} nats", fontsize=9)
-    ticks = [0, SHOWN // 2, SHOWN - 1]
+    ticks = [0, SHOWN // 3, 2 * SHOWN // 3]
     labels = [str(tick + 1) for tick in ticks]
     if len(own) > SHOWN:
         ticks, labels = [*ticks, SHOWN + 2], [*labels, "all others"]

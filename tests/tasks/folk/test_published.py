@@ -128,8 +128,8 @@ def test_missing_arrays_and_files(tmp_path: Path) -> None:
         ({"tokens": [[1, 4, 5, 1, 1, 1]], "octaves": [[], [40]], "chords": [[], [0]]}, "row 0"),
         ({"tokens": [[1, 4, 5, 1, 1, 1]], "octaves": [[], [4]], "chords": [[], [0.9]]}, "row 0"),
         ({"tokens": [[1, 4, 5, 1, 0, 0]]}, "fewer than two"),
-        ({"tokens": "none"}, "must be lists"),
-        ({"octaves": None}, "must be lists"),
+        ({"tokens": "none"}, "needs the lists"),
+        ({"octaves": None}, "needs the lists"),
     ],
 )
 def test_unusable_tables(tmp_path: Path, table: dict, message: str) -> None:

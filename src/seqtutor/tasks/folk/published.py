@@ -71,6 +71,9 @@ def read_published(sequences: Path, token_table: Path) -> PublishedSequences:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
+        with path.open("rb") as file:
+            if not file.read(4).startswith((b"PK", b"\x93NUM")):
+                raise ValueError("it is of another kind")
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array; write it with numpy.savez")
@@ -112,8 +115,13 @@ def read_token_table(path: Path) -> tuple[JointToken, ...]:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows, octaves, chords = (content[name] for name in ("tokens", "octaves", "chords"))
         if not all(isinstance(values, list) for values in (rows, octaves, chords)):
-            raise TypeError("tokens, octaves and chords must be lists")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TypeError
+    except (KeyError, TypeError):
+        raise UserError(
+            f"{path} is not a readable token table: it needs the lists 'tokens', 'octaves' and "
+            "'chords'"
+        ) from None
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable token table: {error}") from None
     tokens: dict[JointToken, int] = {}
     for index, row in enumerate(rows):
