@@ -8,6 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, precision_score, recall_score
 
 from seqtutor.errors import UserError
 from seqtutor.training.adversary_settings import DiscriminationSettings, DiscriminatorSettings
@@ -192,6 +196,20 @@ def test_precision_and_recall_by_hand():
     assert found.mean_generated == pytest.approx(probability.mean())
     assert found.deviation_generated == pytest.approx(probability.std())
     assert found.mean_real == pytest.approx((1 / (1 + np.exp(-real))).mean())
+
+
+@given(
+    real=arrays(float, st.integers(1, 30), elements=st.floats(-5, 5)),
+    generated=arrays(float, st.integers(1, 30), elements=st.floats(-5, 5)),
+)
+def test_precision_recall_and_accuracy_are_those_of_scikit_learn(real, generated):
+    found = discrimination(real, generated)
+    labels = np.repeat([1, 0], [len(real), len(generated)])
+    called_real = np.concatenate([real, generated]) > 0
+    precision = precision_score(labels, called_real, zero_division=0)
+    assert found.precision == pytest.approx(precision)
+    assert found.recall == pytest.approx(recall_score(labels, called_real))
+    assert found.accuracy == pytest.approx(accuracy_score(labels, called_real))
 
 
 def test_where_nothing_is_called_real_precision_is_zero_and_large_logits_do_not_overflow():
