@@ -53,7 +53,7 @@ class FolkLaboratory:
             model: the generator.
             origin: the folder that it was read from.
             seed: of the sampling and of the judges.
-            place: the how manieth of how many it is, for people.
+            place: which of how many measurements it is, for people.
             temperature: at which the model is one read from there.
             discriminator: the folder of the game's, where there was a game.
 
