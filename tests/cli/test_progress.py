@@ -16,6 +16,7 @@ def test_a_bar_that_goes_to_a_file_tells_in_lines_how_it_goes(monkeypatch, capsy
         bar = progress.add_task("Ψ", total=8, note="compiles")
         progress.update(bar, completed=2, note="r 1.00")
         progress.update(bar, completed=6, note="r 2.00")
+        progress.update(bar, completed=6, note="r 2.00")
         lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
     assert lines == ["Ψ 25 % r 1.00", "Ψ 75 % r 2.00"]
 

@@ -107,12 +107,14 @@ class _LoggedProgress(Progress):
         if self.console.is_terminal:
             return
         bar, now = self._tasks[task_id], time.monotonic()
+        note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
+        line = f"{bar.description} {bar.percentage:.0f} %{note}"
+        told_at, told = self._told.setdefault(task_id, (now, ""))
         if bar.finished:
             self._tell_end(bar)
-        elif now - self._told.setdefault(task_id, now) >= LINE_EVERY:
-            self._told[task_id] = now
-            note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
-            self._print_line(f"{bar.description} {bar.percentage:.0f} %{note}")
+        elif line != told and now - told_at >= LINE_EVERY:
+            self._told[task_id] = now, line
+            self._print_line(line)
 
     def stop(self) -> None:
         """As ever, and without a terminal what became of bars that did not come to their end."""
@@ -136,8 +138,8 @@ class _LoggedProgress(Progress):
         self.console.print(line, highlight=False, soft_wrap=True)
 
     @cached_property
-    def _told(self) -> dict[TaskID, float]:
-        """When each bar last had its line."""
+    def _told(self) -> dict[TaskID, tuple[float, str]]:
+        """Of each bar when it last had a line, and which."""
         return {}
 
     @cached_property
