@@ -188,6 +188,18 @@ def test_a_function_that_never_works_ends_the_run(prior, tmp_path, capsys):
     assert "ValueError: a bug" in said
 
 
+def test_a_function_that_never_works_is_no_fault_of_the_molecules(tmp_path, capsys):
+    file = tmp_path / "molecules.smi"
+    file.write_text("CCO\nc1ccccc1\n")
+    arguments = ["score", "molecule", str(file), "--workers", "0"]
+    assert main(arguments) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--reward.custom.function", "ill_behaved:never"]) == 2
+    said = capsys.readouterr()
+    assert "no molecule could be measured: 'CCO': ValueError: a bug" in said.err
+    assert not said.out
+
+
 def test_a_reward_of_an_element_that_the_prior_cannot_write_is_refused(prior, tmp_path, capsys):
     tune = ["tune", "molecule", "--prior", str(prior), "--output", str(tmp_path / "run")]
     told = refusal(capsys, [*tune, "--reward.isomer.weight", "1", "--reward.isomer.formula", "C3P"])

@@ -304,6 +304,7 @@ def _reports(
             reports.append(
                 MoleculeReport(
                     preset,
+                    _rewarded(jobs[0].tuning),
                     molecule_table(columns, title, reference),
                     histories_of(jobs),
                     {name: scorer.score(strings) for name, strings in drawn.items() if strings},
@@ -311,6 +312,14 @@ def _reports(
                 )
             )
     return reports
+
+
+def _rewarded(tuning: MoleculeTuning) -> str:
+    return (
+        f"Reward: {tuning.reward.in_words()}, at c = {tuning.tutor.c:g}. The paper's columns are "
+        "those of Table 2 of Jaques et al. (2017), whose prior was of other molecules and whose "
+        "weights are not printed."
+    )
 
 
 def _trade_off(experiment: _Experiment, measured: _Measured, number: int) -> Table | None:

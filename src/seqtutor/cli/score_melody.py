@@ -28,6 +28,8 @@ class Options:
 
     Melodies come from a file of tokens, scored into one JSON line each on standard output, or
     from MIDI, ABC, MusicXML or kern files, scored into a readable table each.
+
+    For molecules: seqtutor score molecule --help
     """
 
     melodies: tyro.conf.Positional[

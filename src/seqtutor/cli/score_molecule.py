@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seqtutor.tasks.molecule.measure import Measurer
     from seqtutor.tasks.molecule.score_file import Entry
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
+    from seqtutor.tasks.molecule.terms import Scores
     from seqtutor.tasks.molecule.writers import ScoredMolecules
 
 _AT_ONCE = 512
@@ -106,6 +107,8 @@ def _print_parts(
         bar = progress.add_task("Scoring", total=len(entries), unit="molecules", note="")
         for start, one in zip(starts, pending, strict=True):
             scores = one.collect()
+            if start == 0:
+                _require_own_function(options.reward, scores)
             terms = weighted_terms(options.reward, scores)
             own = entries[start : start + _AT_ONCE]
             part = ScoredMolecules(scores, terms, [e.name for e in own], [e.line for e in own])
@@ -113,6 +116,13 @@ def _print_parts(
                 sys.stdout.write(to_csv(part, heading=start == 0))
             progress.update(bar, completed=start + len(own))
             yield part
+
+
+def _require_own_function(settings: MoleculeRewardSettings, scores: Scores) -> None:
+    """A function that fails for every molecule is what is wrong, not the molecules."""
+    if settings.custom.is_active and scores.reasons and not scores.is_valid.any():
+        index, reason = next(iter(scores.reasons.items()))
+        raise UserError(f"no molecule could be measured: {scores.strings[index]!r}: {reason}")
 
 
 def _write(parts: Sequence[ScoredMolecules], options: Options) -> None:

@@ -39,6 +39,7 @@ class MoleculeReport:
 
     Attributes:
         preset: its name, and that of its folder.
+        rewarded: what it pays for, in words.
         table: of the prior and the policies.
         histories: of the runs, by method.
         properties: of drawn molecules, by whose they are, with all columns that are drawn.
@@ -46,6 +47,7 @@ class MoleculeReport:
     """
 
     preset: str
+    rewarded: str
     table: Table
     histories: Mapping[str, Sequence[History]]
     properties: Mapping[str, Scores]
@@ -116,6 +118,7 @@ def _section(report: MoleculeReport, folder: Path) -> list[str]:
     save_for_page_and_print(distributions, own / "properties")
     return [
         f"## Preset {report.preset}\n",
+        f"{report.rewarded}\n",
         render_markdown(report.table),
         f"\n![Reward, divergence and distinct strings]({report.preset}/training.png)\n",
         f"![Distributions of properties]({report.preset}/properties.png)\n",

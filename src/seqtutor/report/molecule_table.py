@@ -27,6 +27,13 @@ POLICY_ROWS = (
 )
 
 
+EARNED_NOTE = (
+    " Terms are means over all strings before their weights, 0 of an invalid one but for its "
+    "penalty; the mean reward is their weighted sum. The terms known and diversity, if the reward "
+    "has them, are left out: they depend on what a run has generated before."
+)
+
+
 @dataclass(frozen=True)
 class Measured:
     """One column: a method's name, "prior" or a model's name, with an evaluation for each seed.
@@ -87,7 +94,7 @@ def molecule_table(
         title,
         tuple(Column(c.title, c.paper_column and f"paper's {c.paper_column}") for c in columns),
         tuple(row for row in rows if any(_is_known(cell) for cell in row.cells)),
-        note=_note(columns, reference),
+        note=_note(columns, reference) + (EARNED_NOTE if earned else ""),
     )
 
 

@@ -187,6 +187,7 @@ def test_no_training_string_is_penalised_by_the_extremes_of_its_set():
         (lambda: WindowTerm(1.0), "a window needs a low or a high end"),
         (lambda: WindowTerm(1.0, low=2.0, high=1.0), "cannot reach from 2.0 to 1.0"),
         (lambda: WindowTerm(1.0, low=2.0, falloff=0.0), "falloff must be above 0"),
+        (lambda: Windows(tpsa=WindowTerm(high=90.0)), "tpsa has no weight"),
         (lambda: DiversityTerm(allowed=0), "allowed must be at least 1"),
         (lambda: DiversityTerm(allowed=5, remembered=5), "remembered must be above allowed"),
         (lambda: CustomTerm(function="no_colon"), "module:name, not 'no_colon'"),

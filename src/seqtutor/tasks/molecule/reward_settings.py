@@ -166,6 +166,17 @@ class Windows:
     qed: WindowTerm = field(default_factory=lambda: WindowTerm(low=0.6, falloff=0.1))
     """Drug-likeness, 0 to 1."""
 
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            window = getattr(self, one.name)
+            assert callable(one.default_factory)
+            is_given = window != one.default_factory()
+            require(
+                window.is_active or not is_given,
+                f"the window of {one.name} has no weight and would do nothing; give it one with "
+                f"--reward.window.{one.name.replace('_', '-')}.weight",
+            )
+
 
 @dataclass(frozen=True)
 class SubstructureTerm(Term):
