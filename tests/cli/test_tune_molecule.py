@@ -188,6 +188,25 @@ def test_a_function_that_never_works_ends_the_run(prior, tmp_path, capsys):
     assert "ValueError: a bug" in said
 
 
+def test_molecules_are_scored_by_the_reward_of_a_run(prior, tmp_path, capsys):
+    """What `score --config` says of a run's samples is what the run's own table of them says."""
+    output = tmp_path / "run"
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(output), *TINY]
+    assert main([*arguments, "--reward.window.tpsa.weight", "2"]) == 0
+    samples = output / "samples" / "molecules.csv"
+    scored = tmp_path / "scored.csv"
+    score = ["score", "molecule", str(samples), "--workers", "0", "--output", str(scored)]
+    assert main([*score, "--config", str(output)]) == 0
+    own, again = (list(csv.DictReader(file.open())) for file in (samples, scored))
+    assert len(own) == len(again)
+    for name in ("reward", "reward_window_tpsa", "reward_logp"):
+        assert [row[name] for row in own] == [row[name] for row in again]
+    capsys.readouterr()
+    assert main([*score, "--preset", "paper"]) == 0
+    assert "ring × 50" in " ".join(capsys.readouterr().err.split())
+    assert "there is no preset" in refusal(capsys, [*score, "--preset", "none-such"])
+
+
 def test_a_function_that_never_works_is_no_fault_of_the_molecules(tmp_path, capsys):
     file = tmp_path / "molecules.smi"
     file.write_text("CCO\nc1ccccc1\n")

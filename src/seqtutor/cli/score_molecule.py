@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -47,6 +47,11 @@ class Options:
     """Molecules to draw, the first ones."""
     workers: int | None = None
     """Processes; one for each core if not given, 0 for this one alone."""
+    preset: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """The reward of a preset of `seqtutor tune molecule`, but for its terms known and diversity,
+    which are of a run and not of a molecule."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """A run's folder or configuration: its reward, but for these two terms."""
     reward: MoleculeRewardSettings = field(default_factory=MoleculeRewardSettings)
     """The terms of the reward."""
 
@@ -56,6 +61,25 @@ class Options:
             f"--workers must not be negative, not {self.workers}",
         )
         require(self.grid_size > 0, f"--grid-size must be above 0, not {self.grid_size}")
+
+
+def defaults(arguments: list[str]) -> Options:
+    """The reward of the preset or run that the arguments name, if they name one."""
+    from seqtutor.cli.arguments import value_of
+    from seqtutor.cli.tune_options import chosen_tuning
+    from seqtutor.tasks.molecule.presets import preset_tuning
+    from seqtutor.tasks.molecule.settings import MoleculeTuning
+
+    preset = value_of("--preset", arguments)
+    if preset is None and value_of("--config", arguments) is None:
+        return Options()
+    tuning, named = chosen_tuning(arguments, MoleculeTuning, preset_tuning, "")
+    own = replace(
+        tuning.reward,
+        known=replace(tuning.reward.known, weight=0.0),
+        diversity=replace(tuning.reward.diversity, weight=0.0),
+    )
+    return Options(reward=own, preset=preset, config=named.get("config"))
 
 
 def run(options: Options) -> None:
