@@ -2,12 +2,15 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from seqtutor.cli import interruption
 from seqtutor.cli.interruption import Interrupted, stop_request, telling_how_to_go_on
+from seqtutor.cli.one_run import without_table
 from seqtutor.cli.provenance import COMMAND
+from seqtutor.cli.tune_melody import Options
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,20 @@ from seqtutor.cli.provenance import COMMAND
 def test_an_interruption_tells_how_to_go_on_unless_it_tells_something_itself(raised, told):
     with pytest.raises(Interrupted, match=told), telling_how_to_go_on("runs/mine"):
         raise raised
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        (1, "for its table: seqtutor tune melody --resume runs/mine$"),
+        (3, "for its table: give the same command again with --output runs/mine$"),
+    ],
+)
+def test_a_run_without_its_table_is_told_how_to_get_all_of_it(seeds, told):
+    """Not by `evaluate`, which knows nothing of the run's own reward."""
+    options = Options(seeds=seeds)
+    with pytest.raises(Interrupted, match=told):
+        raise without_table(options.tuning, Path("runs/mine"), options)
 
 
 def test_the_second_signal_stops_at_once_but_not_one_that_comes_with_the_first(monkeypatch):

@@ -70,7 +70,7 @@ def tune(
         with telling(lambda: _stopped_at_once(folder, again)):
             _run_with_bar(tutor, folder, tools, again, is_to_stop, begin, finish)
         if is_to_stop():
-            raise without_table(tuning, folder.path)
+            raise without_table(tuning, folder.path, options)
 
 
 def _run_with_bar(
@@ -201,9 +201,12 @@ def with_last_good(error: DivergedError, task: Task, folder: RunFolder) -> UserE
     return UserError(f"{error}; the policy as it was before is in {kept}")
 
 
-def without_table(tuning: Tuning, output: Path) -> Interrupted:
+def without_table(tuning: Tuning, output: Path, options: TuneOptions) -> Interrupted:
     """An interruption after which the policy is there, and how to get its table."""
     from seqtutor.cli.interruption import Interrupted
 
-    again = f"seqtutor evaluate {tuning.task} {shlex.quote(str(output))}"
+    if options.seeds > 1:
+        again = f"give the same command again with --output {shlex.quote(str(output))}"
+    else:
+        again = _resume_command(tuning, output, options)
     return Interrupted(f"interrupted; the policy is in {output}; for its table: {again}")

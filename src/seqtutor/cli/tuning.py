@@ -145,7 +145,7 @@ def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]
         jobs = _tune_seeds(tuning, output, options, tools)
         runs = [(job.tuning, job.run) for job in jobs]
         written[0] = "a run for each seed, with the policy in model/"
-    with telling(lambda: without_table(tuning, output)):
+    with telling(lambda: without_table(tuning, output, options)):
         tools.print_results(runs, output)
         if options.evaluate:
             table = tools.table(runs, options.evaluate)

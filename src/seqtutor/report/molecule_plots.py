@@ -86,6 +86,8 @@ def property_distributions(
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, one in zip(panels, shown, strict=False):
             _draw(panel, one, sets, background, labels or {})
+        for panel in panels[: len(shown) : columns]:
+            panel.set_ylabel("density")
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         handles, names = panels[0].get_legend_handles_labels()
