@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from seqtutor.cli.jobs import Job, run_jobs
 from seqtutor.cli.main import main
+from seqtutor.models.files import save_model
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
 from seqtutor.tasks.molecule.reward_settings import ScaledTerm
@@ -21,7 +22,7 @@ from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.training.run_folder import read_config
 
 sys.path.append(str(Path(__file__).parents[1] / "tasks" / "molecule"))
-from tiny_molecules import LENGTH, save_tiny_prior
+from tiny_molecules import LENGTH, save_tiny_prior, tiny_prior
 
 TINY = ["--steps", str(32 * LENGTH * 32), "--environments", "32", "--replay-capacity", "128"]
 TINY += [
@@ -223,6 +224,19 @@ def test_a_reward_of_an_element_that_the_prior_cannot_write_is_refused(prior, tm
     tune = ["tune", "molecule", "--prior", str(prior), "--output", str(tmp_path / "run")]
     told = refusal(capsys, [*tune, "--reward.isomer.weight", "1", "--reward.isomer.formula", "C3P"])
     assert "the prior cannot write P" in told
+
+
+def test_a_prior_that_writes_hardly_any_molecule_is_told_so(tmp_path, capsys):
+    told = {}
+    for valid in (0.03, 0.9):
+        origin = {"extremes": {"shortest": 2, "most_carbons": 5}, "samples": {"valid": valid}}
+        folder = tmp_path / f"prior-{valid}"
+        save_model(tiny_prior(**origin), folder)
+        arguments = ["tune", "molecule", "--prior", str(folder), *TINY, "--reward-workers", "0"]
+        assert main([*arguments, "--output", str(tmp_path / f"run-{valid}")]) == 0
+        told[valid] = " ".join(capsys.readouterr().err.split())
+    assert "Only 3.0% of the prior's samples are valid" in told[0.03]
+    assert "Only" not in told[0.9]
 
 
 def test_a_mistaken_option_names_the_help_of_its_own_task(capsys):

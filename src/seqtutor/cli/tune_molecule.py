@@ -30,6 +30,10 @@ GOAL = "goal"
 """The stem of the files of a goal: goal.csv has the calls, goal.svg and goal.png the curves."""
 
 
+FEW_VALID = 0.2
+"""Share of valid molecules among a prior's samples below which there is little to reward."""
+
+
 @dataclass(frozen=True)
 class Options(TuneOptions):
     """Tune a copy of the prior by reinforcement learning, for molecules with wanted properties.
@@ -146,6 +150,13 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             console.print(
                 f"Nothing in {tuning.prior} says what the prior was trained on: the term known is "
                 "left out",
+                style="yellow",
+            )
+        valid = prior.origin.get("samples", {}).get("valid", 1.0)
+        if valid < FEW_VALID:
+            console.print(
+                f"Only {valid:.1%} of the prior's samples are valid molecules, so that hardly any "
+                "is rewarded: train it for more epochs, or on more molecules",
                 style="yellow",
             )
         return whole
