@@ -152,8 +152,9 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
                 "left out",
                 style="yellow",
             )
-        valid = prior.origin.get("samples", {}).get("valid", 1.0)
-        if valid < FEW_VALID:
+        samples = prior.origin.get("samples")
+        valid = samples.get("valid") if isinstance(samples, dict) else None
+        if isinstance(valid, float) and valid < FEW_VALID:
             console.print(
                 f"Only {valid:.1%} of the prior's samples are valid molecules, so that hardly any "
                 "is rewarded: train it for more epochs, or on more molecules",
