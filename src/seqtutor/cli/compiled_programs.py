@@ -41,8 +41,15 @@ def remove_unfinished(folder: Path) -> None:
     each program is warned of and none is kept any more.
     """
     latest = time.time() - _WRITTEN_WITHIN
-    for program in folder.glob(f"*{_PROGRAM}"):
-        last_use = program.with_name(program.name.removesuffix(_PROGRAM) + _LAST_USE)
+    names: set[str] = set()
+    with contextlib.suppress(OSError):
+        names.update(os.listdir(folder))  # Every command starts with this: one look, not one each.
+    unfinished = (
+        name
+        for name in names
+        if name.endswith(_PROGRAM) and name.removesuffix(_PROGRAM) + _LAST_USE not in names
+    )
+    for program in map(folder.joinpath, unfinished):
         with contextlib.suppress(OSError):
-            if not last_use.exists() and program.stat().st_mtime < latest:
+            if program.stat().st_mtime < latest:
                 program.unlink()

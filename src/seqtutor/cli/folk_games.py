@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from seqtutor.cli.interruption import Interrupted, stop_request
-from seqtutor.cli.jobs import Standing
+from seqtutor.cli.jobs import Standing, completed_in
 from seqtutor.cli.pretrain_folk import usual_training
 from seqtutor.cli.progress import console, progress_bar
 from seqtutor.cli.provenance import made_by
@@ -136,11 +136,10 @@ def _play_with_bar(
     progress: Progress,
     is_to_stop: Callable[[], bool],
 ) -> None:
-    records = game.run.records()
     bar = progress.add_task(
         game.name,
         total=game.total,
-        completed=int(game.standing(records[-1]).completed) if records else 0,
+        completed=completed_in(game.run, game.standing),
         unit="sequences",
         note="compiling",
     )

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -287,15 +287,20 @@ def _start(job: Work, progress: Progress, programs: dict[str, str]) -> _Running:
         process = subprocess.Popen(
             command, stdout=file, stderr=file, env=environment, start_new_session=True
         )
-    records = RunFolder(job.folder).records()
     bar = progress.add_task(
         job.name,
         total=job.total,
-        completed=int(job.standing(records[-1]).completed) if records else 0,
+        completed=completed_in(RunFolder(job.folder), job.standing),
         unit=job.unit,
         note="starts and compiles",
     )
     return _Running(job, process, bar)
+
+
+def completed_in(run: RunFolder, standing: Callable[[Mapping[str, float]], Standing]) -> int:
+    """The units that are done by a run's newest record; none without a record."""
+    records = run.records()
+    return int(standing(records[-1]).completed) if records else 0
 
 
 def _show(one: _Running, progress: Progress) -> None:
