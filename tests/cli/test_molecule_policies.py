@@ -1,6 +1,7 @@
 """Sampling and evaluating tuned molecules, what is refused, and what an interruption leaves."""
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -73,6 +74,23 @@ def test_sampling_a_run_writes_the_formats_asked_for(run, tmp_path, capsys):
     assert "exists already" in refusal(capsys, arguments)
 
 
+def test_samples_of_a_run_tell_what_they_earn(run, tmp_path):
+    output = tmp_path / "samples"
+    arguments = ["sample", "molecule", str(run), "--number", "30", "--output", str(output)]
+    arguments += ["--formats", "csv", "--grid", "none", "--workers", "0"]
+    assert main(arguments) == 0
+    rows = list(csv.DictReader((output / "molecules.csv").open()))
+    valid = [row for row in rows if row["qed"]]
+    assert valid
+    for row in valid:
+        assert float(row["reward"]) == pytest.approx(5 * (float(row["qed"]) - 0.807) / 0.095)
+    assert {float(row["reward"]) for row in rows if row not in valid} <= {-5.0}
+    without = tmp_path / "without"
+    arguments[arguments.index(str(output))] = str(without)
+    assert main([*arguments, "--no-rewards"]) == 0
+    assert "reward" not in (without / "molecules.csv").read_text().splitlines()[0]
+
+
 def test_evaluating_puts_the_papers_columns_beside_it(run, tmp_path, capsys):
     known = tmp_path / "known.smi"
     known.write_text("".join("C" * n + tail + "\n" for n in range(2, 9) for tail in ("O", "N")))
@@ -84,11 +102,26 @@ def test_evaluating_puts_the_papers_columns_beside_it(run, tmp_path, capsys):
     assert "4.21" in table, "the paper's logP under Ψ"
     assert "Novel" in table
     assert f"refer to {known}" in table
+    assert main([*arguments, "--reference", "none", "--json", "--no-rewards"]) == 0
+    assert "term_qed" not in capsys.readouterr().out
     assert main([*arguments, "--reference", "none", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["prior"][0]["kl"] < 1e-7 < measured["rloo"][0]["kl"]
     assert measured["rloo"][0]["novelty"] is None
     assert 0 < measured["rloo"][0]["valid"] <= 1
+    assert "Mean reward a string" in table
+    for one in (measured["prior"][0], measured["rloo"][0]):
+        assert one["reward"] == pytest.approx(one["term_valid"] + 5 * one["term_qed"])
+
+
+def test_runs_of_different_rewards_are_compared_without_them(run, prior, tmp_path, capsys):
+    other = tmp_path / "other"
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(other), *TINY]
+    assert main([*arguments, "--preset", "drug-like", "--reward-workers", "0"]) == 0
+    capsys.readouterr()
+    both = ["evaluate", "molecule", str(run), str(other), "--number", "20", "--workers", "0"]
+    assert main([*both, "--reference", "none"]) == 0
+    assert "Mean reward" not in capsys.readouterr().out
 
 
 def test_an_interrupted_run_leaves_no_process(prior, tmp_path):

@@ -17,7 +17,7 @@ from seqtutor.cli.main import main
 from seqtutor.models.files import save_model
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
-from seqtutor.tasks.molecule.reward_settings import ScaledTerm
+from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, ScaledTerm
 from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.training.run_folder import read_config
 
@@ -205,6 +205,10 @@ def test_molecules_are_scored_by_the_reward_of_a_run(prior, tmp_path, capsys):
     capsys.readouterr()
     assert main([*score, "--preset", "paper"]) == 0
     assert "ring × 50" in " ".join(capsys.readouterr().err.split())
+    valid = [row for row in csv.DictReader(scored.open()) if row["qed"]]
+    assert valid, "what is shorter than any string of MOSES"
+    for row in valid:
+        assert float(row["reward_short"]) == len(row["smiles"]) - MOSES_EXTREMES.shortest
     assert "there is no preset" in refusal(capsys, [*score, "--preset", "none-such"])
 
 

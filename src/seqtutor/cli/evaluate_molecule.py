@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -16,6 +17,7 @@ from seqtutor.training.settings import require, require_seed
 if TYPE_CHECKING:
     from seqtutor.cli.policies import NamedPolicy
     from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
+    from seqtutor.tasks.molecule.mean_terms import MeanTerms
     from seqtutor.tasks.molecule.references import ReferenceSet
 
 
@@ -47,6 +49,9 @@ class Options:
     of it."""
     fcd: bool = False
     """Measure the Fréchet ChemNet distance to the reference's test set, too; some minutes."""
+    rewards: bool = True
+    """Measure the terms of the runs' reward, if they have one; a function of your own must be
+    where it was found then."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Processes that score molecules; one for each core if not given, 0 for this one alone."""
 
@@ -63,7 +68,7 @@ def run(options: Options) -> None:
 
     require_rdkit()
     from seqtutor.cli.molecules import find_policy
-    from seqtutor.cli.output import finite, print_table
+    from seqtutor.cli.output import print_table
     from seqtutor.cli.policies import with_seeds
     from seqtutor.report.molecule_table import Measured, molecule_table
 
@@ -78,12 +83,13 @@ def run(options: Options) -> None:
             evaluation = evaluator.measure(policy, options.seed + policy.seed)
             grouped.setdefault(policy.name, []).append(evaluation)
         reference = evaluator.reference
-    columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
+    earned = _earned(policies, grouped, options.workers) if options.rewards else {}
     if options.json:
-        found = {c.name: [finite(_values(e)) for e in c.evaluations] for c in columns}
-        print(json.dumps(found))
+        print(json.dumps(_in_json(grouped, earned)))
         return
-    print_table(molecule_table(columns, reference=None if reference is None else reference.name))
+    columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
+    named = None if reference is None else reference.name
+    print_table(molecule_table(columns, reference=named, earned=list(earned.values())))
 
 
 def _check(options: Options) -> None:
@@ -97,6 +103,43 @@ def _check(options: Options) -> None:
         options.workers is None or options.workers >= 0,
         f"--workers must not be negative, not {options.workers}",
     )
+
+
+def _earned(
+    policies: Sequence[NamedPolicy],
+    grouped: Mapping[str, Sequence[MoleculeEvaluation]],
+    workers: int | None,
+) -> dict[str, list[MeanTerms]]:
+    """What the strings of each earn, if the runs among the policies have one reward."""
+    from seqtutor.tasks.molecule.mean_terms import mean_terms
+
+    rewards = [policy.tuning.reward for policy in policies if policy.tuning is not None]
+    if not rewards or any(reward != rewards[0] for reward in rewards):
+        return {}
+    strings = {
+        (name, seed): evaluation.scores.strings
+        for name, evaluations in grouped.items()
+        for seed, evaluation in enumerate(evaluations)
+    }
+    found = mean_terms(rewards[0], strings, workers)
+    return {
+        name: [found[name, seed] for seed in range(len(evaluations))]
+        for name, evaluations in grouped.items()
+    }
+
+
+def _in_json(
+    grouped: Mapping[str, Sequence[MoleculeEvaluation]], earned: Mapping[str, Sequence[MeanTerms]]
+) -> dict[str, list[dict[str, Any]]]:
+    """By policy and seed; what is no number is null."""
+    from seqtutor.cli.output import finite
+
+    found = {name: [_values(one) for one in evaluations] for name, evaluations in grouped.items()}
+    for name, means in earned.items():
+        for values, own in zip(found[name], means, strict=True):
+            values["reward"] = own.reward
+            values |= {f"term_{term}": mean for term, mean in own.terms.items()}
+    return {name: [finite(values) for values in own] for name, own in found.items()}
 
 
 def _values(evaluation: MoleculeEvaluation) -> dict[str, float]:

@@ -24,7 +24,8 @@ _AT_ONCE = 1000
 class Options:
     """Write molecules that a model generates, with their properties and a picture of the first.
 
-    The table has every string; SMILES lines and SDF have the valid molecules.
+    The table has every string; SMILES lines and SDF have the valid molecules. Those of a run also
+    have what each earns by the run's reward, but for its terms known and diversity.
     """
 
     model: tyro.conf.Positional[
@@ -46,6 +47,9 @@ class Options:
     """Processes that score molecules; one for each core if not given, 0 for this one alone."""
     seed: int = 0
     """Of the sampling."""
+    rewards: bool = True
+    """What each string earns by the reward of its run; a function of your own must be where it was
+    found then."""
 
     @property
     def policy(self) -> str:
@@ -71,7 +75,9 @@ def run(options: Options) -> None:
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
 
     policy = find_policy(options.policy)
-    with MoleculeScorer.with_workers(describing_measurer(), options.workers) as scorer:
+    has_reward = options.rewards and policy.tuning is not None
+    reward = policy.tuning.reward if has_reward else None
+    with MoleculeScorer.with_workers(describing_measurer(reward), options.workers) as scorer:
         strings = sample_smiles(
             policy.model,
             policy.saved.vocabulary,
@@ -84,6 +90,7 @@ def run(options: Options) -> None:
     paths = write_samples(
         scores,
         output,
+        reward,
         formats=options.formats,
         grid=None if options.grid == "none" else options.grid,
     )

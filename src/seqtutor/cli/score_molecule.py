@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
+from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, MoleculeRewardSettings
 from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ class Options:
     workers: int | None = None
     """Processes; one for each core if not given, 0 for this one alone."""
     preset: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """The reward of a preset of `seqtutor tune molecule`, but for its terms known and diversity,
-    which are of a run and not of a molecule."""
+    """The reward of a preset of `seqtutor tune molecule`, with what the shipped prior leaves too
+    short and too long; but for its terms known and diversity, which are of a run and not of a
+    molecule."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """A run's folder or configuration: its reward, but for these two terms."""
     reward: MoleculeRewardSettings = field(default_factory=MoleculeRewardSettings)
@@ -79,7 +80,9 @@ def defaults(arguments: list[str]) -> Options:
         known=replace(tuning.reward.known, weight=0.0),
         diversity=replace(tuning.reward.diversity, weight=0.0),
     )
-    return Options(reward=own, preset=preset, config=named.get("config"))
+    if preset is None:
+        return Options(reward=own, config=named["config"])
+    return Options(reward=own.with_extremes(MOSES_EXTREMES), preset=preset)
 
 
 def run(options: Options) -> None:

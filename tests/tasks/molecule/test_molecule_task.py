@@ -15,9 +15,10 @@ from seqtutor.errors import UserError
 from seqtutor.rewards import Reward
 from seqtutor.tasks.molecule.encoding import TokenisedText
 from seqtutor.tasks.molecule.goals import GOALS
-from seqtutor.tasks.molecule.model import MOSES_EXTREMES, extremes_of, load_molecule_model
+from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
 from seqtutor.tasks.molecule.presets import CELECOXIB, PRESETS, preset_tuning
 from seqtutor.tasks.molecule.reward_settings import (
+    MOSES_EXTREMES,
     DiversityTerm,
     MoleculeRewardSettings,
     ScaledTerm,

@@ -10,16 +10,13 @@ import dacite
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model
-from seqtutor.tasks.molecule.reward_settings import TrainingExtremes
+from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, TrainingExtremes
 from seqtutor.tasks.molecule.sources import MOSES
 from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
 from seqtutor.vocabulary import Vocabulary
 
 SHIPPED_PRIOR = Path(__file__).parent / "prior"
 """The prior that comes with the package; its `config.json` says how it was made."""
-
-MOSES_EXTREMES = TrainingExtremes(shortest=15, most_carbons=8)
-"""Of MOSES's 1,584,663 training strings, for priors that do not say what they were trained on."""
 
 _SAMPLED_AT_ONCE = 1000
 
