@@ -12,7 +12,7 @@ import tyro
 
 from seqtutor.cli.arguments import require_once
 from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
-from seqtutor.cli.reproduce_folk import usual_judge
+from seqtutor.cli.reproduce_folk import MOST_HELD_OUT, MOST_REAL, usual_judge
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.training.adversary_settings import JudgeSettings
@@ -37,8 +37,10 @@ class Options:
     `seqtutor reproduce folk`."""
     temperature: float = 1.0
     """Of the sampling; likelihood and entropy are those of the tempered model too."""
-    most_real: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Real training sequences for a judge at most, drawn at random; all if not given."""
+    most_real: Annotated[int | None, tyro.conf.arg(metavar="INT")] = MOST_REAL
+    """Real training sequences for a judge at most, drawn at random; None for all."""
+    most_held_out: Annotated[int | None, tyro.conf.arg(metavar="INT")] = MOST_HELD_OUT
+    """Sequences of the validation part, and of the test part, at most; None for all."""
     seed: int = 0
     """Of the sampling and of the judges."""
     json: bool = False
@@ -70,7 +72,7 @@ def run(options: Options) -> None:
     data = load_and_tell(options.data)
     for name, generator in generators.items():
         _require_own_data(name, generator, data)
-    real = RealTunes.of(data, options.most_real)
+    real = RealTunes.of(data, options.most_real, options.most_held_out)
     found = {}
     for name, generator in generators.items():
         console.print(f"Measuring {name}")
@@ -102,10 +104,12 @@ def _check(options: Options) -> None:
         0 < options.temperature < math.inf,
         f"--temperature must be a number above 0, not {options.temperature}",
     )
-    require(
-        options.most_real is None or options.most_real >= 1,
-        f"--most-real must be at least 1, not {options.most_real}",
-    )
+    for name, least in (("most_real", 1), ("most_held_out", 2)):
+        value = getattr(options, name)
+        require(
+            value is None or value >= least,
+            f"--{name.replace('_', '-')} must be at least {least}, not {value}",
+        )
     require(options.judges >= 1, f"--judges is {options.judges}; it must be at least 1")
     require_seed("--seed", options.seed)
 

@@ -64,7 +64,7 @@ class FolkLaboratory:
             "data": self.data.digest,
             "model": digest(origin),
             "temperature": temperature,
-            "real": len(self.real.played),
+            "real": self.real.counts,
             "judge": plain(self.judge),
             "judges": self.judges,
             "seed": seed,

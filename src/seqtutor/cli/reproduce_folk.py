@@ -37,16 +37,30 @@ if TYPE_CHECKING:
 class Profile:
     """How much of the experiment is run.
 
-    `real` sequences at most are played with and judged by; each generator has so many `judges`.
+    Attributes:
+        seeds: of the games.
+        most_real: sequences to play with and to judge by, at most.
+        most_held_out: sequences to validate and to measure on, each, at most.
+        pretraining: of the prior.
+        sizes: of the games.
+        judge: the settings of the judges.
+        judges: how many of them each generator has.
+        temperatures: of the sweep.
     """
 
     seeds: int
-    real: int | None
+    most_real: int | None
+    most_held_out: int | None
     pretraining: PretrainSettings
     sizes: GameSizes
     judge: JudgeSettings
     judges: int
     temperatures: tuple[float, ...]
+
+
+MOST_REAL, MOST_HELD_OUT = 2048, 350
+"""Real sequences in the default profile: all of Nottingham's and of the published ones; a part of
+music21's, which are three times as many."""
 
 
 def usual_judge() -> JudgeSettings:
@@ -57,7 +71,8 @@ def usual_judge() -> JudgeSettings:
 PROFILES = {
     "smoke": Profile(
         seeds=1,
-        real=128,
+        most_real=128,
+        most_held_out=128,
         pretraining=PretrainSettings(hidden_sizes=(16,), batch=32, epochs=2),
         sizes=GameSizes(
             rounds=2,
@@ -74,7 +89,8 @@ PROFILES = {
     ),
     "default": Profile(
         seeds=1,
-        real=None,
+        most_real=MOST_REAL,
+        most_held_out=MOST_HELD_OUT,
         pretraining=usual_training(),
         sizes=GameSizes(),
         judge=usual_judge(),
@@ -83,7 +99,8 @@ PROFILES = {
     ),
     "full": Profile(
         seeds=3,
-        real=None,
+        most_real=None,
+        most_held_out=None,
         pretraining=replace(
             usual_training(),
             hidden_sizes=(512,),
@@ -178,7 +195,7 @@ def run(options: Options) -> None:
     data = load_and_tell(options.data)
     if given is not None:
         _require_same_data(given, data, options)
-    real = RealTunes.of(data, profile.real)
+    real = RealTunes.of(data, profile.most_real, profile.most_held_out)
     with made_and_locked(output):
         prior = given or _own_prior(options, profile, data, output)
         _experiment(options, profile, data, real, prior, output, workers)
@@ -220,7 +237,7 @@ def _experiment(
         is_published_data=options.data.sequences is not None,
         is_trial=options.profile == "smoke",
     )
-    path = write_report(results, output, _remark(options, profile, data, len(real.played)))
+    path = write_report(results, output, _remark(options, profile, data, real))
     print_table(table_of(results))
     if sweep:
         print_table(sweep_table(sweep))
@@ -334,7 +351,7 @@ def _play(
         play_in_turn(games, prior, real, output)
 
 
-def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> str:
+def _remark(options: Options, profile: Profile, data: FolkData, real: RealTunes) -> str:
     from seqtutor.cli.output import counted
     from seqtutor.cli.pretrain_folk import source_of
     from seqtutor.cli.provenance import made_by_in_words
@@ -343,8 +360,9 @@ def _remark(options: Options, profile: Profile, data: FolkData, real: int) -> st
         f"Tunes: {source_of(options.data)}; tokenisation {data.tokenisation.name}, "
         f"{data.vocabulary.size:,} token types, sequences of {data.length} tokens. "
         f"{counted(profile.seeds, 'seed', 'seeds')}, {profile.sizes.rounds} rounds a game after "
-        f"{profile.sizes.first_rounds} of the discriminator alone, {real:,} real sequences for "
-        f"each discriminator and judge, c = {options.c:g}."
+        f"{profile.sizes.first_rounds} of the discriminator alone, {len(real.played):,} real "
+        f"sequences for each discriminator and judge, {len(real.held_out):,} held out to measure "
+        f"on, c = {options.c:g}."
     )
     if options.rollouts is not None:
         completions = counted(options.rollouts, "completion", "completions")

@@ -116,6 +116,19 @@ def test_tunes_are_measured_on_the_test_part_alone():
     np.testing.assert_array_equal(real.watched.tokens, data.validation)
 
 
+def test_of_many_tunes_some_are_measured_on_always_the_same():
+    data = build(tokenisation="joint")
+    first, again = (RealTunes.of(data, held_out_at_most=3) for _ in range(2))
+    assert first.counts == {"played": len(data.train), "held_out": 3}
+    np.testing.assert_array_equal(first.held_out.tokens, again.held_out.tokens)
+    for part, own in ((first.held_out, data.test), (first.watched, data.validation)):
+        rows = [np.flatnonzero((own == row).all(axis=1))[0] for row in np.asarray(part.tokens)]
+        assert len(rows) == 3
+        assert rows == sorted(set(rows))
+    all_of_them = RealTunes.of(data, held_out_at_most=len(data.test) + len(data.validation))
+    np.testing.assert_array_equal(all_of_them.held_out.tokens, data.test)
+
+
 def test_without_a_test_part_the_judge_has_halves_of_the_validation_part():
     data = build(tokenisation="joint", fractions=(0.7, 0.3, 0.0))
     real = RealTunes.of(data)

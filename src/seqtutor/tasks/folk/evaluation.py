@@ -40,11 +40,23 @@ class RealTunes:
     judged: Parts
 
     @classmethod
-    def of(cls, data: FolkData, at_most: int | None = None, seed: int = 0) -> RealTunes:
-        """The data's sequences; of those for training `at_most` so many, drawn at random.
+    def of(
+        cls,
+        data: FolkData,
+        at_most: int | None = None,
+        held_out_at_most: int | None = None,
+        seed: int = 0,
+    ) -> RealTunes:
+        """The data's sequences, or so many of them, drawn at random.
 
         Data without a test part, such as the published sequences, are measured on the validation
         part; then every second sequence of it stops the judge, the others measure it.
+
+        Args:
+            data: that of the generators.
+            at_most: sequences for training.
+            held_out_at_most: sequences of the validation part, and of the test part.
+            seed: of the drawing.
 
         Raises:
             UserError: if there are no held-out sequences.
@@ -52,12 +64,25 @@ class RealTunes:
         if len(data.validation) < 2:
             raise UserError(_too_few(data))
         training = np.random.default_rng(seed).permutation(len(data.train))[:at_most]
-        played, watched = unmasked(data.train[training]), unmasked(data.validation)
+        played = unmasked(data.train[training])
+        watched = unmasked(_drawn(data.validation, held_out_at_most, seed))
         if len(data.test):
-            test = unmasked(data.test)
+            test = unmasked(_drawn(data.test, held_out_at_most, seed))
             return cls(played, watched, test, Parts(played, watched, test))
-        halves = unmasked(data.validation[::2]), unmasked(data.validation[1::2])
-        return cls(played, watched, watched, Parts(played, *halves))
+        return cls(played, watched, watched, Parts(played, watched[::2], watched[1::2]))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sequences to learn from, and to measure by."""
+        return {"played": len(self.played), "held_out": len(self.held_out)}
+
+
+def _drawn(
+    tokens: Int[np.ndarray, "sequence time"], at_most: int | None, seed: int
+) -> Int[np.ndarray, "drawn time"]:
+    """So many sequences at most, in their order."""
+    chosen = np.random.default_rng(seed).permutation(len(tokens))[:at_most]
+    return tokens[np.sort(chosen)]
 
 
 def _too_few(data: FolkData) -> str:
