@@ -74,6 +74,11 @@ class Options:
     findings: Path = Path("fuzz-findings")
     """Folder for inputs that did harm."""
 
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.readers if name not in READERS]
+        if unknown:
+            sys.exit(f"no reader is called {unknown[0]}; choose of {', '.join(READERS)}")
+
 
 @dataclass(frozen=True)
 class Finding:
