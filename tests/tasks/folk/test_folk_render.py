@@ -155,6 +155,28 @@ def test_musicxml_is_read_the_same_by_music21(sheet: LeadSheet) -> None:
     assert sum(lengths) == sheet.length
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_musicxml_keeps_lengths_that_no_note_value_has(seed: int) -> None:
+    """Generated tunes have them: a 35th of a quarter, where a triplet meets a quintuplet's rest."""
+    import music21
+
+    drawn = np.random.default_rng(seed).integers(1, 64, (12, 2)).tolist()
+    durations = [Fraction(*one) for one in (*drawn, (1, 35), (1, 17), (37, 33))]
+    ends = [sum(durations[: index + 1], Fraction(0)) for index in range(len(durations))]
+    notes = [
+        MelodyNote(end - duration, duration, 60 + index)
+        for index, (end, duration) in enumerate(zip(ends, durations, strict=True))
+    ]
+    sheet = LeadSheet(tuple(notes), (), ends[-1])
+    part = music21.converter.parseData(render_musicxml(sheet), format="musicxml").parts[0]
+    begun = [note for note in part.flatten().notes if note.tie is None or note.tie.type == "start"]
+    heard = [(note.pitch.midi, float(note.offset)) for note in begun]
+    assert [pitch for pitch, _ in heard] == [note.pitch for note in notes]
+    # MusicXML counts in whole parts of a quarter, 10,080 of them here.
+    for (_, onset), note in zip(heard, notes, strict=True):
+        assert onset == pytest.approx(float(note.onset), abs=1e-4)
+
+
 def write_two_tracks(path: Path, melody: list, chords: list, names: tuple[str, str]) -> Path:
     score = symusic.Score(480)
     for name, notes in zip(names, (melody, chords), strict=True):
