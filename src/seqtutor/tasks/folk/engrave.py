@@ -12,7 +12,7 @@ import music21
 from seqtutor.tasks.folk.bars import COMMON_TIME, WrittenChord, WrittenNote, bar_length, write_bars
 from seqtutor.tasks.folk.chord_names import spell_chord_note
 from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.folk.note_values import note_values
+from seqtutor.tasks.folk.note_values import is_binary, note_values
 from seqtutor.tasks.melody.notation import signature_fifths, spell
 from seqtutor.tasks.scores.keys import Key
 
@@ -98,7 +98,7 @@ def _duration(quarters: Fraction, tuplet: tuple[int, int] | None) -> Any:
 
     Such a length looks like the nearest plain note value and lasts as long as it does.
     """
-    if quarters.denominator & (quarters.denominator - 1):
+    if not is_binary(quarters):
         exponent = min(max(round(math.log2(quarters)), _SHORTEST), _LONGEST)
         nearest = music21.duration.Duration(2.0**exponent)
         nearest.linked = False

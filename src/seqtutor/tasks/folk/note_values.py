@@ -45,7 +45,7 @@ def note_values(notes: Sequence[WrittenNote]) -> list[Values]:
     run: list[WrittenNote] = []
     for piece in (piece for note in notes for piece in _cut_at_beats(note)):
         run.append(piece)
-        if _is_binary(piece.start + piece.duration):
+        if is_binary(piece.start + piece.duration):
             groups.append(_group(run))
             run = []
     if run:
@@ -53,7 +53,8 @@ def note_values(notes: Sequence[WrittenNote]) -> list[Values]:
     return _joined(groups)
 
 
-def _is_binary(time: Fraction) -> bool:
+def is_binary(time: Fraction) -> bool:
+    """Whether halving whole quarters leads there: no tuplet is needed to write it."""
     return time.denominator & (time.denominator - 1) == 0
 
 
@@ -61,9 +62,9 @@ def _cut_at_beats(note: WrittenNote) -> Iterator[WrittenNote]:
     """A note longer than a beat apart from what of it lies off the binary grid."""
     end = note.start + note.duration
     cuts = set()
-    if note.duration > 1 and not _is_binary(note.start):
+    if note.duration > 1 and not is_binary(note.start):
         cuts.add(Fraction(math.ceil(note.start)))
-    if note.duration > 1 and not _is_binary(end):
+    if note.duration > 1 and not is_binary(end):
         cuts.add(Fraction(math.floor(end)))
     edges = [note.start, *sorted(cut for cut in cuts if note.start < cut < end), end]
     yield from _tied(note, [later - sooner for sooner, later in pairwise(edges)])
