@@ -104,18 +104,23 @@ class _Counts:
 def _counts(tokens: Tokens, mask: Mask) -> list[_Counts]:
     """The n-gram counts of every sequence, by n; n-grams have the same ids in all sequences."""
     found = []
-    ids: np.ndarray = np.zeros(tokens.shape, np.int64)
+    unigrams = _numbered(tokens)
+    ids = np.zeros_like(unigrams)
     for n in ORDERS:
-        # Numbered anew for each n, so that no vocabulary is too large.
         width = max(0, tokens.shape[1] - n + 1)
-        pairs = np.stack([ids[:, :width], tokens[:, n - 1 :]], axis=-1).reshape(-1, 2)
-        _, numbered = np.unique(pairs, axis=0, return_inverse=True)
-        ids = numbered.reshape(len(tokens), width)
+        pairs = ids[:, :width] * (unigrams.max(initial=-1) + 1) + unigrams[:, n - 1 :]
+        ids = _numbered(pairs)
         grams = int(ids.max(initial=-1)) + 1
         rows, columns = np.nonzero(mask[:, n - 1 :])
         cells, numbers = np.unique(rows * grams + ids[rows, columns], return_counts=True)
         found.append(_Counts(cells // max(1, grams), cells % max(1, grams), numbers, grams))
     return found
+
+
+def _numbered(values: Int[np.ndarray, "sequence time"]) -> Int[np.ndarray, "sequence time"]:
+    """Equal values by an equal number from 0 without a gap, so that pairs of them stay small."""
+    _, numbers = np.unique(values, return_inverse=True)
+    return numbers.reshape(values.shape).astype(np.int64)
 
 
 def _matches(
