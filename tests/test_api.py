@@ -118,6 +118,18 @@ def test_a_saved_generator_comes_back(tuned, tmp_path):
     assert identical(loaded.model, tuned.model)
     assert (loaded.vocabulary, loaded.max_length) == (tuned.vocabulary, 8)
     assert loaded.sample(5) == tuned.sample(5)
+    assert loaded.origin["tuned"]["c"] == TUNING["c"]
+
+
+def test_what_is_tuned_from_a_folder_says_what_its_task_must_know(trained, tmp_path):
+    origin = {"task": "words", "max_length": 8, "made_by": {"command": "cat"}}
+    save_model(SavedModel(trained.model, trained.vocabulary, origin), tmp_path / "prior")
+    several = st.tune(st.Generator.load(tmp_path / "prior"), TASK, seeds=2, **TUNING)
+    for seed, tuned in enumerate(several):
+        tuned.save(tmp_path / str(seed))
+        kept = st.Generator.load(tmp_path / str(seed)).origin
+        assert {name: kept[name] for name in origin} == origin
+        assert kept["tuned"]["seed"] == seed
 
 
 def test_a_model_folder_without_a_length_is_the_users_error(tmp_path):

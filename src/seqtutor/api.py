@@ -20,6 +20,7 @@ from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, Tuned, run_tutor
+from seqtutor.training.run_folder import plain
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import (
     PretrainSettings,
@@ -61,7 +62,9 @@ class Generator:
     """A model with its vocabulary: what `pretrain` and `tune` give.
 
     `records` is the course of its training, `remarks` what was noticed on the way, such as a
-    collapse.
+    collapse. `origin` is what a folder that was loaded says of its making; what is tuned from there
+    keeps it, with the settings under `tuned`, so that the commands of its task can read what it
+    writes.
     """
 
     model: SequenceModel
@@ -69,6 +72,7 @@ class Generator:
     max_length: int
     records: list[Record] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def sample(
         self, number: int, *, seed: int = 0, temperature: float = 1.0, length: int | None = None
@@ -96,7 +100,7 @@ class Generator:
 
     def save(self, folder: str | Path) -> None:
         """Write a model folder."""
-        origin = {"max_length": self.max_length}
+        origin = {**self.origin, "max_length": self.max_length}
         save_model(SavedModel(self.model, self.vocabulary, origin), Path(folder))
 
     @classmethod
@@ -110,7 +114,7 @@ class Generator:
         max_length = saved.origin.get("max_length")
         if not isinstance(max_length, int):
             raise UserError(f"the model in {folder} does not say how long its sequences are")
-        return cls(saved.model, saved.vocabulary, max_length)
+        return cls(saved.model, saved.vocabulary, max_length, origin=saved.origin)
 
 
 def pad(task: Task, sequences: Iterable[Sequence[str]]) -> Sequences:
@@ -224,19 +228,21 @@ def tune(
         raise UserError("the prior was trained on another vocabulary than the task's")
     tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings), devices=devices)
     if seeds is None:
-        return _generator(run_tutor(tutor, on_record), task)
+        return _generator(run_tutor(tutor, on_record), tutor, prior)
     require(seeds >= 1, f"seeds must be at least 1, not {seeds}")
     require(devices == 1, "several seeds keep all devices busy: leave out devices, or seeds")
     chosen = range(tutor.settings.seed, tutor.settings.seed + seeds)
-    if jax.default_backend() != "cpu" and not as_reward(task.reward).remembers:
-        together = run_seeds(tutor, chosen, lambda one: on_record({"seed": one.seed, **one.record}))
-        return [_generator(tuned, task) for tuned in together]
+    tutors = [replace(tutor, settings=replace(tutor.settings, seed=seed)) for seed in chosen]
 
-    def alone(seed: int) -> Tuned:
-        one = replace(tutor, settings=replace(tutor.settings, seed=seed))
+    def alone(one: Tutor) -> Tuned:
+        seed = one.settings.seed
         return run_tutor(one, lambda record: on_record({"seed": seed, **record}))
 
-    return [_generator(alone(seed), task) for seed in chosen]
+    if jax.default_backend() != "cpu" and not as_reward(task.reward).remembers:
+        tuned = run_seeds(tutor, chosen, lambda one: on_record({"seed": one.seed, **one.record}))
+    else:
+        tuned = [alone(one) for one in tutors]
+    return list(map(_generator, tuned, tutors, [prior] * seeds))
 
 
 def _require_task(task: object) -> None:
@@ -244,10 +250,15 @@ def _require_task(task: object) -> None:
         raise UserError(f"the task must be a seqtutor.Task, not {task!r}")
 
 
-def _generator(tuned: Tuned, task: Task) -> Generator:
+def _generator(tuned: Tuned, tutor: Tutor, prior: Generator) -> Generator:
     """With the remarks also as warnings: a script has no other screen to see them on."""
     for remark in tuned.remarks:
         warnings.warn(remark, stacklevel=4)
     return Generator(
-        tuned.policy, task.vocabulary, task.max_length, tuned.records, list(tuned.remarks)
+        tuned.policy,
+        prior.vocabulary,
+        tutor.task.max_length,
+        tuned.records,
+        list(tuned.remarks),
+        {**prior.origin, "tuned": plain(tutor.settings)},
     )

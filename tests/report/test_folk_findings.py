@@ -2,24 +2,22 @@
 
 import pytest
 
-from seqtutor.report.folk_findings import findings
+from seqtutor.report.folk_findings import findings, fresh_judges
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
 
 TYPES = 3000
 """log 3,000 = 8.0 nats."""
 
 
-def evaluation(cross_entropy, bleu, precision=float("nan")):
+def evaluation(cross_entropy, bleu, precision=float("nan"), **judges):
     return FolkEvaluation(
         cross_entropy=cross_entropy,
         entropy=2.0,
         bleu=bleu,
         corpus_bleu=bleu,
         self_bleu=0.6,
-        judge_mean=0.2,
-        judge_real=0.7,
-        judge_accuracy=0.8,
         precision=precision,
+        **{"judge_mean": 0.2, "judge_real": 0.7, "judge_accuracy": 0.8, **judges},
     )
 
 
@@ -69,3 +67,45 @@ def test_a_difference_within_its_interval_over_seeds_is_not_decided():
 def test_nothing_is_said_of_pretraining_where_it_has_taught_nothing():
     generators = {"maximum-likelihood": [evaluation(7.9, 0.1)], "untrained": [evaluation(8.0, 0.1)]}
     assert held(generators)[0] is None
+
+
+def test_a_bleu_below_that_of_maximum_likelihood_is_held_against_real_tunes():
+    generators = {"maximum-likelihood": PRIOR, "merl": [evaluation(3.8, 0.2, 0.99)]}
+    likeness = findings(generators | {"real-tunes": [evaluation(float("nan"), 0.4)]}, TYPES)[-2]
+    assert likeness.endswith("Real tunes in the samples' place have .40.")
+    assert "Real" not in findings(generators | {"real-tunes": [evaluation(0.0, 0.6)]}, TYPES)[-2]
+
+
+def judged(mean, error=0.01, judges=3):
+    return evaluation(2.5, 0.5, judge_mean=mean, judge_error=error, judges=judges)
+
+
+def test_what_judges_earn_is_told_from_their_own_differences():
+    # Student's t of 3 judges, 4.303, times √2 · .01: differences below .061 are not told.
+    generators = {
+        "maximum-likelihood": [judged(0.2)],
+        "psi": [judged(0.262)],
+        "rloo": [judged(0.26)],
+        "merl": [judged(0.138)],
+        "real-tunes": [judged(float("nan"))],
+    }
+    (_, told) = fresh_judges(generators)
+    assert "Maximum likelihood's earn .20." in told
+    assert "More earn: Ψ, anchored .262 (+.062 ± .061)." in told
+    assert "Less earn: MERL .138 (−.062 ± .061)." in told
+    assert "interval, earn: RLOO, anchored .26 (+.060 ± .061)." in told
+    assert "Real tunes" not in told.split("earn", 1)[1]
+
+
+def test_one_judge_and_one_seed_tell_nothing_apart():
+    alone = {"error": float("nan"), "judges": 1}
+    generators = {"maximum-likelihood": [judged(0.2, **alone)], "psi": [judged(0.4, **alone)]}
+    (_, told) = fresh_judges(generators)
+    assert "interval, earn: Ψ, anchored .40 (+.20)." in told
+
+
+def test_several_seeds_count_by_what_they_differ_by():
+    prior = [judged(value, error=1.0) for value in (0.19, 0.2, 0.21)]
+    psi = [judged(value, error=1.0) for value in (0.29, 0.3, 0.31)]
+    (_, told) = fresh_judges({"maximum-likelihood": prior, "psi": psi})
+    assert "More earn: Ψ, anchored .30 (+.100 ± .035)" in told

@@ -30,6 +30,8 @@ COMMANDS = {
     "verify": "prove every method on problems that are solved exactly",
 }
 
+TASKS = ("melody", "molecule", "folk")
+
 _OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOENT, errno.EROFS)
 """Errors without a file's name: an output that is full, no folder for temporary files."""
 
@@ -130,7 +132,8 @@ def module_of(name: str, arguments: list[str]) -> Any:
     """A command's module; of a command with a module for each task, that of the task named first.
 
     Such a command's own module has these in `TASKS`, by the task's name. Without a name it is the
-    first of them. With `TASK_MAY_BE_LEFT_OUT` another first word is no mistaken name.
+    first of them. With `TASK_MAY_BE_LEFT_OUT` a first word that names no task at all is no mistaken
+    name.
     """
     module = importlib.import_module(f"seqtutor.cli.{name}")
     tasks: dict[str, str] | None = getattr(module, "TASKS", None)
@@ -139,7 +142,8 @@ def module_of(name: str, arguments: list[str]) -> Any:
     task = next(iter(tasks))
     if arguments and not arguments[0].startswith("-"):
         task = arguments[0]
-    if task not in tasks and getattr(module, "TASK_MAY_BE_LEFT_OUT", False):
+    may_be_left_out = getattr(module, "TASK_MAY_BE_LEFT_OUT", False)
+    if task not in (*tasks, *TASKS) and may_be_left_out:
         task = next(iter(tasks))
     if task not in tasks:
         raise UserError(f"there is no task {task!r}; {name} one of: {', '.join(tasks)}")
@@ -175,8 +179,8 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
 
 
 def _names_task(module: Any, arguments: list[str]) -> bool:
-    """Whether the first argument is the task whose module this is."""
-    return arguments[:1] == [getattr(module.Options, "task", None)]
+    """Whether the first argument is the task whose module this is, as in `cli.sample_folk`."""
+    return bool(arguments) and module.__name__.endswith(f"_{arguments[0]}")
 
 
 NOT_WHOLE = r"\1 is not a whole number"

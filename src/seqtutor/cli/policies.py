@@ -119,6 +119,6 @@ def _require_own_task(path: Path, kind: type[Tuning]) -> None:
     special = known - {one.name for one in fields(Tuning)} - {"length", "prior"}
     if not special & set(content) and set(content) - known:
         raise UserError(
-            f"the run in {path} is not one of the task {kind.task}; name its task before it, as "
-            f"in: seqtutor evaluate molecule {path}"
+            f"the run in {path} is not one of the task {kind.task}; name its own before it: "
+            "melody, molecule or folk"
         )

@@ -97,6 +97,11 @@ def load_and_tell(settings: FolkDataSettings) -> FolkData:
             style="yellow",
         )
     require(
+        not data.train_tunes or len(data.validation_tunes) > 0,
+        f"of {len(data.train_tunes)} tunes none is left to validate on; give more tunes or other "
+        "--fractions",
+    )
+    require(
         len(data.validation) > 0,
         f"the tunes for validation have {report.tokens['validation']:,} tokens, too few for a "
         f"sequence of {data.length}; give more tunes, a smaller --length or other --fractions",

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from seqtutor.files import atomic_write
-from seqtutor.report.folk_findings import findings
+from seqtutor.report.folk_findings import findings, fresh_judges, judged
 from seqtutor.report.folk_next_token import next_token_figure, write_next_token
 from seqtutor.report.folk_plots import quality_and_diversity
 from seqtutor.report.plots import History, Quantity, training_curves
@@ -124,10 +124,7 @@ def folk_table(
         Row(
             label,
             tuple(
-                Cell.from_seeds(
-                    [getattr(one, measure) for one in evaluations],
-                    PAPER_TABLE_1.get(name, {}).get(measure),
-                )
+                _cell(measure, evaluations, PAPER_TABLE_1.get(name, {}).get(measure))
                 for name, evaluations in generators.items()
             ),
             better=better if is_published_data and not is_trial else None,
@@ -136,7 +133,12 @@ def folk_table(
     )
     rows = tuple(row for row in rows if not all(map(_is_unknown, row.cells)))
     seeds = max(len(evaluations) for evaluations in generators.values())
-    note = "One seed." if seeds == 1 else f"± is the 95 % interval over {seeds} seeds of one prior."
+    judges = round(max(one.judges for found in generators.values() for one in found))
+    note = f"± is the 95 % interval over {seeds} seeds of one prior."
+    if seeds == 1:
+        note = "One seed."
+        if judges > 1:
+            note += f" ± of fresh judges is the 95 % interval over the {judges} of each generator."
     if not is_published_data and any(name in PAPER_TABLE_1 for name in generators):
         note += (
             " The paper's figures are of other tokens and of songs that straddle its split: they "
@@ -149,11 +151,21 @@ def sweep_table(sweep: Mapping[float, FolkEvaluation]) -> Table:
     """Maximum likelihood at other temperatures."""
     columns = tuple(Column(f"T = {temperature:g}") for temperature in sweep)
     rows = [
-        Row(label, tuple(Cell(getattr(one, measure)) for one in sweep.values()))
+        Row(label, tuple(_cell(measure, [one]) for one in sweep.values()))
         for measure, label, _ in ROWS
     ]
     known = tuple(row for row in rows if not all(_is_unknown(cell) for cell in row.cells))
     return Table("Maximum likelihood at other temperatures", columns, known)
+
+
+def _cell(
+    measure: str, evaluations: Sequence[FolkEvaluation], reference: float | None = None
+) -> Cell:
+    """The mean over seeds with its interval; of what judges say also of one seed."""
+    if measure == "judge_mean":
+        found = judged(evaluations)
+        return Cell(found.value, found.half_width, reference)
+    return Cell.from_seeds([getattr(one, measure) for one in evaluations], reference)
 
 
 def _is_unknown(cell: Cell) -> bool:
@@ -177,6 +189,7 @@ def write_report(results: FolkResults, folder: Path, remark: str) -> Path:
     ]
     if not results.is_trial:
         page += findings(results.generators, len(results.next_token.names))
+        page += fresh_judges(results.generators)
     if results.sweep:
         sweep = sweep_table(results.sweep)
         write_csv(sweep, folder / "temperatures.csv")
@@ -205,7 +218,13 @@ def _figures(results: FolkResults, folder: Path) -> list[str]:
         "![Quality and diversity](plane.png)\n",
     ]
     if histories:
-        page += ["## Training\n", "![Curves over the rounds](training.png)\n"]
+        page += [
+            "## Training\n",
+            "Measured on validation sequences and on all samples that a round makes for the "
+            "discriminator: other ones than in the table, and more, with which self-BLEU rises."
+            f"{far_off}\n",
+            "![Curves over the rounds](training.png)\n",
+        ]
         page += _learning(results.learning)
     page += [
         "## One step\n",
@@ -243,7 +262,7 @@ def _learning(learning: Mapping[str, Sequence[float]]) -> list[str]:
     )
     return [
         "Rounds, after those of the discriminator alone, in which it kept what it had learned: "
-        f"{shares}. In the others it "
+        f"{shares}. In the other rounds the discriminator "
         "told unseen sequences apart no better than before, and what it had learned was taken "
         f"back. With hardly any such round a game is that of *{TITLES['frozen']}*.\n"
     ]
@@ -256,7 +275,8 @@ def _galleries(results: FolkResults, folder: Path) -> list[str]:
         "(false positives, if above ½), with the lowest (true negatives), and those that repeat "
         "most (collapsed: at most half of their runs of four tokens are different). Maximum "
         "likelihood, which played no game, stands before its judge, and so do two real sequences "
-        "that were held out. Scores are MusicXML.\n",
+        "that were held out. Sequences are cut out of tunes: they begin and end anywhere. Scores "
+        "are MusicXML.\n",
     ]
     for name, gallery in results.galleries.items():
         page += [f"### {TITLES[name]} ([ABC]({gallery.book.relative_to(folder)}))\n"]

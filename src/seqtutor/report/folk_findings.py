@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seqtutor.report.intervals import mean_interval
+from seqtutor.report.intervals import Interval, difference, half_width_of, mean_interval
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
-from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, TITLES, UNTRAINED
+from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, REAL, TITLES, UNTRAINED
 
 NEAR_ONE = 0.95
 """A precision from which on the discriminator takes hardly a sample for real."""
@@ -56,9 +57,13 @@ def _without_pretraining(generators: Generators, vocabulary_size: int) -> str:
 
 
 def _precision(generators: Generators, names: Sequence[str]) -> str:
-    values = _listed(generators, names, "precision")
+    values, recalls = (_listed(generators, names, measure) for measure in ("precision", "recall"))
     holds = _holds(min(_mean(generators, name, "precision") for name in names) >= NEAR_ONE)
-    return f"- *The discriminator wins: its precision is near 1.* {holds} {values}."
+    return (
+        f"- *The discriminator wins: its precision is near 1.* {holds} {values}. Of held-out real "
+        f"sequences it calls this share real, its recall: {recalls} (in the paper "
+        f"{_in_the_paper(names, 'recall')})."
+    )
 
 
 def _likeness(generators: Generators, names: Sequence[str]) -> str:
@@ -70,8 +75,74 @@ def _likeness(generators: Generators, names: Sequence[str]) -> str:
     are_worse = False if False in verdicts else None if None in verdicts else True
     return (
         f"- *Likelihood and BLEU are worse than those of maximum likelihood.* {_holds(are_worse)} "
-        f"H(p_data, p_gen): {likelihood}. BLEU: {bleu}."
+        f"H(p_data, p_gen): {likelihood} (in the paper "
+        f"{_in_the_paper([own, *names], 'cross_entropy')}). BLEU: {bleu} (in the paper "
+        f"{_in_the_paper([own, *names], 'bleu')}).{_bleu_of_real(generators)}"
     )
+
+
+def _bleu_of_real(generators: Generators) -> str:
+    """A BLEU below maximum likelihood's is no fault where that of real tunes is, too."""
+    if REAL not in generators:
+        return ""
+    real, own = (_mean(generators, name, "bleu") for name in (REAL, MAXIMUM_LIKELIHOOD))
+    return "" if real >= own else f" Real tunes in the samples' place have {format_value(real)}."
+
+
+def fresh_judges(generators: Generators) -> list[str]:
+    """Which generators earn more than maximum likelihood from their judges, as Markdown.
+
+    A difference counts where its 95 % interval excludes zero: over seeds, or of one seed over its
+    judges, which leaves out how far another game of that generator would have led.
+    """
+    others = [name for name in generators if name not in (MAXIMUM_LIKELIHOOD, REAL)]
+    if not others:
+        return []
+    own = judged(generators[MAXIMUM_LIKELIHOOD])
+    gains = {name: difference(judged(generators[name]), own) for name in others}
+    sorts = {
+        "More": [name for name in others if gains[name].low > 0],
+        "Less": [name for name in others if gains[name].high < 0],
+        "Neither, within that interval,": [
+            name for name in others if not gains[name].excludes_zero
+        ],
+    }
+    told = " ".join(
+        f"{sort} earn: {_with_gains(names, generators, gains)}."
+        for sort, names in sorts.items()
+        if names
+    )
+    seeds = max(len(evaluations) for evaluations in generators.values())
+    over = "over seeds" if seeds > 1 else "over the judges of one seed; seeds differ, too"
+    return [
+        "## What fresh judges say\n",
+        "The more a generator's samples are like real tunes, the higher is their D(x) by judges "
+        "that were trained afterwards, up to ½. Maximum likelihood's earn "
+        f"{format_value(own.value)}. {told} (In brackets the difference with its 95 % interval, "
+        f"{over}.)\n",
+    ]
+
+
+def _with_gains(names: Sequence[str], generators: Generators, gains: Mapping[str, Interval]) -> str:
+    return ", ".join(
+        f"{TITLES[name]} {format_value(judged(generators[name]).value)} ({_signed(gains[name])})"
+        for name in names
+    )
+
+
+def _signed(gain: Interval) -> str:
+    sign = "+" if gain.value >= 0 else ""
+    return sign + format_value(gain.value, half_width=gain.half_width)
+
+
+def judged(evaluations: Sequence[FolkEvaluation]) -> Interval:
+    """Mean D(x) by fresh judges with its 95 % interval: over seeds, or of one over its judges."""
+    if len(evaluations) == 1:
+        (one,) = evaluations
+        mean, half = one.judge_mean, half_width_of(one.judge_error, round(one.judges))
+    else:
+        mean, half = map(float, mean_interval([one.judge_mean for one in evaluations]))
+    return Interval(mean, mean - half, mean + half)
 
 
 def _is_above(generators: Generators, one: str, other: str, measure: str) -> bool | None:
@@ -97,6 +168,10 @@ def _listed(generators: Generators, names: Sequence[str], measure: str) -> str:
     return ", ".join(
         f"{TITLES[name]} {format_value(_mean(generators, name, measure))}" for name in names
     )
+
+
+def _in_the_paper(names: Sequence[str], measure: str) -> str:
+    return ", ".join(format_value(PAPER_TABLE_1[name][measure]) for name in names)
 
 
 def _mean(generators: Generators, name: str, measure: str) -> float:

@@ -64,6 +64,11 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> MeanInte
     return MeanInterval(mean, _quantile(count, confidence) * standard_error)
 
 
+def half_width_of(standard_error: float, count: int, confidence: float = CONFIDENCE) -> float:
+    """Half of Student's t interval of a mean over `count` values; NaN for a single value."""
+    return _quantile(count, confidence) * standard_error if count > 1 else float("nan")
+
+
 def seeds_and_samples_interval(
     means: ArrayLike, standard_errors: ArrayLike, confidence: float = CONFIDENCE
 ) -> Interval:

@@ -42,6 +42,20 @@ def test_no_chord_is_silence() -> None:
     assert chords('"C"c2 "N.C."z2 | "G"d4') == [(0, 2, C), (4, 4, G)]
 
 
+@pytest.mark.parametrize(
+    ("body", "is_music"),
+    [
+        ("This is prose, not music: a fiddle and a bag of chaff.", False),
+        ("T[V:2] This is prose that nobody plays", False),
+        ('HcTd uevM~f yy Lg | PgSOa !trill!a "Am"b k', True),
+    ],
+)
+def test_prose_is_no_tune_though_its_letters_are_notes(body, is_music):
+    sheets, report = read_abc(f"X:1\nK:C\n{body}\n", "test.abc")
+    assert report.dropped == ({} if is_music else {"more text than music": 1})
+    assert len(sheets) == is_music
+
+
 def test_repeats_repeat_their_chords() -> None:
     assert chords('|: "C"c4 |1 "G"d4 :|2 "Am"e4 |]') == [
         *((0, 4, C), (4, 4, G)),

@@ -112,6 +112,8 @@ class FolkEvaluation:
             afterwards.
         judge_real: D(x) of real sequences by the same judges.
         judge_accuracy: of those judges; ½ where they cannot tell samples from real sequences.
+        judge_error: the standard error of `judge_mean`, from what the judges differ by; NaN of one.
+        judges: how many there were.
     """
 
     cross_entropy: float
@@ -122,6 +124,8 @@ class FolkEvaluation:
     judge_mean: float
     judge_real: float
     judge_accuracy: float
+    judge_error: float = math.nan
+    judges: float = 1
     reward_mean: float = math.nan
     reward_deviation: float = math.nan
     precision: float = math.nan
@@ -173,11 +177,15 @@ def evaluate_folk(
     of_the_game: dict[str, float] = {}
     if discriminator is not None:
         of_the_game = _of_the_game(discriminator, real.held_out, unseen)
+    earned = np.array([one.mean_generated for one in found])
+    has_error = judges > 1
     return FolkEvaluation(
         **asdict(like),
-        judge_mean=float(np.mean([one.mean_generated for one in found])),
+        judge_mean=float(earned.mean()),
         judge_real=float(np.mean([one.mean_real for one in found])),
         judge_accuracy=float(np.mean([one.accuracy for one in found])),
+        judge_error=float(earned.std(ddof=1) / math.sqrt(judges)) if has_error else math.nan,
+        judges=judges,
         **of_the_game,
     )
 

@@ -15,7 +15,7 @@ from seqtutor.tasks.scores.abc_body import UnreadableTuneError
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key, estimate_key, mode_from_thirds
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised whenever the same text may give other tunes, so that caches notice."""
 
 

@@ -134,15 +134,22 @@ class BodyReader:
         """Read a body whose field lines have been written as inline fields.
 
         Raises:
-            UnreadableTuneError: for a key, metre or length that makes no sense.
+            UnreadableTuneError: for a key, metre or length that makes no sense, and where more
+                letters mean nothing than there are notes and rests.
         """
         handlers = self._handlers
+        end = stray = 0
         for match in _ELEMENT.finditer(body):
+            stray += _stray_letters(body[end : match.start()])
+            end = match.end()
             handle = handlers.get(match.lastgroup or "")
             if handle is not None and (not self._silenced or match.lastgroup == "field"):
                 handle(match)
         if not self._measures[-1].events:
             self._measures.pop()
+        # Prose has notes, too: its letters from a to g.
+        if stray + _stray_letters(body[end:]) > sum(len(one.events) for one in self._measures):
+            raise UnreadableTuneError("more text than music")
         return self._measures
 
     def _length(self, text: str) -> int:
@@ -291,6 +298,11 @@ class BodyReader:
             self._full_bar = full_bar(self._meter)
             if not self._measures[-1].events:
                 self._measures[-1].full_length = self._full_bar
+
+
+def _stray_letters(text: str) -> int:
+    """Letters that are neither music nor a decoration's shorthand or a spacer."""
+    return sum(letter.isalpha() and letter not in "HLMOPSTuvy" for letter in text)
 
 
 def _passes_of(ending: str) -> frozenset[int]:
