@@ -12,6 +12,7 @@ import numpy as np
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import SavedModel
 from seqtutor.report.folk import Gallery, GalleryEntry
+from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.gallery import Exhibit, as_exhibits, choose_exhibits
 from seqtutor.tasks.folk.model import length_of, sheets_of
 from seqtutor.tasks.folk.render import write_tunes
@@ -74,7 +75,7 @@ def hang_real(
 
 def _write(title: str, exhibits: Sequence[Exhibit], saved: SavedModel, folder: Path) -> Gallery:
     sheets = [
-        replace(sheet, title=f"{title}: {one.kind}, D(x) = {one.probability:.3f}")
+        replace(sheet, title=f"{title}: {one.kind}, D(x) = {format_value(one.probability)}")
         for one, sheet in zip(
             exhibits, sheets_of(saved, np.stack([one.tokens for one in exhibits])), strict=True
         )

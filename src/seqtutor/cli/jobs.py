@@ -207,7 +207,7 @@ class _Running:
 
 
 def run_jobs(jobs: Sequence[Work], workers: int, output: Path) -> None:
-    """Do all jobs that are not done yet, `workers` at a time, with a bar each.
+    """Do all jobs that are not done yet, `workers` at a time, with a bar each and one for all.
 
     A job that was interrupted goes on. When this is interrupted, the running ones are asked to stop
     at a point from which they can go on.
@@ -227,12 +227,15 @@ def run_jobs(jobs: Sequence[Work], workers: int, output: Path) -> None:
     failures: list[str] = []
     try:
         with progress_bar() as progress, _shared_programs() as programs:
+            tell_all = _bar_for_all(tuple(waiting), progress) if len(waiting) > workers else None
             while waiting or running:
                 while waiting and len(running) < workers:
                     running.append(_start(waiting.pop(0), progress, programs))
                 time.sleep(POLL_SECONDS)
                 for one in running:
                     _show(one, progress)
+                if tell_all is not None:
+                    tell_all(waiting, running)
                 ended = [one for one in running if one.process.poll() is not None]
                 running = [one for one in running if one not in ended]
                 failures += filter(None, (_end(one, progress) for one in ended))
@@ -270,6 +273,24 @@ def _shared_programs() -> Iterator[dict[str, str]]:
         if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
             wanted["JAX_COMPILATION_CACHE_DIR"] = folder
         yield wanted
+
+
+def _bar_for_all(
+    jobs: Sequence[Work], progress: Progress
+) -> Callable[[Sequence[Work], Sequence[_Running]], None]:
+    """A bar that is moved by telling it what still waits and what runs."""
+    bar = progress.add_task(
+        f"All {len(jobs)}", total=sum(job.total for job in jobs), unit=jobs[0].unit, note=""
+    )
+
+    def tell(waiting: Sequence[Work], running: Sequence[_Running]) -> None:
+        left = sum(job.total for job in waiting)
+        bars = {task.id: task for task in progress.tasks}
+        left += sum(one.job.total - bars[one.bar].completed for one in running)
+        over = len(jobs) - len(waiting) - len(running)
+        progress.update(bar, completed=bars[bar].total - left, note=f"{over} are over")
+
+    return tell
 
 
 def _start(job: Work, progress: Progress, programs: dict[str, str]) -> _Running:

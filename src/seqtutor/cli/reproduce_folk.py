@@ -237,7 +237,8 @@ def _experiment(
         is_published_data=options.data.sequences is not None,
         is_trial=options.profile == "smoke",
     )
-    path = write_report(results, output, _remark(options, profile, data, real))
+    remark = _remark(options, profile, data, real)
+    path = write_report(results, output, "\n\n".join([remark, *_left_out(games, output)]))
     print_table(table_of(results))
     if sweep:
         print_table(sweep_table(sweep))
@@ -320,7 +321,8 @@ def _games(
     games = []
     for seed in range(profile.seeds):
         for name in options.generators:
-            variant = variant_named(name, profile.sizes, options.c).with_seed(seed)
+            variant = variant_named(name, profile.sizes, options.c)
+            variant = variant.in_a_game(seed, data.length)
             game = FolkGame(
                 name,
                 data.digest,
@@ -349,6 +351,20 @@ def _play(
         play_side_by_side(games, prior, real, output, workers)
     else:
         play_in_turn(games, prior, real, output)
+
+
+def _left_out(games: Sequence[GameFolder], output: Path) -> list[str]:
+    """What is to be said of games in the folder that an earlier command has played, if any."""
+    from seqtutor.training.run_folder import CONFIG
+
+    own = {game.path for game in games}
+    others = sorted(one.parent.name for one in output.glob(f"*/{CONFIG}") if one.parent not in own)
+    if not others:
+        return []
+    return [
+        f"Not shown, since this command did not name them: {', '.join(others)}, games that were "
+        "played here before."
+    ]
 
 
 def _remark(options: Options, profile: Profile, data: FolkData, real: RealTunes) -> str:

@@ -24,9 +24,9 @@ Generators = Mapping[str, Sequence[FolkEvaluation]]
 def findings(generators: Generators, vocabulary_size: int) -> list[str]:
     """Bjare & Meredith's (2020) three findings as Markdown, each with the numbers from here.
 
-    Those of generators that did not play are left out. Likelihood and BLEU that differ by less than
-    the 95 % interval of the difference over seeds, or not in the digits that are printed, are not
-    decided; of one seed there is no interval, and the page says so.
+    Those of generators that did not play are left out. Likelihood and BLEU that differ, seed by
+    seed, by less than their 95 % interval, or not in the digits that are printed, are not decided;
+    of one seed there is no interval, and the page says so.
     """
     published = [name for name in PUBLISHED if name in generators]
     page = []
@@ -92,14 +92,21 @@ def _bleu_of_real(generators: Generators) -> str:
 def fresh_judges(generators: Generators) -> list[str]:
     """Which generators earn more than maximum likelihood from their judges, as Markdown.
 
-    A difference counts where its 95 % interval excludes zero: over seeds, or of one seed over its
+    A difference counts where its 95 % interval excludes zero: seed by seed, or of one seed over its
     judges, which leaves out how far another game of that generator would have led.
     """
     others = [name for name in generators if name not in (MAXIMUM_LIKELIHOOD, REAL)]
     if not others:
         return []
-    own = judged(generators[MAXIMUM_LIKELIHOOD])
-    gains = {name: difference(judged(generators[name]), own) for name in others}
+    prior = generators[MAXIMUM_LIKELIHOOD]
+    own = judged(prior)
+    is_one_seed = len(prior) == 1
+    gains = {
+        name: difference(judged(generators[name]), own)
+        if is_one_seed
+        else _gain(generators[name], prior, "judge_mean")
+        for name in others
+    }
     sorts = {
         "More": [name for name in others if gains[name].low > 0],
         "Less": [name for name in others if gains[name].high < 0],
@@ -112,8 +119,7 @@ def fresh_judges(generators: Generators) -> list[str]:
         for sort, names in sorts.items()
         if names
     )
-    seeds = max(len(evaluations) for evaluations in generators.values())
-    over = "over seeds" if seeds > 1 else "over the judges of one seed; seeds differ, too"
+    over = "over the judges of one seed; seeds differ, too" if is_one_seed else "seed by seed"
     return [
         "## What fresh judges say\n",
         "The more a generator's samples are like real tunes, the higher is their D(x) by judges "
@@ -147,15 +153,20 @@ def judged(evaluations: Sequence[FolkEvaluation]) -> Interval:
 
 def _is_above(generators: Generators, one: str, other: str, measure: str) -> bool | None:
     """Whether one generator has more of a measure than another; `None` if it cannot be told."""
-    (first, first_half), (second, second_half) = (
-        mean_interval([[getattr(each, measure)] for each in generators[name]])
-        for name in (one, other)
-    )
-    within = np.hypot(np.nan_to_num(first_half), np.nan_to_num(second_half))
-    looks_equal = format_value(float(first[0])) == format_value(float(second[0]))
-    if looks_equal or abs(first[0] - second[0]) <= within[0]:
-        return None
-    return bool(first[0] > second[0])
+    gain = _gain(generators[one], generators[other], measure)
+    first, second = (format_value(_mean(generators, name, measure)) for name in (one, other))
+    is_within = not (gain.excludes_zero or math.isnan(gain.low))
+    return None if first == second or is_within else gain.value > 0
+
+
+def _gain(one: Sequence[FolkEvaluation], other: Sequence[FolkEvaluation], measure: str) -> Interval:
+    """How much more of a measure one generator has, seed by seed: seeds share what chance draws."""
+    gains = [
+        getattr(its, measure) - getattr(others, measure)
+        for its, others in zip(one, other, strict=True)
+    ]
+    mean, half = map(float, mean_interval(gains))
+    return Interval(mean, mean - half, mean + half)
 
 
 def _holds(holds: bool | None) -> str:

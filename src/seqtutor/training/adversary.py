@@ -124,9 +124,8 @@ class Adversary:
     @cached_property
     def tutor(self) -> Tutor:
         """The generator's tutor for the whole game; it has no parameters of its reward yet."""
-        settings = self.settings
-        tokens = self.tutoring.environments * self.task.max_length
-        steps = settings.rounds * settings.generator_iterations * tokens
+        length = self.task.max_length
+        steps = self.settings.generator_steps(self.tutoring.environments, length)
         return Tutor(self.task, self.prior, replace(self.tutoring, steps=steps))
 
     @property

@@ -174,6 +174,10 @@ class AdversarySettings:
             "old_rounds does nothing while old_share is 0",
         )
 
+    def generator_steps(self, environments: int, length: int) -> int:
+        """Environment steps of the generator in all rounds, of sequences of that length."""
+        return self.rounds * self.generator_iterations * environments * length
+
 
 @dataclass(frozen=True)
 class JudgeSettings:

@@ -98,7 +98,7 @@ def test_the_papers_figures_are_of_measures_that_there_are():
 
 def test_a_game_comes_back_from_its_folder(tmp_path):
     for name in VARIANTS:
-        variant = variant_named(name, GameSizes(discriminator="lee"), 0.5).with_seed(3)
+        variant = variant_named(name, GameSizes(discriminator="lee"), 0.5).in_a_game(3, 20)
         game = FolkGame(
             name, "data", "prior", 7, variant.tutoring, variant.adversary, variant.start
         )

@@ -28,7 +28,8 @@ def score_of(sheet: LeadSheet, tempo: float) -> Any:
     """One staff in the treble clef with chord symbols; an upbeat is a bar of its own, number 0."""
     sheet = _in_divisions(sheet)
     score = music21.stream.Score()
-    score.metadata = music21.metadata.Metadata(title=sheet.title or None)
+    # Without a composer music21 writes its own name in the place of one.
+    score.metadata = music21.metadata.Metadata(title=sheet.title or None, composer=" ")
     part = music21.stream.Part(id="Melody")
     part.partName = "Melody"
     for index, bar in enumerate(write_bars(sheet)):

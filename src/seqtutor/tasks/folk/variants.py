@@ -96,9 +96,10 @@ class Variant:
         """What tables and figures call it."""
         return TITLES[self.name]
 
-    def with_seed(self, seed: int) -> Variant:
-        """The same with another seed."""
-        return replace(self, tutoring=replace(self.tutoring, seed=seed))
+    def in_a_game(self, seed: int, length: int) -> Variant:
+        """The same with a seed, and with the steps of a game of sequences so long."""
+        steps = self.adversary.generator_steps(self.tutoring.environments, length)
+        return replace(self, tutoring=replace(self.tutoring, seed=seed, steps=steps))
 
 
 def variant_named(name: str, sizes: GameSizes, c: float) -> Variant:
