@@ -279,16 +279,15 @@ def _bar_for_all(
     jobs: Sequence[Work], progress: Progress
 ) -> Callable[[Sequence[Work], Sequence[_Running]], None]:
     """A bar that is moved by telling it what still waits and what runs."""
-    bar = progress.add_task(
-        f"All {len(jobs)}", total=sum(job.total for job in jobs), unit=jobs[0].unit, note=""
-    )
+    total = sum(job.total for job in jobs)
+    bar = progress.add_task(f"All {len(jobs)}", total=total, unit=jobs[0].unit, note="")
 
     def tell(waiting: Sequence[Work], running: Sequence[_Running]) -> None:
-        left = sum(job.total for job in waiting)
-        bars = {task.id: task for task in progress.tasks}
-        left += sum(one.job.total - bars[one.bar].completed for one in running)
+        done = {task.id: task.completed for task in progress.tasks}
+        begun = sum(one.job.total - done[one.bar] for one in running)
+        left = sum(job.total for job in waiting) + begun
         over = len(jobs) - len(waiting) - len(running)
-        progress.update(bar, completed=bars[bar].total - left, note=f"{over} are over")
+        progress.update(bar, completed=total - left, note=f"{over} are over")
 
     return tell
 
