@@ -13,7 +13,9 @@ from folk_files import write_tunes
 from seqtutor.cli.folk_results import share_of_learning
 from seqtutor.cli.main import main
 from seqtutor.tasks.folk.abc import read_abc
+from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.training.folder_lock import locked
+from seqtutor.training.run_folder import RunFolder
 
 
 def values_of(path: Path, row: str) -> dict[str, str]:
@@ -70,6 +72,23 @@ def test_called_again_it_keeps_what_is_finished(experiment):
     made = [(output / name).stat().st_mtime_ns for name in kept]
     assert main(arguments) == 0
     assert [(output / name).stat().st_mtime_ns for name in kept] == made
+
+
+def test_games_that_are_left_out_are_named(experiment, tmp_path):
+    output, arguments = experiment
+    copy = tmp_path / "copy"
+    shutil.copytree(output, copy)
+    fewer = [one for one in arguments if one != "untrained"]
+    assert main([*fewer, "--output", str(copy)]) == 0
+    named = "did not name them: untrained-seed0, games"
+    assert named in (copy / "report.md").read_text(encoding="utf-8")
+    assert named not in (output / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_config_of_a_game_tells_its_steps(experiment):
+    output, _ = experiment
+    game = RunFolder(output / "reinforce-seed0")
+    assert game.config(FolkGame).tutoring.steps == game.records()[-1]["step"]
 
 
 def test_a_folder_of_another_experiment_is_refused(experiment, capsys):

@@ -234,11 +234,11 @@ def run_jobs(jobs: Sequence[Work], workers: int, output: Path) -> None:
                 time.sleep(POLL_SECONDS)
                 for one in running:
                     _show(one, progress)
-                if tell_all is not None:
-                    tell_all(waiting, running)
                 ended = [one for one in running if one.process.poll() is not None]
                 running = [one for one in running if one not in ended]
                 failures += filter(None, (_end(one, progress) for one in ended))
+                if tell_all is not None:
+                    tell_all(waiting, running)
     except KeyboardInterrupt:
         console.print("Stopping at the next checkpoint; interrupt again to stop at once")
         _stop(running)
@@ -286,8 +286,10 @@ def _bar_for_all(
         done = {task.id: task.completed for task in progress.tasks}
         begun = sum(one.job.total - done[one.bar] for one in running)
         left = sum(job.total for job in waiting) + begun
-        over = len(jobs) - len(waiting) - len(running)
-        progress.update(bar, completed=total - left, note=f"{over} are over")
+        unended = len(waiting) + len(running)
+        # One that has made all its records has yet to save what it made of them.
+        completed = total - max(left, unended)
+        progress.update(bar, completed=completed, note=f"{len(jobs) - unended} are over")
 
     return tell
 
