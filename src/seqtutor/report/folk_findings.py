@@ -108,16 +108,12 @@ def fresh_judges(generators: Generators) -> list[str]:
         for name in others
     }
     sorts = {
-        "More": [name for name in others if gains[name].low > 0],
-        "Less": [name for name in others if gains[name].high < 0],
-        "Neither, within that interval,": [
-            name for name in others if not gains[name].excludes_zero
-        ],
+        "More is earned by": [name for name in others if gains[name].low > 0],
+        "Less by": [name for name in others if gains[name].high < 0],
+        "Not told apart from it:": [name for name in others if not gains[name].excludes_zero],
     }
     told = " ".join(
-        f"{sort} earn: {_with_gains(names, generators, gains)}."
-        for sort, names in sorts.items()
-        if names
+        f"{sort} {_with_gains(names, generators, gains)}." for sort, names in sorts.items() if names
     )
     over = "over the judges of one seed; seeds differ, too" if is_one_seed else "seed by seed"
     return [
