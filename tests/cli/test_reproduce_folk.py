@@ -94,7 +94,8 @@ def test_the_config_of_a_game_tells_its_steps(experiment):
 def test_a_folder_of_another_experiment_is_refused(experiment, capsys):
     _, arguments = experiment
     assert main([*arguments, "--rounds", "3"]) == 2
-    assert "other settings" in capsys.readouterr().err
+    differ = "(tutoring.steps, adversary.rounds)"
+    assert f"other settings, data or prior {differ}" in capsys.readouterr().err
     assert main([*arguments, "--length", "10"]) == 2
     assert "trained on other sequences" in capsys.readouterr().err
 

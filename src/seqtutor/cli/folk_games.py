@@ -30,7 +30,7 @@ from seqtutor.tasks.folk.variants import TITLES
 from seqtutor.training.adversary import Adversary, AdversaryState
 from seqtutor.training.controls import untrained
 from seqtutor.training.run import Record
-from seqtutor.training.run_folder import CONFIG, RunFolder
+from seqtutor.training.run_folder import CONFIG, RunFolder, differing
 from seqtutor.training.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
 from seqtutor.types import SequenceBatch
 
@@ -68,9 +68,10 @@ class GameFolder:
         if not (self.path / CONFIG).is_file():
             require_unused(self.path)
         elif self.run.config(FolkGame) != self.game:
+            differ = ", ".join(differing(self.run.config(FolkGame), self.game))
             raise UserError(
-                f"{self.path} holds a game of other settings, data or prior; choose another "
-                "folder with --output"
+                f"{self.path} holds a game of other settings, data or prior ({differ}); choose "
+                "another folder with --output"
             )
 
     def begin(self) -> None:

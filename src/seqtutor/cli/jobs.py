@@ -29,7 +29,7 @@ from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, require_unused
 from seqtutor.machine import usable_cores
 from seqtutor.tasks.tuning import Tuning
-from seqtutor.training.run_folder import CONFIG, RunFolder, plain
+from seqtutor.training.run_folder import CONFIG, RunFolder, differing, plain
 
 SETTINGS, LOG = ".yaml", ".log"
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
@@ -133,8 +133,9 @@ class Job(Generic[_Tuning]):
         if not (self.folder / CONFIG).is_file():
             require_unused(self.folder)
         elif not self.has_same_tuning:
+            differ = ", ".join(differing(self.run.config(type(self.tuning)), self.tuning))
             raise UserError(
-                f"{self.folder} holds a run with other settings; choose another --output"
+                f"{self.folder} holds a run with other settings ({differ}); choose another --output"
             )
 
     def clear(self) -> None:

@@ -59,6 +59,19 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def differing(one: Any, other: Any, within: str = "") -> list[str]:
+    """The dotted names of the settings in which two configurations of a kind differ."""
+    first, second = plain(one), plain(other)
+    if not (isinstance(first, dict) and isinstance(second, dict)):
+        return [] if first == second else [within]
+    names = dict.fromkeys([*first, *second])
+    found = (
+        differing(first.get(name), second.get(name), f"{within}.{name}" if within else name)
+        for name in names
+    )
+    return [name for part in found for name in part]
+
+
 def read_config(kind: type[_Config], path: Path) -> _Config:
     """Read a configuration that `plain` and YAML wrote, checking names and types.
 
