@@ -63,8 +63,8 @@ class Generator:
 
     `records` is the course of its training, `remarks` what was noticed on the way, such as a
     collapse. `origin` is what a folder that was loaded says of its making; what is tuned from there
-    keeps it, with the settings under `tuned`, so that the commands of its task can read what it
-    writes.
+    keeps it, with the settings of each tuning under `tuned`, so that the commands of its task can
+    read what it writes.
     """
 
     model: SequenceModel
@@ -260,5 +260,5 @@ def _generator(tuned: Tuned, tutor: Tutor, prior: Generator) -> Generator:
         tutor.task.max_length,
         tuned.records,
         list(tuned.remarks),
-        {**prior.origin, "tuned": plain(tutor.settings)},
+        {**prior.origin, "tuned": [*prior.origin.get("tuned", []), plain(tutor.settings)]},
     )

@@ -173,7 +173,7 @@ def test_evaluating_a_run_puts_the_papers_column_beside_it(run_folder, capsys):
 
 def test_unknown_names_are_refused(capsys, tmp_path):
     assert "no command" in one_line_refusal(capsys, ["tone"])
-    assert "no task 'folk'" in one_line_refusal(capsys, ["score", "folk", "--help"])
+    assert "score has no task 'folk'" in one_line_refusal(capsys, ["score", "folk", "--help"])
     hint = one_line_refusal(capsys, ["sample", "folk", "model", "--formats", "pdf"])
     assert hint.endswith("see: seqtutor sample folk --help")
     assert "no method" in one_line_refusal(capsys, ["tune", "--method", "sarsa"])

@@ -156,6 +156,9 @@ def test_a_few_tunes_of_ones_own_are_told_what_is_wrong_with_them(tmp_path, caps
     assert "of the tokens were replaced by others" in told
     assert "--rare keep" in told
     assert "too few for a sequence of 100; give more tunes, a smaller --length" in told
+    shorter = ["--length", "8", "--rare-below", "1"]
+    assert main([*arguments, *shorter, "--fractions", "0.8", "0", "0.2"]) == 2
+    assert "of 8 tunes none is left to validate on; give more tunes" in capsys.readouterr().err
     assert not output.exists()
 
 

@@ -55,10 +55,10 @@ def games_in(folder, *names, sizes=SIZES):
 
 def test_games_side_by_side_are_those_that_are_played_in_turn(prior_and_tunes, tmp_path, capsys):
     prior, real = prior_and_tunes
-    names = ("reinforce", "untrained")
+    names = ("reinforce", "untrained", "merl")
     apart, in_turn = (games_in(tmp_path / name, *names) for name in ("apart", "in turn"))
-    play_side_by_side(apart, prior, real, tmp_path, workers=1)
-    assert re.search("All 2  100 % .* 2 are over", capsys.readouterr().err)
+    play_side_by_side(apart, prior, real, tmp_path, workers=2)
+    assert re.search("All 3  100 % .* 3 are over", capsys.readouterr().err)
     play_in_turn(in_turn, prior, real, tmp_path)
     for one, other in zip(apart, in_turn, strict=True):
         assert one.is_done

@@ -101,7 +101,7 @@ def test_one_judge_and_one_seed_tell_nothing_apart():
     alone = {"error": float("nan"), "judges": 1}
     generators = {"maximum-likelihood": [judged(0.2, **alone)], "psi": [judged(0.4, **alone)]}
     (_, told) = fresh_judges(generators)
-    assert "apart from it: Ψ, anchored .40 (+.20)." in told
+    assert "apart from it: Ψ, anchored .40 (+.20). One judge of one game gives no interval" in told
 
 
 def test_several_seeds_count_by_what_they_differ_by():

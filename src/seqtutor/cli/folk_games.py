@@ -67,11 +67,13 @@ class GameFolder:
         """
         if not (self.path / CONFIG).is_file():
             require_unused(self.path)
-        elif self.run.config(FolkGame) != self.game:
-            differ = ", ".join(differing(self.run.config(FolkGame), self.game))
+            return
+        # The steps follow from the other settings, and games of older versions do not tell them.
+        differ = set(differing(self.run.config(FolkGame), self.game)) - {"tutoring.steps"}
+        if differ:
             raise UserError(
-                f"{self.path} holds a game of other settings, data or prior ({differ}); choose "
-                "another folder with --output"
+                f"{self.path} holds a game of other settings, data or prior "
+                f"({', '.join(sorted(differ))}); choose another folder with --output"
             )
 
     def begin(self) -> None:

@@ -281,16 +281,22 @@ def _bar_for_all(
 ) -> Callable[[Sequence[Work], Sequence[_Running]], None]:
     """A bar that is moved by telling it what still waits and what runs."""
     total = sum(job.total for job in jobs)
-    bar = progress.add_task(f"All {len(jobs)}", total=total, unit=jobs[0].unit, note="")
+    before = {job.folder: completed_in(RunFolder(job.folder), job.standing) for job in jobs}
+    bar = progress.add_task(
+        f"All {len(jobs)}",
+        total=total,
+        completed=sum(before.values()),
+        unit=jobs[0].unit,
+        note="",
+    )
 
     def tell(waiting: Sequence[Work], running: Sequence[_Running]) -> None:
         done = {task.id: task.completed for task in progress.tasks}
-        begun = sum(one.job.total - done[one.bar] for one in running)
-        left = sum(job.total for job in waiting) + begun
-        unended = len(waiting) + len(running)
+        left = [job.total - before[job.folder] for job in waiting]
         # One that has made all its records has yet to save what it made of them.
-        completed = total - max(left, unended)
-        progress.update(bar, completed=completed, note=f"{len(jobs) - unended} are over")
+        left += [max(1, int(one.job.total - done[one.bar])) for one in running]
+        over = len(jobs) - len(left)
+        progress.update(bar, completed=total - sum(left), note=f"{over} are over")
 
     return tell
 

@@ -146,7 +146,7 @@ def module_of(name: str, arguments: list[str]) -> Any:
     if task not in (*tasks, *TASKS) and may_be_left_out:
         task = next(iter(tasks))
     if task not in tasks:
-        raise UserError(f"there is no task {task!r}; {name} one of: {', '.join(tasks)}")
+        raise UserError(f"{name} has no task {task!r}; it has: {', '.join(tasks)}")
     return importlib.import_module(tasks[task])
 
 

@@ -98,8 +98,8 @@ def load_and_tell(settings: FolkDataSettings) -> FolkData:
         )
     require(
         not data.train_tunes or len(data.validation_tunes) > 0,
-        f"of {len(data.train_tunes)} tunes none is left to validate on; give more tunes or other "
-        "--fractions",
+        f"of {sum(report.tunes.values())} tunes none is left to validate on; give more tunes or "
+        "other --fractions",
     )
     require(
         len(data.validation) > 0,

@@ -362,8 +362,8 @@ def _left_out(games: Sequence[GameFolder], output: Path) -> list[str]:
     if not others:
         return []
     return [
-        f"Not shown, since this command did not name them: {', '.join(others)}, games that were "
-        "played here before."
+        "Not shown, since this command did not name them: the games of earlier commands "
+        f"{', '.join(others)}."
     ]
 
 

@@ -136,9 +136,7 @@ def folk_table(
     judges = round(max(one.judges for found in generators.values() for one in found))
     note = f"± is the 95 % interval over {seeds} seeds of one prior."
     if seeds == 1:
-        note = "One seed."
-        if judges > 1:
-            note += f" ± of fresh judges is the 95 % interval over the {judges} of each generator."
+        note = f"One seed. {_over_judges(judges)}".rstrip()
     if not is_published_data and any(name in PAPER_TABLE_1 for name in generators):
         note += (
             " The paper's figures are of other tokens and of songs that straddle its split: they "
@@ -155,7 +153,14 @@ def sweep_table(sweep: Mapping[float, FolkEvaluation]) -> Table:
         for measure, label, _ in ROWS
     ]
     known = tuple(row for row in rows if not all(_is_unknown(cell) for cell in row.cells))
-    return Table("Maximum likelihood at other temperatures", columns, known)
+    note = _over_judges(round(next(iter(sweep.values())).judges))
+    return Table("Maximum likelihood at other temperatures", columns, known, note)
+
+
+def _over_judges(judges: int) -> str:
+    if judges < 2:
+        return ""
+    return f"± of fresh judges is the 95 % interval over {judges} of them."
 
 
 def _cell(
@@ -164,7 +169,8 @@ def _cell(
     """The mean over seeds with its interval; of what judges say also of one seed."""
     if measure == "judge_mean":
         found = judged(evaluations)
-        return Cell(found.value, found.half_width, reference)
+        is_known = not math.isnan(found.half_width)
+        return Cell(found.value, found.half_width if is_known else None, reference)
     return Cell.from_seeds([getattr(one, measure) for one in evaluations], reference)
 
 

@@ -86,7 +86,8 @@ def _bleu_of_real(generators: Generators) -> str:
     if REAL not in generators:
         return ""
     real, own = (_mean(generators, name, "bleu") for name in (REAL, MAXIMUM_LIKELIHOOD))
-    return "" if real >= own else f" Real tunes in the samples' place have {format_value(real)}."
+    is_lower = real < own and format_value(real) != format_value(own)
+    return f" Real tunes in the samples' place have {format_value(real)}." if is_lower else ""
 
 
 def fresh_judges(generators: Generators) -> list[str]:
@@ -115,14 +116,26 @@ def fresh_judges(generators: Generators) -> list[str]:
     told = " ".join(
         f"{sort} {_with_gains(names, generators, gains)}." for sort, names in sorts.items() if names
     )
-    over = "over the judges of one seed; seeds differ, too" if is_one_seed else "seed by seed"
     return [
         "## What fresh judges say\n",
         "The more a generator's samples are like real tunes, the higher is their D(x) by judges "
         "that were trained afterwards, up to ½. Maximum likelihood's earn "
-        f"{format_value(own.value)}. {told} (In brackets the difference with its 95 % interval, "
-        f"{over}.)\n",
+        f"{format_value(own.value)}. {told} {_how_they_are_told(prior, len(others))}\n",
     ]
+
+
+def _how_they_are_told(prior: Sequence[FolkEvaluation], comparisons: int) -> str:
+    if len(prior) == 1 and prior[0].judges < 2:
+        return "One judge of one game gives no interval: give more with --judges or --seeds."
+    how = "In brackets the difference, seed by seed, with its 95 % interval."
+    if len(prior) == 1:
+        how = (
+            "In brackets the difference with its 95 % interval over the judges of one game of "
+            "each; another game would differ, as those do whose reward knows nothing of tunes."
+        )
+    if comparisons > 1:
+        how += f" Of {comparisons} such comparisons one in twenty is told apart by chance."
+    return how
 
 
 def _with_gains(names: Sequence[str], generators: Generators, gains: Mapping[str, Interval]) -> str:

@@ -43,6 +43,20 @@ def test_no_chord_is_silence() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "w: nobody sings o-\n+: ther words than these in public",
+        "%%begintext\nThis was written by somebody who is not known.\n%%endtext",
+        "V:2\nkkkk iiii nnnn",
+    ],
+)
+def test_words_beside_a_tune_are_passed_over(text):
+    words, plain = (read_abc(f"X:1\nK:C\nV:1\nceg\n{one}\n", "a.abc") for one in (text, ""))
+    assert words[0][0].notes == plain[0][0].notes
+    assert not words[1].dropped
+
+
+@pytest.mark.parametrize(
     ("body", "is_music"),
     [
         ("This is prose, not music: a fiddle and a bag of chaff.", False),

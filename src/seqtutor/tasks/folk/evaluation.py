@@ -222,6 +222,7 @@ def evaluate_real(real: RealTunes) -> FolkEvaluation:
         judge_mean=math.nan,
         judge_real=math.nan,
         judge_accuracy=math.nan,
+        judges=0,
     )
 
 

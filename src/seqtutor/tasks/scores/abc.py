@@ -78,6 +78,15 @@ def split_tunes(text: str) -> Iterator[tuple[list[str], list[str]]]:
         yield defaults, lines[:end]
 
 
+def _without_text(lines: Sequence[str]) -> Iterator[str]:
+    """The lines of a tune but for blocks of free text, and what continues a field of words."""
+    is_text = False
+    for line in lines:
+        is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
+        if not is_text and not line.startswith("+:"):
+            yield line
+
+
 def play_tune(lines: Sequence[str]) -> PlayedTune:
     """Read the lines of one tune, as `split_tunes` gives them.
 
@@ -86,7 +95,7 @@ def play_tune(lines: Sequence[str]) -> PlayedTune:
     """
     fields: dict[str, str] = {}
     body: list[str] = []
-    for raw in lines:
+    for raw in _without_text(lines):
         line = raw.partition("%")[0]
         match = _FIELD_LINE.match(line)
         if match is None:

@@ -140,7 +140,8 @@ class BodyReader:
         handlers = self._handlers
         end = stray = 0
         for match in _ELEMENT.finditer(body):
-            stray += _stray_letters(body[end : match.start()])
+            if end < match.start() and not self._silenced:
+                stray += _stray_letters(body[end : match.start()])
             end = match.end()
             handle = handlers.get(match.lastgroup or "")
             if handle is not None and (not self._silenced or match.lastgroup == "field"):
@@ -148,7 +149,9 @@ class BodyReader:
         if not self._measures[-1].events:
             self._measures.pop()
         # Prose has notes, too: its letters from a to g.
-        if stray + _stray_letters(body[end:]) > sum(len(one.events) for one in self._measures):
+        if not self._silenced:
+            stray += _stray_letters(body[end:])
+        if stray > sum(len(one.events) for one in self._measures):
             raise UnreadableTuneError("more text than music")
         return self._measures
 
