@@ -166,6 +166,9 @@ def test_the_judges_of_a_generator_are_several_and_their_mean_counts():
     assert 0 < second < 1
     assert abs(second - one.judge_mean) > 1e-6, "the second judge is another one"
     assert 0 < two.judge_real < 1
+    # Of two values the standard error of the mean is half of their difference.
+    assert two.judge_error == pytest.approx(abs(second - one.judge_mean) / 2)
+    assert math.isnan(one.judge_error)
 
 
 def test_too_few_tunes_to_hold_any_out_are_told_with_their_number():
