@@ -92,7 +92,7 @@ def test_what_judges_earn_is_told_from_their_own_differences():
     (_, told) = fresh_judges(generators)
     assert "Maximum likelihood's earn .20." in told
     assert "More is earned by Ψ, anchored .262 (+.062 ± .061)." in told
-    assert "Less by MERL .138 (−.062 ± .061)." in told
+    assert "Less is earned by MERL .138 (−.062 ± .061)." in told
     assert "apart from it: RLOO, anchored .26 (+.060 ± .061)." in told
     assert "Real tunes" not in told
 

@@ -110,7 +110,7 @@ def fresh_judges(generators: Generators) -> list[str]:
     }
     sorts = {
         "More is earned by": [name for name in others if gains[name].low > 0],
-        "Less by": [name for name in others if gains[name].high < 0],
+        "Less is earned by": [name for name in others if gains[name].high < 0],
         "Not told apart from it:": [name for name in others if not gains[name].excludes_zero],
     }
     told = " ".join(
