@@ -162,7 +162,8 @@ def test_what_cannot_be_done_is_told_in_one_line(run, prior, tmp_path, capsys, m
     assert "named twice" in refusal(capsys, ["evaluate", "molecule", str(run), str(run)])
     assert "cannot be read" in refusal(capsys, ["evaluate", "molecule", "--reference", "gone.smi"])
     for command in ("sample", "evaluate"):
-        assert f"evaluate molecule {run}" in refusal(capsys, [command, str(run)])
+        told = refusal(capsys, [command, str(run)])
+        assert f"the run in {run} is not one of the task melody; name its own" in told
     assert (
         "--fcd needs"
         in refusal(capsys, ["evaluate", "molecule", str(run), "--fcd", "--reference", "none"])
