@@ -30,7 +30,7 @@ COMMANDS = {
     "verify": "prove every method on problems that are solved exactly",
 }
 
-TASKS = ("melody", "molecule", "folk")
+TASK_NAMES = ("melody", "molecule", "folk")
 
 _OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOENT, errno.EROFS)
 """Errors without a file's name: an output that is full, no folder for temporary files."""
@@ -143,7 +143,7 @@ def module_of(name: str, arguments: list[str]) -> Any:
     if arguments and not arguments[0].startswith("-"):
         task = arguments[0]
     may_be_left_out = getattr(module, "TASK_MAY_BE_LEFT_OUT", False)
-    if task not in (*tasks, *TASKS) and may_be_left_out:
+    if task not in (*tasks, *TASK_NAMES) and may_be_left_out:
         task = next(iter(tasks))
     if task not in tasks:
         raise UserError(f"{name} has no task {task!r}; it has: {', '.join(tasks)}")

@@ -269,7 +269,7 @@ def _objective(control: Point, c: float) -> Interval:
     reward, kl = control.interval("reward"), control.interval("kl")
     value = reward.value / c - kl.value
     half = math.hypot(reward.half_width / c, kl.half_width)
-    return Interval(value, value - half, value + half)
+    return Interval.around(value, half)
 
 
 def _objective_table(objectives: Mapping[float, Mapping[str, Interval]]) -> Table:

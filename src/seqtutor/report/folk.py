@@ -169,8 +169,7 @@ def _cell(
     """The mean over seeds with its interval; of what judges say also of one seed."""
     if measure == "judge_mean":
         found = judged(evaluations)
-        is_known = not math.isnan(found.half_width)
-        return Cell(found.value, found.half_width if is_known else None, reference)
+        return Cell(found.value, found.half_width, reference)
     return Cell.from_seeds([getattr(one, measure) for one in evaluations], reference)
 
 

@@ -154,10 +154,9 @@ def judged(evaluations: Sequence[FolkEvaluation]) -> Interval:
     """Mean D(x) by fresh judges with its 95 % interval: over seeds, or of one over its judges."""
     if len(evaluations) == 1:
         (one,) = evaluations
-        mean, half = one.judge_mean, half_width_of(one.judge_error, round(one.judges))
-    else:
-        mean, half = map(float, mean_interval([one.judge_mean for one in evaluations]))
-    return Interval(mean, mean - half, mean + half)
+        half_width = half_width_of(one.judge_error, round(one.judges))
+        return Interval.around(one.judge_mean, half_width)
+    return _mean_of([one.judge_mean for one in evaluations])
 
 
 def _is_above(generators: Generators, one: str, other: str, measure: str) -> bool | None:
@@ -174,8 +173,11 @@ def _gain(one: Sequence[FolkEvaluation], other: Sequence[FolkEvaluation], measur
         getattr(its, measure) - getattr(others, measure)
         for its, others in zip(one, other, strict=True)
     ]
-    mean, half = map(float, mean_interval(gains))
-    return Interval(mean, mean - half, mean + half)
+    return _mean_of(gains)
+
+
+def _mean_of(values: Sequence[float]) -> Interval:
+    return Interval.around(*map(float, mean_interval(values)))
 
 
 def _holds(holds: bool | None) -> str:

@@ -30,6 +30,11 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def around(cls, value: float, half_width: float) -> Interval:
+        """The interval that reaches as far to both sides."""
+        return cls(value, value - half_width, value + half_width)
+
     @property
     def half_width(self) -> float:
         """Half of the distance between the ends."""
@@ -44,8 +49,7 @@ class Interval(NamedTuple):
 def difference(one: Interval, other: Interval) -> Interval:
     """One value minus another, which is independent of it: the squares of half widths add up."""
     half = float(np.hypot(one.half_width, other.half_width))
-    value = one.value - other.value
-    return Interval(value, value - half, value + half)
+    return Interval.around(one.value - other.value, half)
 
 
 def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> MeanInterval:
@@ -94,7 +98,7 @@ def seeds_and_samples_interval(
         error = np.sqrt(max(means.var(ddof=1), sampling) / seeds)
     half = _quantile(seeds, confidence) * error
     mean = float(means.mean())
-    return Interval(mean, float(mean - half), float(mean + half))
+    return Interval.around(mean, float(half))
 
 
 def bootstrap_means(
@@ -142,7 +146,7 @@ def bootstrap_interval(
     `seeds_and_samples_interval`.
     """
     half = _quantile(seeds, confidence) * float(np.std(resampled, ddof=1))
-    return Interval(value, value - half, value + half)
+    return Interval.around(value, half)
 
 
 def _quantile(count: int, confidence: float) -> float:

@@ -300,7 +300,7 @@ def _csv_lines(table: Table) -> Iterator[list[object]]:
                 row.label,
                 column.title,
                 cell.value,
-                "" if cell.half_width is None else cell.half_width,
+                cell.half_width if _is_known(cell.half_width) else "",
                 "" if cell.reference is None else cell.reference,
                 row.unit,
                 row.better or "",
