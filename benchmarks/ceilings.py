@@ -34,13 +34,13 @@ import tyro
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel
 from seqtutor.rewards import compiled
+from seqtutor.runs.speed import Counts, Measurement, Shape, operations_of, product
 from seqtutor.task import Task
 from seqtutor.training.iteration import learn
+from seqtutor.training.plan import TutorState
 from seqtutor.training.replay import Experience
 from seqtutor.training.settings import TutorSettings
-from seqtutor.training.speed import Counts, Measurement, Shape, operations_of, product
 from seqtutor.training.tutor import Tutor
-from seqtutor.training.tutor_plan import TutorState
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 

@@ -28,14 +28,14 @@ import tyro
 
 from seqtutor.models.recurrence import LSTMState, lstm_cell, lstm_unroll, split_gates
 from seqtutor.rewards import as_reward
+from seqtutor.runs.speed import Measurement
 from seqtutor.tasks.melody.task import load_melody_model, melody_task
-from seqtutor.training import tutor_plan
+from seqtutor.training import plan as tutor_plan
 from seqtutor.training.iteration import iterate, learn
+from seqtutor.training.plan import TutorState
 from seqtutor.training.rollout import sample_logits
 from seqtutor.training.settings import TutorSettings
-from seqtutor.training.speed import Measurement
 from seqtutor.training.tutor import Tutor
-from seqtutor.training.tutor_plan import TutorState
 
 Way = Callable[[], Any]
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}

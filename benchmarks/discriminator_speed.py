@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqtutor.training.adversary_settings import DiscriminationSettings, DiscriminatorSettings
-from seqtutor.training.discriminating import logits_of, new_discriminator_state, train_epoch
+from seqtutor.adversarial.discriminating import logits_of, new_discriminator_state, train_epoch
+from seqtutor.adversarial.settings import DiscriminationSettings, DiscriminatorSettings
 from seqtutor.types import SequenceBatch
 
 VOCABULARY, LENGTH, SEQUENCES = 3216, 100, 1400

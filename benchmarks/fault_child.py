@@ -30,7 +30,7 @@ def jump() -> None:
 def run_command(arguments: list[str]) -> int:
     """`seqtutor` itself, but for the time between checkpoints."""
     from seqtutor.cli.main import main
-    from seqtutor.training import run_on_disk
+    from seqtutor.runs import run_on_disk
 
     defaults = run_on_disk.run_on_disk.__kwdefaults__
     assert defaults is not None

@@ -74,7 +74,7 @@ def model_hostile() -> list[Seed]:
 
 def read_model(folder: Path) -> None:
     """A model's folder as `sample` reads it."""
-    from seqtutor.cli.policies import policy_named
+    from seqtutor.runs.policies import policy_named
     from seqtutor.tasks.melody.settings import MelodyTuning
     from seqtutor.tasks.melody.task import load_melody_model
 
@@ -83,8 +83,8 @@ def read_model(folder: Path) -> None:
 
 def run_seeds() -> list[Seed]:
     """A run that was stopped after its last chunk, and a finished one."""
-    from seqtutor.training.run_folder import RunFolder
-    from seqtutor.training.run_on_disk import run_on_disk
+    from seqtutor.runs.run_folder import RunFolder
+    from seqtutor.runs.run_on_disk import run_on_disk
 
     model = {f"model/{name}": content for name, content in model_seeds()[0].items()}
     config = config_seeds()[0]["config.yaml"]
@@ -112,12 +112,12 @@ def run_hostile() -> list[Seed]:
 
 def read_run(folder: Path) -> None:
     """A run's folder as `--resume` and as `evaluate` read it."""
-    from seqtutor.cli.policies import policy_named
     from seqtutor.errors import UserError
+    from seqtutor.runs.policies import policy_named
+    from seqtutor.runs.run_folder import RunFolder
+    from seqtutor.runs.run_on_disk import run_on_disk
     from seqtutor.tasks.melody.settings import MelodyTuning
     from seqtutor.tasks.melody.task import load_melody_model
-    from seqtutor.training.run_folder import RunFolder
-    from seqtutor.training.run_on_disk import run_on_disk
 
     with contextlib.suppress(UserError):
         policy_named(str(folder), MelodyTuning, load_melody_model)

@@ -61,9 +61,9 @@ def config_seeds() -> list[Seed]:
     """A configuration of each task, as runs write them."""
     import yaml
 
+    from seqtutor.runs.run_folder import plain
     from seqtutor.tasks.melody.settings import MelodyTuning
     from seqtutor.tasks.molecule.settings import MoleculeTuning
-    from seqtutor.training.run_folder import plain
 
     def text(tuning: Any) -> bytes:
         content = {**plain(tuning), "made_by": {"command": "seqtutor tune", "jax": "0.8"}}
@@ -92,9 +92,9 @@ def config_hostile() -> list[Seed]:
 def read_configuration(folder: Path) -> None:
     """A configuration as `tune --config` reads it, for both tasks."""
     from seqtutor.errors import UserError
+    from seqtutor.runs.run_folder import read_config
     from seqtutor.tasks.melody.settings import MelodyTuning
     from seqtutor.tasks.molecule.settings import MoleculeTuning
-    from seqtutor.training.run_folder import read_config
 
     failure = None
     for kind in (MelodyTuning, MoleculeTuning):
@@ -154,7 +154,7 @@ TEXT_READERS = (
             b"(",
             b"%99",
             b"#",
-            b"[C@@H]",
+            b"[CH]",
             b"\xef\xbb\xbf",
             b"\xff\xfe",
             b"C" * 300,

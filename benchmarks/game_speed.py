@@ -20,13 +20,13 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from seqtutor.models.lstm import LSTM
-from seqtutor.training.adversary import Adversary
-from seqtutor.training.adversary_settings import (
+from seqtutor.adversarial.game import Adversary
+from seqtutor.adversarial.settings import (
     AdversarySettings,
     DiscriminatorSettings,
     RewardSource,
 )
+from seqtutor.models.lstm import LSTM
 from seqtutor.training.settings import TutorSettings
 from seqtutor.types import SequenceBatch
 from seqtutor.vocabulary import Vocabulary

@@ -25,9 +25,9 @@ def measure(method: str, devices: int) -> tuple[float, float]:
     import jax
 
     jax.config.update("jax_num_cpu_devices", devices)
+    from seqtutor.runs.speed import Loop, Measurement
     from seqtutor.tasks.melody.task import load_melody_model, melody_task
     from seqtutor.training.settings import TutorSettings
-    from seqtutor.training.speed import Loop, Measurement
     from seqtutor.training.tutor import Tutor
 
     tutor = Tutor(

@@ -30,9 +30,9 @@ from seqtutor.tasks.molecule.model import load_molecule_model
 from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward import MoleculeReward
 from seqtutor.tasks.molecule.task import completed
+from seqtutor.training.plan import TutorState
 from seqtutor.training.rollout import sample
 from seqtutor.training.tutor import Tutor
-from seqtutor.training.tutor_plan import TutorState
 
 TITLES = ("", "s/step", "strings/s", "sampling", "scoring", "learning", "new", "meanwhile")
 ROW = "{:44} {:>8} {:>10} {:>9} {:>9} {:>9} {:>6} {:>10}"

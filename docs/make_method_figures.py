@@ -22,7 +22,7 @@ import yaml
 from seqtutor.errors import UserError
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.style import method_style, save_figure
-from seqtutor.training.run_folder import CONFIG, METRICS, RunFolder
+from seqtutor.runs.run_folder import CONFIG, METRICS, RunFolder
 
 PAGES = {
     "q": ("q",),

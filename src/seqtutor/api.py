@@ -16,11 +16,11 @@ from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, save_model
 from seqtutor.rewards import as_reward
+from seqtutor.runs.run_folder import plain
 from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, Tuned, run_tutor
-from seqtutor.training.run_folder import plain
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import (
     PretrainSettings,

@@ -7,7 +7,7 @@ import pytest
 from seqtutor.cli.bench import Report, table
 from seqtutor.cli.main import main
 from seqtutor.report.tables import render_markdown
-from seqtutor.training.speed import LoopSpeed
+from seqtutor.runs.speed import LoopSpeed
 
 SHORT = ["--rounds", "1", "--seconds", ".01", "--iterations", "1"]
 

@@ -17,12 +17,12 @@ from seqtutor.cli.pretrain import CHECKPOINTS
 from seqtutor.cli.pretrain_folk import usual_training
 from seqtutor.cli.pretrain_melody import unmasked
 from seqtutor.models.files import load_model
+from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.dataset import load_folk_data
 from seqtutor.tasks.folk.model import load_folk_model
 from seqtutor.training.pretrain import new_model
-from seqtutor.training.pretrain_on_disk import train_on_disk
 
 TINY = ["--length", "12", "--rare-below", "1", "--hidden-sizes", "8", "--epochs", "2"]
 TINY += ["--batch", "16"]

@@ -19,13 +19,13 @@ from seqtutor.cli.folk_games import GameFolder, play_in_turn
 from seqtutor.cli.folk_jobs import GameJob, play_side_by_side
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.runs.checkpoint import Checkpoints
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.dataset import load_folk_data
 from seqtutor.tasks.folk.evaluation import RealTunes
 from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.model import load_folk_model
 from seqtutor.tasks.folk.variants import GameSizes, variant_named
-from seqtutor.training.checkpoint import Checkpoints
 
 SIZES = GameSizes(
     rounds=2, first_rounds=1, environments=8, generated=16, discriminator_batch=16, diagnoses=0

@@ -12,10 +12,10 @@ from folk_files import write_tunes
 
 from seqtutor.cli.folk_results import share_of_learning
 from seqtutor.cli.main import main
+from seqtutor.runs.folder_lock import locked
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.game import FolkGame
-from seqtutor.training.folder_lock import locked
-from seqtutor.training.run_folder import RunFolder
 
 
 def values_of(path: Path, row: str) -> dict[str, str]:

@@ -15,12 +15,12 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from seqtutor.cli.jobs import Job, run_jobs
 from seqtutor.cli.main import main
-from seqtutor.cli.provenance import command_line
 from seqtutor.errors import UserError
+from seqtutor.runs.jobs import Job, run_jobs
+from seqtutor.runs.provenance import command_line
+from seqtutor.runs.run_folder import RunFolder, read_config
 from seqtutor.tasks.melody.settings import MelodyTuning
-from seqtutor.training.run_folder import RunFolder, read_config
 
 TINY = ["--steps", "4096", "--environments", "64", "--replay-capacity", "128", "--batch", "16"]
 TINY += ["--updates", "1", "--log-every", "2048", "--evaluate", "0", "--samples", "2"]

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor import exact
 from seqtutor.objectives.path import (
     batch_partition_errors,
     learned_partition_errors,
     log_weights,
 )
 from seqtutor.objectives.temporal_difference import PSI
+from seqtutor.proof import exact
 from tiny_problems import bigram_reward, prior, random_policy
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor import exact
 from seqtutor.objectives.temporal_difference import (
     METHODS,
     PSI,
@@ -19,6 +18,7 @@ from seqtutor.objectives.temporal_difference import (
     lambda_returns,
     of_action,
 )
+from seqtutor.proof import exact
 from tiny_problems import bigram_reward, prior
 
 LOG_PRIOR = np.log([0.5, 0.25, 0.25])

@@ -10,11 +10,11 @@ from comparisons import control, controls, policy, runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from seqtutor.measures.intervals import Interval, difference
 from seqtutor.report import reading
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, frontiers_of, points_of
 from seqtutor.report.frontier_figures import diversity_figure, frontier_figure, learning_curves
-from seqtutor.report.intervals import Interval, difference
 
 
 def compared(*policies):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seqtutor
+from seqtutor.measures.intervals import mean_interval
 from seqtutor.report.frontier import (
     BEST_OF_N,
     PRIOR,
@@ -20,7 +21,6 @@ from seqtutor.report.frontier import (
     points_of,
     position,
 )
-from seqtutor.report.intervals import mean_interval
 
 
 def frontier(policies, name):

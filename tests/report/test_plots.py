@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
-from seqtutor.report.intervals import mean_interval
-from seqtutor.report.melody import training_figure
-from seqtutor.report.piano_roll import piano_roll_figure
+from seqtutor.measures.intervals import mean_interval
 from seqtutor.report.plots import (
     Quantity,
     seed_band,
@@ -20,6 +18,8 @@ from seqtutor.report.plots import (
 )
 from seqtutor.report.style import method_style, save_figure
 from seqtutor.tasks.melody.encoding import melody_vocabulary, tokens_to_notes
+from seqtutor.tasks.melody.piano_roll import piano_roll_figure
+from seqtutor.tasks.melody.report import training_figure
 
 METHODS = ("q", "psi", "g", "rl-only", "prior")
 QUANTITIES = [
@@ -218,7 +218,8 @@ def test_counts_are_short():
 
 def test_importing_the_reports_does_not_import_heavy_libraries():
     code = (
-        "import sys, seqtutor.report.plots, seqtutor.report.piano_roll, seqtutor.report.tables, "
+        "import sys, seqtutor.report.plots, seqtutor.report.tables, "
+        "seqtutor.tasks.melody.piano_roll, "
         "seqtutor.tasks.melody.render, seqtutor.tasks.melody.primer; "
         "print([m for m in ('matplotlib', 'music21', 'symusic', 'jax', 'scipy', 'rich') "
         "if m in sys.modules])"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.report.intervals import mean_interval
+from seqtutor.measures.intervals import mean_interval
 from seqtutor.report.tables import (
     LEGEND,
     Cell,

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import jax
 
-from seqtutor.training.processes import LeadingTutor, follow, join, leading
-from seqtutor.training.run_folder import RunFolder
-from seqtutor.training.run_on_disk import StoppedError, run_on_disk
+from seqtutor.runs.processes import LeadingTutor, follow, join, leading
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
 
 
 def main(coordinator: str, process: int, folder: Path) -> None:

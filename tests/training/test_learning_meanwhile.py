@@ -14,11 +14,11 @@ import pytest
 from seqtutor.errors import UserError
 from seqtutor.task import Task
 from seqtutor.training.iteration import collect, learn, remember
+from seqtutor.training.plan import TutorState
 from seqtutor.training.run import run_tutor
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
-from seqtutor.training.tutor_plan import TutorState
 from tiny_problems import arrays_of, identical, prior, vocabulary
 
 LENGTH = 5

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor import exact
 from seqtutor.models.action_values import ActionValueNetwork, ValuedLogits
+from seqtutor.proof import exact
 from seqtutor.training.iteration import rows_to_learn
 from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import add, empty_replay, take

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor import exact
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ValuedLogits
+from seqtutor.proof import exact
 from seqtutor.rewards import as_reward
 from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import draw_prioritised

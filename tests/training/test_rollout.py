@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from seqtutor import exact
+from seqtutor.proof import exact
 from seqtutor.training.rollout import sample, sample_logits
 from tiny_problems import bigram_reward, prior
 

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from seqtutor import exact
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.product import ProductModel
 from seqtutor.objectives import temporal_difference
+from seqtutor.proof import exact
 from seqtutor.rewards import as_reward
 from seqtutor.task import Task
-from seqtutor.training import tutor_plan
-from seqtutor.training.collection_metrics import Metrics, distinct_in_batch, measure
+from seqtutor.training import plan as tutor_plan
 from seqtutor.training.iteration import collect, iterate
 from seqtutor.training.methods import METHODS, masked_mean
+from seqtutor.training.metrics import Metrics, distinct_in_batch, measure
+from seqtutor.training.plan import TutorState
 from seqtutor.training.settings import Exploration, TutorSettings
 from seqtutor.training.tutor import Tutor
-from seqtutor.training.tutor_plan import TutorState
 from tiny_problems import (
     TOKENS,
     experience_of,

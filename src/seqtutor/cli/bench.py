@@ -16,7 +16,7 @@ from seqtutor.training.settings import SYMBOLS, MethodName, require
 if TYPE_CHECKING:
     from seqtutor.cli.devices import DeviceOptions
     from seqtutor.report.tables import Table
-    from seqtutor.training.speed import LoopSpeed
+    from seqtutor.runs.speed import LoopSpeed
 
 NOTE = """\
 Ceiling: the float32 matrix product of one step of the LSTM, alone, in turns with the loop; a loop \
@@ -97,8 +97,8 @@ def run(options: Options) -> None:
 
 
 def _speed(method: MethodName, options: Options, place: DeviceOptions) -> LoopSpeed:
-    from seqtutor.cli.progress import console
-    from seqtutor.training.speed import measure_loop
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.speed import measure_loop
 
     console.print(f"Measuring {SYMBOLS[method]} (compiling first)")
     tools, tuning = _task(options.task, method)

@@ -15,10 +15,10 @@ from seqtutor.tasks.melody.presets import preset_named, preset_tuning
 from seqtutor.training.settings import MethodName, TutorSettings, require
 
 if TYPE_CHECKING:
-    from seqtutor.cli.jobs import Job
-    from seqtutor.cli.laboratory import Laboratory
     from seqtutor.report.frontier import MeasuredPolicy
     from seqtutor.report.plots import History
+    from seqtutor.runs.evaluation import Laboratory
+    from seqtutor.runs.jobs import Job
     from seqtutor.tasks.melody.settings import MelodyTuning
 
 RECORDS = 25
@@ -83,10 +83,10 @@ class _Grid:
 
 def run(options: Options) -> None:
     """Tune, measure, write."""
-    from seqtutor.cli.interruption import telling_how_to_go_on
-    from seqtutor.cli.jobs import worker_count
-    from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
+    from seqtutor.runs.interruption import telling_how_to_go_on
+    from seqtutor.runs.jobs import worker_count
+    from seqtutor.runs.progress import console
     from seqtutor.tasks.melody.task import load_melody_model
 
     options = _checked(options)
@@ -139,7 +139,7 @@ def _once(values: Iterable[_Value]) -> tuple[_Value, ...]:
 
 def _jobs(options: Options, output: Path) -> tuple[Job, ...]:
     """Every run of the grid, seed after seed, so that a whole comparison is there early."""
-    from seqtutor.cli.jobs import Job
+    from seqtutor.runs.jobs import Job
 
     jobs = []
     for seed in range(options.seeds):
@@ -165,7 +165,7 @@ def _tuning(options: Options, method: str, c: float, seed: int) -> MelodyTuning:
 
 def _tune(jobs: tuple[Job, ...], workers: int, output: Path) -> _Grid:
     """Run all; one that diverges is left out and told, instead of ending the comparison."""
-    from seqtutor.cli.jobs import run_jobs
+    from seqtutor.runs.jobs import run_jobs
 
     while True:
         diverged = tuple(job for job in jobs if _has_diverged(job))
@@ -180,7 +180,7 @@ def _tune(jobs: tuple[Job, ...], workers: int, output: Path) -> _Grid:
 
 def _has_diverged(job: Job) -> bool:
     """Whether this very run ended at a loss or reward that was not finite."""
-    from seqtutor.training.run_folder import CONFIG
+    from seqtutor.runs.run_folder import CONFIG
 
     has_ended = (job.folder / "last-good").is_dir() and (job.folder / CONFIG).is_file()
     return has_ended and job.has_same_tuning
@@ -188,7 +188,7 @@ def _has_diverged(job: Job) -> bool:
 
 def _measure(grid: _Grid, options: Options, output: Path) -> list[MeasuredPolicy]:
     """Every tuned policy and the controls, from the files of an earlier call where they hold."""
-    from seqtutor.cli.progress import progress_bar
+    from seqtutor.runs.progress import progress_bar
 
     laboratory, controls = _laboratory(options, grid.jobs[0].tuning), output / "controls"
     count = len(grid.tuned) + 1 + len(options.temperatures) + len(options.best_of)
@@ -218,10 +218,10 @@ def _method(job: Job) -> str:
 
 
 def _laboratory(options: Options, tuning: MelodyTuning) -> Laboratory:
-    from seqtutor.cli.laboratory import Laboratory
+    from seqtutor.runs.evaluation import Laboratory
+    from seqtutor.runs.measure_cache import digest
+    from seqtutor.runs.run_folder import plain
     from seqtutor.tasks.melody.task import SHIPPED_PRIOR, load_melody_model, melody_task
-    from seqtutor.training.measure_cache import digest
-    from seqtutor.training.run_folder import plain
 
     return Laboratory(
         melody_task(tuning.length, tuning.rules, tuning.weights),
@@ -238,10 +238,10 @@ def _laboratory(options: Options, tuning: MelodyTuning) -> Laboratory:
 
 def _measure_run(laboratory: Laboratory, job: Job, prior: MeasuredPolicy) -> MeasuredPolicy:
     """A tuned policy; its measures stay in the run's folder."""
+    from seqtutor.measures.sampling import has_collapsed
     from seqtutor.report.frontier import MeasuredPolicy
+    from seqtutor.runs.measure_cache import digest
     from seqtutor.tasks.melody.task import load_melody_model
-    from seqtutor.training.measure_cache import digest
-    from seqtutor.training.measuring import has_collapsed
 
     tutor = job.tuning.tutor
     measures = laboratory.policy(
@@ -281,8 +281,8 @@ def _write(
     options: Options,
     output: Path,
 ) -> Path:
-    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.report.comparison import Comparison, write_comparison
+    from seqtutor.runs.provenance import made_by_in_words
 
     comparison = Comparison(
         title=f"Comparison on melodies: {preset_named(options.preset).title.lower()}",
@@ -318,7 +318,7 @@ def _made_of(grid: _Grid, options: Options) -> str:
 def _left_out(grid: _Grid, output: Path) -> list[str]:
     """What the folder holds and the report does not."""
     from seqtutor.cli.output import counted
-    from seqtutor.training.run_folder import CONFIG
+    from seqtutor.runs.run_folder import CONFIG
 
     remarks = []
     if grid.diverged:

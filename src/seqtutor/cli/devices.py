@@ -97,8 +97,8 @@ class DeviceOptions:
         if self.processes == 1:
             yield
             return
-        from seqtutor.cli.progress import console
-        from seqtutor.training.processes import join, leading
+        from seqtutor.runs.processes import join, leading
+        from seqtutor.runs.progress import console
 
         assert self.coordinator is not None
         console.print(f"Waiting until all {self.processes} processes are at {self.coordinator}")
@@ -121,6 +121,6 @@ class DeviceOptions:
 
         if self.processes == 1 or self.follows:
             return Tutor(task, prior, settings, devices=self.total)
-        from seqtutor.training.processes import LeadingTutor
+        from seqtutor.runs.processes import LeadingTutor
 
         return LeadingTutor(task, prior, settings, devices=self.total, configuration=configuration)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.cli.arguments import require_once
 from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
 from seqtutor.cli.reproduce_folk import MOST_HELD_OUT, MOST_REAL, usual_judge
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.training.adversary_settings import JudgeSettings
 from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ def run(options: Options) -> None:
     _check(options)
     from seqtutor.cli.folk_generators import find_generator
     from seqtutor.cli.output import finite, print_table
-    from seqtutor.cli.progress import console
-    from seqtutor.report.folk import folk_table
+    from seqtutor.measures.controls import TemperedModel
+    from seqtutor.runs.progress import console
     from seqtutor.tasks.folk.evaluation import RealTunes, evaluate_folk, evaluate_real
+    from seqtutor.tasks.folk.game_report import folk_table
     from seqtutor.tasks.folk.variants import REAL
-    from seqtutor.training.controls import TemperedModel
 
     generators = {name: find_generator(Path(name)) for name in options.names}
     data = load_and_tell(options.data)

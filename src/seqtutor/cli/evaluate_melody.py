@@ -16,7 +16,7 @@ from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
-    from seqtutor.cli.policies import NamedPolicy
+    from seqtutor.runs.policies import NamedPolicy
     from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 
 
@@ -84,7 +84,7 @@ def _evaluate_tokens(options: Options) -> None:
         print(json.dumps(finite(metrics.values)))
         return
     from seqtutor.cli.output import print_table
-    from seqtutor.report.melody_table import metrics_table
+    from seqtutor.tasks.melody.table import metrics_table
 
     print_table(metrics_table(metrics, str(options.tokens)))
 
@@ -92,8 +92,8 @@ def _evaluate_tokens(options: Options) -> None:
 def _evaluate_policies(options: Options) -> None:
     from seqtutor.cli.melodies import common_rules, counted_in, find_policy
     from seqtutor.cli.output import print_table
-    from seqtutor.cli.policies import with_seeds
-    from seqtutor.report.melody_table import Measured, melody_table
+    from seqtutor.runs.policies import with_seeds
+    from seqtutor.tasks.melody.table import Measured, melody_table
 
     require(options.number >= 2, f"--number must be at least 2, not {options.number}")
     require(
@@ -117,7 +117,7 @@ def _evaluate_policies(options: Options) -> None:
 
 
 def _evaluate(policy: NamedPolicy, options: Options) -> MelodyEvaluation:
-    from seqtutor.cli.progress import progress_bar
+    from seqtutor.runs.progress import progress_bar
     from seqtutor.tasks.melody.evaluation import evaluate_policy
 
     with progress_bar() as progress:

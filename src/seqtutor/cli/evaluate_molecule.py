@@ -15,7 +15,7 @@ from seqtutor.errors import UserError
 from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
-    from seqtutor.cli.policies import NamedPolicy
+    from seqtutor.runs.policies import NamedPolicy
     from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
     from seqtutor.tasks.molecule.mean_terms import MeanTerms
     from seqtutor.tasks.molecule.references import ReferenceSet
@@ -69,8 +69,8 @@ def run(options: Options) -> None:
     require_rdkit()
     from seqtutor.cli.molecules import find_policy
     from seqtutor.cli.output import print_table
-    from seqtutor.cli.policies import with_seeds
-    from seqtutor.report.molecule_table import Measured, molecule_table
+    from seqtutor.runs.policies import with_seeds
+    from seqtutor.tasks.molecule.table import Measured, molecule_table
 
     _check(options)
     names = with_seeds(options.policies)
@@ -178,7 +178,7 @@ class Evaluator:
             UserError: if it cannot be read, or the Fréchet ChemNet distance is wanted and there is
                 no reference or no network.
         """
-        from seqtutor.cli.progress import console
+        from seqtutor.runs.progress import console
         from seqtutor.tasks.molecule.frechet import require_chemnet
         from seqtutor.tasks.molecule.references import NONE, load_reference, resolve_reference
 
@@ -194,7 +194,7 @@ class Evaluator:
 
     def measure(self, policy: NamedPolicy, seed: int) -> MoleculeEvaluation:
         """Measure a policy, with a bar."""
-        from seqtutor.cli.progress import progress_bar
+        from seqtutor.runs.progress import progress_bar
         from seqtutor.tasks.molecule.evaluation import evaluate_policy
 
         with progress_bar() as progress:
@@ -221,9 +221,9 @@ class Evaluator:
         return self.measure(prior, seed)
 
     def _with_frechet(self, found: MoleculeEvaluation) -> MoleculeEvaluation:
-        from seqtutor.report.molecule_table import FRECHET
         from seqtutor.tasks.molecule.frechet import chemnet_statistics, frechet_distance
         from seqtutor.tasks.molecule.metrics import Estimate
+        from seqtutor.tasks.molecule.table import FRECHET
 
         assert self.reference is not None
         valid = [smiles for smiles in found.scores.smiles if smiles is not None]

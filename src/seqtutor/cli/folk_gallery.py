@@ -9,14 +9,14 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from seqtutor.adversarial.discriminating import logits_of
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import SavedModel
-from seqtutor.report.folk import Gallery, GalleryEntry
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.gallery import Exhibit, as_exhibits, choose_exhibits
+from seqtutor.tasks.folk.game_report import Gallery, GalleryEntry
 from seqtutor.tasks.folk.model import length_of, sheets_of
 from seqtutor.tasks.folk.render import write_tunes
-from seqtutor.training.discriminating import logits_of
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch
 

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from seqtutor.cli.interruption import Interrupted, stop_request
-from seqtutor.cli.jobs import Standing, completed_in
+from seqtutor.adversarial.game import Adversary, AdversaryState
 from seqtutor.cli.pretrain_folk import usual_training
-from seqtutor.cli.progress import console, progress_bar
-from seqtutor.cli.provenance import made_by
 from seqtutor.errors import UserError
 from seqtutor.files import require_unused
+from seqtutor.measures.controls import untrained
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import (
     SavedDiscriminator,
@@ -23,15 +21,17 @@ from seqtutor.models.files import (
     load_discriminator,
     save_model,
 )
+from seqtutor.runs.interruption import Interrupted, stop_request
+from seqtutor.runs.jobs import Standing, completed_in
+from seqtutor.runs.progress import console, progress_bar
+from seqtutor.runs.provenance import made_by
+from seqtutor.runs.run_folder import CONFIG, RunFolder, differing
+from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
 from seqtutor.tasks.folk.evaluation import RealTunes
 from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.model import load_folk_model
 from seqtutor.tasks.folk.variants import TITLES
-from seqtutor.training.adversary import Adversary, AdversaryState
-from seqtutor.training.controls import untrained
 from seqtutor.training.run import Record
-from seqtutor.training.run_folder import CONFIG, RunFolder, differing
-from seqtutor.training.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
 from seqtutor.types import SequenceBatch
 
 DISCRIMINATOR = "discriminator"

@@ -9,8 +9,8 @@ from seqtutor.cli.folk_games import DISCRIMINATOR
 from seqtutor.errors import UserError
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import SavedModel, load_discriminator
+from seqtutor.runs.run_folder import CONFIG, RunFolder
 from seqtutor.tasks.folk.model import load_folk_model
-from seqtutor.training.run_folder import CONFIG, RunFolder
 
 
 @dataclass(frozen=True)

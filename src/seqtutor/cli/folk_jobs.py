@@ -15,15 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqtutor.cli.folk_games import GameFolder, play
-from seqtutor.cli.interruption import stop_request
-from seqtutor.cli.jobs import Standing, run_jobs
 from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel
+from seqtutor.runs.interruption import stop_request
+from seqtutor.runs.jobs import Standing, run_jobs
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.runs.run_on_disk import StoppedError
 from seqtutor.tasks.folk.evaluation import RealTunes
 from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.model import load_folk_model
-from seqtutor.training.run_folder import RunFolder
-from seqtutor.training.run_on_disk import StoppedError
 from seqtutor.types import SequenceBatch
 
 

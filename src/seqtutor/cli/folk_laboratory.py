@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from seqtutor.cli.progress import console
-from seqtutor.cli.provenance import made_by
+from seqtutor.adversarial.settings import JudgeSettings
+from seqtutor.measures.sampling import Measures
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import CONFIG, SavedDiscriminator, load_discriminator, save_model
+from seqtutor.runs.measure_cache import cached_measures, digest
+from seqtutor.runs.progress import console
+from seqtutor.runs.provenance import made_by
+from seqtutor.runs.run_folder import plain
 from seqtutor.tasks.folk.dataset import FolkData
 from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_folk
-from seqtutor.training.adversary_settings import JudgeSettings
-from seqtutor.training.measure_cache import cached_measures, digest
-from seqtutor.training.measuring import Measures
-from seqtutor.training.run_folder import plain
 
 
 @dataclass(frozen=True)

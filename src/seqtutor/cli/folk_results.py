@@ -9,12 +9,12 @@ import numpy as np
 from seqtutor.cli.folk_gallery import hang, hang_real
 from seqtutor.cli.folk_games import DISCRIMINATOR, GameFolder
 from seqtutor.cli.folk_laboratory import FolkLaboratory
+from seqtutor.measures.controls import TemperedModel
 from seqtutor.models.files import SavedModel
-from seqtutor.report.folk import FolkResults, Gallery
 from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_real
+from seqtutor.tasks.folk.game_report import FolkResults, Gallery
 from seqtutor.tasks.folk.next_token import NextToken, next_token
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, REAL, TITLES
-from seqtutor.training.controls import TemperedModel
 from seqtutor.training.run import Record
 
 

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # A terminated command ends like an interrupted one, so that it can end what it started.
     if threading.current_thread() is threading.main_thread():
-        from seqtutor.cli.interruption import hangup
+        from seqtutor.runs.interruption import hangup
 
         for number in (signal.SIGTERM, *hangup()):
             signal.signal(number, _interrupt)
@@ -122,7 +122,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
     options = parse(name, module, arguments)
     if options is None:
         return 0
-    from seqtutor.cli.compiled_programs import keep_compiled_programs
+    from seqtutor.runs.compiled_programs import keep_compiled_programs
 
     keep_compiled_programs()
     return module.run(options) or 0

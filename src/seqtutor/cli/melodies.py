@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from seqtutor.cli.policies import NamedPolicy, policy_named
-from seqtutor.cli.progress import console
 from seqtutor.errors import UserError
+from seqtutor.runs.policies import NamedPolicy, policy_named
+from seqtutor.runs.progress import console
 from seqtutor.tasks.melody.folder import SEVERAL_PARTS
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning

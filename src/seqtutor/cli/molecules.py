@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-    from seqtutor.cli.policies import NamedPolicy
+    from seqtutor.runs.policies import NamedPolicy
     from seqtutor.tasks.molecule.data_settings import MoleculeDataSettings
     from seqtutor.tasks.molecule.dataset import MoleculeDataset
     from seqtutor.vocabulary import Vocabulary
@@ -23,7 +23,7 @@ def find_policy(name: str) -> NamedPolicy:
     Raises:
         UserError: if there is none.
     """
-    from seqtutor.cli.policies import policy_named
+    from seqtutor.runs.policies import policy_named
     from seqtutor.tasks.molecule.model import load_molecule_model
     from seqtutor.tasks.molecule.settings import MoleculeTuning
 
@@ -38,7 +38,7 @@ def load_with_bar(
     Raises:
         UserError: if the source is missing or has no usable molecule.
     """
-    from seqtutor.cli.progress import console, progress_bar
+    from seqtutor.runs.progress import console, progress_bar
     from seqtutor.tasks.molecule.dataset import load_molecules
     from seqtutor.tasks.molecule.moses_wheel import bring_wheel
     from seqtutor.tasks.molecule.sources import MOSES

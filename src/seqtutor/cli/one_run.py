@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from seqtutor.cli.tune_options import TuneOptions
 from seqtutor.errors import UserError
-from seqtutor.tasks.tuning import Tuning, differing
+from seqtutor.runs.tuning import Tuning, differing
 
 if TYPE_CHECKING:
-    from seqtutor.cli.interruption import Interrupted
     from seqtutor.cli.tuning import TaskTools
     from seqtutor.models.base import SequenceModel
+    from seqtutor.runs.interruption import Interrupted
+    from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task import Task
     from seqtutor.training.run import DivergedError, Record
-    from seqtutor.training.run_folder import RunFolder
     from seqtutor.training.tutor import Tutor
 
 _Tuning = TypeVar("_Tuning", bound=Tuning)
@@ -38,11 +38,11 @@ def tune(
     """One run, with a bar, to its model; it goes on if the folder holds a part of it."""
     import shutil
 
-    from seqtutor.cli.interruption import stop_request, telling
-    from seqtutor.cli.progress import console
-    from seqtutor.cli.provenance import made_by
-    from seqtutor.training.run_folder import CONFIG, RunFolder
-    from seqtutor.training.run_on_disk import CHECKPOINTS
+    from seqtutor.runs.interruption import stop_request, telling
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.provenance import made_by
+    from seqtutor.runs.run_folder import CONFIG, RunFolder
+    from seqtutor.runs.run_on_disk import CHECKPOINTS
 
     if (folder.path / CONFIG).is_file():
         folder.require_unlocked()
@@ -83,10 +83,10 @@ def _run_with_bar(
     finish: Callable[[SequenceModel], None],
 ) -> None:
     """Run with a bar; `again` is the command that goes on once it is interrupted."""
-    from seqtutor.cli.interruption import Interrupted
-    from seqtutor.cli.progress import console, note_of, progress_bar
+    from seqtutor.runs.interruption import Interrupted
+    from seqtutor.runs.progress import console, note_of, progress_bar
+    from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
     from seqtutor.training.run import DivergedError
-    from seqtutor.training.run_on_disk import StoppedError, run_on_disk
 
     done = folder.records()
     with progress_bar() as progress:
@@ -119,9 +119,9 @@ def _run_with_bar(
 
 def _stopped_at_once(folder: RunFolder, again: str) -> KeyboardInterrupt:
     """An interruption in the midst of a chunk, and from where the run can go on."""
-    from seqtutor.cli.interruption import Interrupted
-    from seqtutor.training.run_folder import CONFIG
-    from seqtutor.training.run_on_disk import saved_steps
+    from seqtutor.runs.interruption import Interrupted
+    from seqtutor.runs.run_folder import CONFIG
+    from seqtutor.runs.run_on_disk import saved_steps
 
     if not (folder.path / CONFIG).is_file():
         return KeyboardInterrupt()
@@ -137,7 +137,7 @@ def _require_own_folder(tuning: Tuning, folder: RunFolder, options: TuneOptions)
         UserError: if it is neither.
     """
     from seqtutor.files import require_unused
-    from seqtutor.training.run_folder import CONFIG
+    from seqtutor.runs.run_folder import CONFIG
 
     path = folder.path
     if options.resume is None:
@@ -203,7 +203,7 @@ def with_last_good(error: DivergedError, task: Task, folder: RunFolder) -> UserE
 
 def without_table(tuning: Tuning, output: Path, options: TuneOptions) -> Interrupted:
     """An interruption after which the policy is there, and how to get its table."""
-    from seqtutor.cli.interruption import Interrupted
+    from seqtutor.runs.interruption import Interrupted
 
     if options.seeds > 1:
         again = f"give the same command again with --output {shlex.quote(str(output))}"

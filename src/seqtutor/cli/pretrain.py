@@ -28,8 +28,8 @@ def require_own(output: Path) -> None:
         UserError: if it does.
     """
     from seqtutor.files import require_unused
-    from seqtutor.training.checkpoint import Checkpoints
-    from seqtutor.training.run_folder import CONFIG
+    from seqtutor.runs.checkpoint import Checkpoints
+    from seqtutor.runs.run_folder import CONFIG
 
     if Checkpoints(output / CHECKPOINTS, "").steps() and not (output / CONFIG).exists():
         return
@@ -38,7 +38,7 @@ def require_own(output: Path) -> None:
 
 def forget_checkpoints(output: Path) -> None:
     """Remove what only an unfinished training needs."""
-    from seqtutor.training.checkpoint import Checkpoints
+    from seqtutor.runs.checkpoint import Checkpoints
 
     Checkpoints(output / CHECKPOINTS, "").forget()
 
@@ -61,9 +61,9 @@ def train_with_bar(
         Interrupted: at an interruption after the first epoch.
         UserError: as `train_on_disk` does.
     """
-    from seqtutor.cli.interruption import Interrupted
-    from seqtutor.cli.progress import console, progress_bar
-    from seqtutor.training.pretrain_on_disk import train_on_disk
+    from seqtutor.runs.interruption import Interrupted
+    from seqtutor.runs.pretrain_on_disk import train_on_disk
+    from seqtutor.runs.progress import console, progress_bar
 
     epochs = 0
     tokens = int(training.mask.sum())

@@ -79,7 +79,7 @@ def load_and_tell(settings: FolkDataSettings) -> FolkData:
     Raises:
         UserError: as `load_folk_data` does, and if nothing is left to validate on.
     """
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.progress import console
     from seqtutor.tasks.folk.dataset import load_folk_data
 
     console.print(f"Reading {source_of(settings)}")
@@ -119,11 +119,11 @@ def train_and_save(
 ) -> None:
     """Train with a bar, measure on tunes that were held out, and write with the model's origin."""
     from seqtutor.cli.pretrain import forget_checkpoints
-    from seqtutor.cli.progress import console
-    from seqtutor.cli.provenance import made_by
     from seqtutor.models.files import SavedModel, save_model
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.provenance import made_by
+    from seqtutor.runs.run_folder import plain
     from seqtutor.tasks.folk.model import origin_of
-    from seqtutor.training.run_folder import plain
 
     if len(data.train) < settings.batch:
         batch = max(1, len(data.train) // 4)

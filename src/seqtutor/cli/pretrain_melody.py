@@ -51,8 +51,8 @@ class Options:
 def run(options: Options) -> None:
     """Read, train, measure, write."""
     from seqtutor.cli.pretrain import forget_checkpoints, require_own
-    from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
+    from seqtutor.runs.progress import console
 
     require_own(options.output)
     require_seed("--split-seed", options.split_seed)
@@ -90,7 +90,7 @@ def load(options: Options) -> MelodyDataset:
 
 def print_dataset(dataset: MelodyDataset) -> None:
     """What was read and what was dropped, for people."""
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.progress import console
 
     summary = dataset.summary()
     tunes, windows = summary["tunes"], summary["windows"]
@@ -130,11 +130,11 @@ def unmasked(tokens) -> Sequences:  # type: ignore[no-untyped-def]
 
 def save(result: Pretrained, dataset: MelodyDataset, options: Options) -> None:
     """Measure the model on the test tunes and write it with its origin."""
-    from seqtutor.cli.provenance import made_by
     from seqtutor.models.files import SavedModel, save_model
+    from seqtutor.runs.provenance import made_by
+    from seqtutor.runs.run_folder import plain
     from seqtutor.tasks.melody.encoding import melody_vocabulary
     from seqtutor.training.pretrain import measure_fit
-    from seqtutor.training.run_folder import plain
 
     origin = {
         "made_by": made_by(),

@@ -67,8 +67,8 @@ def run(options: Options) -> None:
     """Read, train, measure, write."""
     from seqtutor.cli.molecules import describe, load_with_bar
     from seqtutor.cli.pretrain import forget_checkpoints, require_own
-    from seqtutor.cli.progress import console
     from seqtutor.files import make_folder
+    from seqtutor.runs.progress import console
     from seqtutor.tasks.molecule.requirements import require_rdkit
 
     require_rdkit()
@@ -163,7 +163,7 @@ class _Run:
 
     def keep_interrupted(self) -> None:
         """Keep the model as it is, if it is better than the best at the end of an epoch."""
-        from seqtutor.cli.progress import console
+        from seqtutor.runs.progress import console
         from seqtutor.training.pretrain import measure_fit
 
         if self.latest is None:
@@ -196,9 +196,9 @@ class _Run:
         self._save(model, finished=True, **measured)
 
     def _describe(self) -> dict[str, Any]:
-        from seqtutor.cli.provenance import made_by
+        from seqtutor.runs.provenance import made_by
+        from seqtutor.runs.run_folder import plain
         from seqtutor.tasks.molecule.terms import training_extremes
-        from seqtutor.training.run_folder import plain
 
         return {
             "made_by": made_by(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.cli.pretrain_folk import (
     load_and_tell,
     train_and_save,
@@ -23,7 +24,6 @@ from seqtutor.tasks.folk.variants import (
     require_variants,
     variant_named,
 )
-from seqtutor.training.adversary_settings import JudgeSettings
 from seqtutor.training.settings import PretrainSettings, require
 
 if TYPE_CHECKING:
@@ -179,11 +179,11 @@ def run(options: Options) -> None:
     profile = _profile(options)
     import jax
 
-    from seqtutor.cli.jobs import worker_count
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.folder_lock import made_and_locked
+    from seqtutor.runs.jobs import worker_count
+    from seqtutor.runs.progress import console
     from seqtutor.tasks.folk.evaluation import RealTunes
     from seqtutor.tasks.folk.model import load_folk_model
-    from seqtutor.training.folder_lock import made_and_locked
 
     # Several processes would get in each other's way on a GPU.
     in_turn = options.workers is None and jax.default_backend() != "cpu"
@@ -213,10 +213,10 @@ def _experiment(
     """All that comes after the prior."""
     from seqtutor.cli.folk_laboratory import FolkLaboratory
     from seqtutor.cli.folk_results import measure_all, results_of
-    from seqtutor.cli.interruption import telling_how_to_go_on
     from seqtutor.cli.output import print_table
-    from seqtutor.cli.progress import console
-    from seqtutor.report.folk import sweep_table, table_of, write_report
+    from seqtutor.runs.interruption import telling_how_to_go_on
+    from seqtutor.runs.progress import console
+    from seqtutor.tasks.folk.game_report import sweep_table, table_of, write_report
 
     console.rule("2  The games")
     games = _games(options, profile, data, prior, output, len(real.played))
@@ -278,8 +278,8 @@ def _profile(options: Options) -> Profile:
 def _own_prior(options: Options, profile: Profile, data: FolkData, output: Path) -> SavedModel:
     """The experiment's prior, which was trained before or is trained now."""
     from seqtutor.models.files import CONFIG
+    from seqtutor.runs.run_folder import CONFIG as RUN_CONFIG
     from seqtutor.tasks.folk.model import load_folk_model
-    from seqtutor.training.run_folder import CONFIG as RUN_CONFIG
 
     folder = output / "prior"
     if not (folder / CONFIG).is_file():
@@ -313,8 +313,8 @@ def _games(
 ) -> list[GameFolder]:
     """Seed after seed, so that a whole experiment is there early."""
     from seqtutor.cli.folk_games import GameFolder
+    from seqtutor.runs.measure_cache import digest
     from seqtutor.tasks.folk.game import FolkGame
-    from seqtutor.training.measure_cache import digest
 
     assert prior.folder is not None
     own = digest(prior.folder)
@@ -342,7 +342,7 @@ def _play(
     """Those that are not over yet: in this process, or several at a time in others."""
     from seqtutor.cli.folk_games import play_in_turn
     from seqtutor.cli.folk_jobs import play_side_by_side
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.progress import console
 
     waiting = sum(not game.is_done for game in games)
     if waiting < len(games):
@@ -355,7 +355,7 @@ def _play(
 
 def _left_out(games: Sequence[GameFolder], output: Path) -> list[str]:
     """What is to be said of games in the folder that an earlier command has played, if any."""
-    from seqtutor.training.run_folder import CONFIG
+    from seqtutor.runs.run_folder import CONFIG
 
     own = {game.path for game in games}
     others = sorted(one.parent.name for one in output.glob(f"*/{CONFIG}") if one.parent not in own)
@@ -370,7 +370,7 @@ def _left_out(games: Sequence[GameFolder], output: Path) -> list[str]:
 def _remark(options: Options, profile: Profile, data: FolkData, real: RealTunes) -> str:
     from seqtutor.cli.output import counted
     from seqtutor.cli.pretrain_folk import source_of
-    from seqtutor.cli.provenance import made_by_in_words
+    from seqtutor.runs.provenance import made_by_in_words
 
     remark = (
         f"Tunes: {source_of(options.data)}; tokenisation {data.tokenisation.name}, "

@@ -12,9 +12,9 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.melody.presets import preset_named
 
 if TYPE_CHECKING:
-    from seqtutor.cli.jobs import Job
-    from seqtutor.report.melody_table import Measured
+    from seqtutor.runs.jobs import Job
     from seqtutor.tasks.melody.dataset import MelodyDataset
+    from seqtutor.tasks.melody.table import Measured
 
 METHODS = ("q", "psi", "g", "rl-only")
 
@@ -69,12 +69,12 @@ class Options:
 def run(options: Options) -> None:
     """Do it step by step, saying what happens."""
     from seqtutor.cli import pretrain_melody as pretrain
-    from seqtutor.cli.interruption import telling_how_to_go_on
-    from seqtutor.cli.jobs import run_jobs, worker_count
     from seqtutor.cli.output import counted
-    from seqtutor.cli.progress import console
-    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.files import make_folder
+    from seqtutor.runs.interruption import telling_how_to_go_on
+    from seqtutor.runs.jobs import run_jobs, worker_count
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.provenance import made_by_in_words
 
     profile = _profile(options)
     output = options.output or Path("runs") / f"reproduce-melody-{options.profile}"
@@ -121,7 +121,7 @@ def _prior(dataset: MelodyDataset, output: Path, profile: Profile) -> tuple[Path
     It is trained here in the full profile; the folder of the shipped one is `None`.
     """
     from seqtutor.cli import pretrain_melody as pretrain
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.progress import console
     from seqtutor.tasks.melody.task import load_melody_model
     from seqtutor.training.pretrain import measure_fit
 
@@ -139,7 +139,7 @@ def _prior(dataset: MelodyDataset, output: Path, profile: Profile) -> tuple[Path
 
 
 def _jobs(preset: str, profile: Profile, output: Path, prior: Path | None) -> list[Job]:
-    from seqtutor.cli.jobs import Job
+    from seqtutor.runs.jobs import Job
     from seqtutor.tasks.melody.presets import preset_tuning
 
     jobs = []
@@ -156,9 +156,9 @@ def _jobs(preset: str, profile: Profile, output: Path, prior: Path | None) -> li
 
 def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> list[Measured]:
     """The prior's column and one for each method."""
-    from seqtutor.cli.progress import progress_bar
-    from seqtutor.report.melody_table import Measured
+    from seqtutor.runs.progress import progress_bar
     from seqtutor.tasks.melody.evaluation import evaluate_policy
+    from seqtutor.tasks.melody.table import Measured
     from seqtutor.tasks.melody.task import load_melody_model
 
     prior_model = load_melody_model(prior).model
@@ -197,10 +197,10 @@ def _report(
     prior: Path | None,
     remark: str,
 ) -> None:
-    from seqtutor.cli.jobs import histories_of
     from seqtutor.cli.output import print_table
-    from seqtutor.report.melody import MelodyReport, write_report
-    from seqtutor.report.melody_table import melody_table
+    from seqtutor.runs.jobs import histories_of
+    from seqtutor.tasks.melody.report import MelodyReport, write_report
+    from seqtutor.tasks.melody.table import melody_table
     from seqtutor.tasks.melody.task import load_melody_model
 
     reports = [

@@ -16,11 +16,11 @@ from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.cli.evaluate_molecule import Evaluator
-    from seqtutor.cli.jobs import Job
-    from seqtutor.cli.policies import NamedPolicy
-    from seqtutor.report.molecule import MoleculeReport
     from seqtutor.report.tables import Table
+    from seqtutor.runs.jobs import Job
+    from seqtutor.runs.policies import NamedPolicy
     from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
+    from seqtutor.tasks.molecule.report import MoleculeReport
     from seqtutor.tasks.molecule.settings import MoleculeTuning
 
 DRAWN = 2_000
@@ -119,14 +119,14 @@ def run(options: Options) -> None:
 
     require_rdkit()
     from seqtutor.cli.evaluate_molecule import Evaluator
-    from seqtutor.cli.interruption import telling_how_to_go_on
-    from seqtutor.cli.jobs import run_jobs, worker_count
     from seqtutor.cli.molecules import find_policy
     from seqtutor.cli.output import counted, print_table
-    from seqtutor.cli.progress import console
-    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.files import make_folder
-    from seqtutor.report.molecule import write_report
+    from seqtutor.runs.interruption import telling_how_to_go_on
+    from seqtutor.runs.jobs import run_jobs, worker_count
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.provenance import made_by_in_words
+    from seqtutor.tasks.molecule.report import write_report
 
     profile = _profile(options)
     output = options.output or Path("runs") / f"reproduce-molecule-{options.profile}"
@@ -174,8 +174,8 @@ def _profile(options: Options) -> Profile:
 
 
 def _experiment(options: Options, profile: Profile, output: Path, workers: int) -> _Experiment:
-    from seqtutor.cli.jobs import Job
     from seqtutor.cli.tune_molecule import MoleculeTools
+    from seqtutor.runs.jobs import Job
 
     tools = MoleculeTools(None)
     job_options = tools.job_options(workers)
@@ -208,7 +208,7 @@ def _experiment(options: Options, profile: Profile, output: Path, workers: int) 
 
 def _bring_reference(options: Options) -> str:
     """The source that is meant, which is here now; "none" if it could not be fetched."""
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.progress import console
     from seqtutor.tasks.molecule.model import load_molecule_model
     from seqtutor.tasks.molecule.moses_wheel import bring_wheel
     from seqtutor.tasks.molecule.references import AUTO, resolve_reference
@@ -274,13 +274,13 @@ def _reports(
     reference: str | None,
 ) -> list[MoleculeReport]:
     """A section for each preset, the prior's molecules beside the first seed's."""
-    from seqtutor.cli.jobs import histories_of
     from seqtutor.cli.tune_molecule import MoleculeTools
-    from seqtutor.report.molecule import TRAINING_SET, MoleculeReport
-    from seqtutor.report.molecule_table import Measured, molecule_table
+    from seqtutor.runs.jobs import histories_of
     from seqtutor.tasks.molecule.measure import Measurer
     from seqtutor.tasks.molecule.property_names import PROPERTIES
+    from seqtutor.tasks.molecule.report import TRAINING_SET, MoleculeReport
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
+    from seqtutor.tasks.molecule.table import Measured, molecule_table
 
     tools = MoleculeTools(None)
     first_job = next(iter(experiment.jobs.values()))[0]
@@ -324,7 +324,7 @@ def _rewarded(tuning: MoleculeTuning) -> str:
 
 def _trade_off(experiment: _Experiment, measured: _Measured, number: int) -> Table | None:
     """Reward and measures of the first preset over c."""
-    from seqtutor.report.molecule import TradeOffPoint, trade_off_table
+    from seqtutor.tasks.molecule.report import TradeOffPoint, trade_off_table
 
     if not experiment.trade_off:
         return None

@@ -52,7 +52,7 @@ class Options:
 def run(options: Options) -> None:
     """Sample and write."""
     from seqtutor.files import require_unused
-    from seqtutor.training.run_folder import free_folder
+    from seqtutor.runs.run_folder import free_folder
 
     _check(options)
     folder = options.folder

@@ -61,7 +61,7 @@ class Options:
 def run(options: Options) -> None:
     """Sample and write."""
     from seqtutor.files import require_unused
-    from seqtutor.training.run_folder import free_folder
+    from seqtutor.runs.run_folder import free_folder
 
     require_sampling(options.number, MOST_FILES, temperature=options.temperature, seed=options.seed)
     require(options.length >= 1, f"--length must be at least 1, not {options.length}")

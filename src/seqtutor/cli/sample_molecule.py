@@ -63,7 +63,7 @@ def run(options: Options) -> None:
 
     require_rdkit()
     from seqtutor.files import require_unused
-    from seqtutor.training.run_folder import free_folder
+    from seqtutor.runs.run_folder import free_folder
 
     _check(options)
     output = options.output or free_folder(Path(), "samples")
@@ -116,7 +116,7 @@ def _check(options: Options) -> None:
 
 
 def _score_with_bar(strings: list[str], scorer: MoleculeScorer) -> Scores:
-    from seqtutor.cli.progress import progress_bar
+    from seqtutor.runs.progress import progress_bar
 
     pending = [scorer.start(strings[i : i + _AT_ONCE]) for i in range(0, len(strings), _AT_ONCE)]
     done = 0

@@ -124,7 +124,7 @@ def _print_parts(
     entries: Sequence[Entry], scorer: MoleculeScorer, options: Options
 ) -> Iterator[ScoredMolecules]:
     """Score part after part; each is printed, unless all go into a file."""
-    from seqtutor.cli.progress import progress_bar
+    from seqtutor.runs.progress import progress_bar
     from seqtutor.tasks.molecule.terms import weighted_terms
     from seqtutor.tasks.molecule.writers import ScoredMolecules, to_csv
 
@@ -170,7 +170,7 @@ def _write(parts: Sequence[ScoredMolecules], options: Options) -> None:
 
 
 def _summarise(parts: Sequence[ScoredMolecules], settings: MoleculeRewardSettings) -> None:
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.progress import console
 
     number = sum(map(len, parts))
     valid = sum(int(part.scores.is_valid.sum()) for part in parts)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
     from seqtutor.report.tables import Table
+    from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task import Task
     from seqtutor.tasks.melody.evaluation import MelodyEvaluation
-    from seqtutor.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class MelodyTools(TaskTools[MelodyTuning]):
     def table(self, runs: list[tuple[MelodyTuning, RunFolder]], number: int) -> Table:
         """Table 1; each run's seed is also that of its sampling."""
         from seqtutor.cli.melodies import counted_in
-        from seqtutor.report.melody_table import Measured, melody_table
         from seqtutor.tasks.melody.evaluation import evaluate_policy
+        from seqtutor.tasks.melody.table import Measured, melody_table
         from seqtutor.tasks.melody.task import load_melody_model
 
         first = runs[0][0]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
     from seqtutor.report.tables import Table
+    from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task import Task
     from seqtutor.tasks.molecule.oracle import Oracle
     from seqtutor.tasks.molecule.reward import MoleculeReward
-    from seqtutor.training.run_folder import RunFolder
 
 
 GOAL = "goal"
@@ -135,7 +135,7 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
 
     def completed(self, tuning: MoleculeTuning) -> MoleculeTuning:
         """With the length and the extremes of the prior's training set."""
-        from seqtutor.cli.progress import console
+        from seqtutor.runs.progress import console
         from seqtutor.tasks.molecule.task import completed, require_elements
         from seqtutor.tasks.molecule.terms import measurer_for
 
@@ -206,7 +206,7 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
 
     def finish(self, task: Task, tuning: MoleculeTuning, folder: Path) -> None:
         """The calls of the goal's oracle, and the best molecules; what could not be measured."""
-        from seqtutor.cli.progress import console
+        from seqtutor.runs.progress import console
         from seqtutor.tasks.molecule.best import write_best
 
         lost = _reward(task).lost_in_words()
@@ -220,8 +220,8 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
     def print_results(self, runs: list[tuple[MoleculeTuning, RunFolder]], output: Path) -> None:
         """The best molecules against calls, if there is a goal, and their curves as figures."""
         from seqtutor.cli.output import print_table
-        from seqtutor.report.molecule_goal import goal_curves, goal_table
         from seqtutor.report.style import save_for_page_and_print
+        from seqtutor.tasks.molecule.goal_report import goal_curves, goal_table
         from seqtutor.tasks.molecule.oracle import Oracle
 
         tuning = runs[0][0]
@@ -253,8 +253,8 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         """Table 2 and the run's own terms; each run's seed is also that of its sampling."""
         from seqtutor.cli.evaluate_molecule import Evaluator
         from seqtutor.cli.molecules import find_policy
-        from seqtutor.report.molecule_table import Measured, molecule_table
         from seqtutor.tasks.molecule.mean_terms import mean_terms
+        from seqtutor.tasks.molecule.table import Measured, molecule_table
 
         policies = [(find_policy(str(run.path)), tuning.tutor.seed) for tuning, run in runs]
         first = policies[0][0]

@@ -11,7 +11,7 @@ import tyro
 
 from seqtutor.cli.arguments import value_of
 from seqtutor.cli.devices import DeviceOptions
-from seqtutor.tasks.tuning import Tuning
+from seqtutor.runs.tuning import Tuning
 from seqtutor.training.settings import TutorSettings, require
 
 _Tuning = TypeVar("_Tuning", bound=Tuning)
@@ -96,7 +96,7 @@ def chosen_tuning(
     require(len(named) < 2, "give one of --config, --preset and --resume, not several")
     preset = preset or default_preset
     if config is not None or resume is not None:
-        from seqtutor.training.run_folder import CONFIG, read_config
+        from seqtutor.runs.run_folder import CONFIG, read_config
 
         if config is not None:
             path = Path(config)

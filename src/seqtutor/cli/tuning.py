@@ -19,16 +19,16 @@ from seqtutor.cli.one_run import (
 )
 from seqtutor.cli.tune_options import TuneOptions
 from seqtutor.errors import UserError
-from seqtutor.tasks.tuning import Tuning
+from seqtutor.runs.tuning import Tuning
 from seqtutor.training.settings import SYMBOLS, require
 
 if TYPE_CHECKING:
-    from seqtutor.cli.jobs import Job
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
     from seqtutor.report.tables import Table
+    from seqtutor.runs.jobs import Job
+    from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task import Task
-    from seqtutor.training.run_folder import RunFolder
     from seqtutor.training.tutor import Tutor
 
 _Tuning = TypeVar("_Tuning", bound=Tuning)
@@ -110,8 +110,8 @@ def run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning])
 
 def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
     """Do a part of the work of a run that another process leads; write nothing."""
-    from seqtutor.cli.interruption import stop_request
-    from seqtutor.training.processes import follow
+    from seqtutor.runs.interruption import stop_request
+    from seqtutor.runs.processes import follow
 
     # The first interruption reaches all processes of a terminal, and the leading one alone stops.
     with tutor_for(tuning, options, tools) as tutor, stop_request():
@@ -119,11 +119,11 @@ def _follow(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) ->
 
 
 def _run_tuning(tuning: _Tuning, options: TuneOptions, tools: TaskTools[_Tuning]) -> None:
-    from seqtutor.cli.interruption import telling
     from seqtutor.cli.output import counted, print_table
-    from seqtutor.cli.progress import console
     from seqtutor.report.tables import write_csv
-    from seqtutor.training.run_folder import RunFolder, free_folder
+    from seqtutor.runs.interruption import telling
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.run_folder import RunFolder, free_folder
 
     name = f"{tuning.task}-{tuning.tutor.method}"
     output = options.resume or options.output or free_folder(Path("runs"), name)
@@ -159,8 +159,8 @@ def _tune_seeds(
     tuning: _Tuning, output: Path, options: TuneOptions, tools: TaskTools[_Tuning]
 ) -> list[Job[_Tuning]]:
     """A run for each seed; gives the runs."""
-    from seqtutor.cli.jobs import run_jobs, worker_count
-    from seqtutor.cli.progress import console
+    from seqtutor.runs.jobs import run_jobs, worker_count
+    from seqtutor.runs.progress import console
 
     if _seeds_by(options, tuning) == "vmap":
         jobs = _jobs(tuning, output, options)
@@ -177,8 +177,8 @@ def _jobs(
     tuning: _Tuning, output: Path, options: TuneOptions, job_options: tuple[str, ...] = ()
 ) -> list[Job[_Tuning]]:
     """A run for each seed, each in a folder of its own."""
-    from seqtutor.cli.jobs import Job
-    from seqtutor.training.run_folder import CONFIG
+    from seqtutor.runs.jobs import Job
+    from seqtutor.runs.run_folder import CONFIG
 
     if (output / CONFIG).exists():
         raise UserError(f"{output} holds a run of one seed; choose another --output")
@@ -210,10 +210,10 @@ def _tune_by_vmap(
     jobs: list[Job[_Tuning]], options: TuneOptions, tools: TaskTools[_Tuning]
 ) -> None:
     """All seeds as one program, with a bar each."""
-    from seqtutor.cli.jobs import unfinished
-    from seqtutor.cli.progress import console
-    from seqtutor.cli.provenance import made_by
-    from seqtutor.training.run_folder import RunFolder
+    from seqtutor.runs.jobs import unfinished
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.provenance import made_by
+    from seqtutor.runs.run_folder import RunFolder
 
     waiting = {job.tuning.tutor.seed: job for job in unfinished(jobs)}
     if not waiting:
@@ -230,7 +230,7 @@ def _tune_by_vmap(
 def _run_with_bars(
     tutor: Tutor, waiting: dict[int, Job[_Tuning]], tools: TaskTools[_Tuning]
 ) -> None:
-    from seqtutor.cli.progress import console, note_of, progress_bar
+    from seqtutor.runs.progress import console, note_of, progress_bar
     from seqtutor.training.run import DivergedError
     from seqtutor.training.seeds import seed_chunks
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqtutor.proof.verify import Case, Outcome
     from seqtutor.report.tables import Row, Table
-    from seqtutor.training.verify import Case, Outcome
 
 NOTE = """\
 The distance is KL(policy ‖ target) or, where the target is the greatest reward, the share of it \
@@ -53,12 +53,12 @@ class Options:
 
 def run(options: Options) -> int:
     """Check every case, print the table, and return 1 if one has failed."""
-    from seqtutor.cli.jobs import worker_count
     from seqtutor.cli.output import print_table
-    from seqtutor.cli.progress import console, progress_bar
     from seqtutor.files import make_folder, require_unused
+    from seqtutor.proof.verify import all_cases, settings_of
+    from seqtutor.runs.jobs import worker_count
+    from seqtutor.runs.progress import console, progress_bar
     from seqtutor.training.settings import require_seed
-    from seqtutor.training.verify import all_cases, settings_of
 
     require_seed("--seed", options.seed)
     cases = all_cases(options.methods, options.problems, quick=options.quick)
@@ -90,7 +90,7 @@ def _outcomes(cases: list[Case], seed: int, workers: int) -> Iterator[Outcome]:
     """The outcomes in the order of the cases; compiling takes most of the time, on one core."""
     from multiprocessing import get_context
 
-    from seqtutor.training.verify import check
+    from seqtutor.proof.verify import check
 
     if workers == 1:
         yield from (check(case, seed) for case in cases)
@@ -102,7 +102,7 @@ def _outcomes(cases: list[Case], seed: int, workers: int) -> Iterator[Outcome]:
 
 def _start_worker() -> None:
     """Before JAX is imported: one thread each, no claim to a whole GPU, no say in interrupts."""
-    from seqtutor.cli.jobs import ONE_THREAD
+    from seqtutor.runs.jobs import ONE_THREAD
 
     flags = " ".join(filter(None, [os.environ.get("XLA_FLAGS"), ONE_THREAD]))
     os.environ["XLA_FLAGS"] = flags
@@ -112,8 +112,8 @@ def _start_worker() -> None:
 
 def table(outcomes: list[Outcome]) -> Table:
     """One row a case."""
+    from seqtutor.proof.verify import LARGEST_DIVERGENCE, LARGEST_SHORTFALL, SMALLEST_COSINE
     from seqtutor.report.tables import Column, Table
-    from seqtutor.training.verify import LARGEST_DIVERGENCE, LARGEST_SHORTFALL, SMALLEST_COSINE
 
     titles = ("target", "distance", "E[r]/c − KL", "log Z", "gap to π*", "gradient", "verdict")
     return Table(
@@ -128,8 +128,8 @@ def table(outcomes: list[Outcome]) -> Table:
 
 
 def _row(outcome: Outcome) -> Row:
+    from seqtutor.proof.verify import REINFORCE
     from seqtutor.report.tables import UNDEFINED, Cell, Row
-    from seqtutor.training.verify import REINFORCE
 
     if outcome.case.method in REINFORCE:
         distance = f"{100 * outcome.distance:.2f} %"
@@ -159,9 +159,9 @@ def _conclusion(outcomes: list[Outcome]) -> str:
 
 
 def _write(outcomes: list[Outcome], folder: Path) -> None:
-    from seqtutor.cli.provenance import made_by_in_words
     from seqtutor.files import atomic_write
     from seqtutor.report.tables import render_markdown
+    from seqtutor.runs.provenance import made_by_in_words
 
     results = [
         {

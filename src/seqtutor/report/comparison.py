@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.files import atomic_write
+from seqtutor.measures.intervals import Interval
 from seqtutor.report import reading
 from seqtutor.report.frontier import (
     BEST_OF_N,
@@ -25,7 +26,6 @@ from seqtutor.report.frontier import (
     points_of,
 )
 from seqtutor.report.frontier_figures import diversity_figure, frontier_figure, learning_curves
-from seqtutor.report.intervals import Interval
 from seqtutor.report.plots import History
 from seqtutor.report.style import save_for_page_and_print
 from seqtutor.report.tables import UNDEFINED, Cell, Column, Row, Table, render_markdown

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from seqtutor.report.intervals import (
+from seqtutor.measures.intervals import (
     Interval,
     bootstrap_interval,
     bootstrap_means,
@@ -39,7 +39,7 @@ MEASURES = (
     "self_similarity",
     "seconds",
 )
-"""What is known of a policy: see `seqtutor.training.measuring.Measures`, and the run's seconds."""
+"""What is known of a policy: see `seqtutor.measures.sampling.Measures`, and the run's seconds."""
 
 NOT_AT_KL = ("objective", "kl", "kl_per_step")
 """What means nothing between two values of c, or is what is held equal."""

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from seqtutor.report.intervals import mean_interval
+from seqtutor.measures.intervals import mean_interval
 from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from seqtutor.measures.intervals import Interval, difference
 from seqtutor.report.frontier import BEST_OF_N, CONTROLS, PRIOR, AtKL, Frontier, Point
-from seqtutor.report.intervals import Interval, difference
 from seqtutor.report.style import method_style
 from seqtutor.report.tables import format_value
 

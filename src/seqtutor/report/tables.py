@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeGuard
 import numpy as np
 
 from seqtutor.files import atomic_write
-from seqtutor.report.intervals import mean_interval
+from seqtutor.measures.intervals import mean_interval
 
 if TYPE_CHECKING:
     import rich.table

@@ -20,8 +20,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import Earned, Reward, as_reward
-from seqtutor.training.collection_metrics import Metrics, measure, measure_policy
 from seqtutor.training.exploration import epsilon, explore
+from seqtutor.training.metrics import Metrics, measure, measure_policy
+from seqtutor.training.plan import TutorPlan, TutorState
 from seqtutor.training.replay import (
     Experience,
     Replay,
@@ -33,7 +34,6 @@ from seqtutor.training.replay import (
 )
 from seqtutor.training.rollout import roll_out
 from seqtutor.training.sharding import everywhere, split
-from seqtutor.training.tutor_plan import TutorPlan, TutorState
 from seqtutor.types import Trajectories
 
 MOST_AT_ONCE = 1024

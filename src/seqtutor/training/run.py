@@ -16,10 +16,10 @@ from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
+from seqtutor.training.plan import TutorState
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import copied
 from seqtutor.training.tutor import Tutor
-from seqtutor.training.tutor_plan import TutorState
 from seqtutor.training.watching import watched
 
 Record = dict[str, int | float]
@@ -43,7 +43,7 @@ class Tuned:
     """The end of a run: the policy, a record for every chunk, and the remarks made.
 
     A record holds `step` (environment steps so far), `seconds`, the `loss`, and the means over the
-    chunk of what `seqtutor.training.collection_metrics.measure` gives.
+    chunk of what `seqtutor.training.metrics.measure` gives.
     """
 
     policy: SequenceModel

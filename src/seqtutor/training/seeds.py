@@ -24,8 +24,9 @@ from jaxtyping import Array, Int
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
-from seqtutor.training.collection_metrics import HostMetrics, Metrics
 from seqtutor.training.iteration import iterate
+from seqtutor.training.metrics import HostMetrics, Metrics
+from seqtutor.training.plan import TutorState
 from seqtutor.training.run import (
     DivergedError,
     Guard,
@@ -38,7 +39,6 @@ from seqtutor.training.run import (
 )
 from seqtutor.training.settings import require, require_seed
 from seqtutor.training.tutor import Tutor, in_calls
-from seqtutor.training.tutor_plan import TutorState
 from seqtutor.training.watching import watched
 
 EVERYWHERE, BY_SEED = PartitionSpec(), PartitionSpec("seeds")

@@ -18,10 +18,10 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.training.collection_metrics import HostMetrics, Metrics
 from seqtutor.training.iteration import MOST_AT_ONCE, iterate, look
+from seqtutor.training.metrics import HostMetrics, Metrics
+from seqtutor.training.plan import TutorPlan, TutorState
 from seqtutor.training.sharding import copied, gathered, placed
-from seqtutor.training.tutor_plan import TutorPlan, TutorState
 
 _advance = jax.jit(iterate, static_argnums=0, donate_argnums=3)
 _look = jax.jit(look, static_argnums=0)

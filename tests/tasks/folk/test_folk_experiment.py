@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from test_folk_dataset import build
 
+from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.errors import UserError
 from seqtutor.models.lstm import LSTM
+from seqtutor.runs.run_folder import RunFolder, read_config
 from seqtutor.tasks.folk.evaluation import (
     FolkEvaluation,
     RealTunes,
@@ -30,8 +32,6 @@ from seqtutor.tasks.folk.variants import (
     require_variants,
     variant_named,
 )
-from seqtutor.training.adversary_settings import JudgeSettings
-from seqtutor.training.run_folder import RunFolder, read_config
 
 
 def test_published_generators_earn_d_at_the_end_and_know_no_prior():

@@ -8,15 +8,15 @@ import jax
 import numpy as np
 import pytest
 
-from seqtutor.report.folk_next_token import (
+from seqtutor.measures.controls import TemperedModel
+from seqtutor.tasks.folk.next_token import NextToken, next_token
+from seqtutor.tasks.folk.next_token_figure import (
     SHOWN,
     entropy,
     heights,
     next_token_figure,
     write_next_token,
 )
-from seqtutor.tasks.folk.next_token import NextToken, next_token
-from seqtutor.training.controls import TemperedModel
 from tiny_problems import TOKENS, prior, step_by_step, vocabulary
 
 MODEL = prior(3, scale=2.0)

@@ -182,7 +182,7 @@ def test_a_models_vocabulary_rules(cache, tmp_path):
 
 
 def test_molecules_are_brought_to_the_form_that_is_asked_for(cache, tmp_path):
-    path = write(tmp_path, "C[C@H](N)C(=O)[O-].[Na+]", "C[C@@H](N)C(=O)O", "OC(=O)CN", "C(C)O")
+    path = write(tmp_path, "C[C@H](N)C(=O)[O-].[Na+]", "C[CH](N)C(=O)O", "OC(=O)CN", "C(C)O")
 
     def load(**settings: object) -> set[str]:
         dataset = load_molecules(path, MoleculeDataSettings(rarest=0, **settings))

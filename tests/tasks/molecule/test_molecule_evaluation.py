@@ -6,7 +6,7 @@ import pytest
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 from seqtutor.errors import UserError
-from seqtutor.report.molecule_table import Measured, molecule_table
+from seqtutor.measures.sampling import measure_policy
 from seqtutor.report.tables import Verdict, verdicts
 from seqtutor.rewards import Reward, compiled
 from seqtutor.task import Task
@@ -16,7 +16,7 @@ from seqtutor.tasks.molecule.metrics import METRICS_MEASURER, molecule_metrics
 from seqtutor.tasks.molecule.model import load_molecule_model
 from seqtutor.tasks.molecule.references import load_reference, resolve_reference
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.training.measuring import measure_policy
+from seqtutor.tasks.molecule.table import Measured, molecule_table
 
 NUMBER = evaluation.BATCH + 476
 SCORER = MoleculeScorer(METRICS_MEASURER)

@@ -13,6 +13,8 @@ from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 import seqtutor as st
 from seqtutor.errors import UserError
 from seqtutor.rewards import Reward
+from seqtutor.runs.run_folder import RunFolder, plain, read_config
+from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
 from seqtutor.tasks.molecule.encoding import TokenisedText
 from seqtutor.tasks.molecule.goals import GOALS
 from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
@@ -29,8 +31,6 @@ from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.tasks.molecule.task import completed, molecule_task
 from seqtutor.tasks.molecule.terms import measurer_for, terms_of
 from seqtutor.training.run import run_tutor
-from seqtutor.training.run_folder import RunFolder, plain, read_config
-from seqtutor.training.run_on_disk import StoppedError, run_on_disk
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import MethodName, TutorSettings
 from seqtutor.training.tutor import Tutor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seqtutor.adversarial.settings import AdversarySettings
 from seqtutor.tasks.folk.variants import GeneratorStart
-from seqtutor.training.adversary_settings import AdversarySettings
 from seqtutor.training.settings import TutorSettings
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seqtutor.cache import cache_folder
 from seqtutor.errors import UserError
-from seqtutor.tasks.cache import cache_folder
 from seqtutor.tasks.folk.abc import READER_VERSION, read_abc, read_abc_file
 from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.midi import read_midi_file

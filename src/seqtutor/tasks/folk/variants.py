@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from seqtutor.errors import UserError
-from seqtutor.training.adversary_settings import (
+from seqtutor.adversarial.settings import (
     AdversarySettings,
     DiscriminationSettings,
     DiscriminatorSettings,
 )
+from seqtutor.errors import UserError
 from seqtutor.training.settings import ON_POLICY, Exploration, TutorSettings, require
 
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"

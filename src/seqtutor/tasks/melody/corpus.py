@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqtutor.tasks.cache import cache_folder
+from seqtutor.cache import cache_folder
 from seqtutor.tasks.melody.abc import READER_VERSION, AbcOptions, read_abc
 from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.melody.tune_cache import load_tunes, save_tunes

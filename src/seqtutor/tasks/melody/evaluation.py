@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from seqtutor.measures.diversity import commonest_beginning
+from seqtutor.measures.sampling import PolicyMeasures
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
@@ -18,8 +20,6 @@ from seqtutor.tasks.melody.metrics import MelodyMetrics, aggregate, count_melodi
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score
 from seqtutor.tasks.melody.settings import RuleWeights
-from seqtutor.training.diversity import commonest_beginning
-from seqtutor.training.measuring import PolicyMeasures
 from seqtutor.training.rollout import sample
 
 BATCH = 4096

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqtutor.runs.presets import Preset, find_preset, find_tuning
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
-from seqtutor.tasks.presets import Preset, find_preset, find_tuning
 from seqtutor.training.settings import TEMPORAL_DIFFERENCE, MethodName, TutorSettings
 
 

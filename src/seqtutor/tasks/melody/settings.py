@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from seqtutor.runs.tuning import Tuning
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.tuning import Tuning
 from seqtutor.training.settings import require, require_finite
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from seqtutor.cache import cache_folder
 from seqtutor.errors import UserError
-from seqtutor.tasks.cache import cache_folder
 from seqtutor.tasks.molecule.canonical import Form, canonicalise
 from seqtutor.tasks.molecule.data_settings import MoleculeDataSettings
 from seqtutor.tasks.molecule.dataset_cache import EncodedSource, load_encoded, save_encoded

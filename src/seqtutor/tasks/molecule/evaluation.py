@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
+from seqtutor.measures.sampling import PolicyMeasures
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.metrics import Estimate, Reference, molecule_metrics
 from seqtutor.tasks.molecule.scoring import MoleculeScorer, PendingScores
 from seqtutor.tasks.molecule.terms import Scores
-from seqtutor.training.measuring import PolicyMeasures
 from seqtutor.training.rollout import sample
 from seqtutor.vocabulary import Vocabulary
 

@@ -47,7 +47,7 @@ _NEUTRAL_ACCEPTORS = {
 _NEGATIVE_ACCEPTORS = {"[O-;X1]": "O&-&X1", "[S-;X1]": "S&-&X1"}
 
 _REFERENCES = (
-    "CC(C)Cc1ccc(cc1)[C@@H](C)C(=O)O",
+    "CC(C)Cc1ccc(cc1)[CH](C)C(=O)O",
     "O=C1C=CC(=O)C=C1N=[N+]=[N-]",
     "C1CC2CC1C1(CCCCCCCCC1)C2SC#N",
     "[O-]C(=O)c1cc([N+](=O)[O-])cc2[nH]c(Br)nc12.[Na+]",

@@ -15,9 +15,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqtutor.cache import cache_folder
 from seqtutor.errors import UserError
 from seqtutor.files import make_folder
-from seqtutor.tasks.cache import cache_folder
 
 
 @dataclass(frozen=True)

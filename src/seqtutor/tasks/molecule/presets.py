@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqtutor.runs.presets import Preset, find_preset, find_tuning
 from seqtutor.tasks.molecule.goals import (
     BUDGET,
     CELECOXIB,
@@ -36,7 +37,6 @@ from seqtutor.tasks.molecule.reward_settings import (
     ValidTerm,
 )
 from seqtutor.tasks.molecule.settings import MoleculeTuning
-from seqtutor.tasks.presets import Preset, find_preset, find_tuning
 from seqtutor.training.settings import (
     ON_POLICY,
     TEMPORAL_DIFFERENCE,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from seqtutor.runs.tuning import Tuning
 from seqtutor.tasks.molecule.goals import Goal, GoalName, goal_named
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
-from seqtutor.tasks.tuning import Tuning
 from seqtutor.training.settings import require
 
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from seqtutor.cache import collector_paused
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.tasks.cache import collector_paused
 from seqtutor.tasks.scores.import_report import ImportReport
 
 Arrays = Mapping[str, np.ndarray]

@@ -1,0 +1,111 @@
+"""How like the data a generator is: the columns of the adversarial papers' tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from seqtutor.measures.bleu import corpus_bleu, self_bleu, sentence_bleu
+from seqtutor.models.base import SequenceModel
+from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.training.pretrain import Sequences, measure_fit
+from seqtutor.types import SequenceBatch, in_parts
+
+BATCH = 64
+"""Sequences whose log-probabilities over the whole vocabulary are in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A generator against held-out sequences; likelihood and entropy in nats a token.
+
+    Attributes:
+        cross_entropy: H(p_data, p_gen), the mean −log p_gen of held-out tokens.
+        entropy: H(p_gen), estimated on the samples.
+        bleu: mean sentence BLEU of the samples against all held-out sequences, as published.
+        corpus_bleu: of all samples at once, unsmoothed.
+        self_bleu: mean sentence BLEU of each sample against the others; lower is more varied. It
+            rises with the number of samples: compare equal numbers only.
+    """
+
+    cross_entropy: float
+    entropy: float
+    bleu: float
+    corpus_bleu: float
+    self_bleu: float
+
+
+def likeness(model: SequenceModel, held_out: SequenceBatch, samples: SequenceBatch) -> Likeness:
+    """Measure a generator by held-out sequences and by samples of its own at temperature one.
+
+    Raises:
+        ValueError: if there are fewer than two samples.
+    """
+    return Likeness(
+        cross_entropy=measure_fit(model, _as_arrays(held_out), BATCH).log_perplexity,
+        entropy=sampled_entropy(model, samples).entropy,
+        **bleus(held_out, samples)._asdict(),
+    )
+
+
+class Bleus(NamedTuple):
+    """The three of `Likeness` that ask for no generator, only for what it has made."""
+
+    bleu: float
+    corpus_bleu: float
+    self_bleu: float
+
+
+def bleus(held_out: SequenceBatch, samples: SequenceBatch) -> Bleus:
+    """Runs of tokens that samples share with held-out sequences and with each other.
+
+    Raises:
+        ValueError: if there are fewer than two samples.
+    """
+    real, generated = _as_arrays(held_out), _as_arrays(samples)
+    both = (generated.tokens, generated.mask, real.tokens, real.mask)
+    return Bleus(
+        bleu=float(sentence_bleu(*both).mean()),
+        corpus_bleu=corpus_bleu(*both),
+        self_bleu=self_bleu(generated.tokens, generated.mask),
+    )
+
+
+class SampledEntropy(NamedTuple):
+    """Two estimates of H(p_gen) in nats a token, from the same samples.
+
+    `entropy` is the mean of the conditional distributions' exact entropies before each token,
+    `surprise` the mean −log p_gen of the tokens. Their expectations are the same; the first varies
+    less.
+    """
+
+    entropy: float
+    surprise: float
+
+
+def sampled_entropy(model: SequenceModel, samples: SequenceBatch) -> SampledEntropy:
+    """The entropy of a generator, from samples that it has made at temperature one."""
+    return SampledEntropy(*map(float, _entropies(model, samples)))
+
+
+@eqx.filter_jit
+def _entropies(model: SequenceModel, samples: SequenceBatch) -> Float[Array, " estimates"]:
+    def totals(part: tuple[Array, Array]) -> Float[Array, " estimates"]:
+        tokens, mask = part
+        log_probabilities = jax.nn.log_softmax(model.unroll(tokens))
+        exact = jnp.sum(jax.scipy.special.entr(jnp.exp(log_probabilities)), axis=-1)
+        surprise = -of_action(log_probabilities, tokens)
+        return jnp.stack([jnp.sum(jnp.where(mask, one, 0.0)) for one in (exact, surprise)])
+
+    found = jax.lax.map(totals, in_parts(samples, min(BATCH, len(samples))))
+    return jnp.sum(found, axis=0) / jnp.sum(samples.mask)
+
+
+def _as_arrays(batch: SequenceBatch) -> Sequences:
+    return Sequences(np.asarray(batch.tokens), np.asarray(batch.mask))

@@ -1,0 +1,117 @@
+"""Maximum likelihood with checkpoints, from which an interrupted training goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from seqtutor.models.base import SequenceModel
+from seqtutor.runs.checkpoint import Checkpoints
+from seqtutor.runs.folder_lock import made_and_locked
+from seqtutor.runs.run_folder import plain
+from seqtutor.training.pretrain import (
+    EpochRecord,
+    Pretrained,
+    Sequences,
+    beginning,
+    train_by_maximum_likelihood,
+)
+from seqtutor.training.settings import PretrainSettings
+
+
+class PretrainState(eqx.Module):
+    """All arrays that change while a model is trained."""
+
+    best: SequenceModel
+    latest: SequenceModel
+    optimiser: Any
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What a checkpoint belongs to."""
+
+    start: Pretrained
+
+    def initial_state(self) -> PretrainState:
+        """Before the first epoch."""
+        return _state(self.start)
+
+
+def train_on_disk(
+    model: SequenceModel,
+    training: Sequences,
+    validation: Sequences,
+    settings: PretrainSettings,
+    folder: Path,
+    *,
+    on_epoch: Callable[[Pretrained], None] = lambda so_far: None,
+    on_update: Callable[[SequenceModel, int], None] = lambda model, updates: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
+) -> Pretrained:
+    """Train as `train_by_maximum_likelihood` does, from wherever the folder's checkpoints stand.
+
+    On the same machine it goes on bit for bit as if it had never stopped; where it can't,
+    `on_remark` is told why.
+
+    Args:
+        model: to start from, where there is no checkpoint.
+        training: as there.
+        validation: as there.
+        settings: as there.
+        folder: of the checkpoints; made with the first of them.
+        on_epoch: as there; a training that goes on calls it once before its first epoch.
+        on_update: as there.
+        on_remark: told what a user should know of the checkpoint.
+
+    Raises:
+        UserError: as there, or if the checkpoints belong to other settings, sequences or another
+            start, cannot be read or written, or another process works with them.
+    """
+    start = beginning(model, training, settings)
+    checkpoints = Checkpoints(folder, _digest(model, training, validation, settings))
+    with made_and_locked(folder):
+        found = checkpoints.latest(_Training(start))
+        if found is not None:
+            epochs = [EpochRecord(**record) for record in found.remembered]
+            start = Pretrained(found.state.best, epochs, found.state.latest, found.state.optimiser)
+            for remark in found.remarks:
+                on_remark(remark)
+
+        def after_epoch(so_far: Pretrained) -> None:
+            records = [vars(record) for record in so_far.epochs]
+            checkpoints.save(_state(so_far), len(so_far.epochs), records)
+            on_epoch(so_far)
+
+        if found is not None:
+            on_epoch(start)
+        return train_by_maximum_likelihood(
+            model, training, validation, settings, after_epoch, on_update, start
+        )
+
+
+def _state(so_far: Pretrained) -> PretrainState:
+    return PretrainState(so_far.model, so_far.latest, so_far.optimiser)
+
+
+def _digest(
+    model: SequenceModel, training: Sequences, validation: Sequences, settings: PretrainSettings
+) -> str:
+    """A hash of all that makes the training."""
+    sums = hashlib.sha256(json.dumps(plain(settings), sort_keys=True).encode())
+    leaves = jax.tree.leaves(eqx.filter(model, eqx.is_array))
+    for sequences in (training, validation):
+        leaves += [sequences.tokens, sequences.mask]
+    for leaf in leaves:
+        array = np.ascontiguousarray(leaf)
+        sums.update(f"{array.dtype} {array.shape}".encode())
+        sums.update(array.tobytes())
+    return sums.hexdigest()

@@ -1,0 +1,83 @@
+"""Progress where there is no terminal."""
+
+import errno
+import sys
+
+import pytest
+from rich.console import Console
+
+from seqtutor.runs import progress as progress_module
+from seqtutor.runs.progress import progress_bar
+
+
+def test_a_bar_that_goes_to_a_file_tells_in_lines_how_it_goes(monkeypatch, capsys):
+    monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
+    with progress_bar() as progress:
+        bar = progress.add_task("Ψ", total=8, note="compiles")
+        progress.update(bar, completed=2, note="r 1.00")
+        progress.update(bar, completed=6, note="r 2.00")
+        progress.update(bar, completed=6, note="r 2.00")
+        lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["Ψ 25 % r 1.00", "Ψ 75 % r 2.00"]
+
+
+@pytest.mark.parametrize("width", [8, 80, 200])
+def test_lines_in_a_file_are_whole_whatever_the_width(width, monkeypatch, capsys):
+    monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(progress_module, "console", Console(stderr=True, width=width, markup=False))
+    note = f"[3/10] {'a long name of a case, ' * 5}expected gap"
+    with progress_bar() as progress:
+        bar = progress.add_task("Verifying [every] method", total=8, note="compiles")
+        progress.update(bar, completed=6, note=note)
+        progress.update(bar, completed=8)
+        progress.update(bar, note=note)
+        # The end is told when it comes, and once, whatever goes on beside it.
+        progress.add_task("Another", total=8, note="", visible=False)
+        during, last = capsys.readouterr().err.splitlines()
+    assert not capsys.readouterr().err
+    assert during == f"Verifying [every] method 75 %  {note}"
+    assert last.startswith("Verifying [every] method  100 %  ")
+    assert last.endswith(f"  {note}")
+
+
+def test_the_speed_at_the_end_is_that_of_the_whole_and_of_nothing_done_before(capsys):
+    clock = [0.0]
+    with progress_bar() as progress:
+        progress.get_time = lambda: clock[0]
+        bar = progress.add_task("Ψ", total=900, completed=100, unit="molecules", note="")
+        for clock[0], done in ((98.0, 300), (99.9, 600), (100.0, 900)):
+            progress.update(bar, completed=done)
+    assert "  8 molecules/s  " in capsys.readouterr().err
+
+
+def test_it_is_silent_between(capsys):
+    with progress_bar() as progress:
+        bar = progress.add_task("Ψ", total=8, note="compiles")
+        for step in range(8):
+            progress.update(bar, completed=step)
+        assert not capsys.readouterr().err
+
+
+class Gone:
+    """A terminal that was closed, or a pipe whose reader has gone."""
+
+    encoding = "utf-8"
+
+    def __init__(self, is_terminal):
+        self.isatty = lambda: is_terminal
+
+    def write(self, text):
+        raise OSError(errno.EIO, "Input/output error")
+
+    def flush(self):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_cannot_be_shown_is_no_reason_to_end(is_terminal, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Gone(is_terminal))
+    with progress_bar() as progress:
+        bar = progress.add_task("run", total=2, note="")
+        progress.update(bar, completed=1)
+        progress_module.console.print("a remark")
+        progress.update(bar, completed=2)
