@@ -1,4 +1,4 @@
-"""Five lines for a user: a task, a prior, a tutor, samples."""
+"""Sequence Tutor from Python: pretrain, tune, compare and evaluate, load and sample."""
 
 from __future__ import annotations
 
@@ -10,24 +10,32 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
+from seqtutor.data import pad, split
 from seqtutor.errors import UserError
+from seqtutor.files import make_folder
+from seqtutor.measures.policy import Evaluation
+from seqtutor.measures.policy import evaluate as evaluate_model
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import SavedModel, load_model, save_model
-from seqtutor.rewards import as_reward
-from seqtutor.runs.run_folder import plain
+from seqtutor.runs.comparing import ComparisonPlan
+from seqtutor.runs.comparing import compare as run_comparison
+from seqtutor.runs.config import RunConfig
+from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
+from seqtutor.runs.tuning import tune_in_folder
+from seqtutor.settings import require, require_seed
 from seqtutor.task import Task
-from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
+from seqtutor.task_spec import NoSettings, TaskSpec
+from seqtutor.training.pretrain import new_model, train_by_maximum_likelihood
+from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, Tuned, run_tutor
 from seqtutor.training.seeds import run_seeds
-from seqtutor.training.settings import (
-    PretrainSettings,
-    TutorSettings,
-    require,
-    require_seed,
-)
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
 
@@ -48,23 +56,29 @@ def _with_plain_errors(function: Callable[_Arguments, _Result]) -> Callable[_Arg
         try:
             return function(*arguments, **named)
         except UserError as error:
-            plain = error
-        # Out of the handler: what is raised within is chained to what is handled.
-        vars(plain).pop("__notes__", None)
-        plain.__cause__ = plain.__context__ = None
-        raise plain.with_traceback(None)
+            plain_error = error
+        # Outside the handler: what is raised within is chained to what is handled.
+        vars(plain_error).pop("__notes__", None)
+        plain_error.__cause__ = plain_error.__context__ = None
+        raise plain_error.with_traceback(None)
 
     return call
 
 
 @dataclass(frozen=True)
 class Generator:
-    """A model with its vocabulary: what `pretrain` and `tune` give.
+    """A model with its vocabulary: what `pretrain`, `tune` and `load` give.
 
-    `records` is the course of its training, `remarks` what was noticed on the way, such as a
-    collapse. `origin` is what a folder that was loaded says of its making; what is tuned from there
-    keeps it, with the settings of each tuning under `tuned`, so that the commands of its task can
-    read what it writes.
+    Attributes:
+        model: the sequence model.
+        vocabulary: of its tokens.
+        max_length: of its sequences, the end token included.
+        records: of its training, one for each epoch or chunk.
+        remarks: made during its training, such as of a collapse.
+        origin: what the configuration of a loaded model says about how it was made. A model that is
+            tuned from it keeps this, with the settings of each tuning under `tuned`, so that the
+            commands of its task can read what it writes.
+        folder: where it was loaded from or written to.
     """
 
     model: SequenceModel
@@ -73,6 +87,7 @@ class Generator:
     records: list[Record] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
 
     def sample(
         self, number: int, *, seed: int = 0, temperature: float = 1.0, length: int | None = None
@@ -83,20 +98,21 @@ class Generator:
             UserError: if `number` or `length` is below one, or `temperature` is not above zero.
         """
         length = self.max_length if length is None else length
-        if number < 1 or length < 1:
-            raise UserError("the number and the length of samples must be at least one")
-        if not temperature > 0:
-            raise UserError(f"the temperature must be above 0, not {temperature}")
-        require_seed("seed", seed)
-        rollout = sample(
-            self.model,
-            jax.random.key(seed),
-            number,
-            length,
-            temperature,
-            self.vocabulary.end,
+        require(
+            number >= 1 and length >= 1, "the number and the length of samples must be at least 1"
         )
+        require(temperature > 0, f"the temperature must be above 0, not {temperature}")
+        require_seed("seed", seed)
+        key, end = jax.random.key(seed), self.vocabulary.end
+        rollout = sample(self.model, key, number, length, temperature, end)
         return [self.vocabulary.decode(row) for row in np.asarray(rollout.tokens)]
+
+    def log_probabilities(
+        self, tokens: Int[np.ndarray, "batch time"]
+    ) -> Float[np.ndarray, "batch time vocab"]:
+        """Entry t is log p(· | begin, tokens before t), over the whole vocabulary."""
+        logits = self.model.unroll(jnp.asarray(tokens, jnp.int32))
+        return np.asarray(jax.nn.log_softmax(logits))
 
     def save(self, folder: str | Path) -> None:
         """Write a model folder."""
@@ -105,38 +121,26 @@ class Generator:
 
     @classmethod
     def load(cls, folder: str | Path) -> Generator:
-        """Read what `save` wrote.
+        """Read what `save` wrote, or the policy of a run's folder, with its records.
 
         Raises:
-            UserError: if it cannot be read.
+            UserError: if it cannot be read, or the run is not finished.
         """
-        saved = load_model(Path(folder))
+        folder, records, remarks = Path(folder), [], []
+        run = RunFolder(folder)
+        if (folder / CONFIG).is_file():
+            require(run.is_complete, f"the run in {folder} is not finished: it has no model yet")
+            records, remarks, folder = run.records(), run.remarks(), run.model
+        saved = load_model(folder)
         max_length = saved.origin.get("max_length")
         if not isinstance(max_length, int):
             raise UserError(f"the model in {folder} does not say how long its sequences are")
-        return cls(saved.model, saved.vocabulary, max_length, origin=saved.origin)
+        return cls(
+            saved.model, saved.vocabulary, max_length, records, remarks, saved.origin, folder
+        )
 
 
-def pad(task: Task, sequences: Iterable[Sequence[str]]) -> Sequences:
-    """Encode sequences to the task's length; each gets the end token, where there is one.
-
-    Raises:
-        UserError: if a token is unknown, or a sequence is empty or has the wrong length.
-    """
-    end, length = task.vocabulary.end, task.max_length
-    encoded = [task.vocabulary.encode(sequence) for sequence in sequences]
-    tokens = np.full((len(encoded), length), 0 if end is None else end, np.int32)
-    mask = np.zeros(tokens.shape, bool)
-    for row, ids in enumerate(encoded):
-        whole = ids if end is None else np.append(ids, end)
-        if not 0 < len(whole) <= length or (end is None and len(whole) != length):
-            raise UserError(
-                f"sequence {row + 1} has {len(ids)} tokens; the task takes "
-                + (f"exactly {length}" if end is None else f"up to {length - 1} and an end")
-            )
-        tokens[row, : len(whole)] = whole
-        mask[row, : len(whole)] = True
-    return Sequences(tokens, mask)
+load = Generator.load
 
 
 @_with_plain_errors
@@ -150,23 +154,31 @@ def pretrain(
 ) -> Generator:
     """Train a prior on sequences of tokens by maximum likelihood.
 
-    A random `validation_share` of them decides when to stop. `on_record` is called with the record
-    of each epoch; `print` shows how the training goes. Further arguments are those of
-    `PretrainSettings`.
+    Args:
+        task: whose vocabulary and length the sequences have.
+        sequences: lists of tokens, or strings where every token is one character.
+        validation_share: random share of the sequences that decides when to stop.
+        on_record: called with the record of each epoch; `print` shows how the training goes.
+        **settings: those of `PretrainSettings`, by their flat names: of the training, of the kind
+            of `model`, and of that model.
+
+    Raises:
+        UserError: if a setting or a sequence cannot be used.
     """
     _require_task(task)
     if isinstance(sequences, str):
         raise UserError("the sequences must be a list of sequences, not one text")
-    chosen = PretrainSettings(**settings)
-    padded = pad(task, sequences)
-    order = np.random.default_rng(chosen.seed).permutation(len(padded))
-    held_out = max(1, round(validation_share * len(padded)))
-    validation, training = order[:held_out], order[held_out:]
-    model = new_model(task.vocabulary.size, chosen)
+    chosen = PretrainSettings.of(**settings)
+    training, validation, _ = split(
+        pad(task.vocabulary, task.max_length, sequences),
+        validation_share=validation_share,
+        test_share=0.0,
+        seed=chosen.seed,
+    )
     result = train_by_maximum_likelihood(
-        model,
-        Sequences(padded.tokens[training], padded.mask[training]),
-        Sequences(padded.tokens[validation], padded.mask[validation]),
+        new_model(task.vocabulary.size, chosen),
+        training,
+        validation,
         chosen,
         on_epoch=lambda so_far: on_record(vars(so_far.epochs[-1])),
     )
@@ -182,6 +194,7 @@ def tune(
     method: str = ...,
     seeds: None = ...,
     devices: int = ...,
+    output: str | Path | None = ...,
     on_record: OnRecord = ...,
     **settings: Any,
 ) -> Generator: ...
@@ -192,6 +205,7 @@ def tune(
     *,
     method: str = ...,
     seeds: int,
+    output: str | Path | None = ...,
     on_record: OnRecord = ...,
     **settings: Any,
 ) -> list[Generator]: ...
@@ -203,46 +217,160 @@ def tune(
     method: str = TutorSettings.method,
     seeds: int | None = None,
     devices: int = 1,
+    output: str | Path | None = None,
     on_record: OnRecord = lambda record: None,
     **settings: Any,
 ) -> Generator | list[Generator]:
     """Tune a copy of the prior on the task's reward by one of the methods.
 
-    With `seeds`, a list of that many independent policies comes back, tuned with the setting
-    `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU or where
-    the reward remembers what it judged. With `devices`, that many share the work of one policy.
-    `on_record` is called with every record as it is made (with its `seed`, where there are
-    `seeds`); `print` shows how the run goes. Further arguments are those of `TutorSettings`; what
-    is not given is the method's default (`TutorSettings.of`).
+    Args:
+        prior: what `pretrain` or `load` gives.
+        task: of the prior's vocabulary.
+        method: by name.
+        seeds: if given, a list of that many independent policies comes back, tuned with the setting
+            `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU,
+            with `output`, or where the reward has memory.
+        devices: that share the work of one policy.
+        output: folder of the run, which gets what the command `tune` writes: configuration,
+            records, checkpoints, the policy. An interrupted run with the same settings continues
+            from there, a finished one is loaded. With `seeds`, a folder for each seed below it.
+        on_record: called with every record (with its `seed`, where there are `seeds`); `print`
+            shows how the run goes.
+        **settings: those of `TutorSettings` and of the method; the rest are the method's defaults.
 
     Raises:
-        UserError: if the prior has another vocabulary than the task, or there are not that many
-            devices, they cannot share the work, or the reward fails.
+        UserError: if the prior has another vocabulary than the task, there are not that many
+            devices, they cannot share the work, the reward fails, or the folder holds something
+            else.
         DivergedError: if the loss, a reward term or a weight is not finite; it is a `UserError`
             whose `last_good` is the policy before.
     """
     _require_task(task)
     if not isinstance(prior, Generator):
-        raise UserError(f"the prior must be what pretrain or Generator.load gives, not {prior!r}")
+        raise UserError(f"the prior must be what pretrain or load gives, not {prior!r}")
     if prior.vocabulary != task.vocabulary:
         raise UserError("the prior was trained on another vocabulary than the task's")
     tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings), devices=devices)
+    folder = None if output is None else Path(output)
     if seeds is None:
-        return _generator(run_tutor(tutor, on_record), tutor, prior)
+        return _tune_one(tutor, prior, folder, on_record)
     require(seeds >= 1, f"seeds must be at least 1, not {seeds}")
     require(devices == 1, "several seeds keep all devices busy: leave out devices, or seeds")
     chosen = range(tutor.settings.seed, tutor.settings.seed + seeds)
     tutors = [replace(tutor, settings=replace(tutor.settings, seed=seed)) for seed in chosen]
-
-    def alone(one: Tutor) -> Tuned:
-        seed = one.settings.seed
-        return run_tutor(one, lambda record: on_record({"seed": seed, **record}))
-
-    if jax.default_backend() != "cpu" and not as_reward(task.reward).remembers:
+    if jax.default_backend() != "cpu" and folder is None and not task.reward.has_memory:
         tuned = run_seeds(tutor, chosen, lambda one: on_record({"seed": one.seed, **one.record}))
+        return list(map(_generator, tuned, tutors, [prior] * seeds))
+
+    def alone(one: Tutor) -> Generator:
+        seed = one.settings.seed
+        own = None if folder is None else folder / f"seed{seed}"
+        return _tune_one(one, prior, own, lambda record: on_record({"seed": seed, **record}))
+
+    return [alone(one) for one in tutors]
+
+
+def _tune_one(
+    tutor: Tutor, prior: Generator, folder: Path | None, on_record: OnRecord
+) -> Generator:
+    if folder is None:
+        return _generator(run_tutor(tutor, on_record), tutor, prior)
+    spec, run = TaskSpec.of(tutor.task), RunFolder(folder)
+    kept = _keep_prior(prior, folder.parent)
+    config = RunConfig(tutor.task.name, tutor.settings, NoSettings(), kept)
+    if run.is_complete and (folder / CONFIG).is_file():
+        from seqtutor.runs.tuning import require_same
+
+        require_same(spec, config, run)
     else:
-        tuned = [alone(one) for one in tutors]
-    return list(map(_generator, tuned, tutors, [prior] * seeds))
+        tune_in_folder(spec, config, tutor, run, on_record=on_record, on_remark=_warn)
+    return load(folder)
+
+
+def _keep_prior(prior: Generator, folder: Path) -> Path:
+    """The folder of the prior; a prior that was never written is written into `folder`."""
+    if prior.folder is not None:
+        return prior.folder
+    kept = make_folder(folder) / "prior"
+    if not (kept / MODEL_CONFIG).is_file():
+        prior.save(kept)
+    return kept
+
+
+def _warn(remark: str) -> None:
+    """A remark as a warning: a script has no other screen on which to see it."""
+    warnings.warn(remark, stacklevel=5)
+
+
+@_with_plain_errors
+def evaluate(
+    policy: Generator,
+    task: Task,
+    *,
+    prior: Generator | None = None,
+    number: int = 10_000,
+    seed: int = 0,
+    temperature: float = 1.0,
+) -> Evaluation:
+    """Measure a policy on sequences that it generates.
+
+    Args:
+        policy: a tuned policy, or a prior.
+        task: gives the reward and its own measures.
+        prior: that KL and log p refer to; the policy itself if not given.
+        number: of sequences.
+        seed: of the sampling.
+        temperature: of the sampling; everything is measured of the distribution that is sampled.
+
+    Returns:
+        The samples, and estimates with standard errors by name: the task's measures, `entropy`,
+        `kl` and `log_prior` in nats a step, `distinct`, `reward` and each of its terms.
+    """
+    _require_task(task)
+    return evaluate_model(
+        policy.model,
+        (prior or policy).model,
+        task.vocabulary,
+        task.measures,
+        number=number,
+        length=task.max_length,
+        seed=seed,
+        temperature=temperature,
+        reward=task.reward,
+    )
+
+
+@_with_plain_errors
+def compare(
+    prior: Generator,
+    task: Task,
+    *,
+    methods: Sequence[str],
+    output: str | Path,
+    c: Sequence[float] = (2.5, 5.0, 10.0, 20.0),
+    **plan: Any,
+) -> Path:
+    """Compare methods at equal KL divergence from the prior, beside controls, in this process.
+
+    Args:
+        prior: what `pretrain` or `load` gives.
+        task: of the prior's vocabulary.
+        methods: by name.
+        output: folder for everything; called again with it, the comparison continues.
+        c: weights of the prior.
+        **plan: further attributes of `ComparisonPlan`, such as `steps`, `seeds` and `number`.
+
+    Returns:
+        The path of the report.
+    """
+    _require_task(task)
+    output = make_folder(output)
+    spec, kept = TaskSpec.of(task), _keep_prior(prior, output)
+    chosen = ComparisonPlan(spec, tuple(methods), output, tuple(c), prior=kept, **plan)
+    report, remarks = run_comparison(chosen, in_this_process=True)
+    for remark in remarks:
+        warnings.warn(remark, stacklevel=3)
+    return report
 
 
 def _require_task(task: object) -> None:
@@ -251,14 +379,14 @@ def _require_task(task: object) -> None:
 
 
 def _generator(tuned: Tuned, tutor: Tutor, prior: Generator) -> Generator:
-    """With the remarks also as warnings: a script has no other screen to see them on."""
     for remark in tuned.remarks:
-        warnings.warn(remark, stacklevel=4)
+        _warn(remark)
+    settings = plain(tutor.settings.to_flat())
     return Generator(
         tuned.policy,
         prior.vocabulary,
         tutor.task.max_length,
         tuned.records,
         list(tuned.remarks),
-        {**prior.origin, "tuned": [*prior.origin.get("tuned", []), plain(tutor.settings)]},
+        {**prior.origin, "tuned": [*prior.origin.get("tuned", []), settings]},
     )

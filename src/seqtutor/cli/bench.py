@@ -7,16 +7,19 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.training.settings import SYMBOLS, MethodName, require
+from seqtutor.settings import require
+from seqtutor.training.settings import TutorSettings
 
 if TYPE_CHECKING:
-    from seqtutor.cli.devices import DeviceOptions
     from seqtutor.report.tables import Table
+    from seqtutor.runs.devices import Place
     from seqtutor.runs.speed import LoopSpeed
+    from seqtutor.task_spec import TaskSpec
 
 NOTE = """\
 Ceiling: the float32 matrix product of one step of the LSTM, alone, in turns with the loop; a loop \
@@ -35,10 +38,10 @@ class Options:
     updating. Close other programs first.
     """
 
-    task: tyro.conf.Positional[Literal["melody", "molecule"]] = "melody"
-    """What is generated."""
-    methods: tuple[MethodName, ...] = ("psi",)
-    """How it learns; each is measured after the other."""
+    methods: tuple[str, ...] = ("psi",)
+    """Methods to measure, one after the other."""
+    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of the prior; the one that comes with the package if not given."""
     rounds: int = 5
     """Turns of the loop and of the matrix product; the median counts."""
     seconds: float = 3.0
@@ -64,18 +67,24 @@ class Report:
     machine: dict[str, Any]
     help_seconds: float
     peak_memory_mebibytes: float | None
-    methods: dict[MethodName, LoopSpeed]
+    methods: dict[str, LoopSpeed]
 
 
-def run(options: Options) -> None:
+def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
+    """The same for every task."""
+    return Options()
+
+
+def run(spec: TaskSpec[Any], options: Options) -> None:
     """Measure and print."""
-    from seqtutor.cli.devices import DeviceOptions
-    from seqtutor.cli.output import print_table
+    from seqtutor.runs.devices import Place
+    from seqtutor.runs.terminal import print_table
 
-    place = DeviceOptions(devices=options.devices)
+    spec.require_dependencies()
+    place = Place(devices=options.devices)
     with place.joined():
         waited = help_seconds()
-        speeds = {method: _speed(method, options, place) for method in options.methods}
+        speeds = {method: _speed(spec, method, options, place) for method in options.methods}
         report = Report(machine(), waited, peak_memory(), speeds)
     if options.json:
         content = asdict(report)
@@ -96,35 +105,21 @@ def run(options: Options) -> None:
     print(f"seqtutor --help takes {waited:.2f} s{ends}")
 
 
-def _speed(method: MethodName, options: Options, place: DeviceOptions) -> LoopSpeed:
+def _speed(spec: TaskSpec[Any], method: str, options: Options, place: Place) -> LoopSpeed:
+    from seqtutor.runs.config import RunConfig
     from seqtutor.runs.progress import console
     from seqtutor.runs.speed import measure_loop
+    from seqtutor.runs.tuning import completed, open_tutor
 
-    console.print(f"Measuring {SYMBOLS[method]} (compiling first)")
-    tools, tuning = _task(options.task, method)
-    tuning = tools.completed(tuning)
-    prior = tools.load_prior(tuning)
-    with tools.task(tuning, prior) as task:
-        tutor = place.tutor(task, prior.model, tuning.tutor, repr(tuning))
+    preset = spec.preset()
+    tutor_settings = TutorSettings.of(method, **preset.tutor(method))
+    console.print(f"Measuring {tutor_settings.symbol} (compiling first)")
+    config = RunConfig(spec.name, tutor_settings, preset.settings(method), options.prior)
+    config, _ = completed(spec, config)
+    with open_tutor(spec, config, place=place) as tutor:
         return measure_loop(
             tutor, iterations=options.iterations, rounds=options.rounds, seconds=options.seconds
         )
-
-
-def _task(name: str, method: str) -> tuple[Any, Any]:
-    """What a task brings to the loop, and its usual settings."""
-    if name == "melody":
-        from seqtutor.cli import tune_melody
-        from seqtutor.tasks.melody.presets import preset_tuning
-
-        return tune_melody.MelodyTools(), preset_tuning(tune_melody.Options.preset, method)
-    from seqtutor.cli import tune_molecule
-    from seqtutor.tasks.molecule.presets import preset_tuning as preset_of_molecules
-    from seqtutor.tasks.molecule.requirements import require_rdkit
-
-    require_rdkit()
-    usual = preset_of_molecules(tune_molecule.Options.preset, method)
-    return tune_molecule.MoleculeTools(None), usual
 
 
 def machine() -> dict[str, Any]:
@@ -176,7 +171,7 @@ def table(report: Report) -> Table:
     shared = f", shared by {on['devices']} devices" if on["devices"] > 1 else ""
     return Table(
         title=f"The loop on {on['device']}, {on['cores']} cores{shared}, JAX {on['jax']}",
-        columns=tuple(Column(SYMBOLS[method]) for method in report.methods),
+        columns=tuple(Column(TutorSettings.of(method).symbol) for method in report.methods),
         rows=(
             row("environment steps a second", "{:,.0f}", "environment_steps_per_second"),
             row("learned transitions a second", "{:,.0f}", "learned_transitions_per_second"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import importlib
 import io
@@ -12,25 +13,40 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from seqtutor import __version__
 from seqtutor.errors import UserError
+from seqtutor.plugins import entry_points_of, is_reference
+from seqtutor.task_spec import TaskSpec, find_spec, task_names
+from seqtutor.tasks import DEFAULT_TASK
 
 COMMANDS = {
     "reproduce": "run a whole experiment: real data to tuned policies, tables and figures",
-    "data": "bring the MOSES molecules, or look into any set of molecules",
     "pretrain": "train a prior on sequences by maximum likelihood",
-    "compare": "compare methods at equal KL divergence from the prior, beside controls",
     "tune": "tune a copy of the prior on a reward, staying near the prior",
+    "compare": "compare methods at equal KL divergence from the prior, beside controls",
     "sample": "write sequences that a model generates",
-    "score": "what given sequences earn: each rule, each property, or why there is none",
-    "evaluate": "measure runs, models or given sequences beside the papers' figures",
+    "score": "what given sequences earn, by each term of the reward",
+    "evaluate": "measure runs, models or given sequences beside published figures",
+    "verify": "check every method against exact solutions, or a task against its contract",
     "bench": "how fast policies learn on this machine, beside how fast they could",
-    "verify": "prove every method on problems that are solved exactly",
 }
+"""The commands that every task has; a task may bring more."""
 
-TASK_NAMES = ("melody", "molecule", "folk")
+NAMES_A_MODEL = ("sample", "evaluate")
+"""Commands whose first word may be a run or a model, whose task is then meant."""
+
+NAMES_A_FILE = ("score",)
+"""Commands whose first word may be a file."""
+
+TASK_IS_OPTIONAL = ("verify",)
+"""Commands that do something else without a task."""
+
+COMMAND_GROUP = "seqtutor.commands"
+"""Entry points of commands that a task brings; the module's TASK names the task."""
 
 _OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOENT, errno.EROFS)
 """Errors without a file's name: an output that is full, no folder for temporary files."""
@@ -44,16 +60,30 @@ usage: seqtutor COMMAND [OPTIONS]
 
 Each command tells its options with --help. To see everything at work:
 
-  seqtutor reproduce melody
+  seqtutor reproduce {task}
+
+The tasks are {tasks}; a task of your own is given as FILE.py:ATTRIBUTE.
 """
 
 
 def usage() -> str:
     """The text of `seqtutor --help`."""
-    width = max(map(len, COMMANDS))
+    commands = COMMANDS | _commands_of_tasks()
+    width = max(map(len, commands))
     return USAGE.format(
-        commands="\n".join(f"  {name:<{width}}   {text}" for name, text in COMMANDS.items())
+        commands="\n".join(f"  {name:<{width}}   {text}" for name, text in commands.items()),
+        task=DEFAULT_TASK,
+        tasks=", ".join(task_names()),
     )
+
+
+def _commands_of_tasks() -> dict[str, str]:
+    """The commands that tasks bring, each with the first line of its module."""
+    found = {}
+    for name, point in entry_points_of(COMMAND_GROUP).items():
+        _, _, text = (point.load().__doc__ or "").partition(": ")
+        found[name] = text.partition("\n")[0].rstrip(".")
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,41 +146,101 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _run_command(name: str, arguments: list[str]) -> int:
-    if name not in COMMANDS:
-        raise UserError(f"there is no command {name!r}; see: seqtutor --help")
-    module = module_of(name, arguments)
-    options = parse(name, module, arguments)
+    call = find_call(name, arguments)
+    options = parse(call)
     if options is None:
         return 0
     from seqtutor.runs.compiled_programs import keep_compiled_programs
 
     keep_compiled_programs()
-    return module.run(options) or 0
+    return call.module.run(call.spec, options) or 0
 
 
-def module_of(name: str, arguments: list[str]) -> Any:
-    """A command's module; of a command with a module for each task, that of the task named first.
+@dataclass(frozen=True)
+class Call:
+    """A command as it was called: its module, the task, and the arguments after the task's name."""
 
-    Such a command's own module has these in `TASKS`, by the task's name. Without a name it is the
-    first of them. With `TASK_MAY_BE_LEFT_OUT` a first word that names no task at all is no mistaken
-    name.
+    name: str
+    module: Any
+    spec: TaskSpec[Any] | None
+    arguments: list[str]
+
+
+def find_call(name: str, arguments: list[str]) -> Call:
+    """The command's module, or the one with which the task replaces it, and the task.
+
+    Raises:
+        UserError: if there is no such command or task.
     """
-    module = importlib.import_module(f"seqtutor.cli.{name}")
-    tasks: dict[str, str] | None = getattr(module, "TASKS", None)
-    if tasks is None:
-        return module
-    task = next(iter(tasks))
-    if arguments and not arguments[0].startswith("-"):
-        task = arguments[0]
-    may_be_left_out = getattr(module, "TASK_MAY_BE_LEFT_OUT", False)
-    if task not in (*tasks, *TASK_NAMES) and may_be_left_out:
-        task = next(iter(tasks))
-    if task not in tasks:
-        raise UserError(f"{name} has no task {task!r}; it has: {', '.join(tasks)}")
-    return importlib.import_module(tasks[task])
+    own = entry_points_of(COMMAND_GROUP)
+    if name not in COMMANDS and name not in own:
+        raise UserError(_no_command(name, [*COMMANDS, *own]))
+    if name in own:
+        module = own[name].load()
+        return Call(name, module, find_spec(module.TASK), arguments)
+    task, rest = split_task(name, arguments)
+    usual = f"seqtutor.cli.{name}"
+    if name in TASK_IS_OPTIONAL and rest == arguments:
+        return Call(name, importlib.import_module(usual), None, rest)
+    spec = find_spec(task)
+    return Call(name, importlib.import_module(spec.commands.get(name, usual)), spec, rest)
 
 
-def parse(name: str, module: Any, arguments: list[str]) -> Any:
+def _no_command(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"there is no command {name!r}{meant}; see: seqtutor --help"
+
+
+def split_task(name: str, arguments: list[str]) -> tuple[str, list[str]]:
+    """The task that is meant, and the arguments without its name.
+
+    A task is named by the first word, or by the run or model that is. Without a name it is the
+    default task.
+
+    Raises:
+        UserError: if the first word can be nothing but the name of a task, and is none.
+    """
+    word = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    if word is not None and (word in task_names() or is_reference(word)):
+        return word, arguments[1:]
+    if word is not None and name not in (*NAMES_A_MODEL, *NAMES_A_FILE):
+        near = difflib.get_close_matches(word, task_names(), n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"there is no task {word!r}{meant}; {name} has: {', '.join(task_names())}")
+    from seqtutor.cli.options import value_of
+
+    options = ("--resume", "--config")
+    named = [value for one in options if (value := value_of(one, arguments)) is not None]
+    words = [word for word in arguments if not word.startswith("-")]
+    for place in named or (words if name in NAMES_A_MODEL else []):
+        if (task := task_in(Path(place))) is not None:
+            return task, arguments
+    return DEFAULT_TASK, arguments
+
+
+def task_in(path: Path) -> str | None:
+    """The task of the run or model in a folder, where the folder tells it.
+
+    Raises:
+        UserError: if it is a task that is not installed: a user's own, whose code runs only when
+            the user names it.
+    """
+    from seqtutor.runs.config import task_of_folder
+
+    try:
+        task = task_of_folder(path)
+    except (UserError, OSError):
+        return None  # Reading it in earnest says what is wrong.
+    if task is not None and task not in task_names():
+        raise UserError(
+            f"{path} belongs to the task {task!r}, which is not installed; name its file before "
+            "it, as FILE.py:ATTRIBUTE"
+        )
+    return task
+
+
+def parse(call: Call) -> Any:
     """Read a command's options; `None` if it was asked for help instead.
 
     Raises:
@@ -158,29 +248,22 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
     """
     import tyro
 
-    default = module.defaults(arguments) if hasattr(module, "defaults") else None
+    default = call.module.defaults(call.spec, call.arguments)
+    arguments = call.arguments
     if not {"-h", "--help"}.isdisjoint(arguments):
         arguments = ["--help"]  # Positional arguments that were given would be left out of it.
     messages = io.StringIO()
+    command = f"seqtutor {call.name}"
+    if call.spec is not None and not hasattr(call.module, "TASK"):
+        command += f" {call.spec.reference}"
     try:
         with contextlib.redirect_stderr(messages):
-            return tyro.cli(
-                module.Options,
-                prog=f"seqtutor {name}",
-                args=arguments,
-                default=default,
-            )
+            return tyro.cli(type(default), prog=command, args=arguments, default=default)
     except SystemExit as stop:
         if not stop.code:
             return None
-        command = f"{name} {arguments[0]}" if _names_task(module, arguments) else name
         message = _one_line(messages.getvalue())
-        raise UserError(f"{message}; see: seqtutor {command} --help") from None
-
-
-def _names_task(module: Any, arguments: list[str]) -> bool:
-    """Whether the first argument is the task whose module this is, as in `cli.sample_folk`."""
-    return bool(arguments) and module.__name__.endswith(f"_{arguments[0]}")
+        raise UserError(f"{message}; see: {command} --help") from None
 
 
 NOT_WHOLE = r"\1 is not a whole number"

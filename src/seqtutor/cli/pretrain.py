@@ -1,105 +1,87 @@
-"""`seqtutor pretrain`: real sequences in, a prior out. Each task has options of its own."""
+"""`seqtutor pretrain`: real sequences in, a prior out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from seqtutor.cli.options import extended, value_of
 
 if TYPE_CHECKING:
-    from seqtutor.models.base import SequenceModel
-    from seqtutor.training.pretrain import Pretrained, Sequences
-    from seqtutor.training.settings import PretrainSettings
-
-TASKS = {
-    "melody": "seqtutor.cli.pretrain_melody",
-    "molecule": "seqtutor.cli.pretrain_molecule",
-    "folk": "seqtutor.cli.pretrain_folk",
-}
+    from seqtutor.models.files import SavedModel
+    from seqtutor.task_spec import TaskSpec
 
 
-CHECKPOINTS = "checkpoints"
+@dataclass(frozen=True)
+class Options:
+    """Train a prior by maximum likelihood on real sequences.
 
-
-def require_own(output: Path) -> None:
-    """Refuse a folder that holds anything but a training that was interrupted.
-
-    Raises:
-        UserError: if it does.
+    The best model by validation loss is kept. An interrupted training continues after its last
+    whole epoch when the same command is given again.
     """
-    from seqtutor.files import require_unused
-    from seqtutor.runs.checkpoint import Checkpoints
-    from seqtutor.runs.run_folder import CONFIG
 
-    if Checkpoints(output / CHECKPOINTS, "").steps() and not (output / CONFIG).exists():
-        return
-    require_unused(output)
+    output: Path = Path("prior")
+    """Folder of the model."""
+    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Continue training this model, with its vocabulary and size, instead of a new one."""
 
 
-def forget_checkpoints(output: Path) -> None:
-    """Remove what only an unfinished training needs."""
-    from seqtutor.runs.checkpoint import Checkpoints
+def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
+    """The options of every task, the task's data, and the settings that suit them."""
+    from seqtutor.training.pretrain_settings import PretrainSettings
 
-    Checkpoints(output / CHECKPOINTS, "").forget()
+    usual = dict(spec.training_defaults(value_of("--data", arguments)))
+    if (kind := value_of("--model", arguments)) is not None:
+        usual["model"] = kind
+    training = PretrainSettings.of(**usual)
+    groups = {"data_options": spec.data_type(), "training": training}
+    return extended(Options, {"output": Path(spec.prior_folder)}, groups)
 
 
-def train_with_bar(
-    model: SequenceModel,
-    training: Sequences,
-    validation: Sequences,
-    settings: PretrainSettings,
-    output: Path,
-    on_epoch: Callable[[Pretrained], None] = lambda so_far: None,
-    on_update: Callable[[SequenceModel, int], None] = lambda model, updates: None,
-) -> Pretrained:
-    """Train a model by maximum likelihood, with a bar that tells tokens a second.
+def run(spec: TaskSpec[Any], options: Any) -> None:
+    """Read, train, measure, write."""
+    from seqtutor.files import make_folder
+    from seqtutor.runs.pretraining import (
+        Pretraining,
+        fitting_batch,
+        pretrain_in_folder,
+        require_own_folder,
+    )
+    from seqtutor.runs.progress import console
 
-    After each epoch a checkpoint is saved in the `output` folder, and a training that it holds
-    already goes on.
+    spec.require_dependencies()
+    require_own_folder(options.output)
+    make_folder(options.output.parent)
+    start = _start(spec, options)
+    data = spec.read_data(options.data_options, None if start is None else start.vocabulary)
+    console.print("\n".join(data.summary), highlight=False)
+    for warning in data.warnings:
+        console.print(warning, style="yellow")
+    settings = fitting_batch(options.training, data)
+    if settings != options.training:
+        console.print(
+            f"{len(data.train):,} training {spec.many} are few: the batch is {settings.batch}",
+            style="yellow",
+        )
+    _, fit = pretrain_in_folder(Pretraining(spec, data, settings, start), options.output)
+    if fit is not None:
+        print(
+            f"On {fit.sequences:,} {spec.many} of the test part: log-perplexity "
+            f"{fit.log_perplexity:.4f} nats a token, accuracy {100 * fit.accuracy:.2f} %"
+        )
+    print(
+        f"The prior is in {options.output}; tune it with: seqtutor tune {spec.reference} "
+        f"--prior {options.output}"
+    )
 
-    Raises:
-        Interrupted: at an interruption after the first epoch.
-        UserError: as `train_on_disk` does.
-    """
-    from seqtutor.runs.interruption import Interrupted
-    from seqtutor.runs.pretrain_on_disk import train_on_disk
-    from seqtutor.runs.progress import console, progress_bar
 
-    epochs = 0
-    tokens = int(training.mask.sum())
-    updates_an_epoch = max(1, len(training) // settings.batch)
-    with progress_bar() as progress:
-        total = settings.epochs * tokens
-        bar = progress.add_task("Pretraining", total=total, unit="tokens", note="compiling")
+def _start(spec: TaskSpec[Any], options: Any) -> SavedModel | None:
+    """The model whose training goes on, if one is given."""
+    if options.prior is None:
+        return None
+    from seqtutor.runs.policies import load_prior
 
-        def after_epoch(so_far: Pretrained) -> None:
-            nonlocal epochs
-            last, epochs = so_far.epochs[-1], len(so_far.epochs)
-            note = f"epoch {last.epoch}  validation {last.validation_loss:.4f} nats"
-            progress.update(bar, completed=last.epoch * tokens, note=note)
-            on_epoch(so_far)
-
-        def after_update(model: SequenceModel, updates: int) -> None:
-            if updates == 1:
-                progress.update(bar, note="epoch 1")
-            # The end comes with the last epoch's validation.
-            progress.update(bar, completed=min(updates * tokens // updates_an_epoch, total - 1))
-            on_update(model, updates)
-
-        try:
-            return train_on_disk(
-                model,
-                training,
-                validation,
-                settings,
-                output / CHECKPOINTS,
-                on_epoch=after_epoch,
-                on_update=after_update,
-                on_remark=lambda remark: console.print(remark),
-            )
-        except KeyboardInterrupt:
-            if not epochs:
-                raise
-            raise Interrupted(
-                f"interrupted after epoch {epochs}; to go on, give the same command again"
-            ) from None
+    return load_prior(spec, options.prior)

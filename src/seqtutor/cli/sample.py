@@ -1,12 +1,124 @@
-"""`seqtutor sample`: sequences that a model generates. Each task has options of its own."""
+"""`seqtutor sample`: sequences that a model generates, as files for people."""
 
 from __future__ import annotations
 
-TASKS = {
-    "melody": "seqtutor.cli.sample_melody",
-    "molecule": "seqtutor.cli.sample_molecule",
-    "folk": "seqtutor.cli.sample_folk",
-}
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-TASK_MAY_BE_LEFT_OUT = True
-"""A first word that is no task is a run or a model of melodies."""
+import tyro
+
+from seqtutor.cli.options import extended
+from seqtutor.settings import require, require_seed
+
+if TYPE_CHECKING:
+    from seqtutor.task_spec import TaskSpec
+
+SHOWN_FILES = 6
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write sequences that a model generates, as files to open in other programs."""
+
+    model: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[MODEL]")]] = "prior"
+    """Folder of a run or of a model, or "prior" for the one that comes with the package."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder to write to; by default a new one, samples, samples-2 and so on."""
+    number: int = 8
+    """Sequences to write."""
+    length: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Tokens in each at most, a primer included; by default as many as in training."""
+    temperature: float = 1.0
+    """Below 1 likely tokens become more likely, above 1 less."""
+    seed: int = 0
+    """Seed of the sampling."""
+
+
+def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
+    """The options of every task and the task's own."""
+    return extended(Options, {"number": spec.numbers.sample}, {"own": spec.sample_type()})
+
+
+def run(spec: TaskSpec[Any], options: Any) -> None:
+    """Generate and write."""
+    from seqtutor.files import require_unused
+    from seqtutor.runs.run_folder import free_folder
+
+    spec.require_dependencies()
+    most = spec.numbers.most_samples
+    require(
+        1 <= options.number <= most,
+        f"--number must lie between 1 and {most:,}, not {options.number}",
+    )
+    require_sampling(options.temperature, options.seed)
+    require(
+        options.length is None or options.length >= 1,
+        f"--length must be at least 1, not {options.length}",
+    )
+    output = options.output or free_folder(Path(), "samples")
+    require_unused(output)
+    from seqtutor.runs.policies import find_policy
+
+    paths, length = _write(spec, options, find_policy(spec, options.model), output)
+    _print_paths(spec, options.number, length, paths)
+
+
+def require_sampling(temperature: float, seed: int) -> None:
+    """Raise a `UserError` unless sequences can be sampled with these options."""
+    require(
+        0 < temperature < math.inf, f"--temperature must be a number above 0, not {temperature}"
+    )
+    require_seed("--seed", seed)
+
+
+def _write(
+    spec: TaskSpec[Any], options: Any, policy: Any, output: Path
+) -> tuple[list[Path], int]:
+    from seqtutor.data import Sequences
+    from seqtutor.measures.sampling import draw
+    from seqtutor.runs.policies import common_settings
+    from seqtutor.task_spec import Drawn
+
+    length = options.length or policy.length
+    settings = common_settings([policy], "")
+    forced, own = spec.primer(options.own, settings, options.number, options.seed)
+    require(
+        forced is None or forced.shape[1] < length,
+        f"the primer has {0 if forced is None else forced.shape[1]} tokens already; choose a "
+        "--length above that",
+    )
+    drawn = draw(
+        policy.model,
+        number=options.number,
+        length=length,
+        end=policy.saved.vocabulary.end,
+        seed=options.seed,
+        temperature=options.temperature,
+        forced=forced,
+    )
+    sequences = Drawn(
+        Sequences(drawn.tokens, drawn.mask),
+        policy.saved.vocabulary,
+        policy.saved.origin,
+        settings,
+        options.seed,
+        has_reward=policy.config is not None,
+    )
+    return spec.write(sequences, output, own), length
+
+
+def _print_paths(
+    spec: TaskSpec[Any], number: int, length: int, paths: Sequence[Path]
+) -> None:
+    from seqtutor.runs.terminal import counted
+
+    sequences, tokens = counted(number, spec.one, spec.many), counted(length, "token", "tokens")
+    files = counted(len(paths), "file", "files")
+    print(f"{sequences} of up to {tokens} in {files}:")
+    for path in paths[:SHOWN_FILES]:
+        print(f"  {path}")
+    if len(paths) > SHOWN_FILES:
+        print(f"  … and {len(paths) - SHOWN_FILES:,} more")

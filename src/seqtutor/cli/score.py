@@ -1,11 +1,87 @@
-"""`seqtutor score`: what given sequences would earn. Each task has options of its own."""
+"""`seqtutor score`: what given sequences earn, by each term of the reward."""
 
 from __future__ import annotations
 
-TASKS = {
-    "melody": "seqtutor.cli.score_melody",
-    "molecule": "seqtutor.cli.score_molecule",
-}
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-TASK_MAY_BE_LEFT_OUT = True
-"""A first word that is no task is a file of melodies."""
+import tyro
+
+from seqtutor.cli.options import extended
+from seqtutor.errors import UserError
+
+if TYPE_CHECKING:
+    from seqtutor.task_spec import TaskSpec
+
+BATCH = 512
+
+
+@dataclass(frozen=True)
+class Options:
+    """Score given sequences: what each earns, by each term of the reward, weighted."""
+
+    files: tyro.conf.Positional[
+        Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]")]
+    ] = ()
+    """Files of sequences; by default text files with one sequence a line."""
+    json: bool = False
+    """Print one JSON object a line, with the terms of every step, instead of a table."""
+
+
+def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
+    """The options of every task, and the task's settings, which make the reward."""
+    return extended(Options, {}, {"settings": spec.preset().settings("psi")})
+
+
+def run(spec: TaskSpec[Any], options: Any) -> None:
+    """Read, score, print."""
+    if not options.files:
+        raise UserError(f"name a file of {spec.many}, such as: seqtutor score {spec.name} FILE")
+    spec.require_dependencies()
+    from seqtutor.runs.policies import load_prior
+
+    prior = load_prior(spec) if spec.priors else None
+    settings = options.settings if prior is None else spec.complete(options.settings, prior)[0]
+    with spec.opened(settings, prior) as task:
+        for path in options.files:
+            names, sequences = spec.read_sequences(path, task.vocabulary, task.max_length)
+            breakdowns = [
+                task.reward(sequences.tokens[i : i + BATCH], sequences.mask[i : i + BATCH])
+                for i in range(0, len(sequences), BATCH)
+            ]
+            if options.json:
+                _print_json(names, sequences, breakdowns)
+            else:
+                _print_table(str(path), names, breakdowns)
+
+
+def _print_json(names: list[str], sequences: Any, breakdowns: list[Any]) -> None:
+    lengths = sequences.mask.sum(1)
+    row = 0
+    for breakdown in breakdowns:
+        for index in range(len(breakdown.total)):
+            steps = int(lengths[row])
+            terms = {
+                name: [float(x) for x in term[index, :steps]]
+                for name, term in breakdown.terms.items()
+            }
+            total = float(breakdown.total[index].sum())
+            print(json.dumps({"sequence": names[row], "total": total, "terms": terms}))
+            row += 1
+
+
+def _print_table(title: str, names: list[str], breakdowns: list[Any]) -> None:
+    from seqtutor.report.tables import Cell, Column, Row, Table
+    from seqtutor.runs.terminal import print_table
+
+    terms = list(breakdowns[0].terms)
+    rows, name = [], iter(names)
+    for breakdown in breakdowns:
+        sums = {term: breakdown.terms[term].sum(1) for term in terms}
+        totals = breakdown.total.sum(1)
+        for index in range(len(totals)):
+            numbers = [*(float(sums[term][index]) for term in terms), float(totals[index])]
+            rows.append(Row(next(name), tuple(map(Cell, numbers))))
+    print_table(Table(title, tuple(map(Column, [*terms, "total"])), tuple(rows)))

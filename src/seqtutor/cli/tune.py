@@ -1,8 +1,340 @@
-"""`seqtutor tune`: a prior and a reward in, a policy out. Each task has options of its own."""
+"""`seqtutor tune`: a prior and a reward in, a policy out."""
 
 from __future__ import annotations
 
-TASKS = {
-    "melody": "seqtutor.cli.tune_melody",
-    "molecule": "seqtutor.cli.tune_molecule",
-}
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from seqtutor.cli.options import extended, value_of
+from seqtutor.runs.devices import Place
+from seqtutor.settings import require
+from seqtutor.training.settings import TutorSettings
+
+if TYPE_CHECKING:
+    from seqtutor.runs.config import RunConfig
+    from seqtutor.runs.interruption import Interrupted
+    from seqtutor.runs.run_folder import RunFolder
+    from seqtutor.task_spec import TaskSpec
+    from seqtutor.training.run import Record
+
+TABLE = "table.csv"
+RESUMED_WITH = ("samples", "evaluate", "reward_workers")
+"""Options that are not part of a run's configuration."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Tune a copy of the prior by reinforcement learning.
+
+    The policy maximises E[reward]/c − KL(policy ‖ prior). The folder of the run gets its
+    configuration, a record of every chunk, the policy, samples, and the table as table.csv.
+
+    With --seeds, the output folder gets such a folder for each seed. Called again with the same
+    --output, it keeps the finished ones and runs the others.
+    """
+
+    preset: str = ""
+    """Named settings to start from; options that are given beside it win."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Take all settings from the config.yaml of an earlier run, or from the folder of that run,
+    instead of a preset."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of the run; by default a new one in runs/."""
+    resume: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Continue the interrupted run in this folder, bit for bit as if it had not stopped. A run that
+    was killed continues from its last checkpoint; there is one a minute."""
+    seeds: int = 1
+    """Independent policies to train, with --seed, --seed + 1 and so on; the table then has 95 %
+    intervals over them."""
+    seeds_by: Literal["auto", "processes", "vmap"] = "auto"
+    """How several seeds are trained:
+    - processes: each in a process of its own with one thread, some at a time
+    - vmap: all at the same time, in one program
+    - auto: vmap on a GPU, processes on a CPU, where vmap gains nothing
+    """
+    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Processes at the same time; by default one for each core."""
+    place: Annotated[Place, tyro.conf.arg(name="")] = field(default_factory=Place)
+    """The devices and processes of one run."""
+    samples: int = 16
+    """Sequences to write into the folder of the run at the end."""
+    evaluate: int = 10_000
+    """Sequences to generate for the table at the end; 0 for no table."""
+    reward_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Worker processes of a reward that uses them; by default one for each core, shared by seeds
+    that are trained at the same time. 0 computes the reward in this process."""
+    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of the prior; the one that comes with the package if not given."""
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "evaluate", "reward_workers"):
+            value, option = getattr(self, name), f"--{name.replace('_', '-')}"
+            require(value is None or value >= 0, f"{option} must not be negative, not {value}")
+        require(self.seeds >= 1, f"--seeds must be at least 1, not {self.seeds}")
+        require(
+            self.seeds == 1 or self.place.total == 1,
+            "several seeds keep all devices busy, each with its own: leave out --devices and "
+            "--processes, or --seeds",
+        )
+        require(
+            self.resume is None or (self.output is None and self.seeds == 1),
+            "--resume continues in the run's own folder with its own seed: leave out --output and "
+            "--seeds (several seeds continue when the same command is given again)",
+        )
+
+
+def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
+    """The preset or configuration that the arguments name, as defaults for all other options.
+
+    Raises:
+        UserError: if there is none, or several are named.
+    """
+    names = ("--config", "--preset", "--resume")
+    given = {name: value for name in names if (value := value_of(name, arguments))}
+    require(len(given) < 2, "give one of --config, --preset and --resume, not several")
+    numbers = spec.numbers
+    values: dict[str, Any] = {
+        "samples": numbers.samples_of_run,
+        "evaluate": numbers.evaluation_of_run,
+    }
+    path = given.get("--config") or given.get("--resume")
+    if path is None:
+        method = value_of("--method", arguments) or TutorSettings.method
+        preset = spec.preset(given.get("--preset"))
+        tutor = TutorSettings.of(method, **preset.tutor(method))
+        settings = preset.settings(method)
+    else:
+        from seqtutor.runs.config import read_config
+        from seqtutor.runs.run_folder import CONFIG
+
+        is_run = (Path(path) / CONFIG).is_file()
+        require(
+            "--resume" not in given or is_run, f"{path} is not a run's folder: it has no {CONFIG}"
+        )
+        config = read_config(spec, Path(path))
+        tutor, settings = config.tutor, config.settings
+        values["prior"] = config.prior
+    return extended(Options, values, {"tutor": tutor, "settings": settings})
+
+
+def run(spec: TaskSpec[Any], options: Any) -> None:
+    """Tune, write the folder of the run or one for each seed, print the table."""
+    from seqtutor.runs.config import RunConfig
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.tuning import completed
+
+    spec.require_dependencies()
+    config = RunConfig(spec.name, options.tutor, options.settings, options.prior)
+    with options.place.joined():
+        config, warnings = completed(spec, config)
+        if options.place.follows:
+            _follow(spec, config, options)
+            return
+        for warning in warnings:
+            console.print(warning, style="yellow")
+        _lead(spec, config, options)
+
+
+def _follow(spec: TaskSpec[Any], config: RunConfig[Any], options: Options) -> None:
+    """Do a part of the work of a run that another process leads; write nothing."""
+    from seqtutor.runs.interruption import stop_request
+    from seqtutor.runs.processes import follow
+    from seqtutor.runs.tuning import open_tutor
+
+    # The first interruption reaches all processes of a terminal, and the leading one alone stops.
+    with (
+        open_tutor(spec, config, place=options.place, reward_workers=0) as tutor,
+        stop_request(),
+    ):
+        follow(tutor, repr(config))
+
+
+def _lead(spec: TaskSpec[Any], config: RunConfig[Any], options: Options) -> None:
+    from seqtutor.runs.interruption import raising_instead
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.run_folder import RunFolder, free_folder
+    from seqtutor.runs.tuning import require_same
+
+    name = f"{spec.name}-{config.tutor.method}"
+    output = options.resume or options.output or free_folder(Path("runs"), name)
+    if options.seeds == 1:
+        folder = RunFolder(output)
+        folders = [output]
+        if options.resume and folder.is_complete:
+            require_same(spec, config, folder)
+            console.print(f"The run in {output} is complete")
+            if (output / TABLE).is_file():
+                return
+        else:
+            _tune(spec, config, folder, options)
+    else:
+        folders = _tune_seeds(spec, config, output, options)
+    with raising_instead(lambda: _without_table(spec, output, options)):
+        _report(spec, config, folders, output, options)
+
+
+def _report(
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    folders: list[Path],
+    output: Path,
+    options: Options,
+) -> None:
+    """Print what the task has to say, and the table, whose numbers are also written."""
+    from seqtutor.cli.evaluating import evaluate_runs
+    from seqtutor.report.tables import write_csv
+    from seqtutor.runs.terminal import counted, print_table
+
+    written = ["the policy in model/" if len(folders) == 1 else "a run for each seed"]
+    if options.samples:
+        written.append(f"{counted(options.samples, spec.one, spec.many)} in samples/")
+    for line in spec.summarise(folders, config.settings, output):
+        print(line)
+    if options.evaluate:
+        table = evaluate_runs(spec, folders, options.evaluate, options.reward_workers)
+        print_table(table)
+        write_csv(table, output / TABLE)
+        written.append(f"the table in {TABLE}")
+    print(f"{output}: {', '.join(written)}")
+
+
+def _tune(
+    spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, options: Options
+) -> None:
+    """One run, with a progress bar, to its model."""
+    from seqtutor.runs.interruption import raising_instead, stop_request
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.run_folder import CONFIG
+    from seqtutor.runs.tuning import open_tutor, require_own_folder
+
+    again = _resume_command(spec, folder.path, options)
+    if (folder.path / CONFIG).is_file():
+        folder.require_unlocked()
+    require_own_folder(spec, config, folder, resume=None if options.resume else again)
+    with (
+        open_tutor(
+            spec, config, place=options.place, reward_workers=options.reward_workers
+        ) as tutor,
+        stop_request() as is_to_stop,
+    ):
+
+        def announce() -> None:
+            console.print(
+                f"Tuning with {tutor.method.symbol}, c = {tutor.settings.c:g}, into {folder.path} "
+                "(compiling first)"
+            )
+            if (description := spec.describe(config.settings)) is not None:
+                console.print(description, highlight=False)
+
+        with raising_instead(lambda: _stopped_at_once(folder, again)):
+            _tune_with_bar(spec, config, tutor, folder, options, again, is_to_stop, announce)
+        if is_to_stop():
+            raise _without_table(spec, folder.path, options)
+
+
+def _tune_with_bar(
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    tutor: Any,
+    folder: RunFolder,
+    options: Options,
+    again: str,
+    is_to_stop: Callable[[], bool],
+    announce: Callable[[], None],
+) -> None:
+    from seqtutor.runs.interruption import Interrupted
+    from seqtutor.runs.progress import console, note_of, progress_bar
+    from seqtutor.runs.tuning import StoppedError, tune_in_folder
+
+    done = folder.records()
+    with progress_bar() as progress:
+        bar = progress.add_task(
+            tutor.method.symbol,
+            total=tutor.iterations * tutor.steps_per_iteration,
+            completed=int(done[-1]["step"]) if done else 0,
+            note="",
+        )
+
+        def show(record: Record) -> None:
+            progress.update(bar, completed=record["step"], note=note_of(record))
+
+        try:
+            tune_in_folder(
+                spec,
+                config,
+                tutor,
+                folder,
+                samples=options.samples,
+                is_to_stop=is_to_stop,
+                on_record=show,
+                on_remark=console.print,
+                on_begin=announce,
+            )
+        except StoppedError as stop:
+            raise Interrupted(
+                f"interrupted at step {stop.step:,}; continue with: {again}"
+            ) from None
+
+
+def _tune_seeds(
+    spec: TaskSpec[Any], config: RunConfig[Any], output: Path, options: Options
+) -> list[Path]:
+    """A run for each seed; gives the folders of the runs."""
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.seeds import seed_jobs, seeds_in_one_program, tune_jobs, tune_together
+
+    if seeds_in_one_program(options.seeds_by, spec.has_memory(config.settings)):
+        jobs = seed_jobs(spec, config, output, options.seeds, options.samples)
+        console.print(f"{len(jobs)} seeds into {output} (compiling first)")
+        tune_together(jobs)
+    else:
+        jobs = seed_jobs(
+            spec, config, output, options.seeds, options.samples, options.reward_workers
+        )
+        tune_jobs(jobs, options.workers, output)
+    return [job.folder for job in jobs]
+
+
+def _stopped_at_once(folder: RunFolder, again: str) -> KeyboardInterrupt:
+    """An interruption in the midst of a chunk, and from where the run can continue."""
+    from seqtutor.runs.interruption import Interrupted
+    from seqtutor.runs.run_folder import CONFIG
+    from seqtutor.runs.run_on_disk import saved_steps
+
+    if not (folder.path / CONFIG).is_file():
+        return KeyboardInterrupt()
+    steps = saved_steps(folder)
+    where = f"the checkpoint of step {steps[0]:,}" if steps else "the start"
+    return Interrupted(f"interrupted; continue from {where} with: {again}")
+
+
+def _without_table(spec: TaskSpec[Any], output: Path, options: Options) -> Interrupted:
+    """An interruption after which the policy is saved, and how to get its table."""
+    from seqtutor.runs.interruption import Interrupted
+
+    if options.seeds > 1:
+        again = f"give the same command again with --output {shlex.quote(str(output))}"
+    else:
+        again = _resume_command(spec, output, options)
+    return Interrupted(f"interrupted; the policy is in {output}; for its table: {again}")
+
+
+def _resume_command(spec: TaskSpec[Any], path: Path, options: Options) -> str:
+    """The command that continues a run, with the options that its folder does not hold."""
+    command = f"seqtutor tune {shlex.quote(spec.reference)} --resume {shlex.quote(str(path))}"
+    usual = replace(
+        options,
+        samples=spec.numbers.samples_of_run,
+        evaluate=spec.numbers.evaluation_of_run,
+        reward_workers=None,
+    )
+    for name in RESUMED_WITH:
+        if getattr(options, name) != getattr(usual, name):
+            command += f" --{name.replace('_', '-')} {getattr(options, name)}"
+    command += options.place.arguments
+    return command + (" (and so in each other process)" if options.place.processes > 1 else "")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqtutor.proof.verify import Case, Outcome
     from seqtutor.report.tables import Row, Table
+    from seqtutor.task_spec import TaskSpec
 
 NOTE = """\
 The distance is KL(policy ‖ target) or, where the target is the greatest reward, the share of it \
@@ -30,7 +31,10 @@ gradient above {cosine:g}."""
 
 @dataclass(frozen=True)
 class Options:
-    """Prove this installation: train every method on tiny problems that are solved exactly.
+    """Verify this installation: train every method on tiny problems that are solved exactly.
+
+    With a task before the options, check that task instead: its rewards must be causal, of the
+    right shapes and the same at every call, its model's two ways of computation must agree.
 
     Each policy is compared with π* ∝ p·exp(r/c), or with the method's own exact solution where
     that is another. Policy gradients are compared with the enumerated gradient as well. The exit
@@ -51,14 +55,21 @@ class Options:
     """Cases at the same time; by default one for each core."""
 
 
-def run(options: Options) -> int:
+def defaults(spec: TaskSpec[Any] | None, arguments: list[str]) -> Options:
+    """The same, whether a task is named or not."""
+    return Options()
+
+
+def run(spec: TaskSpec[Any] | None, options: Options) -> int:
     """Check every case, print the table, and return 1 if one has failed."""
-    from seqtutor.cli.output import print_table
+    if spec is not None:
+        return _verify_task(spec, options)
+    from seqtutor.runs.terminal import print_table
     from seqtutor.files import make_folder, require_unused
     from seqtutor.proof.verify import all_cases, settings_of
     from seqtutor.runs.jobs import worker_count
     from seqtutor.runs.progress import console, progress_bar
-    from seqtutor.training.settings import require_seed
+    from seqtutor.settings import require_seed
 
     require_seed("--seed", options.seed)
     cases = all_cases(options.methods, options.problems, quick=options.quick)
@@ -84,6 +95,23 @@ def run(options: Options) -> int:
         )
     print(_conclusion(outcomes))
     return 1 if failed else 0
+
+
+def _verify_task(spec: TaskSpec[Any], options: Options) -> int:
+    """Check a task against its contract: its prior's model and its reward."""
+    from seqtutor.proof.contract import check_task
+    from seqtutor.runs.policies import load_prior
+
+    spec.require_dependencies()
+    settings = spec.preset().settings("psi")
+    prior = load_prior(spec) if spec.priors else None
+    if prior is not None:
+        settings = spec.complete(settings, prior)[0]
+    with spec.opened(settings, prior) as task:
+        for line in check_task(task, None if prior is None else prior.model, options.seed):
+            print(line)
+    print(f"The task {spec.name} keeps its contract")
+    return 0
 
 
 def _outcomes(cases: list[Case], seed: int, workers: int) -> Iterator[Outcome]:

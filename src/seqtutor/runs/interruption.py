@@ -22,7 +22,7 @@ def resumable(output: object) -> Interrupted:
 
 
 @contextmanager
-def telling(what: Callable[[], KeyboardInterrupt]) -> Iterator[None]:
+def raising_instead(what: Callable[[], KeyboardInterrupt]) -> Iterator[None]:
     """Within, an interruption that says nothing itself ends with `what` there is to say then."""
     try:
         yield
@@ -34,7 +34,7 @@ def telling(what: Callable[[], KeyboardInterrupt]) -> Iterator[None]:
 
 def telling_how_to_go_on(output: object) -> AbstractContextManager[None]:
     """Within, an interruption that says nothing itself ends with what `resumable` says."""
-    return telling(lambda: resumable(output))
+    return raising_instead(lambda: resumable(output))
 
 
 def hangup() -> list[signal.Signals]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import yaml
 from rich.progress import Progress, TaskID
@@ -25,17 +25,16 @@ from rich.progress import Progress, TaskID
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, require_unused
 from seqtutor.machine import usable_cores
+from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.interruption import resumable
 from seqtutor.runs.progress import console, note_of, progress_bar
 from seqtutor.runs.provenance import COMMAND, command_line
-from seqtutor.runs.run_folder import CONFIG, RunFolder, differing, plain
-from seqtutor.runs.tuning import Tuning
+from seqtutor.runs.run_folder import CONFIG, RunFolder, differing
+from seqtutor.task_spec import TaskSpec
 
 SETTINGS, LOG = ".yaml", ".log"
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 POLL_SECONDS = 0.5
-
-_Tuning = TypeVar("_Tuning", bound=Tuning)
 
 
 class Work(Protocol):
@@ -80,16 +79,22 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Job(Generic[_Tuning]):
-    """A tuning run, the folder that it goes to, and how many samples it ends with.
+class Job:
+    """A tuning run in a process of its own.
 
-    `options` are given to the run's command besides: what its tuning does not hold, since it
-    changes nothing in what comes out.
+    Attributes:
+        name: for people.
+        folder: of the run.
+        spec: the task.
+        config: of the run.
+        samples: sequences that are written into the folder at the end.
+        options: further options of the command, which do not change the outcome.
     """
 
     name: str
     folder: Path
-    tuning: _Tuning
+    spec: TaskSpec[Any]
+    config: RunConfig[Any]
     samples: int = 16
     options: tuple[str, ...] = ()
 
@@ -100,62 +105,64 @@ class Job(Generic[_Tuning]):
 
     @property
     def is_done(self) -> bool:
-        """Whether the folder holds this very run, complete."""
+        """Whether the folder holds this run, complete."""
         has_config = (self.folder / CONFIG).is_file()
-        return has_config and self.run.is_complete and self.has_same_tuning
+        return has_config and self.run.is_complete and self.has_same_config
 
     @property
     def total(self) -> int:
         """Environment steps."""
-        return self.tuning.tutor.steps
+        return self.config.tutor.steps
 
     @property
     def unit(self) -> str:
-        """What is counted."""
+        """What `total` counts."""
         return "steps"
 
     @property
-    def has_same_tuning(self) -> bool:
-        """Whether the run that the folder holds, complete or not, is this one."""
-        return self.run.config(type(self.tuning)) == self.tuning
+    def has_same_config(self) -> bool:
+        """Whether the run in the folder, complete or not, has this configuration."""
+        return read_config(self.spec, self.folder) == self.config
 
     @property
     def is_begun(self) -> bool:
-        """Whether the folder holds a part of a run."""
+        """Whether the folder holds an unfinished run."""
         return (self.folder / CONFIG).is_file() and not self.run.is_complete
 
     def require_own_folder(self) -> None:
-        """Refuse a folder that holds anything but this run, or a part of it.
+        """Refuse a folder that holds anything but this run, finished or not.
 
         Raises:
             UserError: if it does.
         """
         if not (self.folder / CONFIG).is_file():
             require_unused(self.folder)
-        elif not self.has_same_tuning:
-            differ = ", ".join(differing(self.run.config(type(self.tuning)), self.tuning))
+        elif not self.has_same_config:
+            own = read_config(self.spec, self.folder).content()
+            changed = ", ".join(differing(own, self.config.content()))
             raise UserError(
-                f"{self.folder} holds a run with other settings ({differ}); choose another --output"
+                f"{self.folder} holds a run with other settings ({changed}); choose another "
+                "--output"
             )
 
     def clear(self) -> None:
-        """Remove the part of a run that the folder holds."""
+        """Remove an unfinished run from the folder."""
         if self.is_begun:
             shutil.rmtree(self.folder)
 
     def command(self) -> list[str]:
-        """`seqtutor tune` with these settings, in a file beside the folder, or to be resumed."""
-        command = ["-m", "seqtutor", "tune", self.tuning.task]
+        """`seqtutor tune` with this configuration, from a file beside the folder, or resumed."""
+        command = ["-m", "seqtutor", "tune", self.spec.reference]
         if self.is_begun:
             command += ["--resume", str(self.folder)]
         else:
-            settings = yaml.safe_dump(plain(self.tuning), sort_keys=False)
+            settings = yaml.safe_dump(self.config.content(), sort_keys=False)
             config = atomic_write(beside(self.folder, SETTINGS), settings)
             command += ["--config", str(config), "--output", str(self.folder)]
         return [*command, "--samples", str(self.samples), "--evaluate", "0", *self.options]
 
     def standing(self, record: Mapping[str, float]) -> Standing:
-        """The steps, and the numbers that tell how a run goes."""
+        """The steps so far, and the numbers that show how the run goes."""
         return Standing(record["step"], note_of(record))
 
 
@@ -190,13 +197,13 @@ def worker_count(asked: int | None) -> int:
     return workers
 
 
-def histories_of(jobs: Sequence[Job[Any]]) -> dict[str, list[dict[str, list[float]]]]:
-    """The records of finished jobs, as columns: by method a history for each seed."""
+def histories_of(jobs: Sequence[Job]) -> dict[str, list[dict[str, list[float]]]]:
+    """The records of finished jobs as columns: for each method a history for each seed."""
     histories: dict[str, list[dict[str, list[float]]]] = {}
     for job in jobs:
         records = job.run.records()
         columns = {name: [record[name] for record in records] for name in records[0]}
-        histories.setdefault(job.tuning.tutor.method, []).append(columns)
+        histories.setdefault(job.config.tutor.method, []).append(columns)
     return histories
 
 

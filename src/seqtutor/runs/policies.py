@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
-from seqtutor.models.files import SavedModel
+from seqtutor.models.files import SavedModel, load_model
+from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.run_folder import CONFIG, RunFolder
-from seqtutor.runs.tuning import Tuning
-
-Load = Callable[[Path | None], SavedModel]
-"""Reads a task's model, or the prior that comes with the package."""
+from seqtutor.task_spec import TaskSpec
 
 PRIOR = "prior"
+"""The name of the prior that comes with the package."""
 
 
 @dataclass(frozen=True)
@@ -25,100 +24,122 @@ class NamedPolicy:
 
     Attributes:
         name: of the run's method, of the model's folder, or "prior".
-        saved: the policy itself, as it was saved.
-        length: of the sequences it was tuned or trained on.
-        load: reads the task's models.
-        prior_folder: the prior it was tuned from; `None` for the one that comes with the package.
-        tuning: what made the run; `None` for a mere model.
+        saved: the model, as it was saved.
+        length: of the sequences on which it was tuned or trained.
+        spec: the task.
+        config: of the run that tuned it; `None` for a mere model.
     """
 
     name: str
     saved: SavedModel
     length: int
-    load: Load
-    prior_folder: Path | None = None
-    tuning: Any = None
+    spec: TaskSpec[Any]
+    config: RunConfig[Any] | None = None
 
     @property
     def seed(self) -> int:
-        """That of the run; 0 of a mere model."""
-        return 0 if self.tuning is None else self.tuning.tutor.seed
+        """The seed of the run; 0 for a mere model."""
+        return 0 if self.config is None else self.config.tutor.seed
 
     @property
     def model(self) -> SequenceModel:
-        """The policy alone."""
+        """The sequence model alone."""
         return self.saved.model
 
-    def prior(self) -> SequenceModel:
-        """The prior it was tuned from.
+    def prior(self) -> SavedModel:
+        """The prior from which it was tuned; a mere model is compared with the shipped prior.
 
         Raises:
-            UserError: if that is no longer where it was.
+            UserError: if it is no longer where it was.
         """
-        return self.load(self.prior_folder).model
+        if self.config is not None:
+            return load_prior(self.spec, self.config.prior)
+        return load_prior(self.spec) if self.spec.priors else self.saved
+
+
+def load_prior(spec: TaskSpec[Any], folder: Path | None = None) -> SavedModel:
+    """Read a model of a task, or the prior that comes with the package.
+
+    Raises:
+        UserError: if there is none, it cannot be read, or it is a model of another task.
+    """
+    if folder is None:
+        if not spec.priors:
+            raise UserError(
+                f"the task {spec.name} comes without a prior: train one with seqtutor pretrain "
+                "and give its folder with --prior"
+            )
+        folder = next(iter(spec.priors.values()))
+    saved = load_model(folder)
+    spec.check_prior(saved)
+    return saved
+
+
+def find_policy(spec: TaskSpec[Any], name: str) -> NamedPolicy:
+    """Read the policy of a name: a run's folder, a model's folder, or that of a shipped prior.
+
+    Raises:
+        UserError: if there is none, or it belongs to another task.
+    """
+    if name in (PRIOR, *spec.priors) and not (Path(name) / CONFIG).is_file():
+        shipped = None if name == PRIOR else spec.priors[name]
+        return _of_model(spec, name, load_prior(spec, shipped))
+    path = Path(name)
+    run = RunFolder(path)
+    if (path / CONFIG).is_file():
+        config = read_config(spec, path)
+        if not run.is_complete:
+            raise UserError(f"the run in {path} is not finished: it has no model yet")
+        saved = load_prior(spec, run.model)
+        return NamedPolicy(config.tutor.method, saved, _length(spec, name, saved), spec, config)
+    if seeds := _runs_of_seeds(path):
+        raise UserError(f"{path} holds a run for each seed; name one, such as {seeds[0]}")
+    return _of_model(spec, path.name, load_prior(spec, path))
 
 
 def with_seeds(names: Iterable[str]) -> tuple[str, ...]:
-    """The names, with the run of each seed in place of a folder of `tune --seeds`."""
-    return tuple(one for name in names for one in (_seeds_in(Path(name)) or (name,)))
+    """The names, with the run of each seed in place of a folder of `tune --seeds`.
+
+    Raises:
+        UserError: if a run or model is named twice.
+    """
+    found = tuple(one for name in names for one in (_runs_of_seeds(Path(name)) or (name,)))
+    repeated = sorted({name for name in found if found.count(name) > 1})
+    if repeated:
+        raise UserError(f"{', '.join(repeated)} is named twice; name each run once")
+    return found
 
 
-def _seeds_in(path: Path) -> list[str]:
+def common_settings(policies: Sequence[NamedPolicy], hint: str) -> Any:
+    """The task's settings that all runs among the policies share; defaults where there is no run.
+
+    Args:
+        policies: runs and mere models of one task.
+        hint: what to do if the runs differ, for the error.
+
+    Raises:
+        UserError: if the runs were tuned with different settings.
+    """
+    own = [policy.config.settings for policy in policies if policy.config is not None]
+    if any(settings != own[0] for settings in own):
+        raise UserError(f"the runs were tuned with different settings of the task; {hint}")
+    return own[0] if own else policies[0].spec.settings_type()
+
+
+def _runs_of_seeds(path: Path) -> list[str]:
     if (path / CONFIG).is_file():
         return []
     folders = [config.parent for config in path.glob(f"seed*/{CONFIG}")]
     return [str(folder) for folder in sorted(folders, key=lambda one: (len(one.name), one.name))]
 
 
-def policy_named(
-    name: str, kind: type[Tuning], load: Load, length: int | None = None
-) -> NamedPolicy:
-    """Read the policy of that name.
-
-    Args:
-        name: a run's folder, a model's folder, or "prior".
-        kind: the tuning of the task's runs.
-        load: reads the task's models.
-        length: of sequences, for a model that does not say how long they are.
-
-    Raises:
-        UserError: if there is none, or it belongs to another task.
-    """
-    if name == PRIOR:
-        return _of_model(name, load(None), load, length)
-    path = Path(name)
-    run = RunFolder(path)
-    if (path / CONFIG).is_file():
-        _require_own_task(path, kind)
-        tuning: Any = run.config(kind)
-        if not run.is_complete:
-            raise UserError(f"the run in {path} has not come to its end: it has no model yet")
-        method, saved = tuning.tutor.method, load(run.model)
-        return NamedPolicy(method, saved, tuning.length, load, tuning.prior, tuning)
-    seeds = _seeds_in(path)
-    if seeds:
-        raise UserError(f"{path} holds a run for each seed; name one, such as {seeds[0]}")
-    return _of_model(path.name, load(path), load, length)
+def _of_model(spec: TaskSpec[Any], name: str, saved: SavedModel) -> NamedPolicy:
+    return NamedPolicy(name, saved, _length(spec, name, saved), spec)
 
 
-def _of_model(name: str, saved: SavedModel, load: Load, length: int | None) -> NamedPolicy:
+def _length(spec: TaskSpec[Any], name: str, saved: SavedModel) -> int:
     known = saved.origin.get("max_length")
-    own = known if isinstance(known, int) else length
-    if own is None:
+    length = known if isinstance(known, int) else spec.default_length()
+    if length is None:
         raise UserError(f"the model {name} does not say how long its sequences are")
-    return NamedPolicy(name, saved, own, load)
-
-
-def _require_own_task(path: Path, kind: type[Tuning]) -> None:
-    """Tell a run of another task by entries that this one does not know, in place of its own."""
-    try:
-        content = RunFolder(path).settings()
-    except UserError:
-        return  # Reading it as a configuration says what is wrong.
-    known = {one.name for one in fields(kind)}
-    special = known - {one.name for one in fields(Tuning)} - {"length", "prior"}
-    if not special & set(content) and set(content) - known:
-        raise UserError(
-            f"the run in {path} is not one of the task {kind.task}; name its own before it: "
-            "melody, molecule or folk"
-        )
+    return length

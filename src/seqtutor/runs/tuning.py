@@ -1,40 +1,232 @@
-"""What the tuning run of any task has. Imports nothing heavy, so that help texts stay quick."""
+"""A tuning run in its folder, from its configuration to its model; an interrupted run continues."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from seqtutor.training.settings import TutorSettings
+from seqtutor.data import Sequences
+from seqtutor.errors import UserError
+from seqtutor.files import require_unused
+from seqtutor.measures.sampling import draw
+from seqtutor.models.base import SequenceModel
+from seqtutor.models.files import SavedModel, save_model
+from seqtutor.runs.config import RunConfig, differing_options, read_config
+from seqtutor.runs.devices import Place
+from seqtutor.runs.policies import load_prior
+from seqtutor.runs.provenance import made_by
+from seqtutor.runs.run_folder import CONFIG, RunFolder
+from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
+from seqtutor.task import Task
+from seqtutor.task_spec import Drawn, TaskSpec
+from seqtutor.training.run import DivergedError, Record
+from seqtutor.training.tutor import Tutor
+
+SAMPLES, LAST_GOOD = "samples", "last-good"
+
+OnRecord = Callable[[Record], None]
+OnRemark = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """A tuning run, complete: it is written as `config.yaml` and re-runnable.
+def ignore(_: Any) -> None:
+    """Do nothing with a record or a remark."""
 
-    A task adds what its reward and its sequences need.
+
+def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[Any], list[str]]:
+    """The configuration with nothing left open, and warnings about it.
+
+    Raises:
+        UserError: if the prior cannot be read, or does not fit the settings.
+    """
+    settings, warnings = spec.complete(config.settings, load_prior(spec, config.prior))
+    return replace(config, settings=settings), warnings
+
+
+@contextmanager
+def open_tutor(
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    *,
+    prior: SavedModel | None = None,
+    place: Place | None = None,
+    reward_workers: int | None = None,
+) -> Iterator[Tutor]:
+    """The tutor of a configuration; its reward is closed when the context ends.
+
+    Args:
+        spec: the task.
+        config: with nothing left open.
+        prior: the prior, if it is loaded already.
+        place: the devices and processes.
+        reward_workers: worker processes of the reward; `None` for one for each core.
+    """
+    prior = prior or load_prior(spec, config.prior)
+    with spec.opened(config.settings, prior, reward_workers) as task:
+        yield (place or Place()).tutor(task, prior.model, config.tutor, repr(config))
+
+
+def tune_in_folder(
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    tutor: Tutor,
+    folder: RunFolder,
+    *,
+    samples: int = 0,
+    is_to_stop: Callable[[], bool] = lambda: False,
+    on_record: OnRecord = ignore,
+    on_remark: OnRemark = ignore,
+    on_begin: Callable[[], None] = lambda: None,
+) -> SequenceModel:
+    """Run a tutor to its end in a folder; a run that the folder holds already continues.
+
+    Args:
+        spec: the task.
+        config: of the run; it is written into the folder.
+        tutor: of this configuration.
+        folder: new, or with an unfinished run of the same configuration.
+        samples: sequences to write into the folder at the end.
+        is_to_stop: asked after each chunk; the run is saved and stops where it says so.
+        on_record: called with each record.
+        on_remark: called with what the user should know, such as a collapse.
+        on_begin: called once the folder is locked and has its configuration.
+
+    Raises:
+        StoppedError: after `is_to_stop` said so.
+        DivergedError: if the loss or a reward term is not finite; the policy before that chunk is
+            saved in the folder, and the message says where.
+        UserError: if the folder holds something else, or another process runs in it.
     """
 
-    task: ClassVar[str]
-    """The task's name on the command line."""
+    def begin() -> None:
+        require_own_folder(spec, config, folder)
+        if not (folder.path / CONFIG).is_file():
+            RunFolder.start(folder.path, config.content(), made_by(tutor.prior, tutor.devices))
+        on_begin()
 
-    tutor: TutorSettings = field(default_factory=TutorSettings)
+    def record(one: Record) -> None:
+        tutor.task.reward.write(folder.path)
+        on_record(one)
 
-    @property
-    def remembers(self) -> bool:
-        """Whether its reward remembers what it judged, so that seeds cannot share a program."""
-        return False
+    def finish(policy: SequenceModel) -> None:
+        finish_run(spec, config, policy, tutor.task, folder, samples)
+        shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
+
+    try:
+        return run_on_disk(
+            tutor,
+            folder,
+            is_to_stop=is_to_stop,
+            on_record=record,
+            on_remark=on_remark,
+            begin=begin,
+            finish=finish,
+        )
+    except DivergedError as error:
+        raise with_last_good(error, tutor.task, config, folder) from None
 
 
-def differing(one: Any, other: Any, name: str = "") -> list[str]:
-    """The options, as on the command line, by which two tunings of one kind differ."""
-    if one == other:
-        return []
-    if not is_dataclass(one) or type(one) is not type(other):
-        return [f"--{name}".replace("_", "-")]
-    found = []
-    for part in fields(one):
-        # The settings of the tutor have no name of their own before theirs.
-        inner = name if part.name == "tutor" else f"{name}.{part.name}".lstrip(".")
-        found += differing(getattr(one, part.name), getattr(other, part.name), inner)
-    return found
+def finish_run(
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    policy: SequenceModel,
+    task: Task,
+    folder: RunFolder,
+    samples: int,
+) -> None:
+    """Write samples and then the model, which makes the run complete."""
+    origin = _origin(task, config, folder)
+    if samples:
+        write_samples(spec, config, policy, task, origin, samples, folder.path / SAMPLES)
+    task.reward.write(folder.path)
+    save_model(SavedModel(policy, task.vocabulary, origin), folder.model)
+
+
+def write_samples(
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    policy: SequenceModel,
+    task: Task,
+    origin: dict[str, Any],
+    number: int,
+    folder: Path,
+) -> list[Path]:
+    """Generate sequences and write them as the task does; gives the paths of the files."""
+    drawn = draw(
+        policy,
+        number=number,
+        length=task.max_length,
+        end=task.vocabulary.end,
+        seed=config.tutor.seed,
+    )
+    sequences = Sequences(drawn.tokens, drawn.mask)
+    seed = config.tutor.seed
+    samples = Drawn(sequences, task.vocabulary, origin, config.settings, seed, has_reward=True)
+    return spec.write(samples, folder, spec.sample_type())
+
+
+def _origin(task: Task, config: RunConfig[Any], folder: RunFolder) -> dict[str, Any]:
+    return {"task": config.task, "run": folder.path.name, "max_length": task.max_length}
+
+
+def require_own_folder(
+    spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, *, resume: str | None = None
+) -> None:
+    """Refuse a folder that is neither unused nor holds an unfinished run of this configuration.
+
+    Args:
+        spec: the task.
+        config: of the run.
+        folder: of the run.
+        resume: the command that continues an unfinished run in the folder, where the user has not
+            asked for that; such a folder is then refused.
+
+    Raises:
+        UserError: if it is refused.
+    """
+    path = folder.path
+    if not (path / CONFIG).is_file():
+        require_unused(path)
+        return
+    if folder.is_complete:
+        require_unused(path)
+    if resume is not None:
+        raise UserError(f"{path} holds an unfinished run; continue it with: {resume}")
+    require_same(spec, config, folder)
+
+
+def require_same(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder) -> None:
+    """Refuse a configuration that is not the one of the folder's run.
+
+    Raises:
+        UserError: which names the options that differ.
+    """
+    own = read_config(spec, folder.path)
+    changed = differing_options(own.content(), config.content())
+    if changed:
+        raise UserError(
+            f"the run in {folder.path} continues with its own settings; leave out what would "
+            f"change {', '.join(changed)}"
+        )
+
+
+def with_last_good(
+    error: DivergedError, task: Task, config: RunConfig[Any], folder: RunFolder
+) -> DivergedError:
+    """Save the last good policy; gives the error whose message says where it is."""
+    kept = folder.path / LAST_GOOD
+    origin = _origin(task, config, folder)
+    save_model(SavedModel(error.last_good, task.vocabulary, origin), kept)
+    message = f"{error}; the policy before that is in {kept}"
+    return DivergedError(message, error.last_good, error.seed)
+
+
+def has_diverged(folder: RunFolder) -> bool:
+    """Whether the run of a folder ended with a loss or reward that was not finite."""
+    return (folder.path / LAST_GOOD).is_dir() and (folder.path / CONFIG).is_file()
+
+
+__all__ = ["StoppedError", "completed", "open_tutor", "tune_in_folder"]

@@ -1,14 +1,11 @@
-"""What a melody run is made of. Imports nothing heavy, so that help texts stay quick."""
+"""The settings of the melody task. Nothing heavy is imported, so that help texts stay quick."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import ClassVar
 
-from seqtutor.runs.tuning import Tuning
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.training.settings import require, require_finite
+from seqtutor.settings import require, require_finite
 
 
 @dataclass(frozen=True)
@@ -30,17 +27,15 @@ class RuleWeights:
 
 
 @dataclass(frozen=True)
-class MelodyTuning(Tuning):
-    """A tuning run of the melody task, complete: it is written as `config.yaml` and re-runnable."""
-
-    task: ClassVar[str] = "melody"
+class MelodySettings:
+    """What the melody task can be told: rules, their weights, and the length."""
 
     rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
+    """Key, lengths and rewards of the nine rules."""
     weights: RuleWeights = field(default_factory=RuleWeights)
+    """A factor for each rule."""
     length: int = 32
     """Sixteenths in a melody."""
-    prior: Path | None = None
-    """Folder of the prior; the one that comes with the package if not given."""
 
     def __post_init__(self) -> None:
         require(self.length >= 1, f"length must be at least 1, not {self.length}")

@@ -1,4 +1,4 @@
-"""Files of melodies as tokens: one JSON object `{"tokens": [...]}` a line."""
+"""Files of sequences as token ids: one JSON object `{"tokens": [...]}` a line."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import json
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
 
 LARGEST_FILE = 1 << 30
 
 
-def read_token_file(path: Path) -> list[list[int]]:
-    """Read every melody of a file.
+def read_token_file(path: Path, vocabulary_size: int) -> list[list[int]]:
+    """Read every sequence of a file.
 
     Raises:
-        UserError: if the file cannot be read, is empty, or a line is not a melody; the line's
-            number is told.
+        UserError: if the file cannot be read, is empty, or a line is not a sequence; the message
+            has the number of the line.
     """
     try:
         if path.stat().st_size > LARGEST_FILE:
@@ -25,14 +24,18 @@ def read_token_file(path: Path) -> list[list[int]]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise UserError(f"cannot read {path}: it is no text in UTF-8") from None
-    melodies = [_melody(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not melodies:
-        raise UserError(f'{path} holds no melody; each line must be like {{"tokens": [14, 1]}}')
-    return melodies
+        raise UserError(f"cannot read {path}: it is not text in UTF-8") from None
+    found = [
+        _sequence(path, number, line, vocabulary_size)
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
+    if not found:
+        raise UserError(f'{path} holds no sequence; each line must be like {{"tokens": [14, 1]}}')
+    return found
 
 
-def _melody(path: Path, number: int, line: str) -> list[int]:
+def _sequence(path: Path, number: int, line: str, size: int) -> list[int]:
     try:
         tokens = json.loads(line)["tokens"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -41,13 +44,14 @@ def _melody(path: Path, number: int, line: str) -> list[int]:
         ) from None
     if not isinstance(tokens, list) or not tokens:
         raise UserError(
-            f"{path}, line {number}: tokens must be a list of at least one number from 0 to 37"
+            f"{path}, line {number}: tokens must be a list of at least one number from 0 to "
+            f"{size - 1}"
         )
     for position, token in enumerate(tokens, 1):
         whole = isinstance(token, int) and not isinstance(token, bool)
-        if not whole or not 0 <= token < VOCABULARY_SIZE:
+        if not whole or not 0 <= token < size:
             raise UserError(
                 f"{path}, line {number}: token {json.dumps(token)[:40]} at position {position} is "
-                f"not a number from 0 to {VOCABULARY_SIZE - 1}"
+                f"not a number from 0 to {size - 1}"
             )
     return tokens

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from seqtutor.tasks.melody.scoring import Scores
+    from seqtutor.tasks.melody.spec import MelodySpec
     from seqtutor.tasks.scores.keys import Key
 
 
@@ -28,15 +29,13 @@ class Options:
 
     Melodies come from a file of tokens, scored into one JSON line each on standard output, or
     from MIDI, ABC, MusicXML or kern files, scored into a readable table each.
-
-    For molecules: seqtutor score molecule --help
     """
 
-    melodies: tyro.conf.Positional[
-        Annotated[tuple[str, ...], tyro.conf.arg(metavar="[melody] [FILE ...]")]
-    ] = ("melody",)
-    """The task, "melody" (which may be left out), and MIDI, ABC, MusicXML or kern files."""
-    tokens: Path | None = None
+    files: tyro.conf.Positional[
+        Annotated[tuple[Path, ...], tyro.conf.arg(metavar="[FILE ...]")]
+    ] = ()
+    """MIDI, ABC, MusicXML or kern files."""
+    tokens: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """A file of melodies, one {"tokens": [...]} a line."""
     per_rule: bool = False
     """Every rule's numbers beside the total, in the lines for --tokens. The tables for files show
@@ -46,14 +45,13 @@ class Options:
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files without the task's name."""
-        names = self.melodies[1:] if self.melodies[:1] == ("melody",) else self.melodies
-        return tuple(map(Path, names))
+
+def defaults(spec: MelodySpec, arguments: list[str]) -> Options:
+    """The papers' rules and weights."""
+    return Options()
 
 
-def run(options: Options) -> None:
+def run(spec: MelodySpec, options: Options) -> None:
     """Print the scores."""
     if (options.tokens is None) == (not options.files):
         raise UserError("give either --tokens FILE.jsonl or files in MIDI, ABC, MusicXML or kern")
@@ -64,10 +62,11 @@ def run(options: Options) -> None:
 
 
 def _score_tokens(options: Options, path: Path) -> None:
-    from seqtutor.cli.token_files import read_token_file
+    from seqtutor.token_files import read_token_file
+    from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
     from seqtutor.tasks.melody.scoring import score_melodies
 
-    melodies = read_token_file(path)
+    melodies = read_token_file(path, VOCABULARY_SIZE)
     for scores in score_melodies(melodies, options.rules, vars(options.weights)):
         line: dict[str, object] = {}
         if options.per_rule:
@@ -79,15 +78,17 @@ def _score_tokens(options: Options, path: Path) -> None:
 def _score_files(options: Options) -> None:
     from rich.console import Console
 
-    from seqtutor.cli.melodies import key_of, tell_parts
+    from seqtutor.runs.progress import console as errors
     from seqtutor.tasks.melody.encoding import notes_to_tokens
-    from seqtutor.tasks.melody.folder import read_melody_file
+    from seqtutor.tasks.melody.folder import SEVERAL_PARTS, read_melody_file
+    from seqtutor.tasks.melody.spec import key_of
     from seqtutor.tasks.melody.scoring import score_melodies
 
     titles, melodies, keys = [], [], []
     for path in options.files:
         tunes, report = read_melody_file(path)
-        tell_parts(path, report)
+        if report.noted.get(SEVERAL_PARTS):
+            errors.print(f"{path} has several parts; only the first is read")
         for tune in tunes:
             titles.append(f"{path}: {tune.title}" if tune.title else str(path))
             keys.append(tune.key)

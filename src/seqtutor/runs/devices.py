@@ -1,4 +1,4 @@
-"""Options that spread one run over devices and processes; they change nothing but rounding."""
+"""Where one run is computed: devices and processes. They change nothing but rounding."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-import tyro
+from typing import TYPE_CHECKING
 
 from seqtutor.training.settings import require
 
@@ -23,10 +21,10 @@ HOST_DEVICES = "xla_force_host_platform_device_count"
 
 
 @dataclass(frozen=True)
-class DeviceOptions:
+class Place:
     """Where one run is computed."""
 
-    devices: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    devices: int | None = None
     """Devices that share the work of one run, those of all processes together; by default one for
     each process. On a CPU a device is a core."""
     processes: int = 1
@@ -34,7 +32,7 @@ class DeviceOptions:
     command but for --process; the first one alone writes files."""
     process: int = 0
     """Which of the processes this one is, from 0."""
-    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    coordinator: str | None = None
     """Where the first of several processes can be reached by the others."""
 
     def __post_init__(self) -> None:
@@ -70,7 +68,7 @@ class DeviceOptions:
 
     @property
     def arguments(self) -> str:
-        """As they are typed, after a space; nothing where they are what they are by default."""
+        """The options as they are typed, after a space; empty where all have their defaults."""
         words = [] if self.devices is None else ["--devices", str(self.devices)]
         if self.coordinator is not None:
             words += ["--coordinator", self.coordinator, "--processes", str(self.processes)]
@@ -79,7 +77,9 @@ class DeviceOptions:
 
     @contextmanager
     def joined(self) -> Iterator[None]:
-        """Within, the devices are there and the processes have met; before JAX computes anything.
+        """A context in which the devices exist and the processes are connected.
+
+        Enter it before JAX computes anything.
 
         Raises:
             UserError: if the processes do not meet.
@@ -112,7 +112,9 @@ class DeviceOptions:
     def tutor(
         self, task: Task, prior: SequenceModel, settings: TutorSettings, configuration: str
     ) -> Tutor:
-        """A tutor that works on these devices; `configuration` tells all that makes the run.
+        """A tutor that works on these devices.
+
+        `configuration` is a text of all that decides the outcome, which all processes must share.
 
         Raises:
             UserError: if they are not there, or cannot share the work equally.

@@ -1,0 +1,42 @@
+"""Options of commands that depend on the task, and arguments that must be known before all others."""
+
+from __future__ import annotations
+
+from dataclasses import field, make_dataclass
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+_Options = TypeVar("_Options")
+
+
+def extended(base: type[_Options], values: dict[str, Any], groups: dict[str, Any]) -> _Options:
+    """An instance of `base` with further groups of options.
+
+    Args:
+        base: the options that the command has for every task, a frozen dataclass.
+        values: for fields of `base`, in place of its defaults.
+        groups: by name, instances of dataclasses whose fields become options without a prefix.
+    """
+    extra = [
+        (name, Annotated[type(value), tyro.conf.arg(name="")], field(default=value))
+        for name, value in groups.items()
+    ]
+    kind = make_dataclass(
+        base.__name__,
+        extra,
+        bases=(base,),
+        frozen=True,
+        namespace={"__doc__": base.__doc__},
+    )
+    return kind(**values)  # type: ignore[no-any-return]
+
+
+def value_of(option: str, arguments: list[str]) -> str | None:
+    """What follows an option on the command line, or `None` if it is not given."""
+    for index, argument in enumerate(arguments):
+        if argument == option and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith(option + "="):
+            return argument.partition("=")[2]
+    return None

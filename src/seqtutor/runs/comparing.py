@@ -1,0 +1,335 @@
+"""Methods compared at equal distance from the prior: a grid of runs, measured beside controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqtutor.errors import UserError
+from seqtutor.measures.policy import has_collapsed
+from seqtutor.report.comparison import Comparison, write_comparison
+from seqtutor.report.frontier import MeasuredPolicy
+from seqtutor.report.plots import History
+from seqtutor.runs.config import RunConfig
+from seqtutor.runs.evaluation import CachedEvaluator
+from seqtutor.runs.interruption import telling_how_to_go_on
+from seqtutor.models.files import SavedModel
+from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
+from seqtutor.runs.measure_cache import digest
+from seqtutor.runs.policies import load_prior
+from seqtutor.runs.progress import console, progress_bar
+from seqtutor.runs.provenance import made_by_in_words
+from seqtutor.runs.run_folder import CONFIG, plain
+from seqtutor.runs.seeds import reward_worker_options
+from seqtutor.runs.terminal import counted
+from seqtutor.runs.tuning import has_diverged, tune_in_folder
+from seqtutor.settings import require
+from seqtutor.task import Task
+from seqtutor.task_spec import TaskSpec
+from seqtutor.training.settings import TutorSettings
+from seqtutor.training.tutor import Tutor
+
+RECORDS = 25
+"""Records of a run, the points of its learning curve."""
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """What is compared.
+
+    Attributes:
+        spec: the task.
+        methods: by name.
+        output: folder of everything.
+        c: weights of the prior, each a point on every method's frontier.
+        seeds: runs of each method at each c, with the seeds 0, 1, 2 …
+        steps: environment steps of a run, rounded up to whole records.
+        preset: whose settings of the task are used; `None` for the first preset. The settings of
+            the tutor are the methods' defaults.
+        discount: γ of all methods; E[r]/c − KL, by which they are compared, is that of γ = 1.
+        number: sequences that each policy is measured on.
+        temperatures: at which the prior is measured as a control.
+        best_of: each n whose best of n samples from the prior is measured as a control.
+        at_kl: KL divergences, in nats a sequence, at which to compare; empty: four where most
+            methods are.
+        prior: folder of the prior; `None` for the one that comes with the package.
+        workers: runs at the same time; `None` for one for each core.
+
+    Raises:
+        UserError: if a number is out of its range, or there is no such method or preset.
+    """
+
+    spec: TaskSpec[Any]
+    methods: tuple[str, ...]
+    output: Path
+    c: tuple[float, ...] = (2.5, 5.0, 10.0, 20.0)
+    seeds: int = 5
+    steps: int = 500_000
+    preset: str | None = None
+    discount: float = 1.0
+    number: int = 10_000
+    temperatures: tuple[float, ...] = (0.25, 0.5, 0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)
+    best_of: tuple[int, ...] = (4, 8, 16, 32, 64)
+    at_kl: tuple[float, ...] = ()
+    prior: Path | None = None
+    workers: int | None = None
+    settings: Any = field(default=None, init=False)
+    """The task's settings, complete."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("seeds", 1), ("steps", 1), ("number", 2)):
+            value = getattr(self, name)
+            require(value >= least, f"--{name} must be at least {least}, not {value}")
+        for name in ("methods", "c"):
+            require(len(getattr(self, name)) >= 1, f"--{name} needs at least one value")
+        for name in ("c", "temperatures", "at_kl"):
+            option = f"--{name.replace('_', '-')}"
+            for value in getattr(self, name):
+                require(0 < value < math.inf, f"{option} must be above 0, not {value}")
+        for n in self.best_of:
+            require(n >= 2, f"--best-of must be at least 2, not {n}")
+        for method in self.methods:
+            TutorSettings.of(method)
+        sets = {
+            "methods": self.methods,
+            "c": sorted(self.c),
+            "temperatures": sorted(set(self.temperatures) - {1.0}),
+            "best_of": sorted(self.best_of),
+            "at_kl": sorted(self.at_kl),
+        }
+        for name, values in sets.items():
+            object.__setattr__(self, name, _distinct(values))
+        settings = self.spec.preset(self.preset).settings(self.methods[0])
+        complete, _ = self.spec.complete(settings, load_prior(self.spec, self.prior))
+        object.__setattr__(self, "settings", complete)
+
+    def jobs(self, length: int) -> tuple[Job, ...]:
+        """Every run, seed after seed, so that a whole comparison exists early."""
+        options = reward_worker_options(None, worker_count(self.workers))
+        return tuple(
+            Job(
+                f"{method} c={c:g} seed {seed}",
+                self.output / "runs" / method / f"c={c}" / f"seed{seed}",
+                self.spec,
+                self.config(method, c, seed, length),
+                samples=0,
+                options=options,
+            )
+            for seed in range(self.seeds)
+            for c in self.c
+            for method in self.methods
+        )
+
+    def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
+        """The configuration of one run, of sequences of at most `length` tokens."""
+        # Not the preset's settings of the tutor, which are each method's own way to one aim.
+        tutor = TutorSettings.of(method, c=c, discount=self.discount, seed=seed)
+        collection = tutor.environments * length
+        record = collection * max(1, round(self.steps / collection / RECORDS))
+        # Whole records: each is a mean over as many collections.
+        steps = record * math.ceil(self.steps / record)
+        tutor = replace(tutor, steps=steps, log_every=record)
+        return RunConfig(self.spec.name, tutor, self.settings, self.prior)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The runs by c, method and seed; those that diverged have no policy."""
+
+    jobs: tuple[Job, ...]
+    diverged: tuple[Job, ...] = ()
+
+    @property
+    def tuned(self) -> tuple[Job, ...]:
+        return tuple(job for job in self.jobs if job not in self.diverged)
+
+
+def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Path, list[str]]:
+    """Tune, measure and write a comparison; interrupted, it continues when it is called again.
+
+    Args:
+        plan: what is compared.
+        in_this_process: tune one run after the other here, for a task that no other process can
+            find.
+
+    Returns:
+        The path of the report, and remarks about what it leaves out.
+
+    Raises:
+        UserError: if a run fails for another reason than divergence.
+    """
+    prior = load_prior(plan.spec, plan.prior)
+    with plan.spec.opened(plan.settings, prior) as task:
+        jobs = plan.jobs(task.max_length)
+        console.rule("1  Tuning")
+        run = partial(_run_here, task=task, prior=prior) if in_this_process else partial(
+            run_jobs, workers=worker_count(plan.workers), output=plan.output
+        )
+        grid = _tune(jobs, run)
+        console.rule("2  Measuring")
+        with telling_how_to_go_on(plan.output):
+            policies = _measure(grid, plan, task)
+    console.rule("3  Tables and figures")
+    left_out = _left_out(grid, plan.output)
+    return _write(grid, policies, left_out, plan), left_out
+
+
+def _distinct(values: Iterable[_Value]) -> tuple[_Value, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _run_here(jobs: Sequence[Job], *, task: Task, prior: SavedModel) -> None:
+    for job in unfinished(jobs):
+        tutor = Tutor(task, prior.model, job.config.tutor)
+        tune_in_folder(job.spec, job.config, tutor, job.run)
+
+
+def _tune(jobs: tuple[Job, ...], run: Callable[[Sequence[Job]], None]) -> _Grid:
+    """Run all; a run that diverges is left out and reported, instead of ending the comparison."""
+    while True:
+        diverged = tuple(job for job in jobs if _has_diverged(job))
+        grid = _Grid(jobs, diverged)
+        try:
+            run(grid.tuned)
+            return grid
+        except UserError:
+            if not any(_has_diverged(job) for job in grid.tuned):
+                raise
+
+
+def _has_diverged(job: Job) -> bool:
+    return has_diverged(job.run) and job.has_same_config
+
+
+def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPolicy]:
+    """Every tuned policy and the controls, from the files of an earlier call where they hold."""
+    spec, controls = plan.spec, plan.output / "controls"
+    prior_folder = plan.prior or next(iter(spec.priors.values()))
+    evaluator = CachedEvaluator(
+        task,
+        load_prior(spec, plan.prior).model,
+        plan.number,
+        {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)},
+    )
+    count = len(grid.tuned) + 1 + len(plan.temperatures) + len(plan.best_of)
+    with progress_bar() as progress:
+        bar = progress.add_task("Measuring", total=count * plan.number, unit=spec.many, note="")
+
+        def step(policies: int, note: str) -> None:
+            progress.update(bar, advance=policies * plan.number, note=note)
+
+        prior = evaluator.control_of_prior(controls)
+        measured = [prior]
+        step(1, "temperatures")
+        for temperature in plan.temperatures:
+            measured.append(evaluator.control_of_temperature(controls, temperature))
+            step(1, "temperatures")
+        progress.update(bar, note="best of n")
+        measured += evaluator.controls_of_best_of_n(controls, plan.best_of)
+        step(len(plan.best_of), "")
+        for job in sorted(grid.tuned, key=lambda job: plan.methods.index(job.config.tutor.method)):
+            measured.append(_measure_run(evaluator, job, prior))
+            step(1, job.name)
+    return measured
+
+
+def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) -> MeasuredPolicy:
+    """A tuned policy; its measures are kept in the run's folder."""
+    tutor = job.config.tutor
+    measured = evaluator.policy(
+        job.folder / "measures.json",
+        {"policy": digest(job.run.model)},
+        lambda: load_prior(job.spec, job.run.model).model,
+        seed=tutor.seed,
+        c=tutor.c,
+    )
+    return MeasuredPolicy(
+        tutor.method,
+        tutor.seed,
+        {**measured.values, "seconds": _training_seconds(job)[-1]},
+        measured.standard_errors,
+        c=tutor.c,
+        discount=tutor.discount,
+        is_collapsed=has_collapsed(measured.values, prior.values, tutor),
+    )
+
+
+def _training_seconds(job: Job) -> list[float]:
+    """When each record was made, as if the first had taken as long as the others.
+
+    It takes longer where the program is compiled, which only the first of several seeds does.
+    """
+    seconds = [record["seconds"] for record in job.run.records()]
+    if len(seconds) == 1:
+        return seconds
+    one = (seconds[-1] - seconds[0]) / (len(seconds) - 1)
+    return [one + passed - seconds[0] for passed in seconds]
+
+
+def _write(
+    grid: _Grid,
+    policies: Sequence[MeasuredPolicy],
+    left_out: Sequence[str],
+    plan: ComparisonPlan,
+) -> Path:
+    title = plan.spec.preset(plan.preset).title
+    comparison = Comparison(
+        title=f"Comparison on {plan.spec.many}: {title[0].lower()}{title[1:]}",
+        remarks=[_made_of(grid, plan), *left_out, made_by_in_words()],
+        policies=policies,
+        histories=_histories(grid),
+        number=plan.number,
+        kls=plan.at_kl,
+        sequence=plan.spec.one,
+        sequences=plan.spec.many,
+    )
+    return write_comparison(comparison, plan.output)
+
+
+def _made_of(grid: _Grid, plan: ComparisonPlan) -> str:
+    def numbers(values: Sequence[float]) -> str:
+        return ", ".join(f"{value:g}" for value in values)
+
+    symbols = ", ".join(TutorSettings.of(method).symbol for method in plan.methods)
+    return (
+        f"Methods: {symbols}. c = {numbers(plan.c)}; γ = {plan.discount:g} for all; "
+        f"{counted(plan.seeds, 'seed', 'seeds')} each; "
+        f"{grid.jobs[0].config.tutor.steps:,} environment steps a run; {len(grid.tuned)} runs in "
+        f"all. Other settings are the methods' defaults, those of the task are of the preset "
+        f"{plan.preset or next(iter(plan.spec.presets), 'default')}. Wall times are of this "
+        "machine, without compilation; runs may have shared its cores."
+    )
+
+
+def _left_out(grid: _Grid, output: Path) -> list[str]:
+    """What the folder holds and the report does not."""
+    remarks = []
+    if grid.diverged:
+        names = ", ".join(job.name for job in grid.diverged)
+        remarks.append(f"Diverged, and left out: {names}.")
+    found = {config.parent for config in output.glob(f"runs/*/*/*/{CONFIG}")}
+    others = len(found - {job.folder for job in grid.jobs})
+    if others:
+        runs = counted(others, "run", "runs")
+        remarks.append(f"Of other grids, kept and left out of this report: {runs} in {output}.")
+    return remarks
+
+
+def _histories(grid: _Grid) -> dict[float, dict[str, list[History]]]:
+    histories: dict[float, dict[str, list[History]]] = {}
+    for job in grid.tuned:
+        records = job.run.records()
+        columns: History = {
+            "step": [record["step"] for record in records],
+            "seconds": _training_seconds(job),
+            "reward": [record["reward"] for record in records],
+        }
+        tutor = job.config.tutor
+        histories.setdefault(tutor.c, {}).setdefault(tutor.method, []).append(columns)
+    return histories

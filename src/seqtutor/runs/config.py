@@ -1,0 +1,122 @@
+"""The configuration of a tuning run: complete, written as `config.yaml`, and re-runnable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from seqtutor.errors import UserError
+from seqtutor.runs.run_folder import CONFIG, from_plain, plain, read_settings
+from seqtutor.task_spec import NoSettings, TaskSpec, find_spec, task_names
+from seqtutor.training.settings import TutorSettings
+
+_Settings = TypeVar("_Settings")
+
+OWN_NAMES = ("task", "prior", "tutor", "made_by")
+"""Names in a configuration that no task may use for its settings."""
+
+
+@dataclass(frozen=True)
+class RunConfig(Generic[_Settings]):
+    """All that decides the outcome of a tuning run.
+
+    Attributes:
+        task: the name of the task.
+        tutor: the method and how it learns.
+        settings: the task's own.
+        prior: folder of the prior; `None` for the one that comes with the package.
+    """
+
+    task: str
+    tutor: TutorSettings = field(default_factory=TutorSettings)
+    settings: _Settings = NoSettings()  # type: ignore[assignment]
+    prior: Path | None = None
+
+    def content(self) -> dict[str, Any]:
+        """The configuration in the types of YAML; the task's settings have no level of their own."""
+        return {
+            "task": self.task,
+            "prior": plain(self.prior),
+            "tutor": self.tutor.to_flat(),
+            **plain(self.settings),
+        }
+
+
+def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
+    """Read the configuration of a run of a task, checking names and types.
+
+    Args:
+        spec: the task.
+        path: the file, or the folder of the run.
+
+    Raises:
+        UserError: if it cannot be read, is one of another task, or holds an unknown or badly typed
+            entry.
+    """
+    path = path / CONFIG if path.is_dir() else path
+    content = read_settings(path)
+    task = content.pop("task", None)
+    if not _fits(spec, task, content):
+        raise UserError(
+            f"the run in {path.parent} is not one of the task {spec.name}"
+            + ("" if task is None else f", but of {task}")
+            + "; name its own task before it"
+        )
+    prior = content.pop("prior", None)
+    tutor = TutorSettings.from_flat(content.pop("tutor", {}), path)
+    settings = from_plain(spec.settings_type, content, path)
+    return RunConfig(spec.name, tutor, settings, None if prior is None else Path(str(prior)))
+
+
+def task_of_folder(folder: Path) -> str | None:
+    """The name of the task of the run, the runs of seeds, or the model in a folder, if it tells it.
+
+    Raises:
+        UserError: if the configuration of a run cannot be read.
+    """
+    if folder.suffix == ".yaml":
+        folder = folder.parent
+    for config in (folder / CONFIG, *sorted(folder.glob(f"seed*/{CONFIG}"))):
+        if config.is_file():
+            content = read_settings(config)
+            return _known(content.get("task")) or _task_of_earlier_version(content)
+    if (folder / MODEL_CONFIG).is_file():
+        try:
+            return _known(read_config_file(folder / MODEL_CONFIG)["origin"].get("task"))
+        except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
+            return None
+    return None
+
+
+def _known(task: object) -> str | None:
+    return task if isinstance(task, str) else None
+
+
+def _task_of_earlier_version(content: Mapping[str, Any]) -> str | None:
+    """The task whose settings fit the configuration of a version that did not write its name."""
+    fitting = (name for name in task_names() if _fits(find_spec(name), None, content))
+    return next(fitting, None)
+
+
+def _fits(spec: TaskSpec[Any], task: Any, content: Mapping[str, Any]) -> bool:
+    """Whether the run is one of this task. Earlier versions did not write the task's name."""
+    if task is not None:
+        return bool(task == spec.name)
+    own = {one.name for one in fields(spec.settings_type)}
+    return set(content) <= own | set(OWN_NAMES)
+
+
+def differing_options(one: Any, other: Any, name: str = "") -> list[str]:
+    """The options, as on the command line, by which two configurations in YAML's types differ."""
+    if one == other:
+        return []
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return [f"--{name}".replace("_", "-")]
+    found: list[str] = []
+    for key in dict.fromkeys([*one, *other]):
+        # The settings of the tutor have no prefix on the command line.
+        inner = name if key == "tutor" else f"{name}.{key}".lstrip(".")
+        found += differing_options(one.get(key), other.get(key), inner)
+    return found

@@ -1,0 +1,197 @@
+"""Policies of a task, measured side by side: the columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqtutor.data import Sequences
+from seqtutor.measure import Measure, MeasureGroup
+from seqtutor.measures.estimates import estimates_of, rows_of
+from seqtutor.measures.policy import Evaluation, evaluate, policy_measures, reward_measures
+from seqtutor.models.files import SavedModel
+from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
+from seqtutor.report.tables import Table
+from seqtutor.rewards import Reward
+from seqtutor.runs.policies import PRIOR, NamedPolicy, common_settings, find_policy
+from seqtutor.runs.progress import progress_bar
+from seqtutor.task_spec import TaskSpec
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures policies of one task.
+
+    Attributes:
+        spec: the task.
+        measures: of the task.
+        number: sequences that each policy is measured on.
+        temperature: of the sampling.
+        reward: by which the sequences are rewarded, if the policies share one.
+    """
+
+    spec: TaskSpec[Any]
+    measures: Sequence[Measure | MeasureGroup]
+    number: int
+    temperature: float = 1.0
+    reward: Reward | None = None
+
+    def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
+        """Sample from a policy and measure it, with a progress bar."""
+        with progress_bar() as progress:
+            bar = progress.add_task(
+                f"Sampling {policy.name}", total=self.number, unit=self.spec.many, note=""
+            )
+            return evaluate(
+                policy.model,
+                policy.prior().model,
+                policy.saved.vocabulary,
+                self.measures,
+                number=self.number,
+                length=policy.length,
+                seed=seed,
+                temperature=self.temperature,
+                reward=self.reward,
+                on_sequences=lambda done: progress.update(bar, completed=done),
+            )
+
+    def rows(self, terms: Sequence[str] = ()) -> list[Measure]:
+        """The rows of a table: the task's measures, those of every policy, the reward's terms."""
+        rewarded = reward_measures(terms, self.spec.one) if self.reward is not None else ()
+        return [*rows_of(self.measures), *policy_measures(self.spec.many), *rewarded]
+
+
+@contextmanager
+def open_evaluator(
+    spec: TaskSpec[Any],
+    policies: Sequence[NamedPolicy],
+    *,
+    number: int,
+    temperature: float = 1.0,
+    options: Any = None,
+    has_rewards: bool = True,
+    reward_workers: int | None = None,
+) -> Iterator[Evaluator]:
+    """An evaluator of policies; what it started ends with the context.
+
+    Args:
+        spec: the task.
+        policies: to be measured; the reward is that of the runs among them.
+        number: sequences for each.
+        temperature: of the sampling.
+        options: an instance of the task's `evaluate_type`.
+        has_rewards: whether rewards are measured, where the runs share one.
+        reward_workers: worker processes of the reward.
+
+    Raises:
+        UserError: if the runs were tuned with different settings of the task.
+    """
+    settings = common_settings(policies, "measure them one by one")
+    priors = [policy.prior() for policy in policies]
+    own = spec.evaluate_type() if options is None else options
+    settings = spec.complete(settings, priors[0])[0]
+    with (
+        spec.opened(settings, priors[0], reward_workers) as task,
+        spec.measures(settings, own, priors, number) as measures,
+    ):
+        reward = task.reward if has_rewards and _are_runs(policies) else None
+        yield Evaluator(spec, measures, number, temperature, reward)
+
+
+def _are_runs(policies: Sequence[NamedPolicy]) -> bool:
+    return any(policy.config is not None for policy in policies)
+
+
+def columns_of(
+    evaluator: Evaluator, policies: Sequence[NamedPolicy], seed: int = 0
+) -> tuple[list[PolicyColumn], list[Measure]]:
+    """Measure policies; runs of one method are the seeds of one column.
+
+    Args:
+        evaluator: measures them.
+        policies: in the order of the columns.
+        seed: of the sampling; the seed of a run is added, so that runs differ in that, too.
+
+    Returns:
+        The columns, and the rows of a table of them.
+    """
+    grouped: dict[str, list[Evaluation]] = {}
+    for policy in policies:
+        found = evaluator.evaluate(policy, seed + policy.seed)
+        grouped.setdefault(policy.name, []).append(found)
+    tutors = {p.name: p.config.tutor for p in policies if p.config is not None}
+    columns = [
+        PolicyColumn(
+            name,
+            [one.estimates for one in evaluations],
+            title_of(evaluator.spec, name),
+            {"c / γ": f"{tutors[name].c:g} / {tutors[name].discount:g}"} if name in tutors else {},
+        )
+        for name, evaluations in grouped.items()
+    ]
+    first = next(iter(grouped.values()))[0]
+    terms = list(first.samples.terms) if evaluator.spec.shows_terms else []
+    return columns, evaluator.rows(terms)
+
+
+def title_of(spec: TaskSpec[Any], name: str) -> str:
+    """The heading of a policy's column: the symbol of a method, the task's word for its prior."""
+    from seqtutor.methods.registry import method_names, method_named
+
+    if name == PRIOR:
+        return spec.prior_title
+    return method_named(name).symbol if name in method_names() else name
+
+
+def table_of(
+    evaluator: Evaluator,
+    columns: Sequence[PolicyColumn],
+    rows: Sequence[Measure],
+    title: str | None = None,
+) -> Table:
+    """The table of measured policies, beside published figures, where the task has some."""
+    note = interval_note(columns, evaluator.number, evaluator.spec.many, evaluator.temperature)
+    return evaluation_table(
+        columns,
+        rows,
+        evaluator.spec.published,
+        title=title or evaluator.spec.many.capitalize(),
+        note=note,
+        is_marked=evaluator.temperature == 1,
+        counts_better=evaluator.spec.published is not None,
+    )
+
+
+def evaluate_runs(
+    spec: TaskSpec[Any], folders: Sequence[Path], number: int, reward_workers: int | None = None
+) -> Table:
+    """The table that ends a tuning: the prior and the runs, which differ in their seed alone."""
+    policies = [find_policy(spec, str(folder)) for folder in folders]
+    first = policies[0]
+    prior = replace(first, name=PRIOR, saved=first.prior())
+    named = [prior, *policies]
+    with open_evaluator(spec, named, number=number, reward_workers=reward_workers) as evaluator:
+        columns, rows = columns_of(evaluator, named)
+        columns[0] = replace(columns[0], settings={})
+        return table_of(evaluator, columns, rows)
+
+
+def given_sequences(
+    spec: TaskSpec[Any], measures: Sequence[Measure | MeasureGroup], rows: list[list[int]]
+) -> PolicyColumn:
+    """The measures of given sequences of token ids, which may differ in length."""
+    width = max(map(len, rows))
+    mask = np.arange(width) < np.array([[len(row)] for row in rows])
+    tokens = np.zeros(mask.shape, np.int32)
+    tokens[mask] = np.concatenate(rows)
+    sequences = Sequences(tokens, mask)
+    vocabulary = spec.usual_task().vocabulary
+    found = estimates_of(measures, sequences.tokens, sequences.mask, vocabulary)
+    return PolicyColumn("measured", [found])
+
+
