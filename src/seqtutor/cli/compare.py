@@ -17,7 +17,7 @@ from seqtutor.training.settings import MethodName, TutorSettings, require
 if TYPE_CHECKING:
     from seqtutor.report.frontier import MeasuredPolicy
     from seqtutor.report.plots import History
-    from seqtutor.runs.evaluation import Laboratory
+    from seqtutor.runs.evaluation import CachedEvaluator
     from seqtutor.runs.jobs import Job
     from seqtutor.tasks.melody.settings import MelodyTuning
 
@@ -190,7 +190,7 @@ def _measure(grid: _Grid, options: Options, output: Path) -> list[MeasuredPolicy
     """Every tuned policy and the controls, from the files of an earlier call where they hold."""
     from seqtutor.runs.progress import progress_bar
 
-    laboratory, controls = _laboratory(options, grid.jobs[0].tuning), output / "controls"
+    evaluator, controls = _evaluator(options, grid.jobs[0].tuning), output / "controls"
     count = len(grid.tuned) + 1 + len(options.temperatures) + len(options.best_of)
     with progress_bar() as progress:
         bar = progress.add_task("Measuring", total=count * options.number, unit="melodies", note="")
@@ -198,17 +198,17 @@ def _measure(grid: _Grid, options: Options, output: Path) -> list[MeasuredPolicy
         def step(policies: int, note: str) -> None:
             progress.update(bar, advance=policies * options.number, note=note)
 
-        prior = laboratory.control_of_prior(controls)
+        prior = evaluator.evaluate_prior(controls)
         measured = [prior]
         step(1, "temperatures")
         for temperature in options.temperatures:
-            measured.append(laboratory.control_of_temperature(controls, temperature))
+            measured.append(evaluator.evaluate_temperature(controls, temperature))
             step(1, "temperatures")
         progress.update(bar, note="best of n")
-        measured += laboratory.controls_of_best_of_n(controls, options.best_of)
+        measured += evaluator.evaluate_best_of_n(controls, options.best_of)
         step(len(options.best_of), "")
         for job in sorted(grid.tuned, key=lambda job: options.methods.index(_method(job))):
-            measured.append(_measure_run(laboratory, job, prior))
+            measured.append(_measure_run(evaluator, job, prior))
             step(1, job.name)
     return measured
 
@@ -217,13 +217,13 @@ def _method(job: Job) -> str:
     return job.tuning.tutor.method
 
 
-def _laboratory(options: Options, tuning: MelodyTuning) -> Laboratory:
-    from seqtutor.runs.evaluation import Laboratory
+def _evaluator(options: Options, tuning: MelodyTuning) -> CachedEvaluator:
+    from seqtutor.runs.evaluation import CachedEvaluator
     from seqtutor.runs.measure_cache import digest
     from seqtutor.runs.run_folder import plain
     from seqtutor.tasks.melody.task import SHIPPED_PRIOR, load_melody_model, melody_task
 
-    return Laboratory(
+    return CachedEvaluator(
         melody_task(tuning.length, tuning.rules, tuning.weights),
         load_melody_model(options.prior).model,
         options.number,
@@ -236,15 +236,16 @@ def _laboratory(options: Options, tuning: MelodyTuning) -> Laboratory:
     )
 
 
-def _measure_run(laboratory: Laboratory, job: Job, prior: MeasuredPolicy) -> MeasuredPolicy:
-    """A tuned policy; its measures stay in the run's folder."""
-    from seqtutor.measures.sampling import has_collapsed
+def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) -> MeasuredPolicy:
+    """A tuned policy; its estimates are cached in the run's folder."""
+    from seqtutor.measure import Estimate
+    from seqtutor.measures.policy import has_collapsed
     from seqtutor.report.frontier import MeasuredPolicy
     from seqtutor.runs.measure_cache import digest
     from seqtutor.tasks.melody.task import load_melody_model
 
     tutor = job.tuning.tutor
-    measures = laboratory.policy(
+    estimates = evaluator.evaluate(
         job.folder / "measures.json",
         {"policy": digest(job.run.model)},
         lambda: load_melody_model(job.run.model).model,
@@ -254,11 +255,10 @@ def _measure_run(laboratory: Laboratory, job: Job, prior: MeasuredPolicy) -> Mea
     return MeasuredPolicy(
         tutor.method,
         tutor.seed,
-        {**measures.values, "seconds": _training_seconds(job)[-1]},
-        measures.standard_errors,
+        {**estimates, "seconds": Estimate(_training_seconds(job)[-1])},
         c=tutor.c,
         discount=tutor.discount,
-        is_collapsed=has_collapsed(measures.values, prior.values, tutor),
+        is_collapsed=has_collapsed(estimates, prior.estimates, tutor),
     )
 
 

@@ -16,8 +16,8 @@ from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
+    from seqtutor.measures.policy import Evaluation
     from seqtutor.runs.policies import NamedPolicy
-    from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 
 
 @dataclass(frozen=True)
@@ -74,26 +74,36 @@ def run(options: Options) -> None:
 
 
 def _evaluate_tokens(options: Options) -> None:
-    from seqtutor.cli.output import finite
     from seqtutor.cli.token_files import read_token_file
+    from seqtutor.report.evaluation_table import estimates_json
     from seqtutor.tasks.melody.metrics import aggregate, count_melodies
 
     assert options.tokens is not None
-    metrics = aggregate(count_melodies(read_token_file(options.tokens), options.rules))
+    melodies = read_token_file(options.tokens)
+    estimates = aggregate(count_melodies(melodies, options.rules))
     if options.json:
-        print(json.dumps(finite(metrics.values)))
+        print(json.dumps(estimates_json(estimates)))
         return
-    from seqtutor.cli.output import print_table
-    from seqtutor.tasks.melody.table import metrics_table
+    from seqtutor.cli.output import counted, print_table
+    from seqtutor.measure import Estimate
+    from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
+    from seqtutor.tasks.melody.table_1 import PUBLISHED, TABLE_1
 
-    print_table(metrics_table(metrics, str(options.tokens)))
+    columns = [PolicyColumn("measured", [estimates])]
+    for name, figures in PUBLISHED.columns.items():
+        values = {measure: Estimate(value) for measure, value in figures.items()}
+        columns.append(PolicyColumn(f"papers' {name}", [values]))
+    note = f"{counted(len(melodies), 'melody', 'melodies')}"
+    note += "; ± is the 95 % interval over them." if len(melodies) > 1 else "."
+    print_table(evaluation_table(columns, TABLE_1, title=str(options.tokens), note=note))
 
 
 def _evaluate_policies(options: Options) -> None:
     from seqtutor.cli.melodies import common_rules, counted_in, find_policy
     from seqtutor.cli.output import print_table
+    from seqtutor.report.evaluation_table import evaluation_json
     from seqtutor.runs.policies import with_seeds
-    from seqtutor.tasks.melody.table import Measured, melody_table
+    from seqtutor.tasks.melody.evaluation import melody_column, melody_table
 
     require(options.number >= 2, f"--number must be at least 2, not {options.number}")
     require(
@@ -106,17 +116,18 @@ def _evaluate_policies(options: Options) -> None:
     policies = [find_policy(name) for name in names]
     rules = common_rules(policies, None if options.rules == MelodyRuleSettings() else options.rules)
     options = replace(options, rules=rules)
-    grouped: dict[str, list[MelodyEvaluation]] = {}
+    grouped: dict[str, list[Evaluation]] = {}
     for policy in policies:
         grouped.setdefault(policy.name, []).append(_evaluate(policy, options))
-    columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
+    columns = [melody_column(name, evaluations) for name, evaluations in grouped.items()]
     if options.json:
-        print(json.dumps({c.name: [_as_json(e) for e in c.evaluations] for c in columns}))
+        print(json.dumps(evaluation_json(columns)))
         return
-    print_table(melody_table(columns, counted_in("Melodies", rules)))
+    title = counted_in("Melodies", rules)
+    print_table(melody_table(columns, options.number, title, options.temperature))
 
 
-def _evaluate(policy: NamedPolicy, options: Options) -> MelodyEvaluation:
+def _evaluate(policy: NamedPolicy, options: Options) -> Evaluation:
     from seqtutor.runs.progress import progress_bar
     from seqtutor.tasks.melody.evaluation import evaluate_policy
 
@@ -134,15 +145,3 @@ def _evaluate(policy: NamedPolicy, options: Options) -> MelodyEvaluation:
             rules=options.rules,
             on_melodies=lambda done: progress.update(bar, completed=done),
         )
-
-
-def _as_json(evaluation: MelodyEvaluation) -> dict[str, float | None]:
-    from seqtutor.cli.output import finite
-
-    return finite(
-        {
-            **evaluation.metrics.values,
-            **vars(evaluation.policy),
-            "commonest_first_beat": evaluation.commonest_first_beat,
-        }
-    )

@@ -12,9 +12,10 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.melody.presets import preset_named
 
 if TYPE_CHECKING:
+    from seqtutor.measures.policy import Evaluation
+    from seqtutor.report.tables import Table
     from seqtutor.runs.jobs import Job
     from seqtutor.tasks.melody.dataset import MelodyDataset
-    from seqtutor.tasks.melody.table import Measured
 
 METHODS = ("q", "psi", "g", "rl-only")
 
@@ -90,7 +91,7 @@ def run(options: Options) -> None:
     run_jobs([job for group in jobs.values() for job in group], workers, output)
     console.rule("4  Measuring")
     with telling_how_to_go_on(output):
-        columns = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
+        measured = {preset: _measure(group, profile, prior) for preset, group in jobs.items()}
     console.rule("5  Tables and figures")
     seeds = counted(profile.seeds, "seed", "seeds")
     steps = int(jobs[profile.presets[0]][0].run.records()[-1]["step"])
@@ -98,7 +99,7 @@ def run(options: Options) -> None:
     if options.profile == "smoke":
         remark += " A smoke run: it shows that everything works; the policies have learned little."
     remark += f"\n\n{made_by_in_words()}"
-    _report(columns, jobs, output, prior, remark)
+    _report(measured, jobs, output, prior, profile.number, remark)
 
 
 def _profile(options: Options) -> Profile:
@@ -154,11 +155,10 @@ def _jobs(preset: str, profile: Profile, output: Path, prior: Path | None) -> li
     return jobs
 
 
-def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> list[Measured]:
-    """The prior's column and one for each method."""
+def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> dict[str, list[Evaluation]]:
+    """Evaluations of the prior and, by method, of the policy of each seed."""
     from seqtutor.runs.progress import progress_bar
     from seqtutor.tasks.melody.evaluation import evaluate_policy
-    from seqtutor.tasks.melody.table import Measured
     from seqtutor.tasks.melody.task import load_melody_model
 
     prior_model = load_melody_model(prior).model
@@ -170,7 +170,7 @@ def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> list[Meas
         bar = progress.add_task(
             "Sampling", total=profile.number * len(policies), unit="melodies", note=""
         )
-        columns: dict[str, list] = {}
+        measured: dict[str, list[Evaluation]] = {}
         for index, (name, seed, policy) in enumerate(policies):
             before = index * profile.number
             evaluation = evaluate_policy(
@@ -182,33 +182,28 @@ def _measure(jobs: list[Job], profile: Profile, prior: Path | None) -> list[Meas
                     bar, completed=before + done
                 ),
             )
-            columns.setdefault(name, []).append(evaluation)
-    tunings = {job.tuning.tutor.method: job.tuning for job in reversed(jobs)}
-    return [
-        Measured(name, evaluations, tunings.get(name, jobs[0].tuning))
-        for name, evaluations in columns.items()
-    ]
+            measured.setdefault(name, []).append(evaluation)
+    return measured
 
 
 def _report(
-    columns: dict[str, list[Measured]],
+    measured: dict[str, dict[str, list[Evaluation]]],
     jobs: dict[str, list[Job]],
     output: Path,
     prior: Path | None,
+    number: int,
     remark: str,
 ) -> None:
     from seqtutor.cli.output import print_table
     from seqtutor.runs.jobs import histories_of
     from seqtutor.tasks.melody.report import MelodyReport, write_report
-    from seqtutor.tasks.melody.table import melody_table
     from seqtutor.tasks.melody.task import load_melody_model
 
     reports = [
         MelodyReport(
             preset=preset,
-            table=melody_table(measured, preset_named(preset).title),
-            # The first column is the prior's, with its one evaluation.
-            prior_log_prior=measured[0].evaluations[0].policy.log_prior,
+            table=_table(evaluations, jobs[preset], number, preset_named(preset).title),
+            prior_log_prior=evaluations["prior"][0].estimates["log_prior"].value,
             histories=histories_of(jobs[preset]),
             policies={
                 job.tuning.tutor.method: load_melody_model(job.run.model).model
@@ -217,9 +212,22 @@ def _report(
             },
             prior=load_melody_model(prior).model,
         )
-        for preset, measured in columns.items()
+        for preset, evaluations in measured.items()
     ]
     path = write_report(reports, output, remark)
     for report in reports:
         print_table(report.table)
     print(f"Everything is in {output}; begin with {path}")
+
+
+def _table(
+    evaluations: dict[str, list[Evaluation]], jobs: list[Job], number: int, title: str
+) -> Table:
+    from seqtutor.tasks.melody.evaluation import melody_column, melody_table
+
+    tunings = {job.tuning.tutor.method: job.tuning for job in reversed(jobs)}
+    columns = [
+        melody_column(name, own, tunings.get(name, jobs[0].tuning))
+        for name, own in evaluations.items()
+    ]
+    return melody_table(columns, number, title)

@@ -15,12 +15,12 @@ from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
 
 if TYPE_CHECKING:
+    from seqtutor.measures.policy import Evaluation
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.files import SavedModel
     from seqtutor.report.tables import Table
     from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task import Task
-    from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,13 @@ class MelodyTools(TaskTools[MelodyTuning]):
     def table(self, runs: list[tuple[MelodyTuning, RunFolder]], number: int) -> Table:
         """Table 1; each run's seed is also that of its sampling."""
         from seqtutor.cli.melodies import counted_in
-        from seqtutor.tasks.melody.evaluation import evaluate_policy
-        from seqtutor.tasks.melody.table import Measured, melody_table
+        from seqtutor.tasks.melody.evaluation import evaluate_policy, melody_column, melody_table
         from seqtutor.tasks.melody.task import load_melody_model
 
         first = runs[0][0]
         prior = load_melody_model(first.prior).model
 
-        def measured(model: SequenceModel, seed: int) -> MelodyEvaluation:
+        def measured(model: SequenceModel, seed: int) -> Evaluation:
             return evaluate_policy(
                 model, prior, number=number, length=first.length, seed=seed, rules=first.rules
             )
@@ -130,7 +129,7 @@ class MelodyTools(TaskTools[MelodyTuning]):
             measured(load_melody_model(run.model).model, tuning.tutor.seed) for tuning, run in runs
         ]
         columns = [
-            Measured("prior", [measured(prior, first.tutor.seed)], first),
-            Measured(first.tutor.method, policies, first),
+            melody_column("prior", [measured(prior, first.tutor.seed)], first),
+            melody_column(first.tutor.method, policies, first),
         ]
-        return melody_table(columns, counted_in("Melodies", first.rules))
+        return melody_table(columns, number, counted_in("Melodies", first.rules))

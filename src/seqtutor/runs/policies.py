@@ -50,12 +50,13 @@ class NamedPolicy:
         return self.saved.model
 
     def prior(self) -> SequenceModel:
-        """The prior it was tuned from.
+        """The prior it was tuned from; if that is the policy itself, the same object.
 
         Raises:
-            UserError: if that is no longer where it was.
+            UserError: if the prior is no longer where it was.
         """
-        return self.load(self.prior_folder).model
+        prior, own = self.load(self.prior_folder), self.saved.folder
+        return self.model if own is not None and prior.folder == own else prior.model
 
 
 def with_seeds(names: Iterable[str]) -> tuple[str, ...]:
