@@ -134,7 +134,7 @@ def measure_melodies(options: Options) -> None:
 
     def once() -> tuple[float, float]:
         start = time.perf_counter()
-        tokens = evaluate_policy(prior, prior, number=number).tokens
+        tokens = evaluate_policy(prior, prior, number=number).samples.tokens
         sampled = time.perf_counter() - start
         total = score(np.asarray(tokens)).total
         assert total.shape == tokens.shape

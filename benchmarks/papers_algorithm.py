@@ -209,8 +209,7 @@ def main(options: Options) -> None:
             {
                 "options": asdict(options),
                 "seconds": time.perf_counter() - start,
-                **measured.metrics.values,
-                **asdict(measured.policy),
+                **{name: one.value for name, one in measured.estimates.items()},
             }
         )
     )

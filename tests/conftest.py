@@ -50,6 +50,7 @@ install_import_hook(
         "seqtutor.adversarial.discriminating",
         "seqtutor.adversarial.reward",
         "seqtutor.measures.diversity",
+        "seqtutor.measures.estimates",
         "seqtutor.training.exploration",
         "seqtutor.adversarial.judges",
         "seqtutor.measures.likeness",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,8 +61,9 @@ def run(options: Options) -> None:
     """Read, sample, measure, print."""
     _check(options)
     from seqtutor.cli.folk_generators import find_generator
-    from seqtutor.cli.output import finite, print_table
+    from seqtutor.cli.output import print_table
     from seqtutor.measures.controls import TemperedModel
+    from seqtutor.report.evaluation_table import estimates_json
     from seqtutor.runs.progress import console
     from seqtutor.tasks.folk.evaluation import RealTunes, evaluate_folk, evaluate_real
     from seqtutor.tasks.folk.game_report import folk_table
@@ -86,7 +87,8 @@ def run(options: Options) -> None:
         )
     found[REAL] = evaluate_real(real)
     if options.json:
-        print(json.dumps({name: finite(asdict(one)) for name, one in found.items()}, indent=1))
+        measured = {name: estimates_json(one.estimates) for name, one in found.items()}
+        print(json.dumps(measured, indent=1))
         return
     table = folk_table(
         {name: [one] for name, one in found.items()},

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -15,9 +15,9 @@ from seqtutor.errors import UserError
 from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
+    from seqtutor.report.evaluation_table import PolicyColumn
     from seqtutor.runs.policies import NamedPolicy
     from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
-    from seqtutor.tasks.molecule.mean_terms import MeanTerms
     from seqtutor.tasks.molecule.references import ReferenceSet
 
 
@@ -69,8 +69,9 @@ def run(options: Options) -> None:
     require_rdkit()
     from seqtutor.cli.molecules import find_policy
     from seqtutor.cli.output import print_table
+    from seqtutor.report.evaluation_table import evaluation_json
     from seqtutor.runs.policies import with_seeds
-    from seqtutor.tasks.molecule.table import Measured, molecule_table
+    from seqtutor.tasks.molecule.evaluation import molecule_table
 
     _check(options)
     names = with_seeds(options.policies)
@@ -83,13 +84,15 @@ def run(options: Options) -> None:
             evaluation = evaluator.measure(policy, options.seed + policy.seed)
             grouped.setdefault(policy.name, []).append(evaluation)
         reference = evaluator.reference
-    earned = _earned(policies, grouped, options.workers) if options.rewards else {}
+    columns = _columns(policies, grouped, options)
     if options.json:
-        print(json.dumps(_in_json(grouped, earned)))
+        print(json.dumps(evaluation_json(columns)))
         return
-    columns = [Measured(name, evaluations) for name, evaluations in grouped.items()]
     named = None if reference is None else reference.name
-    print_table(molecule_table(columns, reference=named, earned=list(earned.values())))
+    table = molecule_table(
+        columns, options.number, reference=named, temperature=options.temperature
+    )
+    print_table(table)
 
 
 def _check(options: Options) -> None:
@@ -105,46 +108,27 @@ def _check(options: Options) -> None:
     )
 
 
-def _earned(
+def _columns(
     policies: Sequence[NamedPolicy],
     grouped: Mapping[str, Sequence[MoleculeEvaluation]],
-    workers: int | None,
-) -> dict[str, list[MeanTerms]]:
-    """What the strings of each earn, if the runs among the policies have one reward."""
+    options: Options,
+) -> list[PolicyColumn]:
+    """A column for each name, with the reward if all runs among the policies have the same."""
+    from seqtutor.report.evaluation_table import PolicyColumn
+    from seqtutor.report.style import method_style
     from seqtutor.tasks.molecule.mean_terms import mean_terms
 
+    seeds = {name: [one.estimates for one in found] for name, found in grouped.items()}
     rewards = [policy.tuning.reward for policy in policies if policy.tuning is not None]
-    if not rewards or any(reward != rewards[0] for reward in rewards):
-        return {}
-    strings = {
-        (name, seed): evaluation.scores.strings
-        for name, evaluations in grouped.items()
-        for seed, evaluation in enumerate(evaluations)
-    }
-    found = mean_terms(rewards[0], strings, workers)
-    return {
-        name: [found[name, seed] for seed in range(len(evaluations))]
-        for name, evaluations in grouped.items()
-    }
-
-
-def _in_json(
-    grouped: Mapping[str, Sequence[MoleculeEvaluation]], earned: Mapping[str, Sequence[MeanTerms]]
-) -> dict[str, list[dict[str, Any]]]:
-    """By policy and seed; what is no number is null."""
-    from seqtutor.cli.output import finite
-
-    found = {name: [_values(one) for one in evaluations] for name, evaluations in grouped.items()}
-    for name, means in earned.items():
-        for values, own in zip(found[name], means, strict=True):
-            values["reward"] = own.reward
-            values |= {f"term_{term}": mean for term, mean in own.terms.items()}
-    return {name: [finite(values) for values in own] for name, own in found.items()}
-
-
-def _values(evaluation: MoleculeEvaluation) -> dict[str, float]:
-    estimates = {name: estimate.value for name, estimate in evaluation.metrics.items()}
-    return {**estimates, **vars(evaluation.policy)}
+    if options.rewards and rewards and all(reward == rewards[0] for reward in rewards):
+        strings = {
+            (name, seed): evaluation.scores.strings
+            for name, evaluations in grouped.items()
+            for seed, evaluation in enumerate(evaluations)
+        }
+        for (name, seed), means in mean_terms(rewards[0], strings, options.workers).items():
+            seeds[name][seed] = {**seeds[name][seed], **means}
+    return [PolicyColumn(name, own, method_style(name).label) for name, own in seeds.items()]
 
 
 class Evaluator:
@@ -221,11 +205,11 @@ class Evaluator:
         return self.measure(prior, seed)
 
     def _with_frechet(self, found: MoleculeEvaluation) -> MoleculeEvaluation:
+        from seqtutor.measure import Estimate
         from seqtutor.tasks.molecule.frechet import chemnet_statistics, frechet_distance
-        from seqtutor.tasks.molecule.metrics import Estimate
-        from seqtutor.tasks.molecule.table import FRECHET
+        from seqtutor.tasks.molecule.table_2 import FRECHET
 
         assert self.reference is not None
         valid = [smiles for smiles in found.scores.smiles if smiles is not None]
         distance = frechet_distance(chemnet_statistics(valid), self.reference.chemnet_statistics())
-        return replace(found, metrics={**found.metrics, FRECHET: Estimate(distance, math.nan)})
+        return replace(found, estimates={**found.estimates, FRECHET.name: Estimate(distance)})

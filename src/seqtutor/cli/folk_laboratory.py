@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from seqtutor.adversarial.settings import JudgeSettings
-from seqtutor.measures.sampling import Measures
+from seqtutor.measure import Estimates
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import CONFIG, SavedDiscriminator, load_discriminator, save_model
-from seqtutor.runs.measure_cache import cached_measures, digest
+from seqtutor.runs.measure_cache import cached_estimates, digest
 from seqtutor.runs.progress import console
 from seqtutor.runs.provenance import made_by
 from seqtutor.runs.run_folder import plain
@@ -75,7 +75,7 @@ class FolkLaboratory:
             told = {"made_by": made_by(), "judge_of": made_of}
             save_model(SavedDiscriminator(judge, self.data.vocabulary, told), self._judge(name))
 
-        def take() -> dict[str, Measures]:
+        def measure() -> dict[str, Estimates]:
             console.print(f"Measuring {name} ({place})", highlight=False)
             own = None if discriminator is None else load_discriminator(discriminator).model
             found = evaluate_folk(
@@ -87,13 +87,14 @@ class FolkLaboratory:
                 discriminator=own,
                 on_judged=keep,
             )
-            return {"generator": Measures(asdict(found), {})}
+            return {"generator": found.estimates}
 
         path = self.output / "measures" / f"{name}.json"
         if not (self._judge(name) / CONFIG).is_file():
             path.unlink(missing_ok=True)
         expected = {one.name for one in fields(FolkEvaluation)}
-        return FolkEvaluation(**cached_measures(path, made_of, take, expected)["generator"].values)
+        found = cached_estimates(path, made_of, measure, expected)["generator"]
+        return FolkEvaluation.from_estimates(found)
 
     def judge_of(self, name: str) -> ConvolutionalDiscriminator:
         """The first judge of the generator that was measured under a name.

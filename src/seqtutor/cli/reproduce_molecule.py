@@ -16,6 +16,7 @@ from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.cli.evaluate_molecule import Evaluator
+    from seqtutor.measure import Estimate
     from seqtutor.report.tables import Table
     from seqtutor.runs.jobs import Job
     from seqtutor.runs.policies import NamedPolicy
@@ -235,7 +236,7 @@ class _Measured:
 
     prior: MoleculeEvaluation
     policies: dict[Path, MoleculeEvaluation]
-    rewards: dict[Path | None, float]
+    rewards: dict[Path | None, Estimate]
     training: list[str]
 
     def of(self, jobs: Sequence[Job[MoleculeTuning]]) -> list[MoleculeEvaluation]:
@@ -252,14 +253,14 @@ def _measure(experiment: _Experiment, named: NamedPolicy, evaluator: Evaluator) 
         job.folder: evaluator.measure(find_policy(str(job.folder)), job.tuning.tutor.seed)
         for job in experiment.all_jobs
     }
-    rewards: dict[Path | None, float] = {}
+    rewards: dict[Path | None, Estimate] = {}
     if experiment.trade_off:
         settings = next(iter(experiment.trade_off.values())).tuning.reward
         strings = {None: prior.scores.strings} | {
             job.folder: policies[job.folder].scores.strings for job in experiment.trade_off.values()
         }
         found = mean_terms(settings, strings)
-        rewards = {folder: means.reward for folder, means in found.items()}
+        rewards = {folder: means["reward"] for folder, means in found.items()}
     training: Sequence[str] = ()
     if evaluator.reference is not None:
         training = sorted(evaluator.reference.reference.training)
@@ -275,12 +276,14 @@ def _reports(
 ) -> list[MoleculeReport]:
     """A section for each preset, the prior's molecules beside the first seed's."""
     from seqtutor.cli.tune_molecule import MoleculeTools
+    from seqtutor.report.evaluation_table import PolicyColumn
+    from seqtutor.report.style import method_style
     from seqtutor.runs.jobs import histories_of
+    from seqtutor.tasks.molecule.evaluation import molecule_table
     from seqtutor.tasks.molecule.measure import Measurer
     from seqtutor.tasks.molecule.property_names import PROPERTIES
     from seqtutor.tasks.molecule.report import TRAINING_SET, MoleculeReport
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
-    from seqtutor.tasks.molecule.table import Measured, molecule_table
 
     tools = MoleculeTools(None)
     first_job = next(iter(experiment.jobs.values()))[0]
@@ -296,16 +299,17 @@ def _reports(
                 "prior": measured.prior.scores.strings[:DRAWN],
                 options.method: measured.policies[jobs[0].folder].scores.strings[:DRAWN],
             }
+            seeds = [one.estimates for one in measured.of(jobs)]
             columns = [
-                Measured("prior", [measured.prior]),
-                Measured(options.method, measured.of(jobs)),
+                PolicyColumn("prior", [measured.prior.estimates]),
+                PolicyColumn(options.method, seeds, method_style(options.method).label),
             ]
             title = preset_named(preset).title
             reports.append(
                 MoleculeReport(
                     preset,
                     _rewarded(jobs[0].tuning),
-                    molecule_table(columns, title, reference),
+                    molecule_table(columns, measured.prior.number, title, reference=reference),
                     histories_of(jobs),
                     {name: scorer.score(strings) for name, strings in drawn.items() if strings},
                     {"prior": prior_samples, options.method: jobs[0].folder / "samples"},

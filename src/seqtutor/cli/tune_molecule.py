@@ -253,21 +253,26 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         """Table 2 and the run's own terms; each run's seed is also that of its sampling."""
         from seqtutor.cli.evaluate_molecule import Evaluator
         from seqtutor.cli.molecules import find_policy
+        from seqtutor.report.evaluation_table import PolicyColumn
+        from seqtutor.report.style import method_style
+        from seqtutor.tasks.molecule.evaluation import molecule_table
         from seqtutor.tasks.molecule.mean_terms import mean_terms
-        from seqtutor.tasks.molecule.table import Measured, molecule_table
 
         policies = [(find_policy(str(run.path)), tuning.tutor.seed) for tuning, run in runs]
         first = policies[0][0]
         with Evaluator(number, workers=self.workers) as evaluator:
             prior = evaluator.measure_prior_of(first, policies[0][1])
             measured = [evaluator.measure(policy, seed) for policy, seed in policies]
-        strings = {index: one.scores.strings for index, one in enumerate([prior, *measured])}
-        earned = list(mean_terms(runs[0][0].reward, strings, self.workers).values())
+        evaluations = [prior, *measured]
+        strings = {index: one.scores.strings for index, one in enumerate(evaluations)}
+        rewards = mean_terms(runs[0][0].reward, strings, self.workers)
+        seeds = [{**one.estimates, **rewards[index]} for index, one in enumerate(evaluations)]
         columns = [
-            Measured(name, evaluations, is_beside_paper=False)
-            for name, evaluations in (("prior", [prior]), (first.name, measured))
+            PolicyColumn("prior", seeds[:1]),
+            PolicyColumn(first.name, seeds[1:], method_style(first.name).label),
         ]
-        return molecule_table(columns, earned=[earned[:1], earned[1:]])
+        # The published figures are of another reward.
+        return molecule_table(columns, number, published=None)
 
 
 def _oracle(task: Task) -> Oracle | None:

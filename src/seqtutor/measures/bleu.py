@@ -1,11 +1,11 @@
-"""BLEU (Papineni et al. 2002): how many n-grams of a sample are found in reference sequences.
+"""BLEU (Papineni et al. 2002): the share of a sample's n-grams that occur in reference sequences.
 
-All measures here use 1- to 4-grams with equal weights. Where a sample is held against the whole
+All measures here use 1- to 4-grams with equal weights. When samples are compared with the whole
 reference set, the highest count of each n-gram in any one reference is the same for all samples and
-is worked out once.
+is computed once.
 
-Sentence BLEU rewards what is likely, not what is varied: a generator that repeats one good
-sequence has a high one. Self-BLEU (Zhu et al. 2018), each sample against all others, shows that.
+Sentence BLEU measures quality, not diversity: a generator that repeats one good sequence has a high
+value. Self-BLEU (Zhu et al. 2018), of each sample against all others, measures diversity.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 
 ORDERS = (1, 2, 3, 4)
 SMOOTHING = 5.0
-"""K of the fourth smoothing of Chen & Cherry (2014)."""
+"""K of smoothing method 4 of Chen & Cherry (2014)."""
 
 Tokens = Int[np.ndarray, "sequence time"]
 Mask = Bool[np.ndarray, "sequence time"]
@@ -28,7 +28,7 @@ ReferenceMask = Bool[np.ndarray, "reference width"]
 
 @dataclass(frozen=True)
 class _Matches:
-    """Of each sample: n-grams found (clipped) and n-grams in all, by n, and lengths."""
+    """For each sample and n: clipped matches, number of n-grams; and lengths in tokens."""
 
     found: Int[np.ndarray, "sequence orders"]
     possible: Int[np.ndarray, "sequence orders"]
@@ -39,11 +39,11 @@ class _Matches:
 def sentence_bleu(
     samples: Tokens, mask: Mask, references: References, reference_mask: ReferenceMask
 ) -> Float[np.ndarray, " sequence"]:
-    """BLEU-4 of each sample against all references, with the fourth smoothing.
+    """BLEU-4 of each sample against all references, with smoothing method 4.
 
-    Precisions of zero are replaced as NLTK's `SmoothingFunction.method4` does it (version 3.5 and
-    later): the i-th of them, i = 1, 2, …, by (ln L)/(K·2^i) over the number of n-grams, where L is
-    the sample's length. A sample without a single known token has 0.
+    Precisions of zero are replaced as in NLTK's `SmoothingFunction.method4` (version 3.5 and
+    later): the i-th of them, i = 1, 2, …, by (ln L)/(K·2^i) divided by the number of n-grams, where
+    L is the sample's length. The value of a sample without any matching token is 0.
     """
     return _smoothed(_matches(samples, mask, references, reference_mask))
 
@@ -51,7 +51,7 @@ def sentence_bleu(
 def corpus_bleu(
     samples: Tokens, mask: Mask, references: References, reference_mask: ReferenceMask
 ) -> float:
-    """BLEU-4 of all samples at once: precisions of summed counts, without smoothing."""
+    """BLEU-4 of all samples together: precisions of summed counts, without smoothing."""
     matches = _matches(samples, mask, references, reference_mask)
     found, possible = matches.found.sum(axis=0), matches.possible.sum(axis=0)
     if not found.all():
@@ -61,7 +61,7 @@ def corpus_bleu(
 
 
 def self_bleu(samples: Tokens, mask: Mask) -> float:
-    """Mean sentence BLEU of each sample against all others; 1 where all are the same.
+    """Mean sentence BLEU of each sample against all others; 1 if all are the same.
 
     Raises:
         ValueError: if there are fewer than two samples.
@@ -78,7 +78,7 @@ def _smoothed(matches: _Matches) -> Float[np.ndarray, " sequence"]:
         replacement = np.log(lengths) / (SMOOTHING * 2.0 ** np.cumsum(is_zero, axis=1))
         found = np.where(is_zero, replacement, matches.found)
         logarithms = np.log(found / matches.possible)
-    # Of a single token ln L = 0: the n-grams that it cannot have add nothing to the sum.
+    # For a single token ln L = 0: the n-grams that it cannot have add nothing to the sum.
     logarithms = np.where(found > 0, logarithms, 0.0)
     penalty = _brevity_penalty(matches.lengths, matches.reference_lengths)
     score = penalty * np.exp(logarithms.mean(axis=1))
@@ -93,7 +93,7 @@ def _brevity_penalty(
 
 @dataclass(frozen=True)
 class _Counts:
-    """How often (`number`) a `sequence` holds an n-gram (`gram`); every pair once."""
+    """The `number` of occurrences of an n-gram (`gram`) in a `sequence`; every pair once."""
 
     sequence: Int[np.ndarray, " pairs"]
     gram: Int[np.ndarray, " pairs"]
@@ -118,7 +118,7 @@ def _counts(tokens: Tokens, mask: Mask) -> list[_Counts]:
 
 
 def _numbered(values: Int[np.ndarray, "sequence time"]) -> Int[np.ndarray, "sequence time"]:
-    """Equal values by an equal number from 0 without a gap, so that pairs of them stay small."""
+    """Replace values by consecutive ids from 0, so that ids of pairs do not overflow."""
     _, numbers = np.unique(values, return_inverse=True)
     return numbers.reshape(values.shape).astype(np.int64)
 
@@ -161,14 +161,14 @@ def _matches_of_others(samples: Tokens, mask: Mask) -> _Matches:
 
 
 def _possible(lengths: Int[np.ndarray, " sequence"]) -> Int[np.ndarray, "sequence orders"]:
-    """How many n-grams a sequence of each length has; at least one, as a denominator."""
+    """The number of n-grams in a sequence of each length; at least one, as a denominator."""
     return np.maximum(1, lengths[:, None] - np.array(ORDERS) + 1)
 
 
 def _closest(
     candidates: Int[np.ndarray, "sequence lengths"], lengths: Int[np.ndarray, " sequence"]
 ) -> Int[np.ndarray, " sequence"]:
-    """Of ascending candidates the one nearest to each length, the shorter of two."""
+    """Of ascending candidates the one nearest to each length; of two, the shorter."""
     nearest = np.argmin(np.abs(candidates - lengths[:, None]), axis=1)
     return np.take_along_axis(candidates, nearest[:, None], axis=1)[:, 0]
 

@@ -1,14 +1,15 @@
-"""What a prior gives without any tuning, and what tuning gives without a prior.
+"""Controls: policies without tuning, and a start without pretraining.
 
-An honest comparison of tuned policies needs other temperatures and the best of n samples, since
-each buys reward with divergence from the prior at no cost of training; and a start that knows
-nothing, to tell what was learned before the tuning from what was learned in it.
+Sampling at another temperature and choosing the best of n samples increase the reward at some
+divergence from the prior, without any training: tuned policies must be compared with both. A start
+with random weights shows how much was learned by pretraining and how much by tuning.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -18,14 +19,15 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from seqtutor.errors import UserError
-from seqtutor.measures.sampling import BATCH, Samples, join_samples, sample_batch
+from seqtutor.measures.sampling import BATCH, Samples, draw_batches, join_samples
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.lstm import LSTM
+from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 
 
 class TemperedModel(SequenceModel):
-    """π(a|s) ∝ p(a|s)^(1/T): a model as it generates at temperature T."""
+    """A model at temperature T: π(a|s) ∝ p(a|s)^(1/T)."""
 
     kind: ClassVar[str] = "tempered"
 
@@ -35,7 +37,7 @@ class TemperedModel(SequenceModel):
     feature_size: int = eqx.field(static=True)
 
     def __init__(self, model: SequenceModel, temperature: float) -> None:
-        """Temper a model; its arrays are shared, not copied."""
+        """Wrap a model; its arrays are shared, not copied."""
         self.model = model
         # An array, so that all temperatures share one compiled program.
         self.temperature = jnp.asarray(temperature, jnp.float32)
@@ -43,31 +45,34 @@ class TemperedModel(SequenceModel):
         self.feature_size = model.feature_size
 
     def initial_state(self, batch: int) -> Any:
-        """That of the model."""
+        """The initial state of the model."""
         return self.model.initial_state(batch)
 
     def advance(
         self, state: Any, tokens: Int[Array, " batch"]
     ) -> tuple[Any, Float[Array, "batch features"]]:
-        """As the model does."""
+        """Advance the model."""
         return self.model.advance(state, tokens)
 
     def features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
-        """Those of the model."""
+        """The features of the model."""
         return self.model.features(tokens)
 
     def readout(self, features: Float[Array, "*shape features"]) -> Float[Array, "*shape vocab"]:
-        """The model's logits over the temperature."""
+        """The logits of the model divided by the temperature."""
         return self.model.readout(features) / self.temperature
 
 
 def untrained(model: SequenceModel, seed: int, token_bound: float | None = None) -> LSTM:
-    """An LSTM of the model's sizes with random weights, as pretraining would begin with.
+    """An LSTM of the model's sizes with random weights, as at the start of pretraining.
 
-    `token_bound` is that of the `PretrainSettings`.
+    Args:
+        model: gives the sizes.
+        seed: of the weights.
+        token_bound: as in `PretrainSettings`.
 
     Raises:
-        UserError: if the model is no LSTM.
+        UserError: if the model is not an LSTM.
     """
     if not isinstance(model, LSTM):
         raise UserError(f"a {model.kind} cannot be made untrained; give a prior that is an LSTM")
@@ -83,11 +88,11 @@ def untrained(model: SequenceModel, seed: int, token_bound: float | None = None)
 
 
 def best_of_n_kl_bound(n: int) -> float:
-    """At most how far, in nats a sequence, the best of n samples is from what they come from.
+    """An upper bound of the KL divergence of the best of n samples from their source.
 
-    log n − (n − 1)/n; it is met where no two sequences earn the same and none is frequent, and
-    is too high elsewhere (Beirami et al. 2024, "Theoretical guarantees on the best-of-n alignment
-    policy").
+    log n − (n − 1)/n nats per sequence. It is reached if no two sequences have the same reward and
+    none is frequent, and is too high otherwise (Beirami et al. 2024, "Theoretical guarantees on the
+    best-of-n alignment policy").
     """
     return math.log(n) - (n - 1) / n
 
@@ -101,11 +106,11 @@ def best_of_n(
     seed: int = 0,
     on_sequences: Callable[[int], None] = lambda done: None,
 ) -> dict[int, Samples]:
-    """For each n, `number` sequences, each the one of n samples that the task rewards most.
+    """For each n, `number` sequences, each the one of n samples with the highest reward.
 
     All n choose from the same groups of samples: the best of 4 is the best among the first four of
-    those that the best of 64 is chosen from. `kl` holds the upper bound, `entropy` is NaN, since
-    the policy of single steps is not known. Of equals the first is taken.
+    those that the best of 64 is chosen from. Of equal rewards the first is chosen. `kl` is the
+    upper bound; `entropy` and `log_policy` are NaN, since the policy of single steps is not known.
 
     Args:
         model: the prior.
@@ -113,29 +118,34 @@ def best_of_n(
         sizes: the values of n.
         number: of sequences for each n.
         seed: of the sampling.
-        on_sequences: told how many sequences have been chosen for each n.
+        on_sequences: called with the number of sequences chosen so far for each n.
     """
     largest = max(sizes)
     groups = max(1, min(number, BATCH // largest))
+    batches = draw_batches(
+        model,
+        model,
+        number=-(-number // groups) * groups * largest,
+        length=task.max_length,
+        end=task.vocabulary.end,
+        seed=seed,
+        reward=as_reward(task.reward),
+        batch=groups * largest,
+    )
     chosen: dict[int, list[Samples]] = {size: [] for size in sizes}
-    for index, done in enumerate(range(0, number, groups)):
-        key = jax.random.fold_in(jax.random.key(seed), index)
-        samples = sample_batch(model, model, task, key, groups * largest)
+    done = 0
+    for samples in batches:
+        assert samples.reward is not None
         first = np.arange(min(groups, number - done)) * largest
         rewards = samples.reward.reshape(groups, largest)[: len(first)]
         for size in sizes:
             chosen[size].append(samples[first + rewards[:, :size].argmax(axis=1)])
-        on_sequences(done + len(first))
+        done += len(first)
+        on_sequences(done)
     return {size: _as_best(join_samples(parts), size) for size, parts in chosen.items()}
 
 
 def _as_best(samples: Samples, size: int) -> Samples:
-    number = len(samples.tokens)
-    return Samples(
-        samples.tokens,
-        samples.mask,
-        samples.reward,
-        samples.log_prior,
-        kl=np.full(number, best_of_n_kl_bound(size)),
-        entropy=np.full(number, math.nan),
-    )
+    unknown = np.full(len(samples), math.nan)
+    bound = np.full(len(samples), best_of_n_kl_bound(size))
+    return replace(samples, kl=bound, entropy=unknown, log_policy=unknown)

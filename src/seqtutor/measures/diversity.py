@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
 from scipy.sparse import csr_array
 
+from seqtutor.measure import Estimate
+
 NGRAM = 4
 
 
-class Estimate(NamedTuple):
-    """A value and its standard error over the sequences."""
-
-    value: float
-    standard_error: float
-
-
 def distinct_share(tokens: Int[np.ndarray, "sequence time"]) -> float:
-    """The number of different sequences over the number of sequences.
+    """The number of different sequences divided by the number of sequences.
 
     It falls as more are drawn from the same policy: compare equal numbers only.
     """
@@ -28,9 +22,9 @@ def distinct_share(tokens: Int[np.ndarray, "sequence time"]) -> float:
 
 
 def commonest_beginning(tokens: Int[np.ndarray, "sequence time"], steps: int) -> float:
-    """The share of sequences that begin with the same tokens as most others do.
+    """The share of the sequences whose first `steps` tokens are the most frequent ones.
 
-    A policy whose sequences are all different can still begin all of them alike.
+    All sequences of a policy can be different and still begin alike.
     """
     _, counts = np.unique(tokens[:, :steps], axis=0, return_counts=True)
     return float(counts.max()) / len(tokens)
@@ -43,16 +37,16 @@ def self_similarity(
 ) -> Estimate:
     """Mean over all pairs of sequences of the cosine of their n-gram counts, from 0 to 1.
 
-    Each sequence is the vector of how often it holds each n-gram, with n − 1 begin marks in front,
-    scaled to length one; the product of two such vectors is the normalised spectrum kernel
-    (Leslie, Eskin & Noble 2002). A policy that makes one sequence has 1, one that draws evenly from
-    k sequences without a common n-gram about 1/k. Unlike self-BLEU (Zhu et al. 2018) it needs no
-    choice of references, and the mean over all pairs costs no more than one sum:
+    Each sequence, with n − 1 begin tokens in front, is represented by the vector of its n-gram
+    counts, scaled to length one. The product of two such vectors is the normalised spectrum kernel
+    (Leslie, Eskin & Noble 2002). A policy with a single sequence has the value 1; one that draws
+    uniformly from k sequences without a common n-gram has about 1/k. Unlike self-BLEU (Zhu et al.
+    2018) it needs no choice of references, and the mean over all pairs costs no more than one sum:
 
         mean_{i≠j} u_i·u_j = (|Σ_i u_i|² − N) / (N (N − 1))
 
-    The standard error is that of a U-statistic's first projection (Hoeffding 1948): twice that of
-    the sequences' mean similarities to all others.
+    The standard error is that of the first projection of a U-statistic (Hoeffding 1948): twice that
+    of the mean over sequences of their mean similarity to all others.
 
     Raises:
         ValueError: if there are fewer than two sequences.
@@ -70,13 +64,13 @@ def self_similarity(
     whole = counts.T @ (1 / lengths)
     to_others = (counts @ whole / lengths - 1) / (number - 1)
     error = 2 * to_others.std(ddof=1) / math.sqrt(number)
-    return Estimate(float(to_others.mean()), float(error))
+    return Estimate(float(to_others.mean()), float(error), number)
 
 
 def _ngram_ids(
     tokens: Int[np.ndarray, "sequence time"], ngram: int
 ) -> Int[np.ndarray, "sequence time"]:
-    """A number for the n-gram that ends at each step; equal n-grams have equal numbers."""
+    """An id for the n-gram that ends at each step; equal n-grams have equal ids."""
     begin = 0
     tokens = np.asarray(tokens, np.int64) + 1
     size = tokens.max() + 1
@@ -84,7 +78,7 @@ def _ngram_ids(
     for back in reversed(range(ngram)):
         earlier = np.full_like(tokens, begin)
         earlier[:, back:] = tokens[:, : tokens.shape[1] - back]
-        # Numbered anew at each step, so that no vocabulary is too large.
+        # Ids are renumbered at each step, so that they do not overflow for a large vocabulary.
         _, numbered = np.unique(ids * size + earlier, return_inverse=True)
         ids = numbered.reshape(tokens.shape)
     return ids

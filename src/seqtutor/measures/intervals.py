@@ -1,23 +1,26 @@
-"""Means over seeds and samples, and how far to trust them.
+"""Confidence intervals of means over seeds and over samples.
 
-A run has two sources of chance: the seed that it was trained with and the sequences that it was
-measured on. The mean of seed i is m_i = μ + a_i + e_i, with a_i from training and e_i, of known
-standard error, from measuring.
+A measured value varies with the seed of the training run and with the sequences that were sampled.
+The value of seed i is m_i = μ + a_i + e_i, with a_i from training and e_i, whose standard error is
+known, from sampling.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from seqtutor.measure import Estimate
+
 CONFIDENCE = 0.95
 
 
 class MeanInterval(NamedTuple):
-    """A mean and half the width of its confidence interval, each of the shape that is left."""
+    """Means and half the widths of their confidence intervals, `Float["*rest"]` each."""
 
     mean: np.ndarray
     half_width: np.ndarray
@@ -32,22 +35,22 @@ class Interval(NamedTuple):
 
     @classmethod
     def around(cls, value: float, half_width: float) -> Interval:
-        """The interval that reaches as far to both sides."""
+        """The symmetric interval around a value."""
         return cls(value, value - half_width, value + half_width)
 
     @property
     def half_width(self) -> float:
-        """Half of the distance between the ends."""
+        """Half the width of the interval."""
         return (self.high - self.low) / 2
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the sign of the value is beyond doubt."""
+        """Whether both ends have the same sign."""
         return self.low > 0 or self.high < 0
 
 
 def difference(one: Interval, other: Interval) -> Interval:
-    """One value minus another, which is independent of it: the squares of half widths add up."""
+    """The difference of two independent values: the squares of their half widths add up."""
     half = float(np.hypot(one.half_width, other.half_width))
     return Interval.around(one.value - other.value, half)
 
@@ -56,7 +59,7 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> MeanInte
     """Mean over the first axis with Student's t interval; NaN half width for a single value.
 
     Args:
-        values: `Float["seed *rest"]`, independent repetitions along the first axis.
+        values: `Float["seed *rest"]`, independent along the first axis.
         confidence: probability that the interval covers the true mean of normal values.
     """
     values = np.asarray(values, dtype=np.float64)
@@ -68,9 +71,23 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> MeanInte
     return MeanInterval(mean, _quantile(count, confidence) * standard_error)
 
 
-def half_width_of(standard_error: float, count: int, confidence: float = CONFIDENCE) -> float:
-    """Half of Student's t interval of a mean over `count` values; NaN for a single value."""
-    return _quantile(count, confidence) * standard_error if count > 1 else float("nan")
+def interval_of(estimate: Estimate, confidence: float = CONFIDENCE) -> Interval:
+    """Student's t interval of an estimate; NaN ends if its standard error is not known."""
+    if estimate.count < 2:
+        return Interval.around(estimate.value, float("nan"))
+    half = _quantile(estimate.count, confidence) * estimate.standard_error
+    return Interval.around(estimate.value, half)
+
+
+def interval_over_seeds(seeds: Sequence[Estimate], confidence: float = CONFIDENCE) -> Interval:
+    """Mean over seeds with Student's t interval; of a single seed the interval over its samples.
+
+    The latter says nothing about other seeds.
+    """
+    if len(seeds) == 1:
+        return interval_of(seeds[0], confidence)
+    mean, half_width = mean_interval([one.value for one in seeds], confidence)
+    return Interval.around(float(mean), float(half_width))
 
 
 def seeds_and_samples_interval(
@@ -78,14 +95,14 @@ def seeds_and_samples_interval(
 ) -> Interval:
     """The mean over seeds, each measured on samples, with its interval.
 
-    What the seeds' means differ by holds both sources of chance already, so that their variance s²
-    gives the interval of Student's t. Where few seeds happen to agree, s² falls below the known
-    variance of the samples, which then takes its place: the standard error is √(max(s², se²)/k).
-    A single seed has the normal interval over its samples, which says nothing about other seeds.
+    The variance s² of the seeds' values includes the variance of sampling, so that it gives the
+    interval of Student's t. If a few seeds happen to agree, s² is below the known variance of
+    sampling, which is then used in its place: the standard error is √(max(s², se²)/k). A single
+    seed has the normal interval over its samples, which says nothing about other seeds.
 
     Args:
-        means: `Float["seed"]`.
-        standard_errors: `Float["seed"]`, those of the means over samples; NaN if not known.
+        means: `Float["seed"]`, the values.
+        standard_errors: `Float["seed"]`, over samples; NaN if not known.
         confidence: probability that the interval covers the true mean.
     """
     means = np.asarray(means, np.float64)
@@ -107,15 +124,15 @@ def bootstrap_means(
     resamples: int,
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "resample measure"]:
-    """Means over seeds as they might have come out: a bootstrap over seeds and samples.
+    """Resampled means over seeds: a bootstrap over seeds and samples.
 
-    Seeds are drawn with replacement, and for each drawn seed its samples anew. The mean of
-    thousands of resampled sequences is normal, so that it is drawn as such. Two corrections make
-    the variance of the result that of `seeds_and_samples_interval`: seeds differ by k/(k − 1) more
-    than resampled ones do, and their differences hold the noise of the samples already, so that
-    they shrink by √(1 − se²/s²) (Davison & Hinkley 1997, section 3.8, on both). All measures of a
-    seed stay together; the noise of samples is drawn for each measure alone. Standard errors that
-    are NaN, not known, count as zero; but of a single seed nothing is known then: NaN.
+    Seeds are drawn with replacement, and for each drawn seed the noise of sampling, which is normal
+    for a mean over thousands of sequences. Two corrections make the variance of the result equal to
+    that of `seeds_and_samples_interval`: seeds vary by k/(k − 1) more than resampled ones, and
+    their differences include the noise of sampling already, so that they are scaled by
+    √(1 − se²/s²) (Davison & Hinkley 1997, section 3.8, on both). All measures of a seed are
+    resampled together; the noise of sampling is independent for each measure. A standard error of
+    NaN, not known, counts as zero; with a single seed the result is then NaN.
     """
     seeds, measures = means.shape
     errors = np.nan_to_num(standard_errors) if seeds > 1 else standard_errors
@@ -140,17 +157,17 @@ def bootstrap_interval(
 ) -> Interval:
     """The interval of a statistic of means over seeds, from its values on `bootstrap_means`.
 
-    The bootstrap gives the standard error; Student's t of `seeds` − 1 degrees gives the width,
-    since the percentiles of a bootstrap over a handful of seeds are far too narrow (Hesterberg
-    2015, "What teachers should know about the bootstrap"). For a plain mean this is
-    `seeds_and_samples_interval`.
+    The bootstrap gives the standard error. The width is that of Student's t with `seeds` − 1
+    degrees of freedom, since the percentiles of a bootstrap over a handful of seeds are far too
+    narrow (Hesterberg 2015, "What teachers should know about the bootstrap"). For a plain mean the
+    result is that of `seeds_and_samples_interval`.
     """
     half = _quantile(seeds, confidence) * float(np.std(resampled, ddof=1))
     return Interval.around(value, half)
 
 
 def _quantile(count: int, confidence: float) -> float:
-    """How many standard errors the interval reaches: Student's t, or normal for a single seed."""
+    """The half width in standard errors: of Student's t, or of the normal law for one value."""
     from scipy.special import ndtri, stdtrit
 
     upper = 0.5 + confidence / 2

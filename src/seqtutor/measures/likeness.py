@@ -1,4 +1,4 @@
-"""How like the data a generator is: the columns of the adversarial papers' tables."""
+"""Similarity of a generator to data: the columns of the adversarial papers' tables."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from seqtutor.training.pretrain import Sequences, measure_fit
 from seqtutor.types import SequenceBatch, in_parts
 
 BATCH = 64
-"""Sequences whose log-probabilities over the whole vocabulary are in memory at a time."""
+"""Sequences whose log-probabilities over the vocabulary are in memory at a time."""
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """A generator against held-out sequences; likelihood and entropy in nats a token.
+    """A generator compared with held-out sequences; likelihood and entropy in nats per token.
 
     Attributes:
         cross_entropy: H(p_data, p_gen), the mean −log p_gen of held-out tokens.
         entropy: H(p_gen), estimated on the samples.
         bleu: mean sentence BLEU of the samples against all held-out sequences, as published.
-        corpus_bleu: of all samples at once, unsmoothed.
-        self_bleu: mean sentence BLEU of each sample against the others; lower is more varied. It
-            rises with the number of samples: compare equal numbers only.
+        corpus_bleu: of all samples together, without smoothing.
+        self_bleu: mean sentence BLEU of each sample against the others; lower is more diverse. It
+            increases with the number of samples: compare equal numbers only.
     """
 
     cross_entropy: float
@@ -42,7 +42,7 @@ class Likeness:
 
 
 def likeness(model: SequenceModel, held_out: SequenceBatch, samples: SequenceBatch) -> Likeness:
-    """Measure a generator by held-out sequences and by samples of its own at temperature one.
+    """Measure a generator on held-out sequences and on its own samples at temperature one.
 
     Raises:
         ValueError: if there are fewer than two samples.
@@ -55,7 +55,7 @@ def likeness(model: SequenceModel, held_out: SequenceBatch, samples: SequenceBat
 
 
 class Bleus(NamedTuple):
-    """The three of `Likeness` that ask for no generator, only for what it has made."""
+    """The measures of `Likeness` that need samples only, not the generator."""
 
     bleu: float
     corpus_bleu: float
@@ -63,7 +63,7 @@ class Bleus(NamedTuple):
 
 
 def bleus(held_out: SequenceBatch, samples: SequenceBatch) -> Bleus:
-    """Runs of tokens that samples share with held-out sequences and with each other.
+    """BLEU of samples against held-out sequences and against each other.
 
     Raises:
         ValueError: if there are fewer than two samples.
@@ -78,11 +78,11 @@ def bleus(held_out: SequenceBatch, samples: SequenceBatch) -> Bleus:
 
 
 class SampledEntropy(NamedTuple):
-    """Two estimates of H(p_gen) in nats a token, from the same samples.
+    """Two estimates of H(p_gen) in nats per token, from the same samples.
 
-    `entropy` is the mean of the conditional distributions' exact entropies before each token,
-    `surprise` the mean −log p_gen of the tokens. Their expectations are the same; the first varies
-    less.
+    `entropy` is the mean over tokens of the exact entropy of the conditional distribution,
+    `surprise` the mean −log p_gen of the tokens. Their expectations are equal; the variance of the
+    first is lower.
     """
 
     entropy: float
@@ -90,7 +90,7 @@ class SampledEntropy(NamedTuple):
 
 
 def sampled_entropy(model: SequenceModel, samples: SequenceBatch) -> SampledEntropy:
-    """The entropy of a generator, from samples that it has made at temperature one."""
+    """The entropy of a generator, from its own samples at temperature one."""
     return SampledEntropy(*map(float, _entropies(model, samples)))
 
 

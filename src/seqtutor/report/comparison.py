@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.files import atomic_write
+from seqtutor.measures.estimates import UNKNOWN
 from seqtutor.measures.intervals import Interval
 from seqtutor.report import reading
 from seqtutor.report.frontier import (
@@ -35,7 +36,7 @@ _COLUMNS = (
     ("reward", "Reward a {sequence}", "number"),
     ("log_prior", "Mean log p(a|s), nats", "number"),
     ("entropy", "Entropy, nats a step", "number"),
-    ("distinct", "Distinct {sequences}", "fraction"),
+    ("distinct", "Distinct {sequences}", "share"),
     ("self_similarity", "Self-similarity", "number"),
     ("seconds", "Wall time, s", "number"),
 )
@@ -96,7 +97,7 @@ def _result(policy: MeasuredPolicy) -> dict[str, object]:
         "discount": policy.discount,
         "parameter": policy.parameter,
         "seed": policy.seed,
-        **{name: policy.values.get(name) for name in MEASURES},
+        **{name: policy.estimates.get(name, UNKNOWN).value for name in MEASURES},
         "collapsed": policy.is_collapsed,
     }
 

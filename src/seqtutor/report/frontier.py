@@ -1,6 +1,6 @@
-"""The reward–KL frontier: what each method earns at each distance from the prior.
+"""The reward–KL frontier: the reward of each method at each distance from the prior.
 
-A policy is measured once for each seed. Policies that differ in the seed alone are a point; the
+A policy is measured once for each seed. Policies that differ only in the seed are a point; the
 points of a method over its values of c, or of a control over its parameter, are a frontier.
 Methods are compared where their frontiers have the same KL divergence.
 """
@@ -8,15 +8,16 @@ Methods are compared where their frontiers have the same KL divergence.
 from __future__ import annotations
 
 import itertools
-import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
 
+from seqtutor.measure import Estimates
+from seqtutor.measures.estimates import UNKNOWN
 from seqtutor.measures.intervals import (
     Interval,
     bootstrap_interval,
@@ -39,10 +40,10 @@ MEASURES = (
     "self_similarity",
     "seconds",
 )
-"""What is known of a policy: see `seqtutor.measures.sampling.Measures`, and the run's seconds."""
+"""The measures of a policy: see `comparison_estimates`; and the seconds of the run."""
 
 NOT_AT_KL = ("objective", "kl", "kl_per_step")
-"""What means nothing between two values of c, or is what is held equal."""
+"""Measures that are meaningless between two values of c, or are held equal."""
 
 RESAMPLES = 2000
 
@@ -54,18 +55,16 @@ class MeasuredPolicy:
     Attributes:
         name: a method, or one of `CONTROLS`.
         seed: of its training; 0 for a control.
-        values: its measures, by the names in `MEASURES`; what is missing is not known.
-        standard_errors: those of the measures over the sequences they were taken on.
+        estimates: by the names in `MEASURES`; what is missing is not known.
         c: the weight of the prior.
         discount: γ.
         parameter: the temperature or n of a control.
-        is_collapsed: whether the policy is but a few sequences.
+        is_collapsed: whether the policy is only a few sequences.
     """
 
     name: str
     seed: int
-    values: Mapping[str, float]
-    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    estimates: Estimates
     c: float | None = None
     discount: float | None = None
     parameter: float | None = None
@@ -80,7 +79,7 @@ class MeasuredPolicy:
 
 @dataclass(frozen=True)
 class Point:
-    """A place on a frontier: policies that differ in their seeds alone."""
+    """A place on a frontier: policies that differ only in their seeds."""
 
     policies: tuple[MeasuredPolicy, ...]
 
@@ -112,21 +111,24 @@ class Point:
     @cached_property
     def means(self) -> Float[np.ndarray, "seed measure"]:
         """The measures of each seed, in the order of `MEASURES`."""
-        return _matrix([policy.values for policy in self.policies])
+        return self._matrix("value")
 
     @cached_property
     def standard_errors(self) -> Float[np.ndarray, "seed measure"]:
         """Their standard errors over samples; NaN where not known."""
-        return _matrix([policy.standard_errors for policy in self.policies])
+        return self._matrix("standard_error")
 
     @property
     def kl(self) -> float:
         """Mean KL divergence over seeds, in nats a sequence."""
         return float(self.means[:, MEASURES.index("kl")].mean())
 
-
-def _matrix(rows: Sequence[Mapping[str, float]]) -> Float[np.ndarray, "row measure"]:
-    return np.array([[row.get(name, math.nan) for name in MEASURES] for row in rows], np.float64)
+    def _matrix(self, part: str) -> Float[np.ndarray, "seed measure"]:
+        rows = [
+            [getattr(policy.estimates.get(name, UNKNOWN), part) for name in MEASURES]
+            for policy in self.policies
+        ]
+        return np.array(rows, np.float64)
 
 
 def points_of(policies: Sequence[MeasuredPolicy]) -> list[Point]:

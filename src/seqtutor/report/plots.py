@@ -242,7 +242,8 @@ def token_probabilities(
             shrink=0.9 / len(panels),
             anchor=(0.0, 1.0),
         )
-        bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1.0], labels=["0", ".01", ".05", ".2", ".5", "1"])
+        ticks = [0, 0.01, 0.05, 0.2, 0.5, 1]
+        bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
         bar.set_label("probability")
         bar.outline.set_visible(False)
         if path is not None:

@@ -1,8 +1,8 @@
 """Tables of measurements: built once, shown in a terminal, in Markdown or as CSV.
 
-A cell holds a mean, half the width of its interval, and the reference that it is compared with. A
-row says what its numbers are and which way is better; from that follow how they are written and
-whether a cell is marked as better or worse than its reference.
+A cell holds a value, half the width of its interval, and the reference that it is compared with.
+The unit and the better direction of a row determine how its numbers are formatted and whether a
+cell is marked as better or worse than its reference.
 """
 
 from __future__ import annotations
@@ -14,26 +14,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeGuard
-
-import numpy as np
+from typing import TYPE_CHECKING, TypeGuard
 
 from seqtutor.files import atomic_write
-from seqtutor.measures.intervals import mean_interval
+from seqtutor.measure import Better, Estimate, Unit, gain
+from seqtutor.measures.intervals import Interval, interval_over_seeds
 
 if TYPE_CHECKING:
     import rich.table
-
-Unit = Literal["number", "fraction", "integer"]
-"""What a number is; a fraction is shown in per cent."""
-
-Better = Literal["higher", "lower", "nearer zero"]
 
 UNDEFINED = "–"
 
 
 class Verdict(Enum):
-    """How a cell compares with its reference; the value is the mark that is shown."""
+    """The result of comparing a cell with its reference; the value is the mark shown."""
 
     BETTER = "✓"
     WORSE = "✗"
@@ -47,7 +41,8 @@ LEGEND = "✓ better than the reference, ✗ worse, ≈ the interval contains th
 class Cell:
     """One measurement, or a text.
 
-    `half_width` is half of the interval around `value`, in the same unit (None or NaN: not known).
+    `half_width` is half the width of the interval around `value`, in the same unit; `None` or NaN
+    if it is not known.
     """
 
     value: float | str
@@ -55,16 +50,20 @@ class Cell:
     reference: float | None = None
 
     @classmethod
+    def of_interval(cls, interval: Interval, reference: float | None = None) -> Cell:
+        """A value with the half width of its interval."""
+        half = interval.half_width
+        return cls(interval.value, None if math.isnan(half) else half, reference)
+
+    @classmethod
     def from_seeds(cls, values: Sequence[float], reference: float | None = None) -> Cell:
         """Mean of one value per seed with its 95 % t interval (none for a single seed)."""
-        mean, half_width = mean_interval(values)
-        known = not np.isnan(half_width)
-        return cls(float(mean), float(half_width) if known else None, reference)
+        return cls.of_interval(interval_over_seeds([Estimate(one) for one in values]), reference)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of measurements; with `reference_title`, its references stand in a column beside."""
+    """A column of measurements; with `reference_title`, its references have a column beside it."""
 
     title: str
     reference_title: str | None = None
@@ -72,7 +71,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity across the columns. `better` None: nothing to compare, no mark."""
+    """One quantity across the columns; without `better` its cells have no marks."""
 
     label: str
     cells: tuple[Cell, ...]
@@ -104,23 +103,19 @@ class Table:
 
 
 def verdict(cell: Cell, better: Better | None) -> Verdict | None:
-    """Compare a cell with its reference; None where there is nothing to compare.
+    """Compare a cell with its reference; `None` if there is nothing to compare.
 
-    Only a difference larger than the half width of the interval decides.
+    A difference within the half width of the interval is undecided.
     """
     if better is None or cell.reference is None or isinstance(cell.value, str):
         return None
-    if math.isnan(cell.value) or math.isnan(cell.reference):
+    found = gain(cell.value, cell.reference, better)
+    if math.isnan(found):
         return None
-    gain = {
-        "higher": cell.value - cell.reference,
-        "lower": cell.reference - cell.value,
-        "nearer zero": abs(cell.reference) - abs(cell.value),
-    }[better]
     margin = cell.half_width if _is_known(cell.half_width) else 0.0
-    if abs(gain) <= margin:
+    if abs(found) <= margin:
         return Verdict.UNDECIDED
-    return Verdict.BETTER if gain > 0 else Verdict.WORSE
+    return Verdict.BETTER if found > 0 else Verdict.WORSE
 
 
 def verdicts(table: Table, column: int) -> dict[str, Verdict]:
@@ -130,18 +125,17 @@ def verdicts(table: Table, column: int) -> dict[str, Verdict]:
 
 
 def format_value(value: float, unit: Unit = "number", half_width: float | None = None) -> str:
-    """Write a number as a reader wants it: `63.3 %`, `.007 %`, `−.160 ± .012`, `100,000`.
+    """Format a number for people: `63.3 %`, `0.007 %`, `−0.160 ± 0.012`, `100,000`.
 
-    With an interval, the interval has two significant digits and the value as many decimals;
-    without, the value has up to three significant digits. Numbers below one have no leading zero.
-    The interval of a fraction that would leave 0 … 100 % is shown by its ends, cut there:
-    `98 (94 … 100) %`. An interval without width, where no two values differed, says nothing of how
-    far to trust them, and is left out. NaN is shown as a dash.
+    With an interval, the half width has two significant digits and the value as many decimals;
+    without, the value has up to three significant digits. The interval of a share that would leave
+    0 … 100 % is shown by its ends, cut there: `98 (94 … 100) %`. An interval without width, from
+    values that are all equal, is left out. NaN is shown as a dash.
     """
     if math.isnan(value):
         return UNDEFINED
-    scale = 100.0 if unit == "fraction" else 1.0
-    sign = " %" if unit == "fraction" else ""
+    scale = 100.0 if unit == "share" else 1.0
+    sign = " %" if unit == "share" else ""
     value *= scale
     if not _is_known(half_width) or half_width == 0:
         return _integer(value) if unit == "integer" else _three_digits(value) + sign
@@ -150,7 +144,7 @@ def format_value(value: float, unit: Unit = "number", half_width: float | None =
         shown = _integer(value) if unit == "integer" else _three_digits(value)
         return f"{shown} ± {_plain(half_width, 0)}{sign}"
     decimals = 0 if unit == "integer" else min(6, max(0, 1 - _exponent(half_width)))
-    if unit == "fraction" and 0 <= value <= 100 and not half_width <= value <= 100 - half_width:
+    if unit == "share" and 0 <= value <= 100 and not half_width <= value <= 100 - half_width:
         low = _plain(value - half_width, decimals) if value > half_width else "0"
         high = _plain(value + half_width, decimals) if value < 100 - half_width else "100"
         return f"{_plain(value, decimals)} ({low} … {high}){sign}"
@@ -173,7 +167,7 @@ def _three_digits(value: float) -> str:
         return f"{value:.1e}".replace("-", "−")
     if exponent >= 0:
         return _plain(value, max(0, 2 - exponent))
-    # Zeros at the end go, but not those of the first two decimals: .60 and .007.
+    # Trailing zeros go, but not those of the first two decimals: 0.60 and 0.007.
     shown = _plain(value, 2 - exponent)
     spare = shown[shown.index(".") + 3 :].rstrip("0")
     return shown[: shown.index(".") + 3] + spare
@@ -184,14 +178,11 @@ def _integer(value: float) -> str:
 
 
 def _plain(value: float, decimals: int) -> str:
-    """Fixed-point with thousands separated, a real minus sign and no leading zero."""
+    """Fixed-point with thousands separated and a minus sign; zero has no sign."""
     shown = f"{value:,.{decimals}f}"
     if float(shown.replace(",", "")) == 0:
         shown = shown.removeprefix("-")
-    digits = shown.removeprefix("-")
-    if digits.startswith("0."):
-        digits = digits.removeprefix("0")
-    return ("−" if shown.startswith("-") else "") + digits
+    return shown.replace("-", "−")
 
 
 def _format_cell(cell: Cell, unit: Unit) -> str:
@@ -210,7 +201,7 @@ def _notes(table: Table) -> list[str]:
 
 
 def render_rich(table: Table) -> rich.table.Table:
-    """The table for a terminal: better is bold green with ✓, worse is red with ✗."""
+    """The table for a terminal: better is bold green with ✓, worse red with ✗."""
     import rich.box
     import rich.table
     from rich.text import Text
@@ -276,7 +267,7 @@ def _escape(text: str) -> str:
 
 
 def write_csv(table: Table, path: str | Path) -> Path:
-    """Write one line per cell, with full precision and fractions as fractions.
+    """Write one line per cell, with full precision and shares from 0 to 1.
 
     Columns: row, column, value, half_width, reference, unit, better, verdict; empty where unknown.
 

@@ -224,14 +224,14 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
         def step(policies: int, note: str) -> None:
             progress.update(bar, advance=policies * plan.number, note=note)
 
-        prior = evaluator.control_of_prior(controls)
+        prior = evaluator.evaluate_prior(controls)
         measured = [prior]
         step(1, "temperatures")
         for temperature in plan.temperatures:
-            measured.append(evaluator.control_of_temperature(controls, temperature))
+            measured.append(evaluator.evaluate_temperature(controls, temperature))
             step(1, "temperatures")
         progress.update(bar, note="best of n")
-        measured += evaluator.controls_of_best_of_n(controls, plan.best_of)
+        measured += evaluator.evaluate_best_of_n(controls, plan.best_of)
         step(len(plan.best_of), "")
         for job in sorted(grid.tuned, key=lambda job: plan.methods.index(job.config.tutor.method)):
             measured.append(_measure_run(evaluator, job, prior))
@@ -242,7 +242,7 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
 def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) -> MeasuredPolicy:
     """A tuned policy; its measures are kept in the run's folder."""
     tutor = job.config.tutor
-    measured = evaluator.policy(
+    estimates = evaluator.evaluate(
         job.folder / "measures.json",
         {"policy": digest(job.run.model)},
         lambda: load_prior(job.spec, job.run.model).model,

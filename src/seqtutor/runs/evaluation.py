@@ -1,4 +1,4 @@
-"""Measuring policies of one task against one prior, and keeping what was measured in files."""
+"""Evaluating policies of one task against one prior, with the results cached in files."""
 
 from __future__ import annotations
 
@@ -7,88 +7,95 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqtutor.measure import Estimates
 from seqtutor.measures.controls import TemperedModel, best_of_n
-from seqtutor.measures.sampling import Measures, measure_policy, measures_of
+from seqtutor.measures.policy import comparison_estimates
+from seqtutor.measures.sampling import draw
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, MeasuredPolicy
-from seqtutor.runs.measure_cache import cached_measures
+from seqtutor.rewards import as_reward
+from seqtutor.runs.measure_cache import cached_estimates
 from seqtutor.task import Task
 
 
 @dataclass(frozen=True)
-class Laboratory:
-    """Where policies are measured.
+class CachedEvaluator:
+    """Samples from policies and measures them, unless a file has the results already.
 
     Attributes:
-        task: gives the reward.
-        prior: what policies are compared with.
+        task: gives the reward, the length and the end token.
+        prior: the reference of KL and log p.
         number: sequences that each policy is measured on.
-        made_of: what makes the task and the prior, in JSON's types: when it changes, what was
-            measured before no longer counts.
+        key: what the task and the prior are made of, in JSON's types: if it changes, results of
+            earlier calls are computed anew.
     """
 
     task: Task
     prior: SequenceModel
     number: int
-    made_of: Mapping[str, Any]
+    key: Mapping[str, Any]
 
-    def policy(
+    def evaluate(
         self,
         path: Path,
-        made_of: Mapping[str, Any],
+        key: Mapping[str, Any],
         load: Callable[[], SequenceModel],
         *,
         seed: int = 0,
         c: float | None = None,
-    ) -> Measures:
-        """Measure a policy, unless the file at `path` has its measures.
+    ) -> Estimates:
+        """The estimates of `comparison_estimates` for one policy.
 
         Args:
             path: the file.
-            made_of: tells this policy from others.
-            load: gives the policy, if it is wanted.
+            key: tells this policy from others.
+            load: returns the policy; called if the file does not have its results.
             seed: of the sampling.
             c: the weight of the prior, if the objective is to be measured too.
         """
 
-        def measure() -> dict[str, Measures]:
-            measured = measure_policy(
-                load(), self.prior, self.task, number=self.number, seed=seed, c=c
+        def compute() -> dict[str, Estimates]:
+            samples = draw(
+                load(),
+                self.prior,
+                number=self.number,
+                length=self.task.max_length,
+                end=self.task.vocabulary.end,
+                seed=seed,
+                reward=as_reward(self.task.reward),
             )
-            return {"policy": measured}
+            return {"policy": comparison_estimates(samples, c)}
 
-        key = self._key(made_of, seed=seed, c=c)
-        return cached_measures(path, key, measure)["policy"]
+        whole_key = self._key(key, seed=seed, c=c)
+        return cached_estimates(path, whole_key, compute)["policy"]
 
-    def control_of_prior(self, folder: Path) -> MeasuredPolicy:
-        """The prior itself; its divergence from itself is exactly zero."""
-        measures = self.policy(folder / "prior.json", {}, lambda: self.prior)
-        return MeasuredPolicy(PRIOR, 0, measures.values, measures.standard_errors)
+    def evaluate_prior(self, folder: Path) -> MeasuredPolicy:
+        """The prior itself, whose KL divergence from itself is exactly zero."""
+        return MeasuredPolicy(
+            PRIOR, 0, self.evaluate(folder / "prior.json", {}, lambda: self.prior)
+        )
 
-    def control_of_temperature(self, folder: Path, temperature: float) -> MeasuredPolicy:
+    def evaluate_temperature(self, folder: Path, temperature: float) -> MeasuredPolicy:
         """The prior at another temperature."""
-        measures = self.policy(
+        estimates = self.evaluate(
             folder / f"temperature={temperature}.json",
             {"temperature": temperature},
             lambda: TemperedModel(self.prior, temperature),
         )
-        return _control(TEMPERATURE, temperature, measures)
+        return MeasuredPolicy(TEMPERATURE, 0, estimates, parameter=temperature)
 
-    def controls_of_best_of_n(self, folder: Path, sizes: tuple[int, ...]) -> list[MeasuredPolicy]:
+    def evaluate_best_of_n(self, folder: Path, sizes: tuple[int, ...]) -> list[MeasuredPolicy]:
         """The best of n samples from the prior, for each n."""
         if not sizes:
             return []
 
-        def measure() -> dict[str, Measures]:
+        def compute() -> dict[str, Estimates]:
             chosen = best_of_n(self.prior, self.task, sizes, number=self.number)
-            return {str(n): measures_of(samples) for n, samples in chosen.items()}
+            return {str(n): comparison_estimates(samples) for n, samples in chosen.items()}
 
-        found = cached_measures(folder / "best-of-n.json", self._key({"best_of": sizes}), measure)
-        return [_control(BEST_OF_N, n, found[str(n)]) for n in sizes]
+        key = self._key({"best_of": sizes})
+        found = cached_estimates(folder / "best-of-n.json", key, compute)
+        return [MeasuredPolicy(BEST_OF_N, 0, found[str(n)], parameter=n) for n in sizes]
 
-    def _key(self, made_of: Mapping[str, Any], **others: float | None) -> dict[str, Any]:
-        return {**self.made_of, "number": self.number, **made_of, **others}
-
-
-def _control(name: str, parameter: float, measures: Measures) -> MeasuredPolicy:
-    return MeasuredPolicy(name, 0, measures.values, measures.standard_errors, parameter=parameter)
+    def _key(self, key: Mapping[str, Any], **others: float | None) -> dict[str, Any]:
+        return {**self.key, "number": self.number, **key, **others}

@@ -49,12 +49,18 @@ class NamedPolicy:
     def prior(self) -> SavedModel:
         """The prior from which it was tuned; a mere model is compared with the shipped prior.
 
+        If that is the policy itself, the same object is returned.
+
         Raises:
             UserError: if it is no longer where it was.
         """
         if self.config is not None:
             return load_prior(self.spec, self.config.prior)
-        return load_prior(self.spec) if self.spec.priors else self.saved
+        if not self.spec.priors:
+            return self.saved
+        prior = load_prior(self.spec)
+        # The same object, so that its divergence from itself is exactly zero.
+        return self.saved if prior.folder == self.saved.folder else prior
 
 
 def load_prior(spec: TaskSpec[Any], folder: Path | None = None) -> SavedModel:

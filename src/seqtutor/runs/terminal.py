@@ -1,8 +1,7 @@
-"""Results on standard output: tables, counts and JSON."""
+"""Results on standard output: tables and counts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,11 +19,6 @@ _UNBOUNDED = 1 << 20
 def counted(number: int, one: str, many: str) -> str:
     """A number with its noun: "1 melody", "1,000 melodies"."""
     return f"{number:,} {one if number == 1 else many}"
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Numbers for JSON, which has no NaN: what is undefined becomes null."""
-    return {name: value if value == value else None for name, value in values.items()}
 
 
 def print_table(table: Table) -> None:

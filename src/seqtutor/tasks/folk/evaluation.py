@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from seqtutor.adversarial.discriminating import Discrimination, discrimination, 
 from seqtutor.adversarial.judges import Parts, judge
 from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.errors import UserError
+from seqtutor.measure import Estimate, Estimates
 from seqtutor.measures.likeness import bleus, likeness
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.discriminator import ConvolutionalDiscriminator
@@ -130,6 +131,19 @@ class FolkEvaluation:
     reward_deviation: float = math.nan
     precision: float = math.nan
     recall: float = math.nan
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """All measures by name; the standard error of `judge_mean` is over the judges."""
+        found = {name: Estimate(value) for name, value in vars(self).items()}
+        judges = int(self.judges)
+        found["judge_mean"] = Estimate(self.judge_mean, self.judge_error, judges)
+        return found
+
+    @classmethod
+    def from_estimates(cls, estimates: Estimates) -> FolkEvaluation:
+        """The inverse of `estimates`."""
+        return cls(**{one.name: estimates[one.name].value for one in fields(cls)})
 
 
 def evaluate_folk(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seqtutor.measures.intervals import Interval, difference, half_width_of, mean_interval
+from seqtutor.measures.intervals import Interval, difference, interval_over_seeds, mean_interval
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
@@ -152,11 +152,7 @@ def _signed(gain: Interval) -> str:
 
 def judged(evaluations: Sequence[FolkEvaluation]) -> Interval:
     """Mean D(x) by fresh judges with its 95 % interval: over seeds, or of one over its judges."""
-    if len(evaluations) == 1:
-        (one,) = evaluations
-        half_width = half_width_of(one.judge_error, round(one.judges))
-        return Interval.around(one.judge_mean, half_width)
-    return _mean_of([one.judge_mean for one in evaluations])
+    return interval_over_seeds([one.estimates["judge_mean"] for one in evaluations])
 
 
 def _is_above(generators: Generators, one: str, other: str, measure: str) -> bool | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,42 +10,19 @@ from typing import TypeVar
 import numpy as np
 
 from seqtutor.files import atomic_write
+from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.style import save_for_page_and_print
-from seqtutor.report.tables import (
-    Better,
-    Cell,
-    Column,
-    Row,
-    Table,
-    format_value,
-    render_markdown,
-    write_csv,
-)
+from seqtutor.report.tables import Table, format_value, render_markdown, write_csv
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
-from seqtutor.tasks.folk.findings import findings, fresh_judges, judged
+from seqtutor.tasks.folk.findings import findings, fresh_judges
 from seqtutor.tasks.folk.next_token import NextToken
 from seqtutor.tasks.folk.next_token_figure import next_token_figure, write_next_token
 from seqtutor.tasks.folk.plots import quality_and_diversity
-from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
+from seqtutor.tasks.folk.table_1 import PUBLISHED, ROWS
 from seqtutor.tasks.folk.variants import TITLES, UNTRAINED
 
 Item = TypeVar("Item")
-
-ROWS: tuple[tuple[str, str, Better | None], ...] = (
-    ("cross_entropy", "H(p_data, p_gen), nats a token", "lower"),
-    ("bleu", "BLEU, as published", "higher"),
-    ("corpus_bleu", "Corpus BLEU", None),
-    ("self_bleu", "Self-BLEU", None),
-    ("entropy", "H(p_gen), nats a token", None),
-    ("reward_mean", "Mean D(x), the game's discriminator", "higher"),
-    ("reward_deviation", "Its standard deviation", None),
-    ("precision", "Precision of that discriminator", None),
-    ("recall", "Recall of that discriminator", None),
-    ("judge_mean", "Mean D(x), fresh judges", None),
-    ("judge_real", "Their mean D(x) of real tunes", None),
-    ("judge_accuracy", "Their accuracy", None),
-)
 
 CURVES = (
     Quantity("likeness/cross_entropy", "nats a token", "H(p_data, p_gen)"),
@@ -112,69 +88,40 @@ def folk_table(
 ) -> Table:
     """The paper's Table 1 with what it lacks, the paper's own figures beside.
 
-    A cell is the mean over seeds with its 95 % interval; a row without any number is left out. Only
-    where the sequences are those of the paper, and it is no trial, is a cell marked as better or
-    worse than the paper's.
+    Only where the sequences are those of the paper, and it is no trial, is a cell marked as better
+    or worse than the paper's.
     """
-    columns = tuple(
-        Column(TITLES.get(name, name), "paper" if name in PAPER_TABLE_1 else None)
-        for name in generators
-    )
-    rows = tuple(
-        Row(
-            label,
-            tuple(
-                _cell(measure, evaluations, PAPER_TABLE_1.get(name, {}).get(measure))
-                for name, evaluations in generators.items()
-            ),
-            better=better if is_published_data and not is_trial else None,
-        )
-        for measure, label, better in ROWS
-    )
-    rows = tuple(row for row in rows if not all(map(_is_unknown, row.cells)))
     seeds = max(len(evaluations) for evaluations in generators.values())
     judges = round(max(one.judges for found in generators.values() for one in found))
     note = f"± is the 95 % interval over {seeds} seeds of one prior."
     if seeds == 1:
         note = f"One seed. {_over_judges(judges)}".rstrip()
-    if not is_published_data and any(name in PAPER_TABLE_1 for name in generators):
+    if not is_published_data and any(map(PUBLISHED.heading_beside, generators)):
         note += (
             " The paper's figures are of other tokens and of songs that straddle its split: they "
             "show an order, not a mark to reach."
         )
-    return Table(title, columns, rows, note)
+    columns = [
+        PolicyColumn(name, [one.estimates for one in evaluations], TITLES.get(name))
+        for name, evaluations in generators.items()
+    ]
+    is_marked = is_published_data and not is_trial
+    return evaluation_table(columns, ROWS, PUBLISHED, title=title, note=note, is_marked=is_marked)
 
 
 def sweep_table(sweep: Mapping[float, FolkEvaluation]) -> Table:
     """Maximum likelihood at other temperatures."""
-    columns = tuple(Column(f"T = {temperature:g}") for temperature in sweep)
-    rows = [
-        Row(label, tuple(_cell(measure, [one]) for one in sweep.values()))
-        for measure, label, _ in ROWS
-    ]
-    known = tuple(row for row in rows if not all(_is_unknown(cell) for cell in row.cells))
+    columns = [PolicyColumn(f"T = {one:g}", [found.estimates]) for one, found in sweep.items()]
     note = _over_judges(round(next(iter(sweep.values())).judges))
-    return Table("Maximum likelihood at other temperatures", columns, known, note)
+    return evaluation_table(
+        columns, ROWS, title="Maximum likelihood at other temperatures", note=note
+    )
 
 
 def _over_judges(judges: int) -> str:
     if judges < 2:
         return ""
     return f"± of fresh judges is the 95 % interval over {judges} of them."
-
-
-def _cell(
-    measure: str, evaluations: Sequence[FolkEvaluation], reference: float | None = None
-) -> Cell:
-    """The mean over seeds with its interval; of what judges say also of one seed."""
-    if measure == "judge_mean":
-        found = judged(evaluations)
-        return Cell(found.value, found.half_width, reference)
-    return Cell.from_seeds([getattr(one, measure) for one in evaluations], reference)
-
-
-def _is_unknown(cell: Cell) -> bool:
-    return isinstance(cell.value, float) and math.isnan(cell.value)
 
 
 def write_report(results: FolkResults, folder: Path, remark: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -11,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
-from scipy.special import stdtrit
 
+from seqtutor.measure import Estimate
+from seqtutor.measures.estimates import ratio_estimate
 from seqtutor.tasks.melody.batches import Melodies, batches, intended_lengths
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules.arrays import melody_lengths
@@ -22,7 +22,7 @@ from seqtutor.tasks.melody.rules.leaps import DOUBLED, RESOLVED, track_leaps
 from seqtutor.tasks.melody.rules.motif import is_motif, is_repeated_motif
 from seqtutor.tasks.melody.rules.repetition import is_excessively_repeated
 from seqtutor.tasks.melody.rules.tonality import is_out_of_key, starts_with_tonic
-from seqtutor.tasks.melody.table_1 import METRIC_NAMES
+from seqtutor.tasks.melody.table_1 import TABLE_1
 
 LAGS = (1, 2, 3)
 """The lags of the table's autocorrelations, in steps."""
@@ -140,52 +140,15 @@ def join_counts(counts: Sequence[MelodyCounts]) -> MelodyCounts:
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *counts)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A value with the ends of its confidence interval; NaN where it is undefined."""
+def aggregate(counts: MelodyCounts) -> dict[str, Estimate]:
+    """Table 1's metrics by name, as fractions, with their standard errors over melodies.
 
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class MelodyMetrics:
-    """Table 1's metrics of a set of melodies, as fractions, by name.
-
-    Attributes:
-        values: the metrics; NaN where undefined (no leap that was resolved or doubled, say).
-        standard_errors: their standard errors over melodies.
-        melodies: how many melodies there are.
+    Every metric is a ratio Σ y_i / Σ x_i over melodies i (see `ratio_estimate`): x is the number of
+    steps for those that count notes, resolved and doubled leaps for `leaps_resolved`, 1 for the
+    others (0 for an undefined autocorrelation). It is NaN if Σ x_i is 0.
     """
-
-    values: dict[str, float]
-    standard_errors: dict[str, float]
-    melodies: int
-
-    def interval(self, metric: str, level: float = 0.95) -> Estimate:
-        """The confidence interval over melodies, of Student's t with `melodies` − 1 degrees."""
-        return _student_interval(
-            self.values[metric], self.standard_errors[metric], self.melodies, level
-        )
-
-
-def aggregate(counts: MelodyCounts) -> MelodyMetrics:
-    """Table 1's metrics and their standard errors.
-
-    Every metric is a ratio R = Σ y_i / Σ x_i over melodies i: x is the number of steps for those
-    that count notes, resolved and doubled leaps for `leaps_resolved`, 1 for the others (0 for an
-    undefined autocorrelation). Melodies are independent, the steps of one are not; so the standard
-    error is that of the ratio of two means over melodies, by the delta method:
-
-        se(R)² = n / (n − 1) · Σ (y_i − R x_i)² / (Σ x_i)²
-    """
-    ratios = {name: _ratio(*parts) for name, parts in _ratio_parts(counts).items()}
-    return MelodyMetrics(
-        values={name: ratios[name][0] for name in METRIC_NAMES},
-        standard_errors={name: ratios[name][1] for name in METRIC_NAMES},
-        melodies=len(counts),
-    )
+    parts = _ratio_parts(counts)
+    return {row.name: ratio_estimate(*parts[row.name]) for row in TABLE_1}
 
 
 def _ratio_parts(counts: MelodyCounts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -203,22 +166,3 @@ def _ratio_parts(counts: MelodyCounts) -> dict[str, tuple[np.ndarray, np.ndarray
             is_defined.astype(float),
         )
     return parts
-
-
-def _ratio(y: np.ndarray, x: np.ndarray) -> tuple[float, float]:
-    """Σy / Σx and its standard error."""
-    melodies, whole = len(x), x.sum()
-    if whole == 0:
-        return math.nan, math.nan
-    ratio = y.sum() / whole
-    if melodies < 2:
-        return float(ratio), math.nan
-    squares = np.square(y - ratio * x).sum()
-    return float(ratio), math.sqrt(squares * melodies / (melodies - 1)) / float(whole)
-
-
-def _student_interval(value: float, error: float, samples: int, level: float) -> Estimate:
-    if samples < 2:
-        return Estimate(value, math.nan, math.nan)
-    half = float(stdtrit(samples - 1, 0.5 + level / 2)) * error
-    return Estimate(value, value - half, value + half)

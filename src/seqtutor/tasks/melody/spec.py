@@ -165,10 +165,10 @@ class MelodySpec(TaskSpec[MelodySettings]):
         number: int,
     ) -> Iterator[Sequence[Measure | MeasureGroup]]:
         """The measures of the papers' Table 1."""
-        from seqtutor.tasks.melody.metrics import melody_measures
+        from seqtutor.tasks.melody.evaluation import melody_measures
 
         given = options.rules != MelodyRuleSettings()
-        yield melody_measures(options.rules if given else settings.rules)
+        yield [melody_measures(options.rules if given else settings.rules)]
 
     def fit_of_prior(self, prior: Any) -> tuple[list[str], str]:
         """Log-perplexity and accuracy on melodies of test tunes."""

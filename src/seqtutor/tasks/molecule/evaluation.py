@@ -1,54 +1,46 @@
-"""What a policy's molecules are like: Table 2, MOSES's measures, and whether it has collapsed."""
+"""Measures of molecules: Table 2, those of MOSES, and what shows that a policy has collapsed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, PRNGKeyArray
-
-from seqtutor.measures.sampling import PolicyMeasures
+from seqtutor.measure import Published
+from seqtutor.measures.policy import (
+    Evaluation,
+    policy_estimates,
+    policy_measures,
+    reward_measures,
+)
+from seqtutor.measures.sampling import Samples, draw_batches, join_samples
 from seqtutor.models.base import SequenceModel
-from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
+from seqtutor.report.tables import Table
 from seqtutor.tasks.molecule.encoding import decode
-from seqtutor.tasks.molecule.metrics import Estimate, Reference, molecule_metrics
+from seqtutor.tasks.molecule.metrics import Reference, molecule_metrics
 from seqtutor.tasks.molecule.scoring import MoleculeScorer, PendingScores
+from seqtutor.tasks.molecule.table_2 import FRECHET, MOSES, PUBLISHED, TABLE_2
 from seqtutor.tasks.molecule.terms import Scores
-from seqtutor.training.rollout import sample
 from seqtutor.vocabulary import Vocabulary
 
 BATCH = 1024
+"""Strings sampled at a time."""
+
+ROWS = (*TABLE_2, *MOSES, FRECHET, *policy_measures("strings"))
+"""The rows of a table of molecules, those of a reward left out."""
+
+REWARD_NOTE = (
+    "Terms are means over all strings before their weights, 0 of an invalid one but for its "
+    "penalty; the mean reward is their weighted sum. The terms known and diversity, if the reward "
+    "has them, are left out: they depend on what a run has generated before."
+)
 
 
 @dataclass(frozen=True)
-class MoleculeEvaluation:
-    """The metrics of sampled strings with the measures of the policy that made them.
+class MoleculeEvaluation(Evaluation):
+    """Strings of a policy, their scores, and what was measured of them."""
 
-    Attributes:
-        metrics: by name.
-        policy: measures a step.
-        mean_length: tokens of a string, the end token included.
-        scores: of each string.
-    """
-
-    metrics: dict[str, Estimate]
-    policy: PolicyMeasures
-    mean_length: float
     scores: Scores = field(repr=False)
-
-    @property
-    def number(self) -> int:
-        """Of strings."""
-        return len(self.scores.strings)
-
-    @property
-    def kl_a_string(self) -> float:
-        """KL(π‖p) between the distributions of whole strings, in nats."""
-        return self.policy.kl * self.mean_length
 
 
 def evaluate_policy(
@@ -64,70 +56,76 @@ def evaluate_policy(
     reference: Reference | None = None,
     on_molecules: Callable[[int], None] = lambda done: None,
 ) -> MoleculeEvaluation:
-    """Sample strings from a policy and measure them and it.
+    """Sample strings from a policy and measure them.
 
     Args:
-        policy: what is judged.
-        prior: what KL and log p(a|s) refer to.
+        policy: generates the strings.
+        prior: the reference of KL and log p(a|s).
         vocabulary: of both.
         scorer: with the `METRICS_MEASURER`; it scores while the next strings are sampled.
         number: of strings.
         length: tokens of the longest string, the end token included.
         seed: of the sampling.
-        temperature: of the sampling; the measures of the policy are those at temperature one.
+        temperature: of the sampling.
         reference: what novelty and similarities refer to.
-        on_molecules: told how many strings have been scored so far.
+        on_molecules: called with the number of strings scored so far.
     """
+    parts: list[Samples] = []
     pending: list[PendingScores] = []
-    sums = np.zeros(4)
-    for index, done in enumerate(range(0, number, BATCH)):
-        key = jax.random.fold_in(jax.random.key(seed), index)
-        wanted = min(BATCH, number - done)
-        tokens, parts = _sample_and_measure(
-            policy, prior, key, length, temperature, vocabulary.end, wanted
-        )
-        sums += np.array(parts, np.float64)
-        pending.append(scorer.start(decode(np.asarray(tokens)[:wanted], vocabulary)))
+    batches = draw_batches(
+        policy,
+        prior,
+        number=number,
+        length=length,
+        end=vocabulary.end,
+        seed=seed,
+        temperature=temperature,
+        batch=BATCH,
+    )
+    for samples in batches:
+        parts.append(samples)
+        pending.append(scorer.start(decode(samples.tokens, vocabulary)))
     strings: list[str] = []
     for one in pending:
         one.collect()
         strings += one.strings
         on_molecules(len(strings))
     scores = scorer.score(strings)
-    steps, entropy, kl, log_prior = sums
-    measures = PolicyMeasures(
-        float(entropy / steps),
-        max(0.0, round(float(kl / steps), 7)),  # Of a policy from itself it is rounding.
-        float(log_prior / steps),
-        len(set(strings)) / len(strings),
-    )
-    return MoleculeEvaluation(
-        molecule_metrics(scores, reference), measures, float(steps) / number, scores
-    )
+    samples = join_samples(parts)
+    estimates = {**molecule_metrics(scores, reference), **policy_estimates(samples)}
+    return MoleculeEvaluation(samples, estimates, scores)
 
 
-@eqx.filter_jit
-def _sample_and_measure(
-    policy: SequenceModel,
-    prior: SequenceModel,
-    key: PRNGKeyArray,
-    length: int,
-    temperature: float,
-    end: int | None,
-    wanted: int | Array,
-) -> tuple[Array, tuple[Array, Array, Array, Array]]:
-    """Tokens; and steps, entropy, KL and log p in all, of the first `wanted` strings."""
-    tokens, mask, log_policy = sample(policy, key, BATCH, length, temperature, end)
-    log_prior = jax.nn.log_softmax(prior.unroll(tokens))
-    probability = jnp.exp(log_policy)
-    counted = mask & (jnp.arange(BATCH) < wanted)[:, None]
+def molecule_table(
+    columns: Sequence[PolicyColumn],
+    number: int,
+    title: str = "Molecules",
+    *,
+    published: Published | None = PUBLISHED,
+    reference: str | None = None,
+    temperature: float = 1.0,
+) -> Table:
+    """The table of policies that were measured on `number` strings each.
 
-    def total(per_step: Array) -> Array:
-        return jnp.sum(jnp.where(counted, per_step, 0.0))
+    Args:
+        columns: the policies.
+        number: strings of each seed.
+        title: of the table.
+        published: figures to set beside them; none where another reward was asked for.
+        reference: what novelty and similarities refer to, by name.
+        temperature: of the sampling.
+    """
+    terms = reward_terms(columns)
+    note = interval_note(columns, number, "strings", temperature)
+    if reference is not None:
+        note += f" Novelty and similarities refer to {reference}."
+    if terms:
+        note += f" {REWARD_NOTE}"
+    rows = (*ROWS, *reward_measures(terms, "string"))
+    return evaluation_table(columns, rows, published, title=title, note=note)
 
-    return tokens, (
-        jnp.sum(counted),
-        total(-jnp.sum(probability * log_policy, axis=-1)),
-        total(jnp.sum(probability * (log_policy - log_prior), axis=-1)),
-        total(of_action(log_prior, tokens)),
-    )
+
+def reward_terms(columns: Sequence[PolicyColumn]) -> list[str]:
+    """The terms of the reward that the columns have estimates of, in order."""
+    names = dict.fromkeys(name for column in columns for one in column.seeds for name in one)
+    return [name.removeprefix("term_") for name in names if name.startswith("term_")]

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import stdtrit
 
+from seqtutor.measure import Estimate
+from seqtutor.measures.estimates import UNKNOWN, mean_estimate
 from seqtutor.tasks.molecule.measure import Measurer
 from seqtutor.tasks.molecule.similarity import (
     FINGERPRINT_BYTES,
@@ -36,22 +37,6 @@ FEWEST_SCAFFOLD_RINGS = 2
 
 UNIQUE_AMONG = (1_000, 10_000)
 _RESAMPLES = 200
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and its standard error over molecules; NaN where undefined."""
-
-    value: float
-    standard_error: float
-
-    def interval(self, molecules: int, level: float = 0.95) -> tuple[float, float]:
-        """The ends of Student's t interval with `molecules` − 1 degrees of freedom."""
-        half = float(stdtrit(max(1, molecules - 1), 0.5 + level / 2)) * self.standard_error
-        return self.value - half, self.value + half
-
-
-_UNDEFINED = Estimate(math.nan, math.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,23 +123,14 @@ def molecule_metrics(
     }
 
 
-def mean(values: Sequence[float] | Float[np.ndarray, " molecules"]) -> Estimate:
-    """The mean of independent values and its standard error."""
-    array = np.asarray(values, np.float64)
-    if not len(array):
-        return _UNDEFINED
-    error = array.std(ddof=1) / math.sqrt(len(array)) if len(array) > 1 else math.nan
-    return Estimate(float(array.mean()), float(error))
-
-
 def _of_properties(scores: Scores) -> dict[str, Estimate]:
     columns = {name: values[scores.is_valid] for name, values in scores.columns.items()}
     return {
-        "valid": mean(scores.is_valid.astype(float)),
-        "logp": mean(columns["logp"]),
-        "qed": mean(columns["qed"]),
-        "sa_penalty": mean(-columns["sa"]),
-        "ring_penalty": mean(-columns["excess_ring_atoms"]),
+        "valid": mean_estimate(scores.is_valid.astype(float)),
+        "logp": mean_estimate(columns["logp"]),
+        "qed": mean_estimate(columns["qed"]),
+        "sa_penalty": mean_estimate(-columns["sa"]),
+        "ring_penalty": mean_estimate(-columns["excess_ring_atoms"]),
     }
 
 
@@ -164,16 +140,17 @@ def _distinct(names: Sequence[str], number: int) -> Estimate:
     Left out, one that occurs once takes a different one with it, another does not.
     """
     if len(names) < number or number < 2:
-        return _UNDEFINED
+        return UNKNOWN
     counts = Counter(names[:number])
     once = sum(count == 1 for count in counts.values()) / number
-    return Estimate(len(counts) / number, math.sqrt(once * (1 - once) / (number - 1)))
+    error = math.sqrt(once * (1 - once) / (number - 1))
+    return Estimate(len(counts) / number, error, number)
 
 
 def _novelty(names: Sequence[str], known: frozenset[str]) -> Estimate:
     if not known:
-        return _UNDEFINED
-    return mean([float(name not in known) for name in dict.fromkeys(names)])
+        return UNKNOWN
+    return mean_estimate([float(name not in known) for name in dict.fromkeys(names)])
 
 
 def _diversity(fingerprints: Fingerprints, power: int) -> Estimate:
@@ -182,21 +159,21 @@ def _diversity(fingerprints: Fingerprints, power: int) -> Estimate:
     A mean over pairs is a U-statistic, each molecule in two roles (Hoeffding 1948).
     """
     if not len(fingerprints):
-        return _UNDEFINED
-    found = mean(internal_similarity(fingerprints, power) ** (1 / power))
-    return Estimate(1 - found.value, 2 * found.standard_error)
+        return UNKNOWN
+    found = mean_estimate(internal_similarity(fingerprints, power) ** (1 / power))
+    return Estimate(1 - found.value, 2 * found.standard_error, found.count)
 
 
 def _nearest(fingerprints: Fingerprints, reference: Fingerprints) -> Estimate:
     if not len(reference):
-        return _UNDEFINED
-    return mean(nearest_similarity(fingerprints, reference))
+        return UNKNOWN
+    return mean_estimate(nearest_similarity(fingerprints, reference))
 
 
 def _cosine(own: Counter[str], reference: Counter[str]) -> Estimate:
     """The cosine of two tables of counts; its error is the bootstrap's over our molecules."""
     if not own or not reference:
-        return _UNDEFINED
+        return UNKNOWN
     counts = np.array(list(own.values()), np.float64)
     theirs = np.array([reference[name] for name in own], np.float64)
     length = math.sqrt(sum(count**2 for count in reference.values()))
@@ -206,4 +183,4 @@ def _cosine(own: Counter[str], reference: Counter[str]) -> Estimate:
 
     total = int(counts.sum())
     resampled = np.random.default_rng(0).multinomial(total, counts / total, size=_RESAMPLES)
-    return Estimate(float(cosine(counts)), float(cosine(resampled).std(ddof=1)))
+    return Estimate(float(cosine(counts)), float(cosine(resampled).std(ddof=1)), total)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.files import atomic_write
+from seqtutor.measure import Estimate, Measure
+from seqtutor.measures.estimates import mean_estimate
+from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.style import method_style, save_for_page_and_print
-from seqtutor.report.tables import Cell, Column, Row, Table, Unit, render_markdown, write_csv
+from seqtutor.report.tables import Table, render_markdown, write_csv
 from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
 from seqtutor.tasks.molecule.plots import property_distributions
+from seqtutor.tasks.molecule.table_2 import MOSES, TABLE_2
 from seqtutor.tasks.molecule.terms import Scores
 
 CURVES = (
@@ -22,15 +25,13 @@ CURVES = (
 )
 TRAINING_SET = "training set"
 
-_TRADE_OFF_METRICS: tuple[tuple[str, str, Unit], ...] = (
-    ("valid", "Valid", "fraction"),
-    ("logp", "Mean logP", "number"),
-    ("qed", "Mean QED", "number"),
-    ("sa_penalty", "Mean SA penalty", "number"),
-    ("unique@10000", "Unique among 10,000", "fraction"),
-    ("novelty", "Novel", "fraction"),
-    ("internal_diversity", "Internal diversity", "number"),
+_TRADE_OFF = ("valid", "logp", "qed", "sa_penalty", "unique@10000", "novelty", "internal_diversity")
+TRADE_OFF = (
+    Measure("reward", "Mean reward a string"),
+    Measure("kl_per_string", "KL from the prior, nats a string"),
+    *(row for row in (*TABLE_2, *MOSES) if row.name in _TRADE_OFF),
 )
+"""The rows of the table of reward against KL divergence."""
 
 
 @dataclass(frozen=True)
@@ -56,33 +57,20 @@ class MoleculeReport:
 
 @dataclass(frozen=True)
 class TradeOffPoint:
-    """A policy on the way from the prior to the reward: its c, or what else names it."""
+    """A policy of one c, or the prior, with its name and its mean reward."""
 
     name: str
-    reward: float
+    reward: Estimate
     evaluation: MoleculeEvaluation
 
 
 def trade_off_table(points: Sequence[TradeOffPoint], title: str, note: str) -> Table:
-    """Reward against KL divergence, a column for each point, and what becomes of the molecules.
-
-    A row that no column has a number in is left out.
-    """
-    evaluations = [point.evaluation for point in points]
-    rows = [
-        Row("Mean reward a string", tuple(Cell(point.reward) for point in points)),
-        Row("KL from the prior, nats a string", tuple(Cell(e.kl_a_string) for e in evaluations)),
-    ]
-    for metric, label, unit in _TRADE_OFF_METRICS:
-        if any(not math.isnan(e.metrics[metric].value) for e in evaluations):
-            rows.append(Row(label, tuple(_cell(e, metric) for e in evaluations), unit))
-    return Table(title, tuple(Column(point.name) for point in points), tuple(rows), note)
-
-
-def _cell(evaluation: MoleculeEvaluation, metric: str) -> Cell:
-    estimate = evaluation.metrics[metric]
-    low, high = estimate.interval(evaluation.number)
-    return Cell(estimate.value, (high - low) / 2)
+    """Reward against KL divergence, a column for each point, and measures of the molecules."""
+    columns = []
+    for point in points:
+        own = {"reward": point.reward, "kl_per_string": mean_estimate(point.evaluation.samples.kl)}
+        columns.append(PolicyColumn(point.name, [{**point.evaluation.estimates, **own}]))
+    return evaluation_table(columns, TRADE_OFF, title=title, note=note)
 
 
 def write_report(

@@ -1,0 +1,127 @@
+"""Measured numbers: a value with its standard error, and what a table says about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+Unit = Literal["number", "share", "integer"]
+"""How a value is formatted; a share, from 0 to 1, is shown in per cent."""
+
+Better = Literal["higher", "lower", "near zero"]
+"""Which way a value improves; near zero: the smaller its absolute value."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value estimated from samples.
+
+    Attributes:
+        value: NaN where it is undefined.
+        standard_error: NaN where it is not known.
+        count: how many independent values the standard error comes from. The confidence interval
+            is Student's t with `count` − 1 degrees of freedom; there is none below two.
+    """
+
+    value: float
+    standard_error: float = math.nan
+    count: int = 0
+
+
+Estimates: TypeAlias = Mapping[str, Estimate]
+"""Estimates by the names of their measures."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measured quantity: a row of a table.
+
+    At most one of `of_tokens` and `of_strings` computes it, one number per sequence; the estimate
+    is their mean, over the sequences where it is not NaN. A measure without either is computed
+    elsewhere, such as by a `MeasureGroup`.
+
+    Attributes:
+        name: its key in JSON.
+        title: its label in tables.
+        better: which way it improves; `None` if neither way is better.
+        unit: how it is formatted.
+        of_tokens: a function of `tokens: Int["sequence time"]` and `mask: Bool["sequence time"]`,
+            which is true up to and including the last token of a sequence.
+        of_strings: a function of the sequences as strings, without the end token.
+    """
+
+    name: str
+    title: str
+    better: Better | None = None
+    unit: Unit = "number"
+    of_tokens: Callable[[np.ndarray, np.ndarray], ArrayLike] | None = None
+    of_strings: Callable[[list[str]], ArrayLike] | None = None
+
+    def improves(self, value: float, reference: float) -> bool:
+        """Whether `value` is better than `reference`; false if they are equal or one is NaN."""
+        return self.better is not None and gain(value, reference, self.better) > 0
+
+
+@dataclass(frozen=True)
+class MeasureGroup:
+    """Measures that are computed together, with standard errors of their own.
+
+    Attributes:
+        measures: the rows.
+        estimate: a function of tokens and mask, as in `Measure.of_tokens`, that returns an estimate
+            for the name of each measure.
+    """
+
+    measures: tuple[Measure, ...]
+    estimate: Callable[[np.ndarray, np.ndarray], Estimates]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The figures of a published table, to be set beside our own.
+
+    Attributes:
+        columns: by title of the column, the figures by name of the measure; shares from 0 to 1.
+        beside: by name of a policy, the title of the column that it is compared with.
+        heading: heads a column of figures; `{column}` stands for its title.
+    """
+
+    columns: Mapping[str, Mapping[str, float]]
+    beside: Mapping[str, str]
+    heading: str = "paper"
+
+    def heading_beside(self, policy: str) -> str | None:
+        """The heading of the figures that a policy is compared with; `None` if there are none."""
+        column = self.beside.get(policy)
+        return None if column is None else self.heading.format(column=column)
+
+    def figures_beside(self, policy: str) -> Mapping[str, float]:
+        """The figures that a policy is compared with; empty if there are none."""
+        return self.columns.get(self.beside.get(policy, ""), {})
+
+    def best(self, measures: Iterable[Measure]) -> dict[str, float]:
+        """The best figure of all columns, for each measure that has a better direction."""
+        found: dict[str, float] = {}
+        for measure in measures:
+            for column in self.columns.values():
+                if measure.better is None or measure.name not in column:
+                    continue
+                value = column[measure.name]
+                if measure.name not in found or measure.improves(value, found[measure.name]):
+                    found[measure.name] = value
+        return found
+
+
+def gain(value: float, reference: float, better: Better) -> float:
+    """How much `value` improves on `reference`; negative if it is worse, NaN if one is NaN."""
+    if better == "higher":
+        return value - reference
+    if better == "lower":
+        return reference - value
+    return abs(reference) - abs(value)

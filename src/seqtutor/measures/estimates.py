@@ -1,0 +1,112 @@
+"""From one number per sequence to estimates with standard errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Bool, Int
+from numpy.typing import ArrayLike
+
+from seqtutor.errors import UserError
+from seqtutor.measure import Estimate, Measure, MeasureGroup
+from seqtutor.vocabulary import Vocabulary
+
+UNKNOWN = Estimate(math.nan)
+
+
+def mean_estimate(values: ArrayLike) -> Estimate:
+    """The mean of independent values with its standard error; NaN values are left out.
+
+    Args:
+        values: `Float["sequence"]`.
+    """
+    array = np.asarray(values, np.float64)
+    array = array[~np.isnan(array)]
+    count = len(array)
+    if count == 0:
+        return UNKNOWN
+    error = array.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
+    return Estimate(float(array.mean()), float(error), count)
+
+
+def ratio_estimate(numerators: ArrayLike, denominators: ArrayLike) -> Estimate:
+    """R = Σ y_i / Σ x_i over independent sequences i with its standard error.
+
+    Sequences are independent, the steps of one are not. So the standard error is that of the ratio
+    of two means over sequences, by the delta method:
+
+        se(R)² = n / (n − 1) · Σ (y_i − R x_i)² / (Σ x_i)²
+
+    Args:
+        numerators: y, `Float["sequence"]`.
+        denominators: x, `Float["sequence"]`, such as the number of steps.
+    """
+    y, x = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    count, total = len(x), x.sum()
+    if total == 0:
+        return UNKNOWN
+    ratio = y.sum() / total
+    if count < 2:
+        return Estimate(float(ratio), math.nan, count)
+    squares = np.square(y - ratio * x).sum()
+    error = math.sqrt(squares * count / (count - 1)) / float(total)
+    return Estimate(float(ratio), error, count)
+
+
+def rows_of(measures: Iterable[Measure | MeasureGroup]) -> tuple[Measure, ...]:
+    """All measures in order, those of groups one by one."""
+    return tuple(
+        row
+        for measure in measures
+        for row in (measure.measures if isinstance(measure, MeasureGroup) else (measure,))
+    )
+
+
+def estimates_of(
+    measures: Iterable[Measure | MeasureGroup],
+    tokens: Int[np.ndarray, "sequence time"],
+    mask: Bool[np.ndarray, "sequence time"],
+    vocabulary: Vocabulary,
+) -> dict[str, Estimate]:
+    """Compute measures on sequences; a measure without a function is left out.
+
+    Raises:
+        UserError: if a measure's function does not return one number per sequence, or a group's
+            does not return an estimate of each of its measures.
+    """
+    listed = list(measures)
+    strings: list[str] = []
+    if any(isinstance(one, Measure) and one.of_strings is not None for one in listed):
+        strings = ["".join(vocabulary.decode(row)) for row in tokens]
+    found: dict[str, Estimate] = {}
+    for measure in listed:
+        if isinstance(measure, MeasureGroup):
+            found.update(_of_group(measure, tokens, mask))
+        elif measure.of_tokens is not None:
+            found[measure.name] = _of_values(measure, measure.of_tokens(tokens, mask), len(tokens))
+        elif measure.of_strings is not None:
+            found[measure.name] = _of_values(measure, measure.of_strings(strings), len(tokens))
+    return found
+
+
+def _of_values(measure: Measure, values: ArrayLike, number: int) -> Estimate:
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise UserError(f"the measure {measure.name!r} must return numbers") from None
+    if array.shape != (number,):
+        raise UserError(
+            f"the measure {measure.name!r} must return one number per sequence, an array of shape "
+            f"{(number,)}, not {array.shape}"
+        )
+    return mean_estimate(array)
+
+
+def _of_group(group: MeasureGroup, tokens: np.ndarray, mask: np.ndarray) -> dict[str, Estimate]:
+    found = dict(group.estimate(tokens, mask))
+    missing = [measure.name for measure in group.measures if measure.name not in found]
+    if missing:
+        raise UserError(f"the measure {missing[0]!r} is not among those that its group computes")
+    return found

@@ -1,0 +1,167 @@
+"""The table and the JSON of an evaluation: measures as rows, policies as columns, for any task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqtutor.measure import Estimates, Measure, Published
+from seqtutor.measures.estimates import UNKNOWN
+from seqtutor.measures.intervals import Interval, interval_of, interval_over_seeds
+from seqtutor.report.tables import UNDEFINED, Cell, Column, Row, Table
+
+
+@dataclass(frozen=True)
+class PolicyColumn:
+    """A policy in a table.
+
+    Attributes:
+        name: of the method, the model or "prior"; by it the published figures are found.
+        seeds: the estimates of each seed.
+        title: the heading; the name if left out.
+        settings: further rows of text, such as {"c / γ": "0.5 / 1"}.
+    """
+
+    name: str
+    seeds: Sequence[Estimates]
+    title: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def interval(self, measure: str) -> Interval:
+        """Mean and 95 % interval over seeds; of a single seed, over its sequences."""
+        return interval_over_seeds([one.get(measure, UNKNOWN) for one in self.seeds])
+
+
+def evaluation_table(
+    columns: Sequence[PolicyColumn],
+    measures: Sequence[Measure],
+    published: Published | None = None,
+    *,
+    title: str = "",
+    note: str = "",
+    is_marked: bool = True,
+    counts_better: bool = False,
+) -> Table:
+    """The measures of policies, beside published figures if there are any.
+
+    With several seeds a cell is their mean with the 95 % interval of Student's t; with one it has
+    the interval over its sequences, which says nothing about other seeds. A row in which no column
+    has a value is left out.
+
+    Args:
+        columns: the policies.
+        measures: the rows, in order.
+        published: figures to be shown beside the policies that they are compared with.
+        title: of the table.
+        note: stands below it.
+        is_marked: whether cells are marked as better or worse than the published figures.
+        counts_better: whether rows are added that count how many means are better than the
+            published figures beside them, and than the best of all published columns.
+    """
+    headings = [published.heading_beside(one.name) if published else None for one in columns]
+    rows = [_row(columns, measure, published, is_marked) for measure in measures]
+    rows += _settings_rows(columns)
+    if published is not None and counts_better and any(headings):
+        rows += _count_rows(columns, measures, published)
+        note += " The last two rows count means, also those that the interval leaves open (≈)."
+    return Table(
+        title,
+        tuple(
+            Column(column.title or column.name, heading)
+            for column, heading in zip(columns, headings, strict=True)
+        ),
+        tuple(row for row in rows if any(map(_has_value, row.cells))),
+        note.strip(),
+    )
+
+
+def interval_note(
+    columns: Sequence[PolicyColumn],
+    number: int,
+    sequences: str = "sequences",
+    temperature: float = 1.0,
+) -> str:
+    """How many sequences a policy was measured on, and what the intervals are over."""
+    seeds = max(len(column.seeds) for column in columns)
+    spread = f"± is the 95 % interval over {sequences} of one run"
+    if seeds > 1:
+        spread = f"± is the 95 % interval over {seeds} seeds"
+        if any(len(column.seeds) == 1 for column in columns):
+            spread += f", of the prior over its {sequences}"
+    return f"{number:,} {sequences} a policy at temperature {temperature:g}; {spread}."
+
+
+def evaluation_json(columns: Sequence[PolicyColumn]) -> dict[str, list[dict[str, Any]]]:
+    """By policy and seed, what `estimates_json` gives."""
+    return {column.name: [estimates_json(one) for one in column.seeds] for column in columns}
+
+
+def estimates_json(estimates: Estimates) -> dict[str, Any]:
+    """Values by name, and under "intervals" the ends of the known 95 % intervals over sequences.
+
+    JSON has no NaN: a value that is undefined is null.
+    """
+    intervals = {name: interval_of(estimate) for name, estimate in estimates.items()}
+    return {
+        **{name: None if math.isnan(one.value) else one.value for name, one in estimates.items()},
+        "intervals": {
+            name: [one.low, one.high]
+            for name, one in intervals.items()
+            if not math.isnan(one.half_width)
+        },
+    }
+
+
+def _row(
+    columns: Sequence[PolicyColumn],
+    measure: Measure,
+    published: Published | None,
+    is_marked: bool,
+) -> Row:
+    cells = []
+    for column in columns:
+        figures = {} if published is None else published.figures_beside(column.name)
+        cells.append(Cell.of_interval(column.interval(measure.name), figures.get(measure.name)))
+    better = measure.better if is_marked else None
+    return Row(measure.title, tuple(cells), measure.unit, better)
+
+
+def _settings_rows(columns: Sequence[PolicyColumn]) -> list[Row]:
+    names = dict.fromkeys(name for column in columns for name in column.settings)
+    return [
+        Row(name, tuple(Cell(column.settings.get(name, UNDEFINED)) for column in columns))
+        for name in names
+    ]
+
+
+def _count_rows(
+    columns: Sequence[PolicyColumn], measures: Sequence[Measure], published: Published
+) -> list[Row]:
+    """In how many rows a mean is better than the figures beside it, and than all published."""
+    best = published.best(measures)
+    beside, best_of_all = [], []
+    for column in columns:
+        figures = published.figures_beside(column.name)
+        beside.append(_count_better(column, measures, figures))
+        best_of_all.append(_count_better(column, measures, best if figures else {}))
+    return [
+        Row("Rows better than the papers'", tuple(beside)),
+        Row("Rows better than all of the papers'", tuple(best_of_all)),
+    ]
+
+
+def _count_better(
+    column: PolicyColumn, measures: Sequence[Measure], figures: Mapping[str, float]
+) -> Cell:
+    counted = [one for one in measures if one.name in figures and one.better is not None]
+    if not counted:
+        return Cell(UNDEFINED)
+    means = {one.name: column.interval(one.name).value for one in counted}
+    better = sum(one.improves(means[one.name], figures[one.name]) for one in counted)
+    return Cell(f"{better} of {len(counted)}")
+
+
+def _has_value(cell: Cell) -> bool:
+    return cell.value != UNDEFINED if isinstance(cell.value, str) else not math.isnan(cell.value)
