@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqtutor.errors import UserError
+from seqtutor.measure import Estimate
 from seqtutor.measures.policy import has_collapsed
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import MeasuredPolicy
@@ -252,11 +253,10 @@ def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) ->
     return MeasuredPolicy(
         tutor.method,
         tutor.seed,
-        {**measured.values, "seconds": _training_seconds(job)[-1]},
-        measured.standard_errors,
+        {**estimates, "seconds": Estimate(_training_seconds(job)[-1])},
         c=tutor.c,
         discount=tutor.discount,
-        is_collapsed=has_collapsed(measured.values, prior.values, tutor),
+        is_collapsed=has_collapsed(estimates, prior.estimates, tutor),
     )
 
 
