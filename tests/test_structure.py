@@ -14,7 +14,7 @@ import seqtutor
 ROOT = Path(seqtutor.__file__).parent
 
 # Each part with those it may import besides itself, from the bottom to the top.
-CORE = ["errors", "files", "machine", "cache", "types", "vocabulary", "rewards", "task"]
+CORE = ["errors", "files", "machine", "cache", "types", "vocabulary", "workers", "rewards", "task"]
 FLOORS = [
     *([part] for part in CORE),
     ["objectives", "models"],
