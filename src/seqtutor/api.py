@@ -15,7 +15,6 @@ import numpy as np
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, save_model
-from seqtutor.rewards import as_reward
 from seqtutor.runs.run_folder import plain
 from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
@@ -210,7 +209,7 @@ def tune(
 
     With `seeds`, a list of that many independent policies comes back, tuned with the setting
     `seed`, seed + 1 and so on: all at the same time on a GPU, one after the other on a CPU or where
-    the reward remembers what it judged. With `devices`, that many share the work of one policy.
+    the reward has a memory. With `devices`, that many share the work of one policy.
     `on_record` is called with every record as it is made (with its `seed`, where there are
     `seeds`); `print` shows how the run goes. Further arguments are those of `TutorSettings`; what
     is not given is the method's default (`TutorSettings.of`).
@@ -238,7 +237,7 @@ def tune(
         seed = one.settings.seed
         return run_tutor(one, lambda record: on_record({"seed": seed, **record}))
 
-    if jax.default_backend() != "cpu" and not as_reward(task.reward).remembers:
+    if jax.default_backend() != "cpu" and not task.reward.has_memory:
         tuned = run_seeds(tutor, chosen, lambda one: on_record({"seed": one.seed, **one.record}))
     else:
         tuned = [alone(one) for one in tutors]

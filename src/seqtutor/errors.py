@@ -28,3 +28,9 @@ def place_in(function: Any, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == code.co_filename]
     return f" (line {lines[-1]} of {code.co_filename})" if lines else ""
+
+
+def name_of(function: Any) -> str:
+    """The name of a function, or of the class of another callable."""
+    function = inspect.unwrap(function)
+    return getattr(function, "__name__", type(function).__name__)

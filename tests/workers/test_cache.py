@@ -48,13 +48,17 @@ class SlowPool:
         pass
 
 
+def cached_pool(pool, **arguments):
+    return CachedPool(pool, lambda items, results: results, **arguments)
+
+
 @pytest.fixture
 def pool():
     return CountingPool(ill_behaved.behave)
 
 
 def test_each_item_is_computed_once_and_a_failure_is_kept_like_a_result(pool):
-    cached = CachedPool(pool)
+    cached = cached_pool(pool)
     assert cached.start(["a", "b", "a", "raise"]).collect()[:3] == ["A", "B", "A"]
     assert pool.items == ["a", "b", "raise"]
     again = cached.start(["raise", "a", "c"]).collect()
@@ -65,19 +69,19 @@ def test_each_item_is_computed_once_and_a_failure_is_kept_like_a_result(pool):
 
 
 def test_the_items_that_were_not_used_for_longest_are_dropped(pool):
-    cached = CachedPool(pool, size=3)
+    cached = cached_pool(pool, size=3)
     for batch in (["a", "b", "c"], ["a"], ["d"], ["a", "b"]):
         assert cached.start(batch).collect() == shouted(batch)
     assert pool.items == ["a", "b", "c", "d", "b"]
 
 
 def test_a_batch_larger_than_the_cache_is_computed_whole(pool):
-    cached = CachedPool(pool, size=1)
+    cached = cached_pool(pool, size=1)
     assert cached.start([*WORDS, WORDS[0]]).collect() == shouted([*WORDS, WORDS[0]])
 
 
 def test_an_alias_of_a_result_is_not_computed_again(pool):
-    cached = CachedPool(pool, alias=lambda result: result)
+    cached = cached_pool(pool, alias=lambda result: result)
     cached.start(["a", "A", "b"]).collect()
     assert cached.start(["A", "B"]).collect() == ["A", "B"]
     assert pool.items == ["a", "A", "b"]
@@ -85,7 +89,7 @@ def test_an_alias_of_a_result_is_not_computed_again(pool):
 
 def test_batches_may_be_under_way_together_and_share_work():
     pool = SlowPool(ill_behaved.behave)
-    cached = CachedPool(pool)
+    cached = cached_pool(pool)
     batches = (["a", "b"], ["b", "c"], ["a", "b", "c"])
     pending = [cached.start(batch) for batch in batches]
     assert [items for items, _ in pool.jobs] == [["a", "b"], ["c"], []]
@@ -99,7 +103,7 @@ def test_batches_may_be_under_way_together_and_share_work():
 def test_several_threads_may_use_it():
     batches = [WORDS[start : start + 30] for start in range(0, 31, 5)]
     with WorkerPool(ill_behaved.behave, 2) as workers, ThreadPoolExecutor(4) as threads:
-        cached = CachedPool(workers)
+        cached = cached_pool(workers)
         found = list(threads.map(lambda batch: cached.start(batch).collect(), batches))
     assert found == list(map(shouted, batches))
     assert cached.counts.computed == len({word for batch in batches for word in batch})

@@ -99,7 +99,6 @@ def _run_with_bar(
 
         def on_record(record: Record) -> None:
             progress.update(bar, completed=record["step"], note=note_of(record))
-            tools.on_record(tutor.task, folder.path)
 
         try:
             run_on_disk(

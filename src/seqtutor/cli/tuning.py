@@ -78,9 +78,6 @@ class TaskTools(ABC, Generic[_Tuning]):
         del tuning
         return ()
 
-    def on_record(self, task: Task, folder: Path) -> None:
-        """Write what the task itself has to tell after each record into the run's folder."""
-
     def finish(self, task: Task, tuning: _Tuning, folder: Path) -> None:
         """Write what the task itself has to tell at the end of a run into its folder."""
 

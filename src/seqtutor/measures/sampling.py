@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from seqtutor.measures.diversity import distinct_share, self_similarity
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
-from seqtutor.rewards import Reward, as_reward
+from seqtutor.rewards import Reward
 from seqtutor.task import Task
 from seqtutor.training.rollout import sample
 from seqtutor.training.settings import TutorSettings
@@ -144,9 +144,10 @@ def sample_batch(
 ) -> Samples:
     """One batch of sequences, as `draw_samples` makes them."""
     other = None if policy is prior else prior
-    reward, end = as_reward(task.reward), task.vocabulary.end
-    drawn = _sample_batch(policy, other, reward, key, batch, task.max_length, end)
-    return Samples(*map(np.asarray, drawn))
+    reward, end = task.reward, task.vocabulary.end
+    with reward.reporting_failures():
+        drawn = _sample_batch(policy, other, reward, key, batch, task.max_length, end)
+        return Samples(*map(np.asarray, drawn))
 
 
 def join_samples(parts: list[Samples]) -> Samples:

@@ -11,34 +11,32 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from seqtutor.workers.pool import Pool
 from seqtutor.workers.worker import Failure
 
 CACHE_SIZE = 500_000
 
+_Collected = TypeVar("_Collected")
+
 
 @dataclass(frozen=True)
 class Counts:
-    """The work of a pool so far.
-
-    Attributes:
-        items: all that were asked for.
-        computed: those that were given to the pool.
-        failed: those of them whose result is a `Failure`.
-    """
+    """The work of a pool so far: items asked for, computed, and those without a result."""
 
     items: int = 0
     computed: int = 0
     failed: int = 0
 
 
-class CachedPool:
+class CachedPool(Generic[_Collected]):
     """Computes each distinct item once; several threads may use it.
 
     Args:
         pool: applies the function.
+        combine: makes what is collected of the items of a batch and the result or `Failure` of
+            each.
         size: results that are kept, those used last.
         alias: gives, for a result, another item that has the same result, or `None`.
     """
@@ -46,20 +44,23 @@ class CachedPool:
     def __init__(
         self,
         pool: Pool,
+        combine: Callable[[list[Any], list[Any]], _Collected],
+        *,
         size: int = CACHE_SIZE,
         alias: Callable[[Any], Hashable | None] = lambda result: None,
     ) -> None:
         self.counts = Counts()
+        self.combine = combine
         self._pool = pool
         self._size = size
         self._alias = alias
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._under_way: dict[Hashable, Pending] = {}
+        self._under_way: dict[Hashable, Pending[_Collected]] = {}
         self._lock = threading.RLock()
 
-    def start(self, items: Sequence[Hashable]) -> Pending:
+    def start(self, items: Sequence[Any]) -> Pending[_Collected]:
         """Begin to compute the results of items."""
-        pending = Pending(self, items)
+        pending = Pending(self, list(items))
         with self._lock:
             for item in dict.fromkeys(items):
                 if item in self._kept:
@@ -83,6 +84,12 @@ class CachedPool:
         """Close the pool."""
         self._pool.close()
 
+    def __enter__(self) -> CachedPool[_Collected]:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def _keep(self, new: dict[Hashable, Any]) -> None:
         failed = sum(isinstance(result, Failure) for result in new.values())
         with self._lock:
@@ -97,21 +104,21 @@ class CachedPool:
                 self._kept.popitem(last=False)
 
 
-class Pending:
-    """Results that are being computed."""
+class Pending(Generic[_Collected]):
+    """The results of some items that are being computed."""
 
-    def __init__(self, pool: CachedPool, items: Sequence[Hashable]) -> None:
+    def __init__(self, pool: CachedPool[_Collected], items: list[Any]) -> None:
         self.items = items
         self.known: dict[Hashable, Any] = {}
-        self.others: set[Pending] = set()
+        self.others: set[Pending[_Collected]] = set()
         self.new: list[Hashable] = []
         self.future: Future[list[Any]]
         self._pool = pool
         self._lock = threading.Lock()
         self._is_kept = False
 
-    def collect(self) -> list[Any]:
-        """Wait for a result or a `Failure` for each item, in order; may be called again.
+    def collect(self) -> _Collected:
+        """Wait for the results; may be called again.
 
         Raises:
             UserError: if the worker processes cannot start.
@@ -120,7 +127,7 @@ class Pending:
         results = dict(self.known)
         for one in (*self.others, self):
             results |= one._computed()
-        return [results[item] for item in self.items]
+        return self._pool.combine(self.items, [results[item] for item in self.items])
 
     def _computed(self) -> dict[Hashable, Any]:
         """The results of the items that were new."""

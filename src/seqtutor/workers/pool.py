@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, name_of
 from seqtutor.machine import usable_cores
 from seqtutor.workers.process import DiedError, WorkerProcess
 from seqtutor.workers.worker import NO_ITEM, Failure, apply
@@ -38,6 +38,21 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """End all processes. Nothing can be submitted any more."""
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """A function of lists as a function of an item, which it is given as a list of one."""
+
+    function: Callable[[list[Any]], Any]
+
+    @property
+    def __wrapped__(self) -> Callable[[list[Any]], Any]:
+        return self.function
+
+    def __call__(self, item: Any) -> Any:
+        """What the function returns for the item alone."""
+        return self.function([item])
 
 
 class InProcessPool:
@@ -125,9 +140,13 @@ def _pickled(function: Callable[[Any], Any]) -> bytes:
     try:
         pickled = pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise UserError(f"{function!r} cannot be sent to another process: {error}") from None
+        name = name_of(function)
+        raise UserError(f"{name} cannot be sent to another process: {error}") from None
     if b"__main__" in pickled:
-        raise UserError(f"{function!r} must stand in a module, where other processes can import it")
+        raise UserError(
+            f"{name_of(function)} must be in a module that other processes can import, not in the "
+            "script itself"
+        )
     return pickled
 
 
@@ -231,7 +250,7 @@ class _Team:
             deaths_at_start = 0 if death.had_started else deaths_at_start + 1
             is_patient = self._has_results or death.is_from_outside
             if deaths_at_start == (_TRIES_TO_START if is_patient else _TRIES):
-                return self._stop(UserError(f"the worker processes cannot start: {death}"))
+                return self._stop(UserError(f"the worker processes cannot start: {death.reason}"))
             self._recover(portion, death)
             self._replace(worker)
         return None
@@ -264,7 +283,7 @@ class _Team:
         suspect = portion.part(first, last, portion.deaths + death.had_started)
         is_at_fault = item != NO_ITEM and not death.is_from_outside
         if is_at_fault or suspect.deaths == _TRIES:
-            self._finish(suspect, [Failure(str(death))] * (last - first))
+            self._finish(suspect, [Failure(death.reason)] * (last - first))
             suspect = portion.part(first, first)
         again = [portion.part(0, first), suspect, portion.part(last, size)]
         with self._changed:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from typing import IO, Any
 
@@ -28,21 +29,22 @@ _ENDED_FROM_OUTSIDE = {
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
+@dataclass(eq=False)
 class DiedError(Exception):
     """A worker ended too early.
 
     Attributes:
+        reason: why.
         item: index of the item at which it worked; `NO_ITEM` if it was at none.
         had_started: whether it had been ready for items at all.
         is_from_outside: whether something else ended the process, such as the system for want of
             memory or because it shuts down. The item is not to blame then.
     """
 
-    def __init__(self, reason: str, item: int, had_started: bool, is_from_outside: bool) -> None:
-        super().__init__(reason)
-        self.item = item
-        self.had_started = had_started
-        self.is_from_outside = is_from_outside
+    reason: str
+    item: int
+    had_started: bool
+    is_from_outside: bool
 
 
 class WorkerProcess:

@@ -16,10 +16,11 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.metrics import Estimate, Reference, molecule_metrics
-from seqtutor.tasks.molecule.scoring import MoleculeScorer, PendingScores
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.terms import Scores
 from seqtutor.training.rollout import sample
 from seqtutor.vocabulary import Vocabulary
+from seqtutor.workers.cache import Pending
 
 BATCH = 1024
 
@@ -78,7 +79,7 @@ def evaluate_policy(
         reference: what novelty and similarities refer to.
         on_molecules: told how many strings have been scored so far.
     """
-    pending: list[PendingScores] = []
+    pending: list[Pending[Scores]] = []
     sums = np.zeros(4)
     for index, done in enumerate(range(0, number, BATCH)):
         key = jax.random.fold_in(jax.random.key(seed), index)
@@ -91,7 +92,7 @@ def evaluate_policy(
     strings: list[str] = []
     for one in pending:
         one.collect()
-        strings += one.strings
+        strings += one.items
         on_molecules(len(strings))
     scores = scorer.score(strings)
     steps, entropy, kl, log_prior = sums
