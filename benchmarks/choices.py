@@ -27,7 +27,6 @@ import numpy as np
 import tyro
 
 from seqtutor.models.recurrence import LSTMState, lstm_cell, lstm_unroll, split_gates
-from seqtutor.rewards import as_reward
 from seqtutor.runs.speed import Measurement
 from seqtutor.tasks.melody.task import load_melody_model, melody_task
 from seqtutor.training import plan as tutor_plan
@@ -247,7 +246,7 @@ def the_rules() -> dict[str, Choice]:
     """The nine rules of a collection."""
     tokens = jax.random.randint(jax.random.key(0), (COLLECTED, STEPS), 0, 38)
     mask = jnp.ones(tokens.shape, bool)
-    reward = as_reward(melody_task().reward)
+    reward = melody_task().reward
     at_once = jax.jit(lambda: reward(tokens, mask).total)
 
     @jax.jit

@@ -129,7 +129,7 @@ def measure(options: Options, preset: str, method: str, batch: int, workers: int
             begin = warmed_up(as_it_is, options.steps)
             meanwhile = seconds_to_advance(as_it_is, begin, options.steps)
     shares = (sampling, timed.seconds, seconds - sampling - timed.seconds)
-    new = (counts.measured - before.measured) / (counts.strings - before.strings)
+    new = (counts.computed - before.computed) / (counts.items - before.items)
     print(
         ROW.format(
             f"{preset}, {method}, batch {batch}, {workers} worker(s)",

@@ -14,7 +14,8 @@ import seqtutor
 ROOT = Path(seqtutor.__file__).parent
 
 # Each part with those it may import besides itself, from the bottom to the top.
-CORE = ["errors", "files", "machine", "cache", "types", "vocabulary", "measure", "rewards", "task"]
+CORE = ["errors", "files", "machine", "cache", "settings", "types", "vocabulary", "measure", "workers"]
+CORE += ["rewards", "task", "data", "token_files", "plugins", "task_spec"]
 FLOORS = [
     *([part] for part in CORE),
     ["objectives", "models"],

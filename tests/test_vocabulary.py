@@ -97,3 +97,28 @@ def test_the_file_is_readable_json(tmp_path):
     path = tmp_path / "vocabulary.json"
     Vocabulary(("é", "b"), "b").save(path)
     assert json.loads(path.read_text(encoding="utf-8")) == {"tokens": ["é", "b"], "end_token": "b"}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "end", "sequence", "text"),
+    [
+        ("abc", None, ["b", "a", "a"], "baa"),
+        (("a", "b", "<end>"), "<end>", ["b", "a"], "ba"),
+        (("a", " ", "\n"), "\n", ["a", " ", "a", " "], "a a "),
+        (("a", "br", "."), ".", ["br", "a", "br"], "br a br"),
+        (("a", "br", "."), None, [], ""),
+    ],
+)
+def test_a_text_is_joined_with_spaces_unless_every_token_is_a_character(
+    tokens, end, sequence, text
+):
+    vocabulary = Vocabulary(tokens, end)
+    assert vocabulary.join(sequence) == text
+    assert vocabulary.split(text) == sequence
+
+
+def test_a_text_split_at_any_white_space_is_checked_when_it_is_encoded():
+    vocabulary = Vocabulary(("C4", "D4"))
+    assert vocabulary.split(" C4\tD4 C4\n") == ["C4", "D4", "C4"]
+    with pytest.raises(UserError, match="'E4' is not in the vocabulary"):
+        vocabulary.encode(vocabulary.split("C4 E4"))

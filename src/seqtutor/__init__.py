@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from seqtutor.api import Generator, pretrain, tune
     from seqtutor.errors import UserError
-    from seqtutor.rewards import Reward, compiled
+    from seqtutor.rewards import Reward, compiled, string_reward
     from seqtutor.task import Task
     from seqtutor.training.settings import Exploration, PretrainSettings, TutorSettings
     from seqtutor.vocabulary import Vocabulary
@@ -27,6 +27,7 @@ _HOMES = {
     "Vocabulary": "seqtutor.vocabulary",
     "compiled": "seqtutor.rewards",
     "pretrain": "seqtutor.api",
+    "string_reward": "seqtutor.rewards",
     "tune": "seqtutor.api",
 }
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Vocabulary",
     "compiled",
     "pretrain",
+    "string_reward",
     "tune",
 ]
 

@@ -1,4 +1,10 @@
-"""The one kind of error that is the user's to mend."""
+"""The one kind of error that is the user's to mend, and where in a user's own code one arose."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from typing import Any
 
 
 class UserError(Exception):
@@ -7,3 +13,24 @@ class UserError(Exception):
     The message is one line that says what is wrong and what to do. The command line prints it and
     exits with code 2; a library caller sees an ordinary exception.
     """
+
+
+def place_in(function: Any, error: BaseException) -> str:
+    """The line of a function's own file at which an error arose, as ` (line 3 of FILE)`.
+
+    It is the last line of that file in the error's traceback; "" if there is none, for instance of
+    a function that is not written in Python. `function` is any callable.
+    """
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    if code is None:
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == code.co_filename]
+    return f" (line {lines[-1]} of {code.co_filename})" if lines else ""
+
+
+def name_of(function: Any) -> str:
+    """The name of a function, or of the class of another callable."""
+    function = inspect.unwrap(function)
+    return getattr(function, "__name__", type(function).__name__)

@@ -1,26 +1,29 @@
-"""What is to be generated, and what is good."""
+"""What is to be generated, and the reward for it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from seqtutor.errors import UserError
+from seqtutor.measure import Measure, MeasureGroup
+from seqtutor.rewards import Reward, RewardFunction
 from seqtutor.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from seqtutor.rewards import Reward, RewardFunction
 
 
 @dataclass(frozen=True)
 class Task:
-    """Sequences of a vocabulary up to `max_length`, and the reward that judges them.
+    """Sequences of a vocabulary up to `max_length`, and their reward.
 
-    `reward` is a `Reward` or a bare function in its protocol. Without an end token in the
-    vocabulary every sequence has exactly `max_length` tokens.
+    `reward` may be given as a function in one of the protocols of `seqtutor.rewards.protocols`; the
+    task holds a `Reward`. Without an end token in the vocabulary every sequence has exactly
+    `max_length` tokens.
 
-    A reward may have started something, such as worker processes. `close` ends it, as does a `with`
-    block around the task's use.
+    `measures` are what sequences are measured by beside the reward: rows of the task's tables.
+
+    A reward may hold something, such as worker processes. `close` releases it, as does a `with`
+    block around the use of the task.
 
     Raises:
         UserError: if `max_length` is below one, or anything is not of its type.
@@ -28,25 +31,35 @@ class Task:
 
     vocabulary: Vocabulary
     max_length: int
-    reward: Reward | RewardFunction
+    reward: Reward
     name: str = field(default="task")
+    measures: tuple[Measure | MeasureGroup, ...] = field(default=(), compare=False)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            vocabulary: Vocabulary,
+            max_length: int,
+            reward: Reward | RewardFunction,
+            name: str = ...,
+            measures: Sequence[Measure | MeasureGroup] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
-        from seqtutor.rewards import as_reward
-
         if not isinstance(self.vocabulary, Vocabulary):
             raise UserError(f"a task needs a seqtutor.Vocabulary, not {self.vocabulary!r}")
         if not isinstance(self.max_length, int) or self.max_length < 1:
             raise UserError(f"a task needs a length of at least one token, not {self.max_length!r}")
         if not callable(self.reward):
             raise UserError(f"a task needs a reward function, not {self.reward!r}")
-        object.__setattr__(self, "reward", as_reward(self.reward))
+        object.__setattr__(self, "measures", tuple(self.measures))
+        reward = self.reward if isinstance(self.reward, Reward) else Reward(self.reward)
+        object.__setattr__(self, "reward", reward.bound_to(self.vocabulary))
 
     def close(self) -> None:
-        """End what the reward has started."""
-        from seqtutor.rewards import as_reward
-
-        as_reward(self.reward).close()
+        """Release what the reward holds."""
+        self.reward.close()
 
     def __enter__(self) -> Task:
         return self

@@ -85,6 +85,25 @@ class Vocabulary:
             decoded.append(self.tokens[int(index)])
         return decoded
 
+    @cached_property
+    def _separator(self) -> str:
+        others = (token for token in self.tokens if token != self.end_token)
+        return "" if all(len(token) == 1 for token in others) else " "
+
+    def join(self, tokens: Iterable[str]) -> str:
+        """Tokens as one text: joined as they are if each is one character, else with spaces.
+
+        The end token does not count, since `decode` leaves it out.
+        """
+        return self._separator.join(tokens)
+
+    def split(self, text: str) -> list[str]:
+        """The tokens of a text that `join` made; whether they are in the vocabulary is not checked.
+
+        Where spaces separate tokens, any white space does.
+        """
+        return text.split() if self._separator else list(text)
+
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""
         content = {"tokens": list(self.tokens), "end_token": self.end_token}

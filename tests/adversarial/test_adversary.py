@@ -26,7 +26,6 @@ from seqtutor.adversarial.settings import (
     DiscriminatorSettings,
 )
 from seqtutor.errors import UserError
-from seqtutor.rewards import as_reward
 from seqtutor.runs.checkpoint import Checkpoints
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.run_on_disk import StoppedError, play_on_disk
@@ -111,9 +110,7 @@ def test_the_generator_learns_from_the_discriminator_of_the_round_before():
     tutor = adversary().tutor
     before, after = states[1], states[2]
     stored = after.tutor.replay.stored
-    expected = as_reward(tutor.task.reward)(
-        stored.tokens, stored.mask, before.discriminator.discriminator
-    )
+    expected = tutor.task.reward(stored.tokens, stored.mask, before.discriminator.discriminator)
     np.testing.assert_allclose(stored.rewards, expected.total, atol=1e-5)
     # Sequences of the round before are among them, and were paid otherwise then.
     older = before.tutor.replay.stored
@@ -179,7 +176,7 @@ def test_a_constant_reward_is_a_half_for_all_and_a_random_one_another_in_each_ro
         states = [control.initial_state()]
         states.append(eqx.tree_at(lambda s: s.round, states[0], jnp.asarray(1, jnp.int32)))
         paid = [
-            as_reward(control.task.reward)(
+            control.task.reward(
                 tokens, mask, control.reward_parameters(state, jax.random.key(0))
             ).total.sum(axis=1)
             for state in states

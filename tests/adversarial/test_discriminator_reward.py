@@ -20,7 +20,7 @@ from seqtutor.models.discriminator import (
     RandomDiscriminator,
 )
 from seqtutor.proof import exact
-from seqtutor.rewards import Reward, as_reward, learned
+from seqtutor.rewards import Reward, learned
 from seqtutor.task import Task
 from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import Experience
@@ -195,7 +195,7 @@ def test_another_discriminator_pays_otherwise_in_the_same_compiled_program():
     np.testing.assert_array_equal(*(state.replay.stored.tokens[:8] for state in states))
     for tutor, state in zip((first, second), states, strict=True):
         stored = state.replay.stored
-        expected = as_reward(tutor.task.reward)(stored.tokens, stored.mask, tutor.reward_parameters)
+        expected = tutor.task.reward(stored.tokens, stored.mask, tutor.reward_parameters)
         np.testing.assert_allclose(stored.rewards, expected.total, atol=1e-5)
     assert not np.allclose(*(state.replay.stored.rewards for state in states))
 

@@ -139,12 +139,13 @@ def test_another_run_does_not_go_on(folder):
 
 
 class Memory:
-    """A reward for which the first tokens of all batches before count; `last` is the last batch."""
-
-    remembers = True
+    """Its terms depend on the first tokens of all batches before; `last` is the last batch."""
 
     def __init__(self):
         self.seen, self.last = [], None
+
+    def write(self, folder):
+        (folder / "seen.txt").write_text(f"{self.seen}")
 
     def restart(self):
         self.seen = []
@@ -171,14 +172,14 @@ REMEMBERING = replace(TUTOR, task=replace(TUTOR.task, reward=MEMORY))
 
 @pytest.fixture(scope="module")
 def remembered():
-    """A whole run, and what its reward remembers at the end."""
+    """A whole run, and the memory of its reward at the end."""
     return run_tutor(REMEMBERING), MEMORY.state()
 
 
 @pytest.mark.parametrize("stops", [(2,), (1, 1)])
 def test_what_a_reward_remembers_goes_on_with_the_run(remembered, folder, stops):
     whole, seen = remembered
-    assert len(seen) == TUTOR.iterations, "asked for the terms' shapes, it remembered nothing"
+    assert len(seen) == TUTOR.iterations, "asking for shapes leaves the memory as it was"
     for number in stops:
         with pytest.raises(StoppedError):
             run_on_disk(REMEMBERING, folder, is_to_stop=after(number))
@@ -186,6 +187,18 @@ def test_what_a_reward_remembers_goes_on_with_the_run(remembered, folder, stops)
     assert identical(run_on_disk(REMEMBERING, folder), whole.policy)
     assert without_time(folder.records()) == without_time(whole.records)
     assert seen == MEMORY.seen
+
+
+def test_a_reward_writes_its_files_after_each_record_and_at_the_end(folder):
+    file = folder.path / "seen.txt"
+    written = []
+    run_on_disk(REMEMBERING, folder, on_record=lambda record: written.append(file.read_text()))
+    assert len(set(written)) == len(folder.records())
+    assert written[-1] == file.read_text() == f"{MEMORY.seen}"
+    file.unlink()
+    MEMORY.restart()
+    run_on_disk(REMEMBERING, folder)
+    assert file.read_text() == written[-1], "a run that has ended writes them again"
 
 
 def test_a_run_ends_with_the_chunk_in_which_the_reward_does(folder, monkeypatch):

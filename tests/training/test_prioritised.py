@@ -12,7 +12,6 @@ import pytest
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ValuedLogits
 from seqtutor.proof import exact
-from seqtutor.rewards import as_reward
 from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import draw_prioritised
 from seqtutor.training.settings import ON_POLICY, TutorSettings
@@ -91,7 +90,7 @@ def a_tutor(name="psi", **changes):
 def test_with_priorities_psi_learns_the_optimum_too():
     tutor = a_tutor(priority_exponent=0.6)
     state, _ = tutor.advance(tutor.initial_state(), tutor.iterations)
-    problem = exact.enumerate_problem(tutor.prior, as_reward(tutor.task.reward), LENGTH)
+    problem = exact.enumerate_problem(tutor.prior, tutor.task.reward, LENGTH)
     best = exact.optimum(problem, c=0.5).log_policy
     found = exact.policy_table(problem, tutor.policy(state.network))
     assert exact.kl_divergence(problem, problem.log_prior, best) > 1.0

@@ -15,7 +15,6 @@ from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.product import ProductModel
 from seqtutor.objectives import temporal_difference
 from seqtutor.proof import exact
-from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 from seqtutor.training import plan as tutor_plan
 from seqtutor.training.iteration import collect, iterate
@@ -77,9 +76,7 @@ def _lesson(name, has_end):
     settings = replace(LEARNING, method=name, c=c, exploration=TutorSettings.of(name).exploration)
     tutor = Tutor(exercise, PRIOR, settings)
     state, metrics = tutor.advance(tutor.initial_state(), tutor.iterations)
-    problem = exact.enumerate_problem(
-        PRIOR, as_reward(exercise.reward), LENGTH, end=exercise.vocabulary.end
-    )
+    problem = exact.enumerate_problem(PRIOR, exercise.reward, LENGTH, end=exercise.vocabulary.end)
     return Lesson(tutor, state, metrics, problem)
 
 
@@ -137,7 +134,7 @@ def test_the_prior_is_left_alone_and_the_target_moves():
 def test_the_replay_holds_what_the_reward_and_the_prior_say_of_its_sequences():
     run = lesson("psi", has_end=True)
     stored = run.state.replay.stored
-    earned = jax.jit(as_reward(run.tutor.task.reward).__call__)(stored.tokens, stored.mask)
+    earned = jax.jit(run.tutor.task.reward.__call__)(stored.tokens, stored.mask)
     np.testing.assert_allclose(stored.rewards, earned.total, atol=1e-6)
     log_prior = jax.nn.log_softmax(unroll(PRIOR, stored.tokens))
     taken = np.take_along_axis(np.asarray(log_prior), np.asarray(stored.tokens)[..., None], axis=-1)
@@ -221,7 +218,7 @@ def test_the_logged_kl_is_the_true_one():
     found = jax.jit(lambda net, key: collect(tutor, PRIOR, net, key, jnp.zeros(())))(
         network, jax.random.key(0)
     )
-    earned = as_reward(exercise.reward)(found.tokens, found.mask)
+    earned = exercise.reward(found.tokens, found.mask)
     logged = {name: float(value) for name, value in measure(found, earned).items()}
     taken = jnp.take_along_axis(
         found.log_policy - found.log_prior, found.tokens[..., None], axis=-1
@@ -230,7 +227,7 @@ def test_the_logged_kl_is_the_true_one():
     error = estimate.std() / np.sqrt(len(estimate))
     assert logged["kl"] > 10 * error
     assert abs(estimate.mean() - logged["kl"]) < 4 * error
-    problem = exact.enumerate_problem(PRIOR, as_reward(exercise.reward), LENGTH)
+    problem = exact.enumerate_problem(PRIOR, exercise.reward, LENGTH)
     table = exact.policy_table(problem, ProductModel(PRIOR, network.model))
     truth = exact.evaluate(problem, table, c=0.5)
     assert logged["kl"] == pytest.approx(truth.kl_to_prior / LENGTH, rel=0.05)

@@ -43,7 +43,7 @@ from seqtutor.models.discriminator import (
     Discriminator,
     RandomDiscriminator,
 )
-from seqtutor.rewards import Reward, as_reward
+from seqtutor.rewards import Reward
 from seqtutor.task import Task
 from seqtutor.training.plan import TutorState
 from seqtutor.training.replay import Experience, Replay
@@ -324,7 +324,7 @@ def judge_again(tutor: Tutor, replay: Replay) -> Replay:
     """The replay with the rewards that the tutor's reward pays now for all stored sequences."""
     task = tutor.task
     chunk = tutor.settings.environments
-    rewards = _rewards(as_reward(task.reward), tutor.reward_parameters, replay.stored, chunk)
+    rewards = _rewards(task.reward, tutor.reward_parameters, replay.stored, chunk)
     return eqx.tree_at(lambda r: r.stored.rewards, replay, rewards)
 
 

@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     from seqtutor.report.tables import Table
     from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task import Task
-    from seqtutor.tasks.molecule.oracle import Oracle
     from seqtutor.tasks.molecule.reward import MoleculeReward
 
 
 GOAL = "goal"
-"""The stem of the files of a goal: goal.csv has the calls, goal.svg and goal.png the curves."""
-
+"""The stem of the figures of a goal's curves."""
 
 FEW_VALID = 0.2
 """Share of valid molecules among a prior's samples below which there is little to reward."""
@@ -198,37 +196,30 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
             prior, tuning.reward, tuning.length, self.workers, tuning.chosen_goal, tuning.calls
         )
 
-    def on_record(self, task: Task, folder: Path) -> None:
-        """The calls of the goal's oracle."""
-        oracle = _oracle(task)
-        if oracle is not None:
-            oracle.write(folder / f"{GOAL}.csv")
-
     def finish(self, task: Task, tuning: MoleculeTuning, folder: Path) -> None:
-        """The calls of the goal's oracle, and the best molecules; what could not be measured."""
+        """The best molecules of the goal's oracle; what could not be measured."""
         from seqtutor.runs.progress import console
         from seqtutor.tasks.molecule.best import write_best
 
-        lost = _reward(task).lost_in_words()
+        reward = _reward(task)
+        lost = reward.lost_in_words()
         if lost is not None:
             console.print(lost, style="yellow", highlight=False)
-        oracle = _oracle(task)
-        if oracle is not None:
-            oracle.write(folder / f"{GOAL}.csv")
-            write_best(oracle, folder, self.workers)
+        if reward.oracle is not None:
+            write_best(reward.oracle, folder, self.workers)
 
     def print_results(self, runs: list[tuple[MoleculeTuning, RunFolder]], output: Path) -> None:
         """The best molecules against calls, if there is a goal, and their curves as figures."""
         from seqtutor.cli.output import print_table
         from seqtutor.report.style import save_for_page_and_print
         from seqtutor.tasks.molecule.goal_report import goal_curves, goal_table
-        from seqtutor.tasks.molecule.oracle import Oracle
+        from seqtutor.tasks.molecule.oracle import CALLS, Oracle
 
         tuning = runs[0][0]
         goal, calls = tuning.chosen_goal, tuning.calls
         if goal is None:
             return
-        seeds = [Oracle.read(run.path / f"{GOAL}.csv").values for _, run in runs]
+        seeds = [Oracle.read(run.path / CALLS).values for _, run in runs]
         if all(map(len, seeds)):
             save_for_page_and_print(goal_curves(goal, seeds, calls), output / GOAL)
         print_table(goal_table(goal, tuning.tutor.method, seeds, calls))
@@ -275,15 +266,9 @@ class MoleculeTools(TaskTools[MoleculeTuning]):
         return molecule_table(columns, number, published=None)
 
 
-def _oracle(task: Task) -> Oracle | None:
-    """The record of the goal's oracle, if there is a goal."""
-    return _reward(task).oracle
-
-
 def _reward(task: Task) -> MoleculeReward:
-    from seqtutor.rewards import as_reward
     from seqtutor.tasks.molecule.reward import MoleculeReward
 
-    function = as_reward(task.reward).function
+    function = task.reward.function
     assert isinstance(function, MoleculeReward)
     return function

@@ -22,7 +22,6 @@ from seqtutor.errors import UserError
 from seqtutor.measures.sampling import BATCH, Samples, draw_batches, join_samples
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.lstm import LSTM
-from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 
 
@@ -129,7 +128,7 @@ def best_of_n(
         length=task.max_length,
         end=task.vocabulary.end,
         seed=seed,
-        reward=as_reward(task.reward),
+        reward=task.reward,
         batch=groups * largest,
     )
     chosen: dict[int, list[Samples]] = {size: [] for size in sizes}

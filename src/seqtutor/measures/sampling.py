@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import equinox as eqx
@@ -132,18 +133,24 @@ def draw_batches(
         if start is not None:
             rows = np.minimum(np.arange(done, done + size), number - 1)
             own = jnp.asarray(start[rows], jnp.int32)
-        found = _draw_batch(
-            policy,
-            None if policy is prior else prior,
-            reward,
-            jax.random.fold_in(jax.random.key(seed), index),
-            own,
-            size,
-            length,
-            end,
-            temperature,
-        )
-        yield Samples(**jax.tree.map(np.asarray, found))[: number - done]
+        with _reporting_failures(reward):
+            found = _draw_batch(
+                policy,
+                None if policy is prior else prior,
+                reward,
+                jax.random.fold_in(jax.random.key(seed), index),
+                own,
+                size,
+                length,
+                end,
+                temperature,
+            )
+            found = jax.tree.map(np.asarray, found)
+        yield Samples(**found)[: number - done]
+
+
+def _reporting_failures(reward: Reward | None) -> AbstractContextManager[None]:
+    return nullcontext() if reward is None else reward.reporting_failures()
 
 
 def join_samples(parts: Sequence[Samples]) -> Samples:

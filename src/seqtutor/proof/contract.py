@@ -10,7 +10,7 @@ import numpy as np
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.consistency import require_consistent
-from seqtutor.rewards import require_causal
+from seqtutor.rewards.causality import mask_of, random_sequences, require_causal
 from seqtutor.task import Task
 
 SEQUENCES = 64
@@ -30,7 +30,9 @@ def check_task(task: Task, model: SequenceModel | None, seed: int) -> Iterator[s
     if model is not None:
         require_consistent(model, task.max_length, jax.random.key(seed))
         yield "model: step by step and unrolled, it gives the same logits"
-    tokens, mask = _random_sequences(task, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    tokens = random_sequences(rng, task.vocabulary, task.max_length, SEQUENCES)
+    mask = mask_of(tokens, task.vocabulary)
     first, again = task.reward(tokens, mask), task.reward(tokens, mask)
     for name, term in first.terms.items():
         if not np.isfinite(np.asarray(term)).all():
@@ -41,15 +43,3 @@ def check_task(task: Task, model: SequenceModel | None, seed: int) -> Iterator[s
     require_causal(task.reward, task.vocabulary, task.max_length, seed=seed)
     yield "reward: causal, what a step earns does not depend on later tokens"
 
-
-def _random_sequences(
-    task: Task, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Uniformly random tokens; where there is an end token, each sequence ends at its first one."""
-    tokens = generator.integers(0, task.vocabulary.size, (SEQUENCES, task.max_length), np.int32)
-    mask = np.ones(tokens.shape, bool)
-    if task.vocabulary.end is not None:
-        ended = np.cumsum(tokens == task.vocabulary.end, axis=1)
-        mask = (ended == 0) | ((ended == 1) & (tokens == task.vocabulary.end))
-        tokens[~mask] = task.vocabulary.end
-    return tokens, mask

@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 from seqtutor.models.lstm import LSTM
 from seqtutor.proof import exact
-from seqtutor.rewards import Reward, as_reward, compiled
+from seqtutor.rewards import Reward, compiled
 from seqtutor.task import Task
 from seqtutor.vocabulary import Vocabulary
 
@@ -94,5 +94,5 @@ def enumeration(problem: Problem) -> exact.Enumeration:
     """The whole problem."""
     task = problem.task
     return exact.enumerate_problem(
-        problem.prior, as_reward(task.reward), problem.length, end=task.vocabulary.end
+        problem.prior, task.reward, problem.length, end=task.vocabulary.end
     )

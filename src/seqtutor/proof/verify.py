@@ -31,7 +31,6 @@ from seqtutor.proof.problems import (
     Problem,
     enumeration,
 )
-from seqtutor.rewards import as_reward
 from seqtutor.training.iteration import collect
 from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import Experience
@@ -338,7 +337,7 @@ def _loss_gradient(
     tutor: Tutor, prior: SequenceModel, network: ActionValueNetwork, key: PRNGKeyArray
 ) -> ActionValueNetwork:
     found = collect(tutor, prior, network, key, jnp.zeros(()))
-    earned = as_reward(tutor.task.reward)(found.tokens, found.mask)
+    earned = tutor.task.reward(found.tokens, found.mask)
     experience = Experience.of(found, earned.total, keeps_whole_prior=True)
 
     def loss(online: ActionValueNetwork) -> Array:

@@ -13,7 +13,6 @@ from seqtutor.measures.policy import comparison_estimates
 from seqtutor.measures.sampling import draw
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, MeasuredPolicy
-from seqtutor.rewards import as_reward
 from seqtutor.runs.measure_cache import cached_estimates
 from seqtutor.task import Task
 
@@ -62,7 +61,7 @@ class CachedEvaluator:
                 length=self.task.max_length,
                 end=self.task.vocabulary.end,
                 seed=seed,
-                reward=as_reward(self.task.reward),
+                reward=self.task.reward,
             )
             return {"policy": comparison_estimates(samples, c)}
 

@@ -13,7 +13,6 @@ from seqtutor.adversarial.game import Adversary, AdversaryState, rounds
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import weights_hash
-from seqtutor.rewards import as_reward
 from seqtutor.runs.checkpoint import Checkpoint, Checkpoints
 from seqtutor.runs.run_folder import METRICS, RunFolder
 from seqtutor.training.run import GUARDED, Record, chunks
@@ -158,7 +157,7 @@ def _run(
     records = folder.records(course.needed)
     if found and (not records or records[-1][counter] != found.step):
         remark(f"records before {counter} {found.step:,} are lost from {METRICS}")
-    reward = as_reward(course.run.task.reward)
+    reward = course.run.task.reward
     state = found.state if found else None
     if found:
         reward.restore(found.remembered)
@@ -172,6 +171,7 @@ def _run(
     for progress in course.drive(state, records):
         state, record = progress.state, progress.record
         folder.append(record)
+        reward.write(folder.path)
         on_record(record)
         if progress.remark:
             remark(progress.remark)
@@ -182,6 +182,7 @@ def _run(
         if stops:
             raise StoppedError(int(record[counter]), counter)
     assert state is not None
+    reward.write(folder.path)
     if record:
         try:
             save()

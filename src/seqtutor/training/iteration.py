@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
-from seqtutor.rewards import Earned, Reward, as_reward
+from seqtutor.rewards import Reward, RewardBreakdown
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.metrics import Metrics, measure, measure_policy
 from seqtutor.training.plan import TutorPlan, TutorState
@@ -52,7 +52,7 @@ def iterate(
     One program serves any number of iterations up to `MOST_AT_ONCE`; there must not be more. Each
     metric has so many rows, and those beyond the iterations made are zero.
     """
-    reward = as_reward(plan.task.reward)
+    reward = plan.task.reward
 
     # Compiled by itself, it is traced once for its shapes and for the loop.
     @jax.jit
@@ -142,7 +142,7 @@ def look(
 
 
 def remember(
-    plan: TutorPlan, state: TutorState, trajectories: Trajectories, earned: Earned
+    plan: TutorPlan, state: TutorState, trajectories: Trajectories, earned: RewardBreakdown
 ) -> TutorState:
     """Store a collection in the replay."""
     kept = plan.keeps_whole_prior
@@ -159,7 +159,7 @@ def learn_while_judged(
     state: TutorState,
     trajectories: Trajectories,
     key: PRNGKeyArray,
-) -> tuple[TutorState, Metrics, Earned]:
+) -> tuple[TutorState, Metrics, RewardBreakdown]:
     """Learn from the replay as it is, while the reward judges what is to be stored next.
 
     Several devices learn before it judges.

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from seqtutor.objectives.temporal_difference import of_action
-from seqtutor.rewards import Earned
+from seqtutor.rewards import RewardBreakdown
 from seqtutor.training.methods import masked_mean
 from seqtutor.training.sharding import everywhere
 from seqtutor.types import Trajectories
@@ -18,7 +18,7 @@ Metrics = dict[str, Float[Array, "..."]]
 HostMetrics = dict[str, Float[np.ndarray, "..."]]
 
 
-def measure(trajectories: Trajectories, earned: Earned, devices: int = 1) -> Metrics:
+def measure(trajectories: Trajectories, earned: RewardBreakdown, devices: int = 1) -> Metrics:
     """Means over the steps of a collection, in nats and in reward."""
     mean = partial(masked_mean, mask=trajectories.mask)
     return (

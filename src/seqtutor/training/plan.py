@@ -16,7 +16,6 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
-from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 from seqtutor.training.methods import METHODS, Method
 from seqtutor.training.replay import Replay, empty_replay
@@ -96,7 +95,7 @@ class TutorPlan:
 
         Several devices meet at the reward, and wait there for its answer: they learn before.
         """
-        starts = as_reward(self.task.reward).can_start
+        starts = self.task.reward.can_start
         return starts and self.method.learns_from == "replay" and self.iterations > 1
 
     @property

@@ -15,7 +15,6 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
-from seqtutor.rewards import as_reward
 from seqtutor.training.plan import TutorState
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import copied
@@ -66,7 +65,7 @@ def chunks(
     """Run a tutor to its end, giving the state and a record after each chunk of iterations.
 
     A run that was interrupted goes on from a `state` with the `records` made until then: the guard
-    remembers them, and time goes on where they end; a reward that remembers must have been restored
+    remembers them, and time goes on where they end; a reward with a memory must have been restored
     to what it was then. The next chunk uses up a given state's memory: copy what is to be kept of
     it before going on. The run ends early where the settings' guards or the reward's `end` say so.
 
@@ -74,7 +73,7 @@ def chunks(
         DivergedError: if the loss or a reward term is not finite.
         UserError: if the reward fails.
     """
-    reward = as_reward(tutor.task.reward)
+    reward = tutor.task.reward
     if state is None:
         reward.restart()
         state = tutor.initial_state()

@@ -23,7 +23,6 @@ from jaxtyping import Array, Int
 
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
-from seqtutor.rewards import as_reward
 from seqtutor.training.iteration import iterate
 from seqtutor.training.metrics import HostMetrics, Metrics
 from seqtutor.training.plan import TutorState
@@ -65,14 +64,14 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
     ends alone; the others go on.
 
     Raises:
-        UserError: if the reward remembers what it judged, which the seeds would share.
+        UserError: if the reward has a memory, which the seeds would share.
         DivergedError: after all the others have ended, if the loss or a reward term of a seed was
             not finite; it names the seed.
     """
     require(
-        not as_reward(tutor.task.reward).remembers,
-        "the reward remembers what it judged, so that seeds cannot run in one program; run them "
-        "one after the other, or in processes",
+        not tutor.task.reward.has_memory,
+        "the reward has a memory, which seeds in one program would share; run them one after the "
+        "other, or in processes",
     )
     states = initial_states(tutor, seeds)
     guards = {seed: Guard(tutor.settings) for seed in seeds}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 import jax
 
-from seqtutor.rewards import as_reward
 from seqtutor.training.tutor import Tutor
 
 _Result = TypeVar("_Result")
@@ -38,7 +35,7 @@ def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
         UserError: if the reward fails in the compiled loop.
         KeyboardInterrupt: at an interruption, if this is the main thread.
     """
-    with _reward_failures(tutor):
+    with tutor.task.reward.reporting_failures():
         if threading.current_thread() is not threading.main_thread():
             return jax.block_until_ready(work())
         return in_thread(lambda: jax.block_until_ready(work()))
@@ -87,20 +84,3 @@ def _let_work_end() -> None:
         pass
     if _under_way:
         os._exit(130)
-
-
-@contextmanager
-def _reward_failures(tutor: Tutor) -> Iterator[None]:
-    """Within, a reward that fails in the compiled loop says so itself.
-
-    JAX would print its traceback first, and then raise an error that names parts of the loop.
-    """
-    printer = logging.getLogger("jax._src.callback")
-    was_disabled, printer.disabled = printer.disabled, True
-    try:
-        yield
-    except Exception:
-        as_reward(tutor.task.reward).raise_failure()
-        raise
-    finally:
-        printer.disabled = was_disabled

@@ -2,7 +2,7 @@ from rdkit import Chem
 
 from seqtutor.tasks.molecule.canonical import Form, canonical_smiles, canonicalise
 from seqtutor.tasks.molecule.sources import nci_path
-from seqtutor.tasks.molecule.worker import Failure
+from seqtutor.workers.worker import Failure
 
 
 def test_each_string_gets_what_rdkit_writes_in_its_place():

@@ -179,7 +179,7 @@ def test_a_run_that_goes_on_remembers_scaffolds_and_calls(tutor, tmp_path):
 
 
 def test_seeds_cannot_share_a_memory(tutor):
-    with pytest.raises(UserError, match="the reward remembers what it judged"):
+    with pytest.raises(UserError, match="the reward has a memory"):
         run_seeds(tutor, [0, 1])
 
 

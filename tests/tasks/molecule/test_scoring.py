@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
-import ill_behaved
 import numpy as np
 import pytest
 from molecules import HARD_AND_INVALID, real_molecules
 from rdkit import Chem
 
+import ill_behaved
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.measure import Measured, Measurer
-from seqtutor.tasks.molecule.pool import InProcessPool
 from seqtutor.tasks.molecule.properties import parse
-from seqtutor.tasks.molecule.scoring import MoleculeScorer, ScoringCounts
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.workers.pool import InProcessPool
 
 MEASURER = Measurer(("logp", "qed"), wants_scaffold=True, wants_fingerprint=True)
 STRINGS = [*real_molecules()[:60], "", "C1CC", *real_molecules()[20:40]]
@@ -30,26 +30,6 @@ class CountingPool(InProcessPool):
     def submit(self, items):
         self.items += items
         return super().submit(items)
-
-
-class SlowPool:
-    """Answers when it is told to."""
-
-    def __init__(self, function):
-        self.function = function
-        self.jobs = []
-
-    def submit(self, items):
-        future = Future()
-        self.jobs.append((items, future))
-        return future
-
-    def answer(self):
-        for items, future in self.jobs:
-            future.set_result([self.function(item) for item in items])
-
-    def close(self):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +67,6 @@ def test_scores_are_those_of_each_molecule_by_itself_wherever_they_are_computed(
     assert_same(MoleculeScorer(MEASURER).score(STRINGS), scores)
 
 
-def test_each_string_is_measured_once_in_a_run():
-    pool = CountingPool(MEASURER)
-    scorer = MoleculeScorer(MEASURER, pool)
-    first = scorer.score(["CCO", "c1ccccc1", "CCO", "("])
-    assert pool.items == ["CCO", "c1ccccc1", "("]
-    again = scorer.score(["(", "CCO", "CCN"])
-    assert pool.items == ["CCO", "c1ccccc1", "(", "CCN"]
-    assert first.columns["logp"][0] == again.columns["logp"][1]
-    assert scorer.counts == ScoringCounts(strings=7, measured=4, failed=0)
-
-
 def test_all_strings_of_a_molecule_have_the_values_of_its_canonical_string():
     pool = CountingPool(MEASURER)
     scorer = MoleculeScorer(MEASURER, pool)
@@ -121,33 +90,6 @@ def test_as_written_a_string_has_rdkits_values_for_that_string():
     for smiles, value in zip(strings, scores.columns["logp"], strict=True):
         molecule = parse(smiles)
         assert molecule is None or value == molecule.logp
-
-
-def test_the_cache_forgets_what_was_not_used_for_longest():
-    pool = CountingPool(MEASURER)
-    scorer = MoleculeScorer(MEASURER, pool, cache_size=3)
-    for batch in (["C", "N", "O"], ["C"], ["F"], ["C", "N"]):
-        scorer.score(batch)
-    assert pool.items == ["C", "N", "O", "F", "N"]
-
-
-def test_a_batch_larger_than_the_cache_is_scored_whole():
-    scores = MoleculeScorer(MEASURER, cache_size=1).score(STRINGS)
-    assert_same(scores, MoleculeScorer(MEASURER).score(STRINGS))
-
-
-def test_batches_may_be_under_way_together_and_share_work():
-    pool = SlowPool(MEASURER)
-    scorer = MoleculeScorer(MEASURER, pool)
-    batches = (["C", "N"], ["N", "O"], ["C", "N", "O"])
-    pending = [scorer.start(batch) for batch in batches]
-    assert [items for items, _ in pool.jobs] == [["C", "N"], ["O"], []]
-    pool.answer()
-    expected = MoleculeScorer(MEASURER)
-    for one, batch in reversed(list(zip(pending, batches, strict=True))):
-        assert_same(one.collect(), expected.score(batch))
-        assert_same(one.collect(), expected.score(batch))
-    assert scorer.counts.measured == 3
 
 
 def test_several_threads_may_score(workers):
@@ -195,7 +137,7 @@ def test_a_molecule_on_which_the_work_fails_does_not_stop_the_others(workers):
             *(["crashed its process (exit code 17)", "took longer than 2 s"] if workers else []),
         ]
         scorer.score(strings)
-        assert scorer.counts.measured == len(strings), "failures are kept, too"
+        assert scorer.counts.computed == len(strings), "failures are kept, too"
 
 
 @pytest.mark.parametrize("workers", [0, 1])

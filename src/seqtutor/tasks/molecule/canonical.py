@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from seqtutor.machine import usable_cores
-from seqtutor.tasks.molecule.pool import WorkerPool
 from seqtutor.tasks.molecule.requirements import require_rdkit
-from seqtutor.tasks.molecule.worker import Failure
+from seqtutor.workers.pool import WorkerPool
+from seqtutor.workers.worker import Failure
 
 CHUNK = 10_000
 """Strings between two reports of progress: some seconds on one core."""

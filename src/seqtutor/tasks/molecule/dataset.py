@@ -25,8 +25,8 @@ from seqtutor.tasks.molecule.import_report import ImportReport
 from seqtutor.tasks.molecule.requirements import require_rdkit
 from seqtutor.tasks.molecule.sources import NCI, MoleculeSource, SourceStrings, open_source
 from seqtutor.tasks.molecule.tokens import shortened
-from seqtutor.tasks.molecule.worker import Failure
 from seqtutor.vocabulary import Vocabulary
+from seqtutor.workers.worker import Failure
 
 HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT = 10_000

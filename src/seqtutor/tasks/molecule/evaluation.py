@@ -18,10 +18,11 @@ from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, int
 from seqtutor.report.tables import Table
 from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.metrics import Reference, molecule_metrics
-from seqtutor.tasks.molecule.scoring import MoleculeScorer, PendingScores
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.table_2 import FRECHET, MOSES, PUBLISHED, TABLE_2
 from seqtutor.tasks.molecule.terms import Scores
 from seqtutor.vocabulary import Vocabulary
+from seqtutor.workers.cache import Pending
 
 BATCH = 1024
 """Strings sampled at a time."""
@@ -71,7 +72,7 @@ def evaluate_policy(
         on_molecules: called with the number of strings scored so far.
     """
     parts: list[Samples] = []
-    pending: list[PendingScores] = []
+    pending: list[Pending[Scores]] = []
     batches = draw_batches(
         policy,
         prior,

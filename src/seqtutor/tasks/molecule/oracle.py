@@ -29,6 +29,9 @@ AREA_OF = 10
 EVERY = 100
 """Calls between two points of a curve, as in PMO."""
 
+CALLS = "goal.csv"
+"""The file of a run's calls in its folder."""
+
 _HEADING = ["call", "smiles", "value"]
 
 CallValues = Float[np.ndarray, " call"]

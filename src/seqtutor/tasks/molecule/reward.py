@@ -1,8 +1,9 @@
-"""The reward of molecules, in the protocol of `seqtutor.rewards`."""
+"""The reward of molecules, a host reward in the sense of `seqtutor.rewards.protocols`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,39 +12,39 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.known import KnownMolecules
-from seqtutor.tasks.molecule.oracle import Oracle
+from seqtutor.tasks.molecule.oracle import CALLS, Oracle
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
-from seqtutor.tasks.molecule.scoring import MoleculeScorer, PendingScores
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
 from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.vocabulary import Vocabulary
+from seqtutor.workers.cache import Pending
 
 _HOPELESS = 8
-"""So many molecules of a batch that could not be measured, and none that could: a fault of what
-measures."""
+"""If no molecule of a batch can be measured and this many fail, the function is at fault."""
 
 
 class MoleculeReward:
     """Terms of generated molecules, one number a sequence, paid at its last token.
 
-    Called, it waits for the answer; `start` and `PendingTerms.collect` let the device go on while
-    worker processes score. The terms are not weighted; `settings.weights` holds their weights.
+    `start` and `PendingTerms.collect` let the device go on while worker processes score; a call
+    does both. The terms are not weighted; `settings.weights` has their weights.
 
-    Without the `diversity` term the terms are a function of the tokens. With it, what was judged
-    before counts too: batches must be collected in the same order for a run to repeat. With a goal,
-    its value for every new molecule is recorded in `oracle`, and the run ends once the calls are
-    used; what the molecules earn does not depend on that. What either remembers is in `state`.
+    Without the `diversity` term and a goal the terms are a function of the tokens. The term depends
+    on earlier batches, so that a run repeats only if batches are collected in the same order. With
+    a goal, its value for every new molecule is recorded in `oracle`, and the run ends once the
+    calls are used; the terms do not depend on that.
 
-    A string that reaches the greatest length without an end token is judged as it stands.
+    A string that reaches the greatest length without an end token is scored as it is.
 
     Args:
-        settings: the terms; their weights are only asked whether they are zero.
+        settings: the terms; those with a weight of zero are left out.
         vocabulary: of SMILES tokens, with an end token.
         scorer: measures what `measurer_for(settings, goal)` says; by default one in this process.
         goal: what to record.
         calls: that may be made of the goal's oracle; `None` for no limit.
-        known: what the term `known` refers to.
+        known: the molecules that the term `known` refers to.
     """
 
     def __init__(
@@ -82,41 +83,46 @@ class MoleculeReward:
         return cls(settings, vocabulary, scorer, goal, calls, known)
 
     @property
-    def remembers(self) -> bool:
-        """Whether what was judged before counts too: with the `diversity` term or a goal."""
+    def has_memory(self) -> bool:
+        """With the `diversity` term or a goal."""
         return self.memory is not None or self.oracle is not None
 
     def restart(self) -> None:
-        """Forget what was judged before; what was measured is kept."""
+        """Empty the memory; measurements of strings are kept."""
         if self.memory is not None:
             self.memory.restart()
         if self.oracle is not None:
             self.oracle.restore(())
 
     def state(self) -> dict[str, Any]:
-        """All that is remembered, in JSON's types."""
+        """The scaffolds and the calls, in JSON's types."""
         return {name: part.state() for name, part in self._parts.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Remember what `state` gave, and nothing else."""
+        """Set the memory to what `state` returned."""
         for name, part in self._parts.items():
             part.restore(state[name])
 
     @property
     def end(self) -> str | None:
-        """Why there is nothing more to judge: the goal's calls are used."""
+        """That the calls of the goal are used, once they are."""
         if self.oracle is None or not self.oracle.is_spent:
             return None
         return f"the {len(self.oracle):,} calls of the oracle are used"
 
+    def write(self, folder: Path) -> None:
+        """Write the calls of the goal's oracle, if there is a goal."""
+        if self.oracle is not None:
+            self.oracle.write(folder / CALLS)
+
     @property
     def _parts(self) -> dict[str, ScaffoldMemory | Oracle]:
-        """What remembers, by name."""
+        """The parts that have a memory, by name."""
         parts = {"diversity": self.memory, "oracle": self.oracle}
         return {name: part for name, part in parts.items() if part is not None}
 
     def record(self, scores: Scores) -> None:
-        """Note the goal's value of each new molecule of a batch, and what could not be measured.
+        """Record the goal's value of each new molecule of a batch, and why others have none.
 
         Raises:
             UserError: if no molecule of the batch could be measured, though some could be read.
@@ -146,7 +152,7 @@ class MoleculeReward:
         return self.start(tokens, mask).collect()
 
     def start(self, tokens: Any, mask: Any) -> PendingTerms:
-        """Begin to score; the mask is not needed, since the end token says the same."""
+        """Begin to score; the end token says what the mask does."""
         return self.start_strings(decode(np.asarray(tokens), self.vocabulary))
 
     def start_strings(self, strings: list[str]) -> PendingTerms:
@@ -159,16 +165,16 @@ class MoleculeReward:
 
 
 class PendingTerms:
-    """Terms that are on their way."""
+    """Terms that are being computed."""
 
-    def __init__(self, reward: MoleculeReward, pending: PendingScores) -> None:
+    def __init__(self, reward: MoleculeReward, pending: Pending[Scores]) -> None:
         self._reward = reward
         self._pending = pending
 
     def collect(self) -> dict[str, Values]:
         """Wait for the terms.
 
-        With the `diversity` term or a goal, call it once, in the order of batches.
+        With a memory, to be called once, in the order of batches.
         """
         scores = self._pending.collect()
         self._reward.record(scores)

@@ -1,15 +1,14 @@
-"""Functions that may crash or hang, applied to many items in processes of their own.
+"""Pools of worker processes, in which a function may crash or hang at the cost of that item alone.
 
-RDKit is C++: an odd molecule can end the process or keep it busy for ever, and neither can be
-caught in Python. Here it costs that item and one restart of one worker. A worker that is killed
-from outside or has no memory left is no fault of an item, which is tried again.
+Code in C++ can end its process or never return, and Python can catch neither. Here that costs the
+item at which it happened and a restart of one worker. If a worker is killed from outside or runs
+out of memory the item is not to blame, and is tried again.
 """
 
 from __future__ import annotations
 
 import pickle
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,21 +16,22 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.worker import NO_ITEM, Failure, apply
-from seqtutor.tasks.molecule.worker_process import DiedError, WorkerProcess
+from seqtutor.errors import UserError, name_of
+from seqtutor.machine import usable_cores
+from seqtutor.workers.process import DiedError, WorkerProcess
+from seqtutor.workers.worker import NO_ITEM, Failure, apply
 
-SECONDS_AN_ITEM = 10.0
+SECONDS_PER_ITEM = 10.0
 
 _LARGEST_PORTION = 32
-_PORTIONS_A_WORKER = 4
+_PORTIONS_PER_WORKER = 4
 _TRIES = 3
-_MANY_TRIES = 20
-"""Where somebody ended the process before it had started, or others could."""
+_TRIES_TO_START = 20
+"""For workers of which some have started before, or that something else ended."""
 
 
 class Pool(Protocol):
-    """What applies a function to items, perhaps elsewhere."""
+    """Applies a function to items, here or elsewhere."""
 
     def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
         """Begin; the future holds a result or a `Failure` for each item, in order."""
@@ -40,8 +40,23 @@ class Pool(Protocol):
         """End all processes. Nothing can be submitted any more."""
 
 
+@dataclass(frozen=True)
+class OneByOne:
+    """A function of lists as a function of an item, which it is given as a list of one."""
+
+    function: Callable[[list[Any]], Any]
+
+    @property
+    def __wrapped__(self) -> Callable[[list[Any]], Any]:
+        return self.function
+
+    def __call__(self, item: Any) -> Any:
+        """What the function returns for the item alone."""
+        return self.function([item])
+
+
 class InProcessPool:
-    """Applies a function here and now, so that a crash is the caller's."""
+    """Applies a function in this process, which a crash then ends."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
@@ -53,29 +68,29 @@ class InProcessPool:
         return future
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class WorkerPool:
     """Applies a function in several processes, which start at once and are kept.
 
-    A pool may be made before or after JAX has started threads; made before, the processes start
-    while the rest does. They end when the pool is closed, is no longer referred to, or Python
-    ends. A pool may be used from several threads.
+    The processes end when the pool is closed, is no longer referred to, or Python ends. They may be
+    started before JAX, to load what they need meanwhile, or after it. Several threads may use a
+    pool.
 
     Args:
-        function: takes an item. It is pickled by reference, so it must be importable by name. What
-            it raises becomes a `Failure`; what it prints is lost. A method `prepare`, if it has
-            one, is called before the first item.
-        workers: how many processes.
-        seconds: an item that takes longer is given up, and its worker replaced.
+        function: takes an item. It is pickled by reference, so another process must be able to
+            import it by name. An exception that it raises becomes a `Failure`; what it prints is
+            lost. If it has a method `prepare`, that is called before the first item.
+        workers: number of processes.
+        seconds: time limit of an item; if one takes longer, its worker is replaced.
 
     Raises:
         UserError: if there are no workers, or the function cannot be sent to another process.
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], workers: int, seconds: float = SECONDS_AN_ITEM
+        self, function: Callable[[Any], Any], workers: int, seconds: float = SECONDS_PER_ITEM
     ) -> None:
         if workers < 1:
             raise UserError(f"a pool needs at least one worker, not {workers}")
@@ -84,7 +99,7 @@ class WorkerPool:
 
     @property
     def restarts(self) -> int:
-        """How many workers had to be replaced so far."""
+        """How many workers have been replaced so far."""
         return self._team.restarts
 
     @property
@@ -101,7 +116,7 @@ class WorkerPool:
         return self._team.submit(items)
 
     def close(self) -> None:
-        """End all processes; the futures of what is not done yet raise a `RuntimeError`."""
+        """End all processes; futures that are not done raise a `RuntimeError`."""
         self._end()
 
     def __enter__(self) -> WorkerPool:
@@ -111,18 +126,32 @@ class WorkerPool:
         self.close()
 
 
+def open_pool(
+    function: Callable[[Any], Any],
+    workers: int | None = None,
+    seconds: float = SECONDS_PER_ITEM,
+) -> Pool:
+    """A `WorkerPool`, by default with a process for each core; in this process for 0 workers."""
+    number = usable_cores() if workers is None else workers
+    return WorkerPool(function, number, seconds) if number else InProcessPool(function)
+
+
 def _pickled(function: Callable[[Any], Any]) -> bytes:
     try:
         pickled = pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise UserError(f"{function!r} cannot be sent to another process: {error}") from None
+        name = name_of(function)
+        raise UserError(f"{name} cannot be sent to another process: {error}") from None
     if b"__main__" in pickled:
-        raise UserError(f"{function!r} must stand in a module, where other processes can import it")
+        raise UserError(
+            f"{name_of(function)} must be in a module that other processes can import, not in the "
+            "script itself"
+        )
     return pickled
 
 
 class _Job:
-    """One submission, and its results as they come in."""
+    """One submission, and its results so far."""
 
     def __init__(self, size: int) -> None:
         self.future: Future[list[Any]] = Future()
@@ -132,43 +161,39 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Portion:
-    """Items of a job that a worker does at a time, and how often it died of none of them."""
+    """Items of a job that a worker gets at a time; `deaths` counts those that no item explains."""
 
     job: _Job
     start: int
     items: Sequence[Any]
-    failures: int = 0
+    deaths: int = 0
 
-    def part(self, first: int, last: int, failures: int = 0) -> _Portion:
-        return _Portion(self.job, self.start + first, self.items[first:last], failures)
+    def part(self, first: int, last: int, deaths: int = 0) -> _Portion:
+        return _Portion(self.job, self.start + first, self.items[first:last], deaths)
 
 
 class _Team:
-    """The workers, a thread for each that feeds it, and one that watches them all."""
+    """The workers, and a thread for each that feeds it."""
 
     def __init__(self, function: bytes, workers: int, seconds: float) -> None:
         self.restarts = 0
         self._has_results = False
         self.workers = [WorkerProcess(function, seconds) for _ in range(workers)]
-        self._interval = min(1.0, seconds / 5)
         self._closed = threading.Event()
         self._failure: Exception = RuntimeError("the pool is closed")
         self._waiting: deque[_Portion] = deque()
         self._jobs: set[_Job] = set()
         self._changed = threading.Condition()
-        for worker in self.workers:
-            worker.start()
         self._threads = [
             threading.Thread(target=self._serve, args=(worker,), daemon=True)
             for worker in self.workers
         ]
-        self._threads.append(threading.Thread(target=self._watch, daemon=True))
         for thread in self._threads:
             thread.start()
 
     def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
         job = _Job(len(items))
-        wanted = -(-len(items) // (_PORTIONS_A_WORKER * len(self.workers)))
+        wanted = -(-len(items) // (_PORTIONS_PER_WORKER * len(self.workers)))
         size = max(1, min(_LARGEST_PORTION, wanted))
         whole = _Portion(job, 0, items)
         with self._changed:
@@ -204,7 +229,7 @@ class _Team:
             worker.kill()
 
     def _serve(self, worker: WorkerProcess) -> None:
-        """Give one worker portion after portion, and replace it where it dies."""
+        """Give one worker portion after portion, and replace it when it dies."""
         deaths_at_start = 0
         while (portion := self._next()) is not None:
             try:
@@ -212,7 +237,7 @@ class _Team:
             except UserError as error:
                 if not self._has_results:
                     return self._stop(error)
-                # What could be loaded once is not at fault: the machine has too little room.
+                # A function that was loaded before is not at fault: memory is short.
                 worker.kill()
                 death = DiedError(str(error), NO_ITEM, had_started=False, is_from_outside=True)
             except DiedError as error:
@@ -224,8 +249,8 @@ class _Team:
                 continue
             deaths_at_start = 0 if death.had_started else deaths_at_start + 1
             is_patient = self._has_results or death.is_from_outside
-            if deaths_at_start == (_MANY_TRIES if is_patient else _TRIES):
-                return self._stop(UserError(f"the worker processes cannot start: {death}"))
+            if deaths_at_start == (_TRIES_TO_START if is_patient else _TRIES):
+                return self._stop(UserError(f"the worker processes cannot start: {death.reason}"))
             self._recover(portion, death)
             self._replace(worker)
         return None
@@ -236,7 +261,7 @@ class _Team:
             return None if self._closed.is_set() else self._waiting.popleft()
 
     def _replace(self, worker: WorkerProcess) -> None:
-        with self._changed:  # So that no process is started after `_stop` has killed them all.
+        with self._changed:  # So that no process starts after `_stop` has killed them all.
             if not self._closed.is_set():
                 self.restarts += 1
                 worker.start()
@@ -252,26 +277,16 @@ class _Team:
         job.future.set_result(job.results)
 
     def _recover(self, portion: _Portion, death: DiedError) -> None:
-        """Give up the items that did it, or try them again; what is left goes to the front."""
+        """Give up the item that caused a death, or try again; the rest goes to the front."""
         size, item = len(portion.items), death.item
         first, last = (0, size) if item == NO_ITEM else (item, item + 1)
-        suspect = portion.part(first, last, portion.failures + death.had_started)
+        suspect = portion.part(first, last, portion.deaths + death.had_started)
         is_at_fault = item != NO_ITEM and not death.is_from_outside
-        if is_at_fault or suspect.failures == _TRIES:
-            self._finish(suspect, [Failure(str(death))] * (last - first))
+        if is_at_fault or suspect.deaths == _TRIES:
+            self._finish(suspect, [Failure(death.reason)] * (last - first))
             suspect = portion.part(first, first)
         again = [portion.part(0, first), suspect, portion.part(last, size)]
         with self._changed:
             if not self._closed.is_set():
                 self._waiting.extendleft(part for part in reversed(again) if part.items)
                 self._changed.notify_all()
-
-    def _watch(self) -> None:
-        """Have workers killed that have been at one item for too long."""
-        before = time.monotonic()
-        while not self._closed.wait(self._interval):
-            now = time.monotonic()
-            # While the whole machine sleeps, nobody is late.
-            elapsed, before = min(now - before, 2 * self._interval), now
-            for worker in self.workers:
-                worker.watch(elapsed)

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import ill_behaved
 import pytest
 
+import ill_behaved
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.pool import InProcessPool, WorkerPool
-from seqtutor.tasks.molecule.worker import Failure
+from seqtutor.workers.pool import InProcessPool, WorkerPool
+from seqtutor.workers.worker import Failure
 
 WORDS = [f"word{number}" for number in range(150)]
 
@@ -175,7 +174,7 @@ def test_what_cannot_be_sent_is_refused():
 SCRIPT = """
 import sys, time
 import ill_behaved
-from seqtutor.tasks.molecule.pool import WorkerPool
+from seqtutor.workers.pool import WorkerPool
 pool = WorkerPool(ill_behaved.behave, 2)
 assert pool.submit(["a"] * 8).result() == ["A"] * 8
 job = pool.submit(["hang"] * 2) if sys.argv[1] == "busy" else None
@@ -198,7 +197,11 @@ def test_an_interrupted_or_killed_program_leaves_nothing(signal_number, state, t
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TMPDIR": str(tmp_path)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "TMPDIR": str(tmp_path),
+        },
     )
     workers = [int(word) for word in process.stdout.readline().split()]
     assert len(workers) == 2

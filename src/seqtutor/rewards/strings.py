@@ -1,0 +1,151 @@
+"""Rewards of strings: functions that see the generated tokens as text."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from seqtutor.errors import UserError, name_of
+from seqtutor.rewards.breakdown import named
+from seqtutor.rewards.host import as_numbers
+from seqtutor.rewards.reward import Reward
+from seqtutor.vocabulary import Vocabulary
+from seqtutor.workers.cache import CachedPool, Pending
+from seqtutor.workers.pool import SECONDS_PER_ITEM, OneByOne, WorkerPool
+from seqtutor.workers.worker import Failure
+
+StringFunction = Callable[[list[str]], Mapping[str, Sequence[float]]]
+
+Terms = dict[str, Float[np.ndarray, " batch"]]
+
+
+def string_reward(
+    function: StringFunction,
+    weights: Mapping[str, float] | None = None,
+    *,
+    workers: int = 0,
+    seconds: float = SECONDS_PER_ITEM,
+) -> Reward:
+    """A reward from a function of strings, for `Task`, which tells it the vocabulary.
+
+    A string is the tokens of a sequence without the end token, joined by `Vocabulary.join`. The
+    function is called with the distinct strings of a batch and returns, for each term, a number for
+    each of them; it is paid at the last token.
+
+    With `workers`, that many processes call the function with one string at a time, while methods
+    that learn from a replay learn. The function must be in a module that the processes can import.
+    The terms of a string must depend on it alone: they are kept and not computed again.
+
+    Args:
+        function: takes strings, returns `{term: [number, …]}`.
+        weights: of terms; terms without one weigh one.
+        workers: number of processes, which start at once and end with `Task.close`; 0 to call the
+            function in this one.
+        seconds: time limit of a string in a process, beyond which the run ends with an error.
+
+    Raises:
+        UserError: if the function cannot be sent to another process.
+    """
+    if not workers:
+        return Reward(StringReward(function), weights or {})
+    return Reward(PooledStringReward(function, workers, seconds), weights or {})
+
+
+class StringReward:
+    """A host reward whose function takes the strings of a batch."""
+
+    def __init__(self, function: StringFunction) -> None:
+        self.function = self.__wrapped__ = function  # Errors name the function and its file.
+        self.vocabulary: Vocabulary | None = None
+
+    def bind(self, vocabulary: Vocabulary) -> StringReward:
+        """The same reward for a vocabulary."""
+        if vocabulary == self.vocabulary:
+            return self
+        bound = copy.copy(self)
+        bound.vocabulary = vocabulary
+        return bound
+
+    def __call__(
+        self, tokens: Int[np.ndarray, "batch time"], mask: Bool[np.ndarray, "batch time"]
+    ) -> Terms:
+        """A number for each sequence, by term."""
+        strings = self.strings(tokens, mask)
+        distinct = list(dict.fromkeys(strings))
+        found = named(self.function(list(distinct)))
+        terms = {name: _one_each(name, term, len(distinct)) for name, term in found.items()}
+        rows = {string: row for row, string in enumerate(distinct)}
+        return {name: term[[rows[one] for one in strings]] for name, term in terms.items()}
+
+    def strings(
+        self, tokens: Int[np.ndarray, "batch time"], mask: Bool[np.ndarray, "batch time"]
+    ) -> list[str]:
+        """The text of each sequence.
+
+        Raises:
+            UserError: if the reward has no vocabulary yet.
+        """
+        vocabulary = self.vocabulary
+        if vocabulary is None:
+            raise UserError("a string reward has no vocabulary yet; give it to a Task")
+        rows = zip(tokens, mask, strict=True)
+        return [vocabulary.join(vocabulary.decode(row[real])) for row, real in rows]
+
+
+class PooledStringReward(StringReward):
+    """A string reward whose function runs in worker processes."""
+
+    def __init__(self, function: StringFunction, workers: int, seconds: float) -> None:
+        super().__init__(function)
+        self.pool = CachedPool(WorkerPool(OneByOne(function), workers, seconds), self._combined)
+
+    def __call__(
+        self, tokens: Int[np.ndarray, "batch time"], mask: Bool[np.ndarray, "batch time"]
+    ) -> Terms:
+        """A number for each sequence, by term."""
+        return self.start(tokens, mask).collect()
+
+    def start(
+        self, tokens: Int[np.ndarray, "batch time"], mask: Bool[np.ndarray, "batch time"]
+    ) -> Pending[Terms]:
+        """Begin to score a batch."""
+        return self.pool.start(self.strings(tokens, mask))
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self.pool.close()
+
+    def _combined(self, strings: list[str], results: list[Any]) -> Terms:
+        """The terms of a batch from those of its strings.
+
+        Raises:
+            UserError: if the function failed on a string, or its terms are not the same for each.
+        """
+        rows = []
+        for string, result in zip(strings, results, strict=True):
+            if isinstance(result, Failure):
+                raise UserError(
+                    f"the reward {name_of(self)} failed on {string!r}: "
+                    f"{result.reason}{result.place}"
+                )
+            rows.append({name: _one_each(name, term, 1) for name, term in named(result).items()})
+            if rows[-1].keys() != rows[0].keys():
+                raise UserError(
+                    f"the reward's terms were {', '.join(rows[0])} and are {', '.join(rows[-1])} "
+                    f"for {string!r}; they must be the same for every string"
+                )
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def _one_each(name: str, term: Any, number: int) -> Float[np.ndarray, " strings"]:
+    array = as_numbers(name, term)
+    if array.shape != (number,):
+        raise UserError(
+            f"the reward term {name!r} has shape {array.shape} for {number} strings; it must be "
+            "one number a string"
+        )
+    return array

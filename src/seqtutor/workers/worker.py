@@ -1,0 +1,95 @@
+"""The program of a worker process: applies a function to the items that its parent sends.
+
+The process shares with its parent a connection and a small file. In the file it writes the index of
+the item at which it works, so that the parent knows which item it was if the process dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import mmap
+import os
+import pickle
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from seqtutor.errors import place_in
+
+MARK_BYTES = 8
+NO_ITEM = -1
+"""What the shared file holds while a worker is between items."""
+
+OUT_OF_MEMORY = 12
+"""Exit code of a worker that ran out of memory."""
+
+_ORPHAN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Takes the place of the result of an item for which there is none.
+
+    Attributes:
+        reason: why.
+        place: the line of the function's file at which it raised an exception, as `place_in` gives
+            it.
+        is_of_memory: whether memory ran out.
+    """
+
+    reason: str
+    place: str = field(default="", compare=False)
+    is_of_memory: bool = False
+
+
+def apply(function: Callable[[Any], Any], item: Any) -> Any:
+    """The function's result, or a `Failure` if it raises an exception."""
+    try:
+        return function(item)
+    except (Exception, SystemExit) as error:
+        message = " ".join(str(error).split())
+        reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        return Failure(reason, place_in(function, error), isinstance(error, MemoryError))
+
+
+def main(connection: int, mark: int, seconds: float) -> None:
+    """Serve until the parent ends: receive a pickled function, then lists of items.
+
+    Answers the function with `None`, or with the reason why it cannot be loaded, and each list with
+    the list of results. `connection` and `mark` are file descriptors; `seconds` is the time limit
+    of an item.
+    """
+    # The parent ends its workers; Ctrl-C in the terminal is meant for the parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = Connection(connection)
+    current = memoryview(mmap.mmap(mark, MARK_BYTES)).cast("q")
+    try:
+        function = pickle.loads(parent.recv_bytes())
+        getattr(function, "prepare", lambda: None)()
+    except Exception as error:
+        parent.send(traceback.format_exception_only(error)[-1].strip())
+        return
+    parent.send(None)
+    # Standard error was kept for the reason why a worker cannot start.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            items = parent.recv()
+            # Ends a worker that hangs after its parent, which would have killed it, was killed.
+            limit = seconds * len(items) + _ORPHAN_SECONDS
+            faulthandler.dump_traceback_later(limit, exit=True)
+            results = []
+            for index, item in enumerate(items):
+                current[0] = index
+                result = apply(function, item)
+                if isinstance(result, Failure) and result.is_of_memory:
+                    # Earlier items may fill this process; a new one has room.
+                    os._exit(OUT_OF_MEMORY)
+                results.append(result)
+            current[0] = NO_ITEM
+            faulthandler.cancel_dump_traceback_later()
+            parent.send(results)
