@@ -14,7 +14,7 @@ import seqtutor
 ROOT = Path(seqtutor.__file__).parent
 
 # Each part with those it may import besides itself, from the bottom to the top.
-CORE = ["errors", "files", "machine", "cache", "settings", "types", "vocabulary", "measure", "workers"]
+CORE = ["errors", "files", "machine", "cache", "references", "settings", "types", "vocabulary", "measure", "workers"]
 CORE += ["rewards", "task", "data", "token_files", "plugins", "task_spec"]
 FLOORS = [
     *([part] for part in CORE),
@@ -80,7 +80,11 @@ def test_imports_run_one_way(path):
 
 @pytest.mark.parametrize(
     "modules",
-    ["seqtutor", "seqtutor.training.settings, seqtutor.adversarial.settings"],
+    [
+        "seqtutor",
+        "seqtutor.training.settings, seqtutor.adversarial.settings",
+        "seqtutor.models.registry, seqtutor.cli.pretrain_folk, seqtutor.cli.reproduce_folk",
+    ],
 )
 def test_settings_load_without_arrays(modules):
     """`seqtutor --help` needs names and defaults, not JAX."""

@@ -64,7 +64,8 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
     ends alone; the others go on.
 
     Raises:
-        UserError: if the reward has a memory, which the seeds would share.
+        UserError: if the reward has a memory, which the seeds would share, or the model is
+            inconsistent.
         DivergedError: after all the others have ended, if the loss or a reward term of a seed was
             not finite; it names the seed.
     """
@@ -73,6 +74,7 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
         "the reward has a memory, which seeds in one program would share; run them one after the "
         "other, or in processes",
     )
+    tutor.require_consistent_model()
     states = initial_states(tutor, seeds)
     guards = {seed: Guard(tutor.settings) for seed in seeds}
     diverged: DivergedError | None = None
