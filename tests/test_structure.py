@@ -15,7 +15,7 @@ ROOT = Path(seqtutor.__file__).parent
 
 # Each part with those it may import besides itself, from the bottom to the top.
 CORE = ["errors", "files", "machine", "cache", "references", "settings", "types", "vocabulary", "measure", "workers"]
-CORE += ["rewards", "task", "data", "token_files", "plugins", "task_spec"]
+CORE += ["rewards", "task", "data", "token_files", "task_spec"]
 FLOORS = [
     *([part] for part in CORE),
     ["objectives", "models"],

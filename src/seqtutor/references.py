@@ -1,11 +1,14 @@
-"""Python objects named by the user: `FILE.py:NAME` or `module:NAME`."""
+"""Objects found by name: a user's `FILE.py:NAME` or `module:NAME`, and entry points of packages."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
+import traceback
 import zlib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,9 +16,18 @@ from typing import Any
 from seqtutor.errors import UserError
 
 
+@cache
+def entry_points_of(group: str) -> dict[str, EntryPoint]:
+    """The entry points of a group, such as `seqtutor.tasks`, by name."""
+    return {point.name: point for point in entry_points(group=group)}
+
+
 def is_reference(text: str) -> bool:
     """Whether a text names an object in a file or a module, and not a registered name."""
-    return ":" in text
+    where, colon, name = text.rpartition(":")
+    if not colon or not name.isidentifier():
+        return False
+    return where.endswith(".py") or all(part.isidentifier() for part in where.split("."))
 
 
 def load_reference(reference: str) -> Any:
@@ -76,4 +88,7 @@ def _import_failed(name: str, error: Exception) -> UserError:
     if isinstance(error, UserError):
         return error
     reason = " ".join(str(error).split())
-    return UserError(f"{name} cannot be imported: {type(error).__name__}: {reason}")
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == name]
+    place = f" (line {lines[-1]})" if lines else ""
+    return UserError(f"{name} cannot be imported: {type(error).__name__}: {reason}{place}")

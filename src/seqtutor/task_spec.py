@@ -21,7 +21,7 @@ from seqtutor.data import Dataset, Sequences, pad, split
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.measure import Measure, MeasureGroup, Published
-from seqtutor.plugins import entry_points_of, is_reference, load_reference
+from seqtutor.references import entry_points_of, is_reference, load_reference
 from seqtutor.task import Task
 from seqtutor.vocabulary import Vocabulary
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from seqtutor import __version__
 from seqtutor.errors import UserError
-from seqtutor.plugins import entry_points_of, is_reference
+from seqtutor.references import entry_points_of, is_reference
 from seqtutor.task_spec import TaskSpec, find_spec, task_names
 from seqtutor.tasks import DEFAULT_TASK
 
