@@ -19,6 +19,7 @@ CORE += ["rewards", "task", "data", "token_files", "task_spec"]
 FLOORS = [
     *([part] for part in CORE),
     ["objectives", "models"],
+    ["methods"],
     ["training"],
     ["measures", "proof"],
     ["report"],
@@ -36,7 +37,8 @@ ENTRANCES = {"__init__", "__main__"}
 
 CORE_LIBRARIES = {"equinox", "jax", "jaxtyping", "numpy", "optax", "safetensors", "scipy"}
 CORE_LIBRARIES |= {"platformdirs"}
-NUMERICAL_PARTS = ("objectives", "models", "training", "measures", "proof", "adversarial")
+NUMERICAL_PARTS = ["objectives", "models", "methods", "training", "measures", "proof"]
+NUMERICAL_PARTS += ["adversarial"]
 ALLOWED_LIBRARIES = dict.fromkeys([*CORE, *NUMERICAL_PARTS], CORE_LIBRARIES)
 SOURCES = sorted(ROOT.rglob("*.py"))
 

@@ -10,18 +10,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from seqtutor.api import Generator, pretrain, tune
     from seqtutor.errors import UserError
+    from seqtutor.methods.settings import Exploration
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.registry import register_model
     from seqtutor.models.settings import ModelSettings
     from seqtutor.rewards import Reward, compiled, string_reward
     from seqtutor.task import Task
     from seqtutor.training.pretrain_settings import PretrainSettings
-    from seqtutor.training.settings import Exploration, TutorSettings
+    from seqtutor.training.settings import TutorSettings
     from seqtutor.vocabulary import Vocabulary
 
 # Loaded on first use: JAX takes most of a second, which `seqtutor --help` need not wait for.
 _HOMES = {
-    "Exploration": "seqtutor.training.settings",
+    "Exploration": "seqtutor.methods.settings",
     "Generator": "seqtutor.api",
     "ModelSettings": "seqtutor.models.settings",
     "PretrainSettings": "seqtutor.training.pretrain_settings",

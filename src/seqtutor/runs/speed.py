@@ -12,7 +12,6 @@ import jax.numpy as jnp
 
 from seqtutor.models.base import SequenceModel
 from seqtutor.training.plan import TutorState
-from seqtutor.training.settings import TEMPORAL_DIFFERENCE
 from seqtutor.training.tutor import Tutor
 
 Shape = tuple[int, int, int]
@@ -56,13 +55,12 @@ class Work:
     def of(cls, tutor: Tutor, state: TutorState) -> Work:
         """The work of a tutor."""
         settings, model = tutor.settings, state.network.model
-        learns_all = tutor.method.learns_from == "collection"
         return cls(
             environments=settings.environments,
-            batch=settings.environments if learns_all else settings.batch,
+            batch=tutor.batch,
             time=tutor.task.max_length,
             updates=tutor.updates,
-            networks=2 if settings.method in (*TEMPORAL_DIFFERENCE, "ppo") else 1,
+            networks=1 if tutor.method.target is None else 2,
             products=(*_sizes(model), (model.feature_size, 1)),
             prior_products=_sizes(tutor.prior),
         )
