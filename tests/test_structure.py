@@ -14,7 +14,18 @@ import seqtutor
 ROOT = Path(seqtutor.__file__).parent
 
 # Each part with those it may import besides itself, from the bottom to the top.
-CORE = ["errors", "files", "machine", "cache", "references", "settings", "types", "vocabulary", "measure", "workers"]
+CORE = [
+    "errors",
+    "files",
+    "machine",
+    "cache",
+    "references",
+    "settings",
+    "types",
+    "vocabulary",
+    "measure",
+    "workers",
+]
 CORE += ["rewards", "task", "data", "token_files", "task_spec"]
 FLOORS = [
     *([part] for part in CORE),

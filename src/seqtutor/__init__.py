@@ -51,8 +51,8 @@ __all__ = [
     "Vocabulary",
     "compiled",
     "pretrain",
-    "string_reward",
     "register_model",
+    "string_reward",
     "tune",
 ]
 

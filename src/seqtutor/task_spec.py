@@ -258,7 +258,10 @@ class TaskSpec(Generic[Settings]):
 
     def _default_preset(self) -> Preset[Settings]:
         return Preset(
-            self.name, "the methods' defaults", lambda method: {}, lambda method: self.settings_type()
+            self.name,
+            "the methods' defaults",
+            lambda method: {},
+            lambda method: self.settings_type(),
         )
 
     def task(
@@ -360,9 +363,7 @@ class TaskSpec(Generic[Settings]):
     def write_beside_model(self, data: Dataset, folder: Path) -> None:
         """Write files that belong to a trained model into its folder."""
 
-    def primer(
-        self, options: Any, settings: Settings, number: int, seed: int
-    ) -> tuple[Any, Any]:
+    def primer(self, options: Any, settings: Settings, number: int, seed: int) -> tuple[Any, Any]:
         """What generated sequences begin with.
 
         Args:

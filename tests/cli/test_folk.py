@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import symusic
+from seqtutor.cli.pretrain_melody import unmasked
 
 from folk_files import write_tunes
 from seqtutor.cli.main import main
 from seqtutor.cli.pretrain import CHECKPOINTS
 from seqtutor.cli.pretrain_folk import usual_training
-from seqtutor.cli.pretrain_melody import unmasked
 from seqtutor.models.files import load_model
 from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.tasks.folk.abc import read_abc

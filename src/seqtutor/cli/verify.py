@@ -64,11 +64,11 @@ def run(spec: TaskSpec[Any] | None, options: Options) -> int:
     """Check every case, print the table, and return 1 if one has failed."""
     if spec is not None:
         return _verify_task(spec, options)
-    from seqtutor.runs.terminal import print_table
     from seqtutor.files import make_folder, require_unused
     from seqtutor.proof.verify import all_cases, settings_of
     from seqtutor.runs.jobs import worker_count
     from seqtutor.runs.progress import console, progress_bar
+    from seqtutor.runs.terminal import print_table
     from seqtutor.settings import require_seed
 
     require_seed("--seed", options.seed)

@@ -81,7 +81,20 @@ def read_config(kind: type[_Config], path: Path) -> _Config:
     Raises:
         UserError: if it cannot be read, or holds an unknown or badly typed entry.
     """
-    content = read_settings(path)
+    return from_plain(kind, read_settings(path), path)
+
+
+def from_plain(kind: type[_Config], content: Mapping[str, Any], path: Path) -> _Config:
+    """The configuration of which `plain` gives this content, checking names and types.
+
+    Args:
+        kind: a dataclass.
+        content: mappings, lists, numbers and strings.
+        path: the file that it comes from, for errors.
+
+    Raises:
+        UserError: if there is an unknown or badly typed entry.
+    """
     hooks: Any = {float: float, TutorSettings: _tutor_settings}
     rules = dacite.Config(cast=[tuple, Path], strict=True, type_hooks=hooks)
     with _unusable(path):

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.consistency import require_consistent
@@ -21,17 +22,6 @@ from seqtutor.models.registry import chosen_kind
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.training.batches import batches_of_like_length, lengths_of, padded_width
 from seqtutor.training.pretrain_settings import PretrainSettings
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Training sequences padded to one length; `mask` is true on their tokens."""
-
-    tokens: Int[np.ndarray, "sequences time"]
-    mask: Bool[np.ndarray, "sequences time"]
-
-    def __len__(self) -> int:
-        return len(self.tokens)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -18,9 +17,7 @@ from seqtutor.settings import (
     Share,
     check_settings,
     require,
-    require_finite,
     require_seed,
-    require_types,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +89,11 @@ class TutorSettings:
         common, own = _split(chosen, changes)
         defaults = {"discount": chosen.discount}
         return cls(method=method, options=chosen.settings(**own), **{**defaults, **common})
+
+    @property
+    def symbol(self) -> str:
+        """What tables and figures call the method."""
+        return method_named(self.method).symbol
 
     def with_changes(self, **changes: Any) -> TutorSettings:
         """The same settings but for those given, of either record.
