@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from seqtutor.tasks.molecule.model import load_molecule_model
+from seqtutor.tasks.molecule.table import Measured, molecule_table
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 from seqtutor.errors import UserError
@@ -13,10 +15,8 @@ from seqtutor.task import Task
 from seqtutor.tasks.molecule import evaluation
 from seqtutor.tasks.molecule.evaluation import evaluate_policy
 from seqtutor.tasks.molecule.metrics import METRICS_MEASURER, molecule_metrics
-from seqtutor.tasks.molecule.model import load_molecule_model
 from seqtutor.tasks.molecule.references import load_reference, resolve_reference
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.tasks.molecule.table import Measured, molecule_table
 
 NUMBER = evaluation.BATCH + 476
 SCORER = MoleculeScorer(METRICS_MEASURER)

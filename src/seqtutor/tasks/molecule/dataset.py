@@ -234,7 +234,9 @@ def _split(name: str, encoded: EncodedSource, seed: int) -> MoleculeDataset:
     return MoleculeDataset(
         vocabulary,
         longest,
-        **parts,
+        parts["train"],
+        parts["validation"],
+        parts["test"],
         origin={"data": figures},
         summary=_lines(vocabulary, parts, report),
         report=report,
@@ -250,9 +252,7 @@ def _digest(vocabulary: Vocabulary, parts: dict[str, Sequences]) -> str:
     return digest.hexdigest()
 
 
-def _lines(
-    vocabulary: Vocabulary, parts: dict[str, Sequences], report: ImportReport
-) -> list[str]:
+def _lines(vocabulary: Vocabulary, parts: dict[str, Sequences], report: ImportReport) -> list[str]:
     """What was read and dropped, the parts and the tokens, as lines for people."""
     lines = [*report.lines(), "", f"{'':<12}{'molecules':>10}{'tokens':>10}{'mean':>8}"]
     for name, part in parts.items():

@@ -53,7 +53,9 @@ def require_wheel(release: Release = MOSES_RELEASE) -> Path:
     """
     path = wheel_path(release)
     if not path.is_file():
-        raise UserError("the MOSES set has not been fetched yet; fetch it with: seqtutor data moses")
+        raise UserError(
+            "the MOSES set has not been fetched yet; fetch it with: seqtutor data moses"
+        )
     return path
 
 
