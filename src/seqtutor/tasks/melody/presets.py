@@ -18,8 +18,8 @@ def _trace(method: MethodName, trace: float) -> dict[str, float]:
 def _papers_rules(method: MethodName) -> MelodyTuning:
     """The rules as published; c and γ are ours.
 
-    The papers' c = .5 rewards a repeated motif so much that a policy which sees further than a
-    few steps plays one melody for ever. These values keep above .7 nats of entropy a step. Q,
+    The papers' c = 0.5 rewards a repeated motif so much that a policy which sees further than a
+    few steps plays one melody for ever. These values keep above 0.7 nats of entropy a step. Q,
     which knows nothing of the entropy of what follows, needs the larger c to keep as much, and a
     double maximum over a slower target, without which some of its seeds repeat melodies. The
     methods that the papers do not have look to the end of the melody, and need a larger c still.
@@ -36,10 +36,10 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
 def _strict_rules(method: MethodName) -> MelodyTuning:
     """One set of rules and weights for every method, aimed at the best entry of each row.
 
-    Autocorrelation is punished hard from .02 on, so that it lies near zero in every melody and not
+    Autocorrelation is punished hard from 0.02 on, so that it lies near zero in every melody and not
     on average alone; at lag 2 less where it is negative and at lag 3 more, as far as it takes to
     balance them. A repeated motif weighs much but earns once: without that limit every method ends
-    in a melody that goes round in circles. A γ of .75 keeps such plans out of sight, and is enough
+    in a melody that goes round in circles. A γ of 0.75 keeps such plans out of sight, and is enough
     to see the end of a melody in time for its unique extremes.
 
     The autocorrelation of the first four steps is not counted: any two different tokens have one
