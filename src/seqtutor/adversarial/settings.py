@@ -95,7 +95,7 @@ class DiscriminationSettings:
             require(getattr(self, name) >= 0, f"{name} must not be negative")
         require(
             0 <= self.label_smoothing < 0.5,
-            f"label_smoothing must be at least 0 and below .5, not {self.label_smoothing}",
+            f"label_smoothing must be at least 0 and below 0.5, not {self.label_smoothing}",
         )
 
 
@@ -163,7 +163,7 @@ class AdversarySettings:
         )
         require(
             0.5 < self.train_below <= 1,
-            f"train_below must be above .5 and at most 1, not {self.train_below}",
+            f"train_below must be above 0.5 and at most 1, not {self.train_below}",
         )
         require(
             self.shape == "rollouts" or self.rollouts == AdversarySettings.rollouts,
