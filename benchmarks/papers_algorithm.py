@@ -96,7 +96,7 @@ def play(options: Options, network: SequenceModel, prior: SequenceModel, key: Ar
     def choose(outputs: Any, step_key: Array) -> Array:
         return explore(outputs[0], step_key, options.exploration, share)
 
-    start = (prior.initial_state(1), network.initial_state(1))
+    start = (prior.initial_state(1, LENGTH), network.initial_state(1, LENGTH))
     # The state holds a scalar position; only its layers differ between steps.
     rollout = roll_out(
         lambda states, tokens: _layers_only(step, states, tokens),
@@ -133,7 +133,7 @@ def loss(
     method = METHODS[options.method]
 
     def values(model: SequenceModel, layers: Any, tokens: Array) -> Array:
-        state = eqx.tree_at(lambda s: s.layers, model.initial_state(options.batch), layers)
+        state = eqx.tree_at(lambda s: s.layers, model.initial_state(options.batch, 1), layers)
         return model.step(state, tokens)[1]
 
     following = method.state_value(

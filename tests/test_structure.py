@@ -14,7 +14,10 @@ import seqtutor
 ROOT = Path(seqtutor.__file__).parent
 
 # Each part with those it may import besides itself, from the bottom to the top.
-CORE = ["errors", "files", "machine", "cache", "types", "vocabulary", "rewards", "task"]
+CORE = [
+    *("errors", "files", "machine", "cache", "references", "settings"),
+    *("types", "vocabulary", "rewards", "task"),
+]
 FLOORS = [
     *([part] for part in CORE),
     ["objectives", "models"],
@@ -79,7 +82,11 @@ def test_imports_run_one_way(path):
 
 @pytest.mark.parametrize(
     "modules",
-    ["seqtutor", "seqtutor.training.settings, seqtutor.adversarial.settings"],
+    [
+        "seqtutor",
+        "seqtutor.training.settings, seqtutor.adversarial.settings",
+        "seqtutor.training.pretrain_settings as home; home.PretrainSettings.of(epochs=1)",
+    ],
 )
 def test_settings_load_without_arrays(modules):
     """`seqtutor --help` needs names and defaults, not JAX."""

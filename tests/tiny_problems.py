@@ -60,7 +60,7 @@ def unroll(model: SequenceModel, tokens: jax.Array) -> jax.Array:
 def step_by_step(model: SequenceModel, tokens: jax.Array) -> jax.Array:
     """Logits from `step` alone, fed the begin id and then each token."""
     inputs = jnp.concatenate([jnp.full_like(tokens[:, :1], model.begin), tokens[:, :-1]], axis=1)
-    state = model.initial_state(len(tokens))
+    state = model.initial_state(*tokens.shape)
     return jax.lax.scan(lambda *at: model.step(*at), state, inputs.T)[1].swapaxes(0, 1)
 
 

@@ -19,15 +19,11 @@ from seqtutor.rewards import as_reward
 from seqtutor.runs.run_folder import plain
 from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
+from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, Tuned, run_tutor
 from seqtutor.training.seeds import run_seeds
-from seqtutor.training.settings import (
-    PretrainSettings,
-    TutorSettings,
-    require,
-    require_seed,
-)
+from seqtutor.training.settings import TutorSettings, require, require_seed
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
 
@@ -104,13 +100,16 @@ class Generator:
         save_model(SavedModel(self.model, self.vocabulary, origin), Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path) -> Generator:
+    def load(cls, folder: str | Path, kinds: Iterable[type[SequenceModel]] = ()) -> Generator:
         """Read what `save` wrote.
 
+        `kinds` are classes of models that it may be of, beside the registered ones. Code that the
+        folder names is never imported.
+
         Raises:
-            UserError: if it cannot be read.
+            UserError: if it cannot be read, or its kind of model is not known.
         """
-        saved = load_model(Path(folder))
+        saved = load_model(Path(folder), kinds)
         max_length = saved.origin.get("max_length")
         if not isinstance(max_length, int):
             raise UserError(f"the model in {folder} does not say how long its sequences are")
@@ -152,12 +151,17 @@ def pretrain(
 
     A random `validation_share` of them decides when to stop. `on_record` is called with the record
     of each epoch; `print` shows how the training goes. Further arguments are those of
-    `PretrainSettings`.
+    `PretrainSettings.of`: `model`, a kind of model or its class, and the settings of the model and
+    of the training by name.
+
+    Raises:
+        UserError: if there is no such kind or setting, a sequence does not fit the task, there are
+            too few of them, or the loss is not finite.
     """
     _require_task(task)
     if isinstance(sequences, str):
         raise UserError("the sequences must be a list of sequences, not one text")
-    chosen = PretrainSettings(**settings)
+    chosen = PretrainSettings.of(**settings)
     padded = pad(task, sequences)
     order = np.random.default_rng(chosen.seed).permutation(len(padded))
     held_out = max(1, round(validation_share * len(padded)))

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor.adversarial.reward import Completing, complete, discriminator_reward
-from seqtutor.adversarial.settings import AdversarySettings
-from seqtutor.errors import UserError
-from seqtutor.models.action_values import ActionValueNetwork
-from seqtutor.models.discriminator import (
+from seqtutor.adversarial.discriminator import (
     ConstantDiscriminator,
     ConvolutionalDiscriminator,
     RandomDiscriminator,
 )
+from seqtutor.adversarial.reward import Completing, complete, discriminator_reward
+from seqtutor.adversarial.settings import AdversarySettings
+from seqtutor.errors import UserError
+from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.proof import exact
 from seqtutor.rewards import Reward, as_reward, learned
 from seqtutor.task import Task

@@ -12,7 +12,6 @@ from seqtutor.training.settings import (
     ON_POLICY,
     SYMBOLS,
     Exploration,
-    PretrainSettings,
     TutorSettings,
 )
 
@@ -82,24 +81,6 @@ def test_impossible_exploration_is_the_users_error(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        {"hidden_sizes": ()},
-        {"hidden_sizes": (10, 0)},
-        {"weight_decay": -1.0},
-        {"weight_decay": math.nan},
-        {"learning_rate": 0.0},
-        {"epochs": 0},
-        {"patience": 0},
-    ],
-    ids=str,
-)
-def test_impossible_pretraining_is_the_users_error(wrong):
-    with pytest.raises(UserError, match=next(iter(wrong))):
-        PretrainSettings(**wrong)
-
-
-@pytest.mark.parametrize(
     ("kind", "wrong", "said"),
     [
         (TutorSettings, {"steps": 2e6}, "steps must be a whole number, not 2000000.0"),
@@ -109,8 +90,6 @@ def test_impossible_pretraining_is_the_users_error(wrong):
         (TutorSettings, {"batch": True}, "batch must be a whole number, not True"),
         (TutorSettings, {"exploration": "greedy"}, "exploration must be of the type Exploration"),
         (TutorSettings, {"log_partition": "both"}, "log_partition must be learned or batch"),
-        (PretrainSettings, {"hidden_sizes": 100}, "hidden_sizes must be a tuple of which each is"),
-        (PretrainSettings, {"hidden_sizes": (9.5,)}, "hidden_sizes must be a tuple of which each"),
     ],
     ids=str,
 )

@@ -34,15 +34,15 @@ from seqtutor.adversarial.discriminating import (
     new_discriminator_state,
     train_epoch,
 )
-from seqtutor.adversarial.reward import Completing, discriminator_reward
-from seqtutor.adversarial.settings import AdversarySettings
-from seqtutor.measures.likeness import likeness
-from seqtutor.models.base import SequenceModel
-from seqtutor.models.discriminator import (
+from seqtutor.adversarial.discriminator import (
     ConstantDiscriminator,
     Discriminator,
     RandomDiscriminator,
 )
+from seqtutor.adversarial.reward import Completing, discriminator_reward
+from seqtutor.adversarial.settings import AdversarySettings
+from seqtutor.measures.likeness import likeness
+from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import Reward, as_reward
 from seqtutor.task import Task
 from seqtutor.training.plan import TutorState
@@ -294,8 +294,9 @@ def rounds(
     Raises:
         DivergedError: if a loss, a reward or a measure is not finite; it has the generator before
             that round.
-        UserError: if the reward fails.
+        UserError: if the reward fails, or the model is inconsistent.
     """
+    adversary.tutor.require_consistent_model()
     state = adversary.initial_state() if state is None else state
     guard = Guard(adversary.tutor.settings)
     for record in records:

@@ -118,14 +118,13 @@ def _interrupt(number: int, frame: object) -> None:
 def _run_command(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UserError(f"there is no command {name!r}; see: seqtutor --help")
-    module = module_of(name, arguments)
-    options = parse(name, module, arguments)
-    if options is None:
-        return 0
     from seqtutor.runs.compiled_programs import keep_compiled_programs
 
+    # Before the options are read: those of a model are in its file, which imports JAX.
     keep_compiled_programs()
-    return module.run(options) or 0
+    module = module_of(name, arguments)
+    options = parse(name, module, arguments)
+    return 0 if options is None else module.run(options) or 0
 
 
 def module_of(name: str, arguments: list[str]) -> Any:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from seqtutor.cli.arguments import value_of
+from seqtutor.training.pretrain_settings import PretrainSettings
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
     from seqtutor.training.pretrain import Pretrained, Sequences
-    from seqtutor.training.settings import PretrainSettings
 
 TASKS = {
     "melody": "seqtutor.cli.pretrain_melody",
@@ -19,6 +23,19 @@ TASKS = {
 
 
 CHECKPOINTS = "checkpoints"
+
+Training = Annotated[PretrainSettings, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes]
+"""Settings whose options have no prefixes, those of the model neither."""
+
+
+def of_chosen_model(usual: PretrainSettings, arguments: list[str]) -> PretrainSettings:
+    """The usual settings, or with --model those of the training and the defaults of that kind.
+
+    Raises:
+        UserError: if there is no such kind.
+    """
+    kind = value_of("--model", arguments)
+    return usual if kind in (None, usual.model) else usual.changed(model=kind)
 
 
 def require_own(output: Path) -> None:

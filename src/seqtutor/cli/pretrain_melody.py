@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from seqtutor.training.settings import PretrainSettings, require, require_seed
+from seqtutor.cli.pretrain import Training, of_chosen_model
+from seqtutor.training.pretrain_settings import PretrainSettings
+from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.tasks.melody.dataset import MelodyDataset
@@ -43,9 +45,12 @@ class Options:
     The rules think of bars of 4/4."""
     split_seed: int = 0
     """Of the split into training, validation and test."""
-    model: Annotated[PretrainSettings, tyro.conf.arg(name="")] = field(
-        default_factory=PretrainSettings
-    )
+    training: Training = field(default_factory=PretrainSettings)
+
+
+def defaults(arguments: list[str]) -> Options:
+    """The settings of the kind of model that is asked for."""
+    return Options(training=of_chosen_model(PretrainSettings(), arguments))
 
 
 def run(options: Options) -> None:
@@ -64,12 +69,12 @@ def run(options: Options) -> None:
     console.print(f"Reading {options.data}")
     dataset = load(options)
     print_dataset(dataset)
-    if len(dataset.train) < options.model.batch:
+    if len(dataset.train) < options.training.batch:
         batch = max(1, len(dataset.train) // 4)
         console.print(
             f"{len(dataset.train)} melodies are few: the batch is {batch}", style="yellow"
         )
-        options = replace(options, model=replace(options.model, batch=batch))
+        options = replace(options, training=replace(options.training, batch=batch))
     result = train(dataset, options)
     save(result, dataset, options)
     forget_checkpoints(options.output)
@@ -113,7 +118,7 @@ def train(dataset: MelodyDataset, options: Options) -> Pretrained:
     from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
     from seqtutor.training.pretrain import new_model
 
-    settings = options.model
+    settings = options.training
     model = new_model(VOCABULARY_SIZE, settings)
     training, validation = unmasked(dataset.train), unmasked(dataset.validation)
     return train_with_bar(model, training, validation, settings, options.output)
@@ -140,7 +145,7 @@ def save(result: Pretrained, dataset: MelodyDataset, options: Options) -> None:
         "made_by": made_by(),
         "max_length": options.length,
         "data": dataset.summary(),
-        "settings": plain(options.model),
+        "settings": plain(options.training.flat),
         "epochs": [vars(record) for record in result.epochs],
     }
     if len(dataset.test):

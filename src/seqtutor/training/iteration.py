@@ -107,14 +107,14 @@ def collect(
     def choose(outputs: tuple[Array, Array], step_key: PRNGKeyArray) -> Array:
         return explore(outputs[0], step_key, settings.exploration, epsilon_now)
 
-    batch = settings.environments
+    batch, length = settings.environments, plan.task.max_length
     rollout = roll_out(
         step,
-        (prior.initial_state(batch), network.model.initial_state(batch)),
+        (prior.initial_state(batch, length), network.model.initial_state(batch, length)),
         choose,
         key,
         batch=batch,
-        length=plan.task.max_length,
+        length=length,
         begin=prior.begin,
         end=plan.task.vocabulary.end,
     )

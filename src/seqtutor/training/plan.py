@@ -16,6 +16,7 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.consistency import require_consistent
 from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 from seqtutor.training.methods import METHODS, Method
@@ -138,6 +139,11 @@ class TutorPlan:
             settings.learning_rate_final_share,
         )
         return optax.chain(optax.clip_by_global_norm(settings.gradient_norm), optax.adam(rate))
+
+    def require_consistent_model(self) -> None:
+        """Compare the two ways in which the policy is computed, as `require_consistent` does."""
+        length = self.task.max_length
+        require_consistent(self.prior.as_policy_start(length), length)
 
     def initial_state(self) -> TutorState:
         """A network whose first policy is the prior, its copy as target, and an empty replay."""

@@ -65,7 +65,8 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
     ends alone; the others go on.
 
     Raises:
-        UserError: if the reward remembers what it judged, which the seeds would share.
+        UserError: if the reward remembers what it judged, which the seeds would share, or the model
+            is inconsistent.
         DivergedError: after all the others have ended, if the loss or a reward term of a seed was
             not finite; it names the seed.
     """
@@ -74,6 +75,7 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
         "the reward remembers what it judged, so that seeds cannot run in one program; run them "
         "one after the other, or in processes",
     )
+    tutor.require_consistent_model()
     states = initial_states(tutor, seeds)
     guards = {seed: Guard(tutor.settings) for seed in seeds}
     diverged: DivergedError | None = None

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args
 
-from seqtutor.errors import UserError
+from seqtutor.settings import require, require_finite, require_seed, require_types
 
 MethodName = Literal[
     "q",
@@ -62,66 +60,6 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "value_weight": ("ppo",),
     "value_body_share": (*TEMPORAL_DIFFERENCE, "ppo", "path"),
 }
-
-
-LARGEST_SEED = 2**63 - 1
-
-
-def require_seed(name: str, seed: int) -> None:
-    """Raise a `UserError` unless a random generator can take the seed."""
-    require(0 <= seed <= LARGEST_SEED, f"{name} must lie between 0 and 2^63 − 1, not {seed}")
-
-
-def require_types(settings: object) -> None:
-    """Raise a `UserError` at the first field of a dataclass whose value is not of its type.
-
-    Where a number is wanted a whole one will do, and numbers of NumPy do for those of Python.
-    """
-    hints = get_type_hints(type(settings))
-    for name, value in vars(settings).items():
-        hint = hints[name]
-        require(_fits(value, hint), f"{name} must be {_in_words(hint)}, not {value!r}")
-
-
-def _fits(value: object, hint: Any) -> bool:
-    if hint in (int, float):
-        number = Integral if hint is int else Real
-        return isinstance(value, number) and not isinstance(value, bool)
-    kind, choices = get_origin(hint), get_args(hint)
-    if kind is Literal:
-        return isinstance(value, str) and value in choices
-    if kind in (Union, UnionType):
-        return any(_fits(value, one) for one in choices)
-    if kind is tuple:
-        return isinstance(value, tuple) and all(_fits(one, choices[0]) for one in value)
-    return isinstance(value, hint)
-
-
-def _in_words(hint: Any) -> str:
-    simple = {int: "a whole number", float: "a number", bool: "True or False", NoneType: "None"}
-    if hint in simple:
-        return simple[hint]
-    kind, choices = get_origin(hint), get_args(hint)
-    if kind is tuple:
-        return f"a tuple of which each is {_in_words(choices[0])}"
-    if choices:
-        return " or ".join(one if kind is Literal else _in_words(one) for one in choices)
-    return f"of the type {hint.__name__}"
-
-
-def require_finite(settings: object) -> None:
-    """Raise a `UserError` at the first field of a dataclass that is NaN or infinite."""
-    for name, value in vars(settings).items():
-        numbers = value if isinstance(value, tuple) else (value,)
-        for number in numbers:
-            if isinstance(number, float):
-                require(math.isfinite(number), f"{name} must be a finite number, not {number}")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise a `UserError` with the message unless the condition holds."""
-    if not condition:
-        raise UserError(message)
 
 
 @dataclass(frozen=True)
@@ -325,57 +263,4 @@ class TutorSettings:
             self.method != "ppo" or self.batch <= self.environments,
             f"ppo draws batches from the collection: batch ({self.batch}) must not be above "
             f"environments ({self.environments})",
-        )
-
-
-@dataclass(frozen=True)
-class PretrainSettings:
-    """How a prior is trained by maximum likelihood."""
-
-    hidden_sizes: tuple[int, ...] = (100,)
-    """Cells in each LSTM layer; the papers' Note RNN has one layer of 100."""
-    embedding_size: int = 0
-    """Numbers that stand for a token; 0 for none: each token has weights of its own in the first
-    layer."""
-    token_bound: float | None = None
-    """The weights that a token adds to the first layer are drawn within ± this; 1/√cells if not
-    given. Tokens of a large vocabulary are seen too seldom to grow from there: 1, which is what
-    embeddings are drawn within."""
-    batch: int = 128
-    """Sequences in each update."""
-    learning_rate: float = 3e-3
-    """Of Adam, at the start; it falls along a cosine to a hundredth."""
-    weight_decay: float = 2.5e-5
-    """L2 penalty on the weights."""
-    dropout: float = 0.0
-    """Share of the last layer's outputs that each update leaves out, against learning a small set
-    by heart."""
-    gradient_norm: float = 5.0
-    """Gradients are scaled down to this norm."""
-    epochs: int = 50
-    """Passes over the training sequences at most."""
-    patience: int = 5
-    """Stop after this many epochs without a better validation loss, and keep the best."""
-    seed: int = 0
-    """Of the weights and of the order of the sequences."""
-
-    def __post_init__(self) -> None:
-        require_types(self)
-        require_finite(self)
-        require_seed("seed", self.seed)
-        for name in ("batch", "learning_rate", "gradient_norm", "epochs", "patience"):
-            value = getattr(self, name)
-            require(math.isfinite(value) and value > 0, f"{name} must be above 0, not {value}")
-        require(self.weight_decay >= 0, "weight_decay must not be negative")
-        require(self.embedding_size >= 0, "embedding_size must not be negative")
-        require(
-            self.token_bound is None or self.token_bound > 0,
-            f"token_bound must be above 0, not {self.token_bound}",
-        )
-        require(
-            0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}"
-        )
-        require(
-            len(self.hidden_sizes) > 0 and min(self.hidden_sizes) > 0,
-            "hidden_sizes needs at least one layer, each of at least one cell",
         )
