@@ -9,7 +9,6 @@ import pytest
 from own_model import Attention, AttentionSettings, Shifted, attention
 from seqtutor.errors import UserError
 from seqtutor.proof import exact
-from seqtutor.rewards import as_reward
 from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
 from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.run import run_tutor
@@ -32,7 +31,7 @@ def test_g_learns_the_optimum_with_a_model_that_knows_no_positions():
     """The rewards are of positions, and the first policy, with a new readout, is the prior."""
     model = Attention(3, AttentionSettings(16), jax.random.key(0))
     tutor = tutor_of(model)
-    problem = exact.enumerate_problem(model, as_reward(tutor.task.reward), LENGTH, end=None)
+    problem = exact.enumerate_problem(model, tutor.task.reward, LENGTH, end=None)
     best = exact.optimum(problem, c=0.5).log_policy
     first = exact.policy_table(problem, tutor.policy(tutor.initial_state().network))
     for found, expected in zip(first, problem.log_prior, strict=True):
