@@ -189,8 +189,8 @@ def _report(
     options: Options,
 ) -> None:
     """Print what the task has to say, and the table, whose numbers are also written."""
-    from seqtutor.runs.evaluating import evaluate_runs
     from seqtutor.report.tables import write_csv
+    from seqtutor.runs.evaluating import evaluate_runs
     from seqtutor.runs.terminal import counted, print_table
 
     written = ["the policy in model/" if len(folders) == 1 else "a run for each seed"]
