@@ -16,6 +16,7 @@ ROOT = Path(seqtutor.__file__).parent
 # Each part with those it may import besides itself, from the bottom to the top.
 CORE = [
     "errors",
+    "arguments",
     "files",
     "machine",
     "cache",
