@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from seqtutor.tasks.molecule.model import load_molecule_model
-from seqtutor.tasks.molecule.table import Measured, molecule_table
+from seqtutor.tasks.molecule.table import molecule_table
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 from seqtutor.errors import UserError
