@@ -7,10 +7,10 @@
 In one run, in turns: the matrix products of an update alone (each of its shapes, by XLA, from the
 same memory again and again), a large matrix product, a copy of a large array, and the update
 itself, of Ψ by its defaults on a full replay. Operations and bytes are counted twice: by the
-formulas of `Counts`, and by XLA's cost analysis of the same update. XLA counts the body of a loop
-once, so that its count is taken of the program with its loops over time unrolled, before it is
-optimised: its bytes are those of every operation on its own, an upper bound where the formula
-gives a lower one.
+formulas of `Counts`, which hold for an LSTM of one layer, and by XLA's cost analysis of the same
+update. XLA counts the body of a loop once, so that its count is taken of the program with its loops
+over time unrolled, before it is optimised: its bytes are those of every operation on its own, an
+upper bound where the formula gives a lower one.
 
 The share of the products' ceiling is the time that the update's matrix products take alone over
 the time of the update: what is left for everything else (gates, gathers, losses, Adam) is the rest.
@@ -31,14 +31,15 @@ import jax
 import jax.numpy as jnp
 import tyro
 
+from seqtutor.methods import psi
+from seqtutor.methods.base import Experience
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel
 from seqtutor.rewards import compiled
-from seqtutor.runs.speed import Counts, Measurement, Shape, operations_of, product
+from seqtutor.runs.speed import Measurement, Shape, Work, operations_of, product
 from seqtutor.task import Task
 from seqtutor.training.iteration import learn
 from seqtutor.training.plan import TutorState
-from seqtutor.training.replay import Experience
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 
@@ -51,7 +52,7 @@ class Options:
 
     priors: tuple[Literal["melody", "molecule"], ...] = ("melody", "molecule")
     """The melodies' 100 cells, the molecules' 256."""
-    batch: int = TutorSettings.batch
+    batch: int = psi.METHOD.settings.batch
     """Sequences in an update."""
     rounds: int = 7
     """Turns of each measurement; the median counts."""
@@ -82,6 +83,66 @@ def nothing(tokens: jax.Array, mask: jax.Array) -> dict[str, jax.Array]:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """What one update must do, for an LSTM of one layer.
+
+    Attributes:
+        work: the sizes.
+        hidden: cells of the layer.
+        parameters: numbers that are trained.
+    """
+
+    work: Work
+    hidden: int
+    parameters: int
+
+    @classmethod
+    def of(cls, tutor: Tutor, state: TutorState) -> Counts:
+        """Those of a tutor's update."""
+        trained = jax.tree.leaves(eqx.filter(state.network, eqx.is_inexact_array))
+        parameters = sum(leaf.size for leaf in trained)
+        return cls(Work.of(tutor, state), tutor.prior.feature_size, parameters)
+
+    @property
+    def outputs(self) -> int:
+        """The vocabulary and the value."""
+        return self.work.products[-2][1] + 1
+
+    @property
+    def products(self) -> dict[Shape, int]:
+        """Shapes of the matrix products, with how often each comes.
+
+        Step by step the networks go forward and the gradient goes back; the weight gradient is one
+        product over all steps (`seqtutor.models.recurrence`).
+        """
+        work, gates = self.work, 4 * self.hidden
+        rows = work.batch * work.time
+        return {
+            (work.batch, self.hidden, gates): work.networks * work.time,
+            (work.batch, gates, self.hidden): work.time,
+            (self.hidden, rows, gates): 1,
+            (rows, self.hidden, self.outputs): work.networks,
+            (rows, self.outputs, self.hidden): 1,
+            (self.hidden, rows, self.outputs): 1,
+        }
+
+    @property
+    def bytes(self) -> int:
+        """What must be read and written if nothing but the weights stays in the cache.
+
+        A cell and step: 4 projected inputs in; 4 gates, the cell and the hidden output out; back:
+        these 4 gates, both cells and the output's gradient in, 4 gradients out; these and the
+        output in for the weights, and again for the rows of tokens; the target's 4 inputs in and
+        its output out. Then for each output forward and back, and nine numbers a parameter for
+        Adam and the target.
+        """
+        work = self.work
+        cell = (4 + 6) + (4 + 2 + 1 + 4) + (4 + 1) + 4 + (4 + 1) * (work.networks - 1)
+        rows = work.batch * work.time
+        return 4 * (rows * (cell * self.hidden + 4 * self.outputs) + 9 * self.parameters)
+
+
+@dataclass(frozen=True)
 class Update:
     """The update of one prior: the program, its state, what it must do."""
 
@@ -106,12 +167,12 @@ class Update:
         run = jax.jit(lambda state, key: learn(self.tutor, self.tutor.prior, state, key))
         key = jax.random.key(0)
         jax.block_until_ready(run(self.state, key))
-        times = self.tutor.settings.updates
+        times = self.tutor.updates
         return Measurement(lambda: jax.block_until_ready(run(self.state, key)), times)
 
     def counted_by_xla(self) -> dict[str, float]:
         """XLA's own count of one update, its loops over time unrolled."""
-        one = replace(self.tutor, settings=replace(self.tutor.settings, updates=1))
+        one = replace(self.tutor, settings=self.tutor.settings.with_changes(updates=1))
         with unrolled():
             lowered = jax.jit(lambda state, key: learn(one, one.prior, state, key)).lower(
                 self.state, jax.random.key(0)
@@ -160,11 +221,11 @@ def report(
     prior: str, update: Update, taken: float, alone: dict[Shape, float], peak: float
 ) -> None:
     """Print what one prior's update does and reaches."""
-    counts = update.counts
+    counts, work = update.counts, update.counts.work
     xla = update.counted_by_xla()
     model: SequenceModel = update.tutor.prior
     print(
-        f"\n{prior}: {model.feature_size} cells, {counts.batch} sequences of {counts.time}, "
+        f"\n{prior}: {model.feature_size} cells, {work.batch} sequences of {work.time}, "
         f"{counts.parameters:,} parameters"
     )
     print(f"  {'matrix products':<28}{'times':>6}{'Gflop/s alone':>16}{'ms in all':>12}")
@@ -175,9 +236,10 @@ def report(
         rate = operations_of(shape) / alone[shape] / 1e9
         name = " × ".join(map(str, shape))
         print(f"  {name:<28}{times:>6}{rate:>16.1f}{milliseconds:>12.2f}")
-    rate = counts.operations / taken / 1e9
+    operations = work.operations_per_update
+    rate = operations / taken / 1e9
     rows = {
-        "operations, by formula": f"{counts.operations / 1e6:,.1f} million",
+        "operations, by formula": f"{operations / 1e6:,.1f} million",
         "operations, by XLA": f"{xla['flops'] / 1e6:,.1f} million, and "
         f"{xla.get('transcendentals', 0) / 1e6:,.1f} million transcendental",
         "bytes, at least": f"{counts.bytes / 1e6:,.1f} million",

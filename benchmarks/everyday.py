@@ -154,7 +154,7 @@ def measure_pretraining(options: Options) -> None:
 
     from seqtutor.models.lstm import LSTM
     from seqtutor.training.pretrain import Sequences, train_by_maximum_likelihood
-    from seqtutor.training.settings import PretrainSettings
+    from seqtutor.training.pretrain_settings import PretrainSettings
 
     draw = np.random.default_rng(0)
     tokens = draw.integers(0, 38, (40_000, 32), dtype=np.int32)

@@ -40,8 +40,26 @@ settings.load_profile("deterministic")
 
 install_import_hook(
     [
-        "seqtutor.models",
+        # All of the models but what users give classes and settings to, which says itself what is
+        # wrong with them.
+        "seqtutor.models.action_values",
+        "seqtutor.models.base",
+        "seqtutor.models.consistency",
+        "seqtutor.models.files",
+        "seqtutor.models.lstm",
+        "seqtutor.models.product",
+        "seqtutor.models.recurrence",
+        "seqtutor.adversarial.discriminator",
         "seqtutor.objectives",
+        # All methods but those with settings of their own, as below.
+        "seqtutor.methods.base",
+        "seqtutor.methods.g",
+        "seqtutor.methods.psi",
+        "seqtutor.methods.reinforce",
+        "seqtutor.methods.reinforce_baseline",
+        "seqtutor.methods.rl_only",
+        "seqtutor.methods.rloo",
+        "seqtutor.methods.score_function",
         "seqtutor.rewards",
         # All of training but its settings, which say themselves what is wrong with a value.
         "seqtutor.adversarial.game",

@@ -19,7 +19,8 @@ import yaml
 
 from seqtutor.cli.main import COMMANDS, module_of, parse
 from seqtutor.errors import UserError
-from seqtutor.training.settings import Exploration, MethodName, TutorSettings
+from seqtutor.methods.settings import Exploration
+from seqtutor.training.settings import MethodName, TutorSettings
 
 ROOT = Path(__file__).parents[1]
 METHODS = get_args(MethodName)

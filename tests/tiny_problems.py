@@ -8,14 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax
 
+from seqtutor.methods.base import Experience
+from seqtutor.methods.registry import method_named, method_names
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.lstm import LSTM
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Reward, compiled
 from seqtutor.task import Task
-from seqtutor.training.replay import Experience
 from seqtutor.vocabulary import Vocabulary
 
+METHODS = {name: method_named(name) for name in method_names()}
+ON_POLICY = [name for name, method in METHODS.items() if method.is_on_policy]
+OFF_POLICY = [name for name in METHODS if name not in ON_POLICY]
 TOKENS = jnp.array([[0, 2, 1, 1, 0, 2, 2], [2, 2, 0, 1, 1, 0, 0]])
 
 
@@ -60,7 +64,7 @@ def unroll(model: SequenceModel, tokens: jax.Array) -> jax.Array:
 def step_by_step(model: SequenceModel, tokens: jax.Array) -> jax.Array:
     """Logits from `step` alone, fed the begin id and then each token."""
     inputs = jnp.concatenate([jnp.full_like(tokens[:, :1], model.begin), tokens[:, :-1]], axis=1)
-    state = model.initial_state(len(tokens))
+    state = model.initial_state(*tokens.shape)
     return jax.lax.scan(lambda *at: model.step(*at), state, inputs.T)[1].swapaxes(0, 1)
 
 

@@ -19,6 +19,7 @@ from seqtutor.errors import UserError
 from seqtutor.files import make_folder
 from seqtutor.measures.policy import Evaluation
 from seqtutor.measures.policy import evaluate as evaluate_model
+from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import SavedModel, load_model, save_model
@@ -120,18 +121,24 @@ class Generator:
         save_model(SavedModel(self.model, self.vocabulary, origin), Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path) -> Generator:
+    def load(cls, folder: str | Path, kinds: Iterable[type[SequenceModel]] = ()) -> Generator:
         """Read what `save` wrote, or the policy of a run's folder, with its records.
 
+        Args:
+            folder: of a model or a run.
+            kinds: classes of models that it may be of, beside the registered ones. Code that the
+                folder names is never imported.
+
         Raises:
-            UserError: if it cannot be read, or the run is not finished.
+            UserError: if it cannot be read, its kind of model is not known, or the run is not
+                finished.
         """
         folder, records, remarks = Path(folder), [], []
         run = RunFolder(folder)
         if (folder / CONFIG).is_file():
             require(run.is_complete, f"the run in {folder} is not finished: it has no model yet")
             records, remarks, folder = run.records(), run.remarks(), run.model
-        saved = load_model(folder)
+        saved = load_model(folder, kinds)
         max_length = saved.origin.get("max_length")
         if not isinstance(max_length, int):
             raise UserError(f"the model in {folder} does not say how long its sequences are")
@@ -159,8 +166,8 @@ def pretrain(
         sequences: lists of tokens, or strings where every token is one character.
         validation_share: random share of the sequences that decides when to stop.
         on_record: called with the record of each epoch; `print` shows how the training goes.
-        **settings: those of `PretrainSettings`, by their flat names: of the training, of the kind
-            of `model`, and of that model.
+        **settings: those of `PretrainSettings.of`: `model`, a kind of model or its class, and the
+            settings of the model and of the training by name.
 
     Raises:
         UserError: if a setting or a sequence cannot be used.
@@ -214,7 +221,7 @@ def tune(
     prior: Generator,
     task: Task,
     *,
-    method: str = TutorSettings.method,
+    method: str = DEFAULT_METHOD,
     seeds: int | None = None,
     devices: int = 1,
     output: str | Path | None = None,
@@ -381,7 +388,7 @@ def _require_task(task: object) -> None:
 def _generator(tuned: Tuned, tutor: Tutor, prior: Generator) -> Generator:
     for remark in tuned.remarks:
         _warn(remark)
-    settings = plain(tutor.settings.to_flat())
+    settings = plain(tutor.settings)
     return Generator(
         tuned.policy,
         prior.vocabulary,

@@ -52,9 +52,7 @@ class Dataset:
     warnings: Sequence[str] = ()
 
 
-def pad(
-    vocabulary: Vocabulary, max_length: int, sequences: Iterable[Iterable[str]]
-) -> Sequences:
+def pad(vocabulary: Vocabulary, max_length: int, sequences: Iterable[Iterable[str]]) -> Sequences:
     """Encode sequences and pad them to `max_length`; each gets the end token, where there is one.
 
     Raises:

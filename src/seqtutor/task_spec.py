@@ -21,7 +21,7 @@ from seqtutor.data import Dataset, Sequences, pad, split
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.measure import Measure, MeasureGroup, Published
-from seqtutor.plugins import entry_points_of, is_reference, load_reference
+from seqtutor.references import entry_points_of, is_reference, load_reference
 from seqtutor.task import Task
 from seqtutor.vocabulary import Vocabulary
 
@@ -258,7 +258,10 @@ class TaskSpec(Generic[Settings]):
 
     def _default_preset(self) -> Preset[Settings]:
         return Preset(
-            self.name, "the methods' defaults", lambda method: {}, lambda method: self.settings_type()
+            self.name,
+            "the methods' defaults",
+            lambda method: {},
+            lambda method: self.settings_type(),
         )
 
     def task(
@@ -360,9 +363,7 @@ class TaskSpec(Generic[Settings]):
     def write_beside_model(self, data: Dataset, folder: Path) -> None:
         """Write files that belong to a trained model into its folder."""
 
-    def primer(
-        self, options: Any, settings: Settings, number: int, seed: int
-    ) -> tuple[Any, Any]:
+    def primer(self, options: Any, settings: Settings, number: int, seed: int) -> tuple[Any, Any]:
         """What generated sequences begin with.
 
         Args:

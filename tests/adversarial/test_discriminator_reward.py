@@ -10,20 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor.adversarial.reward import Completing, complete, discriminator_reward
-from seqtutor.adversarial.settings import AdversarySettings
-from seqtutor.errors import UserError
-from seqtutor.models.action_values import ActionValueNetwork
-from seqtutor.models.discriminator import (
+from seqtutor.adversarial.discriminator import (
     ConstantDiscriminator,
     ConvolutionalDiscriminator,
     RandomDiscriminator,
 )
+from seqtutor.adversarial.reward import Completing, complete, discriminator_reward
+from seqtutor.adversarial.settings import AdversarySettings
+from seqtutor.errors import UserError
+from seqtutor.methods import reinforce
+from seqtutor.methods.base import Experience
+from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.proof import exact
 from seqtutor.rewards import Reward, learned
 from seqtutor.task import Task
-from seqtutor.training.methods import METHODS
-from seqtutor.training.replay import Experience
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor, _advance
 from tiny_problems import prior, vocabulary
@@ -159,7 +159,7 @@ def gradients(shape):
         def loss(model):
             output = ActionValueNetwork(model, 1.0).unroll(tokens)
             tutoring = TutorSettings.of("reinforce", c=1.0)
-            return METHODS["reinforce"].loss(output, output, experience, tutoring)
+            return reinforce.METHOD.loss(output, output, experience, tutoring)
 
         return jax.grad(loss)(model)
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import symusic
+from seqtutor.cli.pretrain_melody import unmasked
 
 from folk_files import write_tunes
 from seqtutor.cli.main import main
 from seqtutor.cli.pretrain import CHECKPOINTS
 from seqtutor.cli.pretrain_folk import usual_training
-from seqtutor.cli.pretrain_melody import unmasked
 from seqtutor.models.files import load_model
 from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.tasks.folk.abc import read_abc
@@ -69,7 +68,7 @@ def test_an_interrupted_training_goes_on_when_the_command_is_given_again(prior, 
     data = load_folk_data(
         FolkDataSettings(data=tunes, tokenisation="interleaved", length=12, rare_below=1)
     )
-    settings = replace(usual_training(), hidden_sizes=(8,), epochs=2, batch=16)
+    settings = usual_training().changed(hidden_sizes=(8,), epochs=2, batch=16)
     folder = tmp_path / "prior"
 
     def die(so_far):

@@ -11,10 +11,10 @@ from seqtutor.cli.pretrain import forget_checkpoints, require_own
 from seqtutor.errors import UserError
 from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.training.pretrain import train_by_maximum_likelihood
-from seqtutor.training.settings import PretrainSettings
+from seqtutor.training.pretrain_settings import PretrainSettings
 from tiny_problems import identical
 
-SETTINGS = PretrainSettings(
+SETTINGS = PretrainSettings.of(
     hidden_sizes=(16,), dropout=0.1, batch=64, epochs=6, patience=2, learning_rate=2e-2, seed=4
 )
 # Of several lengths, so that the order of an epoch depends on more than one permutation.

@@ -5,7 +5,7 @@ import time
 import jax
 import pytest
 
-from seqtutor.runs.speed import Counts, Loop, Measurement, operations_of, product
+from seqtutor.runs.speed import Loop, Measurement, Work, operations_of, product
 from seqtutor.training.iteration import learn
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
@@ -33,7 +33,7 @@ def operations_by_xla(tutor, state, monkeypatch):
 def test_the_products_are_most_of_what_xla_counts_and_no_more(method, monkeypatch):
     tutor = tutor_of(method)
     state = tutor.initial_state()
-    counted = Counts.of(tutor, state).operations
+    counted = Work.of(tutor, state).operations_per_update
     assert 0.8 < counted / operations_by_xla(tutor, state, monkeypatch) < 1
 
 
@@ -58,7 +58,8 @@ def test_a_loop_goes_on_chunk_after_chunk_and_counts_what_it_learns():
     loop.advance()
     assert int(loop.state.iteration) == 4
     assert loop.transitions == 8 * LENGTH
-    assert loop.layer == (8, CELLS, 4 * CELLS)
+    assert loop.work.largest_product == (8, CELLS, 4 * CELLS)
     # The prior and the policy: a recurrent product and one of the outputs at each step.
-    collected = 2 * LENGTH * 2 * 16 * CELLS * (4 * CELLS + VOCABULARY + 1)
-    assert loop.operations == collected + loop.counts.operations
+    collected = 2 * LENGTH * 16 * CELLS * (2 * (4 * CELLS + VOCABULARY) + 1)
+    learned = loop.work.operations_per_update
+    assert loop.work.operations_per_iteration == collected + learned

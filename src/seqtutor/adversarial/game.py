@@ -34,19 +34,22 @@ from seqtutor.adversarial.discriminating import (
     new_discriminator_state,
     train_epoch,
 )
-from seqtutor.adversarial.reward import Completing, discriminator_reward
-from seqtutor.adversarial.settings import AdversarySettings
-from seqtutor.measures.likeness import likeness
-from seqtutor.models.base import SequenceModel
-from seqtutor.models.discriminator import (
+from seqtutor.adversarial.discriminator import (
     ConstantDiscriminator,
     Discriminator,
     RandomDiscriminator,
 )
+from seqtutor.adversarial.reward import Completing, discriminator_reward
+from seqtutor.adversarial.settings import AdversarySettings
+from seqtutor.measures.likeness import likeness
+from seqtutor.methods.base import Experience
+from seqtutor.methods.registry import method_named
+from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import Reward
+from seqtutor.settings import require
 from seqtutor.task import Task
 from seqtutor.training.plan import TutorState
-from seqtutor.training.replay import Experience, Replay
+from seqtutor.training.replay import Replay
 from seqtutor.training.rollout import generate
 from seqtutor.training.run import (
     DivergedError,
@@ -55,7 +58,7 @@ from seqtutor.training.run import (
     record_of,
     what_is_not_finite,
 )
-from seqtutor.training.settings import ON_POLICY, TutorSettings, require
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from seqtutor.training.watching import watched
 from seqtutor.types import SequenceBatch, in_parts, join
@@ -108,9 +111,9 @@ class Adversary:
             f"ones {length}; pad them to one length",
         )
         require(
-            self.settings.shape != "rollouts" or self.tutoring.method in ON_POLICY,
-            f"{self.tutoring.method} judges its whole replay again in each round, for which "
-            f"rollouts take too long; use the shape prefix, or one of {', '.join(ON_POLICY)}",
+            self.settings.shape != "rollouts" or method_named(self.tutoring.method).is_on_policy,
+            f"{self.tutoring.method} recomputes the rewards of its whole replay in each round, for "
+            "which rollouts take too long; use the shape prefix, or a method without a replay",
         )
         require(len(self.real) > 0, "there are no real sequences for the discriminator")
         require(len(self.held_out) > 0, "there are no held-out sequences to measure with")
@@ -294,8 +297,9 @@ def rounds(
     Raises:
         DivergedError: if a loss, a reward or a measure is not finite; it has the generator before
             that round.
-        UserError: if the reward fails.
+        UserError: if the reward fails, or the model is inconsistent.
     """
+    adversary.tutor.require_consistent_model()
     state = adversary.initial_state() if state is None else state
     guard = Guard(adversary.tutor.settings)
     for record in records:

@@ -20,9 +20,9 @@ from seqtutor.adversarial.discriminating import (
     new_discriminator_state,
     train_epoch,
 )
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
 from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.errors import UserError
-from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.types import SequenceBatch
 
 

@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtutor.adversarial.discriminator import Discriminator
 from seqtutor.adversarial.settings import AdversarySettings, RewardTerm
 from seqtutor.models.base import SequenceModel
-from seqtutor.models.discriminator import Discriminator
 from seqtutor.rewards import Reward, RewardFunction, learned
 from seqtutor.training.rollout import roll_out, sample_logits
 
@@ -138,7 +138,7 @@ def complete(
         copied = jnp.take_along_axis(tokens, position[:, None], axis=1)[:, 0]
         return jnp.where(position < given, copied, sample_logits(logits, step_key))
 
-    start = (policy.initial_state(batch), jnp.zeros(batch, jnp.int32))
+    start = (policy.initial_state(batch, length), jnp.zeros(batch, jnp.int32))
     rollout = roll_out(
         step,
         start,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
 
 NOTE = """\
-Ceiling: the float32 matrix product of one step of the LSTM, alone, in turns with the loop; a loop \
+Ceiling: the largest float32 matrix product of one step, alone, in turns with the loop; a loop \
 does other work besides, and half of it is good. \
 First chunk: with compiling, or reading what was compiled before."""
 

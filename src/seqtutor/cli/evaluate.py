@@ -71,6 +71,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
 
 
 def _evaluate_tokens(spec: TaskSpec[Any], options: Any) -> None:
+    from seqtutor.measure import Estimate
     from seqtutor.measures.estimates import rows_of
     from seqtutor.report.evaluation_table import (
         PolicyColumn,
@@ -78,7 +79,6 @@ def _evaluate_tokens(spec: TaskSpec[Any], options: Any) -> None:
         evaluation_table,
         interval_note,
     )
-    from seqtutor.measure import Estimate
     from seqtutor.runs.evaluating import given_sequences
     from seqtutor.runs.terminal import print_table
     from seqtutor.token_files import read_token_file

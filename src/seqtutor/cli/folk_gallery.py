@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from seqtutor.adversarial.discriminating import logits_of
-from seqtutor.models.discriminator import ConvolutionalDiscriminator
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
 from seqtutor.models.files import SavedModel
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.gallery import Exhibit, as_exhibits, choose_exhibits

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
+from seqtutor.adversarial.files import (
+    SavedDiscriminator,
+    load_discriminator,
+    save_discriminator,
+)
 from seqtutor.adversarial.game import Adversary, AdversaryState
 from seqtutor.cli.pretrain_folk import usual_training
 from seqtutor.errors import UserError
 from seqtutor.files import require_unused
 from seqtutor.measures.controls import untrained
-from seqtutor.models.discriminator import ConvolutionalDiscriminator
-from seqtutor.models.files import (
-    SavedDiscriminator,
-    SavedModel,
-    load_discriminator,
-    save_model,
-)
+from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.interruption import Interrupted, stop_request
 from seqtutor.runs.jobs import Standing, completed_in
 from seqtutor.runs.progress import console, progress_bar
@@ -30,7 +30,7 @@ from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
 from seqtutor.tasks.folk.evaluation import RealTunes
 from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.model import load_folk_model
-from seqtutor.tasks.folk.variants import TITLES
+from seqtutor.tasks.folk.variants import title_of
 from seqtutor.training.run import Record
 from seqtutor.types import SequenceBatch
 
@@ -47,7 +47,7 @@ class GameFolder:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{TITLES[self.game.generator]}, seed {self.game.tutoring.seed}"
+        return f"{title_of(self.game.generator)}, seed {self.game.tutoring.seed}"
 
     @property
     def run(self) -> RunFolder:
@@ -190,7 +190,7 @@ def play(
     own = game.game
     start = prior.model
     if own.start == "untrained":
-        start = untrained(start, own.tutoring.seed, usual_training().token_bound)
+        start = untrained(start, own.tutoring.seed, usual_training().architecture)
     adversary = Adversary(prior.vocabulary, start, played, watched, own.tutoring, own.adversary)
     game.begin()
     state = play_on_disk(
@@ -204,7 +204,7 @@ def _save(game: GameFolder, adversary: Adversary, state: AdversaryState, prior: 
     kept = {name: prior.origin[name] for name in ("task", "tokenisation", "max_length", "data")}
     origin = {"made_by": made_by(), **kept, "generator": game.game.generator}
     discriminator = state.discriminator.discriminator
-    save_model(
+    save_discriminator(
         SavedDiscriminator(discriminator, prior.vocabulary, origin), game.path / DISCRIMINATOR
     )
     save_model(SavedModel(adversary.policy(state), prior.vocabulary, origin), game.run.model)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
+from seqtutor.adversarial.files import load_discriminator
 from seqtutor.cli.folk_games import DISCRIMINATOR
 from seqtutor.errors import UserError
-from seqtutor.models.discriminator import ConvolutionalDiscriminator
-from seqtutor.models.files import SavedModel, load_discriminator
+from seqtutor.models.files import SavedModel
 from seqtutor.runs.run_folder import CONFIG, RunFolder
 from seqtutor.tasks.folk.model import load_folk_model
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
+from seqtutor.adversarial.files import (
+    SavedDiscriminator,
+    load_discriminator,
+    save_discriminator,
+)
 from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.measure import Estimates
 from seqtutor.models.base import SequenceModel
-from seqtutor.models.discriminator import ConvolutionalDiscriminator
-from seqtutor.models.files import CONFIG, SavedDiscriminator, load_discriminator, save_model
+from seqtutor.models.files import CONFIG
 from seqtutor.runs.measure_cache import cached_estimates, digest
 from seqtutor.runs.progress import console
 from seqtutor.runs.provenance import made_by
@@ -73,7 +78,8 @@ class FolkLaboratory:
 
         def keep(judge: ConvolutionalDiscriminator) -> None:
             told = {"made_by": made_by(), "judge_of": made_of}
-            save_model(SavedDiscriminator(judge, self.data.vocabulary, told), self._judge(name))
+            saved = SavedDiscriminator(judge, self.data.vocabulary, told)
+            save_discriminator(saved, self._judge(name))
 
         def measure() -> dict[str, Estimates]:
             console.print(f"Measuring {name} ({place})", highlight=False)

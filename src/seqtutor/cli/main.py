@@ -19,7 +19,7 @@ from typing import Any
 
 from seqtutor import __version__
 from seqtutor.errors import UserError
-from seqtutor.plugins import entry_points_of, is_reference
+from seqtutor.references import entry_points_of, is_reference
 from seqtutor.task_spec import TaskSpec, find_spec, task_names
 from seqtutor.tasks import DEFAULT_TASK
 
@@ -146,13 +146,14 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _run_command(name: str, arguments: list[str]) -> int:
+    from seqtutor.runs.compiled_programs import keep_compiled_programs
+
+    # Before the options are read: those of methods and models are in their files, which import JAX.
+    keep_compiled_programs()
     call = find_call(name, arguments)
     options = parse(call)
     if options is None:
         return 0
-    from seqtutor.runs.compiled_programs import keep_compiled_programs
-
-    keep_compiled_programs()
     return call.module.run(call.spec, options) or 0
 
 
@@ -248,6 +249,8 @@ def parse(call: Call) -> Any:
     """
     import tyro
 
+    from seqtutor.cli.flat_settings import FLAT_SETTINGS
+
     default = call.module.defaults(call.spec, call.arguments)
     arguments = call.arguments
     if not {"-h", "--help"}.isdisjoint(arguments):
@@ -257,7 +260,7 @@ def parse(call: Call) -> Any:
     if call.spec is not None and not hasattr(call.module, "TASK"):
         command += f" {call.spec.reference}"
     try:
-        with contextlib.redirect_stderr(messages):
+        with contextlib.redirect_stderr(messages), FLAT_SETTINGS:
             return tyro.cli(type(default), prog=command, args=arguments, default=default)
     except SystemExit as stop:
         if not stop.code:

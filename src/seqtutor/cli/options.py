@@ -1,4 +1,4 @@
-"""Options of commands that depend on the task, and arguments that must be known before all others."""
+"""Options of commands that depend on the task, and arguments that are read before all others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def extended(base: type[_Options], values: dict[str, Any], groups: dict[str, Any
         groups: by name, instances of dataclasses whose fields become options without a prefix.
     """
     extra = [
-        (name, Annotated[type(value), tyro.conf.arg(name="")], field(default=value))
+        (
+            name,
+            Annotated[type(value), tyro.conf.arg(name=""), *_markers(value)],
+            field(default=value),
+        )
         for name, value in groups.items()
     ]
     kind = make_dataclass(
@@ -29,7 +33,13 @@ def extended(base: type[_Options], values: dict[str, Any], groups: dict[str, Any
         frozen=True,
         namespace={"__doc__": base.__doc__},
     )
-    return kind(**values)  # type: ignore[no-any-return]
+    return kind(**values)
+
+
+def _markers(value: Any) -> tuple[Any, ...]:
+    """The options of a model have no prefix, like those of its training."""
+    is_flat = hasattr(value, "flat")
+    return (tyro.conf.OmitArgPrefixes,) if is_flat else ()
 
 
 def value_of(option: str, arguments: list[str]) -> str | None:

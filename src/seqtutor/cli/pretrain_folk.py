@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from seqtutor.settings import require
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.training.settings import PretrainSettings, require
+from seqtutor.training.pretrain_settings import PretrainSettings
 
 if TYPE_CHECKING:
     from seqtutor.tasks.folk.dataset import FolkData
@@ -28,10 +29,10 @@ def usual_data() -> FolkDataSettings:
 def usual_training() -> PretrainSettings:
     """The training of this task's commands.
 
-    Tokens are many and most of them seldom: they begin far apart, and no decay pulls the weights of
-    those that a batch lacks to zero, as Adam would at its full rate.
+    There are many tokens, most of them rare: they start far apart, and there is no weight decay, by
+    which Adam would move those that a batch lacks to zero at its full rate.
     """
-    return PretrainSettings(
+    return PretrainSettings.of(
         hidden_sizes=(128,),
         token_bound=1.0,
         batch=32,
@@ -56,9 +57,12 @@ class Options:
     output: Path = Path("folk-prior")
     """Folder of the model."""
     data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(default_factory=usual_data)
-    model: Annotated[PretrainSettings, tyro.conf.arg(name="")] = field(
-        default_factory=usual_training
-    )
+    training: Training = field(default_factory=usual_training)
+
+
+def defaults(arguments: list[str]) -> Options:
+    """The settings of the kind of model that is asked for."""
+    return Options(training=of_chosen_model(usual_training(), arguments))
 
 
 def run(options: Options) -> None:
@@ -69,7 +73,7 @@ def run(options: Options) -> None:
     require_own(options.output)
     make_folder(options.output.parent)
     data = load_and_tell(options.data)
-    train_and_save(data, options.data, options.model, options.output)
+    train_and_save(data, options.data, options.training, options.output)
     print(f"The prior is in {options.output}; hear it with: seqtutor sample folk {options.output}")
 
 
@@ -132,7 +136,7 @@ def train_and_save(
     result = _train(data, settings, folder)
     own = origin_of(data)
     own["data"] |= {"source": source_of(source)}
-    origin = {"made_by": made_by(), **own, "settings": plain(settings)}
+    origin = {"made_by": made_by(), **own, "settings": plain(settings.flat)}
     origin["epochs"] = [vars(record) for record in result.epochs]
     if len(data.test):
         origin["test"] = _measure(result, data)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from seqtutor.cli.arguments import value_of
+from seqtutor.cli.pretrain import Training, of_chosen_model
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.data_settings import MoleculeDataSettings
-from seqtutor.training.settings import PretrainSettings
+from seqtutor.training.pretrain_settings import PretrainSettings
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from seqtutor.tasks.molecule.encoding import EncodedMolecules
     from seqtutor.training.pretrain import Pretrained, Sequences
 
-SMALL_DATA = PretrainSettings(hidden_sizes=(256,), batch=64, learning_rate=3e-3, epochs=40)
+SMALL_DATA = PretrainSettings.of(hidden_sizes=(256,), batch=64, learning_rate=3e-3, epochs=40)
 """For some thousands of molecules: many passes, the best of which is kept."""
 
-MOSES_DATA = PretrainSettings(
+MOSES_DATA = PretrainSettings.of(
     hidden_sizes=(256,), batch=128, learning_rate=5e-3, weight_decay=0.0, epochs=3
 )
 """For 1.6 million molecules: few passes, none of which can learn them by heart."""
@@ -53,14 +54,13 @@ class Options:
     settings: Annotated[MoleculeDataSettings, tyro.conf.arg(name="")] = field(
         default_factory=MoleculeDataSettings
     )
-    model: Annotated[PretrainSettings, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: SMALL_DATA
-    )
+    training: Training = field(default_factory=lambda: SMALL_DATA)
 
 
 def defaults(arguments: list[str]) -> Options:
     """The size and the number of passes that suit the data."""
-    return Options(model=MOSES_DATA if value_of("--data", arguments) == "moses" else SMALL_DATA)
+    usual = MOSES_DATA if value_of("--data", arguments) == "moses" else SMALL_DATA
+    return Options(training=of_chosen_model(usual, arguments))
 
 
 def run(options: Options) -> None:
@@ -78,12 +78,12 @@ def run(options: Options) -> None:
     vocabulary = None if start is None else start.vocabulary
     dataset = load_with_bar(options.data, options.settings, vocabulary)
     console.print("\n".join(describe(dataset)), highlight=False)
-    if len(dataset.train) < options.model.batch:
+    if len(dataset.train) < options.training.batch:
         batch = max(1, len(dataset.train) // 4)
         console.print(
             f"{len(dataset.train)} molecules are few: the batch is {batch}", style="yellow"
         )
-        options = replace(options, model=replace(options.model, batch=batch))
+        options = replace(options, training=replace(options.training, batch=batch))
     train_and_save(start, dataset, options)
     forget_checkpoints(options.output)
     print(f"The prior is in {options.output}")
@@ -117,7 +117,7 @@ def train_and_save(start: SavedModel | None, dataset: MoleculeDataset, options: 
     from seqtutor.cli.pretrain import train_with_bar
     from seqtutor.training.pretrain import new_model
 
-    settings = options.model
+    settings = options.training
     model = start.model if start else new_model(dataset.vocabulary.size, settings)
     run = _Run(dataset, options)
     try:
@@ -207,7 +207,7 @@ class _Run:
             "data": self.dataset.summary(),
             "form": plain(self.options.settings),
             "start": None if self.options.prior is None else str(self.options.prior),
-            "settings": plain(self.options.model),
+            "settings": plain(self.options.training.flat),
         }
 
     def _save(self, model: SequenceModel, finished: bool, **measured: Any) -> None:

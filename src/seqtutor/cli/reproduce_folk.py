@@ -17,6 +17,7 @@ from seqtutor.cli.pretrain_folk import (
     usual_data,
     usual_training,
 )
+from seqtutor.settings import require
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
     USUAL,
@@ -24,7 +25,7 @@ from seqtutor.tasks.folk.variants import (
     require_variants,
     variant_named,
 )
-from seqtutor.training.settings import PretrainSettings, require
+from seqtutor.training.pretrain_settings import PretrainSettings
 
 if TYPE_CHECKING:
     from seqtutor.cli.folk_games import GameFolder
@@ -73,7 +74,7 @@ PROFILES = {
         seeds=1,
         most_real=128,
         most_held_out=128,
-        pretraining=PretrainSettings(hidden_sizes=(16,), batch=32, epochs=2),
+        pretraining=PretrainSettings.of(hidden_sizes=(16,), batch=32, epochs=2),
         sizes=GameSizes(
             rounds=2,
             first_rounds=1,
@@ -101,8 +102,7 @@ PROFILES = {
         seeds=3,
         most_real=None,
         most_held_out=None,
-        pretraining=replace(
-            usual_training(),
+        pretraining=usual_training().changed(
             hidden_sizes=(512,),
             embedding_size=32,
             batch=16,

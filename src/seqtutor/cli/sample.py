@@ -74,9 +74,7 @@ def require_sampling(temperature: float, seed: int) -> None:
     require_seed("--seed", seed)
 
 
-def _write(
-    spec: TaskSpec[Any], options: Any, policy: Any, output: Path
-) -> tuple[list[Path], int]:
+def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tuple[list[Path], int]:
     from seqtutor.data import Sequences
     from seqtutor.measures.sampling import draw
     from seqtutor.runs.policies import common_settings
@@ -91,6 +89,7 @@ def _write(
         "--length above that",
     )
     drawn = draw(
+        policy.model,
         policy.model,
         number=options.number,
         length=length,
@@ -110,9 +109,7 @@ def _write(
     return spec.write(sequences, output, own), length
 
 
-def _print_paths(
-    spec: TaskSpec[Any], number: int, length: int, paths: Sequence[Path]
-) -> None:
+def _print_paths(spec: TaskSpec[Any], number: int, length: int, paths: Sequence[Path]) -> None:
     from seqtutor.runs.terminal import counted
 
     sequences, tokens = counted(number, spec.one, spec.many), counted(length, "token", "tokens")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from seqtutor.cli.flat_settings import require_options_of
 from seqtutor.cli.options import extended, value_of
+from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.runs.devices import Place
 from seqtutor.settings import require
 from seqtutor.training.settings import TutorSettings
@@ -104,7 +106,7 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
     }
     path = given.get("--config") or given.get("--resume")
     if path is None:
-        method = value_of("--method", arguments) or TutorSettings.method
+        method = value_of("--method", arguments) or DEFAULT_METHOD
         preset = spec.preset(given.get("--preset"))
         tutor = TutorSettings.of(method, **preset.tutor(method))
         settings = preset.settings(method)
@@ -119,6 +121,7 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
         config = read_config(spec, Path(path))
         tutor, settings = config.tutor, config.settings
         values["prior"] = config.prior
+    require_options_of(tutor.method, arguments)
     return extended(Options, values, {"tutor": tutor, "settings": settings})
 
 
@@ -186,7 +189,7 @@ def _report(
     options: Options,
 ) -> None:
     """Print what the task has to say, and the table, whose numbers are also written."""
-    from seqtutor.cli.evaluating import evaluate_runs
+    from seqtutor.runs.evaluating import evaluate_runs
     from seqtutor.report.tables import write_csv
     from seqtutor.runs.terminal import counted, print_table
 
@@ -203,9 +206,7 @@ def _report(
     print(f"{output}: {', '.join(written)}")
 
 
-def _tune(
-    spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, options: Options
-) -> None:
+def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, options: Options) -> None:
     """One run, with a progress bar, to its model."""
     from seqtutor.runs.interruption import raising_instead, stop_request
     from seqtutor.runs.progress import console

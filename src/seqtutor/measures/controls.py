@@ -12,16 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from seqtutor.errors import UserError
 from seqtutor.measures.sampling import BATCH, Samples, draw_batches, join_samples
-from seqtutor.models.base import SequenceModel
-from seqtutor.models.lstm import LSTM
+from seqtutor.models.base import SequenceModel, settings_of
+from seqtutor.models.settings import ModelSettings
 from seqtutor.task import Task
 
 
@@ -32,8 +30,6 @@ class TemperedModel(SequenceModel):
 
     model: SequenceModel
     temperature: Float[Array, ""]
-    vocabulary_size: int = eqx.field(static=True)
-    feature_size: int = eqx.field(static=True)
 
     def __init__(self, model: SequenceModel, temperature: float) -> None:
         """Wrap a model; its arrays are shared, not copied."""
@@ -43,9 +39,9 @@ class TemperedModel(SequenceModel):
         self.vocabulary_size = model.vocabulary_size
         self.feature_size = model.feature_size
 
-    def initial_state(self, batch: int) -> Any:
-        """The initial state of the model."""
-        return self.model.initial_state(batch)
+    def initial_state(self, batch: int, length: int) -> Any:
+        """That of the model."""
+        return self.model.initial_state(batch, length)
 
     def advance(
         self, state: Any, tokens: Int[Array, " batch"]
@@ -62,28 +58,21 @@ class TemperedModel(SequenceModel):
         return self.model.readout(features) / self.temperature
 
 
-def untrained(model: SequenceModel, seed: int, token_bound: float | None = None) -> LSTM:
-    """An LSTM of the model's sizes with random weights, as at the start of pretraining.
+def untrained(
+    model: SequenceModel, seed: int, initial: ModelSettings | None = None
+) -> SequenceModel:
+    """A model of the same kind and sizes with random weights, as pretraining would begin with.
 
-    Args:
-        model: gives the sizes.
-        seed: of the weights.
-        token_bound: as in `PretrainSettings`.
+    Settings that only say how weights are drawn are taken from `initial`, if that is a record of
+    the model's kind.
 
     Raises:
-        UserError: if the model is not an LSTM.
+        UserError: if the model is made of other models.
     """
-    if not isinstance(model, LSTM):
-        raise UserError(f"a {model.kind} cannot be made untrained; give a prior that is an LSTM")
-    sizes = tuple(layer.hidden_size for layer in model.layers)
-    key = jax.random.key(seed)
-    return LSTM(
-        model.vocabulary_size,
-        sizes,
-        embedding_size=model.embedding_size,
-        token_bound=token_bound,
-        key=key,
-    )
+    settings = settings_of(model)
+    if isinstance(initial, type(settings)):
+        settings = replace(initial, **settings.sizes)
+    return type(model).create(model.vocabulary_size, settings, jax.random.key(seed))
 
 
 def best_of_n_kl_bound(n: int) -> float:

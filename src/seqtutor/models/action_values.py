@@ -13,7 +13,7 @@ from seqtutor.models.base import SequenceModel
 
 
 class ValuedLogits(eqx.Module):
-    """What the network says of a state: logits over tokens and one scalar."""
+    """Outputs of the network in a state: logits over tokens and one scalar."""
 
     logits: Float[Array, "*shape vocab"]
     value: Float[Array, "*shape"]
@@ -22,14 +22,14 @@ class ValuedLogits(eqx.Module):
 class ActionValueNetwork(eqx.Module):
     """A sequence model with a second, scalar readout.
 
-    Action values of −100 and of 200 meet in one task. The scalar carries their common level,
-    multiplied by `value_scale`, so that the level is learned quickly and does not pass through
-    the logits, which are the policy.
+    Action values of one task range from −100 to 200. The scalar, multiplied by `value_scale`,
+    represents their common level, so that the level is learned quickly and without moving the
+    logits, which define the policy.
 
-    Of the scalar's gradient the share `body_share` goes on into the sequence model. Where returns
-    are noisy, as with a reward paid once at the end of a long string, fitting them moves the body
-    the two readouts have in common, and with it the policy, at random; at 0 only the scalar's own
-    weights learn it.
+    `body_share` is the share of the gradient of the scalar that reaches the sequence model. Fitting
+    noisy returns, as of a reward that is paid once at the end of a long string, moves the body that
+    both readouts share, and with it the policy, at random. At 0 only the weights of the scalar
+    learn from it.
     """
 
     model: SequenceModel
@@ -39,7 +39,7 @@ class ActionValueNetwork(eqx.Module):
     body_share: float = eqx.field(static=True)
 
     def __init__(self, model: SequenceModel, value_scale: float, body_share: float = 1.0) -> None:
-        """Start the value at zero in every state."""
+        """Add a scalar readout that is zero in every state."""
         self.model = model
         self.value_weight = jnp.zeros(model.feature_size)
         self.value_bias = jnp.zeros(())

@@ -12,15 +12,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from seqtutor.models.base import SequenceModel, shift_right
+from seqtutor.models.lstm_settings import LSTMSettings
 from seqtutor.models.recurrence import LSTMState, lstm_cell, lstm_unroll
-
-MOST_LAYERS = 64
-"""Of a model that is read from a file, which may ask for any number."""
+from seqtutor.models.settings import ModelSettings
 
 
 @dataclass(frozen=True)
 class StackState:
-    """State of every layer, and how many tokens have been read."""
+    """State of every layer, and the number of tokens that have been read."""
 
     layers: tuple[LSTMState, ...]
     position: Int[Array, ""]
@@ -30,7 +29,7 @@ jax.tree_util.register_dataclass(StackState, ["layers", "position"], [])
 
 
 class LSTMLayer(eqx.Module):
-    """Weights of one layer; the columns hold the input, forget and output gate and candidate."""
+    """Weights of one layer; their columns are the input, forget and output gates and candidate."""
 
     recurrent: Float[Array, "hidden gates"]
     bias: Float[Array, " gates"]
@@ -44,14 +43,16 @@ class LSTMLayer(eqx.Module):
 class LSTM(SequenceModel):
     """Token → LSTM layers → logits.
 
-    The first layer's input product with a one-hot token is a row of `token_rows`; with an
-    `embedding`, a token's row there times `token_rows`, which then has a row for each number of it,
-    so that what is learned of one token serves those like it. `position_rows`, where present, adds
-    a row for each position: a policy that is rewarded for what happens on a certain beat must know
-    where it is, and rows of zeros leave the model as it was.
+    The product of a one-hot token with the input weights of the first layer is a row of
+    `token_rows`. With an `embedding` it is the token's embedding times `token_rows`, which then has
+    a row per component of the embedding, so that tokens with similar embeddings share what is
+    learned. `position_rows`, if present, adds a row per position to the input of the first layer: a
+    policy that is rewarded for what happens on a certain beat must know its position. Rows of zeros
+    leave the distribution as it was.
     """
 
     kind: ClassVar[str] = "lstm"
+    Settings: ClassVar[type[ModelSettings]] = LSTMSettings
 
     embedding: Float[Array, "tokens inputs"] | None
     token_rows: Float[Array, "inputs gates"]
@@ -60,8 +61,6 @@ class LSTM(SequenceModel):
     layers: tuple[LSTMLayer, ...]
     readout_weight: Float[Array, "hidden vocab"]
     readout_bias: Float[Array, " vocab"]
-    vocabulary_size: int = eqx.field(static=True)
-    feature_size: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -76,15 +75,15 @@ class LSTM(SequenceModel):
         """Draw weights uniformly within ±1/√hidden, with forget biases of one.
 
         Args:
-            vocabulary_size: how many tokens there are.
+            vocabulary_size: number of tokens.
             hidden_sizes: cells in each layer.
-            positions: the number of position rows, zero for none.
-            embedding_size: numbers that stand for a token, zero for no embedding.
-            token_bound: what the rows of tokens are drawn within instead. Those of `token_rows`
-                have within ±1 the deviation of a unit normal embedding, as wide as the layer, times
-                input weights within ±1/√hidden. An embedding is drawn within ±1, if not given, and
-                its input weights within ±1/√size.
-            key: of the chance.
+            positions: number of position rows, zero for none.
+            embedding_size: size of the embedding, zero for none.
+            token_bound: the weights of each token are drawn within ± this. The default is 1/√hidden
+                for `token_rows`; at 1 they have the standard deviation of a unit normal embedding
+                as wide as the layer, times input weights within ±1/√hidden. The default for an
+                embedding is 1; its input weights are drawn within ±1/√size.
+            key: PRNG key of the weights.
         """
         keys = iter(jax.random.split(key, 2 * len(hidden_sizes) + 2))
 
@@ -119,49 +118,57 @@ class LSTM(SequenceModel):
         self.vocabulary_size = vocabulary_size
         self.feature_size = last
 
+    @classmethod
+    def create(cls, vocabulary_size: int, settings: ModelSettings, key: PRNGKeyArray) -> LSTM:
+        """A new model with random weights and no position rows."""
+        assert isinstance(settings, LSTMSettings)
+        return cls(
+            vocabulary_size,
+            settings.hidden_sizes,
+            embedding_size=settings.embedding_size,
+            token_bound=settings.token_bound,
+            key=key,
+        )
+
     @property
     def embedding_size(self) -> int:
-        """Numbers that stand for a token, zero where there is no embedding."""
+        """Size of the embedding of a token, zero where there is none."""
         return 0 if self.embedding is None else self.embedding.shape[1]
 
     @property
+    def settings(self) -> LSTMSettings:
+        """The sizes; the weights do not tell how they were drawn."""
+        return LSTMSettings(tuple(layer.hidden_size for layer in self.layers), self.embedding_size)
+
+    @property
     def config(self) -> dict[str, Any]:
-        """What rebuilds the same shapes."""
+        """What `from_config` rebuilds the shapes of the weights from."""
         return {
             "vocabulary_size": self.vocabulary_size,
-            "hidden_sizes": [layer.hidden_size for layer in self.layers],
             "positions": 0 if self.position_rows is None else self.position_rows.shape[0],
-            "embedding_size": self.embedding_size,
+            **self.settings.sizes,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LSTM:
-        """A model of the given shapes; its weights are yet to be filled in.
-
-        Earlier versions, which knew no embedding, do not tell its size.
+        """A model of these sizes; the caller fills in the weights.
 
         Raises:
-            ValueError: if a size is not a positive whole number, or there are too many layers.
+            ValueError, KeyError, TypeError, UserError: if a size is not usable.
         """
-        embedding_size = config.get("embedding_size", 0)
-        may_be_zero = (config["positions"] + 1, embedding_size + 1)
-        sizes = [config["vocabulary_size"], *config["hidden_sizes"], *may_be_zero]
-        layers = len(config["hidden_sizes"])
-        are_sizes = all(type(size) is int and size > 0 for size in sizes)
-        if not (0 < layers <= MOST_LAYERS and are_sizes):
-            raise ValueError(f"impossible sizes of an LSTM: {config}")
-        return cls(
-            config["vocabulary_size"],
-            tuple(config["hidden_sizes"]),
-            positions=config["positions"],
-            embedding_size=embedding_size,
-            key=jax.random.key(0),
-        )
+        sizes = {**config}
+        positions = sizes.pop("positions")
+        if type(positions) is not int or positions < 0:
+            raise ValueError(f"an LSTM cannot have {positions!r} position rows")
+        model = super().from_config(sizes)
+        assert isinstance(model, LSTM)
+        rows = jnp.zeros((positions, model.token_rows.shape[1])) if positions else None
+        return eqx.tree_at(lambda m: m.position_rows, model, rows, is_leaf=lambda x: x is None)
 
     def as_policy_start(self, length: int) -> LSTM:
         """The same distribution, with a trainable position row for each of `length` steps.
 
-        New rows are zero, or copies of the last row, where there are some already.
+        New rows are zero, or copies of the last row if there are some already.
         """
         if self.position_rows is None:
             rows = jnp.zeros((length, self.token_rows.shape[1]), self.token_rows.dtype)
@@ -173,15 +180,16 @@ class LSTM(SequenceModel):
         return eqx.tree_at(lambda m: m.position_rows, self, rows, is_leaf=lambda leaf: leaf is None)
 
     def with_zero_readout(self) -> LSTM:
-        """The same body, with logits that are all zero."""
+        """The same body, with a readout of zeros."""
         return eqx.tree_at(
             lambda m: (m.readout_weight, m.readout_bias),
             self,
             (jnp.zeros_like(self.readout_weight), jnp.zeros_like(self.readout_bias)),
         )
 
-    def initial_state(self, batch: int) -> StackState:
-        """Zeros in every layer, position zero."""
+    def initial_state(self, batch: int, length: int) -> StackState:
+        """Zeros in every layer, position zero; the length does not matter."""
+        del length
         layers = []
         for layer in self.layers:
             zeros = jnp.zeros((batch, layer.hidden_size), layer.recurrent.dtype)
@@ -191,7 +199,7 @@ class LSTM(SequenceModel):
     def advance(
         self, state: StackState, tokens: Int[Array, " batch"]
     ) -> tuple[StackState, Float[Array, "batch features"]]:
-        """Read one token of each sequence; past the last position row, that row stays."""
+        """Read one token of each sequence; from the last position row on, that row is used."""
         projected = self._input_of(tokens)
         if self.position_rows is not None:
             last = self.position_rows.shape[0] - 1
@@ -216,7 +224,7 @@ class LSTM(SequenceModel):
         return hidden.swapaxes(0, 1)
 
     def _input_of(self, tokens: Int[Array, "*shape"]) -> Float[Array, "*shape gates"]:
-        """What the first layer reads of tokens, wherever they stand."""
+        """Input of the first layer, without that of the position."""
         if self.embedding is None:
             rows = self.token_rows[tokens]
         else:
@@ -226,3 +234,10 @@ class LSTM(SequenceModel):
     def readout(self, features: Float[Array, "*shape features"]) -> Float[Array, "*shape vocab"]:
         """Logits over the next token."""
         return features @ self.readout_weight + self.readout_bias
+
+    @property
+    def matrices(self) -> list[Float[Array, "inner columns"]]:
+        """All but those from which tokens and positions choose rows."""
+        embedded = [] if self.embedding is None else [self.token_rows]
+        recurrent = [layer.recurrent for layer in self.layers]
+        return [*recurrent, *self.between_layers, *embedded, self.readout_weight]

@@ -1,8 +1,8 @@
-"""The LSTM recurrence, with a backward pass that forms the weight gradient once.
+"""The LSTM recurrence, with a backward pass that computes the weight gradient in one product.
 
 Differentiating a scan adds a product h^T·dgates to the weight gradient at every time step. Here the
-backward scan computes the gate gradients alone, and one product over all steps follows it, which
-on CPU is between 1.3 and 2 times faster for a whole update (see benchmarks/).
+backward scan computes only the gradients of the gates, and one product over all steps follows. On
+a CPU this makes a whole update 1.3 to 2 times faster (see benchmarks/).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class LSTMState(NamedTuple):
 def split_gates(gates: Float[Array, "*shape gates"]) -> tuple[jax.Array, ...]:
     """Input, forget and output gate, each in (0, 1), and the candidate, in (−1, 1).
 
-    σ(x) = ½ + ½·tanh(x/2) lets one vectorised tanh serve all four.
+    One vectorised tanh computes all four, since σ(x) = ½ + ½·tanh(x/2).
     """
     size = gates.shape[-1] // 4
     squashed = jnp.tanh(gates * jnp.repeat(jnp.array([0.5, 0.5, 0.5, 1.0], gates.dtype), size))
@@ -112,8 +112,8 @@ def _unroll_backward(
         (output_gradient, cells, previous_cells, gates),
         reverse=True,
     )
-    # Both axes are summed over as they are: merged into one, a batch that is split among devices
-    # would have to be gathered.
+    # The axes are not merged into one: a batch that is split among devices would have to be
+    # gathered for that.
     d_recurrent = jnp.einsum("tbh,tbg->hg", hidden[:-1], d_gates[1:])
     return d_gates, d_recurrent
 

@@ -42,4 +42,3 @@ def check_task(task: Task, model: SequenceModel | None, seed: int) -> Iterator[s
     yield f"reward: finite and the same at every call ({', '.join(first.terms)})"
     require_causal(task.reward, task.vocabulary, task.max_length, seed=seed)
     yield "reward: causal, what a step earns does not depend on later tokens"
-

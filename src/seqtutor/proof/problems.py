@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from seqtutor.models.lstm import LSTM
+from seqtutor.models.base import SequenceModel
+from seqtutor.models.registry import create
 from seqtutor.proof import exact
 from seqtutor.rewards import Reward, compiled
 from seqtutor.task import Task
@@ -44,14 +45,14 @@ class Problem:
         return Task(Vocabulary(tokens, end), self.length, self._reward(), self.name)
 
     @property
-    def prior(self) -> LSTM:
-        """A random LSTM."""
+    def prior(self) -> SequenceModel:
+        """A random model."""
         return self.random_model(0)
 
-    def random_model(self, number: int) -> LSTM:
-        """One of many LSTMs whose weights are scaled up, away from the uniform distribution."""
+    def random_model(self, number: int) -> SequenceModel:
+        """One of many models whose weights are scaled up, away from the uniform distribution."""
         key = jax.random.key(1000 * number + self.seed)
-        model = LSTM(self.vocabulary_size, (12,), key=key)
+        model = create("lstm", self.vocabulary_size, key, hidden_sizes=(12,))
         return jax.tree.map(lambda array: 3.0 * array, model)
 
     def _reward(self) -> Reward:

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from seqtutor.errors import UserError
 from seqtutor.measure import Estimate
 from seqtutor.measures.policy import has_collapsed
+from seqtutor.models.files import SavedModel
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import MeasuredPolicy
 from seqtutor.report.plots import History
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluation import CachedEvaluator
 from seqtutor.runs.interruption import telling_how_to_go_on
-from seqtutor.models.files import SavedModel
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
 from seqtutor.runs.measure_cache import digest
 from seqtutor.runs.policies import load_prior
@@ -169,8 +169,10 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
     with plan.spec.opened(plan.settings, prior) as task:
         jobs = plan.jobs(task.max_length)
         console.rule("1  Tuning")
-        run = partial(_run_here, task=task, prior=prior) if in_this_process else partial(
-            run_jobs, workers=worker_count(plan.workers), output=plan.output
+        run = (
+            partial(_run_here, task=task, prior=prior)
+            if in_this_process
+            else partial(run_jobs, workers=worker_count(plan.workers), output=plan.output)
         )
         grid = _tune(jobs, run)
         console.rule("2  Measuring")

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from seqtutor.errors import UserError
+from seqtutor.files import parse_json, read_regular
+from seqtutor.models.files import CONFIG as MODEL_CONFIG
+from seqtutor.models.files import MOST_CONFIG
 from seqtutor.runs.run_folder import CONFIG, from_plain, plain, read_settings
 from seqtutor.task_spec import NoSettings, TaskSpec, find_spec, task_names
 from seqtutor.training.settings import TutorSettings
@@ -30,16 +33,16 @@ class RunConfig(Generic[_Settings]):
     """
 
     task: str
-    tutor: TutorSettings = field(default_factory=TutorSettings)
+    tutor: TutorSettings = field(default_factory=TutorSettings.of)
     settings: _Settings = NoSettings()  # type: ignore[assignment]
     prior: Path | None = None
 
     def content(self) -> dict[str, Any]:
-        """The configuration in the types of YAML; the task's settings have no level of their own."""
+        """The configuration in YAML's types; the task's settings have no level of their own."""
         return {
             "task": self.task,
             "prior": plain(self.prior),
-            "tutor": self.tutor.to_flat(),
+            "tutor": plain(self.tutor),
             **plain(self.settings),
         }
 
@@ -65,7 +68,7 @@ def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
             + "; name its own task before it"
         )
     prior = content.pop("prior", None)
-    tutor = TutorSettings.from_flat(content.pop("tutor", {}), path)
+    tutor = from_plain(TutorSettings, content.pop("tutor", {}), path)
     settings = from_plain(spec.settings_type, content, path)
     return RunConfig(spec.name, tutor, settings, None if prior is None else Path(str(prior)))
 
@@ -84,10 +87,15 @@ def task_of_folder(folder: Path) -> str | None:
             return _known(content.get("task")) or _task_of_earlier_version(content)
     if (folder / MODEL_CONFIG).is_file():
         try:
-            return _known(read_config_file(folder / MODEL_CONFIG)["origin"].get("task"))
+            return _known(_origin(folder / MODEL_CONFIG).get("task"))
         except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
             return None
     return None
+
+
+def _origin(path: Path) -> dict[str, Any]:
+    origin: dict[str, Any] = parse_json(read_regular(path, MOST_CONFIG).decode("utf-8"))["origin"]
+    return origin
 
 
 def _known(task: object) -> str | None:

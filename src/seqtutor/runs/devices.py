@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seqtutor.training.settings import require
+from seqtutor.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel

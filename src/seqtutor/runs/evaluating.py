@@ -14,7 +14,7 @@ from seqtutor.data import Sequences
 from seqtutor.measure import Measure, MeasureGroup
 from seqtutor.measures.estimates import estimates_of, rows_of
 from seqtutor.measures.policy import Evaluation, evaluate, policy_measures, reward_measures
-from seqtutor.models.files import SavedModel
+from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
 from seqtutor.rewards import Reward
@@ -141,11 +141,7 @@ def columns_of(
 
 def title_of(spec: TaskSpec[Any], name: str) -> str:
     """The heading of a policy's column: the symbol of a method, the task's word for its prior."""
-    from seqtutor.methods.registry import method_names, method_named
-
-    if name == PRIOR:
-        return spec.prior_title
-    return method_named(name).symbol if name in method_names() else name
+    return spec.prior_title if name == PRIOR else symbol_of(name)
 
 
 def table_of(
@@ -193,5 +189,3 @@ def given_sequences(
     vocabulary = spec.usual_task().vocabulary
     found = estimates_of(measures, sequences.tokens, sequences.mask, vocabulary)
     return PolicyColumn("measured", [found])
-
-

@@ -24,7 +24,7 @@ from seqtutor.training.pretrain import (
     beginning,
     train_by_maximum_likelihood,
 )
-from seqtutor.training.settings import PretrainSettings
+from seqtutor.training.pretrain_settings import PretrainSettings
 
 
 class PretrainState(eqx.Module):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.data import Dataset
-from seqtutor.errors import UserError
 from seqtutor.files import require_unused
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, save_model
@@ -50,7 +49,7 @@ class Pretraining:
             "max_length": self.data.max_length,
             **self.data.origin,
             "start": started,
-            "settings": plain(self.settings.to_flat()),
+            "settings": plain(self.settings.flat),
         }
 
 

@@ -1,25 +1,24 @@
-"""How fast a tutor's loop runs, and how fast this machine could at most do its matrix products."""
+"""How fast a tutor's loop runs, and how fast this machine could do its matrix products at most."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from seqtutor.models.base import SequenceModel
 from seqtutor.training.plan import TutorState
-from seqtutor.training.settings import TEMPORAL_DIFFERENCE
 from seqtutor.training.tutor import Tutor
 
 Shape = tuple[int, int, int]
 """Rows, inner size and columns of a matrix product."""
 
 CHAIN_OPERATIONS = 2e8
-"""Of a chain of products, so that starting it takes no time that counts."""
+"""Of a chain of products, so that the time to start it does not count."""
 
 
 def operations_of(shape: Shape) -> int:
@@ -28,78 +27,66 @@ def operations_of(shape: Shape) -> int:
     return 2 * rows * inner * columns
 
 
-def operations_in(products: Mapping[Shape, int]) -> int:
-    """Multiplications and additions of products that each come so often."""
-    return sum(operations_of(shape) * times for shape, times in products.items())
-
-
 @dataclass(frozen=True)
-class Counts:
-    """What one update must do, for an LSTM of one layer.
+class Work:
+    """What the loop of a tutor computes, counted in matrix products alone.
 
     Attributes:
-        batch, time, hidden, outputs: sizes; the outputs are the vocabulary and the value.
-        parameters: numbers that are trained.
-        networks: that read the batch: the one that learns, and a target where there is one.
+        environments: sequences that are generated in each iteration.
+        batch: sequences in each update.
+        time: tokens in a sequence.
+        updates: updates in each iteration.
+        networks: how many networks read the batch: the one that learns, and a target if there is
+            one.
+        products: the matrices that the learning network multiplies each token by, as (inner size,
+            columns), with the readout of the value.
+        prior_products: the same of the prior.
     """
 
+    environments: int
     batch: int
     time: int
-    hidden: int
-    outputs: int
-    parameters: int
-    networks: int = 2
+    updates: int
+    networks: int
+    products: tuple[tuple[int, int], ...]
+    prior_products: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, tutor: Tutor, state: TutorState) -> Counts:
-        """Those of a tutor's update."""
-        settings = tutor.settings
-        trained = jax.tree.leaves(eqx.filter(state.network, eqx.is_inexact_array))
-        learns_all = tutor.method.learns_from == "collection"
+    def of(cls, tutor: Tutor, state: TutorState) -> Work:
+        """The work of a tutor."""
+        settings, model = tutor.settings, state.network.model
         return cls(
-            settings.environments if learns_all else settings.batch,
-            tutor.task.max_length,
-            tutor.prior.feature_size,
-            tutor.task.vocabulary.size + 1,
-            sum(leaf.size for leaf in trained),
-            2 if settings.method in (*TEMPORAL_DIFFERENCE, "ppo") else 1,
+            environments=settings.environments,
+            batch=tutor.batch,
+            time=tutor.task.max_length,
+            updates=tutor.updates,
+            networks=1 if tutor.method.target is None else 2,
+            products=(*_sizes(model), (model.feature_size, 1)),
+            prior_products=_sizes(tutor.prior),
         )
 
     @property
-    def products(self) -> dict[Shape, int]:
-        """Shapes of the matrix products, with how often each comes.
-
-        Step by step the networks go forward and the gradient goes back; the weight gradient is one
-        product over all steps (`seqtutor.models.recurrence`).
-        """
-        gates, rows = 4 * self.hidden, self.batch * self.time
-        return {
-            (self.batch, self.hidden, gates): self.networks * self.time,
-            (self.batch, gates, self.hidden): self.time,
-            (self.hidden, rows, gates): 1,
-            (rows, self.hidden, self.outputs): self.networks,
-            (rows, self.outputs, self.hidden): 1,
-            (self.hidden, rows, self.outputs): 1,
-        }
-
-    @property
-    def operations(self) -> int:
-        """Multiplications and additions of the matrix products."""
-        return operations_in(self.products)
-
-    @property
-    def bytes(self) -> int:
-        """What must be read and written if nothing but the weights stays in the cache.
-
-        A cell and step: 4 projected inputs in; 4 gates, the cell and the hidden output out; back:
-        these 4 gates, both cells and the output's gradient in, 4 gradients out; these and the
-        output in for the weights, and again for the rows of tokens; the target's 4 inputs in and
-        its output out. Then for each output forward and back, and nine numbers a parameter for
-        Adam and the target.
-        """
-        cell = (4 + 6) + (4 + 2 + 1 + 4) + (4 + 1) + 4 + (4 + 1) * (self.networks - 1)
+    def operations_per_update(self) -> int:
+        """Each network goes forward once; the gradients of inputs and of weights take as much."""
         rows = self.batch * self.time
-        return 4 * (rows * (cell * self.hidden + 4 * self.outputs) + 9 * self.parameters)
+        return (self.networks + 2) * sum(operations_of((rows, *one)) for one in self.products)
+
+    @property
+    def operations_per_iteration(self) -> int:
+        """The prior and the policy generate, and the policy learns."""
+        rows = self.environments * self.time
+        both = (*self.products, *self.prior_products)
+        collected = sum(operations_of((rows, *one)) for one in both)
+        return collected + self.updates * self.operations_per_update
+
+    @property
+    def largest_product(self) -> Shape:
+        """The largest product of one step of one batch."""
+        return max(((self.batch, *one) for one in self.products), key=operations_of)
+
+
+def _sizes(model: SequenceModel) -> tuple[tuple[int, int], ...]:
+    return tuple((matrix.shape[0], matrix.shape[1]) for matrix in model.matrices)
 
 
 @dataclass
@@ -159,13 +146,13 @@ def product(shape: Shape) -> Measurement:
 
 @dataclass(frozen=True)
 class LoopSpeed:
-    """What was measured of a loop, in turns with the matrix product of its layer.
+    """What was measured of a loop, in turns with its largest matrix product.
 
     Attributes:
         environment_steps_per_second, learned_transitions_per_second: collecting and learning in
             turns.
         gflop_per_second: operations of the loop's matrix products, in units of 10^9.
-        ceiling_gflop_per_second: the same of the product of the layer's shape, alone.
+        ceiling_gflop_per_second: the same of the largest of these products, alone.
         spread: the longest of the rounds over the shortest, of the loop or of the product,
             whichever is more; 1 where nothing else ran on the machine.
         first_seconds: from the start to the end of the first chunk: compiling, or reading what was
@@ -194,7 +181,7 @@ class Loop:
         self.iterations = iterations
         start = time.perf_counter()
         self.state = tutor.initial_state()
-        self.counts = Counts.of(tutor, self.state)
+        self.work = Work.of(tutor, self.state)
         self.advance()
         self.first_seconds = time.perf_counter() - start
 
@@ -203,46 +190,30 @@ class Loop:
         self.state, _ = jax.block_until_ready(self.tutor.advance(self.state, self.iterations))
 
     @property
-    def layer(self) -> Shape:
-        """The product of one step of one batch."""
-        return self.counts.batch, self.counts.hidden, 4 * self.counts.hidden
-
-    @property
     def transitions(self) -> int:
-        """That one iteration learns from."""
-        return self.tutor.updates * self.counts.batch * self.counts.time
-
-    @property
-    def operations(self) -> int:
-        """Of the matrix products of one iteration: the prior and the policy collect, one learns."""
-        counts, settings = self.counts, self.tutor.settings
-        environments, hidden = settings.environments, counts.hidden
-        collected = {
-            (environments, hidden, 4 * hidden): 2 * counts.time,
-            (environments, hidden, counts.outputs): 2 * counts.time,
-        }
-        return operations_in(collected) + self.tutor.updates * counts.operations
+        """Number of transitions that one iteration learns from."""
+        return self.work.updates * self.work.batch * self.work.time
 
 
 def measure_loop(tutor: Tutor, *, iterations: int, rounds: int, seconds: float) -> LoopSpeed:
-    """The loop and the product of its layer's shape, in turns, the median of the rounds.
+    """The loop and its largest matrix product, in turns, the median of the rounds.
 
     Args:
-        tutor: of any task; its prior has one LSTM layer.
+        tutor: of any task and with any model.
         iterations: collections with their updates in each chunk.
         rounds: turns.
         seconds: of each turn of each, at least.
     """
     loop = Loop(tutor, iterations)
-    whole, alone = Measurement(loop.advance, iterations), product(loop.layer)
+    whole, alone = Measurement(loop.advance, iterations), product(loop.work.largest_product)
     for _ in range(rounds):
         alone.measure(seconds / 4)
         whole.measure(seconds)
     return LoopSpeed(
         environment_steps_per_second=tutor.steps_per_iteration / whole.median,
         learned_transitions_per_second=loop.transitions / whole.median,
-        gflop_per_second=loop.operations / whole.median / 1e9,
-        ceiling_gflop_per_second=operations_of(loop.layer) / alone.median / 1e9,
+        gflop_per_second=loop.work.operations_per_iteration / whole.median / 1e9,
+        ceiling_gflop_per_second=operations_of(loop.work.largest_product) / alone.median / 1e9,
         spread=max(whole.spread, alone.spread),
         first_seconds=loop.first_seconds,
     )

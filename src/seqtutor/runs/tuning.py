@@ -157,6 +157,7 @@ def write_samples(
     """Generate sequences and write them as the task does; gives the paths of the files."""
     drawn = draw(
         policy,
+        policy,
         number=number,
         length=task.max_length,
         end=task.vocabulary.end,

@@ -1,4 +1,4 @@
-"""The tasks that come with the package, one folder each. Other packages offer theirs the same way."""
+"""The tasks that come with the package, one folder each; other packages offer theirs likewise."""
 
 DEFAULT_TASK = "melody"
 """The task of commands that name none."""

@@ -1,4 +1,4 @@
-"""Which sequences share a batch: those of like length, so that little of it is padding."""
+"""Batches of sequences of similar length, so that little of a batch is padding."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 WINDOW = 64
-"""Batches whose sequences are sorted together. More waste less padding and mix less."""
+"""Number of batches whose sequences are sorted together: more need less padding and mix less."""
 WIDTH_STEP = 8
-"""Batches are cut to a multiple of it: each width is compiled once."""
+"""Batches are cut to a multiple of this number of columns; each width is compiled once."""
 
 
 def lengths_of(mask: Bool[np.ndarray, "sequences time"]) -> Int[np.ndarray, " sequences"]:
-    """Up to where each sequence has tokens."""
+    """Number of columns up to the last token of each sequence."""
     return mask.shape[1] - np.argmax(mask[:, ::-1], axis=1)
 
 
 def batches_of_like_length(
     lengths: Int[np.ndarray, " sequences"], batch: int, generator: np.random.Generator
 ) -> Int[np.ndarray, "batches batch"]:
-    """The rows of each batch of an epoch, in random order; those that fill no batch are left out.
+    """The rows of each batch of one epoch, in random order.
 
-    Each epoch shuffles all rows, sorts them by length within windows of 64 batches, and shuffles
-    the batches of a window again. Sequences of one length are only shuffled.
+    Shuffles all rows, sorts them by length within windows of `WINDOW` batches, and shuffles the
+    batches of each window. If all sequences have one length, rows are only shuffled. Rows that do
+    not fill a batch are left out.
     """
     batches = len(lengths) // batch
     order = generator.permutation(len(lengths))[: batches * batch].reshape(batches, batch)
@@ -36,5 +37,5 @@ def batches_of_like_length(
 
 
 def padded_width(lengths: Int[np.ndarray, " batch"], most: int) -> int:
-    """How many columns a batch needs: those of its longest sequence, in steps of eight."""
+    """Number of columns that a batch needs: its longest sequence, rounded up to `WIDTH_STEP`."""
     return min(most, -(-int(lengths.max()) // WIDTH_STEP) * WIDTH_STEP)

@@ -1,4 +1,4 @@
-"""Maximum likelihood: how a prior is made."""
+"""Maximum-likelihood training of a prior."""
 
 from __future__ import annotations
 
@@ -14,28 +14,25 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
-from seqtutor.models.lstm import LSTM
+from seqtutor.models.consistency import require_consistent
+from seqtutor.models.registry import chosen_kind
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.training.batches import batches_of_like_length, lengths_of, padded_width
-from seqtutor.training.settings import PretrainSettings
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """Training sequences padded to one length; `mask` is true on their tokens."""
-
-    tokens: Int[np.ndarray, "sequences time"]
-    mask: Bool[np.ndarray, "sequences time"]
-
-    def __len__(self) -> int:
-        return len(self.tokens)
+from seqtutor.training.pretrain_settings import PretrainSettings
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a model predicts: nats a token, the share of tokens it ranks first, and counts."""
+    """How well a model predicts sequences.
+
+    Attributes:
+        log_perplexity: mean −log p of a token, in nats.
+        accuracy: share of the tokens that the model gives the highest probability.
+        tokens, sequences: how many were measured.
+    """
 
     log_perplexity: float
     accuracy: float
@@ -45,23 +42,17 @@ class Fit:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One pass over the training sequences."""
+    """Losses of one pass over the training sequences, in nats a token."""
 
     epoch: int
     training_loss: float
     validation_loss: float
 
 
-def new_model(vocabulary_size: int, settings: PretrainSettings) -> LSTM:
-    """The model that a training with these settings begins with."""
-    key = jax.random.key(settings.seed)
-    return LSTM(
-        vocabulary_size,
-        settings.hidden_sizes,
-        embedding_size=settings.embedding_size,
-        token_bound=settings.token_bound,
-        key=key,
-    )
+def new_model(vocabulary_size: int, settings: PretrainSettings) -> SequenceModel:
+    """The model that training with these settings starts from."""
+    kind, key = chosen_kind(settings.model), jax.random.key(settings.seed)
+    return kind.create(vocabulary_size, settings.architecture, key)
 
 
 def token_log_likelihood(
@@ -72,9 +63,9 @@ def token_log_likelihood(
 ) -> Float[Array, "batch time"]:
     """The log p of every token given those before it.
 
-    Of the features that the readout sees a share `dropout` is left out, by the chance of `key`, and
-    the others made up for it (Srivastava et al. 2014; in recurrent networks between layers alone,
-    Zaremba et al. 2014).
+    With a `key`, a share `dropout` of the features before the readout is set to zero and the others
+    are scaled up (Srivastava et al. 2014; only between layers, as Zaremba et al. 2014 do in
+    recurrent networks).
     """
     features = model.features(tokens)
     if key is not None and dropout:
@@ -90,13 +81,13 @@ def negative_log_likelihood(
     dropout: float = 0.0,
     key: PRNGKeyArray | None = None,
 ) -> Float[Array, ""]:
-    """Mean −log p a token, in nats: the log-perplexity; `dropout` as in `token_log_likelihood`."""
+    """Mean −log p of a token in nats, the log-perplexity; for `dropout` see the function above."""
     log_likelihood = jnp.where(mask, token_log_likelihood(model, tokens, dropout, key), 0.0)
     return -jnp.sum(log_likelihood) / jnp.sum(mask)
 
 
 def measure_fit(model: SequenceModel, sequences: Sequences, batch: int = 512) -> Fit:
-    """Log-perplexity and accuracy over all of `sequences`."""
+    """Log-perplexity and accuracy on all of `sequences`, `batch` of them at a time."""
     total = correct = 0.0
     for start in range(0, len(sequences), batch):
         part = _padded(sequences, start, batch)
@@ -117,7 +108,7 @@ def _batch_fit(model: SequenceModel, tokens: Array, mask: Array) -> tuple[Array,
 
 
 def _padded(sequences: Sequences, start: int, batch: int) -> Sequences:
-    """A slice filled up with masked rows, so that every batch has one compiled shape."""
+    """A slice padded with masked rows, so that all batches have the same shape."""
     tokens, mask = sequences.tokens[start : start + batch], sequences.mask[start : start + batch]
     missing = ((0, batch - len(tokens)), (0, 0))
     return Sequences(np.pad(tokens, missing), np.pad(mask, missing))
@@ -125,10 +116,13 @@ def _padded(sequences: Sequences, start: int, batch: int) -> Sequences:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The best model by validation loss, and the course of its training.
+    """Where training stands after an epoch.
 
-    `latest` is the model after the last epoch, and `optimiser` the optimiser's state then: what the
-    training goes on from.
+    Attributes:
+        model: the best model so far, by validation loss.
+        epochs: a record of each epoch so far.
+        latest: the model after the last epoch.
+        optimiser: the state of the optimiser after the last epoch.
     """
 
     model: SequenceModel
@@ -137,14 +131,14 @@ class Pretrained:
     optimiser: Any
 
     def after(self, latest: SequenceModel, optimiser: Any, record: EpochRecord) -> Pretrained:
-        """The same after one more epoch, which left this model and state."""
+        """The state after one more epoch, which ended with this model and optimiser state."""
         best = min((epoch.validation_loss for epoch in self.epochs), default=np.inf)
         kept = latest if record.validation_loss < best else self.model
         return Pretrained(kept, [*self.epochs, record], latest, optimiser)
 
     @property
     def epochs_since_best(self) -> int:
-        """How many epochs have passed without a better model."""
+        """Epochs since the best model."""
         if not self.epochs:
             return 0
         losses = [epoch.validation_loss for epoch in self.epochs]
@@ -162,23 +156,24 @@ def train_by_maximum_likelihood(
 ) -> Pretrained:
     """Minimise the negative log-likelihood until the validation loss stops falling.
 
-    The sequences stay where they are, in their own type; a batch at a time goes to the device.
+    The sequences stay on the host; one batch at a time is copied to the device.
 
     Args:
-        model: to start from; it is left as it is.
+        model: to start from; its arrays are not changed.
         training: sequences to learn from.
-        validation: sequences that decide which model is best and when to stop.
+        validation: sequences that determine the best model and when to stop.
         settings: of the training.
-        on_epoch: called after each epoch with the best model and all records so far.
-        on_update: called after each update with the model as it is and how many there have been.
-        start: of the same training some epochs ago, to go on from; bit for bit as it did then.
+        on_epoch: called after each epoch with the state of the training.
+        on_update: called after each update with the current model and the number of updates.
+        start: state of the same training after some epochs, from which it continues bit for bit.
 
     Raises:
-        UserError: if there are fewer sequences than a batch, none to validate on, or the loss is
-            not finite.
+        UserError: if there are fewer sequences than a batch, none to validate on, the loss is not
+            finite, or the model is inconsistent (`require_consistent`).
     """
     if not len(validation):
         raise UserError("there are no sequences to validate on; give more data")
+    require_consistent(model, training.tokens.shape[1])
     so_far = start or beginning(model, training, settings)
     updates_an_epoch = len(training) // settings.batch
     optimiser = _optimiser(settings, updates_an_epoch * settings.epochs)
@@ -204,7 +199,7 @@ def train_by_maximum_likelihood(
             )
             losses.append(loss)
             updates += 1
-            # The device is one update ahead, which keeps it busy, and no further.
+            # One update is queued ahead, which keeps the device busy, and no more.
             jax.block_until_ready(losses[-2:][0])
             on_update(eqx.combine(weights, shape), updates)
         current = eqx.combine(weights, shape)
@@ -218,7 +213,7 @@ def train_by_maximum_likelihood(
 
 
 def beginning(model: SequenceModel, training: Sequences, settings: PretrainSettings) -> Pretrained:
-    """Where a training starts: no epoch is over.
+    """The state of a training before its first epoch.
 
     Raises:
         UserError: if there are fewer sequences than a batch.
@@ -255,8 +250,8 @@ def _update(
 ) -> tuple[Any, Any, Array]:
     """One step of the optimiser.
 
-    Each token counts the same in whatever batch it is: the loss is a sum over tokens, divided by
-    the number that a batch is expected to have, not by its own.
+    The loss is the sum over tokens divided by the expected number of tokens in a batch, not by the
+    number in this one, so that every token has the same weight whatever batch it is in.
     """
 
     def loss(weights: Any) -> Array:

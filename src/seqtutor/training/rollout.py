@@ -110,7 +110,7 @@ def sample(
 
     return roll_out(
         step,
-        model.initial_state(batch),
+        model.initial_state(batch, length),
         choose,
         key,
         batch=batch,

@@ -71,8 +71,9 @@ def chunks(
 
     Raises:
         DivergedError: if the loss or a reward term is not finite.
-        UserError: if the reward fails.
+        UserError: if the reward fails, or the model is inconsistent.
     """
+    tutor.require_consistent_model()
     reward = tutor.task.reward
     if state is None:
         reward.restart()

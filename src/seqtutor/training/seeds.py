@@ -23,6 +23,7 @@ from jaxtyping import Array, Int
 
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
+from seqtutor.settings import require, require_seed
 from seqtutor.training.iteration import iterate
 from seqtutor.training.metrics import HostMetrics, Metrics
 from seqtutor.training.plan import TutorState
@@ -36,7 +37,6 @@ from seqtutor.training.run import (
     record_of,
     record_of_saved,
 )
-from seqtutor.training.settings import require, require_seed
 from seqtutor.training.tutor import Tutor, in_calls
 from seqtutor.training.watching import watched
 
@@ -64,7 +64,8 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
     ends alone; the others go on.
 
     Raises:
-        UserError: if the reward has a memory, which the seeds would share.
+        UserError: if the reward has a memory, which the seeds would share, or the model is
+            inconsistent.
         DivergedError: after all the others have ended, if the loss or a reward term of a seed was
             not finite; it names the seed.
     """
@@ -73,6 +74,7 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
         "the reward has a memory, which seeds in one program would share; run them one after the "
         "other, or in processes",
     )
+    tutor.require_consistent_model()
     states = initial_states(tutor, seeds)
     guards = {seed: Guard(tutor.settings) for seed in seeds}
     diverged: DivergedError | None = None

@@ -12,13 +12,13 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from seqtutor.adversarial.discriminating import Discrimination, discrimination, logits_of
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
 from seqtutor.adversarial.judges import Parts, judge
 from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.errors import UserError
 from seqtutor.measure import Estimate, Estimates
 from seqtutor.measures.likeness import bleus, likeness
 from seqtutor.models.base import SequenceModel
-from seqtutor.models.discriminator import ConvolutionalDiscriminator
 from seqtutor.tasks.folk.dataset import FolkData
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch, join

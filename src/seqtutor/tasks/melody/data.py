@@ -55,11 +55,16 @@ def read_melodies(options: MelodyData) -> Dataset:
         off_grid=options.off_grid,
         bar_lengths=frozenset(options.bar_lengths),
     )
-    parts = (melodies.train, melodies.validation, melodies.test)
+    train, validation, test = (
+        Sequences(part, np.ones(part.shape, bool))
+        for part in (melodies.train, melodies.validation, melodies.test)
+    )
     return Dataset(
         melody_vocabulary(),
         options.length,
-        *(Sequences(part, np.ones(part.shape, bool)) for part in parts),
+        train,
+        validation,
+        test,
         origin=melodies.summary(),
         summary=_lines(melodies),
         warnings=[f"skipped: {name}: {why}" for name, why in melodies.report.skipped_files],

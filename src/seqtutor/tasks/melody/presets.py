@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqtutor.methods.registry import method_named
 from seqtutor.task_spec import Preset
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodySettings, RuleWeights
-from seqtutor.training.settings import TEMPORAL_DIFFERENCE
 
 
 def _papers_rules(method: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _strict_rules(method: str) -> dict[str, Any]:
         "q": {"c": 3.2, "double_q": True, "target_rate": 0.02},
         "g": {"c": 2.4, "target_rate": 0.02},
     }
-    trace = {"trace": 0.85} if method in TEMPORAL_DIFFERENCE else {}
+    trace = {} if method_named(method).equations is None else {"trace": 0.85}
     return {"discount": 0.75, **trace, **own.get(method, {"c": 2.8})}
 
 

@@ -62,9 +62,9 @@ def run(spec: MelodySpec, options: Options) -> None:
 
 
 def _score_tokens(options: Options, path: Path) -> None:
-    from seqtutor.token_files import read_token_file
     from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
     from seqtutor.tasks.melody.scoring import score_melodies
+    from seqtutor.token_files import read_token_file
 
     melodies = read_token_file(path, VOCABULARY_SIZE)
     for scores in score_melodies(melodies, options.rules, vars(options.weights)):
@@ -81,8 +81,8 @@ def _score_files(options: Options) -> None:
     from seqtutor.runs.progress import console as errors
     from seqtutor.tasks.melody.encoding import notes_to_tokens
     from seqtutor.tasks.melody.folder import SEVERAL_PARTS, read_melody_file
-    from seqtutor.tasks.melody.spec import key_of
     from seqtutor.tasks.melody.scoring import score_melodies
+    from seqtutor.tasks.melody.spec import key_of
 
     titles, melodies, keys = [], [], []
     for path in options.files:

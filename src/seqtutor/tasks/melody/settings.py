@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.settings import require, require_finite
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seqtutor.models.discriminator import (
+from seqtutor.adversarial.discriminator import (
     ConstantDiscriminator,
     ConvolutionalDiscriminator,
     RandomDiscriminator,
 )
-from seqtutor.models.files import SavedDiscriminator, load_discriminator, save_model
+from seqtutor.adversarial.files import (
+    SavedDiscriminator,
+    load_discriminator,
+    save_discriminator,
+)
 from tiny_problems import identical, vocabulary
 
 LENGTHS = (6, 1, 3)
@@ -122,7 +126,9 @@ def test_random_judgements_are_uniform_and_depend_on_the_seed_and_every_token():
 
 
 def test_a_discriminator_comes_back_from_disk_bit_for_bit(tmp_path):
-    save_model(SavedDiscriminator(convolutional(), vocabulary(5), {"seed": 1}), tmp_path / "d")
+    save_discriminator(
+        SavedDiscriminator(convolutional(), vocabulary(5), {"seed": 1}), tmp_path / "d"
+    )
     loaded = load_discriminator(tmp_path / "d")
     assert identical(loaded.model, convolutional())
     assert jax.tree.structure(loaded.model) == jax.tree.structure(convolutional())
