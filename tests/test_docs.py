@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from seqtutor.cli.main import COMMANDS, module_of, parse
+from seqtutor.cli.main import COMMANDS, find_call, parse
 from seqtutor.errors import UserError
 from seqtutor.methods.settings import Exploration
 from seqtutor.training.settings import MethodName, TutorSettings
@@ -169,8 +169,7 @@ def test_commands_are_accepted(path):
                 continue
             assert program == "seqtutor"
             assert arguments[0] in COMMANDS
-            module = module_of(arguments[0], arguments[1:])
-            parse(arguments[0], module, arguments[1:])
+            parse(find_call(arguments[0], arguments[1:]))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)

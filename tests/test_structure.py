@@ -96,7 +96,7 @@ def test_imports_run_one_way(path):
     [
         "seqtutor",
         "seqtutor.training.settings, seqtutor.adversarial.settings",
-        "seqtutor.models.registry, seqtutor.cli.pretrain_folk, seqtutor.cli.reproduce_folk",
+        "seqtutor.training.pretrain_settings as home; home.PretrainSettings.of(epochs=1)",
     ],
 )
 def test_settings_load_without_arrays(modules):

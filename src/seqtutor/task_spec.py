@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from seqtutor.data import Dataset, Sequences, pad, split
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.measure import Measure, MeasureGroup, Published
 from seqtutor.references import entry_points_of, is_reference, load_reference
-from seqtutor.task import Task
-from seqtutor.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from seqtutor.data import Dataset, Sequences
+    from seqtutor.measure import Measure, MeasureGroup, Published
+    from seqtutor.task import Task
+    from seqtutor.vocabulary import Vocabulary
 
 GROUP = "seqtutor.tasks"
 """The group of entry points by which installed packages offer tasks."""
@@ -343,6 +345,8 @@ class TaskSpec(Generic[Settings]):
         """
         if options.data is None:
             raise UserError("name a text file of sequences with --data FILE")
+        from seqtutor.data import Dataset, split
+
         task = self.usual_task()
         names, sequences = self.read_sequences(options.data, task.vocabulary, task.max_length)
         parts = split(
@@ -399,6 +403,8 @@ class TaskSpec(Generic[Settings]):
         Raises:
             UserError: if the file cannot be read or a sequence is not one of the task.
         """
+        from seqtutor.data import pad
+
         texts = read_lines(path)
         if not texts:
             raise UserError(f"{path} holds no sequence; write one a line")
@@ -506,10 +512,12 @@ def find_spec(name: str) -> TaskSpec[Any]:
             f"there is no task {name!r}; choose one of {', '.join(task_names())}, or give your own "
             "as FILE.py:ATTRIBUTE"
         )
-    if isinstance(found, Task):
-        found = TaskSpec.of(found)
-    elif isinstance(found, type) and issubclass(found, TaskSpec):
+    if isinstance(found, type) and issubclass(found, TaskSpec):
         found = found()
+    elif not isinstance(found, TaskSpec):
+        from seqtutor.task import Task
+
+        found = TaskSpec.of(found) if isinstance(found, Task) else found
     if not isinstance(found, TaskSpec):
         raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
     found.reference = _absolute(name)

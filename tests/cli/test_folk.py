@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import symusic
-from seqtutor.cli.pretrain_melody import unmasked
 
 from folk_files import write_tunes
 from seqtutor.cli.main import main

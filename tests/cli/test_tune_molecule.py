@@ -138,7 +138,7 @@ def test_a_run_with_a_goal_ends_with_its_calls_and_tells_what_it_found(prior, tm
     np.testing.assert_allclose(values, [QED.qed(Chem.MolFromSmiles(one)) for one in strings])
     assert "the 40 calls of the oracle are used" in (output / "remarks.txt").read_text()
     assert len(records_of(output)) < 8, "the run ends before its last step"
-    assert f"Best molecule {format_value(max(values))} .948" in table
+    assert f"Best molecule {format_value(max(values))} 0.948" in table
     assert f"Mean of the 10 best {format_value(np.mean(sorted(values)[-10:]))}" in table
     assert "REINVENT" not in table, "which had another budget"
     with (output / "best.csv").open() as file:

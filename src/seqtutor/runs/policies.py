@@ -87,10 +87,9 @@ def find_policy(spec: TaskSpec[Any], name: str) -> NamedPolicy:
     Raises:
         UserError: if there is none, or it belongs to another task.
     """
-    if name in (PRIOR, *spec.priors) and not (Path(name) / CONFIG).is_file():
-        shipped = None if name == PRIOR else spec.priors[name]
-        return _of_model(spec, name, load_prior(spec, shipped))
     path = Path(name)
+    if spec.priors and name in (PRIOR, *spec.priors):
+        return _of_model(spec, name, load_prior(spec, spec.priors.get(name)))
     run = RunFolder(path)
     if (path / CONFIG).is_file():
         config = None if is_game(path) else read_config(spec, path)

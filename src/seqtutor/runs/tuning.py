@@ -107,10 +107,6 @@ def tune_in_folder(
             RunFolder.start(folder.path, config.content(), made_by(tutor.prior, tutor.devices))
         on_begin()
 
-    def record(one: Record) -> None:
-        tutor.task.reward.write(folder.path)
-        on_record(one)
-
     def finish(policy: SequenceModel) -> None:
         finish_run(spec, config, policy, tutor.task, folder, samples)
         shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
@@ -120,7 +116,7 @@ def tune_in_folder(
             tutor,
             folder,
             is_to_stop=is_to_stop,
-            on_record=record,
+            on_record=on_record,
             on_remark=on_remark,
             begin=begin,
             finish=finish,
@@ -141,7 +137,6 @@ def finish_run(
     origin = _origin(spec, config, task, folder)
     if samples:
         write_samples(spec, config, policy, task, origin, samples, folder.path / SAMPLES)
-    task.reward.write(folder.path)
     save_model(SavedModel(policy, task.vocabulary, origin), folder.model)
 
 

@@ -1,22 +1,19 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 from seqtutor.errors import UserError
-from seqtutor.measures.sampling import measure_policy
+from seqtutor.measures.intervals import interval_of
+from seqtutor.measures.policy import evaluate as evaluate_any
+from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.tables import Verdict, verdicts
-from seqtutor.rewards import Reward, compiled
-from seqtutor.task import Task
 from seqtutor.tasks.molecule import evaluation
-from seqtutor.tasks.molecule.evaluation import evaluate_policy
+from seqtutor.tasks.molecule.evaluation import evaluate_policy, molecule_table
 from seqtutor.tasks.molecule.metrics import METRICS_MEASURER, molecule_metrics
 from seqtutor.tasks.molecule.model import load_molecule_model
 from seqtutor.tasks.molecule.references import load_reference, resolve_reference
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.tasks.molecule.table import Measured, molecule_table
 
 NUMBER = evaluation.BATCH + 476
 SCORER = MoleculeScorer(METRICS_MEASURER)
@@ -37,40 +34,40 @@ def evaluated():
     return evaluate()
 
 
-@compiled
-def nothing(tokens, mask):
-    return {"nothing": 0.0 * mask}
-
-
-def test_the_policys_measures_are_those_of_the_core(evaluated):
-    """Other strings, the same quantities: steps after the end count in neither."""
-    task = Task(VOCABULARY, LENGTH, Reward(nothing))
-    core = measure_policy(tiny_prior(1).model, tiny_prior(0).model, task, number=4096, seed=9)
-    for name, own in (("kl", "kl_per_step"), ("entropy", "entropy"), ("log_prior", "log_prior")):
-        error = math.hypot(core.standard_errors[own], core.standard_errors[own] * 4096 / NUMBER)
-        assert getattr(evaluated.policy, name) == pytest.approx(core.values[own], abs=4 * error)
+def test_the_policys_measures_are_those_of_any_task(evaluated):
+    """Of the same strings: batches of another size, the same streams in the first."""
+    models = (tiny_prior(1).model, tiny_prior(0).model)
+    some = evaluate_any(*models, VOCABULARY, number=evaluation.BATCH, length=LENGTH)
+    first = evaluated.samples[: evaluation.BATCH]
+    assert (some.samples.tokens == first.tokens).all()
+    for name in ("kl", "entropy", "log_prior"):
+        error = some.estimates[name].standard_error
+        assert evaluated.estimates[name].value == pytest.approx(
+            some.estimates[name].value, abs=4 * error
+        )
 
 
 def test_the_metrics_are_those_of_all_its_strings(evaluated):
     assert evaluated.number == NUMBER
     strings = evaluated.scores.strings
-    assert evaluated.metrics.keys() == molecule_metrics(SCORER.score(strings)).keys()
     expected = molecule_metrics(SCORER.score(strings))
-    assert evaluated.metrics["valid"] == expected["valid"]
-    assert evaluated.metrics["logp"] == expected["logp"]
-    assert evaluated.policy.distinct == len(set(strings)) / NUMBER
+    assert set(expected) < set(evaluated.estimates)
+    assert evaluated.estimates["valid"] == expected["valid"]
+    assert evaluated.estimates["logp"] == expected["logp"]
+    assert evaluated.estimates["distinct"].value == len(set(strings)) / NUMBER
 
 
 def test_a_prior_is_no_distance_from_itself_and_a_seed_gives_the_same_strings():
     told = []
     one = evaluate(policy=0, number=1500, on_molecules=told.append)
-    assert one.policy.kl == 0
+    assert one.estimates["kl"].value == pytest.approx(0, abs=1e-7)
     assert told == [1024, 1500]
     assert one.scores.strings == evaluate(policy=0, number=1500).scores.strings
     assert one.scores.strings != evaluate(policy=0, number=1500, seed=1).scores.strings
     # Low temperatures repeat themselves.
     cold = evaluate(policy=0, number=1500, temperature=0.2)
-    assert cold.policy.distinct < one.policy.distinct
+    assert cold.estimates["distinct"].value < one.estimates["distinct"].value
+    assert cold.estimates["entropy"].value < one.estimates["entropy"].value
 
 
 def test_a_file_is_a_training_set_and_a_test_set(tmp_path):
@@ -105,12 +102,13 @@ def test_moses_is_the_reference_where_it_is_here_and_the_prior_is_made_of_it(tmp
 
 def test_the_table_has_the_papers_columns_and_intervals_over_seeds(evaluated):
     prior = evaluate(policy=0)
+    seeds = [one.estimates for one in (evaluated, evaluate(seed=1), evaluate(seed=2))]
     columns = [
-        Measured("prior", [prior]),
-        Measured("psi", [evaluated, evaluate(seed=1), evaluate(seed=2)]),
-        Measured("my-model", [evaluated]),
+        PolicyColumn("prior", [prior.estimates]),
+        PolicyColumn("psi", seeds),
+        PolicyColumn("my-model", seeds[:1]),
     ]
-    table = molecule_table(columns)
+    table = molecule_table(columns, NUMBER)
     assert [column.reference_title for column in table.columns] == [
         "paper's LSTM",
         "paper's Ψ",
@@ -119,10 +117,10 @@ def test_the_table_has_the_papers_columns_and_intervals_over_seeds(evaluated):
     rows = {row.label: row for row in table.rows}
     assert [cell.reference for cell in rows["Valid"].cells] == [0.303, 0.358, None]
     assert "Novel" not in rows, "there is nothing to compare with"
-    low, high = prior.metrics["logp"].interval(NUMBER)
-    assert rows["Mean logP"].cells[0].half_width == pytest.approx((high - low) / 2)
-    values = [one.metrics["logp"].value for one in columns[1].evaluations]
+    half = interval_of(prior.estimates["logp"]).half_width
+    assert rows["Mean logP"].cells[0].half_width == pytest.approx(half)
+    values = [one["logp"].value for one in seeds]
     assert rows["Mean logP"].cells[1].value == pytest.approx(sum(values) / 3)
-    assert rows["KL from the prior, nats a step"].cells[0].value == 0
+    assert rows["KL from the prior, nats a step"].cells[0].value == pytest.approx(0, abs=1e-7)
     assert verdicts(table, 1)["Mean logP"] is Verdict.WORSE, "tiny molecules are not greasy"
     assert "interval over 3 seeds" in table.note

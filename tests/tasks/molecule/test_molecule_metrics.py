@@ -14,11 +14,12 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
 
 from seqtutor.errors import UserError
+from seqtutor.measures.estimates import mean_estimate
+from seqtutor.measures.intervals import interval_of
 from seqtutor.tasks.molecule import frechet
 from seqtutor.tasks.molecule.frechet import ChemNetStatistics, frechet_distance
 from seqtutor.tasks.molecule.metrics import (
     METRICS_MEASURER,
-    mean,
     molecule_metrics,
     reference_of,
     scaffolds,
@@ -31,7 +32,7 @@ from seqtutor.tasks.molecule.similarity import (
     internal_similarity,
     nearest_similarity,
 )
-from seqtutor.tasks.molecule.table_2 import MOSES_ROWS, PAPER_TABLE_2, TABLE_2_ROWS
+from seqtutor.tasks.molecule.table_2 import MOSES, PUBLISHED, TABLE_2
 
 GENERATED = [
     *real_molecules()[:150],
@@ -144,7 +145,7 @@ def test_the_error_of_internal_diversity_is_what_repeated_samples_vary_by():
     samples = [pool[generator.choice(len(pool), 100)] for _ in range(60)]
     means = [internal_similarity(sample) for sample in samples]
     spread = np.std([one.mean() for one in means], ddof=1)
-    told = np.mean([2 * mean(one).standard_error for one in means])
+    told = np.mean([2 * mean_estimate(one).standard_error for one in means])
     assert told == pytest.approx(spread, rel=0.3)
 
 
@@ -152,8 +153,8 @@ def test_an_interval_covers_the_mean_as_often_as_it_says():
     generator = np.random.default_rng(1)
     covered = 0
     for _ in range(1000):
-        low, high = mean(generator.normal(3.0, 2.0, 8)).interval(8)
-        covered += low <= 3.0 <= high
+        interval = interval_of(mean_estimate(generator.normal(3.0, 2.0, 8)))
+        covered += interval.low <= 3.0 <= interval.high
     assert 930 <= covered <= 970
 
 
@@ -164,9 +165,9 @@ def test_an_empty_or_invalid_set_has_no_measures():
 
 
 def test_every_row_of_the_tables_is_a_measure(metrics):
-    assert {row.metric for row in (*TABLE_2_ROWS, *MOSES_ROWS)} == set(metrics)
-    for column in PAPER_TABLE_2.values():
-        assert list(column) == [row.metric for row in TABLE_2_ROWS]
+    assert {row.name for row in (*TABLE_2, *MOSES)} == set(metrics)
+    for column in PUBLISHED.columns.values():
+        assert list(column) == [row.name for row in TABLE_2]
 
 
 BYTES = arrays(np.uint8, st.tuples(st.integers(1, 7), st.just(128)))
