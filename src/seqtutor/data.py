@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,17 @@ class Dataset:
     origin: Mapping[str, Any] = field(default_factory=dict)
     summary: Sequence[str] = ()
     warnings: Sequence[str] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the vocabulary and the sequences, which tells these data from others."""
+        sums = hashlib.sha256("\n".join(self.vocabulary.tokens).encode())
+        for part in (self.train, self.validation, self.test):
+            sums.update(repr(part.tokens.shape).encode())
+            sums.update(np.ascontiguousarray(part.tokens, dtype="<i4").tobytes())
+            if not part.mask.all():
+                sums.update(np.packbits(part.mask).tobytes())
+        return sums.hexdigest()
 
 
 def pad(vocabulary: Vocabulary, max_length: int, sequences: Iterable[Iterable[str]]) -> Sequences:

@@ -415,9 +415,19 @@ class TaskSpec(Generic[Settings]):
         return [atomic_write(folder / "samples.txt", "".join(f"{t}\n" for t in drawn.texts()))]
 
     def read_sequences(
-        self, path: Path, vocabulary: Vocabulary, max_length: int
+        self,
+        path: Path,
+        vocabulary: Vocabulary,
+        max_length: int,
+        prior: PriorRecord | None = None,
     ) -> tuple[list[str], Sequences]:
         """Read sequences from a file of a user's; by default a text file with one a line.
+
+        Args:
+            path: of the file.
+            vocabulary: of the task.
+            max_length: of a sequence, its end token included.
+            prior: the prior whose vocabulary that is, if there is one.
 
         Returns:
             A name for each sequence, and the sequences.

@@ -18,7 +18,7 @@ from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.config import RunConfig, differing_options, read_config
 from seqtutor.runs.devices import Place
 from seqtutor.runs.policies import load_prior
-from seqtutor.runs.provenance import made_by
+from seqtutor.runs.provenance import lasting_origin, made_by
 from seqtutor.runs.run_folder import CONFIG, RunFolder
 from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
 from seqtutor.task import Task
@@ -122,7 +122,7 @@ def tune_in_folder(
             finish=finish,
         )
     except DivergedError as error:
-        raise with_last_good(error, tutor.task, config, folder) from None
+        raise with_last_good(error, spec, config, tutor.task, folder) from None
 
 
 def finish_run(
@@ -134,7 +134,7 @@ def finish_run(
     samples: int,
 ) -> None:
     """Write samples and then the model, which makes the run complete."""
-    origin = _origin(task, config, folder)
+    origin = _origin(spec, config, task, folder)
     if samples:
         write_samples(spec, config, policy, task, origin, samples, folder.path / SAMPLES)
     save_model(SavedModel(policy, task.vocabulary, origin), folder.model)
@@ -164,8 +164,12 @@ def write_samples(
     return spec.write(samples, folder, spec.sample_type())
 
 
-def _origin(task: Task, config: RunConfig[Any], folder: RunFolder) -> dict[str, Any]:
-    return {"task": config.task, "run": folder.path.name, "max_length": task.max_length}
+def _origin(
+    spec: TaskSpec[Any], config: RunConfig[Any], task: Task, folder: RunFolder
+) -> dict[str, Any]:
+    """What the model of a run says about itself, so that its task can read what it writes."""
+    own = {"task": config.task, "run": folder.path.name, "max_length": task.max_length}
+    return lasting_origin(load_prior(spec, config.prior).origin) | own
 
 
 def require_own_folder(
@@ -210,11 +214,15 @@ def require_same(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder)
 
 
 def with_last_good(
-    error: DivergedError, task: Task, config: RunConfig[Any], folder: RunFolder
+    error: DivergedError,
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    task: Task,
+    folder: RunFolder,
 ) -> DivergedError:
     """Save the last good policy; gives the error whose message says where it is."""
     kept = folder.path / LAST_GOOD
-    origin = _origin(task, config, folder)
+    origin = _origin(spec, config, task, folder)
     save_model(SavedModel(error.last_good, task.vocabulary, origin), kept)
     message = f"{error}; the policy before that is in {kept}"
     return DivergedError(message, error.last_good, error.seed)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, precision_score, recall_score
 
-from seqtutor.adversarial.discriminating import (
+from seqtutor.adversarial.training import (
     Discrimination,
     discrimination,
     discrimination_loss,
