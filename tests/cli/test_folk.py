@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import symusic
+from seqtutor.cli.pretrain_folk import usual_training
 
 from folk_files import write_tunes
 from seqtutor.cli.main import main
 from seqtutor.cli.pretrain import CHECKPOINTS
-from seqtutor.cli.pretrain_folk import usual_training
 from seqtutor.models.files import load_model
 from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.tasks.folk.abc import read_abc
