@@ -31,6 +31,8 @@ import jax
 import jax.numpy as jnp
 import tyro
 
+from seqtutor.methods import psi
+from seqtutor.methods.base import Experience
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel
 from seqtutor.rewards import compiled
@@ -38,7 +40,6 @@ from seqtutor.runs.speed import Counts, Measurement, Shape, operations_of, produ
 from seqtutor.task import Task
 from seqtutor.training.iteration import learn
 from seqtutor.training.plan import TutorState
-from seqtutor.training.replay import Experience
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 
@@ -51,7 +52,7 @@ class Options:
 
     priors: tuple[Literal["melody", "molecule"], ...] = ("melody", "molecule")
     """The melodies' 100 cells, the molecules' 256."""
-    batch: int = TutorSettings.batch
+    batch: int = psi.METHOD.settings.batch
     """Sequences in an update."""
     rounds: int = 7
     """Turns of each measurement; the median counts."""
@@ -106,12 +107,12 @@ class Update:
         run = jax.jit(lambda state, key: learn(self.tutor, self.tutor.prior, state, key))
         key = jax.random.key(0)
         jax.block_until_ready(run(self.state, key))
-        times = self.tutor.settings.updates
+        times = self.tutor.updates
         return Measurement(lambda: jax.block_until_ready(run(self.state, key)), times)
 
     def counted_by_xla(self) -> dict[str, float]:
         """XLA's own count of one update, its loops over time unrolled."""
-        one = replace(self.tutor, settings=replace(self.tutor.settings, updates=1))
+        one = replace(self.tutor, settings=self.tutor.settings.with_changes(updates=1))
         with unrolled():
             lowered = jax.jit(lambda state, key: learn(one, one.prior, state, key)).lower(
                 self.state, jax.random.key(0)

@@ -27,7 +27,7 @@ from seqtutor.adversarial.settings import (
     RewardSource,
 )
 from seqtutor.models.lstm import LSTM
-from seqtutor.training.settings import TutorSettings
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.types import SequenceBatch
 from seqtutor.vocabulary import Vocabulary
 
@@ -79,9 +79,12 @@ def seconds_a_round(size: Size, method: str, source: RewardSource, options: Opti
         real[options.generated :],
         TutorSettings.of(
             method,
-            environments=options.environments,
-            batch=options.environments,
-            replay_capacity=options.environments * 4,
+            **applicable_settings(
+                method,
+                environments=options.environments,
+                batch=options.environments,
+                replay_capacity=options.environments * 4,
+            ),
         ),
         AdversarySettings(
             rounds=options.rounds + 2,

@@ -25,14 +25,15 @@ import optax
 import tyro
 from jaxtyping import Array, PRNGKeyArray
 
+from seqtutor.methods.registry import method_named
+from seqtutor.methods.settings import Exploration
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.objectives.temporal_difference import METHODS, of_action
+from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.tasks.melody.evaluation import evaluate_policy
 from seqtutor.tasks.melody.task import load_melody_model, melody_task
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.rollout import roll_out
-from seqtutor.training.settings import Exploration
 
 LENGTH = 32
 
@@ -83,14 +84,14 @@ class Learner(eqx.Module):
 
 def play(options: Options, network: SequenceModel, prior: SequenceModel, key: Array, melody: Array):
     """One melody with the exploring policy, as transitions."""
-    method = METHODS[options.method]
+    equations = method_named(options.method).equations
     share = epsilon(options.exploration, melody * LENGTH / options.steps)
 
     def step(states: Any, tokens: Array) -> tuple[Any, Any]:
         prior_state, prior_logits = prior.step(states[0], tokens)
         network_state, values = network.step(states[1], tokens)
         log_prior = jax.nn.log_softmax(prior_logits)
-        logits = method.policy_logits(values, log_prior)
+        logits = equations.policy_logits(values, log_prior)
         return (prior_state, network_state), (logits, log_prior, tokens, states[1], network_state)
 
     def choose(outputs: Any, step_key: Array) -> Array:
@@ -129,17 +130,17 @@ def _layers_only(step: Any, states: Any, tokens: Array) -> tuple[Any, Any]:
 def loss(
     network: SequenceModel, target: SequenceModel, drawn: Transitions, options: Options
 ) -> Array:
-    """Mean squared one-step error (Jaques et al. 2017, eq. 4, 12 and 15)."""
-    method = METHODS[options.method]
+    """Mean squared one-step error (Jaques et al. 2017, eq. 4, 14 and 15)."""
+    equations = method_named(options.method).equations
 
     def values(model: SequenceModel, layers: Any, tokens: Array) -> Array:
         state = eqx.tree_at(lambda s: s.layers, model.initial_state(options.batch), layers)
         return model.step(state, tokens)[1]
 
-    following = method.state_value(
+    following = equations.state_value(
         values(target, drawn.next_state, drawn.token), drawn.next_log_prior
     )
-    reward = method.reward(drawn.reward / options.c, of_action(drawn.log_prior, drawn.token))
+    reward = equations.reward(drawn.reward / options.c, of_action(drawn.log_prior, drawn.token))
     goal = reward + options.discount * jnp.where(drawn.last, 0.0, following)
     taken = of_action(values(network, drawn.state, drawn.previous), drawn.token)
     return jnp.mean((taken - jax.lax.stop_gradient(goal)) ** 2)
@@ -201,7 +202,7 @@ def main(options: Options) -> None:
             print(
                 f"{steps:>9,} steps  reward {float(jnp.mean(rewards)):7.3f}  {speed:,.0f} steps/s"
             )
-    is_product = METHODS[options.method].logits_start == "zero"
+    is_product = method_named(options.method).logits_start == "zero"
     policy = ProductModel(prior, learner.network) if is_product else learner.network
     measured = evaluate_policy(policy, prior, number=options.number)
     print(

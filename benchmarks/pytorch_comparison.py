@@ -189,7 +189,7 @@ class EagerTutor:
             self.begin_melody()
 
     def learn(self) -> None:
-        """One update on transitions of the replay (eq. 12)."""
+        """One update on transitions of the replay (eq. 14)."""
         options, replay = self.options, self.replay
         rows = replay.rows(options.batch)
         state, next_state = replay.state[:, rows], replay.next_state[:, rows]
@@ -242,8 +242,7 @@ class CompiledTutor:
         start = time.perf_counter()
         self.state, _ = jax.block_until_ready(self.tutor.advance(self.state, iterations))
         taken = time.perf_counter() - start
-        settings = self.tutor.settings
-        learned = iterations * settings.updates * settings.batch * LENGTH
+        learned = iterations * self.tutor.updates * self.tutor.batch * LENGTH
         return Speed(iterations * self.tutor.steps_per_iteration / taken, learned / taken)
 
 

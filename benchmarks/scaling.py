@@ -141,7 +141,7 @@ def measure(curve: Curve, size: int, seconds: float) -> Point:
     while (taken := time.perf_counter() - start) < seconds or not done:
         advance()
         done += sizes.seeds
-    learned = settings.updates * settings.batch * sizes.length
+    learned = tutor.updates * tutor.batch * sizes.length
     return Point(
         curve,
         size,

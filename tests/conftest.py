@@ -42,6 +42,15 @@ install_import_hook(
     [
         "seqtutor.models",
         "seqtutor.objectives",
+        # All methods but those with settings of their own, as below.
+        "seqtutor.methods.base",
+        "seqtutor.methods.g",
+        "seqtutor.methods.psi",
+        "seqtutor.methods.reinforce",
+        "seqtutor.methods.reinforce_baseline",
+        "seqtutor.methods.rl_only",
+        "seqtutor.methods.rloo",
+        "seqtutor.methods.score_function",
         "seqtutor.rewards",
         # All of training but its settings, which say themselves what is wrong with a value.
         "seqtutor.adversarial.game",

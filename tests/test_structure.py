@@ -14,10 +14,11 @@ import seqtutor
 ROOT = Path(seqtutor.__file__).parent
 
 # Each part with those it may import besides itself, from the bottom to the top.
-CORE = ["errors", "files", "machine", "cache", "types", "vocabulary", "rewards", "task"]
+CORE = ["errors", "settings", "files", "machine", "cache", "types", "vocabulary", "rewards", "task"]
 FLOORS = [
     *([part] for part in CORE),
     ["objectives", "models"],
+    ["methods"],
     ["training"],
     ["measures", "proof"],
     ["report"],
@@ -35,7 +36,8 @@ ENTRANCES = {"__init__", "__main__"}
 
 CORE_LIBRARIES = {"equinox", "jax", "jaxtyping", "numpy", "optax", "safetensors", "scipy"}
 CORE_LIBRARIES |= {"platformdirs"}
-NUMERICAL_PARTS = ("objectives", "models", "training", "measures", "proof", "adversarial")
+NUMERICAL_PARTS = ["objectives", "models", "methods", "training", "measures", "proof"]
+NUMERICAL_PARTS += ["adversarial"]
 ALLOWED_LIBRARIES = dict.fromkeys([*CORE, *NUMERICAL_PARTS], CORE_LIBRARIES)
 SOURCES = sorted(ROOT.rglob("*.py"))
 

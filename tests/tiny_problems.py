@@ -8,14 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax
 
+from seqtutor.methods.base import Experience
+from seqtutor.methods.registry import method_named, method_names
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.lstm import LSTM
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Reward, compiled
 from seqtutor.task import Task
-from seqtutor.training.replay import Experience
 from seqtutor.vocabulary import Vocabulary
 
+METHODS = {name: method_named(name) for name in method_names()}
+ON_POLICY = [name for name, method in METHODS.items() if method.is_on_policy]
+OFF_POLICY = [name for name in METHODS if name not in ON_POLICY]
 TOKENS = jnp.array([[0, 2, 1, 1, 0, 2, 2], [2, 2, 0, 1, 1, 0, 0]])
 
 

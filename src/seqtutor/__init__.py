@@ -10,14 +10,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from seqtutor.api import Generator, pretrain, tune
     from seqtutor.errors import UserError
+    from seqtutor.methods.settings import Exploration
     from seqtutor.rewards import Reward, compiled
     from seqtutor.task import Task
-    from seqtutor.training.settings import Exploration, PretrainSettings, TutorSettings
+    from seqtutor.training.settings import PretrainSettings, TutorSettings
     from seqtutor.vocabulary import Vocabulary
 
 # Loaded on first use: JAX takes most of a second, which `seqtutor --help` need not wait for.
 _HOMES = {
-    "Exploration": "seqtutor.training.settings",
+    "Exploration": "seqtutor.methods.settings",
     "Generator": "seqtutor.api",
     "PretrainSettings": "seqtutor.training.settings",
     "Reward": "seqtutor.rewards",

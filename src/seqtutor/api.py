@@ -13,21 +13,18 @@ import jax
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, save_model
 from seqtutor.rewards import as_reward
 from seqtutor.runs.run_folder import plain
+from seqtutor.settings import require, require_seed
 from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, Tuned, run_tutor
 from seqtutor.training.seeds import run_seeds
-from seqtutor.training.settings import (
-    PretrainSettings,
-    TutorSettings,
-    require,
-    require_seed,
-)
+from seqtutor.training.settings import PretrainSettings, TutorSettings
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
 
@@ -200,7 +197,7 @@ def tune(
     prior: Generator,
     task: Task,
     *,
-    method: str = TutorSettings.method,
+    method: str = DEFAULT_METHOD,
     seeds: int | None = None,
     devices: int = 1,
     on_record: OnRecord = lambda record: None,

@@ -13,6 +13,8 @@ import pytest
 from seqtutor.adversarial.reward import Completing, complete, discriminator_reward
 from seqtutor.adversarial.settings import AdversarySettings
 from seqtutor.errors import UserError
+from seqtutor.methods import reinforce
+from seqtutor.methods.base import Experience
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.discriminator import (
     ConstantDiscriminator,
@@ -22,8 +24,6 @@ from seqtutor.models.discriminator import (
 from seqtutor.proof import exact
 from seqtutor.rewards import Reward, as_reward, learned
 from seqtutor.task import Task
-from seqtutor.training.methods import METHODS
-from seqtutor.training.replay import Experience
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor, _advance
 from tiny_problems import prior, vocabulary
@@ -159,7 +159,7 @@ def gradients(shape):
         def loss(model):
             output = ActionValueNetwork(model, 1.0).unroll(tokens)
             tutoring = TutorSettings.of("reinforce", c=1.0)
-            return METHODS["reinforce"].loss(output, output, experience, tutoring)
+            return reinforce.METHOD.loss(output, output, experience, tutoring)
 
         return jax.grad(loss)(model)
 

@@ -11,6 +11,7 @@ from seqtutor.cli.compare import Options
 from seqtutor.cli.compare import _jobs as jobs_of
 from seqtutor.cli.main import main
 from seqtutor.tasks.melody.presets import preset_tuning
+from seqtutor.training.settings import TutorSettings
 
 # Eight runs take minutes where other work fills the machine.
 pytestmark = pytest.mark.timeout(900)
@@ -133,7 +134,7 @@ def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
         (["--seeds", "0"], "--seeds must be at least 1"),
         (["--steps", "0"], "--steps must be at least 1"),
         (["--number", "1"], "--number must be at least 2"),
-        (["--discount", "1.5"], "discount must lie between 0 and 1"),
+        (["--discount", "1.5"], "discount must be between 0 and 1"),
         (["--temperatures", "0"], "--temperatures must be above 0"),
         (["--best-of", "1"], "--best-of must be at least 2"),
         (["--at-kl", "inf"], "--at-kl must be above 0"),
@@ -157,7 +158,9 @@ def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
     (q, psi, rloo), tunings = ("q", "psi", "rloo"), {}
     for job in jobs_of(Options(methods=(q, psi, rloo), c=(2.0,), seeds=1, preset=preset), tmp_path):
         tunings[job.tuning.tutor.method] = job.tuning
-    assert tunings[q] == replace(tunings[psi], tutor=replace(tunings[psi].tutor, method=q))
-    own = {"method": rloo, "exploration": tunings[rloo].tutor.exploration}
-    assert tunings[rloo] == replace(tunings[psi], tutor=replace(tunings[psi].tutor, **own))
+    for method, tuning in tunings.items():
+        same = {"c": 2.0, "discount": 1.0, "seed": 0}
+        same |= {name: getattr(tunings[psi].tutor, name) for name in ("steps", "log_every")}
+        assert tuning.tutor == TutorSettings.of(method, **same)
+        assert replace(tuning, tutor=tunings[psi].tutor) == tunings[psi]
     assert tunings[q].weights == preset_tuning(preset, q).weights

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import symusic
-from folk_files import write_tunes
 
+from folk_files import write_tunes
 from seqtutor.cli.main import main
 from seqtutor.cli.pretrain import CHECKPOINTS
 from seqtutor.cli.pretrain_folk import usual_training

@@ -13,8 +13,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from folk_files import write_tunes
 
+from folk_files import write_tunes
 from seqtutor.cli.folk_games import GameFolder, play_in_turn
 from seqtutor.cli.folk_jobs import GameJob, play_side_by_side
 from seqtutor.cli.main import main

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from folk_files import write_tunes
 
+from folk_files import write_tunes
 from seqtutor.cli.folk_results import share_of_learning
 from seqtutor.cli.main import main
 from seqtutor.runs.folder_lock import locked

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from seqtutor.cli.main import main
-from seqtutor.training.methods import METHODS
+from seqtutor.methods import reinforce
 
 
 def test_two_processes_prove_two_methods_and_write_it_down(tmp_path, capsys):
@@ -28,9 +28,9 @@ def test_two_processes_prove_two_methods_and_write_it_down(tmp_path, capsys):
 
 def test_a_wrong_method_ends_with_code_one_and_a_line_that_says_why(monkeypatch, capsys):
     """A loss that is climbed where it should be descended."""
-    right = METHODS["reinforce"]
+    right = reinforce.METHOD
     wrong = replace(right, loss=lambda *arguments: -right.loss(*arguments))
-    monkeypatch.setitem(METHODS, "reinforce", wrong)
+    monkeypatch.setattr(reinforce, "METHOD", wrong)
     arguments = ["verify", "--methods", "reinforce", "--problems", "words", "--workers", "1"]
     assert main(arguments) == 1
     told = capsys.readouterr()

@@ -93,7 +93,7 @@ def test_a_reward_in_plain_python_is_measured_too():
 
 
 def test_a_policy_has_collapsed_by_entropy_or_by_sameness():
-    settings, prior_values = TutorSettings(), {"entropy": 1.2, "distinct": 0.8}
+    settings, prior_values = TutorSettings.of(), {"entropy": 1.2, "distinct": 0.8}
     fine = {"entropy": 0.11, "distinct": 0.41}
     assert not has_collapsed(fine, prior_values, settings)
     assert has_collapsed({**fine, "entropy": 0.09}, prior_values, settings)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,50 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy_gradient_batches import DISCOUNTS, SEEDS, a_batch, returns_by_loop
 from seqtutor.objectives.policy_gradient import (
-    Earnings,
     clipped_surrogate,
     generalised_advantages,
-    leave_one_out,
-    maximum_entropy,
-    reinforce,
-    reinforce_with_baseline,
     returns,
     score_function_loss,
 )
-
-DISCOUNTS = st.sampled_from([0.0, 0.6, 1.0])
-SEEDS = st.integers(0, 2**32 - 1)
-
-
-def a_batch(seed, batch=4, length=6):
-    """Random earnings of sequences of every length, nothing but noise past their ends."""
-    rng = np.random.default_rng(seed)
-    rewards, log_policy, log_prior = rng.normal(size=(3, batch, length))
-    mask = np.arange(length) < rng.integers(1, length + 1, size=(batch, 1))
-    return rewards, -abs(log_policy), -abs(log_prior), mask
-
-
-@partial(jax.jit, static_argnums=(0, 5))
-def _weights(method, rewards, log_policy, log_prior, mask, discount):
-    return method(Earnings(rewards, log_policy, log_prior, mask, discount))
-
-
-def weights(method, rewards, log_policy, log_prior, mask, discount):
-    arrays = (jnp.asarray(array, jnp.float32) for array in (rewards, log_policy, log_prior))
-    return np.asarray(_weights(method, *arrays, jnp.asarray(mask), discount))
-
-
-def some_entropy(earned):
-    return maximum_entropy(earned, 0.7)
-
-
-def returns_by_loop(rewards, mask, discount):
-    totals = np.zeros(rewards.shape)
-    for row, t in zip(*np.nonzero(mask), strict=True):
-        for k in range(t, int(mask[row].sum())):
-            totals[row, t] += discount ** (k - t) * rewards[row, k]
-    return totals
 
 
 def test_returns_by_hand():
@@ -61,63 +22,6 @@ def test_returns_by_hand():
     mask = jnp.array([[True, True, True], [True, False, False]])
     found = returns(rewards, mask, 0.5)
     np.testing.assert_array_equal(found, [[2.75, 3.5, 3.0], [4.0, 0.0, 0.0]])
-
-
-@given(seed=SEEDS, discount=DISCOUNTS)
-@settings(max_examples=30, deadline=None)
-def test_the_weights_against_loops(seed, discount):
-    """Each method's weights at the steps that are real; others have no say in the loss."""
-    rewards, log_policy, log_prior, mask = a_batch(seed)
-    alone = returns_by_loop(rewards, mask, discount)
-    with_entropy = returns_by_loop(rewards - 0.7 * log_policy, mask, discount)
-    with_divergence = returns_by_loop(rewards - log_policy + log_prior, mask, discount)
-    others = np.array(
-        [np.delete(with_divergence, row, axis=0).mean(axis=0) for row in range(len(rewards))]
-    )
-    cases = [
-        (reinforce, alone),
-        (reinforce_with_baseline, alone - alone.mean(axis=0)),
-        (some_entropy, with_entropy - 0.7),
-        (leave_one_out, with_divergence - others),
-    ]
-    for method, expected in cases:
-        found = weights(method, rewards, log_policy, log_prior, mask, discount)
-        np.testing.assert_allclose(found[mask], expected[mask], atol=2e-5)
-
-
-def test_a_reward_at_the_end_is_the_weight_of_every_step():
-    """Bjare & Meredith's eq. 1: R; and eq. 2 at α = 1: R − Σ log π − 1, summed over time."""
-    rewards = np.array([[0.0, 0.0, 5.0]])
-    log_policy = np.array([[-0.5, -1.0, -2.0]])
-    earned = rewards, log_policy, np.zeros((1, 3)), np.ones((1, 3), bool), 1.0
-    np.testing.assert_array_equal(weights(reinforce, *earned), [[5.0, 5.0, 5.0]])
-    np.testing.assert_allclose(
-        weights(partial(maximum_entropy, entropy_weight=1.0), *earned), [[7.5, 7.0, 6.0]], rtol=1e-6
-    )
-
-
-@given(seed=SEEDS, discount=DISCOUNTS)
-@settings(max_examples=20, deadline=None)
-def test_leave_one_out_is_the_baseline_without_its_bias(seed, discount):
-    """N/(N − 1)·(G − mean G) of the same rewards; its weights sum to nothing at every step."""
-    rewards, log_policy, log_prior, mask = a_batch(seed)
-    zeros = np.zeros_like(rewards)
-    with_divergence = rewards - log_policy + log_prior
-    biased = weights(reinforce_with_baseline, with_divergence, zeros, zeros, mask, discount)
-    found = weights(leave_one_out, rewards, log_policy, log_prior, mask, discount)
-    np.testing.assert_allclose(found, 4 / 3 * biased, atol=2e-5)
-    np.testing.assert_allclose(np.sum(found, axis=0), 0.0, atol=2e-5)
-
-
-def test_a_policy_at_its_optimum_gets_no_leave_one_out_weight():
-    """Where r/c − log π/p of every sequence is log Z, there is nothing to learn, in any batch."""
-    rng = np.random.default_rng(0)
-    rewards, log_prior = rng.normal(size=(2, 5, 3))
-    log_policy = log_prior + rewards
-    log_policy[:, 0] -= 1.7
-    mask = np.ones((5, 3), bool)
-    found = weights(leave_one_out, rewards, log_policy, log_prior, mask, 1.0)
-    np.testing.assert_allclose(found, 0.0, atol=1e-5)
 
 
 def test_the_surrogates_slope_is_the_weight_over_the_number_of_sequences():

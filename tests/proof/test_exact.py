@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from seqtutor.errors import UserError
-from seqtutor.objectives.temporal_difference import METHODS, PSI, RL_ONLY, G, Q
+from seqtutor.methods import g, psi, q, rl_only
 from seqtutor.proof import exact
 from seqtutor.rewards import Reward
 from seqtutor.training.pretrain import token_log_likelihood
@@ -124,47 +124,49 @@ def test_a_policy_that_never_tries_a_token_has_finite_expectations(problems):
     assert exact.kl_divergence(problem, problem.log_prior, policy) == np.inf
 
 
-@pytest.mark.parametrize("method", [PSI, G], ids=lambda m: m.name)
+@pytest.mark.parametrize("method", [psi, g], ids=lambda m: m.METHOD.name)
 def test_psi_and_g_have_the_optimum_as_their_fixed_point(problem, method):
     best = exact.optimum(problem, c=0.5)
-    solution = exact.fixed_point(problem, method, c=0.5)
+    solution = exact.fixed_point(problem, method.EQUATIONS, c=0.5)
     assert exact.kl_divergence(problem, solution.log_policy, best.log_policy) < 1e-12
     assert solution.log_partition == pytest.approx(best.log_partition, abs=1e-10)
     for t, alive in enumerate(problem.alive):
-        offset = problem.log_prior[t] if method is G else 0.0
+        offset = problem.log_prior[t] if method is g else 0.0
         np.testing.assert_allclose(
             (solution.action_values[t] + offset)[alive], best.action_values[t][alive], atol=1e-10
         )
 
 
-@pytest.mark.parametrize("method", [Q, RL_ONLY], ids=lambda m: m.name)
+@pytest.mark.parametrize("method", [q, rl_only], ids=lambda m: m.METHOD.name)
 @pytest.mark.parametrize("shape", [(2, 6, None), (3, 4, None), (3, 4, 2)], ids=str)
 def test_q_has_another_fixed_point(problems, method, shape):
     problem = problems[shape]
     best = exact.optimum(problem, c=0.5)
-    solution = exact.fixed_point(problem, method, c=0.5)
+    solution = exact.fixed_point(problem, method.EQUATIONS, c=0.5)
     assert exact.kl_divergence(problem, solution.log_policy, best.log_policy) > 1e-4
 
 
 def test_a_discount_moves_the_fixed_point_and_psi_and_g_still_agree(problems):
     problem = problems[3, 4, None]
     best = exact.optimum(problem, c=0.5)
-    psi, g = (exact.fixed_point(problem, method, c=0.5, discount=0.8) for method in (PSI, G))
-    assert exact.kl_divergence(problem, psi.log_policy, best.log_policy) > 1e-3
-    assert abs(exact.kl_divergence(problem, psi.log_policy, g.log_policy)) < 1e-12
+    one, other = (
+        exact.fixed_point(problem, method.EQUATIONS, c=0.5, discount=0.8) for method in (psi, g)
+    )
+    assert exact.kl_divergence(problem, one.log_policy, best.log_policy) > 1e-3
+    assert abs(exact.kl_divergence(problem, one.log_policy, other.log_policy)) < 1e-12
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.name)
+@pytest.mark.parametrize("method", [q, psi, g, rl_only], ids=lambda m: m.METHOD.name)
 @pytest.mark.parametrize("discount", [0.0, 0.6, 1.0])
 def test_fixed_points_solve_the_bellman_equation(problems, method, discount):
     """q(s, a) = r(s, a) + γ·V(s'), in one Python loop over states, with 0 past an end."""
     problem = problems[3, 4, 2]
-    solution = exact.fixed_point(problem, method, c=0.5, discount=discount)
+    solution = exact.fixed_point(problem, method.EQUATIONS, c=0.5, discount=discount)
     for t, alive in enumerate(problem.alive):
         for prefix in np.flatnonzero(alive):
             for token in range(3):
                 reward = problem.rewards[t][prefix, token] / 0.5
-                if method in (Q, PSI):
+                if method in (q, psi):
                     reward += problem.log_prior[t][prefix, token]
                 later = 0.0
                 if t + 1 < problem.length and token != problem.end:
@@ -175,7 +177,7 @@ def test_fixed_points_solve_the_bellman_equation(problems, method, discount):
                         "rl-only": values.max(),
                         "psi": np.log(np.exp(values).sum()),
                         "g": np.log(np.exp(log_prior + values).sum()),
-                    }[method.name]
+                    }[method.METHOD.name]
                 found = solution.action_values[t][prefix, token]
                 assert found == pytest.approx(reward + discount * later, abs=1e-9)
 
@@ -208,5 +210,5 @@ def test_too_large_a_problem_is_refused():
 
 
 def test_the_oracle_leaves_the_precision_of_the_process_alone(problems):
-    exact.fixed_point(problems[3, 4, 2], PSI, c=0.5)
+    exact.fixed_point(problems[3, 4, 2], psi.EQUATIONS, c=0.5)
     assert jnp.zeros(1).dtype == jnp.float32

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
-from seqtutor.objectives import policy_gradient, temporal_difference
+from seqtutor.methods import merl, psi, q, rloo, score_function, temporal_difference
 from seqtutor.objectives.policy_gradient import returns
 from seqtutor.proof import exact
 from seqtutor.proof.problems import PROBLEMS, enumeration
@@ -27,8 +27,7 @@ from seqtutor.proof.verify import (
     policy_elsewhere,
     target_of,
 )
-from seqtutor.training import methods
-from seqtutor.training.methods import METHODS
+from tiny_problems import METHODS
 
 WORDS = PROBLEMS["words"]
 
@@ -91,7 +90,8 @@ def test_cases_cover_every_method_on_every_problem_and_a_discount():
     assert {(case.problem.name, case.method) for case in undiscounted} == {
         (problem, method) for problem in PROBLEMS for method in METHODS
     }
-    assert {case.log_partition for case in cases if case.method == "path"} == {"learned", "batch"}
+    variants = {case.title for case in cases if case.method == "path"}
+    assert variants == {"path, learned log Z", "path, batch log Z"}
     discounted = {case.method for case in cases if case.discount == DISCOUNT}
     assert discounted == {"q", "psi", "g", "path", "rloo", "ppo"}
     quick = all_cases(quick=True)
@@ -143,38 +143,33 @@ def test_sampled_gradients_follow_the_enumerated_one(method):
     assert gradient_cosine(Case(WORDS, method)) > SMALLEST_COSINE
 
 
-def broken(name, weights):
-    """A method with other weights of the score."""
-    loss = partial(methods.score_function_loss, lambda earned, settings: weights(earned))
-    return replace(METHODS[name], loss=loss)
-
-
-def entropy_of_the_batch(earned):
+def entropy_of_the_batch(generated, options):
     """MERL with the log-probabilities summed over the batch in place of time."""
-    surplus = jnp.sum(jnp.where(earned.mask, earned.log_policy, 0.0), axis=0)
-    alone = returns(earned.scaled_rewards, earned.mask, earned.discount)
-    return alone - surplus / earned.mask.shape[0] - 1.0
+    surplus = jnp.sum(jnp.where(generated.mask, generated.log_policy, 0.0), axis=0)
+    alone = returns(generated.scaled_rewards, generated.mask, generated.discount)
+    return alone - surplus / generated.mask.shape[0] - 1.0
 
 
-def without_its_prior(earned):
-    return policy_gradient.leave_one_out(replace(earned, log_prior=0.0 * earned.log_prior))
+def without_its_prior(generated, options):
+    return rloo.weights(replace(generated, log_prior=0.0 * generated.log_prior), options)
 
 
 @pytest.mark.parametrize(
     ("method", "weights"),
     [
-        ("merl", entropy_of_the_batch),
-        ("rloo", without_its_prior),
+        (merl, entropy_of_the_batch),
+        (rloo, without_its_prior),
     ],
-    ids=lambda value: getattr(value, "__name__", value),
+    ids=lambda value: value.__name__,
 )
 def test_a_wrong_gradient_is_found_out(method, weights, monkeypatch):
-    monkeypatch.setitem(METHODS, method, broken(method, weights))
-    assert gradient_cosine(Case(WORDS, method)) < SMALLEST_COSINE
+    broken = replace(method.METHOD, loss=partial(score_function.loss, weights))
+    monkeypatch.setattr(method, "METHOD", broken)
+    assert gradient_cosine(Case(WORDS, broken.name)) < SMALLEST_COSINE
 
 
 def test_a_right_method_passes():
-    outcome = check(Case(WORDS, "path"))
+    outcome = check(Case(WORDS, "path", variant="learned log Z"))
     assert outcome.verdict == "pass", outcome.faults
     assert outcome.target == "π*"
     assert outcome.distance == pytest.approx(outcome.measured_gap)
@@ -184,9 +179,9 @@ def test_a_right_method_passes():
 
 def test_a_method_with_a_wrong_value_fails(monkeypatch):
     """Ψ with the maximum in place of the soft maximum: Q's fixed point under Ψ's name."""
-    wrong = replace(temporal_difference.PSI, state_value=temporal_difference.maximum_value)
-    loss = partial(methods.temporal_difference_loss, wrong)
-    monkeypatch.setitem(METHODS, "psi", replace(METHODS["psi"], loss=loss))
+    wrong = replace(psi.EQUATIONS, state_value=q.state_value)
+    loss = partial(temporal_difference.loss, wrong)
+    monkeypatch.setattr(psi, "METHOD", replace(psi.METHOD, loss=loss))
     outcome = check(Case(WORDS, "psi"))
     assert outcome.verdict == "FAIL"
     assert "KL(policy ‖ π*)" in outcome.faults[0]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
+from seqtutor.methods.settings import Exploration
 from seqtutor.runs.run_folder import (
     LARGEST_CONFIG,
     RunFolder,
@@ -14,7 +15,7 @@ from seqtutor.runs.run_folder import (
     plain,
     read_config,
 )
-from seqtutor.training.settings import Exploration, TutorSettings
+from seqtutor.training.settings import TutorSettings
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ def test_what_is_no_configuration_is_the_users_error(tmp_path, content):
 
 
 def test_numbers_of_numpy_are_written_as_numbers():
-    config = plain(TutorSettings(c=np.float32(0.5), steps=np.int64(1000)))
-    assert json.loads(json.dumps(config)) == plain(TutorSettings(c=0.5, steps=1000))
+    config = plain(TutorSettings.of(c=np.float32(0.5), steps=np.int64(1000)))
+    assert json.loads(json.dumps(config)) == plain(TutorSettings.of(c=0.5, steps=1000))
 
 
 def test_settings_that_differ_are_named_by_their_place():
-    one = TutorSettings(c=0.5, seed=3)
-    other = TutorSettings(c=1.0, seed=3, exploration=Exploration(epsilon_start=0.25))
+    one = TutorSettings.of(c=0.5, seed=3)
+    other = TutorSettings.of(c=1.0, seed=3, exploration=Exploration(epsilon_start=0.25))
     assert differing(one, other) == ["c", "exploration.epsilon_start"]
     assert differing(one, one) == []

@@ -13,13 +13,11 @@ from seqtutor.errors import UserError
 from seqtutor.models.action_values import ValuedLogits
 from seqtutor.proof import exact
 from seqtutor.rewards import as_reward
-from seqtutor.training.methods import METHODS
 from seqtutor.training.replay import draw_prioritised
-from seqtutor.training.settings import ON_POLICY, TutorSettings
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
-from tiny_problems import experience_of, prior, task
+from tiny_problems import METHODS, OFF_POLICY, ON_POLICY, experience_of, prior, task
 
-OFF_POLICY = [name for name in METHODS if name not in ON_POLICY]
 LENGTHS = np.array([5, 3, 1, 1])
 LENGTH = 4
 
@@ -111,7 +109,7 @@ def test_weights_make_up_for_more_and_more_of_the_unequal_chances():
     )
     for progress, compensation in ((0.0, 0.4), (0.5, 0.7), (1.0, 1.0)):
         rows, experience = draw_prioritised(
-            replay, jax.random.key(0), tutor.settings, jnp.asarray(progress)
+            replay, jax.random.key(0), tutor.prioritised, jnp.asarray(progress)
         )
         weights = np.asarray(experience.weights)
         assert {0, 1} == set(np.asarray(rows) % 2)
@@ -121,9 +119,11 @@ def test_weights_make_up_for_more_and_more_of_the_unequal_chances():
 
 def test_only_methods_with_a_replay_have_priorities():
     for name in ON_POLICY:
-        with pytest.raises(UserError, match="priority_exponent is an option of"):
+        with pytest.raises(
+            UserError, match=rf"priority_exponent is a setting of q, .*, not of {name}$"
+        ):
             TutorSettings.of(name, priority_exponent=0.6)
-    with pytest.raises(UserError, match="priority_exponent must not be negative"):
+    with pytest.raises(UserError, match="priority_exponent must be at least 0"):
         TutorSettings.of("psi", priority_exponent=-0.1)
-    with pytest.raises(UserError, match="importance_exponent must lie between"):
+    with pytest.raises(UserError, match="importance_exponent must be between"):
         TutorSettings.of("psi", importance_exponent=1.1)

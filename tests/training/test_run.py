@@ -24,7 +24,7 @@ from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical, prior, vocabulary
 
-SETTINGS = TutorSettings(
+SETTINGS = TutorSettings.of(
     environments=8, batch=4, updates=1, replay_capacity=16, steps=8 * 3 * 4, log_every=8 * 3 * 2
 )
 
@@ -172,7 +172,7 @@ def test_the_last_good_policy_is_the_one_before_the_spoilt_chunk(tutor, monkeypa
 
 def guarded(tutor, **changes):
     """The same run under other guards; it is compiled already."""
-    return replace(tutor, settings=replace(tutor.settings, **changes))
+    return replace(tutor, settings=tutor.settings.with_changes(**changes))
 
 
 def test_a_collapse_is_told_once_and_the_run_goes_on(tutor):

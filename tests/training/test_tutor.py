@@ -11,20 +11,20 @@ import pytest
 from scipy.special import logsumexp
 
 from seqtutor.errors import UserError
+from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.product import ProductModel
-from seqtutor.objectives import temporal_difference
 from seqtutor.proof import exact
 from seqtutor.rewards import as_reward
 from seqtutor.task import Task
 from seqtutor.training import plan as tutor_plan
 from seqtutor.training.iteration import collect, iterate
-from seqtutor.training.methods import METHODS, masked_mean
 from seqtutor.training.metrics import Metrics, distinct_in_batch, measure
 from seqtutor.training.plan import TutorState
-from seqtutor.training.settings import Exploration, TutorSettings
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import (
+    METHODS,
     TOKENS,
     experience_of,
     identical,
@@ -37,17 +37,22 @@ from tiny_problems import (
 
 LENGTH = 4
 PRIOR = prior(3, hidden=(12,))
-LEARNING = TutorSettings(
-    discount=1.0,
-    trace=0.8,
-    environments=32,
-    batch=32,
-    replay_capacity=1024,
-    steps=32 * LENGTH * 300,
-    value_scale=5.0,
-    learning_rate=5e-3,
-    learning_rate_final_share=0.0,
-)
+LEARNING = {
+    "discount": 1.0,
+    "trace": 0.8,
+    "environments": 32,
+    "batch": 32,
+    "replay_capacity": 1024,
+    "steps": 32 * LENGTH * 300,
+    "value_scale": 5.0,
+    "learning_rate": 5e-3,
+    "learning_rate_final_share": 0.0,
+}
+
+
+def learning(name, **changes):
+    """Settings that learn quickly, as far as the method has them."""
+    return TutorSettings.of(name, **applicable_settings(name, **LEARNING) | changes)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def _lesson(name, has_end):
     """Ψ and G face a sharp problem; Q's own fixed point lies far from π* on a soft one."""
     exercise = task(3, LENGTH, has_end=has_end)
     c = 0.5 if name in ("psi", "g") else 2.0
-    settings = replace(LEARNING, method=name, c=c, exploration=TutorSettings.of(name).exploration)
+    settings = learning(name, c=c)
     tutor = Tutor(exercise, PRIOR, settings)
     state, metrics = tutor.advance(tutor.initial_state(), tutor.iterations)
     problem = exact.enumerate_problem(
@@ -95,7 +100,7 @@ def test_psi_and_g_learn_the_optimum(name, has_end):
 @pytest.mark.parametrize("name", ["q", "rl-only"])
 def test_q_learns_its_own_fixed_point_which_is_not_the_optimum(name):
     run = lesson(name)
-    own = exact.fixed_point(run.problem, temporal_difference.METHODS[name], c=2.0).log_policy
+    own = exact.fixed_point(run.problem, METHODS[name].equations, c=2.0).log_policy
     best = exact.optimum(run.problem, c=2.0).log_policy
     to_own, to_best = (exact.kl_divergence(run.problem, run.policy, other) for other in (own, best))
     assert to_own < 0.01
@@ -131,7 +136,7 @@ def test_the_prior_is_left_alone_and_the_target_moves():
     assert not identical(run.state.target, run.tutor.initial_state().target)
     assert not identical(run.state.target, run.state.network)
     assert int(run.state.iteration) == run.tutor.iterations == 300
-    assert int(run.state.replay.filled) == run.tutor.settings.replay_capacity
+    assert int(run.state.replay.filled) == run.tutor.replay_capacity
 
 
 def test_the_replay_holds_what_the_reward_and_the_prior_say_of_its_sequences():
@@ -150,9 +155,7 @@ def test_the_replay_holds_what_the_reward_and_the_prior_say_of_its_sequences():
 
 def test_g_learns_the_same_where_the_prior_is_asked_again(monkeypatch):
     """Within rounding, and with a replay that holds nothing of the vocabulary's size."""
-    settings = replace(
-        LEARNING, method="g", steps=32 * LENGTH * 8, priority_exponent=0.6, updates=4
-    )
+    settings = learning("g", steps=32 * LENGTH * 8, priority_exponent=0.6, updates=4)
     tutor = Tutor(task(3, LENGTH, has_end=True), PRIOR, settings)
 
     def run():
@@ -203,7 +206,7 @@ def test_a_replay_of_a_large_vocabulary_is_small():
 def test_a_tuned_product_can_be_the_prior_of_g():
     """The product of a prior and a factor is a prior like any other."""
     product = ProductModel(PRIOR, prior(3, seed=1, hidden=(4,)).as_policy_start(LENGTH))
-    tutor = Tutor(task(3, LENGTH), product, replace(LEARNING, method="g"))
+    tutor = Tutor(task(3, LENGTH), product, learning("g"))
     policy = tutor.policy(tutor.initial_state().network)
     found, expected = (jax.nn.softmax(unroll(model, TOKENS)) for model in (policy, product))
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -211,10 +214,7 @@ def test_a_tuned_product_can_be_the_prior_of_g():
 
 def test_the_logged_kl_is_the_true_one():
     """Exact KL at visited states, a Monte-Carlo estimate and the enumeration agree."""
-    settings = replace(
-        LEARNING, method="g", environments=4096, exploration=Exploration(epsilon_start=0.0),
-        replay_capacity=4096,
-    )  # fmt: skip
+    settings = learning("g", environments=4096, exploration=NO_EXPLORATION, replay_capacity=4096)
     exercise = task(3, LENGTH)
     tutor = Tutor(exercise, PRIOR, settings)
     network = ActionValueNetwork(prior(3, seed=8, hidden=(12,), scale=6.0), 5.0)
@@ -279,7 +279,7 @@ def an_experience():
     )
 
 
-LOSS_SETTINGS = TutorSettings(discount=0.9, trace=0.7, huber_threshold=1.0, c=0.4)
+LOSS_SETTINGS = {"discount": 0.9, "trace": 0.7, "huber_threshold": 1.0, "c": 0.4}
 
 
 def loss_by_hand(network, target, experience, name, double_q):
@@ -329,7 +329,8 @@ def test_the_loss_is_the_formula_and_its_gradient_the_derivative_in_the_online_n
     The targets depend on the online network only through double-Q's choice, which is constant in
     a neighbourhood, so that the finite difference sees no more than the gradient should.
     """
-    settings = replace(LOSS_SETTINGS, method=name, double_q=double_q)
+    double = {"double_q": True} if double_q else {}
+    settings = TutorSettings.of(name, **LOSS_SETTINGS, **double)
     with jax.enable_x64(True):
         network, target, experience = in_float64((a_network(0), a_network(1), an_experience()))
         loss_and_gradients = jax.jit(
@@ -373,13 +374,6 @@ def test_the_loss_is_the_formula_and_its_gradient_the_derivative_in_the_online_n
         )
 
 
-def test_means_run_over_real_steps_alone():
-    numbers = jnp.array([[1.0, 2.0], [6.0, jnp.nan]])
-    mask = jnp.array([[True, True], [True, False]])
-    assert float(masked_mean(numbers, mask)) == 3.0
-    assert float(masked_mean(numbers, jnp.zeros_like(mask))) == 0.0
-
-
 def test_the_share_of_distinct_sequences():
     rows = [[0, 1, 2], [2, 1, 0], [0, 1, 2], [0, 1, 1], [2, 1, 0]]
     assert float(distinct_in_batch(jnp.array(rows))) == pytest.approx(3 / 5)
@@ -388,4 +382,4 @@ def test_the_share_of_distinct_sequences():
 
 def test_a_prior_of_another_size_is_the_users_error():
     with pytest.raises(UserError, match="the prior knows 4 tokens and the task 3"):
-        Tutor(task(3, LENGTH), prior(4), TutorSettings())
+        Tutor(task(3, LENGTH), prior(4), TutorSettings.of())

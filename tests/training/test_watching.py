@@ -20,9 +20,7 @@ from seqtutor.training.tutor import Tutor
 from seqtutor.training.watching import watched
 from seqtutor.vocabulary import Vocabulary
 
-SETTINGS = TutorSettings.of(
-    "rloo", environments=2, steps=40, log_every=40, replay_capacity=2, c=1.0, seed=0
-)
+SETTINGS = TutorSettings.of("rloo", environments=2, steps=40, log_every=40, c=1.0, seed=0)
 
 
 def tutor_with(reward):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from seqtutor.adversarial.settings import DiscriminationSettings, DiscriminatorSettings
 from seqtutor.errors import UserError
 from seqtutor.models.discriminator import ConvolutionalDiscriminator, Discriminator
-from seqtutor.training.methods import masked_mean
+from seqtutor.objectives.temporal_difference import masked_mean
 from seqtutor.types import SequenceBatch, in_parts, join
 
 JUDGED_AT_ONCE = 256

@@ -37,6 +37,8 @@ from seqtutor.adversarial.discriminating import (
 from seqtutor.adversarial.reward import Completing, discriminator_reward
 from seqtutor.adversarial.settings import AdversarySettings
 from seqtutor.measures.likeness import likeness
+from seqtutor.methods.base import Experience
+from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.discriminator import (
     ConstantDiscriminator,
@@ -44,9 +46,10 @@ from seqtutor.models.discriminator import (
     RandomDiscriminator,
 )
 from seqtutor.rewards import Reward, as_reward
+from seqtutor.settings import require
 from seqtutor.task import Task
 from seqtutor.training.plan import TutorState
-from seqtutor.training.replay import Experience, Replay
+from seqtutor.training.replay import Replay
 from seqtutor.training.rollout import generate
 from seqtutor.training.run import (
     DivergedError,
@@ -55,7 +58,7 @@ from seqtutor.training.run import (
     record_of,
     what_is_not_finite,
 )
-from seqtutor.training.settings import ON_POLICY, TutorSettings, require
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from seqtutor.training.watching import watched
 from seqtutor.types import SequenceBatch, in_parts, join
@@ -108,9 +111,9 @@ class Adversary:
             f"ones {length}; pad them to one length",
         )
         require(
-            self.settings.shape != "rollouts" or self.tutoring.method in ON_POLICY,
-            f"{self.tutoring.method} judges its whole replay again in each round, for which "
-            f"rollouts take too long; use the shape prefix, or one of {', '.join(ON_POLICY)}",
+            self.settings.shape != "rollouts" or method_named(self.tutoring.method).is_on_policy,
+            f"{self.tutoring.method} recomputes the rewards of its whole replay in each round, for "
+            "which rollouts take too long; use the shape prefix, or a method without a replay",
         )
         require(len(self.real) > 0, "there are no real sequences for the discriminator")
         require(len(self.held_out) > 0, "there are no held-out sequences to measure with")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seqtutor.errors import UserError
-from seqtutor.training.settings import require, require_finite, require_seed
+from seqtutor.settings import require, require_finite, require_seed
 
 RewardTerm = Literal["probability", "logit", "log-probability"]
 RewardShape = Literal["end", "prefix", "rollouts"]

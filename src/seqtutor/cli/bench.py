@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from seqtutor.training.settings import SYMBOLS, MethodName, require
+from seqtutor.methods.registry import DEFAULT_METHOD, require_method, symbol_of
+from seqtutor.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.cli.devices import DeviceOptions
@@ -37,7 +38,7 @@ class Options:
 
     task: tyro.conf.Positional[Literal["melody", "molecule"]] = "melody"
     """What is generated."""
-    methods: tuple[MethodName, ...] = ("psi",)
+    methods: tuple[str, ...] = (DEFAULT_METHOD,)
     """How it learns; each is measured after the other."""
     rounds: int = 5
     """Turns of the loop and of the matrix product; the median counts."""
@@ -52,6 +53,8 @@ class Options:
 
     def __post_init__(self) -> None:
         require(len(self.methods) > 0, "give --methods at least one method")
+        for method in self.methods:
+            require_method(method)
         for name in ("rounds", "seconds", "iterations", "devices"):
             value = getattr(self, name)
             require(value > 0, f"--{name} must be above 0, not {value}")
@@ -64,7 +67,7 @@ class Report:
     machine: dict[str, Any]
     help_seconds: float
     peak_memory_mebibytes: float | None
-    methods: dict[MethodName, LoopSpeed]
+    methods: dict[str, LoopSpeed]
 
 
 def run(options: Options) -> None:
@@ -96,11 +99,11 @@ def run(options: Options) -> None:
     print(f"seqtutor --help takes {waited:.2f} s{ends}")
 
 
-def _speed(method: MethodName, options: Options, place: DeviceOptions) -> LoopSpeed:
+def _speed(method: str, options: Options, place: DeviceOptions) -> LoopSpeed:
     from seqtutor.runs.progress import console
     from seqtutor.runs.speed import measure_loop
 
-    console.print(f"Measuring {SYMBOLS[method]} (compiling first)")
+    console.print(f"Measuring {symbol_of(method)} (compiling first)")
     tools, tuning = _task(options.task, method)
     tuning = tools.completed(tuning)
     prior = tools.load_prior(tuning)
@@ -176,7 +179,7 @@ def table(report: Report) -> Table:
     shared = f", shared by {on['devices']} devices" if on["devices"] > 1 else ""
     return Table(
         title=f"The loop on {on['device']}, {on['cores']} cores{shared}, JAX {on['jax']}",
-        columns=tuple(Column(SYMBOLS[method]) for method in report.methods),
+        columns=tuple(Column(symbol_of(method)) for method in report.methods),
         rows=(
             row("environment steps a second", "{:,.0f}", "environment_steps_per_second"),
             row("learned transitions a second", "{:,.0f}", "learned_transitions_per_second"),

@@ -6,13 +6,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import tyro
 
 from seqtutor.errors import UserError
+from seqtutor.methods.registry import method_names, symbol_of
+from seqtutor.settings import require
 from seqtutor.tasks.melody.presets import preset_named, preset_tuning
-from seqtutor.training.settings import MethodName, TutorSettings, require
+from seqtutor.training.settings import TutorSettings
 
 if TYPE_CHECKING:
     from seqtutor.report.frontier import MeasuredPolicy
@@ -39,7 +41,7 @@ class Options:
 
     task: tyro.conf.Positional[Literal["melody"]] = "melody"
     """What is generated."""
-    methods: tuple[str, ...] = get_args(MethodName)
+    methods: tuple[str, ...] = method_names()
     """Methods to compare (see `seqtutor tune`)."""
     c: tuple[float, ...] = (2.5, 5.0, 10.0, 20.0)
     """Weights of the prior, each a point on every method's frontier."""
@@ -299,13 +301,12 @@ def _write(
 
 def _made_of(grid: _Grid, options: Options) -> str:
     from seqtutor.cli.output import counted
-    from seqtutor.training.settings import SYMBOLS
 
     def numbers(values: Sequence[float]) -> str:
         return ", ".join(f"{value:g}" for value in values)
 
     return (
-        f"Methods: {', '.join(SYMBOLS[method] for method in options.methods)}. c = "
+        f"Methods: {', '.join(symbol_of(method) for method in options.methods)}. c = "
         f"{numbers(options.c)}; γ = {options.discount:g} for all; "
         f"{counted(options.seeds, 'seed', 'seeds')} each; "
         f"{grid.jobs[0].tuning.tutor.steps:,} environment steps a run; {len(grid.tuned)} runs in "

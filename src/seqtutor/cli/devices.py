@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from seqtutor.training.settings import require
+from seqtutor.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel

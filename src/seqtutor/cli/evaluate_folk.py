@@ -15,8 +15,8 @@ from seqtutor.cli.arguments import require_once
 from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
 from seqtutor.cli.reproduce_folk import MOST_HELD_OUT, MOST_REAL, usual_judge
 from seqtutor.errors import UserError
+from seqtutor.settings import require, require_seed
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.cli.folk_generators import Generator

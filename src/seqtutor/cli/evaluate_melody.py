@@ -12,8 +12,8 @@ import tyro
 
 from seqtutor.cli.arguments import require_once
 from seqtutor.errors import UserError
+from seqtutor.settings import require, require_seed
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.runs.policies import NamedPolicy

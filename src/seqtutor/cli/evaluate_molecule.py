@@ -12,7 +12,7 @@ import tyro
 
 from seqtutor.cli.arguments import require_once
 from seqtutor.errors import UserError
-from seqtutor.training.settings import require, require_seed
+from seqtutor.settings import require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.runs.policies import NamedPolicy

@@ -30,7 +30,7 @@ from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
 from seqtutor.tasks.folk.evaluation import RealTunes
 from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.model import load_folk_model
-from seqtutor.tasks.folk.variants import TITLES
+from seqtutor.tasks.folk.variants import title_of
 from seqtutor.training.run import Record
 from seqtutor.types import SequenceBatch
 
@@ -47,7 +47,7 @@ class GameFolder:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{TITLES[self.game.generator]}, seed {self.game.tutoring.seed}"
+        return f"{title_of(self.game.generator)}, seed {self.game.tutoring.seed}"
 
     @property
     def run(self) -> RunFolder:

@@ -14,7 +14,7 @@ from seqtutor.models.files import SavedModel
 from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_real
 from seqtutor.tasks.folk.game_report import FolkResults, Gallery
 from seqtutor.tasks.folk.next_token import NextToken, next_token
-from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, REAL, TITLES
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, REAL, title_of
 from seqtutor.training.run import Record
 
 
@@ -113,14 +113,16 @@ def _galleries(
     """Of the first seed: maximum likelihood and real tunes before a judge."""
     folder = laboratory.output / "gallery"
     judge = laboratory.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
-    title = TITLES[MAXIMUM_LIKELIHOOD]
+    title = title_of(MAXIMUM_LIKELIHOOD)
     galleries = {MAXIMUM_LIKELIHOOD: hang(title, prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)}
-    galleries[REAL] = hang_real(TITLES[REAL], laboratory.real.held_out, prior, judge, folder / REAL)
+    galleries[REAL] = hang_real(
+        title_of(REAL), laboratory.real.held_out, prior, judge, folder / REAL
+    )
     for game in games:
         name, seed = game.game.generator, game.game.tutoring.seed
         if name not in galleries:
             galleries[name] = hang(
-                TITLES[name], game.generator(), game.discriminator(), seed, folder / name
+                title_of(name), game.generator(), game.discriminator(), seed, folder / name
             )
     return galleries
 

@@ -158,12 +158,14 @@ def parse(name: str, module: Any, arguments: list[str]) -> Any:
     """
     import tyro
 
+    from seqtutor.cli.flat_settings import FLAT_SETTINGS
+
     default = module.defaults(arguments) if hasattr(module, "defaults") else None
     if not {"-h", "--help"}.isdisjoint(arguments):
         arguments = ["--help"]  # Positional arguments that were given would be left out of it.
     messages = io.StringIO()
     try:
-        with contextlib.redirect_stderr(messages):
+        with contextlib.redirect_stderr(messages), FLAT_SETTINGS:
             return tyro.cli(
                 module.Options,
                 prog=f"seqtutor {name}",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from seqtutor.settings import require
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.training.settings import PretrainSettings, require
+from seqtutor.training.settings import PretrainSettings
 
 if TYPE_CHECKING:
     from seqtutor.tasks.folk.dataset import FolkData

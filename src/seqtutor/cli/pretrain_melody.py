@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from seqtutor.training.settings import PretrainSettings, require, require_seed
+from seqtutor.settings import require, require_seed
+from seqtutor.training.settings import PretrainSettings
 
 if TYPE_CHECKING:
     from seqtutor.tasks.melody.dataset import MelodyDataset

@@ -17,6 +17,7 @@ from seqtutor.cli.pretrain_folk import (
     usual_data,
     usual_training,
 )
+from seqtutor.settings import require
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
     USUAL,
@@ -24,7 +25,7 @@ from seqtutor.tasks.folk.variants import (
     require_variants,
     variant_named,
 )
-from seqtutor.training.settings import PretrainSettings, require
+from seqtutor.training.settings import PretrainSettings
 
 if TYPE_CHECKING:
     from seqtutor.cli.folk_games import GameFolder

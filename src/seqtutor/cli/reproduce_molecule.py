@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.tasks.molecule.presets import preset_named, preset_tuning
-from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.cli.evaluate_molecule import Evaluator

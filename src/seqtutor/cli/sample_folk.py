@@ -10,7 +10,7 @@ import tyro
 
 from seqtutor.cli.arguments import without_task
 from seqtutor.cli.sampling import require_sampling, tell_files
-from seqtutor.training.settings import require
+from seqtutor.settings import require
 
 MOST_FILES = 10_000
 

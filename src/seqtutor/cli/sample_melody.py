@@ -11,7 +11,7 @@ import tyro
 from seqtutor.cli.arguments import without_task
 from seqtutor.cli.sampling import require_sampling, tell_files
 from seqtutor.errors import UserError
-from seqtutor.training.settings import require
+from seqtutor.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.tasks.melody.primer import Primer

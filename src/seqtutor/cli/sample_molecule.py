@@ -10,7 +10,7 @@ import tyro
 
 from seqtutor.cli.arguments import without_task
 from seqtutor.cli.sampling import require_sampling
-from seqtutor.training.settings import require
+from seqtutor.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.tasks.molecule.scoring import MoleculeScorer

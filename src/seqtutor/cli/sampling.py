@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqtutor.cli.output import counted
-from seqtutor.training.settings import require, require_seed
+from seqtutor.settings import require, require_seed
 
 SHOWN = 6
 """Files that are named one by one."""

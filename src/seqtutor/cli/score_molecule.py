@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, MoleculeRewardSettings
-from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.tasks.molecule.measure import Measurer

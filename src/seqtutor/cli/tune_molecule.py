@@ -10,11 +10,11 @@ import tyro
 
 from seqtutor.cli.tune_options import TuneOptions, chosen_tuning
 from seqtutor.cli.tuning import TaskTools, run_tuning
+from seqtutor.settings import require
 from seqtutor.tasks.molecule.goals import GoalName
 from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.settings import MoleculeTuning
-from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel

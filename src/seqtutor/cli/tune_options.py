@@ -11,8 +11,11 @@ import tyro
 
 from seqtutor.cli.arguments import value_of
 from seqtutor.cli.devices import DeviceOptions
+from seqtutor.cli.flat_settings import require_options_of
+from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.runs.tuning import Tuning
-from seqtutor.training.settings import TutorSettings, require
+from seqtutor.settings import require
+from seqtutor.training.settings import TutorSettings
 
 _Tuning = TypeVar("_Tuning", bound=Tuning)
 
@@ -53,7 +56,9 @@ class TuneOptions:
     """Sequences to sample for the table at the end; 0 for no table."""
     prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the prior; the one that comes with the package if not given."""
-    tutor: Annotated[TutorSettings, tyro.conf.arg(name="")] = field(default_factory=TutorSettings)
+    tutor: Annotated[TutorSettings, tyro.conf.arg(name="")] = field(
+        default_factory=TutorSettings.of
+    )
     """The method and how it learns."""
 
     def __post_init__(self) -> None:
@@ -95,15 +100,20 @@ def chosen_tuning(
     named = [one for one in (config, preset, resume) if one]
     require(len(named) < 2, "give one of --config, --preset and --resume, not several")
     preset = preset or default_preset
+    named_by: dict[str, Any]
     if config is not None or resume is not None:
         from seqtutor.runs.run_folder import CONFIG, read_config
 
-        if config is not None:
-            path = Path(config)
+        path = Path(config or resume or "")
+        if resume is not None:
+            require((path / CONFIG).is_file(), f"{path} is not a run's folder: it has no {CONFIG}")
+            tuning, named_by = read_config(kind, path / CONFIG), {"resume": path}
+        else:
             path = path / CONFIG if path.is_dir() else path
-            return read_config(kind, path), {"preset": default_preset, "config": path}
-        path = Path(resume or "")
-        require((path / CONFIG).is_file(), f"{path} is not a run's folder: it has no {CONFIG}")
-        return read_config(kind, path / CONFIG), {"preset": default_preset, "resume": path}
-    method = value_of("--method", arguments) or TutorSettings.method
-    return of_preset(preset, method), {"preset": preset}
+            tuning, named_by = read_config(kind, path), {"config": path}
+        named_by["preset"] = default_preset
+    else:
+        method = value_of("--method", arguments) or DEFAULT_METHOD
+        tuning, named_by = of_preset(preset, method), {"preset": preset}
+    require_options_of(tuning.tutor.method, arguments)
+    return tuning, named_by

@@ -19,8 +19,9 @@ from seqtutor.cli.one_run import (
 )
 from seqtutor.cli.tune_options import TuneOptions
 from seqtutor.errors import UserError
+from seqtutor.methods.registry import symbol_of
 from seqtutor.runs.tuning import Tuning
-from seqtutor.training.settings import SYMBOLS, require
+from seqtutor.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
@@ -185,7 +186,7 @@ def _jobs(
     jobs = []
     for seed in range(tuning.tutor.seed, tuning.tutor.seed + options.seeds):
         own = replace(tuning, tutor=replace(tuning.tutor, seed=seed))
-        name = f"{SYMBOLS[tuning.tutor.method]} seed {seed}"
+        name = f"{symbol_of(tuning.tutor.method)} seed {seed}"
         jobs.append(Job(name, output / f"seed{seed}", own, options.samples, job_options))
     return jobs
 

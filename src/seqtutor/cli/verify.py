@@ -21,9 +21,9 @@ The distance is KL(policy ‖ target) or, where the target is the greatest rewar
 that is missing. E[r]/c − KL is what the policy reaches, log Z the most that any policy can. The \
 gap is KL(policy ‖ π*): as theory expects it → as measured. The gradient is the cosine to the \
 enumerated one.
-pass: the target is the best of what the method maximises, and is reached; what merl, reinforce \
-and reinforce-baseline maximise is another than E[r]/c − KL, hence their gap. expected gap: the \
-target is not the best of it, as theory says of this method or γ, and is reached. FAIL: it is not. \
+pass: the target is the best of what the method maximises, and is reached; a method that maximises \
+another objective than E[r]/c − KL has a gap. expected gap: the target is not the best of it, as \
+theory says of this method or γ, and is reached. FAIL: it is not. \
 Reached means a distance below {divergence:g} nats or {shortfall:.0%} of the reward, and a \
 gradient above {cosine:g}."""
 
@@ -58,7 +58,7 @@ def run(options: Options) -> int:
     from seqtutor.proof.verify import all_cases, settings_of
     from seqtutor.runs.jobs import worker_count
     from seqtutor.runs.progress import console, progress_bar
-    from seqtutor.training.settings import require_seed
+    from seqtutor.settings import require_seed
 
     require_seed("--seed", options.seed)
     cases = all_cases(options.methods, options.problems, quick=options.quick)
@@ -128,10 +128,9 @@ def table(outcomes: list[Outcome]) -> Table:
 
 
 def _row(outcome: Outcome) -> Row:
-    from seqtutor.proof.verify import REINFORCE
     from seqtutor.report.tables import UNDEFINED, Cell, Row
 
-    if outcome.case.method in REINFORCE:
+    if outcome.case.is_of_reward_alone:
         distance = f"{100 * outcome.distance:.2f} %"
     else:
         distance = f"{outcome.distance:.4f}"

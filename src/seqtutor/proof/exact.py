@@ -23,8 +23,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import logsumexp
 
 from seqtutor.errors import UserError
+from seqtutor.methods.base import Equations
 from seqtutor.models.base import SequenceModel
-from seqtutor.objectives.temporal_difference import TemporalDifferenceMethod
 from seqtutor.rewards import Reward
 
 LARGEST_PROBLEM = 200_000
@@ -156,22 +156,22 @@ class Solution:
 
 
 def fixed_point(
-    problem: Enumeration, method: TemporalDifferenceMethod, *, c: float, discount: float = 1.0
+    problem: Enumeration, equations: Equations, *, c: float, discount: float = 1.0
 ) -> Solution:
-    """Solve a method's Bellman equation backwards from the last token.
+    """Solve a temporal-difference method's Bellman equation backwards from the last token.
 
-    Uses the method's own functions, so it is the exact tabular form of what the tutor learns.
+    Uses the method's own equations, so it is the exact tabular form of what the tutor learns.
     """
     actions, states, policies = [], [], []
     later = np.zeros(problem.vocabulary_size**problem.length)
     for t in reversed(range(problem.length)):
-        with jax.enable_x64(True):  # otherwise the method's functions round to float32
+        with jax.enable_x64(True):  # otherwise the equations round to float32
             log_prior = jnp.asarray(problem.log_prior[t])
-            reward = method.reward(jnp.asarray(problem.rewards[t] / c), log_prior)
+            reward = equations.reward(jnp.asarray(problem.rewards[t] / c), log_prior)
             following = later.reshape(log_prior.shape)
             output = reward + discount * following
-            value = np.asarray(method.state_value(output, log_prior))
-            logits = np.asarray(method.policy_logits(output, log_prior))
+            value = np.asarray(equations.state_value(output, log_prior))
+            logits = np.asarray(equations.policy_logits(output, log_prior))
         later = np.where(problem.alive[t], value, 0.0)
         actions.append(np.asarray(output))
         states.append(later)
@@ -198,12 +198,13 @@ def optimum(problem: Enumeration, *, c: float) -> Solution:
     return Solution(actions[::-1], states[::-1], policies[::-1])
 
 
-def without_prior(problem: Enumeration) -> Enumeration:
-    """The same problem with log p = 0 for every token, so that every sequence weighs the same.
+def with_prior_weight(problem: Enumeration, weight: float) -> Enumeration:
+    """The same problem with log p multiplied by a weight κ; it need not be normalised.
 
-    Its optimum at c·α is that of E[r]/c + α·H(π): π ∝ exp(r/(cα)).
+    At κ = 0 every sequence weighs the same, and the optimum at c·α is that of E[r]/c + α·H(π):
+    π ∝ exp(r/(cα)).
     """
-    return replace(problem, log_prior=[np.zeros_like(level) for level in problem.log_prior])
+    return replace(problem, log_prior=[weight * level for level in problem.log_prior])
 
 
 def greedy(solution: Solution) -> PerPrefix:

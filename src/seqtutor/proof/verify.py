@@ -1,17 +1,17 @@
-"""The proof: every method, trained by the tutor on problems that are solved exactly beside it.
+"""The proof: every method, trained by the tutor on problems that are also solved exactly.
 
 A case is a method on a problem. It is trained as a user would train it; then every number comes
-from the enumeration of the problem, none from samples. What a method must reach is its own exact
-solution: the optimum π* of E[r]/c − KL(π‖p), where theory says so, and otherwise a policy whose
-distance from π* is known and told.
+from the enumeration of the problem, none from samples. What a method must reach follows from the
+objective in its record: the optimum π* of E[r]/c − KL(π‖p), or another policy, whose distance from
+π* is known and reported.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -20,10 +20,12 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from seqtutor.errors import UserError
+from seqtutor.methods import psi, rl_only
+from seqtutor.methods.base import Experience, Method, Objective
+from seqtutor.methods.registry import method_named, method_names, require_method
+from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
-from seqtutor.objectives.temporal_difference import METHODS as TEMPORAL_DIFFERENCE_METHODS
-from seqtutor.objectives.temporal_difference import PSI, RL_ONLY
 from seqtutor.proof import exact
 from seqtutor.proof.problems import (
     DISCOUNTED_PROBLEMS,
@@ -33,15 +35,13 @@ from seqtutor.proof.problems import (
 )
 from seqtutor.rewards import as_reward
 from seqtutor.training.iteration import collect
-from seqtutor.training.methods import METHODS
-from seqtutor.training.replay import Experience
-from seqtutor.training.settings import ON_POLICY, Exploration, TutorSettings
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 
 LARGEST_DIVERGENCE = 0.01
 """KL(policy ‖ target), in nats a sequence, under which a method has reached its target."""
 LARGEST_SHORTFALL = 0.02
-"""The same for REINFORCE: the share of the greatest possible gain in E[r] that may be missing."""
+"""The same of a method that maximises E[r]: the share of the possible gain that may be missing."""
 SMALLEST_COSINE = 0.99
 """Between the estimated and the enumerated gradient."""
 GRADIENT_BATCH = 65_536
@@ -52,24 +52,41 @@ DISCOUNT = 0.8
 QUICK_PROBLEMS = ("words", "coins")
 """For a quick look: at γ = 1 the first, at the lower γ the second."""
 
-REINFORCE = ("reinforce", "reinforce-baseline")
-SHARE_THE_OPTIMUM = ("psi", "g", "path", "rloo", "ppo")
-"""At γ = 1 their fixed point is π*; at any γ it is Ψ's."""
+QUICK_DISCOUNTED_METHODS = ("psi", "path")
+"""For a quick look at the lower γ."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to be proved: a method on a problem, at a discount."""
+    """One thing to be proved: a method on a problem, at a discount.
+
+    `variant` is one of those that the method's `Proof` names.
+    """
 
     problem: Problem
     method: str
     discount: float = 1.0
-    log_partition: Literal["learned", "batch"] = "learned"
+    variant: str = ""
 
     @property
     def title(self) -> str:
-        """The method, and where log Z comes from if that is a choice."""
-        return f"path, {self.log_partition} log Z" if self.method == "path" else self.method
+        """The method, and its variant where it has several."""
+        return f"{self.method}, {self.variant}" if self.variant else self.method
+
+    @property
+    def record(self) -> Method:
+        """The method's record."""
+        return method_named(self.method)
+
+    @property
+    def objective(self) -> Objective | None:
+        """What the method maximises at γ = 1."""
+        return self.record.objective(settings_of(self).options)
+
+    @property
+    def is_of_reward_alone(self) -> bool:
+        """Whether it maximises E[r], so that its optimum has no entropy."""
+        return self.objective is not None and self.objective.entropy_weight == 0
 
 
 def all_cases(
@@ -78,26 +95,31 @@ def all_cases(
     *,
     quick: bool = False,
 ) -> list[Case]:
-    """Every method on every problem at γ = 1, and those with a π* on some at a lower γ.
+    """Every method on every problem at γ = 1, and some on some problems at a lower γ.
 
     `quick` leaves one problem for each of the two.
 
     Raises:
         UserError: if a method or a problem is unknown, or nothing is left to do.
     """
-    _require_known("method", methods, METHODS)
-    _require_known("problem", problems, PROBLEMS)
+    for name in methods or ():
+        require_method(name)
+    for name in problems or ():
+        if name not in PROBLEMS:
+            raise UserError(f"there is no problem {name!r}; choose from {', '.join(PROBLEMS)}")
+    records = [method_named(name) for name in method_names()]
     undiscounted = QUICK_PROBLEMS[:1] if quick else tuple(PROBLEMS)
     discounted = QUICK_PROBLEMS[1:] if quick else DISCOUNTED_PROBLEMS
     found = [
-        Case(PROBLEMS[name], method, 1.0, log_partition)
+        Case(PROBLEMS[name], method.name, 1.0, variant)
         for name in undiscounted
-        for method in METHODS
-        for log_partition in (("learned", "batch") if method == "path" else ("learned",))
+        for method in records
+        for variant in method.proof.variants
     ] + [
-        Case(PROBLEMS[name], method, DISCOUNT)
+        Case(PROBLEMS[name], method.name, DISCOUNT, next(iter(method.proof.variants)))
         for name in discounted
-        for method in (("psi", "path") if quick else ("q", *SHARE_THE_OPTIMUM))
+        for method in records
+        if method.proof.at_discount and (not quick or method.name in QUICK_DISCOUNTED_METHODS)
     ]
     chosen = [
         case
@@ -108,12 +130,6 @@ def all_cases(
     if not chosen:
         raise UserError("nothing to verify; name other methods or problems, or leave --quick out")
     return chosen
-
-
-def _require_known(kind: str, names: Sequence[str] | None, known: dict[str, Any]) -> None:
-    for name in names or ():
-        if name not in known:
-            raise UserError(f"there is no {kind} {name!r}; choose from {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -134,58 +150,47 @@ def target_of(case: Case) -> Target:
 
     At γ < 1 the policy-gradient methods and path consistency share that of Ψ: where every state's
     advantages vanish, π(a|s) ∝ p(a|s)·exp(r/c + γ·V(s')).
+
+    Raises:
+        ValueError: if the method has neither an objective that is solved here nor equations.
     """
     whole, c, discount = enumeration(case.problem), case.problem.c, case.discount
-    undiscounted = discount == 1.0
-    if case.method in REINFORCE:
-        solution = exact.fixed_point(whole, RL_ONLY, c=c, discount=discount)
+    undiscounted, objective = discount == 1.0, case.objective
+    if objective is None:
+        if case.record.equations is None:
+            raise ValueError(f"{case.method} has neither an objective nor equations")
+        solution = exact.fixed_point(whole, case.record.equations, c=c, discount=discount)
+        return Target("own fixed point", solution.log_policy, False)
+    if case.is_of_reward_alone:
+        solution = exact.fixed_point(whole, rl_only.EQUATIONS, c=c, discount=discount)
         return Target("greatest E[r]", exact.greedy(solution), undiscounted)
-    if case.method == "merl":
-        alpha = settings_of(case).entropy_weight
-        solution = exact.fixed_point(
-            exact.without_prior(whole), PSI, c=c * alpha, discount=discount
-        )
-        return Target("own optimum", solution.log_policy, undiscounted)
-    if case.method in SHARE_THE_OPTIMUM:
+    if objective == Objective():
         if undiscounted:
             return Target("π*", exact.optimum(whole, c=c).log_policy, True)
-        solution = exact.fixed_point(whole, PSI, c=c, discount=discount)
+        solution = exact.fixed_point(whole, psi.EQUATIONS, c=c, discount=discount)
         return Target("discounted π*", solution.log_policy, False)
-    method = TEMPORAL_DIFFERENCE_METHODS[case.method]
-    solution = exact.fixed_point(whole, method, c=c, discount=discount)
-    return Target("own fixed point", solution.log_policy, False)
+    # κ·log p − α·log π: the same with p^(κ/α) for the prior and c·α for c.
+    weighted = exact.with_prior_weight(whole, objective.prior_weight / objective.entropy_weight)
+    c *= objective.entropy_weight
+    solution = exact.fixed_point(weighted, psi.EQUATIONS, c=c, discount=discount)
+    return Target("own optimum", solution.log_policy, undiscounted)
 
 
 def settings_of(case: Case, seed: int = 0) -> TutorSettings:
-    """Settings that bring a method near its solution; on-policy gradients need larger batches."""
-    method = case.method
-    iterations = {"rloo": 3000, "ppo": 3000, "merl": 4000}.get(method, 2000)
-    changes: dict[str, Any] = {"environments": 64, "replay_capacity": 1024, "updates": 2}
-    if method in TEMPORAL_DIFFERENCE_METHODS:
-        changes |= {"updates": 4, "trace": 0.9, "target_rate": 0.1}
-    if method in ON_POLICY:
-        changes |= {"environments": 256, "updates": 4}
-    if method in REINFORCE:
-        # Faster, it settles on a sequence before it has seen what the others earn.
-        changes |= {"learning_rate": 3e-3}
-    if method == "merl":
-        # It has no baseline: its noise does not vanish at the optimum.
-        changes |= {"environments": 512, "learning_rate": 2e-2}
-    return TutorSettings.of(
-        method,
-        **{
-            "c": case.problem.c,
-            "discount": case.discount,
-            "log_partition": case.log_partition,
-            "batch": 64,
-            "value_scale": 5.0,
-            "learning_rate": 1e-2,
-            "learning_rate_final_share": 0.0,
-            "seed": seed,
-            **changes,
-            "steps": iterations * changes["environments"] * case.problem.length,
-        },
-    )
+    """Settings that bring a method near its solution; most are in its record."""
+    proof = case.record.proof
+    changes = {
+        "c": case.problem.c,
+        "discount": case.discount,
+        "learning_rate": 1e-2,
+        "learning_rate_final_share": 0.0,
+        "seed": seed,
+        **proof.settings,
+        **proof.variants[case.variant],
+    }
+    settings = TutorSettings.of(case.method, **changes)
+    steps = proof.iterations * settings.environments * case.problem.length
+    return settings.with_changes(steps=steps)
 
 
 @dataclass(frozen=True)
@@ -196,8 +201,8 @@ class Outcome:
         case: what was to be proved.
         target: what had to be reached.
         target_is_best: whether it is the optimum of an objective.
-        distance: KL(policy ‖ target); for REINFORCE the share of the possible gain in E[r] that is
-            missing.
+        distance: KL(policy ‖ target); of a method that maximises E[r] the share of the possible
+            gain in E[r] that is missing.
         objective: E[r]/c − KL(policy ‖ prior).
         greatest_objective: its optimum, log Z.
         expected_gap: KL(target ‖ π*).
@@ -221,7 +226,7 @@ class Outcome:
     def faults(self) -> list[str]:
         """What is wrong, in words; empty if nothing is."""
         found = []
-        is_share = self.case.method in REINFORCE
+        is_share = self.case.is_of_reward_alone
         limit = LARGEST_SHORTFALL if is_share else LARGEST_DIVERGENCE
         if not self.distance < limit:
             what = "the share of reward it misses" if is_share else f"KL(policy ‖ {self.target})"
@@ -248,7 +253,7 @@ def check(case: Case, seed: int = 0) -> Outcome:
     target, best = target_of(case), exact.optimum(whole, c=c)
     policy = exact.policy_table(whole, train(case, seed))
     reached = exact.evaluate(whole, policy, c=c)
-    if case.method in REINFORCE:
+    if case.is_of_reward_alone:
         least, most = (
             exact.evaluate(whole, table, c=c).expected_reward
             for table in (whole.log_prior, target.log_policy)
@@ -285,13 +290,17 @@ def gradient_cosine(case: Case, seed: int = 0) -> float | None:
     not meant to follow a gradient: for values learned from targets, and for returns that are
     discounted from each step on.
     """
-    if case.discount != 1.0 or case.method not in (*ON_POLICY, "path"):
+    objective, problem = case.objective, case.problem
+    if case.discount != 1.0 or objective is None or not case.record.proof.follows_gradient:
         return None
-    problem = case.problem
     model = policy_elsewhere(problem)
     estimate = estimated_gradient(case, model, jax.random.key(seed))
     truth = exact.objective_gradient(
-        enumeration(problem), model, c=problem.c, **_weights_of_objective(case)
+        enumeration(problem),
+        model,
+        c=problem.c,
+        prior_weight=objective.prior_weight,
+        entropy_weight=objective.entropy_weight,
     )
     a, b = (
         np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]).astype(np.float64)
@@ -305,30 +314,23 @@ def policy_elsewhere(problem: Problem) -> SequenceModel:
     return problem.random_model(3).as_policy_start(problem.length)
 
 
-def _weights_of_objective(case: Case) -> dict[str, float]:
-    if case.method in REINFORCE:
-        return {"prior_weight": 0.0, "entropy_weight": 0.0}
-    if case.method == "merl":
-        return {"prior_weight": 0.0, "entropy_weight": settings_of(case).entropy_weight}
-    return {}
-
-
 def estimated_gradient(case: Case, model: SequenceModel, key: PRNGKeyArray) -> SequenceModel:
     """Minus the gradient of a method's loss on a large collection, in a model's parameters.
 
-    PPO's advantages look to the end of the sequence and path consistency's errors are squared
-    however large, since the gradient is biased otherwise.
+    Errors are squared however large, since the gradient is biased otherwise.
     """
-    changes: dict[str, Any] = {
-        "environments": GRADIENT_BATCH,
-        "replay_capacity": GRADIENT_BATCH,
-        "exploration": Exploration(epsilon_start=0.0),
-        "huber_threshold": 1e6,
-    }
-    if case.method == "ppo":
-        changes["trace"] = 1.0
-    tutor = Tutor(case.problem.task, case.problem.prior, replace(settings_of(case), **changes))
-    network = ActionValueNetwork(model, tutor.settings.value_scale)
+    own = applicable_settings(
+        case.method,
+        replay_capacity=GRADIENT_BATCH,
+        exploration=NO_EXPLORATION,
+        huber_threshold=1e6,
+    )
+    settings = settings_of(case).with_changes(
+        environments=GRADIENT_BATCH, **{**own, **case.record.proof.gradient_settings}
+    )
+    tutor = Tutor(case.problem.task, case.problem.prior, settings)
+    # The value starts at zero, whatever its scale.
+    network = ActionValueNetwork(model, value_scale=1.0)
     gradient = _loss_gradient(tutor, tutor.prior, network, key)
     return jax.tree.map(jnp.negative, gradient.model)
 

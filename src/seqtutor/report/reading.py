@@ -10,26 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from seqtutor.measures.intervals import Interval, difference
+from seqtutor.methods.registry import is_method, method_named
 from seqtutor.report.frontier import BEST_OF_N, CONTROLS, PRIOR, AtKL, Frontier, Point
 from seqtutor.report.style import method_style
 from seqtutor.report.tables import format_value
 
-YEARS = {
-    "reinforce": 1992,  # Williams
-    "reinforce-baseline": 1992,  # Williams
-    "psi": 2012,  # Rawlik, Toussaint & Vijayakumar
-    "g": 2015,  # Fox, Pakman & Tishby
-    "q": 2016,  # Jaques et al., RL Tuner
-    "path": 2017,  # Nachum et al., Trust-PCL
-    "ppo": 2017,  # Schulman et al.
-    "rloo": 2019,  # Kool, van Hoof & Welling
-    "merl": 2020,  # Bjare & Meredith
-}
-"""When each method was first published; `rl-only` is a control and has no year."""
-
 BEST_TEMPERATURE = "prior at its best temperature"
 
 _UNTRAINED = (PRIOR, BEST_OF_N, BEST_TEMPERATURE, "cooler prior", "hotter prior")
+
+
+def year_of(name: str) -> int | None:
+    """When a method was first published; `None` for controls."""
+    return method_named(name).year if is_method(name) else None
 
 
 def title_of(name: str) -> str:
@@ -100,12 +93,13 @@ def _from_to(low: float, high: float) -> str:
 
 def older_beats_newer(kls: Sequence[float], frontiers: Sequence[Frontier]) -> list[str]:
     """For each method the newer ones that earn less at the same KL, by more than the interval."""
-    dated = sorted((one for one in frontiers if one.name in YEARS), key=lambda f: YEARS[f.name])
+    years = {one.name: year for one in frontiers if (year := year_of(one.name)) is not None}
+    dated = sorted((one for one in frontiers if one.name in years), key=lambda f: years[f.name])
     gains = {
         (older.name, newer.name): _gains(kls, older, newer)
         for older in dated
         for newer in dated
-        if YEARS[older.name] < YEARS[newer.name]
+        if years[older.name] < years[newer.name]
     }
     if not any(gains.values()):
         return ["No older and newer method were compared at the same KL divergence."]
@@ -148,7 +142,7 @@ def _gains(kls: Sequence[float], one: Frontier, other: Frontier) -> dict[float, 
 
 
 def _dated(name: str) -> str:
-    return f"{title_of(name)} ({YEARS[name]})"
+    return f"{title_of(name)} ({year_of(name)})"
 
 
 def objective_winners(objectives: Mapping[float, Mapping[str, Interval]]) -> list[str]:

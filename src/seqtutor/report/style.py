@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.training.settings import SYMBOLS
+from seqtutor.methods.registry import is_method, method_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,42 +71,39 @@ class MethodStyle:
     line: Any
 
 
-_LOOKS: dict[str, tuple[str, Any]] = {
+_OTHERS: dict[str, tuple[str, Any]] = {
     "prior": ("#555555", (0, (1, 1.2))),
-    "q": ("#D55E00", (0, (5, 1.5))),
-    "psi": ("#0072B2", "-"),
-    "g": ("#009E73", (0, (6, 1.2, 1.2, 1.2))),
-    "path": ("#E69F00", (0, (3, 1, 1, 1, 1, 1))),
-    "rloo": ("#56B4E9", (0, (8, 1.5))),
-    "ppo": ("#8C6BB1", (0, (4, 1, 1, 1))),
-    "merl": ("#7F3B08", (0, (2, 1))),
-    "reinforce": ("#000000", (0, (1, 2))),
-    "reinforce-baseline": ("#A6761D", (0, (7, 2, 1, 2))),
-    "rl-only": ("#CC79A7", (0, (2.5, 1.2))),
     "constant": ("#999933", (0, (4, 2))),
     "random": ("#AA4499", (0, (1, 1))),
     "frozen": ("#882255", (0, (5, 1, 1, 1, 1, 1))),
     "untrained": ("#44AA99", (0, (3, 3))),
     "real-tunes": ("#EE7733", "-"),
 }
-_STYLES = {
-    name: MethodStyle(SYMBOLS.get(name, name), color, line)
-    for name, (color, line) in _LOOKS.items()
-}
+"""Colour and line style of what is no method: the prior and the controls of experiments."""
 _SPARE_COLORS = ("#1B9E77", "#999933", "#AA4499", "#882255", "#44AA99")
 
 
 def method_style(method: str, others: tuple[str, ...] = ()) -> MethodStyle:
-    """The style of a method; one without a fixed style gets a spare colour.
+    """The style of a method; one without a colour of its own gets a spare one.
 
     Args:
         method: its name on the command line, such as `psi`.
         others: every method of the figure in order, so that no spare colour is given twice.
     """
-    if method in _STYLES:
-        return _STYLES[method]
-    unknown = [name for name in dict.fromkeys((*others, method)) if name not in _STYLES]
-    return MethodStyle(method, _SPARE_COLORS[unknown.index(method) % len(_SPARE_COLORS)], "-")
+    label, color, line = _own_style(method)
+    if color is None:
+        names = dict.fromkeys((*others, method))
+        spare = [name for name in names if _own_style(name)[1] is None]
+        color = _SPARE_COLORS[spare.index(method) % len(_SPARE_COLORS)]
+    return MethodStyle(label, color, line)
+
+
+def _own_style(name: str) -> tuple[str, str | None, Any]:
+    """Label, colour if there is one of its own, and line style."""
+    if is_method(name):
+        method = method_named(name)
+        return method.symbol, method.color, method.line
+    return name, *_OTHERS.get(name, (None, "-"))
 
 
 def figure_style() -> AbstractContextManager[None]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar, get_args
+from typing import Generic, TypeVar
 
 from seqtutor.errors import UserError
-from seqtutor.training.settings import MethodName
+from seqtutor.methods.registry import require_method
 
 Tuning = TypeVar("Tuning")
 """What a run of the task is made of."""
@@ -18,7 +18,7 @@ class Preset(Generic[Tuning]):
     """A title for tables, and the settings for each method."""
 
     title: str
-    tuning: Callable[[MethodName], Tuning]
+    tuning: Callable[[str], Tuning]
 
 
 def find_preset(presets: Mapping[str, Preset[Tuning]], name: str) -> Preset[Tuning]:
@@ -38,7 +38,5 @@ def find_tuning(presets: Mapping[str, Preset[Tuning]], name: str, method: str) -
     Raises:
         UserError: if there is no such preset or method.
     """
-    methods = get_args(MethodName)
-    if method not in methods:
-        raise UserError(f"there is no method {method!r}; choose one of {', '.join(methods)}")
-    return find_preset(presets, name).tuning(method)  # type: ignore[arg-type]
+    require_method(method)
+    return find_preset(presets, name).tuning(method)

@@ -25,9 +25,9 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from seqtutor.errors import UserError
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.files import weights_hash
+from seqtutor.settings import require
 from seqtutor.training.metrics import HostMetrics, Metrics
 from seqtutor.training.plan import TutorState
-from seqtutor.training.settings import require
 from seqtutor.training.tutor import Tutor
 from seqtutor.training.watching import in_thread
 

@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ import yaml
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, open_own, require_unused
 from seqtutor.runs.folder_lock import made_and_locked
+from seqtutor.training.settings import TutorSettings, from_flat, to_flat
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
 LARGEST_CONFIG = 1 << 18
@@ -48,8 +49,10 @@ _Config = TypeVar("_Config")
 
 def plain(value: Any) -> Any:
     """A configuration as mappings, lists, numbers and strings."""
+    if isinstance(value, TutorSettings):
+        return plain(to_flat(value))
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -79,9 +82,16 @@ def read_config(kind: type[_Config], path: Path) -> _Config:
         UserError: if it cannot be read, or holds an unknown or badly typed entry.
     """
     content = read_settings(path)
-    rules = dacite.Config(cast=[tuple, Path], strict=True, type_hooks={float: float})
+    hooks: Any = {float: float, TutorSettings: _tutor_settings}
+    rules = dacite.Config(cast=[tuple, Path], strict=True, type_hooks=hooks)
     with _unusable(path):
-        return dacite.from_dict(kind, content, rules)
+        return hooks[kind](content) if kind in hooks else dacite.from_dict(kind, content, rules)
+
+
+def _tutor_settings(content: Any) -> TutorSettings:
+    if not isinstance(content, Mapping):
+        raise TypeError("the settings of the tutor are no mapping")
+    return from_flat(content)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -121,6 +131,8 @@ def _unusable(path: Path) -> Iterator[None]:
         raise UserError(f"cannot read {path}: it is no text in UTF-8") from None
     except RecursionError:
         raise UserError(f"{path} is not a usable configuration: it is nested too deeply") from None
+    except UserError as error:
+        raise UserError(f"{path} is not a usable configuration: {error}") from None
     except dacite.UnexpectedDataError as error:
         unknown = ", ".join(map(str, sorted(error.keys, key=str)))
         raise UserError(

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 
 from seqtutor.training.plan import TutorState
-from seqtutor.training.settings import TEMPORAL_DIFFERENCE
 from seqtutor.training.tutor import Tutor
 
 Shape = tuple[int, int, int]
@@ -53,16 +52,14 @@ class Counts:
     @classmethod
     def of(cls, tutor: Tutor, state: TutorState) -> Counts:
         """Those of a tutor's update."""
-        settings = tutor.settings
         trained = jax.tree.leaves(eqx.filter(state.network, eqx.is_inexact_array))
-        learns_all = tutor.method.learns_from == "collection"
         return cls(
-            settings.environments if learns_all else settings.batch,
+            tutor.batch,
             tutor.task.max_length,
             tutor.prior.feature_size,
             tutor.task.vocabulary.size + 1,
             sum(leaf.size for leaf in trained),
-            2 if settings.method in (*TEMPORAL_DIFFERENCE, "ppo") else 1,
+            1 if tutor.method.target is None else 2,
         )
 
     @property

@@ -18,7 +18,7 @@ class Tuning:
     task: ClassVar[str]
     """The task's name on the command line."""
 
-    tutor: TutorSettings = field(default_factory=TutorSettings)
+    tutor: TutorSettings = field(default_factory=TutorSettings.of)
 
     @property
     def remembers(self) -> bool:
@@ -34,7 +34,8 @@ def differing(one: Any, other: Any, name: str = "") -> list[str]:
         return [f"--{name}".replace("_", "-")]
     found = []
     for part in fields(one):
-        # The settings of the tutor have no name of their own before theirs.
-        inner = name if part.name == "tutor" else f"{name}.{part.name}".lstrip(".")
+        # On the command line the settings of the tutor and of the method have no prefix.
+        is_flat = part.name in ("tutor", "options")
+        inner = name if is_flat else f"{name}.{part.name}".lstrip(".")
         found += differing(getattr(one, part.name), getattr(other, part.name), inner)
     return found

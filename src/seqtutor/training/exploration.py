@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from seqtutor.methods.settings import Exploration
 from seqtutor.training.rollout import sample_logits
-from seqtutor.training.settings import Exploration
 
 
 def epsilon(settings: Exploration, progress: Float[Array, ""]) -> Float[Array, ""]:

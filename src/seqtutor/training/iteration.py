@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from seqtutor.methods.base import Experience
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import Earned, Reward, as_reward
@@ -24,7 +25,6 @@ from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.metrics import Metrics, measure, measure_policy
 from seqtutor.training.plan import TutorPlan, TutorState
 from seqtutor.training.replay import (
-    Experience,
     Replay,
     add,
     draw,
@@ -94,7 +94,7 @@ def collect(
 ) -> Trajectories:
     """Generate sequences with the exploring policy, the prior beside it in lock step."""
     settings, method = plan.settings, plan.method
-    epsilon_now = epsilon(settings.exploration, progress)
+    epsilon_now = epsilon(plan.exploration, progress)
 
     def step(states: tuple[Any, Any], tokens: Array) -> tuple[tuple[Any, Any], tuple[Array, Array]]:
         tokens = split(tokens, plan.devices)
@@ -105,7 +105,7 @@ def collect(
         return (prior_state, network_state), (log_policy, log_prior)
 
     def choose(outputs: tuple[Array, Array], step_key: PRNGKeyArray) -> Array:
-        return explore(outputs[0], step_key, settings.exploration, epsilon_now)
+        return explore(outputs[0], step_key, plan.exploration, epsilon_now)
 
     batch = settings.environments
     rollout = roll_out(
@@ -195,25 +195,24 @@ def learn(
     moving average, or stays what collected.
     """
     settings, method, optimiser = plan.settings, plan.method, plan.optimiser()
-    rate = settings.target_rate if method.target == "average" else 0.0
+    rate, prioritised = plan.target_rate, plan.prioritised
     first_target = state.target if method.target == "average" else state.network
-    is_prioritised = settings.priority_exponent > 0
 
     def loss_on(
         network: ActionValueNetwork, target: ActionValueNetwork, experience: Experience
     ) -> tuple[Float[Array, ""], Float[Array, " batch"] | None]:
         online, slow = (model.unroll(experience.tokens) for model in (network, target))
         loss = method.loss(online, slow, experience, settings)
-        if not is_prioritised:
+        if prioritised is None:
             return loss, None
         assert method.error_sizes is not None
         return loss, method.error_sizes(online, slow, experience, settings)
 
     def update(carry: _Learning, rows_or_key: Array) -> tuple[_Learning, Metrics]:
-        if is_prioritised:
+        if prioritised is not None:
             progress = state.iteration / plan.iterations
             replay = replace(state.replay, priorities=carry.priorities)
-            rows, experience = draw_prioritised(replay, rows_or_key, settings, progress)
+            rows, experience = draw_prioritised(replay, rows_or_key, prioritised, progress)
         else:
             rows, experience = rows_or_key, take(state.replay, rows_or_key)
         experience = split(experience, plan.devices)
@@ -231,8 +230,8 @@ def learn(
         metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradient)}
         return _Learning(network, target, optimiser_state, priorities), metrics
 
-    if is_prioritised:
-        batches = jax.random.split(key, settings.updates)
+    if prioritised is not None:
+        batches = jax.random.split(key, plan.updates)
     else:
         batches = rows_to_learn(plan, state.replay, key)
     first = _Learning(state.network, first_target, state.optimiser, state.replay.priorities)
@@ -264,16 +263,16 @@ def rows_to_learn(
     plan: TutorPlan, replay: Replay, key: PRNGKeyArray
 ) -> Int[Array, "updates batch"]:
     """Which of the replay's sequences each update learns from."""
-    settings = plan.settings
+    collected, updates, batch = plan.settings.environments, plan.updates, plan.batch
     if plan.method.learns_from == "collection":
-        return jnp.arange(settings.environments)[None]
+        return jnp.arange(collected)[None]
     if plan.method.learns_from == "replay":
-        keys = jax.random.split(key, settings.updates)
-        return jax.vmap(lambda one: draw(replay, one, settings.batch))(keys)
+        keys = jax.random.split(key, updates)
+        return jax.vmap(lambda one: draw(replay, one, batch))(keys)
     # Each pass through the collection has an order of its own.
-    wanted = settings.updates * settings.batch
-    passes = -(-wanted // settings.environments)
-    orders = jax.vmap(lambda one: jax.random.permutation(one, settings.environments))(
+    wanted = updates * batch
+    passes = -(-wanted // collected)
+    orders = jax.vmap(lambda one: jax.random.permutation(one, collected))(
         jax.random.split(key, passes)
     )
-    return orders.reshape(-1)[:wanted].reshape(settings.updates, settings.batch)
+    return orders.reshape(-1)[:wanted].reshape(updates, batch)

@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.objectives.temporal_difference import masked_mean, of_action
 from seqtutor.rewards import Earned
-from seqtutor.training.methods import masked_mean
 from seqtutor.training.sharding import everywhere
 from seqtutor.types import Trajectories
 

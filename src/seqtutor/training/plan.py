@@ -14,11 +14,20 @@ import optax
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
+from seqtutor.methods.base import Method
+from seqtutor.methods.registry import method_named
+from seqtutor.methods.settings import (
+    NO_EXPLORATION,
+    BatchSettings,
+    Exploration,
+    ReplaySettings,
+    TargetSettings,
+    ValueSettings,
+)
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
 from seqtutor.task import Task
-from seqtutor.training.methods import METHODS, Method
 from seqtutor.training.replay import Replay, empty_replay
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import require_devices
@@ -61,7 +70,7 @@ class TutorPlan:
             )
         sizes = {"environments": self.settings.environments}
         if self.method.learns_from != "collection":
-            sizes["batch"] = self.settings.batch
+            sizes["batch"] = self.batch
         require_devices(self.devices, **sizes)
         wanted, there = self._bytes_of_sequences(), memory_bytes()
         if wanted > there:
@@ -102,7 +111,7 @@ class TutorPlan:
     @property
     def method(self) -> Method:
         """The method that the settings name."""
-        return METHODS[self.settings.method]
+        return method_named(self.settings.method)
 
     @property
     def steps_per_iteration(self) -> int:
@@ -117,17 +126,44 @@ class TutorPlan:
     @property
     def updates(self) -> int:
         """Gradient updates after each collection."""
-        return 1 if self.method.learns_from == "collection" else self.settings.updates
+        options = self.settings.options
+        return options.updates if isinstance(options, BatchSettings) else 1
+
+    @property
+    def batch(self) -> int:
+        """Sequences in each update."""
+        options = self.settings.options
+        return options.batch if isinstance(options, BatchSettings) else self.settings.environments
+
+    @property
+    def replay_settings(self) -> ReplaySettings | None:
+        """The settings of the replay; `None` for on-policy methods."""
+        options = self.settings.options
+        return options if isinstance(options, ReplaySettings) else None
 
     @property
     def replay_capacity(self) -> int:
         """Sequences that are kept: for on-policy methods the newest collection."""
-        settings = self.settings
-        return (
-            settings.replay_capacity
-            if self.method.learns_from == "replay"
-            else settings.environments
-        )
+        replay = self.replay_settings
+        return self.settings.environments if replay is None else replay.replay_capacity
+
+    @property
+    def prioritised(self) -> ReplaySettings | None:
+        """The settings of the replay if sequences are drawn from it by priority."""
+        replay = self.replay_settings
+        return replay if replay is not None and replay.priority_exponent > 0 else None
+
+    @property
+    def target_rate(self) -> float:
+        """Share of the network that moves into the target network at each update."""
+        options = self.settings.options
+        return options.target_rate if isinstance(options, TargetSettings) else 0.0
+
+    @property
+    def exploration(self) -> Exploration:
+        """How tokens are chosen while collecting."""
+        replay = self.replay_settings
+        return NO_EXPLORATION if replay is None else replay.exploration
 
     def optimiser(self) -> optax.GradientTransformation:
         """Adam with clipped gradients and a cosine decay over the run."""
@@ -146,7 +182,9 @@ class TutorPlan:
         if self.method.logits_start == "zero":
             model = model.with_zero_readout()
         # Copies throughout: `advance` gives the state's memory away, and the prior's must stay.
-        network = ActionValueNetwork(model, settings.value_scale, settings.value_body_share)
+        options = settings.options
+        value = options if isinstance(options, ValueSettings) else ValueSettings()
+        network = ActionValueNetwork(model, value.value_scale, value.value_body_share)
         network = jax.tree.map(jnp.copy, network)
         return TutorState(
             network=network,

@@ -16,44 +16,13 @@ from dataclasses import replace
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from seqtutor.objectives.temporal_difference import of_action
-from seqtutor.training.settings import TutorSettings
-from seqtutor.types import Trajectories
+from seqtutor.methods.base import Experience
+from seqtutor.methods.settings import ReplaySettings
 
 LEAST_PRIORITY = 1e-2
 """In nats; what has no error left is still drawn now and then."""
-
-
-class Experience(eqx.Module):
-    """Sequences with what they earned (r, not divided by c) and what the prior says of them.
-
-    `log_prior` is log p(a_t|s_t) of their own tokens. `whole_log_prior` is log p(·|s_t) over the
-    whole vocabulary, for the methods that read it, `None` otherwise. `weights` are the importance
-    weights of their losses; `None` where all count the same.
-    """
-
-    tokens: Int[Array, "batch time"]
-    mask: Bool[Array, "batch time"]
-    rewards: Float[Array, "batch time"]
-    log_prior: Float[Array, "batch time"]
-    whole_log_prior: Float[Array, "batch time vocab"] | None = None
-    weights: Float[Array, " batch"] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        trajectories: Trajectories,
-        rewards: Float[Array, "batch time"],
-        *,
-        keeps_whole_prior: bool,
-    ) -> Experience:
-        """What is worth keeping of generated sequences."""
-        whole = trajectories.log_prior
-        own = of_action(whole, trajectories.tokens)
-        kept = whole if keeps_whole_prior else None
-        return cls(trajectories.tokens, trajectories.mask, rewards, own, kept)
 
 
 class Replay(eqx.Module):
@@ -177,7 +146,7 @@ def take(replay: Replay, rows: Int[Array, " batch"]) -> Experience:
 
 
 def draw_prioritised(
-    replay: Replay, key: PRNGKeyArray, settings: TutorSettings, progress: Float[Array, ""]
+    replay: Replay, key: PRNGKeyArray, settings: ReplaySettings, progress: Float[Array, ""]
 ) -> tuple[Int[Array, " batch"], Experience]:
     """Rows by their priorities, and their sequences with importance weights.
 

@@ -24,6 +24,7 @@ from jaxtyping import Array, Int
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import as_reward
+from seqtutor.settings import require, require_seed
 from seqtutor.training.iteration import iterate
 from seqtutor.training.metrics import HostMetrics, Metrics
 from seqtutor.training.plan import TutorState
@@ -37,7 +38,6 @@ from seqtutor.training.run import (
     record_of,
     record_of_saved,
 )
-from seqtutor.training.settings import require, require_seed
 from seqtutor.training.tutor import Tutor, in_calls
 from seqtutor.training.watching import watched
 

@@ -136,7 +136,7 @@ def test_the_workers_end_with_the_task_whatever_happens():
 
 @pytest.fixture(scope="module")
 def tutor():
-    settings = TutorSettings(
+    settings = TutorSettings.of(
         steps=64 * LENGTH * 3,
         environments=64,
         replay_capacity=64,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seqtutor.training.settings import require, require_seed
+from seqtutor.settings import require, require_seed
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from seqtutor.measures.intervals import Interval, difference, half_width_of, mea
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
-from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, REAL, TITLES, UNTRAINED
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, REAL, UNTRAINED, title_of
 
 NEAR_ONE = 0.95
 """A precision from which on the discriminator takes hardly a sample for real."""
@@ -140,7 +140,7 @@ def _how_they_are_told(prior: Sequence[FolkEvaluation], comparisons: int) -> str
 
 def _with_gains(names: Sequence[str], generators: Generators, gains: Mapping[str, Interval]) -> str:
     return ", ".join(
-        f"{TITLES[name]} {format_value(judged(generators[name]).value)} ({_signed(gains[name])})"
+        f"{title_of(name)} {format_value(judged(generators[name]).value)} ({_signed(gains[name])})"
         for name in names
     )
 
@@ -188,7 +188,7 @@ def _holds(holds: bool | None) -> str:
 
 def _listed(generators: Generators, names: Sequence[str], measure: str) -> str:
     return ", ".join(
-        f"{TITLES[name]} {format_value(_mean(generators, name, measure))}" for name in names
+        f"{title_of(name)} {format_value(_mean(generators, name, measure))}" for name in names
     )
 
 

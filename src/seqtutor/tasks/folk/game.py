@@ -21,7 +21,7 @@ class FolkGame:
     """A SHA-256 of the prior."""
     real: int
     """Real sequences that the discriminator learns from."""
-    tutoring: TutorSettings = field(default_factory=TutorSettings)
+    tutoring: TutorSettings = field(default_factory=TutorSettings.of)
     """How the generator is tuned."""
     adversary: AdversarySettings = field(default_factory=AdversarySettings)
     """The rules."""

@@ -29,7 +29,7 @@ from seqtutor.tasks.folk.next_token import NextToken
 from seqtutor.tasks.folk.next_token_figure import next_token_figure, write_next_token
 from seqtutor.tasks.folk.plots import quality_and_diversity
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
-from seqtutor.tasks.folk.variants import TITLES, UNTRAINED
+from seqtutor.tasks.folk.variants import UNTRAINED, title_of
 
 Item = TypeVar("Item")
 
@@ -117,8 +117,7 @@ def folk_table(
     worse than the paper's.
     """
     columns = tuple(
-        Column(TITLES.get(name, name), "paper" if name in PAPER_TABLE_1 else None)
-        for name in generators
+        Column(title_of(name), "paper" if name in PAPER_TABLE_1 else None) for name in generators
     )
     rows = tuple(
         Row(
@@ -210,12 +209,17 @@ def _figures(results: FolkResults, folder: Path) -> list[str]:
     save_for_page_and_print(plane, folder / "plane")
     histories = _drawn(results.histories)
     if histories:
-        curves = training_curves(histories, CURVES, step_label="round", labels=TITLES)
+        curves = training_curves(
+            histories,
+            CURVES,
+            step_label="round",
+            labels={name: title_of(name) for name in histories},
+        )
         save_for_page_and_print(curves, folder / "training")
     save_for_page_and_print(next_token_figure(results.next_token), folder / "next_token")
     write_next_token(results.next_token, folder / "next_token.csv")
     is_far_off = len(_drawn(results.generators)) < len(results.generators)
-    far_off = f" *{TITLES[UNTRAINED]}* is too far off to be drawn." if is_far_off else ""
+    far_off = f" *{title_of(UNTRAINED)}* is too far off to be drawn." if is_far_off else ""
     page = [
         "## Quality and diversity\n",
         "A generator is better than the prior at another temperature only where it lies beyond the "
@@ -263,13 +267,14 @@ def _learning(learning: Mapping[str, Sequence[float]]) -> list[str]:
     if not learning:
         return []
     shares = ", ".join(
-        f"{TITLES[name]} {100 * float(np.mean(values)):.0f} %" for name, values in learning.items()
+        f"{title_of(name)} {100 * float(np.mean(values)):.0f} %"
+        for name, values in learning.items()
     )
     return [
         "Rounds, after those of the discriminator alone, in which it kept what it had learned: "
         f"{shares}. In the other rounds the discriminator "
         "told unseen sequences apart no better than before, and what it had learned was taken "
-        f"back. With hardly any such round a game is that of *{TITLES['frozen']}*.\n"
+        f"back. With hardly any such round a game is that of *{title_of('frozen')}*.\n"
     ]
 
 
@@ -284,7 +289,7 @@ def _galleries(results: FolkResults, folder: Path) -> list[str]:
         "are MusicXML.\n",
     ]
     for name, gallery in results.galleries.items():
-        page += [f"### {TITLES[name]} ([ABC]({gallery.book.relative_to(folder)}))\n"]
+        page += [f"### {title_of(name)} ([ABC]({gallery.book.relative_to(folder)}))\n"]
         page += [
             f"- {entry.kind}, D(x) = {format_value(entry.probability)}, "
             f"{100 * entry.distinct:.0f} % of runs different: "

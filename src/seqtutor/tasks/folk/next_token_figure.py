@@ -13,7 +13,7 @@ from jaxtyping import Float
 from seqtutor.files import atomic_write
 from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
 from seqtutor.tasks.folk.next_token import NextToken
-from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, TITLES
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +86,7 @@ def _panel(axes: Axes, found: NextToken, name: str, first: Float[np.ndarray, " v
         [places[rank]], [-0.03], marker="^", color=color, markersize=5, clip_on=False,
         transform=axes.get_xaxis_transform(),
     )  # fmt: skip
-    axes.set_title(f"{TITLES[name]}: {entropy(found.probabilities[name]):.2f} nats", fontsize=9)
+    axes.set_title(f"{title_of(name)}: {entropy(found.probabilities[name]):.2f} nats", fontsize=9)
     ticks = [0, SHOWN // 3, 2 * SHOWN // 3]
     labels = [str(tick + 1) for tick in ticks]
     if len(own) > SHOWN:
@@ -110,7 +110,9 @@ def write_next_token(found: NextToken, path: Path) -> Path:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["rank", "token", "really follows", *(TITLES[n] for n in found.probabilities)])
+    writer.writerow(
+        ["rank", "token", "really follows", *(title_of(n) for n in found.probabilities)]
+    )
     for rank, token in enumerate(found.order, start=1):
         chances = (f"{one[token]:.6g}" for one in found.probabilities.values())
         is_real = "yes" if token == found.real else ""

@@ -12,7 +12,7 @@ import numpy as np
 from seqtutor.measures.intervals import mean_interval
 from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
-from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, TITLES
+from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,6 +120,6 @@ def _point(
         markersize=9 if is_prior else 5.5,
         linestyle="none",
         elinewidth=1,
-        label=TITLES[name],
+        label=title_of(name),
         zorder=3,
     )

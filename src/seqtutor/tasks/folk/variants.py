@@ -12,7 +12,10 @@ from seqtutor.adversarial.settings import (
     DiscriminatorSettings,
 )
 from seqtutor.errors import UserError
-from seqtutor.training.settings import ON_POLICY, Exploration, TutorSettings, require
+from seqtutor.methods.registry import method_named, symbol_of
+from seqtutor.methods.settings import NO_EXPLORATION
+from seqtutor.settings import require
+from seqtutor.training.settings import TutorSettings, applicable_settings
 
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"
 UNTRAINED = "untrained"
@@ -20,27 +23,26 @@ REAL = "real-tunes"
 PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
 ANCHORED = ("rloo", "psi", "g", "path")
 CONTROLS = ("constant", "random", "frozen", UNTRAINED)
-OFF_POLICY = tuple(name for name in ANCHORED if name not in ON_POLICY)
-"""Those that learn from a replay."""
 VARIANTS = (*PUBLISHED, *ANCHORED, *CONTROLS)
 USUAL = (*PUBLISHED, "rloo", "psi", *CONTROLS)
 """Those that play unless others are asked for."""
 
-TITLES = {
+_TITLES = {
     MAXIMUM_LIKELIHOOD: "Maximum likelihood",
-    "reinforce": "REINFORCE",
-    "reinforce-baseline": "REINFORCE with baseline",
-    "merl": "MERL",
-    "rloo": "RLOO, anchored",
-    "psi": "Ψ, anchored",
-    "g": "G, anchored",
-    "path": "Path consistency, anchored",
     "constant": "Constant reward",
     "random": "Random reward",
     "frozen": "Frozen discriminator",
     UNTRAINED: "REINFORCE, not pretrained",
     REAL: "Real tunes",
 }
+
+
+def title_of(name: str) -> str:
+    """What tables and figures call a generator."""
+    if name in ANCHORED:
+        return f"{symbol_of(name)}, anchored"
+    return _TITLES.get(name) or symbol_of(name)
+
 
 GeneratorStart = Literal["prior", "untrained"]
 """What a generator begins as: the prior, or a model of its sizes that has learned nothing."""
@@ -87,14 +89,14 @@ class Variant:
     """A generator: how it is tuned, and by the rules of which game."""
 
     name: str
-    tutoring: TutorSettings = field(default_factory=TutorSettings)
+    tutoring: TutorSettings = field(default_factory=TutorSettings.of)
     adversary: AdversarySettings = field(default_factory=AdversarySettings)
     start: GeneratorStart = "prior"
 
     @property
     def title(self) -> str:
         """What tables and figures call it."""
-        return TITLES[self.name]
+        return title_of(self.name)
 
     def in_a_game(self, seed: int, length: int) -> Variant:
         """The same with a seed, and with the steps of a game of sequences so long."""
@@ -142,10 +144,11 @@ def require_variants(names: Sequence[str], sizes: GameSizes) -> None:
 
 def _require_rollouts(name: str, rollouts: int) -> None:
     require(rollouts >= 1, f"rollouts must be at least 1, not {rollouts}")
+    replaying = [one for one in ANCHORED if not method_named(one).is_on_policy]
     require(
-        name not in OFF_POLICY,
+        name not in replaying,
         f"the generator {name} judges its whole replay again in each round, for which rollouts "
-        f"take too long; leave out {', '.join(OFF_POLICY)} with --generators",
+        f"take too long; leave out {', '.join(replaying)} with --generators",
     )
 
 
@@ -157,19 +160,23 @@ def _tutoring_published(method: str, sizes: GameSizes) -> TutorSettings:
 
 def _tutoring_anchored(method: str, sizes: GameSizes, c: float) -> TutorSettings:
     number = sizes.anchored_environments
-    settings = TutorSettings.of(method, c=c, environments=number, learning_rate=sizes.anchored_rate)
-    if method in ON_POLICY:
-        return settings
     # A policy that begins as the prior need not try tokens at random, which real tunes never have.
-    settings = replace(
-        settings,
-        exploration=Exploration(epsilon_start=0.0),
-        discount=1.0,
+    own = applicable_settings(
+        method,
+        exploration=NO_EXPLORATION,
         batch=number,
         updates=2,
         replay_capacity=8 * number,
+        trace=1.0,
     )
-    return settings if method == "path" else replace(settings, trace=1.0)
+    return TutorSettings.of(
+        method,
+        c=c,
+        discount=1.0,
+        environments=number,
+        learning_rate=sizes.anchored_rate,
+        **own,
+    )
 
 
 def _published(sizes: GameSizes) -> AdversarySettings:

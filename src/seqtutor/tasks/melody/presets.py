@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqtutor.methods.registry import method_named
 from seqtutor.runs.presets import Preset, find_preset, find_tuning
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodyTuning, RuleWeights
-from seqtutor.training.settings import TEMPORAL_DIFFERENCE, MethodName, TutorSettings
+from seqtutor.training.settings import TutorSettings
 
 
-def _trace(method: MethodName, trace: float) -> dict[str, float]:
-    """λ, for the methods that have one; ppo keeps its own."""
-    return {"trace": trace} if method in TEMPORAL_DIFFERENCE else {}
+def _trace(method: str, trace: float) -> dict[str, float]:
+    """λ of the returns; ppo, whose λ is that of its advantages, keeps its own."""
+    return {} if method_named(method).equations is None else {"trace": trace}
 
 
-def _papers_rules(method: MethodName) -> MelodyTuning:
+def _papers_rules(method: str) -> MelodyTuning:
     """The rules as published; c and γ are ours.
 
     The papers' c = .5 rewards a repeated motif so much that a policy which sees further than a
@@ -33,7 +34,7 @@ def _papers_rules(method: MethodName) -> MelodyTuning:
     return MelodyTuning(TutorSettings.of(method, **published.get(method, {"c": 5.0})))
 
 
-def _strict_rules(method: MethodName) -> MelodyTuning:
+def _strict_rules(method: str) -> MelodyTuning:
     """One set of rules and weights for every method, aimed at the best entry of each row.
 
     Autocorrelation is punished hard from .02 on, so that it lies near zero in every melody and not

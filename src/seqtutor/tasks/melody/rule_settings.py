@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seqtutor.errors import UserError
-from seqtutor.training.settings import require_finite
+from seqtutor.settings import require_finite
 
 RULE_NAMES = (
     "key",

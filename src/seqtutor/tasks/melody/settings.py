@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from seqtutor.runs.tuning import Tuning
+from seqtutor.settings import require, require_finite
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.training.settings import require, require_finite
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from seqtutor.methods.registry import symbol_of
 from seqtutor.report.tables import Cell, Column, Row, Table, Unit
 from seqtutor.tasks.melody.evaluation import MelodyEvaluation
 from seqtutor.tasks.melody.metrics import MelodyMetrics
 from seqtutor.tasks.melody.settings import MelodyTuning
 from seqtutor.tasks.melody.table_1 import PAPER_TABLE_1, TABLE_1_ROWS, best_of_papers, is_better
-from seqtutor.training.settings import SYMBOLS
 
 PAPER_COLUMNS = {"prior": "Note RNN", "q": "Q", "psi": "Ψ", "g": "G"}
 """The column of the papers' table that each method (or the prior) stands beside."""
-
-TITLES = {**SYMBOLS, **PAPER_COLUMNS}
 
 POLICY_ROWS = (
     ("entropy", "Entropy, nats a step", "number"),
@@ -40,7 +38,7 @@ class Measured:
     @property
     def title(self) -> str:
         """The column's heading."""
-        return TITLES.get(self.name, self.name)
+        return PAPER_COLUMNS.get(self.name) or symbol_of(self.name)
 
 
 def melody_table(columns: Sequence[Measured], title: str = "Melodies") -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from seqtutor.training.settings import require, require_seed
+from seqtutor.settings import require, require_seed
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqtutor.methods.registry import symbol_of
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.tables import Cell, Column, Row, Table
 from seqtutor.tasks.molecule.goals import BUDGET, Goal, Published
@@ -21,7 +22,6 @@ from seqtutor.tasks.molecule.oracle import (
     curve_points,
     mean_of_best,
 )
-from seqtutor.training.settings import SYMBOLS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def goal_table(goal: Goal, method: str, seeds: Sequence[CallValues], budget: int
     calls = Cell.from_seeds([float(len(values)) for values in seeds])
     rows.append(Row(CALLS_LABEL, (calls, Cell(math.nan)), "integer"))
     columns = (
-        Column(SYMBOLS.get(method, method), None if published is None else "REINVENT"),
+        Column(symbol_of(method), None if published is None else "REINVENT"),
         Column("best known"),
     )
     return Table(goal.title, columns, tuple(rows), _note(goal, len(seeds), budget, published))

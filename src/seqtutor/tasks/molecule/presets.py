@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqtutor.methods.registry import method_named
+from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.runs.presets import Preset, find_preset, find_tuning
 from seqtutor.tasks.molecule.goals import (
     BUDGET,
@@ -37,13 +39,7 @@ from seqtutor.tasks.molecule.reward_settings import (
     ValidTerm,
 )
 from seqtutor.tasks.molecule.settings import MoleculeTuning
-from seqtutor.training.settings import (
-    ON_POLICY,
-    TEMPORAL_DIFFERENCE,
-    Exploration,
-    MethodName,
-    TutorSettings,
-)
+from seqtutor.training.settings import TutorSettings, applicable_settings
 
 STEPS = 3_000_000
 LEARNING_RATE = 7e-4
@@ -57,8 +53,6 @@ more than old ones do again.
 
 HUBER_THRESHOLD = 100.0
 """An invalid string costs tens of nats, and is to count in full."""
-
-_WITH_VALUE = (*TEMPORAL_DIFFERENCE, "ppo", "path")
 
 _OFF = ScaledTerm(weight=0.0)
 _NO_SHORT, _NO_CARBONS = ShortTerm(weight=0.0), CarbonsTerm(weight=0.0)
@@ -76,8 +70,8 @@ def _qed(weight: float) -> ScaledTerm:
     return ScaledTerm(weight, centre=0.807, scale=0.095)
 
 
-def _tutor(method: MethodName, **changes: Any) -> TutorSettings:
-    """What is the same for all presets, changed where asked."""
+def _tutor(method: str, **changes: Any) -> TutorSettings:
+    """What is the same for all presets, changed where asked, as far as the method has it."""
     settings: dict[str, Any] = {
         "c": 1.0,
         "discount": 1.0,
@@ -87,22 +81,20 @@ def _tutor(method: MethodName, **changes: Any) -> TutorSettings:
         "replay_capacity": REPLAY,
         "learning_rate": LEARNING_RATE,
         "huber_threshold": HUBER_THRESHOLD,
+        "exploration": NO_EXPLORATION,
     }
-    if method in TEMPORAL_DIFFERENCE:
+    if method_named(method).equations is not None:
         settings["trace"] = 1.0
-    if method not in ON_POLICY:
-        settings["exploration"] = Exploration(epsilon_start=0.0)
-    return TutorSettings.of(method, **{**settings, **changes})
+    return TutorSettings.of(method, **applicable_settings(method, **{**settings, **changes}))
 
 
-def _goal_tutor(method: MethodName) -> TutorSettings:
+def _goal_tutor(method: str) -> TutorSettings:
     """For a budget of calls: small collections, and many updates after each.
 
     Methods without a replay learn from each string once or a few times, and need longer steps. The
     learning rate stays what it is, since nobody knows at which step the calls are used.
     """
-    is_on_policy = method in ON_POLICY
-    changes = {"value_body_share": 1.0} if method in _WITH_VALUE else {}
+    is_on_policy = method_named(method).is_on_policy
     return _tutor(
         method,
         environments=32 if is_on_policy else 64,
@@ -112,11 +104,11 @@ def _goal_tutor(method: MethodName) -> TutorSettings:
         learning_rate=1e-3 if is_on_policy else 3e-4,
         learning_rate_final_share=1.0,
         huber_threshold=10.0,
-        **changes,
+        value_body_share=1.0,
     )
 
 
-def _paper(method: MethodName) -> MoleculeTuning:
+def _paper(method: str) -> MoleculeTuning:
     """The terms of the paper's second experiment, weighted towards its tuned column.
 
     Its molecules are greasy and easy to make; they lost a third of their QED, which has no weight.
@@ -133,7 +125,7 @@ def _paper(method: MethodName) -> MoleculeTuning:
     )
 
 
-def _drug_like(method: MethodName) -> MoleculeTuning:
+def _drug_like(method: str) -> MoleculeTuning:
     """One more of logP, easier to make, as drug-like as the prior, new, and of many scaffolds.
 
     Strings that are easier to make are also easier to write, so that more of them are valid. An
@@ -154,7 +146,7 @@ def _drug_like(method: MethodName) -> MoleculeTuning:
     )
 
 
-def _goal(method: MethodName, goal: GoalName, **terms: object) -> MoleculeTuning:
+def _goal(method: str, goal: GoalName, **terms: object) -> MoleculeTuning:
     """Some terms and validity, without those that keep to the training set.
 
     They are scaled so that the policy goes far from the prior within the budget.
@@ -177,11 +169,11 @@ def _standardised(weight: float, standard: Standard) -> ScaledTerm:
     return ScaledTerm(weight, centre=standard.mean, scale=standard.deviation)
 
 
-def _best_qed(method: MethodName) -> MoleculeTuning:
+def _best_qed(method: str) -> MoleculeTuning:
     return _goal(method, "qed", qed=_qed(5.0))
 
 
-def _penalized_logp(method: MethodName) -> MoleculeTuning:
+def _penalized_logp(method: str) -> MoleculeTuning:
     """The sum of logP, −SA and −ring atoms beyond six, in standard deviations of ZINC-250k.
 
     The normalisation of You et al. (2018), "Graph convolutional policy network".
@@ -195,12 +187,12 @@ def _penalized_logp(method: MethodName) -> MoleculeTuning:
     )
 
 
-def _celecoxib(method: MethodName) -> MoleculeTuning:
+def _celecoxib(method: str) -> MoleculeTuning:
     """Similarity to celecoxib by counted Morgan fingerprints of radius 2, as in GuacaMol."""
     return _goal(method, "celecoxib", similarity=SimilarityTerm(weight=60.0, to=(CELECOXIB,)))
 
 
-def _isomers(method: MethodName) -> MoleculeTuning:
+def _isomers(method: str) -> MoleculeTuning:
     """A molecular formula to meet, as in GuacaMol."""
     return _goal(method, "isomers", isomer=IsomerTerm(weight=15.0, formula=ISOMER))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 
 from seqtutor.errors import UserError
-from seqtutor.training.settings import require, require_finite
+from seqtutor.settings import require, require_finite
 
 PROPERTY_NAMES = (
     "molecular_weight",

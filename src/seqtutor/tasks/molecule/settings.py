@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from seqtutor.runs.tuning import Tuning
+from seqtutor.settings import require
 from seqtutor.tasks.molecule.goals import Goal, GoalName, goal_named
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
-from seqtutor.training.settings import require
 
 
 @dataclass(frozen=True)

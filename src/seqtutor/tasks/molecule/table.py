@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from seqtutor.methods.registry import is_method, symbol_of
 from seqtutor.report.tables import Better, Cell, Column, Row, Table, Unit
 from seqtutor.tasks.molecule.evaluation import MoleculeEvaluation
 from seqtutor.tasks.molecule.mean_terms import MeanTerms
 from seqtutor.tasks.molecule.table_2 import MOSES_ROWS, PAPER_TABLE_2, TABLE_2_ROWS
-from seqtutor.training.settings import SYMBOLS
 
 PRIOR = "prior"
 PRIORS_COLUMN, TUNED_COLUMN = "LSTM", "Ψ"
@@ -49,7 +49,7 @@ class Measured:
     @property
     def title(self) -> str:
         """The column's heading."""
-        return SYMBOLS.get(self.name, self.name)
+        return symbol_of(self.name)
 
     @property
     def paper_column(self) -> str | None:
@@ -58,7 +58,7 @@ class Measured:
             return None
         if self.name == PRIOR:
             return PRIORS_COLUMN
-        return TUNED_COLUMN if self.name in SYMBOLS else None
+        return TUNED_COLUMN if is_method(self.name) else None
 
 
 def molecule_table(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from seqtutor.models.files import SavedModel
 from seqtutor.rewards import Reward
+from seqtutor.settings import require
 from seqtutor.task import Task
 from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.known import known_to
@@ -14,7 +15,6 @@ from seqtutor.tasks.molecule.requirements import require_rdkit
 from seqtutor.tasks.molecule.reward_settings import KnownTerm, MoleculeRewardSettings
 from seqtutor.tasks.molecule.settings import MoleculeTuning
 from seqtutor.tasks.molecule.tokens import elements_of
-from seqtutor.training.settings import require
 from seqtutor.vocabulary import Vocabulary
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.measure import Measurer
 from seqtutor.tasks.molecule.reward_settings import (
@@ -19,7 +20,6 @@ from seqtutor.tasks.molecule.reward_settings import (
     TrainingExtremes,
     WindowTerm,
 )
-from seqtutor.training.settings import require
 
 # An aliphatic carbon outside brackets: not the C of Cl or Co.
 _CARBONS = re.compile(r"(?:C(?![a-z]))+")

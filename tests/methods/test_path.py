@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor.objectives.path import (
+from seqtutor.methods import psi
+from seqtutor.methods.path import (
     batch_partition_errors,
     learned_partition_errors,
     log_weights,
 )
-from seqtutor.objectives.temporal_difference import PSI
 from seqtutor.proof import exact
 from tiny_problems import bigram_reward, prior, random_policy
 
@@ -53,7 +53,7 @@ def test_at_the_optimum_the_weight_of_every_sequence_is_log_z(problem, c):
 @pytest.mark.parametrize("discount", [0.5, 0.8])
 def test_with_a_discount_the_same_holds_at_the_fixed_point_of_psi(problem, discount):
     """And only there: π* itself is no longer consistent."""
-    own = exact.fixed_point(problem, PSI, c=0.5, discount=discount)
+    own = exact.fixed_point(problem, psi.EQUATIONS, c=0.5, discount=discount)
     weights = weights_of_all(problem, own.log_policy, c=0.5, discount=discount)
     np.testing.assert_allclose(weights, own.log_partition, atol=1e-10)
     best = exact.optimum(problem, c=0.5).log_policy

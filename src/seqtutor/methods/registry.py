@@ -1,0 +1,75 @@
+"""Which methods there are. Imports no method before it is asked for, so that `--help` stays quick.
+
+A method of this package is a file here and a line in `_BUILT_IN`. Another package offers one by an
+entry point of the group `seqtutor.methods` that names a `seqtutor.methods.base.Method`:
+
+    [project.entry-points."seqtutor.methods"]
+    grpo = "my_package.grpo:METHOD"
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from seqtutor.errors import UserError
+
+if TYPE_CHECKING:
+    from seqtutor.methods.base import Method
+
+GROUP = "seqtutor.methods"
+DEFAULT_METHOD = "psi"
+
+_BUILT_IN = {
+    "q": "q",
+    "psi": "psi",
+    "g": "g",
+    "path": "path",
+    "rloo": "rloo",
+    "ppo": "ppo",
+    "merl": "merl",
+    "reinforce": "reinforce",
+    "reinforce-baseline": "reinforce_baseline",
+    "rl-only": "rl_only",
+}
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    own = {
+        name: EntryPoint(name, f"seqtutor.methods.{module}:METHOD", GROUP)
+        for name, module in _BUILT_IN.items()
+    }
+    return own | {one.name: one for one in entry_points(group=GROUP) if one.name not in own}
+
+
+def method_names() -> tuple[str, ...]:
+    """The names of all methods, those of this package first."""
+    return tuple(_entry_points())
+
+
+def require_method(name: str) -> None:
+    """Raise a `UserError` unless there is a method of that name; imports none."""
+    if not is_method(name):
+        raise UserError(f"there is no method {name!r}; choose one of {', '.join(method_names())}")
+
+
+def is_method(name: str) -> bool:
+    """Whether there is a method of that name; imports none."""
+    return name in _entry_points()
+
+
+def symbol_of(name: str) -> str:
+    """What tables and figures call a method; a name that is no method's stands for itself."""
+    return method_named(name).symbol if is_method(name) else name
+
+
+def method_named(name: str) -> Method:
+    """The record of a method; imports its module.
+
+    Raises:
+        UserError: if there is no method of that name.
+    """
+    require_method(name)
+    return _entry_points()[name].load()
