@@ -280,6 +280,13 @@ class TaskSpec(Generic[Settings]):
             lambda method: self.settings_type(),
         )
 
+    def tutor_settings(self, method: str) -> Mapping[str, Any]:
+        """Settings of the tutor, by their flat names, that suit the task whatever the preset.
+
+        With these and otherwise their defaults, `compare` runs the methods.
+        """
+        return {}
+
     def task(
         self, settings: Settings, prior: PriorRecord | None = None, workers: int | None = None
     ) -> Task:
