@@ -43,8 +43,9 @@ def smiles_hostile() -> list[Seed]:
 
 def read_smiles(folder: Path) -> None:
     """A file as `pretrain` reads it, and as `score` does."""
-    from seqtutor.errors import UserError
     from seqtutor.tasks.molecule.score_file import read_entries
+
+    from seqtutor.errors import UserError
     from seqtutor.tasks.molecule.smiles_files import read_smiles_file
 
     path, failure = only_file(folder), None
@@ -125,6 +126,7 @@ def token_hostile() -> list[Seed]:
 def read_tokens(folder: Path) -> None:
     """A token file, and its text as a primer."""
     from seqtutor.cli.token_files import read_token_file
+
     from seqtutor.errors import UserError
     from seqtutor.tasks.melody.primer import read_primer
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import jax
 import tyro
+from seqtutor.tasks.molecule.model import load_molecule_model
 
 from seqtutor.rewards import Reward
 from seqtutor.task import Task
 from seqtutor.tasks.molecule.known import known_to
-from seqtutor.tasks.molecule.model import load_molecule_model
 from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward import MoleculeReward
 from seqtutor.tasks.molecule.task import completed

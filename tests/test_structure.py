@@ -16,6 +16,7 @@ ROOT = Path(seqtutor.__file__).parent
 # Each part with those it may import besides itself, from the bottom to the top.
 CORE = [
     "errors",
+    "arguments",
     "files",
     "machine",
     "cache",
@@ -37,6 +38,7 @@ FLOORS = [
     ["adversarial"],
     ["runs"],
     ["api"],
+    ["playing"],
     ["tasks"],
     ["cli"],
 ]

@@ -72,14 +72,19 @@ class Measure:
 class MeasureGroup:
     """Measures that are computed together, with standard errors of their own.
 
+    One of `estimate` and `of_strings` returns an estimate for the name of each measure.
+
     Attributes:
         measures: the rows.
-        estimate: a function of tokens and mask, as in `Measure.of_tokens`, that returns an estimate
-            for the name of each measure.
+        estimate: a function of tokens and mask, as in `Measure.of_tokens`.
+        of_strings: a function of the sequences as strings, as in `Measure.of_strings`.
+        note: stands below a table with these rows.
     """
 
     measures: tuple[Measure, ...]
-    estimate: Callable[[np.ndarray, np.ndarray], Estimates]
+    estimate: Callable[[np.ndarray, np.ndarray], Estimates] | None = None
+    of_strings: Callable[[list[str]], Estimates] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

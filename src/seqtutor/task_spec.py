@@ -156,15 +156,19 @@ class Gallery:
         folder: of the files.
         models: the sequence model of each policy, by "prior" and the names of methods.
         samples: sequences that each of them generated.
+        folders: of the files that were written of some samples of each of them.
         prior: the prior, as it was saved.
         settings: the task's own.
+        options: by which they were measured, an instance of the task's `evaluate_type`.
     """
 
     folder: Path
     models: Mapping[str, Any]
     samples: Mapping[str, Drawn]
+    folders: Mapping[str, Path]
     prior: PriorRecord
     settings: Any
+    options: Any
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,9 @@ class TaskSpec(Generic[Settings]):
         profiles: how much of an experiment `reproduce` runs; "default" is the default.
         prior_title: the heading of the prior's column.
         published: figures of a published table that are set beside the measured ones.
+        published_beside_runs: whether they are in the table that ends a tuning, too.
+        measures_need_settings: whether the measures depend on the settings of runs. Where they do
+            not, runs with different settings are measured side by side, without their rewards.
         shows_terms: whether tables have a row for each term of the reward.
     """
 
@@ -232,12 +239,19 @@ class TaskSpec(Generic[Settings]):
     profiles: Mapping[str, Profile] = PROFILES
     prior_title: str = "prior"
     published: Published | None = None
+    published_beside_runs: bool = True
+    measures_need_settings: bool = True
     shows_terms: bool = True
 
     @staticmethod
     def of(task: Task) -> TaskSpec[NoSettings]:
         """The spec of a task that has no settings."""
         return _FixedTask(task)
+
+    @property
+    def heading(self) -> str:
+        """What sequences are called, at the beginning of a line."""
+        return self.many[:1].upper() + self.many[1:]
 
     def require_dependencies(self) -> None:
         """Refuse to go on where an optional package that the task needs is missing.
@@ -306,6 +320,14 @@ class TaskSpec(Generic[Settings]):
     def has_memory(self, settings: Settings) -> bool:
         """Whether the reward depends on earlier sequences, so that runs cannot share it."""
         return False
+
+    def settings_for_evaluation(self, settings: Settings) -> Settings:
+        """The settings of the reward by which policies are measured.
+
+        A reward with a memory of earlier sequences has no expectation of a single sequence: leave
+        out the terms that depend on it.
+        """
+        return settings
 
     def check_prior(self, prior: PriorRecord) -> None:
         """Refuse a model that does not write sequences of this task.
@@ -425,7 +447,12 @@ class TaskSpec(Generic[Settings]):
 
     @contextmanager
     def measures(
-        self, settings: Settings, options: Any, priors: Sequence[PriorRecord], number: int
+        self,
+        settings: Settings,
+        options: Any,
+        priors: Sequence[PriorRecord],
+        number: int,
+        workers: int | None = None,
     ) -> Iterator[Sequence[Measure | MeasureGroup]]:
         """What sequences of this task are measured by; what that needs ends with the context.
 
@@ -434,8 +461,18 @@ class TaskSpec(Generic[Settings]):
             options: an instance of `evaluate_type`.
             priors: of the policies that are measured.
             number: sequences that each policy is measured on.
+            workers: worker processes of measures that use them; `None` for one for each core, 0 for
+                none.
         """
         yield self.usual_task().measures
+
+    def prepare_measures(self, options: Any, prior: PriorRecord) -> None:
+        """Fetch what the measures need, at the start of an experiment that is not a trial.
+
+        Args:
+            options: an instance of `evaluate_type`.
+            prior: of the experiment.
+        """
 
     def fit_of_prior(self, prior: Any) -> tuple[list[str], str]:
         """How well a shipped prior fits real sequences: lines about the data, and a sentence.
@@ -452,7 +489,7 @@ class TaskSpec(Generic[Settings]):
         """
         return []
 
-    def summarise(self, folders: Sequence[Path], settings: Settings, output: Path) -> list[str]:
+    def summarise(self, folders: Sequence[Path], settings: Settings, output: Path) -> list[Any]:
         """Write what the task has to say about finished runs that differ in their seed alone.
 
         Args:
@@ -461,7 +498,8 @@ class TaskSpec(Generic[Settings]):
             output: the folder of the one run, or the one that holds all of them.
 
         Returns:
-            Lines to print before the table.
+            Lines, and instances of `seqtutor.report.tables.Table`, to print before the table of the
+            measures.
         """
         return []
 

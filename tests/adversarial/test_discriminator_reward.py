@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqtutor.adversarial import discriminator_reward
 from seqtutor.adversarial.discriminator import (
     ConstantDiscriminator,
     ConvolutionalDiscriminator,
     RandomDiscriminator,
 )
-from seqtutor.adversarial import discriminator_reward
 from seqtutor.adversarial.files import SavedDiscriminator, save_discriminator
 from seqtutor.adversarial.reward import RolloutParameters, complete, game_reward
 from seqtutor.adversarial.settings import GameSettings

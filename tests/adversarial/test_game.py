@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor.adversarial.training import cross_entropy, logits_of, train_epoch
 from seqtutor.adversarial.game import (
     Game,
     OldSamples,
@@ -19,10 +18,11 @@ from seqtutor.adversarial.game import (
     recompute_rewards,
 )
 from seqtutor.adversarial.settings import (
-    GameSettings,
     DiscriminationSettings,
     DiscriminatorSettings,
+    GameSettings,
 )
+from seqtutor.adversarial.training import cross_entropy, logits_of, train_epoch
 from seqtutor.errors import UserError
 from seqtutor.rewards import compiled
 from seqtutor.runs.checkpoint import Checkpoints

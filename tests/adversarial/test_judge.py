@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor.adversarial.training import cross_entropy, logits_of
 from seqtutor.adversarial.judges import Parts, train_judge
 from seqtutor.adversarial.settings import (
     DiscriminationSettings,
     DiscriminatorSettings,
     JudgeSettings,
 )
+from seqtutor.adversarial.training import cross_entropy, logits_of
 from seqtutor.errors import UserError
 from seqtutor.types import SequenceBatch
 from tiny_problems import identical

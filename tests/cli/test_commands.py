@@ -49,14 +49,27 @@ def test_help_names_its_options(command, capsys):
     assert f"seqtutor {command}" in capsys.readouterr().out
 
 
+def test_help_of_tune_has_the_options_of_its_method_alone(capsys):
+    assert main(["tune", "--method", "ppo", "--help"]) == 0
+    of_ppo = capsys.readouterr().out
+    assert main(["tune", "--method", "merl", "--help"]) == 0
+    of_merl = capsys.readouterr().out
+    for option, page, other in [("--clip", of_ppo, of_merl), ("--entropy-weight", of_merl, of_ppo)]:
+        assert f"{option} FLOAT" in page
+        assert option not in other
+    assert "- psi: Soft Q-learning" in of_merl
+    assert "λ of the advantages" in of_ppo
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_loads_nothing_heavy(command):
-    """But `tune` shows what each method says of itself, in files that are written in JAX."""
-    allowed = {"jax", "scipy"} if command == "tune" else set()
+    """The options of `tune` are those of its method, whose module has its mathematics in JAX."""
+    heavy = {"music21", "matplotlib", "symusic", "scipy"} | (
+        set() if command == "tune" else {"jax"}
+    )
     code = (
         f"import sys; from seqtutor.cli.main import main; main(['{command}', '--help']); "
-        "heavy = {'jax', 'music21', 'matplotlib', 'symusic', 'scipy'} & set(sys.modules) "
-        f"- {allowed or set()}; "
+        f"heavy = {heavy} & set(sys.modules); "
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -186,7 +199,11 @@ def test_unknown_names_are_refused(capsys, tmp_path):
     assert "--speed" in one_line_refusal(capsys, ["tune", "--speed", "9"])
     assert "'high' is not a number" in one_line_refusal(capsys, ["tune", "--c", "high"])
     assert "'many' is not a whole number" in one_line_refusal(capsys, ["tune", "--steps", "many"])
-    assert "c must be at least" in one_line_refusal(capsys, ["tune", "--c", "0"])
+    assert "c must be at least 1e-06" in one_line_refusal(capsys, ["tune", "--c", "0"])
+    told = one_line_refusal(capsys, ["tune", "--method", "rloo", "--trace", "0.5"])
+    assert told.endswith("trace is a setting of q, psi, g, ppo, rl-only, not of rloo")
+    told = one_line_refusal(capsys, ["tune", "--method=ppo", "--exploration.epsilon-start=0"])
+    assert told.endswith("exploration is a setting of q, psi, g, path, rl-only, not of ppo")
     assert "no such tonic" in one_line_refusal(capsys, ["tune", "--rules.tonic", "H"])
 
 

@@ -132,7 +132,7 @@ def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
         (["--seeds", "0"], "--seeds must be at least 1"),
         (["--steps", "0"], "--steps must be at least 1"),
         (["--number", "1"], "--number must be at least 2"),
-        (["--discount", "1.5"], "discount must lie between 0 and 1"),
+        (["--discount", "1.5"], "discount must be between 0 and 1"),
         (["--temperatures", "0"], "--temperatures must be above 0"),
         (["--best-of", "1"], "--best-of must be at least 2"),
         (["--at-kl", "inf"], "--at-kl must be above 0"),

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
 
 from seqtutor.cli.main import main
-from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
 
 SAMPLE = Path(__file__).parents[1] / "data" / "molecule" / "moses_sample.csv"
 SHORT = ["--max-length", "32", "--rarest", "0", "--canonical", "no"]

@@ -11,13 +11,13 @@ import yaml
 from rdkit import Chem
 from rdkit.Chem import QED
 from safetensors.numpy import load_file
+from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
 
 from seqtutor.cli.main import main
 from seqtutor.models.files import save_model
 from seqtutor.report.tables import format_value
 from seqtutor.runs.jobs import Job, run_jobs
 from seqtutor.runs.run_folder import read_config
-from seqtutor.tasks.molecule.model import load_molecule_model, sample_smiles
 from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, ScaledTerm
 from seqtutor.tasks.molecule.settings import MoleculeTuning
 

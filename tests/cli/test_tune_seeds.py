@@ -17,9 +17,9 @@ from safetensors.numpy import load_file
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.runs.config import read_config
 from seqtutor.runs.jobs import Job, run_jobs
 from seqtutor.runs.provenance import command_line
-from seqtutor.runs.config import read_config
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.spec import spec
 

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+import seqtutor as st
 from own_model import Attention, AttentionSettings, Shifted, attention
 from seqtutor.errors import UserError
 from seqtutor.proof import exact
@@ -54,6 +55,18 @@ def test_maximum_likelihood_trains_a_model_of_ones_own():
     # The first token is one of three; the others follow from it.
     assert losses[0] > 0.8
     assert min(losses) < np.log(3) / 6 + 0.2
+
+
+def test_python_takes_the_class_itself(tmp_path):
+    words = ["abca", "bcab", "cabc"] * 20
+    letters = st.Task(st.Vocabulary("abc"), 4, lambda tokens, mask: {"a": tokens == 0})
+    prior_of_words = st.pretrain(letters, words, model=Attention, width=4, epochs=1, batch=16)
+    assert prior_of_words.model.settings == AttentionSettings(width=4)
+    prior_of_words.save(tmp_path / "prior")
+    loaded = st.Generator.load(tmp_path / "prior", kinds=[Attention])
+    assert identical(loaded.model, prior_of_words.model)
+    with pytest.raises(st.UserError, match="no setting 'hidden_sizes' where the model"):
+        st.pretrain(letters, words, model=Attention, hidden_sizes=(4,))
 
 
 def test_a_model_whose_two_ways_differ_is_refused_before_anything_is_learned():

@@ -85,7 +85,8 @@ def _evaluate_tokens(spec: TaskSpec[Any], options: Any) -> None:
 
     vocabulary = spec.usual_task().vocabulary
     given = read_token_file(options.tokens, vocabulary.size)
-    with spec.measures(spec.settings_type(), options.own, [], len(given)) as measures:
+    settings = spec.settings_type()
+    with spec.measures(settings, options.own, [], len(given), options.workers) as measures:
         column = given_sequences(spec, measures, given)
         rows = rows_of(measures)
     if options.json:

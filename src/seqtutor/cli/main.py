@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor import __version__
+from seqtutor.arguments import value_of
 from seqtutor.errors import UserError
 from seqtutor.references import entry_points_of, is_reference
 from seqtutor.task_spec import TaskSpec, find_spec, task_names
@@ -209,8 +210,6 @@ def split_task(name: str, arguments: list[str]) -> tuple[str, list[str]]:
         near = difflib.get_close_matches(word, task_names(), n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise UserError(f"there is no task {word!r}{meant}; {name} has: {', '.join(task_names())}")
-    from seqtutor.cli.options import value_of
-
     options = ("--resume", "--config")
     named = [value for one in options if (value := value_of(one, arguments)) is not None]
     words = [word for word in arguments if not word.startswith("-")]

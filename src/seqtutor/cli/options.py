@@ -1,4 +1,4 @@
-"""Options of commands that depend on the task, and arguments that are read before all others."""
+"""Options of commands that depend on the task."""
 
 from __future__ import annotations
 
@@ -40,13 +40,3 @@ def _markers(value: Any) -> tuple[Any, ...]:
     """The options of a model have no prefix, like those of its training."""
     is_flat = hasattr(value, "flat")
     return (tyro.conf.OmitArgPrefixes,) if is_flat else ()
-
-
-def value_of(option: str, arguments: list[str]) -> str | None:
-    """What follows an option on the command line, or `None` if it is not given."""
-    for index, argument in enumerate(arguments):
-        if argument == option and index + 1 < len(arguments):
-            return arguments[index + 1]
-        if argument.startswith(option + "="):
-            return argument.partition("=")[2]
-    return None

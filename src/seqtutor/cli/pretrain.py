@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.cli.options import extended, value_of
+from seqtutor.arguments import value_of
+from seqtutor.cli.options import extended
 
 if TYPE_CHECKING:
     from seqtutor.models.files import SavedModel

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from seqtutor.arguments import value_of
 from seqtutor.cli.flat_settings import require_options_of
-from seqtutor.cli.options import extended, value_of
+from seqtutor.cli.options import extended
 from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.runs.devices import Place
 from seqtutor.settings import require
@@ -189,15 +190,15 @@ def _report(
     options: Options,
 ) -> None:
     """Print what the task has to say, and the table, whose numbers are also written."""
+    from seqtutor.report.tables import Table, write_csv
     from seqtutor.runs.evaluating import evaluate_runs
-    from seqtutor.report.tables import write_csv
     from seqtutor.runs.terminal import counted, print_table
 
     written = ["the policy in model/" if len(folders) == 1 else "a run for each seed"]
     if options.samples:
         written.append(f"{counted(options.samples, spec.one, spec.many)} in samples/")
-    for line in spec.summarise(folders, config.settings, output):
-        print(line)
+    for one in spec.summarise(folders, config.settings, output):
+        (print_table if isinstance(one, Table) else print)(one)
     if options.evaluate:
         table = evaluate_runs(spec, folders, options.evaluate, options.reward_workers)
         print_table(table)

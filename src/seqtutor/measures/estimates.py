@@ -79,12 +79,12 @@ def estimates_of(
     """
     listed = list(measures)
     strings: list[str] = []
-    if any(isinstance(one, Measure) and one.of_strings is not None for one in listed):
+    if any(one.of_strings is not None for one in listed):
         strings = ["".join(vocabulary.decode(row)) for row in tokens]
     found: dict[str, Estimate] = {}
     for measure in listed:
         if isinstance(measure, MeasureGroup):
-            found.update(_of_group(measure, tokens, mask))
+            found.update(_of_group(measure, tokens, mask, strings))
         elif measure.of_tokens is not None:
             found[measure.name] = _of_values(measure, measure.of_tokens(tokens, mask), len(tokens))
         elif measure.of_strings is not None:
@@ -105,8 +105,14 @@ def _of_values(measure: Measure, values: Any, number: int) -> Estimate:
     return mean_estimate(array)
 
 
-def _of_group(group: MeasureGroup, tokens: np.ndarray, mask: np.ndarray) -> dict[str, Estimate]:
-    found = dict(group.estimate(tokens, mask))
+def _of_group(
+    group: MeasureGroup, tokens: np.ndarray, mask: np.ndarray, strings: list[str]
+) -> dict[str, Estimate]:
+    found: dict[str, Estimate] = {}
+    if group.estimate is not None:
+        found.update(group.estimate(tokens, mask))
+    if group.of_strings is not None:
+        found.update(group.of_strings(strings))
     missing = [measure.name for measure in group.measures if measure.name not in found]
     if missing:
         raise UserError(f"the measure {missing[0]!r} is not among those that its group computes")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "lstm": "seqtutor.models.lstm:LSTM",
+    "gru": "seqtutor.models.gru:GRU",
 }
 """Kinds that can be trained from scratch."""
 WRAPPERS = {

@@ -95,8 +95,9 @@ class ComparisonPlan:
                 require(0 < value < math.inf, f"{option} must be above 0, not {value}")
         for n in self.best_of:
             require(n >= 2, f"--best-of must be at least 2, not {n}")
+        worker_count(self.workers)
         for method in self.methods:
-            TutorSettings.of(method)
+            TutorSettings.of(method, discount=self.discount)
         sets = {
             "methods": self.methods,
             "c": sorted(self.c),
@@ -165,8 +166,9 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
     Raises:
         UserError: if a run fails for another reason than divergence.
     """
-    prior = load_prior(plan.spec, plan.prior)
-    with plan.spec.opened(plan.settings, prior) as task:
+    spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
+    # Runs in other processes have workers of their own.
+    with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:
         jobs = plan.jobs(task.max_length)
         console.rule("1  Tuning")
         run = (
@@ -175,9 +177,10 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
             else partial(run_jobs, workers=worker_count(plan.workers), output=plan.output)
         )
         grid = _tune(jobs, run)
-        console.rule("2  Measuring")
-        with telling_how_to_go_on(plan.output):
-            policies = _measure(grid, plan, task)
+    console.rule("2  Measuring")
+    settings = spec.settings_for_evaluation(plan.settings)
+    with telling_how_to_go_on(plan.output), spec.opened(settings, prior) as task:
+        policies = _measure(grid, plan, task)
     console.rule("3  Tables and figures")
     left_out = _left_out(grid, plan.output)
     return _write(grid, policies, left_out, plan), left_out

@@ -35,7 +35,7 @@ class RunConfig(Generic[_Settings]):
 
     task: str
     tutor: TutorSettings = field(default_factory=TutorSettings.of)
-    settings: _Settings = NoSettings()  # type: ignore[assignment]
+    settings: _Settings = field(default_factory=NoSettings)  # type: ignore[assignment]
     prior: Path | None = None
 
     def content(self) -> dict[str, Any]:

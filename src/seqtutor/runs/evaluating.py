@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,15 @@ from seqtutor.measures.policy import Evaluation, evaluate, policy_measures, rewa
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
-from seqtutor.rewards import Reward
-from seqtutor.runs.policies import PRIOR, NamedPolicy, common_settings, find_policy
+from seqtutor.runs.policies import (
+    PRIOR,
+    NamedPolicy,
+    common_settings,
+    distinct_settings,
+    find_policy,
+)
 from seqtutor.runs.progress import progress_bar
+from seqtutor.task import Task
 from seqtutor.task_spec import TaskSpec
 
 
@@ -32,17 +38,18 @@ class Evaluator:
         measures: of the task.
         number: sequences that each policy is measured on.
         temperature: of the sampling.
-        reward: by which the sequences are rewarded, if the policies share one.
+        task: whose reward is measured, of the policies with its vocabulary; `None` for none.
     """
 
     spec: TaskSpec[Any]
     measures: Sequence[Measure | MeasureGroup]
     number: int
     temperature: float = 1.0
-    reward: Reward | None = None
+    task: Task | None = None
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
+        vocabulary, task = policy.saved.vocabulary, self.task
         with progress_bar() as progress:
             bar = progress.add_task(
                 f"Sampling {policy.name}", total=self.number, unit=self.spec.many, note=""
@@ -50,19 +57,21 @@ class Evaluator:
             return evaluate(
                 policy.model,
                 policy.prior().model,
-                policy.saved.vocabulary,
+                vocabulary,
                 self.measures,
                 number=self.number,
                 length=policy.length,
                 seed=seed,
                 temperature=self.temperature,
-                reward=self.reward,
-                on_sequences=lambda done: progress.update(bar, completed=done),
+                reward=task.reward if task and task.vocabulary == vocabulary else None,
+                on_sequences=lambda done: progress.update(
+                    bar, completed=done, note="measuring" if done == self.number else ""
+                ),
             )
 
     def rows(self, terms: Sequence[str] = ()) -> list[Measure]:
         """The rows of a table: the task's measures, those of every policy, the reward's terms."""
-        rewarded = reward_measures(terms, self.spec.one) if self.reward is not None else ()
+        rewarded = reward_measures(terms, self.spec.one) if self.task is not None else ()
         return [*rows_of(self.measures), *policy_measures(self.spec.many), *rewarded]
 
 
@@ -86,25 +95,27 @@ def open_evaluator(
         temperature: of the sampling.
         options: an instance of the task's `evaluate_type`.
         has_rewards: whether rewards are measured, where the runs share one.
-        reward_workers: worker processes of the reward.
+        reward_workers: worker processes of the reward, and of measures that use them.
 
     Raises:
-        UserError: if the runs were tuned with different settings of the task.
+        UserError: if the runs were tuned with different settings of the task, and its measures
+            depend on them.
     """
-    settings = common_settings(policies, "measure them one by one")
-    priors = [policy.prior() for policy in policies]
+    runs = [policy for policy in policies if policy.config is not None]
+    is_shared = len(distinct_settings(policies)) < 2
+    if is_shared or spec.measures_need_settings:
+        settings = common_settings(policies, "measure them one by one")
+    else:
+        settings = spec.settings_type()
     own = spec.evaluate_type() if options is None else options
-    settings = spec.complete(settings, priors[0])[0]
-    with (
-        spec.opened(settings, priors[0], reward_workers) as task,
-        spec.measures(settings, own, priors, number) as measures,
-    ):
-        reward = task.reward if has_rewards and _are_runs(policies) else None
-        yield Evaluator(spec, measures, number, temperature, reward)
-
-
-def _are_runs(policies: Sequence[NamedPolicy]) -> bool:
-    return any(policy.config is not None for policy in policies)
+    task: AbstractContextManager[Task | None] = nullcontext()
+    if has_rewards and runs and is_shared:
+        prior = runs[0].prior()
+        settings = spec.complete(settings, prior)[0]
+        task = spec.opened(spec.settings_for_evaluation(settings), prior, reward_workers)
+    priors = [policy.prior() for policy in policies]
+    with task as opened, spec.measures(settings, own, priors, number, reward_workers) as measures:
+        yield Evaluator(spec, measures, number, temperature, opened)
 
 
 def columns_of(
@@ -149,17 +160,21 @@ def table_of(
     columns: Sequence[PolicyColumn],
     rows: Sequence[Measure],
     title: str | None = None,
+    has_published: bool = True,
 ) -> Table:
     """The table of measured policies, beside published figures, where the task has some."""
-    note = interval_note(columns, evaluator.number, evaluator.spec.many, evaluator.temperature)
+    spec = evaluator.spec
+    published = spec.published if has_published else None
+    note = interval_note(columns, evaluator.number, spec.many, evaluator.temperature)
+    notes = [one.note for one in evaluator.measures if isinstance(one, MeasureGroup)]
     return evaluation_table(
         columns,
         rows,
-        evaluator.spec.published,
-        title=title or evaluator.spec.many.capitalize(),
-        note=note,
+        published,
+        title=title or spec.heading,
+        note=" ".join(filter(None, (note, *notes))),
         is_marked=evaluator.temperature == 1,
-        counts_better=evaluator.spec.published is not None,
+        counts_better=published is not None,
     )
 
 
@@ -174,7 +189,7 @@ def evaluate_runs(
     with open_evaluator(spec, named, number=number, reward_workers=reward_workers) as evaluator:
         columns, rows = columns_of(evaluator, named)
         columns[0] = replace(columns[0], settings={})
-        return table_of(evaluator, columns, rows)
+        return table_of(evaluator, columns, rows, has_published=spec.published_beside_runs)
 
 
 def given_sequences(

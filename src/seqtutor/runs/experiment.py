@@ -31,7 +31,6 @@ from seqtutor.task_spec import Drawn, Gallery, Profile, TaskSpec
 from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.settings import TutorSettings
 
-SAMPLES = 16
 RECORDS_AT_LEAST = 6
 
 
@@ -123,6 +122,8 @@ def run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
     workers = worker_count(plan.workers)
     console.rule("1  The prior")
     folder, fit = _prior(plan)
+    if not plan.profile.is_trial:
+        plan.spec.prepare_measures(plan.measuring, load_prior(plan.spec, folder))
     console.rule("2  Tuning")
     jobs = _jobs(plan, folder, workers)
     run_jobs(jobs.all, workers, plan.output)
@@ -136,7 +137,7 @@ def run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
         ]
         trade_off = _trade_off(plan, jobs, measured)
         report = ExperimentReport(
-            f"{plan.spec.many.capitalize()}: the prior and what tuning makes of it",
+            f"{plan.spec.heading}: the prior and what tuning makes of it",
             _remark(plan, jobs, fit),
             sections,
             trade_off,
@@ -182,7 +183,8 @@ def _jobs(plan: ExperimentPlan, prior: Path | None, workers: int) -> _Jobs:
     def job(preset: str, method: str, seed: int, name: str, c: float | None = None) -> Job:
         config = plan.config(preset, method, seed, prior, c)
         folder = plan.output / preset / name
-        return Job(f"{preset} {name}", folder, plan.spec, config, SAMPLES, options)
+        samples = plan.spec.numbers.samples_of_run
+        return Job(f"{preset} {name}", folder, plan.spec, config, samples, options)
 
     of_preset = {
         preset: [
@@ -276,10 +278,18 @@ def _section(
     folder = plan.output / preset
     own_samples = folder / "prior-samples"
     if not own_samples.is_dir():
-        few = replace(samples[PRIOR], sequences=samples[PRIOR].sequences[:SAMPLES])
+        number = spec.numbers.samples_of_run
+        few = replace(samples[PRIOR], sequences=samples[PRIOR].sequences[:number])
         spec.write(few, own_samples, spec.sample_type())
+    written = {PRIOR: own_samples} | {m: job.folder / "samples" for m, job in first.items()}
     gallery = Gallery(
-        folder, {n: m.model for n, m in models.items()}, samples, measured.prior.saved, settings
+        folder,
+        {name: saved.model for name, saved in models.items()},
+        samples,
+        written,
+        measured.prior.saved,
+        settings,
+        plan.measuring,
     )
     prior_log_prior = measured.of_prior[preset].estimates["log_prior"].value
     return Section(
@@ -288,7 +298,7 @@ def _section(
         table,
         histories_of(jobs),
         prior_log_prior,
-        {PRIOR: own_samples} | {m: job.folder / "samples" for m, job in first.items()},
+        written,
         spec.illustrate(gallery),
     )
 

@@ -12,6 +12,7 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model
 from seqtutor.runs.config import RunConfig, is_game, read_config
 from seqtutor.runs.run_folder import CONFIG, RunFolder
+from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
 
 PRIOR = "prior"
@@ -128,10 +129,18 @@ def common_settings(policies: Sequence[NamedPolicy], hint: str) -> Any:
     Raises:
         UserError: if the runs were tuned with different settings.
     """
-    own = [policy.config.settings for policy in policies if policy.config is not None]
-    if any(settings != own[0] for settings in own):
-        raise UserError(f"the runs were tuned with different settings of the task; {hint}")
+    own = distinct_settings(policies)
+    require(len(own) < 2, f"the runs were tuned with different settings of the task; {hint}")
     return own[0] if own else policies[0].spec.settings_type()
+
+
+def distinct_settings(policies: Sequence[NamedPolicy]) -> list[Any]:
+    """The different settings of the task of the runs among the policies."""
+    found: list[Any] = []
+    for policy in policies:
+        if policy.config is not None and policy.config.settings not in found:
+            found.append(policy.config.settings)
+    return found
 
 
 def _runs_of_seeds(path: Path) -> list[str]:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqtutor.tasks.molecule.model import SHIPPED_PRIOR, load_molecule_model
 
 from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel
 from seqtutor.tasks.molecule.known import FILE, KnownMolecules, known_to
-from seqtutor.tasks.molecule.model import SHIPPED_PRIOR, load_molecule_model
 from seqtutor.tasks.molecule.reward import MoleculeReward
 from seqtutor.tasks.molecule.reward_settings import KnownTerm, MoleculeRewardSettings
 from seqtutor.tasks.molecule.settings import MoleculeTuning

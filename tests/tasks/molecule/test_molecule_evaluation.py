@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from seqtutor.tasks.molecule.model import load_molecule_model
+from seqtutor.tasks.molecule.table import molecule_table
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 from seqtutor.errors import UserError
@@ -11,7 +13,6 @@ from seqtutor.report.tables import Verdict, verdicts
 from seqtutor.tasks.molecule import evaluation
 from seqtutor.tasks.molecule.evaluation import evaluate_policy, molecule_table
 from seqtutor.tasks.molecule.metrics import METRICS_MEASURER, molecule_metrics
-from seqtutor.tasks.molecule.model import load_molecule_model
 from seqtutor.tasks.molecule.references import load_reference, resolve_reference
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 

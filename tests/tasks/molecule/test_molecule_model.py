@@ -1,9 +1,9 @@
 import pytest
 from rdkit import Chem, rdBase
+from seqtutor.tasks.molecule.model import SHIPPED_PRIOR, load_molecule_model, sample_smiles
 
 from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel, save_model
-from seqtutor.tasks.molecule.model import SHIPPED_PRIOR, load_molecule_model, sample_smiles
 from seqtutor.tasks.molecule.tokens import END_TOKEN
 from seqtutor.vocabulary import Vocabulary
 from tiny_problems import prior

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 import yaml
+from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 import seqtutor as st
@@ -17,7 +18,6 @@ from seqtutor.runs.run_folder import RunFolder, plain, read_config
 from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
 from seqtutor.tasks.molecule.encoding import TokenisedText
 from seqtutor.tasks.molecule.goals import GOALS
-from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
 from seqtutor.tasks.molecule.presets import CELECOXIB, PRESETS, preset_tuning
 from seqtutor.tasks.molecule.reward_settings import (
     MOSES_EXTREMES,

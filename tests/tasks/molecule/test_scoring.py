@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from molecules import HARD_AND_INVALID, real_molecules
 from rdkit import Chem
+from seqtutor.tasks.molecule.measure import Measured, Measurer
 
 import ill_behaved
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.measure import Measured, Measurer
 from seqtutor.tasks.molecule.properties import parse
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.workers.pool import InProcessPool

@@ -3,10 +3,10 @@ import gzip
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqtutor.tasks.molecule.score_file import read_entries
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule import text_files
-from seqtutor.tasks.molecule.score_file import read_entries
 from seqtutor.tasks.molecule.smiles_files import read_smiles_file
 
 STRINGS = st.lists(st.text(st.sampled_from("CNOcno()=#12")).map("C{}".format), min_size=1)

@@ -11,10 +11,10 @@ from molecules import HARD_AND_INVALID, HARD_AND_VALID, real_molecules
 from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors
 from rdkit.Contrib.SA_Score import sascorer
+from seqtutor.tasks.molecule.score_file import Entry, read_entries
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.score_file import Entry, read_entries
 from seqtutor.tasks.molecule.writers import draw_grid
 
 FEW = ["CC(=O)Oc1ccccc1C(=O)O aspirin", "C1CC open", "[Na+].[Cl-] table salt", "C[C@H](N)C(=O)O"]

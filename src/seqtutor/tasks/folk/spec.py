@@ -171,6 +171,7 @@ class FolkSpec(TaskSpec[FolkSettings]):
         options: Any,
         priors: Sequence[PriorRecord],
         number: int,
+        workers: int | None = None,
     ) -> Iterator[Sequence[Measure | MeasureGroup]]:
         """Shares of notes and chords, whatever the weights of the reward."""
         from seqtutor.tasks.folk.model import LeadSheetReader

@@ -163,6 +163,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         options: MelodyMeasuring,
         priors: Sequence[PriorRecord],
         number: int,
+        workers: int | None = None,
     ) -> Iterator[Sequence[Measure | MeasureGroup]]:
         """The measures of the papers' Table 1."""
         from seqtutor.tasks.melody.evaluation import melody_measures

@@ -1,10 +1,10 @@
-"""How many of QED's structural alerts a molecule has: RDKit's own answer, sooner.
+"""Counting QED's structural alerts: RDKit's own result, faster.
 
 QED matches 116 SMARTS patterns against every molecule, which takes a third of its time. Most
 patterns cannot match most molecules: one with a triple bond needs a `#` in the SMILES string. So
-each pattern gets conditions that are necessary for a match and that RDKit's canonical SMILES string
-decides at a glance. Patterns whose conditions hold are left to RDKit. What is not understood of a
-pattern restricts nothing, so that it is matched needlessly at worst.
+each pattern gets conditions that are necessary for a match and quickly decided from RDKit's
+canonical SMILES string. RDKit matches the patterns whose conditions hold. Parts of a pattern that
+are not understood restrict nothing, so that at worst it is matched needlessly.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RINGS = "rings"
 _SMALL_RINGS = {3: "rings of 3 atoms", 4: "rings of at most 4 atoms"}
 
 Feature = str | frozenset[str]
-"""What is counted in a molecule: atoms with one of some marks, or a name from above. A mark is an
+"""A feature counted in a molecule: atoms with one of some marks, or a name from above. A mark is an
 element (in small letters if aromatic), "+", "-" or "isotope"."""
 
 
@@ -84,7 +84,7 @@ class AlertCounter:
         return np.asarray((self._needed <= array).all(axis=1))
 
     def _catalog(self, possible: Bool[np.ndarray, " pattern"]) -> FilterCatalog:
-        """RDKit's matcher of these patterns; most molecules need one of a few hundred."""
+        """RDKit's matcher of these patterns; a few hundred matchers serve most molecules."""
         key = possible.tobytes()
         if key not in self._catalogs:
             if len(self._catalogs) >= _MOST_CATALOGS:
@@ -97,7 +97,7 @@ class AlertCounter:
 
 
 class _AtomCounts(dict[str, int]):
-    """What an atom, as it is written, adds to the counts of the features."""
+    """The contribution of an atom, as it is written, to the counts of the features."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._features = features
@@ -116,14 +116,14 @@ def _marks(atom: str) -> set[str]:
     if not atom.startswith("["):
         return {atom}
     found = _BRACKET_ATOM.match(atom)
-    assert found is not None, f"{atom} is no atom of a canonical SMILES string"
+    assert found is not None, f"{atom} is not an atom of a canonical SMILES string"
     isotope, element = found.groups()
     marks = {element} | {sign for sign in "+-" if sign in atom}
     return marks | {_ISOTOPE} if isotope else marks
 
 
 def _bond_and_ring_counts(smiles: str, ring_sizes: Sequence[int]) -> Iterator[tuple[Feature, int]]:
-    """Upper bounds, which do: a bond that is not written beside its O is counted as without O."""
+    """Upper bounds, which suffice: a bond not written beside its O counts as one without O."""
     double = smiles.count("=")
     if double:
         yield _DOUBLE, double
@@ -174,7 +174,7 @@ def _bond_features(smarts: str, ends: Sequence[frozenset[str] | None]) -> Iterat
 
 
 def _clauses(smarts: str) -> list[frozenset[str]]:
-    """What an atom of a pattern demands: of each set, the molecule's atom has at least one mark."""
+    """The demands of a pattern's atom: a matching atom has at least one mark of each set."""
     inside = smarts[1:-1] if smarts.startswith("[") else smarts
     clauses = []
     for part in _split(inside, ";"):
@@ -192,7 +192,7 @@ def _is_elements(clause: frozenset[str]) -> bool:
 
 
 def _split(smarts: str, separator: str) -> list[str]:
-    """Split at a separator that stands in no bracket."""
+    """Split at a separator outside all brackets."""
     parts, depth = [""], 0
     for character in smarts:
         depth += (character in "([") - (character in ")]")
@@ -205,7 +205,7 @@ def _split(smarts: str, separator: str) -> list[str]:
 
 def _element(condition: str) -> frozenset[str]:
     if condition.startswith("$("):
-        # An environment: its first atom is the one that is matched.
+        # An environment: its first atom is the matched one.
         first = Chem.MolFromSmarts(condition[2:-1]).GetAtomWithIdx(0)
         return next((c for c in _clauses(first.GetSmarts()) if _is_elements(c)), frozenset())
     if not _PATTERN_ELEMENT.fullmatch(condition):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from seqtutor.errors import UserError
 from seqtutor.machine import usable_cores
-from seqtutor.tasks.molecule.requirements import require_rdkit
 from seqtutor.workers.pool import WorkerPool
 from seqtutor.workers.worker import Failure
 
@@ -15,13 +17,20 @@ CHUNK = 10_000
 """Strings between two reports of progress: some seconds on one core."""
 
 
+def require_rdkit() -> None:
+    """Raise a `UserError` that says how to install RDKit, unless it is installed."""
+    if importlib.util.find_spec("rdkit") is None:
+        raise UserError("molecules need RDKit; install it: pip install 'seqtutor[molecule]'")
+
+
 @dataclass(frozen=True)
 class Form:
-    """What of a molecule is written.
+    """Which parts of a molecule are written.
 
     Attributes:
         stereo: chirality, the geometry of double bonds, and isotopes.
-        parent: only the largest organic part, neutral where protons alone can make it so.
+        parent: only the largest organic part, neutralised where adding or removing protons is
+            enough.
     """
 
     stereo: bool = True
@@ -29,7 +38,7 @@ class Form:
 
 
 def canonical_smiles(smiles: str, form: Form = Form()) -> str | Failure:
-    """RDKit's canonical SMILES of a molecule, or why the string is none."""
+    """RDKit's canonical SMILES of a molecule, or the reason why the string is not one."""
     from rdkit import Chem
 
     from seqtutor.tasks.molecule.properties import parse, why_invalid
@@ -44,7 +53,7 @@ def canonical_smiles(smiles: str, form: Form = Form()) -> str | Failure:
     return canonical
 
 
-def _parent(molecule):  # type: ignore[no-untyped-def]
+def _parent(molecule: Any) -> Any:
     from rdkit import rdBase
     from rdkit.Chem.MolStandardize import rdMolStandardize
 
@@ -59,14 +68,14 @@ def canonicalise(
     workers: int | None = None,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> list[str | Failure]:
-    """RDKit's canonical SMILES of each string, or why it is no molecule.
+    """RDKit's canonical SMILES of each string, or the reason why it is not a molecule.
 
     RDKit reads and writes some thousands of molecules a second and core, so the work is spread over
-    processes. One that crashes or hangs costs its string only.
+    processes. A crash or a hang costs the string at which it happened.
 
     Args:
         strings: SMILES text.
-        form: what of each molecule is written.
+        form: which parts of each molecule are written.
         workers: processes; by default one for each core.
         on_progress: called with the number of strings that are done.
 

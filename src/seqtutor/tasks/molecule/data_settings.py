@@ -1,19 +1,21 @@
-"""Which molecules are learned from, and in which form. Imports nothing heavy."""
+"""Options of the molecules on which a prior is trained. Imports nothing heavy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import tyro
 
 from seqtutor.settings import require, require_seed
 
 
 @dataclass(frozen=True)
 class MoleculeDataSettings:
-    """How strings become training data."""
+    """How molecules become training sequences."""
 
     column: str = "smiles"
-    """Of a .csv or .tsv file: the column of the SMILES strings."""
+    """Column of the SMILES strings in a .csv or .tsv file."""
     max_length: int = 56
     """Tokens of the longest string, the end token included; MOSES needs 55."""
     rarest: int = 5
@@ -22,14 +24,14 @@ class MoleculeDataSettings:
     """Whether RDKit rewrites each string in its canonical form; auto: all but MOSES, which has it
     already."""
     stereo: bool = True
-    """Keep chirality, the geometry of double bonds, and isotopes, where the data has them."""
+    """Keep chirality, the geometry of double bonds, and isotopes, where the data have them."""
     parent: bool = False
-    """Keep of each molecule the largest organic part, without salts and solvents, and neutral where
-    that can be."""
+    """Keep only the largest organic part of each molecule, without salts and solvents, neutralised
+    where possible."""
     limit: int | None = None
-    """Read only so many molecules, drawn at random, for a quick look."""
+    """Read only this many molecules, drawn at random, for a quick trial."""
     split_seed: int = 0
-    """Of the split into training, validation and test, and of the limit's draw."""
+    """Seed of the split into training, validation and test, and of the draw of --limit."""
 
     def __post_init__(self) -> None:
         require(
@@ -40,6 +42,19 @@ class MoleculeDataSettings:
         require(self.limit is None or self.limit > 0, f"limit must be at least 1, not {self.limit}")
         require(
             self.canonical != "no" or (self.stereo and not self.parent),
-            "leaving out stereo or salts rewrites the strings; it cannot go with --canonical no",
+            "--no-stereo and --parent rewrite the strings; they cannot go with --canonical no",
         )
         require_seed("split_seed", self.split_seed)
+
+
+@dataclass(frozen=True)
+class MoleculeData:
+    """Which molecules a prior is trained on, and in which form."""
+
+    data: str = "nci"
+    """"nci": the 4,999 molecules that come with RDKit; "moses": 1.6 million drug-like molecules,
+    fetched once (see seqtutor data --help); or a file of your own: SMILES lines (.smi), or a table
+    with column names (.csv, .tsv), gzipped or not."""
+    form: Annotated[MoleculeDataSettings, tyro.conf.arg(name="")] = field(
+        default_factory=MoleculeDataSettings
+    )

@@ -1,29 +1,25 @@
-"""Molecules to learn from: read, rewritten, without duplicates, as token ids, and split."""
+"""Molecules for training: read, rewritten by RDKit, without duplicates, encoded and split."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqtutor.cache import cache_folder
+from seqtutor.data import Dataset, Sequences
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule.canonical import Form, canonicalise
+from seqtutor.tasks.molecule.canonical import Form, canonicalise, require_rdkit
 from seqtutor.tasks.molecule.data_settings import MoleculeDataSettings
 from seqtutor.tasks.molecule.dataset_cache import EncodedSource, load_encoded, save_encoded
-from seqtutor.tasks.molecule.encoding import (
-    EncodedMolecules,
-    TokenisedText,
-    decode,
-    vocabulary_of,
-)
+from seqtutor.tasks.molecule.encoding import TokenisedText, decode, vocabulary_of
 from seqtutor.tasks.molecule.import_report import ImportReport
-from seqtutor.tasks.molecule.requirements import require_rdkit
-from seqtutor.tasks.molecule.sources import NCI, MoleculeSource, SourceStrings, open_source
+from seqtutor.tasks.molecule.moses_wheel import fetch_wheel
+from seqtutor.tasks.molecule.sources import MOSES, NCI, MoleculeSource, SourceStrings, open_source
 from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.vocabulary import Vocabulary
 from seqtutor.workers.worker import Failure
@@ -33,67 +29,26 @@ MOST_HELD_OUT = 10_000
 """Enough to measure a log-perplexity to a thousandth of a nat."""
 
 READER_VERSION = 1
-"""Part of a cache's name; to be raised whenever the same source would be read differently."""
+"""Part of a cache's name; increased whenever the same source would be read differently."""
 
 OnProgress = Callable[[int, int], None]
-"""Called with the molecules that RDKit has rewritten, and how many there are."""
+"""Called with the number of molecules that RDKit has rewritten, and the number of all."""
 
 
 @dataclass(frozen=True)
-class MoleculeDataset:
-    """Strings as token ids, split by molecule.
+class MoleculeDataset(Dataset):
+    """Molecules as token ids, split by molecule, with a report of what was read and dropped."""
 
-    Attributes:
-        source: where they come from.
-        vocabulary: of their tokens, with an end token.
-        train, validation, test: the parts.
-        report: what happened to the strings on their way in.
-    """
-
-    source: str
-    vocabulary: Vocabulary
-    train: EncodedMolecules
-    validation: EncodedMolecules
-    test: EncodedMolecules
-    report: ImportReport
+    report: ImportReport = field(default_factory=ImportReport)
 
     @property
-    def parts(self) -> dict[str, EncodedMolecules]:
-        """The parts by their names."""
+    def parts(self) -> dict[str, Sequences]:
+        """The parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
-    @property
-    def max_length(self) -> int:
-        """Tokens in a row, the end token included."""
-        return self.train.tokens.shape[1]
-
-    @property
-    def digest(self) -> str:
-        """A SHA-256 of the parts, to say in a model's record which data it saw."""
-        digest = hashlib.sha256(repr(self.vocabulary.tokens).encode())
-        for part in self.parts.values():
-            digest.update(repr(part.tokens.shape).encode())
-            digest.update(np.ascontiguousarray(part.tokens).data)
-        return digest.hexdigest()
-
-    def strings(self, part: EncodedMolecules) -> list[str]:
+    def strings(self, part: Sequences) -> list[str]:
         """The SMILES strings of a part."""
         return decode(part.tokens, self.vocabulary)
-
-    def summary(self) -> dict[str, Any]:
-        """The dataset's figures, ready for JSON."""
-        lengths = np.concatenate([part.lengths for part in self.parts.values()]) - 1
-        return {
-            "source": self.source,
-            "molecules": {name: len(part) for name, part in self.parts.items()},
-            "tokens": self.vocabulary.size - 1,
-            "mean_length": round(float(lengths.mean()), 2),
-            "longest": int(lengths.max()),
-            "max_length": self.max_length,
-            "read": self.report.read,
-            "dropped": dict(self.report.dropped),
-            "sha256": self.digest,
-        }
 
 
 def load_molecules(
@@ -104,18 +59,18 @@ def load_molecules(
     use_cache: bool = True,
     on_progress: OnProgress = lambda done, of: None,
 ) -> MoleculeDataset:
-    """Load molecules to learn from.
+    """Load molecules for training.
 
-    A source's own test set stays apart (MOSES has one); else a tenth of the molecules, at most
+    A source's own test set stays separate (MOSES has one); else a tenth of the molecules, at most
     10,000, is drawn for it, and as many for validation. Each molecule is in one part only. The
-    encoded strings are cached, so that the second call takes a second for MOSES, too.
+    encoded strings are cached, so that the second call takes a second even for MOSES.
 
     Args:
-        source: "moses" (bring it first, with `seqtutor data moses`), "nci" for the small set that
-            comes with RDKit, or a file of your own.
+        source: "moses" (fetched before, with `seqtutor data moses`), "nci" for the small set that
+            comes with RDKit, or a file.
         settings: the form of the strings, and which are kept.
-        vocabulary: of a model that is to learn from them; molecules with other tokens are dropped.
-            Without one it is made from the data.
+        vocabulary: of a model that is to be trained on them; molecules with other tokens are
+            dropped. Without one it is made from the data.
         use_cache: whether the encoded strings are kept on disk.
         on_progress: called while RDKit rewrites the strings.
 
@@ -134,13 +89,36 @@ def load_molecules(
     return _split(opened.name, encoded, settings.split_seed)
 
 
+def load_with_bar(
+    source: str, settings: MoleculeDataSettings, vocabulary: Vocabulary | None = None
+) -> MoleculeDataset:
+    """Load molecules with a progress bar while RDKit rewrites them; MOSES is fetched if need be.
+
+    Raises:
+        UserError: as `load_molecules`, or if MOSES cannot be fetched.
+    """
+    from seqtutor.runs.progress import console, progress_bar
+
+    if source == MOSES:
+        fetch_wheel()
+    console.print(f"Reading {source}")
+    with progress_bar() as progress:
+        # Visible once it is needed: what is read from the cache is not rewritten.
+        bar = progress.add_task("RDKit", total=None, visible=False, unit="molecules", note="")
+
+        def on_progress(done: int, of: int) -> None:
+            progress.update(bar, completed=done, total=of, visible=True)
+
+        return load_molecules(source, settings, vocabulary=vocabulary, on_progress=on_progress)
+
+
 def encode_source(
     source: MoleculeSource,
     settings: MoleculeDataSettings,
     vocabulary: Vocabulary | None = None,
     on_progress: OnProgress = lambda done, of: None,
 ) -> EncodedSource:
-    """Read a source's strings and bring them to their form; see `load_molecules`.
+    """Read a source's strings, rewrite and encode them; see `load_molecules`.
 
     Raises:
         UserError: if no molecule is usable.
@@ -158,7 +136,7 @@ def encode_source(
         report = report.with_dropped("no molecule for RDKit", len(faults), examples)
         before_test -= sum(index < before_test for index in faults)
         strings = [one for one in written if isinstance(one, str)]
-    # In their order, so that what training and test share is dropped from the test.
+    # In their order, so that molecules of both training and test are dropped from the test.
     distinct = dict.fromkeys(strings[:before_test])
     before_test = len(distinct)
     distinct |= dict.fromkeys(strings)
@@ -169,7 +147,7 @@ def encode_source(
 
 
 def _limited(read: SourceStrings, settings: MoleculeDataSettings) -> SourceStrings:
-    """At most `limit` strings, and a tenth as many to test on, drawn at random, in their order."""
+    """At most `limit` strings, and a tenth as many for testing, drawn at random, in their order."""
     if settings.limit is None:
         return read
     generator = np.random.default_rng(settings.split_seed)
@@ -185,10 +163,10 @@ def _limited(read: SourceStrings, settings: MoleculeDataSettings) -> SourceStrin
 
 
 def _form(source: MoleculeSource, settings: MoleculeDataSettings) -> Form | None:
-    """How RDKit is to rewrite the strings, or `None` if they stay as they are."""
+    """The form in which RDKit rewrites the strings; `None` if they stay as they are."""
     form = Form(settings.stereo, settings.parent)
-    as_it_is = source.is_canonical and form == Form() and settings.canonical == "auto"
-    return None if as_it_is or settings.canonical == "no" else form
+    is_unchanged = source.is_canonical and form == Form() and settings.canonical == "auto"
+    return None if is_unchanged or settings.canonical == "no" else form
 
 
 def _encode(
@@ -196,11 +174,11 @@ def _encode(
     settings: MoleculeDataSettings,
     vocabulary: Vocabulary | None,
     report: ImportReport,
-) -> tuple[EncodedMolecules, Vocabulary, np.ndarray, ImportReport]:
-    """Drop what cannot be encoded; also tells which of the strings are left.
+) -> tuple[Sequences, Vocabulary, np.ndarray, ImportReport]:
+    """Encode the strings that can be encoded; also returns which of them these are.
 
     Raises:
-        UserError: if none are.
+        UserError: if none can.
     """
     text = TokenisedText(strings)
     chosen = text.is_smiles
@@ -230,23 +208,59 @@ def _encode(
 
 
 def _split(name: str, encoded: EncodedSource, seed: int) -> MoleculeDataset:
-    molecules = encoded.molecules
-    pool = len(molecules) - (encoded.own_test or 0)
+    sequences, vocabulary, report = encoded.sequences, encoded.vocabulary, encoded.report
+    pool = len(sequences) - (encoded.own_test or 0)
     order = np.random.default_rng(seed).permutation(pool)
     held_out = min(MOST_HELD_OUT, max(1, round(HELD_OUT_SHARE * pool)))
     validation, rest = order[:held_out], order[held_out:]
     if encoded.own_test is None:
-        test, train = molecules.rows(rest[:held_out]), rest[held_out:]
+        test, train = sequences[rest[:held_out]], rest[held_out:]
     else:
-        test, train = molecules.rows(slice(pool, None)), rest
+        test, train = sequences[pool:], rest
+    parts = {"train": sequences[train], "validation": sequences[validation], "test": test}
+    longest = sequences.tokens.shape[1]
+    lengths = sequences.mask.sum(1) - 1
+    figures = {
+        "source": name,
+        "molecules": {part: len(rows) for part, rows in parts.items()},
+        "tokens": vocabulary.size - 1,
+        "mean_length": round(float(lengths.mean()), 2),
+        "longest": int(lengths.max()),
+        "max_length": longest,
+        "read": report.read,
+        "dropped": dict(report.dropped),
+        "sha256": _digest(vocabulary, parts),
+    }
     return MoleculeDataset(
-        source=name,
-        vocabulary=encoded.vocabulary,
-        train=molecules.rows(train),
-        validation=molecules.rows(validation),
-        test=test,
-        report=encoded.report,
+        vocabulary,
+        longest,
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        origin={"data": figures},
+        summary=_lines(vocabulary, parts, report),
+        report=report,
     )
+
+
+def _digest(vocabulary: Vocabulary, parts: dict[str, Sequences]) -> str:
+    """A SHA-256 that identifies in a model's record the data that it was trained on."""
+    digest = hashlib.sha256(repr(vocabulary.tokens).encode())
+    for part in parts.values():
+        digest.update(repr(part.tokens.shape).encode())
+        digest.update(np.ascontiguousarray(part.tokens).data)
+    return digest.hexdigest()
+
+
+def _lines(vocabulary: Vocabulary, parts: dict[str, Sequences], report: ImportReport) -> list[str]:
+    """What was read and dropped, the parts and the tokens, as lines for people."""
+    lines = [*report.lines(), "", f"{'':<12}{'molecules':>10}{'tokens':>10}{'mean':>8}"]
+    for name, part in parts.items():
+        lengths = part.mask.sum(1) - 1
+        span, mean = (f"{lengths.min()}–{lengths.max()}", lengths.mean()) if len(part) else ("", 0)
+        lines.append(f"{name:<12}{len(part):>10,}{span:>10}{mean:>8.1f}")
+    tokens = [token for token in vocabulary.tokens if token != vocabulary.end_token]
+    return [*lines, "", f"{len(tokens)} tokens: {' '.join(tokens)}"]
 
 
 def _fingerprint(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.tasks.molecule.encoding import EncodedMolecules
 from seqtutor.tasks.molecule.import_report import ImportReport
 from seqtutor.vocabulary import Vocabulary
 
@@ -21,24 +21,24 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class EncodedSource:
-    """All strings of a source, ready to be split.
+    """All strings of a source, not yet split.
 
     Attributes:
-        molecules: the strings; those that the source keeps for testing come last.
+        sequences: the strings; those that the source reserves for testing come last.
         own_test: how many these are, or `None` if the source has no test set.
         vocabulary: of the strings.
-        report: what happened to the strings on their way in.
+        report: what was read and dropped.
     """
 
-    molecules: EncodedMolecules
+    sequences: Sequences
     own_test: int | None
     vocabulary: Vocabulary
     report: ImportReport
 
 
 def save_encoded(path: Path, encoded: EncodedSource) -> None:
-    """Write encoded strings; a cache that cannot be written is no error."""
-    names = {
+    """Write encoded strings; a cache that cannot be written is not an error."""
+    content = {
         "format": FORMAT,
         "own_test": encoded.own_test,
         "tokens": encoded.vocabulary.tokens,
@@ -48,28 +48,28 @@ def save_encoded(path: Path, encoded: EncodedSource) -> None:
     buffer = io.BytesIO()
     np.savez(
         buffer,
-        tokens=encoded.molecules.tokens,
-        lengths=encoded.molecules.lengths,
-        names=np.frombuffer(json.dumps(names).encode(), dtype=np.uint8),
+        tokens=encoded.sequences.tokens,
+        lengths=encoded.sequences.mask.sum(1, dtype=np.int32),
+        names=np.frombuffer(json.dumps(content).encode(), dtype=np.uint8),
     )
     with contextlib.suppress(UserError):
         atomic_write(path, buffer.getvalue())
 
 
 def load_encoded(path: Path) -> EncodedSource | None:
-    """Read what `save_encoded` wrote, or `None` if it is missing, damaged or of another format."""
+    """Read what `save_encoded` wrote; `None` if it is missing, damaged or of another format."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            names = json.loads(arrays["names"].tobytes())
-            if names["format"] != FORMAT:
+            content = json.loads(arrays["names"].tobytes())
+            if content["format"] != FORMAT:
                 return None
-            molecules = EncodedMolecules(arrays["tokens"], arrays["lengths"])
-        report = names["report"]
+            tokens, lengths = arrays["tokens"], arrays["lengths"]
+        report = content["report"]
         examples = {reason: tuple(shown) for reason, shown in report["examples"].items()}
         return EncodedSource(
-            molecules,
-            names["own_test"],
-            Vocabulary(tuple(names["tokens"]), names["end_token"]),
+            Sequences(tokens, np.arange(tokens.shape[1]) < lengths[:, None]),
+            content["own_test"],
+            Vocabulary(tuple(content["tokens"]), content["end_token"]),
             ImportReport(report["read"], report["dropped"], examples),
         )
     except Exception:  # zipfile, zlib, numpy and json each raise their own; all mean "read again"

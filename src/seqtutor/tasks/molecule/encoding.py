@@ -1,19 +1,19 @@
 """Millions of SMILES strings to arrays of token ids and back, without a loop over strings.
 
 All strings are joined, one a line, and every token of several characters is replaced by one
-character that Unicode leaves to private use. From there on a token is a number of 16 bits, a line
-is a sequence, and NumPy does the rest.
+character of Unicode's private use area. From there on a token is a number of 16 bits, a line is a
+sequence, and NumPy does the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Int
 
+from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.tokens import END_TOKEN, LONG_TOKEN, SINGLE_CHARACTERS
 from seqtutor.vocabulary import Vocabulary
@@ -24,59 +24,33 @@ _CODES = 0x10000
 _UNKNOWN = -1
 
 
-@dataclass(frozen=True)
-class EncodedMolecules:
-    """Strings as token ids.
-
-    Attributes:
-        tokens: `Int["molecules time"]`, of the smallest type that holds the vocabulary; after a
-            string's end token come more of it.
-        lengths: `Int["molecules"]`, how many tokens each has with its end token.
-    """
-
-    tokens: Int[np.ndarray, "molecules time"]
-    lengths: Int[np.ndarray, " molecules"]
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    @property
-    def mask(self) -> Bool[np.ndarray, "molecules time"]:
-        """True on the tokens of a string, its end token included."""
-        return np.arange(self.tokens.shape[1]) < self.lengths[:, None]
-
-    def rows(self, chosen: np.ndarray | slice) -> EncodedMolecules:
-        """Some of the strings, by indices, a Boolean array or a slice."""
-        return EncodedMolecules(self.tokens[chosen], self.lengths[chosen])
-
-
 class TokenisedText:
-    """Strings cut into tokens, before anything is known of a vocabulary.
+    """Strings split into tokens, before there is a vocabulary.
 
     Raises:
-        UserError: if there are more different tokens than can be told apart (6,400 of several
+        UserError: if there are more different tokens than can be encoded (6,400 of several
             characters, which only numbered atoms could reach).
     """
 
     def __init__(self, strings: Sequence[str]) -> None:
         text = "\n".join(strings) + "\n"
         if not text.isascii() or text.count("\n") != len(strings):
-            # Rare, and slow: what is no SMILES text must not be taken for a token's stand-in.
+            # Rare and slow: other characters must not be mistaken for a replaced token.
             text = "".join(_harmless(string) + "\n" for string in strings)
-        stand_ins: dict[str, str] = {}
+        replacements: dict[str, str] = {}
 
-        def stand_in(token: str) -> str:
-            if token not in stand_ins:
-                code = _FIRST_PRIVATE + len(stand_ins)
+        def replacement(token: str) -> str:
+            if token not in replacements:
+                code = _FIRST_PRIVATE + len(replacements)
                 if code > _LAST_PRIVATE:
                     raise UserError("there are more than 6,400 kinds of atoms; are they numbered?")
-                stand_ins[token] = chr(code)
-            return stand_ins[token]
+                replacements[token] = chr(code)
+            return replacements[token]
 
-        text = LONG_TOKEN.sub(lambda match: stand_in(match[0]), text)
+        text = LONG_TOKEN.sub(lambda match: replacement(match[0]), text)
         self._codes = np.frombuffer(text.encode("utf-16-le"), "<u2")
         self._token_of = {ord(character): character for character in SINGLE_CHARACTERS}
-        self._token_of |= {ord(code): token for token, code in stand_ins.items()}
+        self._token_of |= {ord(code): token for token, code in replacements.items()}
 
     def __len__(self) -> int:
         return len(self._line_ends)
@@ -98,7 +72,7 @@ class TokenisedText:
 
     @cached_property
     def is_smiles(self) -> Bool[np.ndarray, " strings"]:
-        """Whether a string is not empty and consists of tokens alone."""
+        """Whether a string is not empty and consists of tokens only."""
         return self.consists_of(self._token_of.values()) & (self.lengths > 0)
 
     def consists_of(self, tokens: Iterable[str]) -> Bool[np.ndarray, " strings"]:
@@ -107,20 +81,24 @@ class TokenisedText:
         known = np.zeros(_CODES, bool)
         known[_LINE_END] = True
         known[[code for code, token in self._token_of.items() if token in allowed]] = True
-        strange = np.flatnonzero(~known[self._codes])
+        unknown = np.flatnonzero(~known[self._codes])
         without = np.ones(len(self), bool)
-        without[np.searchsorted(self._line_ends, strange)] = False
+        without[np.searchsorted(self._line_ends, unknown)] = False
         return without
 
     def encode(
         self, chosen: Bool[np.ndarray, " strings"], vocabulary: Vocabulary, max_length: int
-    ) -> EncodedMolecules:
+    ) -> Sequences:
         """The chosen strings as ids of a vocabulary, each with the end token.
 
         Args:
             chosen: which strings.
-            vocabulary: holds every token of the chosen strings and an end token.
+            vocabulary: has every token of the chosen strings and an end token.
             max_length: tokens in a row, the end token included; at least those of each string.
+
+        Returns:
+            Ids of the smallest integer type that holds the vocabulary; rows are padded with the
+            end token.
         """
         ids = {token: index for index, token in enumerate(vocabulary.tokens)}
         kind = np.min_scalar_type(-vocabulary.size)
@@ -132,23 +110,23 @@ class TokenisedText:
         wanted &= self._codes != _LINE_END
         tokens = np.full((len(lengths), max_length), ids[END_TOKEN], kind)
         tokens[np.arange(max_length) < lengths[:, None]] = table[self._codes[wanted]]
-        return EncodedMolecules(tokens, (lengths + 1).astype(np.int32))
+        return Sequences(tokens, np.arange(max_length) <= lengths[:, None])
 
 
 def _harmless(string: str) -> str:
-    """A string that is SMILES text or will not be taken for any."""
+    """The string, or one that is not SMILES text, where its characters would be ambiguous."""
     return string if string.isascii() and "\n" not in string else "\0"
 
 
 def vocabulary_of(tokens: Iterable[str]) -> Vocabulary:
-    """The vocabulary of these tokens: the end token, then the others in their order as text."""
+    """The vocabulary of these tokens: the end token, then the others in alphabetical order."""
     return Vocabulary((END_TOKEN, *sorted(set(tokens) - {END_TOKEN})), END_TOKEN)
 
 
 def decode(tokens: Int[np.ndarray, "molecules time"], vocabulary: Vocabulary) -> list[str]:
     """Token ids as SMILES strings, each up to its end token.
 
-    Works for whatever a model generates, so a string need not be valid and may be empty.
+    A generated string need not be a molecule, and may be empty.
     """
     if not len(tokens):
         return []
@@ -167,6 +145,6 @@ def decode(tokens: Int[np.ndarray, "molecules time"], vocabulary: Vocabulary) ->
             codes[index] = _FIRST_PRIVATE + index
             long_tokens[chr(codes[index])] = token
     text = codes[rows[~after_end]].tobytes().decode("utf-16-le")
-    for stand_in, token in long_tokens.items():
-        text = text.replace(stand_in, token)
+    for replacement, token in long_tokens.items():
+        text = text.replace(replacement, token)
     return text[:-1].split("\n")

@@ -1,132 +1,49 @@
-"""Measures of molecules: Table 2, those of MOSES, and what shows that a policy has collapsed."""
+"""The measures of molecules as rows of tables: Table 2, MOSES, and the ChemNet distance."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-
-from seqtutor.measure import Published
-from seqtutor.measures.policy import (
-    Evaluation,
-    policy_estimates,
-    policy_measures,
-    reward_measures,
-)
-from seqtutor.measures.sampling import Samples, draw_batches, join_samples
-from seqtutor.models.base import SequenceModel
-from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
-from seqtutor.report.tables import Table
-from seqtutor.tasks.molecule.encoding import decode
-from seqtutor.tasks.molecule.metrics import Reference, molecule_metrics
+from seqtutor.errors import UserError
+from seqtutor.measure import Estimate, Estimates, MeasureGroup
+from seqtutor.tasks.molecule.frechet import chemnet_statistics, frechet_distance, require_chemnet
+from seqtutor.tasks.molecule.metrics import molecule_metrics
+from seqtutor.tasks.molecule.references import ReferenceSet
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.tasks.molecule.table_2 import FRECHET, MOSES, PUBLISHED, TABLE_2
-from seqtutor.tasks.molecule.terms import Scores
-from seqtutor.vocabulary import Vocabulary
-from seqtutor.workers.cache import Pending
-
-BATCH = 1024
-"""Strings sampled at a time."""
-
-ROWS = (*TABLE_2, *MOSES, FRECHET, *policy_measures("strings"))
-"""The rows of a table of molecules, those of a reward left out."""
-
-REWARD_NOTE = (
-    "Terms are means over all strings before their weights, 0 of an invalid one but for its "
-    "penalty; the mean reward is their weighted sum. The terms known and diversity, if the reward "
-    "has them, are left out: they depend on what a run has generated before."
-)
+from seqtutor.tasks.molecule.table_2 import FRECHET, MOSES, TABLE_2
 
 
-@dataclass(frozen=True)
-class MoleculeEvaluation(Evaluation):
-    """Strings of a policy, their scores, and what was measured of them."""
-
-    scores: Scores = field(repr=False)
-
-
-def evaluate_policy(
-    policy: SequenceModel,
-    prior: SequenceModel,
-    vocabulary: Vocabulary,
-    scorer: MoleculeScorer,
-    *,
-    number: int,
-    length: int,
-    seed: int = 0,
-    temperature: float = 1.0,
-    reference: Reference | None = None,
-    on_molecules: Callable[[int], None] = lambda done: None,
-) -> MoleculeEvaluation:
-    """Sample strings from a policy and measure them.
+def molecule_measures(
+    scorer: MoleculeScorer, reference: ReferenceSet | None = None, wants_frechet: bool = False
+) -> list[MeasureGroup]:
+    """The measures of sets of SMILES strings.
 
     Args:
-        policy: generates the strings.
-        prior: the reference of KL and log p(a|s).
-        vocabulary: of both.
-        scorer: with the `METRICS_MEASURER`; it scores while the next strings are sampled.
-        number: of strings.
-        length: tokens of the longest string, the end token included.
-        seed: of the sampling.
-        temperature: of the sampling.
-        reference: what novelty and similarities refer to.
-        on_molecules: called with the number of strings scored so far.
+        scorer: with the `METRICS_MEASURER`.
+        reference: for novelty and similarities.
+        wants_frechet: whether to measure the Fréchet ChemNet distance to the reference, too.
+
+    Raises:
+        UserError: if that distance is wanted and there is no reference or no network.
     """
-    parts: list[Samples] = []
-    pending: list[Pending[Scores]] = []
-    batches = draw_batches(
-        policy,
-        prior,
-        number=number,
-        length=length,
-        end=vocabulary.end,
-        seed=seed,
-        temperature=temperature,
-        batch=BATCH,
-    )
-    for samples in batches:
-        parts.append(samples)
-        pending.append(scorer.start(decode(samples.tokens, vocabulary)))
-    strings: list[str] = []
-    for one in pending:
-        one.collect()
-        strings += one.strings
-        on_molecules(len(strings))
-    scores = scorer.score(strings)
-    samples = join_samples(parts)
-    estimates = {**molecule_metrics(scores, reference), **policy_estimates(samples)}
-    return MoleculeEvaluation(samples, estimates, scores)
+
+    def estimate(strings: list[str]) -> Estimates:
+        scores = scorer.score(strings)
+        return molecule_metrics(scores, None if reference is None else reference.reference)
+
+    note = "" if reference is None else f"Novelty and similarities refer to {reference.name}."
+    groups = [MeasureGroup((*TABLE_2, *MOSES), of_strings=estimate, note=note)]
+    if wants_frechet:
+        groups.append(_frechet(scorer, reference))
+    return groups
 
 
-def molecule_table(
-    columns: Sequence[PolicyColumn],
-    number: int,
-    title: str = "Molecules",
-    *,
-    published: Published | None = PUBLISHED,
-    reference: str | None = None,
-    temperature: float = 1.0,
-) -> Table:
-    """The table of policies that were measured on `number` strings each.
+def _frechet(scorer: MoleculeScorer, reference: ReferenceSet | None) -> MeasureGroup:
+    require_chemnet()
+    if reference is None:
+        raise UserError("--fcd needs a set to compare with; name one with --reference")
+    theirs = reference.chemnet_statistics()
 
-    Args:
-        columns: the policies.
-        number: strings of each seed.
-        title: of the table.
-        published: figures to set beside them; none where another reward was asked for.
-        reference: what novelty and similarities refer to, by name.
-        temperature: of the sampling.
-    """
-    terms = reward_terms(columns)
-    note = interval_note(columns, number, "strings", temperature)
-    if reference is not None:
-        note += f" Novelty and similarities refer to {reference}."
-    if terms:
-        note += f" {REWARD_NOTE}"
-    rows = (*ROWS, *reward_measures(terms, "string"))
-    return evaluation_table(columns, rows, published, title=title, note=note)
+    def distance(strings: list[str]) -> Estimates:
+        valid = [smiles for smiles in scorer.score(strings).smiles if smiles is not None]
+        return {FRECHET.name: Estimate(frechet_distance(chemnet_statistics(valid), theirs))}
 
-
-def reward_terms(columns: Sequence[PolicyColumn]) -> list[str]:
-    """The terms of the reward that the columns have estimates of, in order."""
-    names = dict.fromkeys(name for column in columns for one in column.seeds for name in one)
-    return [name.removeprefix("term_") for name in names if name.startswith("term_")]
+    return MeasureGroup((FRECHET,), of_strings=distance)

@@ -1,8 +1,8 @@
 """The Fréchet ChemNet distance between two sets of molecules (Preuer et al. 2018).
 
-The network ChemNet turns each molecule into 512 activations. The distance is the squared one of
-Fréchet between the normal distributions that have the means and covariances of two sets. It is
-biased upwards for small sets; compare sets of one size, 10,000 or more.
+The network ChemNet maps each molecule to 512 activations. The distance is the squared Fréchet
+distance between the normal distributions with the means and covariances of two sets. It is biased
+upwards for small sets; compare sets of one size, 10,000 or more.
 
 The network comes with the package `fcd_torch`, which MOSES uses, and needs PyTorch: the extra
 `seqtutor[fcd]`.
@@ -24,14 +24,14 @@ _BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class ChemNetStatistics:
-    """The mean and covariance of a set's activations; all of the set that the distance needs."""
+    """The mean and covariance of a set's activations, which the distance is computed from."""
 
     mean: Float[np.ndarray, " activation"]
     covariance: Float[np.ndarray, "activation activation"]
 
 
 def require_chemnet() -> None:
-    """Raise a `UserError` that says how to install ChemNet, unless it is there."""
+    """Raise a `UserError` that says how to install ChemNet, unless it is installed."""
     if importlib.util.find_spec("fcd_torch") is None:
         raise UserError(
             "the Fréchet ChemNet distance needs a network; install it: pip install 'seqtutor[fcd]'"
@@ -39,7 +39,7 @@ def require_chemnet() -> None:
 
 
 def chemnet_statistics(smiles: Sequence[str]) -> ChemNetStatistics:
-    """Run ChemNet on valid molecules; some hundred a second and core.
+    """Run ChemNet on valid molecules, at some hundred a second.
 
     Raises:
         UserError: if `fcd_torch` is not installed, or there are fewer than two molecules.

@@ -1,4 +1,4 @@
-"""RDKit's slow descriptors, the same to the last bit, from what is known of a molecule already.
+"""RDKit's slow descriptors, the same to the last bit, from properties computed before.
 
 `QED.qed` copies the molecule, so that logP, surface area and rings are computed anew; it matches
 every structural alert, and its eleven acceptor patterns one by one. The synthetic accessibility of
@@ -6,8 +6,8 @@ every structural alert, and its eleven acceptor patterns one by one. The synthet
 computed once, the acceptors are two patterns, alerts that cannot match are left out, and
 stereocentres are counted.
 
-Molecules with hydrogen atoms of their own ([2H], [H+]), which QED removes, go to RDKit's functions;
-and so does everything if a comparison at the start shows that this RDKit computes otherwise.
+Molecules with explicit hydrogen atoms ([2H], [H+]), which QED removes, go to RDKit's functions; and
+so do all if a comparison at the start shows that this version of RDKit computes otherwise.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _STEREO = frozenset("@/\\")
 _MOST_ATOMS = 1000
 """RDKit gives at most this many matches of a pattern."""
 
-# QED's acceptors with the same as one choice of many. No atom fits two choices of one list: they
-# differ in element, aromaticity or degree.
+# QED's acceptors, each with its form as an alternative in one pattern. No atom fits two
+# alternatives of one list: they differ in element, aromaticity or degree.
 _NEUTRAL_ACCEPTORS = {
     "[oH0;X2]": "o&H0&X2",
     "[OH1;X2;v2]": "O&H1&X2&v2",
@@ -58,21 +58,21 @@ _REFERENCES = (
 
 
 def qed(molecule: Molecule) -> float:
-    """What `rdkit.Chem.QED.qed` gives."""
+    """The value of `rdkit.Chem.QED.qed`."""
     if _agrees() and _is_plain(molecule) and _can_be_kekulised(molecule):
         return _qed(molecule)
     return QED.qed(molecule.rdkit)
 
 
 def synthetic_accessibility(molecule: Molecule) -> float:
-    """What `sascorer.calculateScore` gives."""
+    """The value of `sascorer.calculateScore`."""
     if _agrees() and Chem.GetUseLegacyStereoPerception():
         return _synthetic_accessibility(molecule)
     return sascorer.calculateScore(Chem.Mol(molecule.rdkit))
 
 
 def structural_alerts(molecule: Molecule) -> int:
-    """How many of `QED.StructuralAlerts` match."""
+    """Number of `QED.StructuralAlerts` that match."""
     if _agrees() and _is_plain(molecule):
         return _alerts(molecule)
     return sum(map(molecule.rdkit.HasSubstructMatch, QED.StructuralAlerts))
@@ -127,7 +127,7 @@ def _alerts(molecule: Molecule) -> int:
 
 
 def _aromatic_rings(molecule: Molecule) -> int:
-    """The rings that are left without the aliphatic rings' atoms."""
+    """Number of rings that remain without the atoms of aliphatic rings."""
     if not molecule.ring_sizes:
         return 0
     return len(Chem.GetSSSR(Chem.DeleteSubstructs(molecule.rdkit, QED.AliphaticRings)))
@@ -164,7 +164,7 @@ def _synthetic_accessibility(molecule: Molecule) -> float:
 
 def _stereocentres(molecule: Molecule) -> int:
     """Tetrahedral centres, specified or not."""
-    # Perception rewrites the marks of stereochemistry, which are the caller's.
+    # Perception rewrites the stereochemistry of its argument, which the caller still needs.
     has_stereo = not _STEREO.isdisjoint(molecule.smiles)
     perceived = Chem.Mol(molecule.rdkit) if has_stereo else molecule.rdkit
     Chem.AssignStereochemistry(perceived, cleanIt=True, force=True, flagPossibleStereoCenters=True)
@@ -193,7 +193,7 @@ def _fragment_contributions() -> dict[int, float]:
 
 @cache
 def _agrees() -> bool:
-    """Whether this RDKit's own functions give the same for a few telling molecules."""
+    """Whether this version of RDKit gives the same values for a few sensitive molecules."""
     from seqtutor.tasks.molecule.properties import Molecule
 
     if {*_NEUTRAL_ACCEPTORS, *_NEGATIVE_ACCEPTORS} != {*QED.AcceptorSmarts}:

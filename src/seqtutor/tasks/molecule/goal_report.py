@@ -1,9 +1,10 @@
-"""What a run with a goal reached for its calls of the oracle, as a table and as curves."""
+"""What runs with a goal reached with their calls of the oracle: table, curves, best molecules."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,27 @@ import numpy as np
 
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.plots import History, Quantity, training_curves
+from seqtutor.report.style import save_for_page_and_print
 from seqtutor.report.tables import Cell, Column, Row, Table
-from seqtutor.tasks.molecule.goals import BUDGET, Goal, Published
+from seqtutor.tasks.molecule.goals import BUDGET, Goal, PublishedValue
 from seqtutor.tasks.molecule.oracle import (
     AREA_OF,
+    CALLS,
     TOPS,
     CallValues,
+    Oracle,
     area_under_best,
     best_so_far,
     curve_points,
     mean_of_best,
+)
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.writers import (
+    GRID_MOLECULES,
+    ScoredMolecules,
+    describing_measurer,
+    draw_grid,
+    write_molecules,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +40,42 @@ if TYPE_CHECKING:
 
 LABELS = {1: "Best molecule", **{n: f"Mean of the {n} best" for n in TOPS[1:]}}
 SHORT_LABELS = {1: "best", **{n: f"{n} best" for n in TOPS[1:]}}
+BEST = ("best.csv", "best.sdf", "best.svg")
+"""The files of a run's best molecules."""
+
 AREA_LABEL = f"Area under the curve of the {AREA_OF} best"
 CALLS_LABEL = "Calls of the oracle"
+CURVES = "goal"
+"""The stem of the figures of the curves."""
+
+
+def report_goal(
+    goal: Goal, method: str, folders: Sequence[Path], output: Path, budget: int | None
+) -> list[Table | str]:
+    """Write the best molecules of each run into its folder, and the curves of all into `output`.
+
+    Args:
+        goal: of the runs.
+        method: of the runs.
+        folders: of the runs, which differ in their seed alone.
+        output: the folder of the one run, or the one that holds all of them.
+        budget: calls that count; `None` for all.
+
+    Returns:
+        The table, and a line about the files.
+    """
+    oracles = [Oracle.read(folder / CALLS) for folder in folders]
+    for oracle, folder in zip(oracles, folders, strict=True):
+        if not (folder / BEST[-1]).is_file():
+            write_best(oracle, folder)
+    seeds = [oracle.values for oracle in oracles]
+    table = goal_table(goal, method, seeds, budget)
+    if not all(map(len, seeds)):
+        return [table]
+    save_for_page_and_print(goal_curves(goal, seeds, budget), output / CURVES)
+    where = "in" if len(folders) == 1 else "in the folder of each run in"
+    files = f"The best molecules are {where} {', '.join(BEST)}, their course in {CURVES}.png"
+    return [table, files]
 
 
 def goal_table(goal: Goal, method: str, seeds: Sequence[CallValues], budget: int | None) -> Table:
@@ -65,45 +111,71 @@ def goal_table(goal: Goal, method: str, seeds: Sequence[CallValues], budget: int
     return Table(goal.title, columns, tuple(rows), _note(goal, len(seeds), budget, published))
 
 
-def _note(goal: Goal, seeds: int, budget: int | None, published: Published | None) -> str:
+def _note(goal: Goal, seeds: int, budget: int | None, published: PublishedValue | None) -> str:
     lines = [f"Best known: {goal.best.source}."]
     if published is not None:
-        lines.append(f"REINVENT's area: {published.source}, from a prior of its own.")
+        lines.append(f"REINVENT's area: {published.source}, from another prior.")
     if goal.note:
         lines.append(goal.note)
     if budget is not None:
-        lines.append(f"A run that ends before {budget:,} calls counts on with what it has.")
+        lines.append(f"A run that ends before {budget:,} calls keeps its last value.")
     if seeds > 1:
         lines.append(f"± is the 95 % interval over {seeds} seeds.")
     return "\n".join(lines)
 
 
-def goal_curves(
-    goal: Goal, seeds: Sequence[CallValues], budget: int | None, path: Path | None = None
-) -> Figure:
+def goal_curves(goal: Goal, seeds: Sequence[CallValues], budget: int | None) -> Figure:
     """The best molecule and the means of the best against calls, each hundred.
 
     With several seeds the line is their mean, in the band of its 95 % interval; a run that ends
-    early goes on with its last value.
+    early keeps its last value.
 
     Raises:
         ValueError: if a run has no call.
-        UserError: if the file cannot be written.
     """
     seeds = [values[:budget] for values in seeds]
     end = max(map(len, seeds)) if budget is None else budget
     histories = {SHORT_LABELS[n]: [_history(one, n, end) for one in seeds] for n in TOPS}
     known = (goal.best.value, "best known")
     quantity = Quantity("value", goal.label, goal.title, known)
-    return training_curves(histories, [quantity], path, "interval", CALLS_LABEL.lower())
+    return training_curves(histories, [quantity], band="interval", step_label=CALLS_LABEL.lower())
 
 
 def _history(values: CallValues, number: int, end: int) -> History:
-    """A run's curve, drawn on to the end."""
+    """A run's curve, extended to the end."""
     if not len(values):
         raise ValueError("there is no curve of no calls")
     found = best_so_far(values, number)
     points = curve_points(end)
-    # Where a run ended between two of the points, it has reached its last value at the second.
+    # A run that ended between two of the points has its last value from the second on.
     at = np.searchsorted(curve_points(len(values)), points)
     return {"step": np.array(points), "value": found[np.minimum(at, len(found) - 1)]}
+
+
+def write_best(oracle: Oracle, folder: Path, number: int = max(TOPS)) -> None:
+    """Write the best molecules as tables and structures, with a picture of the first.
+
+    Each has the goal's value and the number of its call beside its properties; of two equal values
+    the earlier one comes first. Without any call there is no file.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    order = np.argsort(-oracle.values, kind="stable")[:number]
+    if not len(order):
+        return
+    smiles = oracle.smiles
+    strings = [smiles[index] for index in order]
+    with MoleculeScorer.with_workers(describing_measurer(), 1) as scorer:
+        scores = scorer.score(strings)
+    values = oracle.values[order]
+    scores = replace(scores, columns={"goal": values, "call": order + 1.0} | scores.columns)
+    names = [f"best-{rank}" for rank in range(1, len(order) + 1)]
+    *tables, picture = BEST
+    for name in tables:
+        write_molecules([ScoredMolecules(scores, {}, names)], folder / name)
+    captions = [
+        f"{name}  {value:.3f}  call {call + 1:,}"
+        for name, value, call in zip(names, values, order, strict=True)
+    ]
+    draw_grid(strings[:GRID_MOLECULES], folder / picture, captions[:GRID_MOLECULES])

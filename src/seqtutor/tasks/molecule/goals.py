@@ -1,4 +1,4 @@
-"""Goals: what a run is to find, as one number a molecule that no weight of a reward changes.
+"""Goals: the one number of a molecule that a run is to drive up, which no reward weight changes.
 
 Imports nothing heavy, so that help texts stay quick.
 """
@@ -48,7 +48,7 @@ LOGP, SA_PENALTY, RING_PENALTY = (
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedValue:
     """A figure with its source."""
 
     value: float
@@ -57,7 +57,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a run is to find; more is better.
+    """A number to maximise.
 
     Attributes:
         title: for tables.
@@ -65,22 +65,22 @@ class Goal:
         value: its value for each molecule, in its natural unit, from columns of measurements; NaN
             where not measured.
         best: the best molecule that is known.
-        properties: numeric attributes of a molecule that it needs measured.
-        similar_to: a molecule to which the similarity by counted Morgan fingerprints of radius 2
-            is needed.
-        formula: a molecular formula to which the nearness is needed.
+        properties: numeric attributes of a molecule that it is made of.
+        similar_to: a molecule; the goal is made of the similarity to it by counted Morgan
+            fingerprints of radius 2.
+        formula: a molecular formula; the goal is made of the nearness to it.
         reinvent: area under the curve of the mean of the ten best, reached by REINVENT.
-        note: what one must know to read it.
+        note: stands below its table.
     """
 
     title: str
     label: str
     value: Callable[[Mapping[str, Values]], Values]
-    best: Published
+    best: PublishedValue
     properties: tuple[str, ...] = ()
     similar_to: str = ""
     formula: str = ""
-    reinvent: Published | None = None
+    reinvent: PublishedValue | None = None
     note: str = ""
 
 
@@ -98,18 +98,18 @@ GOALS: dict[GoalName, Goal] = {
         "Drug-likeness",
         "QED",
         itemgetter("qed"),
-        Published(0.948, GCPN),
+        PublishedValue(0.948, GCPN),
         properties=("qed",),
-        reinvent=Published(0.941, PMO),
+        reinvent=PublishedValue(0.941, PMO),
     ),
     "penalized-logp": Goal(
         "Penalised logP",
         "penalised logP",
         penalised_logp,
-        Published(7.98, GCPN),
+        PublishedValue(7.98, GCPN),
         properties=("logp", "sa", "excess_ring_atoms"),
         note=(
-            "Penalised logP grows without bound with the molecule's size: it compares only between "
+            "Penalised logP grows without bound with the molecule's size: compare it only between "
             "generators of the same greatest size (GCPN: 38 atoms)."
         ),
     ),
@@ -117,26 +117,26 @@ GOALS: dict[GoalName, Goal] = {
         "Rediscovery of celecoxib",
         "similarity to celecoxib",
         itemgetter("similarity"),
-        Published(1.0, "celecoxib itself"),
+        PublishedValue(1.0, "celecoxib itself"),
         similar_to=CELECOXIB,
-        reinvent=Published(0.713, PMO),
+        reinvent=PublishedValue(0.713, PMO),
     ),
     "isomers": Goal(
         f"Isomers of {ISOMER}",
         f"nearness to {ISOMER}",
         itemgetter("isomer"),
-        Published(1.0, "any isomer"),
+        PublishedValue(1.0, "any isomer"),
         formula=ISOMER,
-        reinvent=Published(0.642, PMO),
+        reinvent=PublishedValue(0.642, PMO),
     ),
 }
 
 
 def goal_named(name: str) -> Goal:
-    """Look up a goal.
+    """The goal of a name.
 
     Raises:
-        UserError: if there is none of that name.
+        UserError: if there is none.
     """
     if name not in GOALS:
         raise UserError(f"there is no goal {name!r}; choose one of {', '.join(GOALS)}")

@@ -1,4 +1,4 @@
-"""What happened to each string on its way in."""
+"""Counts of the strings that an import read and dropped."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class ImportReport:
     """Counts of an import.
 
     Attributes:
-        read: every string that was met, usable or not.
-        dropped: how many were dropped, by reason. Each dropped string counts once.
-        examples: for a reason, the first few strings or tokens that it befell.
+        read: all strings, usable or not.
+        dropped: number of dropped strings by reason; each string counts once.
+        examples: by reason, the first few strings or tokens that were dropped.
     """
 
     read: int = 0
@@ -25,7 +25,7 @@ class ImportReport:
 
     @property
     def usable(self) -> int:
-        """How many strings came through."""
+        """Number of strings that were not dropped."""
         return self.read - sum(self.dropped.values())
 
     def with_dropped(self, reason: str, number: int, examples: Iterable[str] = ()) -> ImportReport:
@@ -37,12 +37,10 @@ class ImportReport:
         return ImportReport(self.read, dropped, {**self.examples, reason: shown})
 
     def lines(self) -> list[str]:
-        """The counts as lines of text, most frequent first."""
+        """The counts as lines of text, the largest first."""
         lines = [f"{self.read:,} molecules read, {self.usable:,} used"]
         for reason, count in sorted(self.dropped.items(), key=lambda item: (-item[1], item[0])):
-            lines.append(f"dropped: {count:,} {reason}{self._shown(reason)}")
+            shown = self.examples.get(reason)
+            such_as = f", such as {', '.join(shown)}" if shown else ""
+            lines.append(f"dropped: {count:,} {reason}{such_as}")
         return lines
-
-    def _shown(self, reason: str) -> str:
-        shown = self.examples.get(reason)
-        return f", such as {', '.join(shown)}" if shown else ""

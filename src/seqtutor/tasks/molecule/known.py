@@ -1,8 +1,8 @@
-"""Which molecules a prior was trained on, in a byte each: a filter that comes beside the model.
+"""The molecules that a prior was trained on, at a byte each: a filter in the model's folder.
 
-A Bloom filter (Bloom 1970) of `BITS_EACH` bits a molecule and k = 6 hashes never misses a molecule
-that is in it, and takes 2 % of all others for one, (1 − e^(−k/8))^k. So a policy can be kept from
-the training set where the set itself, some hundred times as large, is not there.
+A Bloom filter (Bloom 1970) of `BITS_EACH` bits a molecule and k = 6 hashes contains all of its
+molecules, and 2 % of all others by mistake, (1 − e^(−k/8))^k. So a policy can be kept away from the
+training set without the set itself, which is some hundred times as large.
 """
 
 from __future__ import annotations
@@ -19,22 +19,21 @@ from jaxtyping import Bool, Int, UInt8
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.models.files import SavedModel
 
 FILE = "known.npy"
 BITS_EACH = 8
 HASHES = round(BITS_EACH * math.log(2))
-"""With which the fewest others are taken for known."""
+"""The number with the fewest mistakes."""
 
 _SMALLEST = 64
 
 
 @dataclass(frozen=True, eq=False)
 class KnownMolecules:
-    """A set of canonical SMILES strings that can only be asked whether a string is in it.
+    """A set of canonical SMILES strings of which only membership can be asked.
 
     Attributes:
-        table: the filter's bits.
+        table: the bits of the filter.
     """
 
     table: UInt8[np.ndarray, " bytes"]
@@ -50,7 +49,7 @@ class KnownMolecules:
         return cls(table)
 
     def contains(self, smiles: Sequence[str | None]) -> Bool[np.ndarray, " batch"]:
-        """Whether each string is in the set, in 2 % of cases wrongly; `None` is not."""
+        """Whether each string is in the set, wrongly so for 2 % of others; `None` never is."""
         bits = _bits([one or "" for one in smiles], 8 * len(self.table))
         is_set = (self.table[bits >> 3] >> (bits & 7).astype(np.uint8)) & 1
         is_string = np.array([one is not None for one in smiles], bool)
@@ -71,13 +70,13 @@ def _bits(strings: Sequence[str], size: int) -> Int[np.ndarray, "batch hashes"]:
     return (hashes % np.uint64(size)).astype(np.int64)
 
 
-def known_to(prior: SavedModel) -> KnownMolecules | None:
-    """The molecules that a prior was trained on; `None` if nothing beside it says so.
+def known_in(folder: Path | None) -> KnownMolecules | None:
+    """The molecules that the prior in a folder was trained on; `None` if it has no filter.
 
     Raises:
-        UserError: if what says so cannot be read.
+        UserError: if the filter cannot be read.
     """
-    path = None if prior.folder is None else prior.folder / FILE
+    path = None if folder is None else folder / FILE
     if path is None or not path.is_file():
         return None
     try:

@@ -1,7 +1,7 @@
-"""What a set of generated molecules is like: Table 2 of the paper, and the measures of MOSES.
+"""Measures of a set of generated molecules: Table 2 of the paper, and those of MOSES.
 
 Names, definitions and defaults are those of Jaques et al. (2017) and of Polykovskiy et al. (2020),
-"Molecular Sets (MOSES)". Molecules are told apart by RDKit's canonical SMILES.
+"Molecular Sets (MOSES)". Molecules are distinguished by RDKit's canonical SMILES.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from seqtutor.measure import Estimate
 from seqtutor.measures.estimates import UNKNOWN, mean_estimate
-from seqtutor.tasks.molecule.measure import Measurer
+from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.similarity import (
     FINGERPRINT_BYTES,
     Fingerprints,
@@ -30,10 +30,10 @@ METRICS_MEASURER = Measurer(
     wants_scaffold=True,
     wants_fingerprint=True,
 )
-"""Measures what the metrics are made of."""
+"""Measures the quantities that the metrics are made of."""
 
 FEWEST_SCAFFOLD_RINGS = 2
-"""A scaffold of one ring tells little; MOSES leaves it out."""
+"""Scaffolds of fewer rings are left out, as in MOSES."""
 
 UNIQUE_AMONG = (1_000, 10_000)
 _RESAMPLES = 200
@@ -41,7 +41,7 @@ _RESAMPLES = 200
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What generated molecules are compared with; what is empty is not compared.
+    """Molecules with which generated ones are compared; empty fields are not compared.
 
     Attributes:
         training: canonical SMILES of the training set, for novelty.
@@ -61,7 +61,7 @@ def reference_of(training: Iterable[str], neighbours: Scores) -> Reference:
 
     Args:
         training: canonical SMILES strings.
-        neighbours: what `METRICS_MEASURER` finds of the other set.
+        neighbours: the scores of the other set by the `METRICS_MEASURER`.
     """
     return Reference(frozenset(training), neighbours.fingerprints, Counter(scaffolds(neighbours)))
 
@@ -81,9 +81,9 @@ def molecule_metrics(
     """All measures by name.
 
     Args:
-        scores: what `METRICS_MEASURER` finds of generated strings, in the order of generation.
+        scores: of generated strings by the `METRICS_MEASURER`, in the order of generation.
         reference: for novelty and similarities.
-        compared: valid molecules, from the first on, whose similarities are computed.
+        compared: number of first valid molecules whose similarities are computed.
 
     Returns:
         Of the paper's Table 2, means over valid molecules:
@@ -93,8 +93,8 @@ def molecule_metrics(
             sa_penalty: minus the synthetic accessibility score.
             ring_penalty: minus the atoms by which the largest ring exceeds six.
         Of MOSES:
-            unique@1000, unique@10000: different molecules among the first so many valid ones;
-                undefined with fewer.
+            unique@1000, unique@10000: share of different molecules among that many first valid
+                ones; undefined with fewer.
             novelty: share of the different valid molecules that are not in the training set.
             internal_diversity: 1 − mean Tanimoto similarity over all pairs.
             internal_diversity_2: 1 − mean over molecules of the root of their mean square
@@ -103,8 +103,9 @@ def molecule_metrics(
             scaffold_similarity: cosine of the counts of scaffolds of two rings or more in the set
                 and in the reference.
         Further:
-            distinct_scaffolds: different ones among the scaffolds of the first valid molecules.
-            novel_scaffolds: share of the different scaffolds that the reference has not.
+            distinct_scaffolds: share of different ones among the scaffolds of the first valid
+                molecules.
+            novel_scaffolds: share of the different scaffolds that the reference lacks.
     """
     reference = reference or Reference()
     valid = [smiles for smiles in scores.smiles if smiles is not None]
@@ -137,7 +138,7 @@ def _of_properties(scores: Scores) -> dict[str, Estimate]:
 def _distinct(names: Sequence[str], number: int) -> Estimate:
     """The share of different ones among the first; its error is the jackknife's.
 
-    Left out, one that occurs once takes a different one with it, another does not.
+    Leaving out a name that occurs once reduces the number of different ones, others do not.
     """
     if len(names) < number or number < 2:
         return UNKNOWN
@@ -156,7 +157,7 @@ def _novelty(names: Sequence[str], known: frozenset[str]) -> Estimate:
 def _diversity(fingerprints: Fingerprints, power: int) -> Estimate:
     """One minus the mean similarity; its error is twice that of the molecules' own means.
 
-    A mean over pairs is a U-statistic, each molecule in two roles (Hoeffding 1948).
+    A mean over pairs is a U-statistic, with each molecule in two roles (Hoeffding 1948).
     """
     if not len(fingerprints):
         return UNKNOWN

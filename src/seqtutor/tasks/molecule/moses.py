@@ -1,4 +1,4 @@
-"""The MOSES set: drug-like molecules of ZINC, with its own tests and their statistics.
+"""The MOSES set: drug-like molecules of ZINC, with its own test sets and their statistics.
 
 Polykovskiy et al., Molecular Sets (MOSES), Frontiers in Pharmacology 11 (2020). The package molsets
 carries 1,584,663 strings for training, 176,074 for testing and 176,225 with scaffolds that do not
@@ -27,7 +27,7 @@ Split = Literal["train", "test", "test_scaffolds"]
 TestSplit = Literal["test", "test_scaffolds"]
 
 _FOLDER = "moses/dataset/data"
-_NUMBERS = (
+_ALLOWED = (
     "collections.Counter",
     "numpy.ndarray",
     "numpy.dtype",
@@ -38,34 +38,26 @@ _NUMBERS = (
 
 @dataclass(frozen=True)
 class MosesStatistics:
-    """What MOSES's metrics compare generated molecules with, computed once by its authors.
+    """Statistics of a test set that its authors computed once, for comparing generated molecules.
 
     Attributes:
         chemnet_mean: `Float["512"]`, mean activations of ChemNet.
         chemnet_covariance: `Float["512 512"]`, their covariance.
         fingerprints: `UInt8["molecules 1024"]`, Morgan fingerprints of radius 2 as zeros and ones.
-        fragments: how often each BRICS fragment occurs.
         scaffolds: how often each Bemis–Murcko scaffold occurs.
-        log_p, synthetic_accessibility, drug_likeness, weight: `Float["molecules"]`, Crippen's
-            logP, the SA score (1 easy … 10 hard), QED, and the molecular weight in daltons.
     """
 
     chemnet_mean: Float[np.ndarray, " features"]
     chemnet_covariance: Float[np.ndarray, "features features"]
     fingerprints: UInt8[np.ndarray, "molecules bits"]
-    fragments: Counter[str]
     scaffolds: Counter[str]
-    log_p: Float[np.ndarray, " molecules"]
-    synthetic_accessibility: Float[np.ndarray, " molecules"]
-    drug_likeness: Float[np.ndarray, " molecules"]
-    weight: Float[np.ndarray, " molecules"]
 
 
 def read_strings(split: Split, wheel: Path | None = None) -> list[str]:
     """The SMILES strings of a part, as MOSES wrote them (RDKit's canonical form, no stereo).
 
     Raises:
-        UserError: if the wheel has not been brought yet or cannot be read.
+        UserError: if the wheel has not been fetched yet or cannot be read.
     """
     text = gzip.decompress(_read(f"{split}.csv.gz", wheel)).decode("ascii")
     heading, *strings = text.split()
@@ -75,10 +67,10 @@ def read_strings(split: Split, wheel: Path | None = None) -> list[str]:
 
 
 def read_statistics(split: TestSplit = "test", wheel: Path | None = None) -> MosesStatistics:
-    """The statistics of a test set; some seconds, and 200 MB, most of it fingerprints.
+    """The statistics of a test set. Takes some seconds, and 200 MB, most of it fingerprints.
 
     Raises:
-        UserError: if the wheel has not been brought yet or cannot be read.
+        UserError: if the wheel has not been fetched yet or cannot be read.
     """
     content = _read(f"{split}_stats.npz", wheel)
     with zipfile.ZipFile(io.BytesIO(content)) as arrays, arrays.open("stats.npy") as file:
@@ -89,12 +81,7 @@ def read_statistics(split: TestSplit = "test", wheel: Path | None = None) -> Mos
         chemnet_mean=found["FCD"]["mu"],
         chemnet_covariance=found["FCD"]["sigma"],
         fingerprints=found["SNN"]["fps"],
-        fragments=found["Frag"]["frag"],
         scaffolds=found["Scaf"]["scaf"],
-        log_p=np.asarray(found["logP"]["values"]),
-        synthetic_accessibility=np.asarray(found["SA"]["values"]),
-        drug_likeness=np.asarray(found["QED"]["values"]),
-        weight=np.asarray(found["weight"]["values"]),
     )
 
 
@@ -111,9 +98,9 @@ class _NumbersOnly(pickle.Unpickler):
     """Reads arrays and counters, and refuses to call anything else that a pickle may name."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The few names that the statistics need."""
-        # NumPy 2 has another name for the module that older pickles mean.
+        """One of the few names that the statistics need."""
+        # NumPy 2 renamed the module that older pickles name.
         module = module.replace("numpy.core.", "numpy._core.")
-        if f"{module}.{name}" not in _NUMBERS:
-            raise UserError(f"the statistics name {module}.{name}, which is no array or counter")
+        if f"{module}.{name}" not in _ALLOWED:
+            raise UserError(f"the statistics name {module}.{name}, not an array or a counter")
         return super().find_class(module, name)

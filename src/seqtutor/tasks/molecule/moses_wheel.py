@@ -1,7 +1,7 @@
-"""Bringing the wheel of molsets, which carries the MOSES set, with pip.
+"""Fetching the wheel of molsets, which carries the MOSES set, with pip.
 
-Mirrors, proxies, certificates and folders of wheels are thus those that the user has set already.
-The wheel is only a container here: what it declares to depend on no longer installs.
+The user's own configuration of mirrors, proxies and certificates applies. The wheel is only a
+container here: its declared dependencies no longer install.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seqtutor.files import make_folder
 
 @dataclass(frozen=True)
 class Release:
-    """One file of a package index, known by its hash."""
+    """One file of a package index, identified by its hash."""
 
     name: str
     version: str
@@ -30,7 +30,7 @@ class Release:
 
     @property
     def file_name(self) -> str:
-        """As the index calls the wheel."""
+        """The name of the wheel in the index."""
         return f"{self.name}-{self.version}-py3-none-any.whl"
 
 
@@ -41,7 +41,7 @@ MEGABYTES = 52
 
 
 def wheel_path(release: Release = MOSES_RELEASE) -> Path:
-    """Where the wheel is kept, whether it is there or not."""
+    """The path of the wheel in the cache, whether it exists or not."""
     return cache_folder() / release.file_name
 
 
@@ -49,33 +49,38 @@ def require_wheel(release: Release = MOSES_RELEASE) -> Path:
     """The path of the wheel.
 
     Raises:
-        UserError: if it has not been brought yet.
+        UserError: if it has not been fetched yet.
     """
     path = wheel_path(release)
     if not path.is_file():
-        raise UserError("the MOSES set is not here yet; bring it with: seqtutor data moses")
+        raise UserError(
+            "the MOSES set has not been fetched yet; fetch it with: seqtutor data moses"
+        )
     return path
 
 
-def bring_wheel(release: Release = MOSES_RELEASE, source: Path | None = None) -> Path:
-    """Fetch the wheel with pip, or take it from a file, unless it is there; returns its path.
+def fetch_wheel(release: Release = MOSES_RELEASE, source: Path | None = None) -> Path:
+    """Fetch the wheel with pip, or copy it from a file, unless the cache has it.
 
-    pip's own progress goes to standard error. Nothing but the whole file, with the right hash, ever
-    takes the wheel's place, so an interrupted call only has to be repeated.
+    pip's own progress goes to standard error. Only the whole file, with the right hash, is moved to
+    its place, so an interrupted call can be repeated.
 
     Args:
         release: which file.
         source: a copy of the wheel, for a machine without a network.
 
+    Returns:
+        The path of the wheel.
+
     Raises:
-        UserError: if it cannot be fetched or kept, or is not the file that it should be.
+        UserError: if it cannot be fetched or written, or has another hash.
     """
     path = wheel_path(release)
     if path.is_file() and _sha256(path) == release.sha256:
         return path
     folder = make_folder(path.parent)
     try:
-        # In the cache's own folder, so that the last step is a renaming on one file system.
+        # In the cache folder itself, so that the last step is a rename on one file system.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
             fetched = Path(temporary) / release.file_name
             if source is None:
@@ -86,7 +91,7 @@ def bring_wheel(release: Release = MOSES_RELEASE, source: Path | None = None) ->
                 raise UserError(_another_file(release, source))
             os.replace(fetched, path)
     except OSError as error:
-        raise UserError(f"cannot keep the MOSES wheel in {folder}: {error}") from None
+        raise UserError(f"cannot write the MOSES wheel to {folder}: {error}") from None
     return path
 
 
@@ -96,7 +101,7 @@ def _download(release: Release, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     command += ["--require-hashes", "--no-input", "--disable-pip-version-check"]
     command += ["--no-cache-dir", "--dest", str(folder), "--requirement", str(requirement)]
-    # pip unpacks under TMPDIR first: here, it needs room on one file system, and leaves nothing.
+    # pip unpacks under TMPDIR first; so it needs room on one file system, and leaves nothing.
     environment = {**os.environ, "TMPDIR": str(folder)}
     process = subprocess.run(command, stdout=2, stderr=subprocess.PIPE, env=environment)
     if process.returncode:
@@ -104,7 +109,7 @@ def _download(release: Release, folder: Path) -> None:
 
 
 def explained(messages: str, release: Release, folder: Path) -> str:
-    """One line for all that pip said, which may be a traceback of a hundred."""
+    """One line that explains pip's messages, which may be a long traceback."""
     if "No module named pip" in messages:
         return (
             f"{sys.executable} has no pip to fetch the MOSES set with; install it (python -m "
@@ -116,7 +121,7 @@ def explained(messages: str, release: Release, folder: Path) -> str:
         return (
             f"there is no room for the MOSES set in {folder.parent}: it takes {MEGABYTES} MB twice"
         )
-    # What pip says of an index that does not answer, after its retries, is that it has nothing.
+    # After its retries, pip reports an index that does not answer as one without versions.
     unreachable = ("from versions: none", "connection", "timed out", "sslerror")
     if any(words in messages.lower() for words in unreachable):
         return (
@@ -124,14 +129,14 @@ def explained(messages: str, release: Release, folder: Path) -> str:
             f"with a network, or give a copy of {release.file_name} with --wheel"
         )
     errors = [line for line in messages.splitlines() if line.startswith("ERROR: ")]
-    told = errors[-1].removeprefix("ERROR: ") if errors else messages.strip().split("\n")[-1]
-    return f"pip cannot fetch {release.name} {release.version}: {told}"
+    reason = errors[-1].removeprefix("ERROR: ") if errors else messages.strip().split("\n")[-1]
+    return f"pip cannot fetch {release.name} {release.version}: {reason}"
 
 
 def _another_file(release: Release, source: Path | None) -> str:
     return (
-        f"{source or 'what the package index gave'} is not the {release.file_name} that it should "
-        "be: its SHA-256 is another; nothing was kept"
+        f"{source or 'the file of the package index'} is not the expected {release.file_name}: it "
+        "has another SHA-256; nothing was kept"
     )
 
 

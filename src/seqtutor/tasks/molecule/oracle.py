@@ -1,9 +1,9 @@
-"""The record of an oracle, and what the PMO benchmark reports of it.
+"""The record of an oracle's calls, and the measures of the PMO benchmark.
 
 A call is a valid molecule, by its canonical SMILES, whose value is asked for and was not before.
-The reports are those of Gao et al. (2022), "Sample efficiency matters": the best value and the
-means of the ten and the hundred best over a budget of calls, and the area under the curve of the
-mean of the ten best against calls.
+The measures are those of Gao et al. (2022), "Sample efficiency matters": the best value and the
+means of the 10 and the 100 best over a budget of calls, and the area under the curve of the mean of
+the 10 best against calls.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 
 TOPS = (1, 10, 100)
-"""How many of the best molecules a mean is taken over."""
+"""Numbers of best molecules that a mean is taken over."""
 
 AREA_OF = 10
-"""The mean of so many of the best gives the area."""
+"""Number of best molecules whose mean gives the area."""
 
 EVERY = 100
 """Calls between two points of a curve, as in PMO."""
@@ -32,13 +32,11 @@ EVERY = 100
 CALLS = "goal.csv"
 """The file of a run's calls in its folder."""
 
-_HEADING = ["call", "smiles", "value"]
-
 CallValues = Float[np.ndarray, " call"]
 
 
 class Oracle:
-    """Molecules in the order in which their values were first asked for.
+    """Molecules and their values, in the order of their calls.
 
     Args:
         budget: calls after which no more are recorded; `None` for no limit.
@@ -67,7 +65,7 @@ class Oracle:
         return np.array(list(self._values.values()))
 
     def ask(self, smiles: Sequence[str | None], values: Sequence[float] | CallValues) -> None:
-        """Record the molecules of a batch; `None` stands for a string that is none."""
+        """Record the molecules of a batch; `None` stands for a string that is not a molecule."""
         for one, value in zip(smiles, values, strict=True):
             if self.is_spent:
                 return
@@ -79,7 +77,7 @@ class Oracle:
         return list(self._values.items())
 
     def restore(self, state: Sequence[tuple[str, float]]) -> None:
-        """Take over the calls of another record, and nothing else."""
+        """Replace the calls by those of another record."""
         self._values = dict(state)
 
     def write(self, path: Path) -> Path:
@@ -90,19 +88,19 @@ class Oracle:
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_HEADING)
+        writer.writerow(["call", "smiles", "value"])
         rows = enumerate(self._values.items(), start=1)
         writer.writerows((call, smiles, repr(value)) for call, (smiles, value) in rows)
         return atomic_write(path, text.getvalue())
 
     @classmethod
-    def read(cls, path: Path, budget: int | None = None) -> Oracle:
+    def read(cls, path: Path) -> Oracle:
         """Read what `write` wrote.
 
         Raises:
             UserError: if it cannot be read.
         """
-        oracle = cls(budget)
+        oracle = cls()
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file, strict=True))
@@ -113,7 +111,7 @@ class Oracle:
 
 
 def mean_of_best(values: CallValues, number: int) -> float:
-    """The mean of the best values, of fewer where there are not so many; NaN without any."""
+    """The mean of the best values, of fewer where there are not as many; NaN without any."""
     return float(np.mean(np.sort(values)[-number:])) if len(values) else math.nan
 
 
@@ -130,13 +128,13 @@ def best_so_far(values: CallValues, number: int) -> CallValues:
 def area_under_best(values: CallValues, budget: int, number: int = AREA_OF) -> float:
     """The area under the curve of the mean of the best values against calls, over the budget.
 
-    PMO's: trapezoids from (0, 0) through the points of the curve, which goes on with its last value
-    where there are fewer calls than the budget. NaN without any.
+    PMO's definition: trapezoids from (0, 0) through the points of the curve, which keeps its last
+    value where there are fewer calls than the budget. NaN without any call.
 
     Args:
         values: of the calls in their order; those beyond the budget do not count.
         budget: the width that the area is divided by.
-        number: how many of the best.
+        number: of best molecules.
     """
     values = values[:budget]
     if not len(values):

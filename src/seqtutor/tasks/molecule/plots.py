@@ -1,17 +1,17 @@
-"""Figures of the properties of molecules: sets of them, laid over each other."""
+"""Figures of the properties of sets of molecules, and the pictures in the report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from seqtutor.report.style import QUIET, figure_style, method_style, save_figure
+from seqtutor.report.style import QUIET, figure_style, method_style, save_for_page_and_print
+from seqtutor.task_spec import Gallery
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 TAILS = 0.5
 """Per cent of each set's values that may lie beyond either end of the axis."""
 
+DRAWN = 2_000
+"""Molecules of each set whose properties are drawn."""
+
+TRAINING_SET = "training set"
+
 _BINS = 50
 _PANELS_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
-class Property:
-    """What a panel of `property_distributions` shows.
+class Panel:
+    """The property of a panel of `property_distributions`.
 
     Attributes:
         name: its key among a set's values.
@@ -39,44 +44,39 @@ class Property:
     is_count: bool = False
 
 
-PROPERTIES = (
-    Property("logp", "logP"),
-    Property("qed", "QED"),
-    Property("sa", "synthetic accessibility (1 is easy)"),
-    Property("molecular_weight", "molecular weight (g/mol)"),
-    Property("tpsa", "polar surface area (Å²)"),
-    Property("largest_ring", "atoms in the largest ring", is_count=True),
+PANELS = (
+    Panel("logp", "logP"),
+    Panel("qed", "QED"),
+    Panel("sa", "synthetic accessibility (1 is easy)"),
+    Panel("molecular_weight", "molecular weight (g/mol)"),
+    Panel("tpsa", "polar surface area (Å²)"),
+    Panel("largest_ring", "atoms in the largest ring", is_count=True),
 )
-"""Those that the reward speaks of, the size, and the polar surface."""
+"""The properties of the usual rewards, the size, and the polar surface."""
 
 
 def property_distributions(
     sets: Mapping[str, Mapping[str, ArrayLike]],
-    properties: Sequence[Property] = PROPERTIES,
-    path: str | Path | None = None,
+    shown: Sequence[Panel] = PANELS,
     background: str | None = None,
-    labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """The distribution of each property in each set, a panel for each property.
 
-    A curve is a histogram of area one, so sets of any size compare; NaN is left out. The axis ends
-    where no set has more than half a per cent beyond.
+    A curve is a histogram of area one, so sets of any size are comparable; NaN is left out. The
+    axis ends where no set has more than half a per cent beyond.
 
     Args:
         sets: by name ("prior", "psi" and other methods have their fixed colours) the values of
             each property, an array each.
-        properties: what the panels show; those that no set has are left out.
-        path: where the figure is written.
+        shown: the panels; those of properties that no set has are left out.
         background: the set that is drawn as a grey area, such as the training set.
-        labels: names to show instead of those of the styles.
 
     Raises:
         ValueError: if no set has any of the properties.
-        UserError: if the file cannot be written.
     """
     from matplotlib.figure import Figure
 
-    shown = [one for one in properties if any(len(_values(s, one)) for s in sets.values())]
+    shown = [one for one in shown if any(len(_values(s, one)) for s in sets.values())]
     if not shown:
         raise ValueError("no set has any of the properties to draw")
     columns = min(_PANELS_IN_A_ROW, len(shown))
@@ -85,7 +85,7 @@ def property_distributions(
         figure = Figure(figsize=(3.4 * columns, 2.5 * rows + 0.5), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, one in zip(panels, shown, strict=False):
-            _draw(panel, one, sets, background, labels or {})
+            _draw(panel, one, sets, background)
         for panel in panels[: len(shown) : columns]:
             panel.set_ylabel("density")
         for panel in panels[len(shown) :]:
@@ -94,8 +94,6 @@ def property_distributions(
         figure.legend(
             handles, names, loc="outside lower center", ncols=len(names), handlelength=3.2
         )
-        if path is not None:
-            save_figure(figure, path)
     return figure
 
 
@@ -110,17 +108,13 @@ def bin_edges(values: Sequence[Float[np.ndarray, " value"]], is_count: bool) -> 
     return np.linspace(low, high, _BINS + 1)
 
 
-def _values(one_set: Mapping[str, ArrayLike], one: Property) -> Float[np.ndarray, " value"]:
+def _values(one_set: Mapping[str, ArrayLike], one: Panel) -> Float[np.ndarray, " value"]:
     values = np.asarray(one_set.get(one.name, ()), np.float64)
     return values[np.isfinite(values)]
 
 
 def _draw(
-    panel: Axes,
-    one: Property,
-    sets: Mapping[str, Mapping[str, ArrayLike]],
-    background: str | None,
-    labels: Mapping[str, str],
+    panel: Axes, one: Panel, sets: Mapping[str, Mapping[str, ArrayLike]], background: str | None
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 
@@ -128,16 +122,46 @@ def _draw(
     edges = bin_edges(list(values.values()), one.is_count)
     for name, own in values.items():
         style = method_style(name, tuple(sets))
-        label = labels.get(name, style.label)
-        # Each value counts, also one beyond the axis: the area within is what lies within.
+        # Values beyond the axis count, too: the area within is the share of values within.
         counts = np.histogram(own, edges)[0] / max(1, len(own)) / np.diff(edges)
         if name == background:
-            panel.stairs(counts, edges, fill=True, color=QUIET, alpha=0.3, label=label)
+            panel.stairs(counts, edges, fill=True, color=QUIET, alpha=0.3, label=style.label)
         else:
-            panel.stairs(counts, edges, color=style.color, linestyle=style.line, label=label)
+            panel.stairs(counts, edges, color=style.color, linestyle=style.line, label=style.label)
     panel.set_xlabel(one.label)
     panel.set_xlim(edges[0], edges[-1])
     if one.is_count:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_yticks([])
     panel.spines["left"].set_visible(False)
+
+
+def illustrate(gallery: Gallery) -> list[str]:
+    """Draw the distributions of properties; gives paragraphs of Markdown with all pictures."""
+    from seqtutor.tasks.molecule.encoding import decode
+    from seqtutor.tasks.molecule.measurer import Measurer
+    from seqtutor.tasks.molecule.references import resolve_reference, training_strings
+    from seqtutor.tasks.molecule.scoring import MoleculeScorer
+
+    source = resolve_reference(gallery.options.reference, gallery.prior)
+    strings = {TRAINING_SET: training_strings(source, DRAWN)}
+    for name, drawn in gallery.samples.items():
+        strings[name] = decode(drawn.sequences.tokens[:DRAWN], drawn.vocabulary)
+    with MoleculeScorer.with_workers(Measurer(tuple(one.name for one in PANELS))) as scorer:
+        scores = {name: scorer.score(own) for name, own in strings.items()}
+    columns = {name: own.columns for name, own in scores.items() if own.is_valid.any()}
+    paragraphs = [
+        "The paper's columns are those of Table 2 of Jaques et al. (2017), whose prior was trained "
+        "on other molecules and whose weights are not printed.\n"
+    ]
+    if columns:
+        figure = property_distributions(columns, background=TRAINING_SET)
+        save_for_page_and_print(figure, gallery.folder / "properties")
+        path = f"{gallery.folder.name}/properties.png"
+        paragraphs.append(f"![Distributions of properties of valid molecules]({path})\n")
+    for name, folder in gallery.folders.items():
+        picture = folder / "molecules.svg"
+        if picture.is_file():
+            label = f"First valid molecules of {method_style(name).label}"
+            paragraphs.append(f"![{label}]({picture.relative_to(gallery.folder.parent)})\n")
+    return paragraphs

@@ -1,22 +1,24 @@
 """Named settings of tuning, for the shipped prior.
 
 Properties are counted from their mean over the MOSES test set in its standard deviations, so that
-the first policy earns about nothing and weights compare. At c = 1 a weight is in nats: tilting the
-prior by exp(w·x) moves the mean of a normal property by w standard deviations, and no other policy
-moves it as far at so small a KL divergence. So properties are rewarded as they are, without
-thresholds; c scales all weights at once.
+the first policy earns about nothing and weights are comparable. At c = 1 a weight is in nats:
+tilting the prior by exp(w·x) moves the mean of a normal property by w standard deviations, and no
+other policy moves it as far at so small a KL divergence. So properties are rewarded as they are,
+without thresholds; c scales all weights at once.
 
-Every method looks at the end of a string, where all terms are paid: γ = 1, and λ = 1 where there is
-a trace. Single random tokens spoil most strings, so nothing but the policy explores.
+All terms are paid at the end of a string, so every method looks that far: γ = 1, and λ = 1 where
+there is a trace. Single random tokens spoil most strings, so exploration is the policy's own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from seqtutor.methods.registry import method_named
 from seqtutor.methods.settings import NO_EXPLORATION
-from seqtutor.runs.presets import Preset, find_preset, find_tuning
+from seqtutor.task_spec import Preset
 from seqtutor.tasks.molecule.goals import (
     BUDGET,
     CELECOXIB,
@@ -38,61 +40,47 @@ from seqtutor.tasks.molecule.reward_settings import (
     SimilarityTerm,
     ValidTerm,
 )
-from seqtutor.tasks.molecule.settings import MoleculeTuning
-from seqtutor.training.settings import TutorSettings, applicable_settings
-
-STEPS = 3_000_000
-LEARNING_RATE = 7e-4
-
-UPDATES, BATCH, REPLAY = 1, 128, 256
-"""After each collection: as many strings are learned from as were generated, and soon after.
-
-Returns to the end of a string are noisy, and what updates add by chance stays: new strings teach
-more than old ones do again.
-"""
-
-HUBER_THRESHOLD = 100.0
-"""An invalid string costs tens of nats, and is to count in full."""
+from seqtutor.tasks.molecule.settings import MoleculeSettings
+from seqtutor.training.settings import applicable_settings
 
 _OFF = ScaledTerm(weight=0.0)
-_NO_SHORT, _NO_CARBONS = ShortTerm(weight=0.0), CarbonsTerm(weight=0.0)
+_LOGP, _SA, _QED = Standard(2.44, 0.93), Standard(-2.45, 0.46), Standard(0.807, 0.095)
+"""Of the MOSES test set."""
 
 
-def _logp(weight: float) -> ScaledTerm:
-    return ScaledTerm(weight, centre=2.44, scale=0.93)
+def _scaled(weight: float, standard: Standard) -> ScaledTerm:
+    return ScaledTerm(weight, centre=standard.mean, scale=standard.deviation)
 
 
-def _sa(weight: float) -> ScaledTerm:
-    return ScaledTerm(weight, centre=-2.45, scale=0.46)
+def _tutor(method: str, **changes: Any) -> dict[str, Any]:
+    """The settings that all presets share, changed where asked, as far as the method has them.
 
-
-def _qed(weight: float) -> ScaledTerm:
-    return ScaledTerm(weight, centre=0.807, scale=0.095)
-
-
-def _tutor(method: str, **changes: Any) -> TutorSettings:
-    """What is the same for all presets, changed where asked, as far as the method has it."""
+    As many strings are learned from as were generated, and soon after: returns to the end of a
+    string are noisy, and errors that updates add by chance persist, so new strings teach more than
+    old ones do again. The Huber threshold is high because an invalid string costs tens of nats,
+    which is to count in full.
+    """
     settings: dict[str, Any] = {
         "c": 1.0,
         "discount": 1.0,
-        "steps": STEPS,
-        "updates": UPDATES,
-        "batch": BATCH,
-        "replay_capacity": REPLAY,
-        "learning_rate": LEARNING_RATE,
-        "huber_threshold": HUBER_THRESHOLD,
+        "steps": 3_000_000,
+        "updates": 1,
+        "batch": 128,
+        "replay_capacity": 256,
+        "learning_rate": 7e-4,
+        "huber_threshold": 100.0,
         "exploration": NO_EXPLORATION,
     }
     if method_named(method).equations is not None:
         settings["trace"] = 1.0
-    return TutorSettings.of(method, **applicable_settings(method, **{**settings, **changes}))
+    return applicable_settings(method, **{**settings, **changes})
 
 
-def _goal_tutor(method: str) -> TutorSettings:
-    """For a budget of calls: small collections, and many updates after each.
+def _goal_tutor(method: str) -> dict[str, Any]:
+    """Settings for a budget of calls: small collections, and many updates after each.
 
     Methods without a replay learn from each string once or a few times, and need longer steps. The
-    learning rate stays what it is, since nobody knows at which step the calls are used.
+    learning rate is constant, since the step at which the calls are used up is not known before.
     """
     is_on_policy = method_named(method).is_on_policy
     return _tutor(
@@ -108,118 +96,85 @@ def _goal_tutor(method: str) -> TutorSettings:
     )
 
 
-def _paper(method: str) -> MoleculeTuning:
-    """The terms of the paper's second experiment, weighted towards its tuned column.
-
-    Its molecules are greasy and easy to make; they lost a third of their QED, which has no weight.
-    """
-    return MoleculeTuning(
-        _tutor(method, c=0.75, steps=4_000_000),
-        MoleculeRewardSettings(
-            valid=ValidTerm(penalty=-20.0),
-            logp=_logp(4.0),
-            sa=_sa(4.0),
-            qed=_OFF,
-            ring=ScaledTerm(weight=50.0),
-        ),
-    )
+def _preset(
+    title: str,
+    summary: str,
+    tutor: Callable[[str], Mapping[str, Any]],
+    reward: MoleculeRewardSettings,
+    goal: GoalName | None = None,
+) -> Preset[MoleculeSettings]:
+    settings = MoleculeSettings(reward, goal=goal, calls=goal and BUDGET)
+    return Preset(title, summary, tutor, lambda method: settings)
 
 
-def _drug_like(method: str) -> MoleculeTuning:
-    """One more of logP, easier to make, as drug-like as the prior, new, and of many scaffolds.
-
-    Strings that are easier to make are also easier to write, so that more of them are valid. An
-    invalid one costs 28 nats: with 100 its noise drowns the properties, and fewer are valid at the
-    end. What is left to gain comes late, when the learning rate is small: hence the many steps.
-    """
-    return MoleculeTuning(
-        _tutor(method, c=0.6, steps=20_000_000),
-        MoleculeRewardSettings(
-            valid=ValidTerm(penalty=-17.0),
-            logp=_logp(0.85),
-            sa=_sa(1.2),
-            qed=_qed(0.35),
-            ring=ScaledTerm(weight=30.0),
-            known=KnownTerm(weight=3.6),
-            diversity=DiversityTerm(weight=3.0, allowed=50),
-        ),
-    )
-
-
-def _goal(method: str, goal: GoalName, **terms: object) -> MoleculeTuning:
+def _goal(title: str, summary: str, goal: GoalName, **terms: Any) -> Preset[MoleculeSettings]:
     """Some terms and validity, without those that keep to the training set.
 
-    They are scaled so that the policy goes far from the prior within the budget.
+    The weights are so large that the policy moves far from the prior within the budget.
     """
-    chosen: dict = {
-        "logp": _OFF,
-        "sa": _OFF,
-        "qed": _OFF,
-        "ring": _OFF,
-        "short": _NO_SHORT,
-        "carbons": _NO_CARBONS,
-        "valid": ValidTerm(penalty=-5.0),
-        **terms,
-    }
-    reward = MoleculeRewardSettings(**chosen)
-    return MoleculeTuning(_goal_tutor(method), reward, goal=goal, calls=BUDGET)
+    off = dict.fromkeys(("logp", "sa", "qed", "ring"), _OFF)
+    strings = {"short": ShortTerm(weight=0.0), "carbons": CarbonsTerm(weight=0.0)}
+    reward = MoleculeRewardSettings(**{"valid": ValidTerm(penalty=-5.0), **off, **strings, **terms})
+    summary = f"{summary}; with a goal and {BUDGET:,} calls of its oracle"
+    return _preset(title, summary, _goal_tutor, reward, goal)
 
 
-def _standardised(weight: float, standard: Standard) -> ScaledTerm:
-    return ScaledTerm(weight, centre=standard.mean, scale=standard.deviation)
+# Strings that are easier to make are also easier to write, so that more of them are valid. An
+# invalid one costs 28 nats: with 100 its noise drowns the properties, and fewer are valid at the
+# end. The last gains come late, when the learning rate is small, hence the many steps.
+_DRUG_LIKE = MoleculeRewardSettings(
+    valid=ValidTerm(penalty=-17.0),
+    logp=_scaled(0.85, _LOGP),
+    sa=_scaled(1.2, _SA),
+    qed=_scaled(0.35, _QED),
+    ring=ScaledTerm(weight=30.0),
+    known=KnownTerm(weight=3.6),
+    diversity=DiversityTerm(weight=3.0, allowed=50),
+)
 
-
-def _best_qed(method: str) -> MoleculeTuning:
-    return _goal(method, "qed", qed=_qed(5.0))
-
-
-def _penalized_logp(method: str) -> MoleculeTuning:
-    """The sum of logP, −SA and −ring atoms beyond six, in standard deviations of ZINC-250k.
-
-    The normalisation of You et al. (2018), "Graph convolutional policy network".
-    """
-    return _goal(
-        method,
-        "penalized-logp",
-        logp=_standardised(2.0, LOGP),
-        sa=_standardised(2.0, SA_PENALTY),
-        ring=_standardised(2.0, RING_PENALTY),
-    )
-
-
-def _celecoxib(method: str) -> MoleculeTuning:
-    """Similarity to celecoxib by counted Morgan fingerprints of radius 2, as in GuacaMol."""
-    return _goal(method, "celecoxib", similarity=SimilarityTerm(weight=60.0, to=(CELECOXIB,)))
-
-
-def _isomers(method: str) -> MoleculeTuning:
-    """A molecular formula to meet, as in GuacaMol."""
-    return _goal(method, "isomers", isomer=IsomerTerm(weight=15.0, formula=ISOMER))
-
+# Weighted towards the tuned column of the paper's Table 2, whose molecules are greasy and easy to
+# make and lost a third of their QED, which has no weight here.
+_PAPER = MoleculeRewardSettings(
+    valid=ValidTerm(penalty=-20.0),
+    logp=_scaled(4.0, _LOGP),
+    sa=_scaled(4.0, _SA),
+    qed=_OFF,
+    ring=ScaledTerm(weight=50.0),
+)
 
 PRESETS = {
-    "drug-like": Preset("Drug-like, easier to make, logP + 1", _drug_like),
-    "paper": Preset("The paper's terms", _paper),
-    "qed": Preset("Drug-likeness", _best_qed),
-    "penalized-logp": Preset("Penalised logP", _penalized_logp),
-    "celecoxib": Preset("Rediscovery of celecoxib", _celecoxib),
-    "isomers": Preset(f"Isomers of {ISOMER}", _isomers),
+    "drug-like": _preset(
+        "Drug-like, easier to make, logP + 1",
+        "logP up by one, easier to make, as drug-like as before, new, of many scaffolds",
+        partial(_tutor, c=0.6, steps=20_000_000),
+        _DRUG_LIKE,
+    ),
+    "paper": _preset(
+        "The paper's terms",
+        "the terms of the paper, towards its tuned column",
+        partial(_tutor, c=0.75, steps=4_000_000),
+        _PAPER,
+    ),
+    "qed": _goal("Drug-likeness", "drug-likeness alone", "qed", qed=_scaled(5.0, _QED)),
+    # The normalisation of You et al. (2018), "Graph convolutional policy network".
+    "penalized-logp": _goal(
+        "Penalised logP",
+        "logP − SA − atoms of large rings",
+        "penalized-logp",
+        logp=_scaled(2.0, LOGP),
+        sa=_scaled(2.0, SA_PENALTY),
+        ring=_scaled(2.0, RING_PENALTY),
+    ),
+    "celecoxib": _goal(
+        "Rediscovery of celecoxib",
+        "similarity to celecoxib, as in GuacaMol",
+        "celecoxib",
+        similarity=SimilarityTerm(weight=60.0, to=(CELECOXIB,)),
+    ),
+    "isomers": _goal(
+        f"Isomers of {ISOMER}",
+        f"the formula {ISOMER}, as in GuacaMol (needs a prior that can write phosphorus)",
+        "isomers",
+        isomer=IsomerTerm(weight=15.0, formula=ISOMER),
+    ),
 }
-
-
-def preset_named(name: str) -> Preset[MoleculeTuning]:
-    """Look up a preset.
-
-    Raises:
-        UserError: if there is none of that name.
-    """
-    return find_preset(PRESETS, name)
-
-
-def preset_tuning(preset: str, method: str) -> MoleculeTuning:
-    """A preset's settings for a method.
-
-    Raises:
-        UserError: if there is no such preset or method.
-    """
-    return find_tuning(PRESETS, preset, method)

@@ -1,8 +1,8 @@
-"""Everything that is computed of one molecule, each property at most once and only when asked for.
+"""The properties of one molecule, each computed at most once and only when it is read.
 
 The values are RDKit's own, bit for bit: `rdkit.Chem.Crippen.MolLogP`, `rdkit.Chem.QED.qed`, the
-synthetic accessibility of `rdkit.Contrib.SA_Score`, and so on. What takes the time is shared
-instead of repeated (see `seqtutor.tasks.molecule.fused`).
+synthetic accessibility of `rdkit.Contrib.SA_Score`, and so on. Slow parts are shared instead of
+repeated (see `seqtutor.tasks.molecule.fused`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FINGERPRINT_RADIUS = 2
 FINGERPRINT_BITS = 1024
 """Those of the MOSES benchmark (Polykovskiy et al. 2020)."""
 
-_PROBLEMS_TOLD = 3
+_SHOWN_PROBLEMS = 3
 
 _fingerprints = rdFingerprintGenerator.GetMorganGenerator(
     radius=FINGERPRINT_RADIUS, fpSize=FINGERPRINT_BITS
@@ -34,7 +34,7 @@ _fingerprints = rdFingerprintGenerator.GetMorganGenerator(
 
 
 class Molecule:
-    """A valid molecule and its properties, each computed when it is first asked for.
+    """A valid molecule and its properties, each computed when it is first read.
 
     Attributes:
         rdkit: the molecule, not to be changed.
@@ -54,7 +54,7 @@ class Molecule:
 
     @cached_property
     def qed(self) -> float:
-        """Drug-likeness, 0 to 1, by Bickerton et al. (2012); more is better."""
+        """Drug-likeness, 0 to 1, by Bickerton et al. (2012); higher is better."""
         return fused.qed(self)
 
     @cached_property
@@ -91,7 +91,7 @@ class Molecule:
 
     @cached_property
     def alerts(self) -> int:
-        """How many of QED's 116 structural alerts the molecule has."""
+        """Number of QED's 116 structural alerts that the molecule has."""
         return fused.structural_alerts(self)
 
     @cached_property
@@ -106,7 +106,7 @@ class Molecule:
 
     @cached_property
     def rings(self) -> int:
-        """How many rings there are."""
+        """Number of rings."""
         return len(self.ring_sizes)
 
     @cached_property
@@ -140,7 +140,7 @@ class Molecule:
 
 
 def parse(smiles: str) -> Molecule | None:
-    """Read a SMILES string; `None` if it is no molecule, as `why_invalid` explains.
+    """Read a SMILES string; `None` if it is not a molecule, as `why_invalid` explains.
 
     A string is valid if RDKit's sanitisation accepts it and it has an atom. RDKit also takes names
     and extensions after a space; here a space makes a string invalid.
@@ -155,7 +155,7 @@ def parse(smiles: str) -> Molecule | None:
 
 
 def why_invalid(smiles: str) -> str:
-    """In a few words, why a string that `parse` does not take is no molecule."""
+    """In a few words, why a string that `parse` rejects is not a molecule."""
     fault = find_fault(smiles)
     if fault is not None:
         return f"no SMILES text: {fault}"
@@ -165,13 +165,13 @@ def why_invalid(smiles: str) -> str:
             return _grammatical_fault(smiles)
         problems = Chem.DetectChemistryProblems(molecule)
     if not problems:
-        return "RDKit does not take it for a molecule"
+        return "RDKit does not accept it as a molecule"
     messages = [" ".join(problem.Message().split()).rstrip(".") for problem in problems]
-    return "; ".join(messages[:_PROBLEMS_TOLD])
+    return "; ".join(messages[:_SHOWN_PROBLEMS])
 
 
 def _grammatical_fault(smiles: str) -> str:
-    """What is wrong with the order of a string's tokens."""
+    """The mistake in the order of a string's tokens."""
     tokens = tokenise(smiles)
     depth = 0
     for token in tokens:

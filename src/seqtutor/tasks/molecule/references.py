@@ -1,4 +1,4 @@
-"""What generated molecules are compared with: a training set, and the test set beside it."""
+"""Sets with which generated molecules are compared: a training set, and the test set beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.models.files import SavedModel
+from seqtutor.task_spec import PriorRecord
 from seqtutor.tasks.molecule.dataset import OnProgress, load_molecules
 from seqtutor.tasks.molecule.frechet import ChemNetStatistics, chemnet_statistics
 from seqtutor.tasks.molecule.metrics import Reference, reference_of
@@ -15,6 +15,7 @@ from seqtutor.tasks.molecule.moses import read_statistics, read_strings
 from seqtutor.tasks.molecule.moses_wheel import wheel_path
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.sources import MOSES
+from seqtutor.tasks.molecule.task import source_of
 
 NONE, AUTO = "none", "auto"
 
@@ -26,8 +27,8 @@ class ReferenceSet:
     Attributes:
         name: of the source.
         reference: its training set, and the fingerprints and scaffolds of its test set.
-        chemnet: of its test set, where that is known already.
-        test: the molecules of its test set, where `chemnet` has yet to be computed from them.
+        chemnet: statistics of its test set, where they are known already.
+        test: the molecules of its test set, where `chemnet` has to be computed from them.
     """
 
     name: str
@@ -36,21 +37,36 @@ class ReferenceSet:
     test: tuple[str, ...] = ()
 
     def chemnet_statistics(self) -> ChemNetStatistics:
-        """What the Fréchet ChemNet distance is measured from.
+        """The statistics from which the Fréchet ChemNet distance is measured.
 
         Raises:
-            UserError: if the network that computes it is not installed.
+            UserError: if the network that computes them is not installed.
         """
         return self.chemnet or chemnet_statistics(self.test)
 
 
-def resolve_reference(name: str, prior: SavedModel) -> str:
-    """The source that is meant: "auto" is MOSES for a prior of MOSES where it has been brought."""
+def resolve_reference(name: str, prior: PriorRecord | None) -> str:
+    """The source that is meant: "auto" is MOSES for a prior of MOSES once it has been fetched."""
     if name != AUTO:
         return name
-    data = prior.origin.get("data")
-    is_moses = isinstance(data, dict) and data.get("source") == MOSES
+    is_moses = prior is not None and source_of(prior) == MOSES
     return MOSES if is_moses and wheel_path().is_file() else NONE
+
+
+def training_strings(name: str, number: int) -> list[str]:
+    """About so many strings of the training set of a source, evenly spaced; none for "none".
+
+    Raises:
+        UserError: as `load_reference` does.
+    """
+    if name == NONE:
+        return []
+    if name == MOSES:
+        strings = read_strings("train")
+        return strings[:: max(1, len(strings) // number)][:number]
+    dataset = load_molecules(name)
+    step = max(1, len(dataset.train) // number)
+    return dataset.strings(dataset.train[::step])[:number]
 
 
 def load_reference(
@@ -64,10 +80,10 @@ def load_reference(
         name: "moses", with the statistics that its authors computed of its test set; "nci" or a
             file of molecules, a tenth of which is its test set; or "none".
         scorer: with the `METRICS_MEASURER`.
-        on_progress: told of a file's molecules that RDKit has rewritten.
+        on_progress: called while RDKit rewrites the molecules of a file.
 
     Raises:
-        UserError: if there is no such source, or MOSES has not been brought yet.
+        UserError: if there is no such source, or MOSES has not been fetched yet.
     """
     if name == NONE:
         return None

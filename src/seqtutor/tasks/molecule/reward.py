@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
 from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.known import KnownMolecules
@@ -21,6 +24,9 @@ from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.vocabulary import Vocabulary
 from seqtutor.workers.cache import Pending
 
+UNMEASURED = "unmeasured.csv"
+"""The file of a run's strings that could not be measured, in its folder."""
+
 _HOPELESS = 8
 """If no molecule of a batch can be measured and this many fail, the function is at fault."""
 
@@ -28,7 +34,7 @@ _HOPELESS = 8
 class MoleculeReward:
     """Terms of generated molecules, one number a sequence, paid at its last token.
 
-    `start` and `PendingTerms.collect` let the device go on while worker processes score; a call
+    `start` and `PendingTerms.collect` let the device continue while worker processes score; a call
     does both. The terms are not weighted; `settings.weights` has their weights.
 
     Without the `diversity` term and a goal the terms are a function of the tokens. The term depends
@@ -42,9 +48,12 @@ class MoleculeReward:
         settings: the terms; those with a weight of zero are left out.
         vocabulary: of SMILES tokens, with an end token.
         scorer: measures what `measurer_for(settings, goal)` says; by default one in this process.
-        goal: what to record.
+        goal: is recorded for every new molecule.
         calls: that may be made of the goal's oracle; `None` for no limit.
         known: the molecules that the term `known` refers to.
+
+    Raises:
+        UserError: if the settings have the term `known` and there are no known molecules.
     """
 
     def __init__(
@@ -66,21 +75,7 @@ class MoleculeReward:
         wants_memory = "diversity" in settings.weights
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None
         self.oracle = None if goal is None else Oracle(calls)
-        self._lost: dict[str, str] = {}
-
-    @classmethod
-    def with_workers(
-        cls,
-        settings: MoleculeRewardSettings,
-        vocabulary: Vocabulary,
-        workers: int | None = None,
-        goal: Goal | None = None,
-        calls: int | None = None,
-        known: KnownMolecules | None = None,
-    ) -> MoleculeReward:
-        """A reward with its own worker processes, one for each core by default."""
-        scorer = MoleculeScorer.with_workers(measurer_for(settings, goal), workers)
-        return cls(settings, vocabulary, scorer, goal, calls, known)
+        self._unmeasured: dict[str, str] = {}
 
     @property
     def has_memory(self) -> bool:
@@ -104,60 +99,59 @@ class MoleculeReward:
             part.restore(state[name])
 
     @property
-    def end(self) -> str | None:
-        """That the calls of the goal are used, once they are."""
-        if self.oracle is None or not self.oracle.is_spent:
-            return None
-        return f"the {len(self.oracle):,} calls of the oracle are used"
-
-    def write(self, folder: Path) -> None:
-        """Write the calls of the goal's oracle, if there is a goal."""
-        if self.oracle is not None:
-            self.oracle.write(folder / CALLS)
-
-    @property
     def _parts(self) -> dict[str, ScaffoldMemory | Oracle]:
         """The parts that have a memory, by name."""
         parts = {"diversity": self.memory, "oracle": self.oracle}
         return {name: part for name, part in parts.items() if part is not None}
 
-    def record(self, scores: Scores) -> None:
-        """Record the goal's value of each new molecule of a batch, and why others have none.
-
-        Raises:
-            UserError: if no molecule of the batch could be measured, though some could be read.
-        """
-        for index, reason in scores.reasons.items():
-            self._lost[scores.strings[index]] = reason
-        if len(scores.reasons) >= _HOPELESS and not scores.is_valid.any():
-            raise UserError(f"no molecule of a batch could be measured: {self._last_lost()}")
-        if self.goal is not None and self.oracle is not None:
-            self.oracle.ask(scores.smiles, self.goal.value(scores.columns))
-
-    def lost_in_words(self) -> str | None:
-        """How many strings could not be measured, and why the last; `None` if all could."""
-        if not self._lost:
+    @property
+    def end(self) -> str | None:
+        """A message once the calls of the goal are used."""
+        if self.oracle is None or not self.oracle.is_spent:
             return None
-        return (
-            f"{len(self._lost):,} strings could not be measured and counted as invalid, the last: "
-            f"{self._last_lost()}"
-        )
+        return f"the {len(self.oracle):,} calls of the oracle are used"
 
-    def _last_lost(self) -> str:
-        string, reason = next(reversed(self._lost.items()))
-        return f"{shortened(string, 60)}: {reason}"
+    def write(self, folder: Path) -> None:
+        """Write the calls of the goal's oracle, and the strings that could not be measured."""
+        if self.oracle is not None:
+            self.oracle.write(folder / CALLS)
+        if self._unmeasured:
+            _write_unmeasured({**read_unmeasured(folder), **self._unmeasured}, folder)
+            self._unmeasured.clear()
 
     def __call__(self, tokens: Any, mask: Any) -> dict[str, Values]:
         """The terms of `Int["batch time"]` tokens, each `Float["batch"]`."""
         return self.start(tokens, mask).collect()
 
     def start(self, tokens: Any, mask: Any) -> PendingTerms:
-        """Begin to score; the end token says what the mask does."""
+        """Begin to score; the end tokens already say what the mask does."""
         return self.start_strings(decode(np.asarray(tokens), self.vocabulary))
 
     def start_strings(self, strings: list[str]) -> PendingTerms:
         """Begin to score SMILES strings."""
         return PendingTerms(self, self.scorer.start(strings))
+
+    def terms(self, scores: Scores) -> dict[str, Values]:
+        """The terms of a batch; the goal's values and the batch's scaffolds are recorded.
+
+        Raises:
+            UserError: if no molecule of the batch could be measured, though some could be read.
+        """
+        if len(scores.reasons) >= _HOPELESS and not scores.is_valid.any():
+            index, reason = next(reversed(scores.reasons.items()))
+            raise UserError(
+                "no molecule of a batch could be measured: "
+                f"{shortened(scores.strings[index])}: {reason}"
+            )
+        self._unmeasured |= {scores.strings[i]: reason for i, reason in scores.reasons.items()}
+        if self.goal is not None and self.oracle is not None:
+            self.oracle.ask(scores.smiles, self.goal.value(scores.columns))
+        terms = terms_of(self.settings, scores)
+        if self.known is not None:
+            terms["known"] = -self.known.contains(scores.smiles).astype(float)
+        if self.memory is not None:
+            terms["diversity"] = self.memory.term(scores.scaffolds)
+        return terms
 
     def close(self) -> None:
         """End the worker processes, if there are any."""
@@ -176,11 +170,19 @@ class PendingTerms:
 
         With a memory, to be called once, in the order of batches.
         """
-        scores = self._pending.collect()
-        self._reward.record(scores)
-        terms = terms_of(self._reward.settings, scores)
-        if self._reward.known is not None:
-            terms["known"] = -self._reward.known.contains(scores.smiles).astype(float)
-        if self._reward.memory is not None:
-            terms["diversity"] = self._reward.memory.judge(scores.scaffolds)
-        return terms
+        return self._reward.terms(self._pending.collect())
+
+
+def _write_unmeasured(reasons: Mapping[str, str], folder: Path) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("string", "reason"), *reasons.items()])
+    atomic_write(folder / UNMEASURED, text.getvalue())
+
+
+def read_unmeasured(folder: Path) -> dict[str, str]:
+    """The strings of a run that could not be measured, with the reasons, in order."""
+    path = folder / UNMEASURED
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return dict(row[:2] for row in list(csv.reader(file))[1:] if len(row) > 1)

@@ -1,21 +1,24 @@
-"""What a molecule is rewarded for. Imports nothing heavy, so that help texts stay quick.
+"""The terms of a molecule's reward. Imports nothing heavy, so that help texts stay quick.
 
-Every term has a weight; a weight of zero leaves the term out. An invalid molecule earns its fixed
-penalty and nothing else.
+Every term has a weight; a weight of zero leaves the term out. A string that is not a valid molecule
+gets a fixed penalty in place of all other terms.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
+from typing import Annotated
 
 from seqtutor.errors import UserError
-from seqtutor.settings import require, require_finite
+from seqtutor.settings import Count, Positive, Range, check_settings, require
 
-PROPERTY_NAMES = (
-    "molecular_weight",
+PROPERTIES = (
     "logp",
+    "sa",
+    "qed",
+    "molecular_weight",
     "tpsa",
     "donors",
     "acceptors",
@@ -23,19 +26,19 @@ PROPERTY_NAMES = (
     "heavy_atoms",
     "rings",
     "largest_ring",
-    "sa",
-    "qed",
+    "excess_ring_atoms",
+    "alerts",
 )
-"""Properties that can be held in a window."""
+"""Properties that files of molecules have, as columns with RDKit's own values."""
 
 
 @dataclass(frozen=True)
 class TrainingExtremes:
-    """What no string of a training set goes beyond.
+    """Bounds that no string of a training set exceeds.
 
     Attributes:
         shortest: characters of the shortest string.
-        most_carbons: the longest run of aliphatic carbons, written one after the other.
+        most_carbons: length of the longest run of aliphatic carbons, written one after the other.
     """
 
     shortest: int
@@ -48,23 +51,23 @@ MOSES_EXTREMES = TrainingExtremes(shortest=15, most_carbons=8)
 
 @dataclass(frozen=True)
 class Term:
-    """A term with nothing to set but its weight."""
+    """A term whose only setting is its weight."""
 
     weight: float = 1.0
     """Factor on the term; 0 leaves it out."""
 
     def __post_init__(self) -> None:
-        require_finite(self)
+        check_settings(self)
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part."""
+        """Whether the reward has the term."""
         return self.weight != 0
 
 
 @dataclass(frozen=True)
 class ValidTerm(Term):
-    """What validity is worth, the same for every molecule."""
+    """The reward of validity, the same for every molecule."""
 
     reward: float = 0.0
     """For a valid molecule."""
@@ -77,13 +80,9 @@ class ScaledTerm(Term):
     """A property, centred and scaled: (value − centre) / scale."""
 
     centre: float = 0.0
-    """Subtracted first; the prior's mean makes the term zero on average."""
-    scale: float = 1.0
-    """Divides the difference; the prior's standard deviation makes terms comparable."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.scale > 0, f"scale must be above 0, not {self.scale}")
+    """Subtracted first; with the prior's mean the term is zero on average."""
+    scale: Positive = 1.0
+    """Divides the difference; with the prior's standard deviation terms are comparable."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class ShortTerm(Term):
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part: not while nothing says what is too short."""
+        """Whether the reward has the term: not while `shortest` is open."""
         return super().is_active and self.shortest is not None
 
 
@@ -109,7 +108,7 @@ class CarbonsTerm(Term):
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part: not while nothing says how many are too many."""
+        """Whether the reward has the term: not while `most` is open."""
         return super().is_active and self.most is not None
 
 
@@ -126,12 +125,11 @@ class WindowTerm(Term):
     """The lower end; by default there is none."""
     high: float | None = None
     """The upper end; by default there is none."""
-    falloff: float = 1.0
-    """Distance from the window at which the term is down to e^(−1/2), in the property's unit."""
+    falloff: Positive = 1.0
+    """Distance from the window at which the term is e^(−1/2), in the property's unit."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.falloff > 0, f"falloff must be above 0, not {self.falloff}")
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
         require(low <= high, f"a window cannot reach from {self.low} to {self.high}")
@@ -141,43 +139,37 @@ class WindowTerm(Term):
 
 @dataclass(frozen=True)
 class Windows:
-    """A window for any property."""
+    """A window for each property."""
 
-    molecular_weight: WindowTerm = field(
-        default_factory=lambda: WindowTerm(low=200.0, high=500.0, falloff=50.0)
-    )
+    molecular_weight: WindowTerm = WindowTerm(low=200.0, high=500.0, falloff=50.0)
     """Average molecular weight in g/mol."""
-    logp: WindowTerm = field(default_factory=lambda: WindowTerm(low=1.0, high=4.0))
+    logp: WindowTerm = WindowTerm(low=1.0, high=4.0)
     """Octanol-water partition coefficient."""
-    tpsa: WindowTerm = field(default_factory=lambda: WindowTerm(high=140.0, falloff=20.0))
+    tpsa: WindowTerm = WindowTerm(high=140.0, falloff=20.0)
     """Topological polar surface area in Å²."""
-    donors: WindowTerm = field(default_factory=lambda: WindowTerm(high=5.0))
+    donors: WindowTerm = WindowTerm(high=5.0)
     """Donors of hydrogen bonds."""
-    acceptors: WindowTerm = field(default_factory=lambda: WindowTerm(high=10.0, falloff=2.0))
+    acceptors: WindowTerm = WindowTerm(high=10.0, falloff=2.0)
     """Acceptors of hydrogen bonds."""
-    rotatable_bonds: WindowTerm = field(default_factory=lambda: WindowTerm(high=10.0, falloff=2.0))
+    rotatable_bonds: WindowTerm = WindowTerm(high=10.0, falloff=2.0)
     """Rotatable bonds."""
-    heavy_atoms: WindowTerm = field(
-        default_factory=lambda: WindowTerm(low=15.0, high=35.0, falloff=3.0)
-    )
+    heavy_atoms: WindowTerm = WindowTerm(low=15.0, high=35.0, falloff=3.0)
     """Atoms other than hydrogen."""
-    rings: WindowTerm = field(default_factory=lambda: WindowTerm(low=1.0, high=5.0))
+    rings: WindowTerm = WindowTerm(low=1.0, high=5.0)
     """Rings."""
-    largest_ring: WindowTerm = field(default_factory=lambda: WindowTerm(high=6.0))
+    largest_ring: WindowTerm = WindowTerm(high=6.0)
     """Atoms in the largest ring."""
-    sa: WindowTerm = field(default_factory=lambda: WindowTerm(high=3.5, falloff=0.5))
+    sa: WindowTerm = WindowTerm(high=3.5, falloff=0.5)
     """Synthetic accessibility, 1 (easy) to 10."""
-    qed: WindowTerm = field(default_factory=lambda: WindowTerm(low=0.6, falloff=0.1))
+    qed: WindowTerm = WindowTerm(low=0.6, falloff=0.1)
     """Drug-likeness, 0 to 1."""
 
     def __post_init__(self) -> None:
         for one in fields(self):
             window = getattr(self, one.name)
-            assert callable(one.default_factory)
-            is_given = window != one.default_factory()
             require(
-                window.is_active or not is_given,
-                f"the window of {one.name} has no weight and would do nothing; give it one with "
+                window.is_active or window == one.default,
+                f"the window of {one.name} has no weight, so it would do nothing; give it one with "
                 f"--reward.window.{one.name.replace('_', '-')}.weight",
             )
 
@@ -191,7 +183,7 @@ class SubstructureTerm(Term):
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part: not without patterns."""
+        """Whether the reward has the term: not without patterns."""
         return super().is_active and bool(self.smarts)
 
 
@@ -201,25 +193,21 @@ class SimilarityTerm(Term):
 
     to: tuple[str, ...] = ()
     """SMILES strings of the given molecules."""
-    radius: int = 2
-    """Bonds around an atom that an environment takes in."""
+    radius: Annotated[int, Range(at_least=0)] = 2
+    """Bonds around an atom that an environment includes."""
     counted: bool = True
-    """Count how often an environment occurs, unfolded, as GuacaMol and PMO do; else note that it
-    does, in 2,048 bits."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.radius >= 0, f"radius must not be negative, not {self.radius}")
+    """Count how often an environment occurs, unfolded, as GuacaMol and PMO do; else record only
+    whether it does, in 2,048 bits."""
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part: not without molecules."""
+        """Whether the reward has the term: not without molecules."""
         return super().is_active and bool(self.to)
 
 
 @dataclass(frozen=True)
 class IsomerTerm(Term):
-    """How near the molecule is to a molecular formula, 0 to 1.
+    """Nearness to a molecular formula, 0 to 1.
 
     The geometric mean of a Gaussian for each element's count (standard deviation 1) and one for
     the number of atoms (standard deviation 2), hydrogens included, as in GuacaMol.
@@ -230,7 +218,7 @@ class IsomerTerm(Term):
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part: not without a formula."""
+        """Whether the reward has the term: not without a formula."""
         return super().is_active and bool(self.formula)
 
 
@@ -240,7 +228,7 @@ class CustomTerm(ScaledTerm):
 
     function: str = ""
     """module:name of a function that takes a `seqtutor.tasks.molecule.properties.Molecule` and
-    gives a number. It runs in worker processes."""
+    returns a number. It runs in worker processes."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -250,7 +238,7 @@ class CustomTerm(ScaledTerm):
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes part: not without a function."""
+        """Whether the reward has the term: not without a function."""
         return super().is_active and bool(self.function)
 
 
@@ -258,7 +246,7 @@ class CustomTerm(ScaledTerm):
 class KnownTerm(Term):
     """−1 for a molecule that the prior was trained on, and for one in fifty others.
 
-    Left out where nothing beside the prior says what it was trained on.
+    Left out where the prior's folder has no record of its training set.
     """
 
     weight: float = 0.0
@@ -267,27 +255,22 @@ class KnownTerm(Term):
 
 @dataclass(frozen=True)
 class DiversityTerm(Term):
-    """From 0 to −1 the more often molecules of the same scaffold were generated of late."""
+    """From 0 to −1 the more molecules of the same scaffold were generated lately."""
 
     weight: float = 0.0
     """Factor on the term; 0 leaves it out."""
-    allowed: int = 10
+    allowed: Count = 10
     """Molecules of a scaffold among those remembered that cost nothing; at twice as many the term
     is −1."""
     remembered: int = 20_000
-    """Molecules that are remembered, the latest ones."""
+    """Number of latest molecules that are remembered."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.allowed >= 1, f"allowed must be at least 1, not {self.allowed}")
         require(
             self.remembered > self.allowed,
             f"remembered must be above allowed ({self.allowed}), not {self.remembered}",
         )
-
-
-def _absent() -> Term:
-    return Term(0.0)
 
 
 @dataclass(frozen=True)
@@ -299,37 +282,37 @@ class MoleculeRewardSettings:
     with more carbons in a row than, any in training. The paper does not print their weights.
     """
 
-    valid: ValidTerm = field(default_factory=ValidTerm)
+    valid: ValidTerm = ValidTerm()
     """Validity."""
-    logp: ScaledTerm = field(default_factory=ScaledTerm)
+    logp: ScaledTerm = ScaledTerm()
     """Crippen's logP."""
-    sa: ScaledTerm = field(default_factory=ScaledTerm)
+    sa: ScaledTerm = ScaledTerm()
     """Minus the synthetic accessibility score (1, easy, to 10)."""
-    qed: ScaledTerm = field(default_factory=ScaledTerm)
+    qed: ScaledTerm = ScaledTerm()
     """Quantitative estimate of drug-likeness, 0 to 1."""
-    ring: ScaledTerm = field(default_factory=ScaledTerm)
+    ring: ScaledTerm = ScaledTerm()
     """Minus the atoms by which the largest ring exceeds six."""
-    short: ShortTerm = field(default_factory=ShortTerm)
+    short: ShortTerm = ShortTerm()
     """Strings that are too short."""
-    carbons: CarbonsTerm = field(default_factory=CarbonsTerm)
+    carbons: CarbonsTerm = CarbonsTerm()
     """Too many carbons in a row."""
-    window: Windows = field(default_factory=Windows)
+    window: Windows = Windows()
     """Properties that are to stay in a window."""
-    required: SubstructureTerm = field(default_factory=SubstructureTerm)
+    required: SubstructureTerm = SubstructureTerm()
     """The share of these substructures that the molecule has."""
-    forbidden: SubstructureTerm = field(default_factory=SubstructureTerm)
+    forbidden: SubstructureTerm = SubstructureTerm()
     """Minus how many of these patterns the molecule has, however often each."""
-    similarity: SimilarityTerm = field(default_factory=SimilarityTerm)
+    similarity: SimilarityTerm = SimilarityTerm()
     """Similarity to given molecules."""
-    isomer: IsomerTerm = field(default_factory=IsomerTerm)
+    isomer: IsomerTerm = IsomerTerm()
     """A molecular formula to meet."""
-    alerts: Term = field(default_factory=_absent)
+    alerts: Term = Term(0.0)
     """Minus the number of QED's structural alerts."""
-    custom: CustomTerm = field(default_factory=CustomTerm)
+    custom: CustomTerm = CustomTerm()
     """A function of your own."""
-    known: KnownTerm = field(default_factory=KnownTerm)
+    known: KnownTerm = KnownTerm()
     """Molecules that the prior was trained on."""
-    diversity: DiversityTerm = field(default_factory=DiversityTerm)
+    diversity: DiversityTerm = DiversityTerm()
     """Scaffolds that come too often."""
 
     def __post_init__(self) -> None:
@@ -339,21 +322,22 @@ class MoleculeRewardSettings:
         for one in fields(self):
             setting = getattr(self, one.name)
             if isinstance(setting, Windows):
-                yield from ((f"window_{name}", getattr(setting, name)) for name in PROPERTY_NAMES)
+                names = (window.name for window in fields(setting))
+                yield from ((f"window_{name}", getattr(setting, name)) for name in names)
             else:
                 yield one.name, setting
 
     @property
     def weights(self) -> dict[str, float]:
-        """The weights of the terms that take part, by name and in order."""
+        """The weights of the active terms, by name and in order."""
         return {name: term.weight for name, term in self._terms() if term.is_active}
 
     def in_words(self) -> str:
-        """The terms that take part with their weights."""
+        """The active terms with their weights."""
         return ", ".join(f"{name} × {weight:g}" for name, weight in self.weights.items())
 
     def with_extremes(self, extremes: TrainingExtremes) -> MoleculeRewardSettings:
-        """The settings with those of a training set where they leave the extremes open."""
+        """The settings with the bounds of a training set where they are open."""
         short, carbons = self.short, self.carbons
         if short.shortest is None:
             short = replace(short, shortest=extremes.shortest)

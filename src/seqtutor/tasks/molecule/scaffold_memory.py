@@ -1,15 +1,13 @@
-"""A memory of scaffolds, so that the same one again and again is worth less and less.
+"""A memory of scaffolds, by which the same scaffold is worth less each time that it is generated.
 
-A reward is to be a function of what it judges; this term is one of the memory too. It stays
-tractable by three rules. A batch is judged as a whole: a molecule's count is of those remembered
-and of its own batch, whatever their order in it. What is judged is remembered, in the order in
-which batches are judged, so that a run that judges the same batches gets the same terms. And a
-batch that comes a second time in a row gets the answer of the first, without being remembered
-again, so that a loop may call twice where it wants one answer.
+The term is a function of the batch and of the batches before. Three rules keep it reproducible: a
+molecule's count is over the remembered molecules and the whole of its own batch, whatever the order
+within the batch; batches are remembered in the order in which they come; and a batch that comes
+twice in a row gets the same answer without being remembered again, so that a caller may ask twice.
 
-The idea is that of REINVENT's diversity filter (Blaschke et al. 2020), which forbids what fills a
-scaffold's bucket for the rest of the run. Here old molecules are forgotten, which bounds the memory
-and lets a scaffold come back.
+The idea is that of REINVENT's diversity filter (Blaschke et al. 2020), which excludes a scaffold
+for the rest of the run once its bucket is full. Here old molecules are forgotten, which bounds the
+memory and lets a scaffold return.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from seqtutor.tasks.molecule.reward_settings import DiversityTerm
 
 
 class ScaffoldMemory:
-    """The scaffolds of the latest molecules; safe to use from several threads."""
+    """The scaffolds of the latest molecules; several threads may use it."""
 
     def __init__(self, settings: DiversityTerm) -> None:
         self.settings = settings
@@ -36,28 +34,27 @@ class ScaffoldMemory:
         self._last_batch: tuple[str | None, ...] = ()
         self._last_answer: Float[np.ndarray, " batch"] = np.zeros(0)
 
-    def judge(self, scaffolds: Sequence[str | None]) -> Float[np.ndarray, " batch"]:
-        """The term for each molecule of a batch, which is remembered.
+    def term(self, scaffolds: Sequence[str | None]) -> Float[np.ndarray, " batch"]:
+        """The term for each molecule of a batch, which is then remembered.
 
         Args:
-            scaffolds: what counts as the same kind of molecule; `None` for what does not count.
+            scaffolds: of the molecules; `None` for strings that are not molecules.
 
         Returns:
-            0 up to `allowed` molecules of a scaffold, then falling evenly to −1 at twice as many.
+            0 up to `allowed` molecules of a scaffold, then falling linearly to −1 at twice as many.
         """
         batch = tuple(scaffolds)
         with self._lock:
             if batch != self._last_batch:
-                self._remember(batch)
-                self._last_batch, self._last_answer = batch, self._terms(batch)
+                known = [scaffold for scaffold in batch if scaffold is not None]
+                self._order.extend(known)
+                self._counts.update(known)
+                self._last_batch, self._last_answer = batch, self._penalties(batch)
                 self._forget()
             return self._last_answer.copy()
 
     def state(self) -> dict[str, Any]:
-        """All that `restore` needs, in JSON's types.
-
-        The scaffolds, the oldest first, and the last batch with its answer.
-        """
+        """The scaffolds, oldest first, and the last batch with its answer, in JSON's types."""
         with self._lock:
             return {
                 "scaffolds": list(self._order),
@@ -66,7 +63,7 @@ class ScaffoldMemory:
             }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Remember what another memory did, and nothing else."""
+        """Replace the memory by what `state` returned."""
         with self._lock:
             self._order = deque(state["scaffolds"])
             self._counts = Counter(self._order)
@@ -75,15 +72,10 @@ class ScaffoldMemory:
             self._forget()
 
     def restart(self) -> None:
-        """Remember nothing."""
+        """Empty the memory."""
         self.restore({"scaffolds": [], "last_batch": [], "last_answer": []})
 
-    def _remember(self, batch: Sequence[str | None]) -> None:
-        known = [scaffold for scaffold in batch if scaffold is not None]
-        self._order.extend(known)
-        self._counts.update(known)
-
-    def _terms(self, batch: Sequence[str | None]) -> Float[np.ndarray, " batch"]:
+    def _penalties(self, batch: Sequence[str | None]) -> Float[np.ndarray, " batch"]:
         allowed = self.settings.allowed
         counts = np.array([self._counts[key] if key is not None else 0 for key in batch], float)
         return np.clip((allowed - counts) / allowed, -1.0, 0.0)

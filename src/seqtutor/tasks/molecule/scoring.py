@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
-from seqtutor.tasks.molecule.measure import Invalid, Measured, Measurer
+from seqtutor.tasks.molecule.measurer import Invalid, Measured, Measurer
 from seqtutor.tasks.molecule.similarity import FINGERPRINT_BYTES
 from seqtutor.tasks.molecule.terms import Scores
 from seqtutor.workers.cache import CACHE_SIZE, CachedPool
 from seqtutor.workers.pool import SECONDS_PER_ITEM, InProcessPool, Pool, open_pool
 from seqtutor.workers.worker import Failure
 
+AT_ONCE = 512
+"""Strings between two updates of a progress bar."""
+
 
 class MoleculeScorer(CachedPool[Scores]):
     """Scores strings with a `Measurer`, each distinct one once; several threads may use it.
 
     Args:
-        measurer: what to measure.
+        measurer: measures a string.
         pool: applies the measurer; by default in this process.
         size: strings whose results are kept, about half a kilobyte each.
     """
@@ -40,7 +43,7 @@ class MoleculeScorer(CachedPool[Scores]):
         """A scorer with its own processes; `close` ends them.
 
         Args:
-            measurer: what to measure.
+            measurer: measures a string.
             workers: processes, by default one for each core; 0 for none but this one.
             seconds: time limit of a molecule, beyond which it counts as not measured.
         """
@@ -50,6 +53,18 @@ class MoleculeScorer(CachedPool[Scores]):
     def score(self, strings: Sequence[str]) -> Scores:
         """Score strings, and wait for the scores."""
         return self.start(strings).collect()
+
+    def score_with_bar(self, strings: Sequence[str]) -> Iterator[Scores]:
+        """Score strings in parts of `AT_ONCE`, with a progress bar."""
+        from seqtutor.runs.progress import progress_bar
+
+        starts = range(0, len(strings), AT_ONCE)
+        pending = [self.start(strings[start : start + AT_ONCE]) for start in starts]
+        with progress_bar() as progress:
+            bar = progress.add_task("Scoring", total=len(strings), unit="molecules", note="")
+            for one in pending:
+                yield one.collect()
+                progress.update(bar, advance=len(one.items))
 
     def __enter__(self) -> MoleculeScorer:
         return self

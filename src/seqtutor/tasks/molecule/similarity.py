@@ -1,6 +1,6 @@
 """Tanimoto similarities of many fingerprints at once, by counting bits in NumPy.
 
-Ten thousand against ten thousand fingerprints of 1,024 bits take one to two seconds of one core.
+Ten thousand times ten thousand fingerprints of 1,024 bits take one to two seconds on one core.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def nearest_similarity(
 def _blocks(
     one: Fingerprints, other: Fingerprints
 ) -> Iterator[tuple[slice, Float[np.ndarray, "rows columns"]]]:
-    """The table of similarities in parts that fit into a cache.
+    """The table of similarities in parts that fit into the processor's cache.
 
     Two molecules without any bit count as equal, as in MOSES.
     """

@@ -1,91 +1,151 @@
-"""A user's own molecules: `.smi` and `.csv` files, compressed or not.
-
-A line that cannot be used costs that line. It is counted and, for the first few, named.
-"""
+"""Files of molecules: SMILES strings in lines or in a table, compressed or not."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.import_report import ImportReport
-from seqtutor.tasks.molecule.text_files import read_text
 from seqtutor.tasks.molecule.tokens import find_fault, shortened
 
-_TABLES = (".csv", ".tsv")
+LARGEST_TEXT = 1 << 30
+"""Bytes of a file, unpacked; ten times the size of MOSES."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 20
 _LONGEST_FIELD = 1 << 20
+_TABLES = (".csv", ".tsv")
+_STRUCTURES = {".sdf", ".mol", ".mol2", ".pdb", ".cif"}
+_NO_TEXT = {".xlsx", ".xls", ".zip", ".svg", ".png", ".pdf"}
+_NAME_COLUMNS = ("name", "id", "title", "identifier")
+
+
+class Entry(NamedTuple):
+    """One molecule of a file: the number of its line from 1 on, its string, and its name."""
+
+    line: int
+    smiles: str
+    name: str
 
 
 def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], ImportReport]:
-    """Read the SMILES strings of a file.
+    """Read the strings of a file that are SMILES text, in order; see `read_entries`.
+
+    Returns:
+        The strings, and a report of the entries that were dropped.
+
+    Raises:
+        UserError: as `read_entries` does, or if no entry is SMILES text.
+    """
+    strings: list[str] = []
+    faults: list[str] = []
+    for line, smiles, _ in read_entries(path, column):
+        fault = find_fault(smiles)
+        if fault is None:
+            strings.append(smiles)
+        else:
+            faults.append(f"line {line}: {shortened(smiles, 40)}: {fault}")
+    if not strings:
+        raise UserError(f"{path} has no SMILES string ({faults[0]})")
+    report = ImportReport(len(strings) + len(faults))
+    return strings, report.with_dropped("no SMILES text", len(faults), faults)
+
+
+def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
+    """Read every entry of a file, in order.
 
     A file whose name ends in `.csv` or `.tsv` (with or without `.gz`) is a table with a line of
-    column names, separated by commas, semicolons or tabs. Any other has a SMILES string at the
-    start of each line and whatever it likes, such as a name, after a space; empty lines, lines that
-    begin with #, and a heading "SMILES" do not count.
+    column names, separated by commas, semicolons or tabs. Any other file has a SMILES string at
+    the start of each line and, after white space, perhaps a name. Blank lines, lines that begin
+    with # and a first line "SMILES" are not entries.
 
     Args:
         path: of the file; gzip is recognised by its content.
-        column: of a table, whatever its case.
-
-    Returns:
-        The strings that are SMILES text, in their order, and what was dropped.
+        column: of a table; upper and lower case are the same.
 
     Raises:
-        UserError: if the file cannot be read, lacks the column, or has no usable line.
+        UserError: if the file cannot be read, lacks the column, or has no entry.
     """
     text = read_text(path)
     is_table = any(suffix.lower() in _TABLES for suffix in path.suffixes[-2:])
-    lines = _of_table(text, column, path) if is_table else _of_lines(text)
-    strings: list[str] = []
-    bad: list[str] = []
-    for number, string in lines:
-        fault = find_fault(string)
-        if fault is None:
-            strings.append(string)
-        else:
-            bad.append(f"line {number}: {shortened(string, 40)}: {fault}")
-    report = ImportReport(len(strings) + len(bad)).with_dropped("no SMILES text", len(bad), bad)
-    if not strings:
-        raise UserError(f"{path} has no SMILES string{f' ({bad[0]})' if bad else ''}")
-    return strings, report
+    entries = list(_rows(text, column, path) if is_table else _lines(text))
+    if not entries:
+        raise UserError(f"{path} has no SMILES string")
+    return entries
 
 
-def _of_lines(text: str) -> Iterator[tuple[int, str]]:
+def _lines(text: str) -> Iterator[Entry]:
     for number, line in enumerate(text.split("\n"), 1):
-        words = line.split(maxsplit=1)
-        if not words or words[0].startswith("#"):
-            continue
-        if number == 1 and words[0].lower() == "smiles":
-            continue
-        yield number, words[0]
+        smiles, name = [*line.split(maxsplit=1), "", ""][:2]
+        is_heading = number == 1 and smiles.lower() == "smiles"
+        if smiles and not smiles.startswith("#") and not is_heading:
+            yield Entry(number, smiles, name.strip())
 
 
-def _of_table(text: str, column: str, path: Path) -> Iterator[tuple[int, str]]:
+def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
     heading = text.split("\n", 1)[0]
-    separator = max(",;\t", key=heading.count)
     csv.field_size_limit(_LONGEST_FIELD)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=heading.count))
     try:
         names = [name.strip() for name in next(rows, [])]
-        index = _column_index(names, column, path)
+        lowered = [name.lower() for name in names]
+        if column.lower() not in lowered:
+            there = ", ".join(map(repr, names))
+            raise UserError(f"{path} has no column {column!r}; name one of {there} with --column")
+        # The exact name first: a table may have "smiles" and "SMILES".
+        index = names.index(column) if column in names else lowered.index(column.lower())
+        name_index = next((lowered.index(name) for name in _NAME_COLUMNS if name in lowered), None)
         for row in rows:
             if row:
-                yield rows.line_num, row[index].strip() if index < len(row) else ""
+                cells = [*row, *[""] * (len(names) - len(row))]
+                name = "" if name_index is None else cells[name_index]
+                yield Entry(rows.line_num, cells[index].strip(), name)
     except csv.Error as error:
-        raise UserError(f"{path} is no table, at line {rows.line_num}: {error}") from None
+        raise UserError(f"{path} is not a table, at line {rows.line_num}: {error}") from None
 
 
-def _column_index(names: list[str], column: str, path: Path) -> int:
-    """The column of that name, else the first of that name in another case."""
-    if column in names:
-        return names.index(column)
-    lowered = [name.lower() for name in names]
-    if column.lower() in lowered:
-        return lowered.index(column.lower())
-    raise UserError(
-        f"{path} has no column {column!r}; name one of {', '.join(map(repr, names))} with --column"
-    )
+def read_text(path: Path) -> str:
+    """A whole file as text; gzip is recognised by its content.
+
+    Any line ends are accepted; a byte order mark tells UTF-16 from UTF-8.
+
+    Raises:
+        UserError: if it cannot be read, is larger than `LARGEST_TEXT` once unpacked, or has the
+            name of another kind of file.
+    """
+    kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
+    if kinds & (_STRUCTURES | _NO_TEXT):
+        way = "give a text file, such as .smi or .csv"
+        if kinds & _STRUCTURES:
+            way = f"Open Babel converts it: obabel {path.name} -O molecules.smi"
+        raise UserError(f"{path} is not a text file of SMILES strings; {way}")
+    try:
+        with path.open("rb") as file:
+            is_packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+            file.seek(0)
+            content = _limited(gzip.GzipFile(fileobj=file) if is_packed else file)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{path} cannot be read: {reason}") from None
+    if content is None:
+        raise UserError(f"{path} holds more than {LARGEST_TEXT >> 20:,} MiB; split it")
+    is_wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    text = content.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _limited(stream: io.BufferedIOBase) -> bytearray | None:
+    """The whole stream, or `None` if it is too large: a small archive can hold gigabytes."""
+    content = bytearray()
+    while chunk := stream.read(_CHUNK):
+        content += chunk
+        if len(content) > LARGEST_TEXT:
+            return None
+    return content

@@ -1,4 +1,4 @@
-"""Where molecules come from: MOSES, RDKit's small set, or a file of the user's."""
+"""Sources of molecules: MOSES, RDKit's small set, or a file of the user's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.canonical import require_rdkit
 from seqtutor.tasks.molecule.import_report import ImportReport
 from seqtutor.tasks.molecule.moses import read_strings
 from seqtutor.tasks.molecule.moses_wheel import MOSES_RELEASE, require_wheel
-from seqtutor.tasks.molecule.requirements import require_rdkit
 from seqtutor.tasks.molecule.smiles_files import read_smiles_file
 
 MOSES = "moses"
@@ -21,7 +21,7 @@ NCI = "nci"
 
 
 class SourceStrings(NamedTuple):
-    """Strings as a source has them; `test` are those that it keeps for testing, if it does."""
+    """The strings of a source; `test` are those that it reserves for testing, if it does."""
 
     strings: list[str]
     test: list[str] | None
@@ -36,7 +36,7 @@ class MoleculeSource:
         name: for people.
         fingerprint: changes whenever its strings do.
         is_canonical: whether the strings are RDKit's canonical ones already.
-        read: gives the strings.
+        read: returns the strings.
     """
 
     name: str

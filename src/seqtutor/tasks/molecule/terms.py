@@ -1,9 +1,9 @@
-"""The named terms of a molecule's reward, from what was measured."""
+"""The named terms of a molecule's reward, from measurements."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, UInt8
 from seqtutor.errors import UserError
 from seqtutor.settings import require
 from seqtutor.tasks.molecule.goals import Goal
-from seqtutor.tasks.molecule.measure import Measurer
+from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.reward_settings import (
-    PROPERTY_NAMES,
+    PROPERTIES,
     MoleculeRewardSettings,
     ScaledTerm,
     TrainingExtremes,
@@ -29,15 +29,15 @@ Values = Float[np.ndarray, " batch"]
 
 @dataclass(frozen=True)
 class Scores:
-    """What was found of a batch of strings.
+    """The measurements of a batch of strings.
 
     Attributes:
         strings: as they were given.
         is_valid: whether each is a molecule that could be measured.
         smiles: RDKit's canonical SMILES of each; `None` where not valid.
-        scaffolds: the scaffold of each, if that was wanted.
+        scaffolds: the scaffold of each, if that was measured.
         columns: by name a number for each, NaN where not valid.
-        fingerprints: of each valid one in order, if those were wanted.
+        fingerprints: of each valid one in order, if those were measured.
         reasons: by index why a string has no numbers, where that is known: always where measuring
             crashed, took too long or raised an exception.
     """
@@ -52,17 +52,17 @@ class Scores:
 
 
 def measurer_for(settings: MoleculeRewardSettings, goal: Goal | None = None) -> Measurer:
-    """What measures all that the terms and the goal need, and no more.
+    """A measurer of all that the terms and the goal need, and no more.
 
     Raises:
-        UserError: if a pattern, a molecule, the formula or the function in the settings is none, or
-            the goal needs another molecule or formula than the settings name.
+        UserError: if a pattern, a molecule, the formula or the function of the settings cannot be
+            used, or the goal needs another molecule or formula than the settings name.
     """
     active = set(settings.weights)
     properties: list[str] = [n for n in ("logp", "sa", "qed", "alerts") if n in active]
     if "ring" in active:
         properties.append("excess_ring_atoms")
-    properties += [name for name in PROPERTY_NAMES if f"window_{name}" in active]
+    properties += [name for name in PROPERTIES if f"window_{name}" in active]
     measurer = Measurer(
         tuple(dict.fromkeys(properties)),
         required=settings.required.smarts if "required" in active else (),
@@ -81,7 +81,7 @@ def measurer_for(settings: MoleculeRewardSettings, goal: Goal | None = None) -> 
 
 
 def _with_goal(measurer: Measurer, goal: Goal) -> Measurer:
-    """What measures the goal, too; a measurer knows one similarity and one formula only."""
+    """The measurer with the columns of the goal; it has one similarity and one formula only."""
     properties = tuple(dict.fromkeys((*measurer.properties, *goal.properties)))
     with_goal = replace(measurer, properties=properties)
     if goal.similar_to:
@@ -100,17 +100,17 @@ def _with_goal(measurer: Measurer, goal: Goal) -> Measurer:
 
 
 def terms_of(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Values]:
-    """The terms that take part, not yet weighted, in the order of the settings' weights.
+    """The active terms, not weighted, in the order of the settings' weights.
 
-    All but `known`, which depends on the prior (`KnownMolecules`), and `diversity`, which depends
-    on what came before (`ScaffoldMemory`).
+    Without `known`, which depends on the prior (`KnownMolecules`), and `diversity`, which depends
+    on earlier batches (`ScaffoldMemory`).
     """
     elsewhere = ("known", "diversity")
     return {n: _term(n, settings, scores) for n in settings.weights if n not in elsewhere}
 
 
 def weighted_terms(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Values]:
-    """What each of these terms earns."""
+    """The same terms, weighted."""
     weights = settings.weights
     return {name: weights[name] * term for name, term in terms_of(settings, scores).items()}
 
@@ -122,8 +122,12 @@ def _term(name: str, settings: MoleculeRewardSettings, scores: Scores) -> Values
         property_name = name.removeprefix("window_")
         window: WindowTerm = getattr(settings.window, property_name)
         term = in_window(scores.columns[property_name], window)
-    elif name in _OF_STRINGS:
-        term = _OF_STRINGS[name](settings, scores.strings)
+    elif name == "short":
+        lengths = np.array([len(string) for string in scores.strings])
+        term = np.minimum(0.0, lengths - settings.short.shortest)
+    elif name == "carbons":
+        runs = np.array([longest_carbon_run(string) for string in scores.strings])
+        term = np.minimum(0.0, settings.carbons.most - runs)
     else:
         column, sign = _COLUMNS.get(name, (name, 1.0))
         term = sign * scores.columns[column]
@@ -153,30 +157,13 @@ def in_window(values: Values, window: WindowTerm) -> Values:
     return np.exp(-0.5 * (distance / window.falloff) ** 2)
 
 
-def _short(settings: MoleculeRewardSettings, strings: list[str]) -> Values:
-    assert settings.short.shortest is not None
-    return np.minimum(0.0, np.array([len(string) for string in strings]) - settings.short.shortest)
-
-
-def _carbons(settings: MoleculeRewardSettings, strings: list[str]) -> Values:
-    assert settings.carbons.most is not None
-    runs = np.array([longest_carbon_run(string) for string in strings])
-    return np.minimum(0.0, settings.carbons.most - runs)
-
-
-_OF_STRINGS: dict[str, Callable[[MoleculeRewardSettings, list[str]], Values]] = {
-    "short": _short,
-    "carbons": _carbons,
-}
-
-
 def longest_carbon_run(smiles: str) -> int:
-    """Aliphatic carbons written one directly after the other, at most."""
+    """Length of the longest run of aliphatic carbons, written one directly after the other."""
     return max(map(len, _CARBONS.findall(smiles)), default=0)
 
 
 def training_extremes(strings: Iterable[str]) -> TrainingExtremes:
-    """What no string of a training set goes beyond.
+    """The bounds that no string of a training set exceeds.
 
     Raises:
         UserError: if there is no string.
@@ -184,7 +171,7 @@ def training_extremes(strings: Iterable[str]) -> TrainingExtremes:
     shortest, most_carbons = None, 0
     for string in strings:
         shortest = len(string) if shortest is None else min(shortest, len(string))
-        # No search where a longer run than the longest so far is not there.
+        # The regular expression is slow, and only needed where there may be a longer run.
         if "C" * (most_carbons + 1) in string:
             most_carbons = max(most_carbons, longest_carbon_run(string))
     if shortest is None:

@@ -1,9 +1,9 @@
-"""SMILES strings cut into tokens: atoms, bonds, branches and ring bonds.
+"""SMILES strings split into tokens: atoms, bonds, branches and ring bonds.
 
 The alphabet is that of the OpenSMILES specification (http://opensmiles.org) with RDKit's dative
-bonds. Two-letter atoms, bracket atoms, ring bonds above 9 and dative bonds are one token each,
-every other character is its own. No token's first character occurs inside another way of reading
-the same text, so a string has one reading only and any tokens in a row are read back as they were.
+bonds. Two-letter atoms, bracket atoms, ring bonds above 9 and dative bonds are one token each;
+every other character is a token of its own. A text can be split in one way only, and joined tokens
+are split into the same tokens again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Iterable
 from seqtutor.errors import UserError
 
 END_TOKEN = "<end>"
-"""Ends a string; no SMILES token looks like it."""
+"""Ends a string; it cannot be SMILES text."""
 
 SINGLE_CHARACTERS = "BCNOPSFIbcnops*" + "0123456789" + "-=#$:~/\\" + "()."
 """Tokens of one character: organic atoms and the wildcard, ring bonds, bonds, branches."""
 
 LONG_TOKEN = re.compile(r"\[[!-Z\\^-~]+\]|Cl|Br|%\d\d|%\(\d+\)|->|<-", re.ASCII)
-"""Tokens of several characters. What stands in a bracket is left to RDKit to judge."""
+"""Tokens of several characters. RDKit decides whether the content of a bracket is an atom."""
 
 _TOKEN = re.compile(f"{LONG_TOKEN.pattern}|[{re.escape(SINGLE_CHARACTERS)}]", re.ASCII)
 _TEXT = re.compile(f"(?:{_TOKEN.pattern})+", re.ASCII)
@@ -30,21 +30,21 @@ _ELEMENT = re.compile(r"\[\d*([A-Z][a-z]?|se|as|[a-z])|(Cl|Br|[BCNOPSFIbcnops])"
 
 
 def elements_of(tokens: Iterable[str]) -> set[str]:
-    """Symbols of the elements that tokens write, hydrogens within brackets not counted."""
+    """Symbols of the elements of tokens, without the hydrogens within brackets."""
     found = filter(None, map(_ELEMENT.match, tokens))
     return {(match[1] or match[2]).capitalize() for match in found}
 
 
 def tokenise(smiles: str) -> list[str]:
-    """Cut a SMILES string into tokens; joined, they give the string again.
+    """Split a SMILES string into tokens; joined, they are the string again.
 
     Raises:
-        UserError: if the text is empty or holds what no SMILES string does; the message names the
-            position, counted from 1, and the character.
+        UserError: if the text is empty or not SMILES text; the message names the position, counted
+            from 1, and the character.
     """
     fault = find_fault(smiles)
     if fault is not None:
-        raise UserError(f"{shortened(smiles)} is no SMILES text: {fault}")
+        raise UserError(f"{shortened(smiles)} is not SMILES text: {fault}")
     return _TOKEN.findall(smiles)
 
 
@@ -59,9 +59,9 @@ def join_tokens(tokens: Iterable[str]) -> str:
 
 
 def find_fault(smiles: str) -> str | None:
-    """What keeps a text from being cut into tokens, or `None`.
+    """Why a text cannot be split into tokens; `None` if it can.
 
-    Whether the tokens make a molecule is RDKit's to say.
+    Whether the tokens are a molecule, RDKit decides.
     """
     match = _TEXT.match(smiles)
     end = match.end() if match else 0

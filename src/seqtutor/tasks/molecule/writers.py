@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdkit import Chem, rdBase
@@ -14,23 +14,46 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
+from seqtutor.machine import usable_cores
+from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.properties import parse
-from seqtutor.tasks.molecule.terms import Scores, Values
+from seqtutor.tasks.molecule.reward_settings import PROPERTIES, MoleculeRewardSettings
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, weighted_terms
 
 MOLECULE_FORMATS = (".csv", ".smi", ".sdf")
 DRAWING_FORMATS = (".svg", ".png")
 
+GRID_MOLECULES = 40
+"""Molecules in a picture; a larger one is slow to open."""
+
+_STRINGS_OF_A_WORKER = 500
+"""Strings to be written for which a further worker process is started by default."""
+
 _UNEXPLAINED = "no molecule"
+
+
+def describing_measurer(reward: MoleculeRewardSettings | None = None) -> Measurer:
+    """A measurer of all that files contain, the reasons of invalid strings and a reward included.
+
+    Raises:
+        UserError: if a pattern, a molecule, the formula or the function of the reward is unusable.
+    """
+    of_reward = Measurer(()) if reward is None else measurer_for(reward)
+    properties = tuple(dict.fromkeys((*PROPERTIES, *of_reward.properties)))
+    return replace(
+        of_reward, properties=properties, wants_scaffold=True, as_written=True, explains=True
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredMolecules:
-    """Strings with all that is known of them.
+    """Strings with everything that files say about them.
 
     Attributes:
-        scores: what was measured, with scaffolds.
-        terms: by name what each earns, weighted; may be empty.
-        names: what the strings are called; empty where they have no name.
+        scores: by a `describing_measurer`.
+        terms: the weighted terms of a reward by name; may be empty.
+        names: of the strings; empty where they have no name.
         lines: the lines of the file that they come from, if they do.
     """
 
@@ -67,14 +90,14 @@ class ScoredMolecules:
             yield row
 
     def _scaffold(self, index: int) -> str:
-        """The scaffold; none where the molecule stands in for it, since it has no rings."""
+        """The scaffold; empty for a molecule without rings, which stands in for its own."""
         scaffold = self.scores.scaffolds[index]
         rings = self.scores.columns.get("rings")
         return scaffold if scaffold and rings is not None and rings[index] else ""
 
 
 def write_molecules(parts: Sequence[ScoredMolecules], path: Path) -> Path:
-    """Write molecules as the format that the suffix names.
+    """Write molecules in the format of the suffix.
 
     `.csv` has all strings with every number and the reasons; `.smi` the valid ones in canonical
     form with their names; `.sdf` the valid ones as structures in the plane, with every number.
@@ -159,7 +182,7 @@ def draw_grid(
     if suffix not in DRAWING_FORMATS:
         raise UserError(f"cannot draw molecules as {path.name}; use {', '.join(DRAWING_FORMATS)}")
     if not smiles:
-        raise UserError("there is no molecule to draw")
+        raise UserError(f"there is no valid molecule to draw into {path}")
     columns = min(columns, len(smiles))
     rows = -(-len(smiles) // columns)
     canvas = rdMolDraw2D.MolDraw2DSVG if suffix == ".svg" else rdMolDraw2D.MolDraw2DCairo
@@ -170,3 +193,63 @@ def draw_grid(
     drawer.DrawMolecules(molecules, legends=captions)
     drawer.FinishDrawing()
     return atomic_write(path, drawer.GetDrawingText())
+
+
+def draw_valid(parts: Sequence[ScoredMolecules], path: Path, number: int = GRID_MOLECULES) -> Path:
+    """Draw the first valid molecules with their names, QED and logP.
+
+    Raises:
+        UserError: as `draw_grid` does.
+    """
+    strings: list[str] = []
+    captions: list[str] = []
+    for part in parts:
+        columns = part.scores.columns
+        for index in part.scores.is_valid.nonzero()[0][: number - len(strings)]:
+            strings.append(part.scores.strings[index])
+            qed, logp = columns["qed"][index], columns["logp"][index]
+            captions.append(f"{part.names[index]}  QED {qed:.2f}  logP {logp:.1f}".strip())
+    return draw_grid(strings, path, captions)
+
+
+def write_samples(
+    strings: Sequence[str],
+    folder: Path,
+    reward: MoleculeRewardSettings | None = None,
+    formats: Sequence[str] = ("csv", "smi", "sdf"),
+    grid: str | None = "svg",
+    workers: int | None = None,
+) -> list[Path]:
+    """Score strings and write them as `molecules` in each format, with a picture of the first.
+
+    Args:
+        strings: SMILES strings.
+        folder: of the files; made if it is missing.
+        reward: whose terms are written, too, except `known` and `diversity`.
+        formats: kinds of files. CSV has all strings, the others the valid ones.
+        grid: format of the picture, or `None` for none. There is none without a valid molecule.
+        workers: processes that score; by default up to one for each core, 0 for none.
+
+    Returns:
+        The files.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    from seqtutor.runs.progress import console
+
+    if workers is None:
+        workers = min(usable_cores(), -(-len(strings) // _STRINGS_OF_A_WORKER))
+    parts: list[ScoredMolecules] = []
+    with MoleculeScorer.with_workers(describing_measurer(reward), workers) as scorer:
+        for scores in scorer.score_with_bar(strings):
+            first = sum(map(len, parts)) + 1
+            names = [f"sample-{first + index}" for index in range(len(scores.strings))]
+            terms = {} if reward is None else weighted_terms(reward, scores)
+            parts.append(ScoredMolecules(scores, terms, names))
+    paths = [write_molecules(parts, folder / f"molecules.{one}") for one in formats]
+    valid = sum(int(part.scores.is_valid.sum()) for part in parts)
+    if grid is not None and valid:
+        paths.append(draw_valid(parts, folder / f"molecules.{grid}"))
+    console.print(f"{valid:,} of {len(strings):,} strings are valid molecules")
+    return paths

@@ -1,4 +1,4 @@
-"""The numbers that a reward needs of one molecule, as work for a worker process."""
+"""Measuring one molecule: the numbers that a reward needs, as work for a worker process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.properties import Molecule, parse, why_invalid
 
 _FOLDED_BITS = 2048
-_REMEMBERED = 50_000
+_CACHED = 50_000
 _REWRITES = 4
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 _ELEMENTS = frozenset(map(Chem.GetPeriodicTable().GetElementSymbol, range(1, 119)))
@@ -31,17 +31,17 @@ Quantity = Callable[[Molecule], float]
 
 
 class NotReproducibleError(ValueError):
-    """RDKit reads a string but not what it then writes for it."""
+    """RDKit reads a string but not the one that it then writes for it."""
 
 
 class Measured(NamedTuple):
-    """What was found of a valid molecule.
+    """The measurements of a valid molecule.
 
     Attributes:
         smiles: RDKit's canonical SMILES.
         values: a number for each of the `Measurer`'s columns.
-        scaffold: its Murcko scaffold, if that was wanted; without rings, the molecule itself.
-        fingerprint: its Morgan fingerprint in 128 bytes, if that was wanted.
+        scaffold: its Murcko scaffold, if that was measured; without rings, the molecule itself.
+        fingerprint: its Morgan fingerprint in 128 bytes, if that was measured.
     """
 
     smiles: str
@@ -51,17 +51,17 @@ class Measured(NamedTuple):
 
 
 class Invalid(NamedTuple):
-    """Stands for a string that is no molecule, with the reason where that was wanted."""
+    """Stands for a string that is not a molecule, with the reason where the measurer explains."""
 
     reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Measurer:
-    """Measures a SMILES string; to be sent to worker processes.
+    """Measures a SMILES string; can be sent to worker processes.
 
-    Sums over atoms depend on the atoms' order in the last bit, and strings of one molecule differ
-    in it. So a molecule is measured as RDKit writes it: all its strings have the same values.
+    The last bit of a sum over atoms depends on their order, in which strings of one molecule
+    differ. So a molecule is measured as RDKit writes it: all its strings have the same values.
 
     Attributes:
         properties: names of numeric attributes of `Molecule`.
@@ -71,11 +71,11 @@ class Measurer:
         radius: of the Morgan fingerprints.
         counted: whether these hold counts, unfolded, or 2,048 bits.
         formula: a molecular formula; column "isomer" is the nearness to it.
-        custom: module:name of a function of a `Molecule`; column "custom" is what it gives.
+        custom: module:name of a function of a `Molecule`; column "custom" is its result.
         wants_scaffold: whether to find scaffolds.
         wants_fingerprint: whether to compute fingerprints.
         as_written: measure a molecule in the order of its string instead.
-        explains: whether to find out why a string is no molecule.
+        explains: whether to find out why a string is not a molecule.
     """
 
     properties: tuple[str, ...]
@@ -104,14 +104,14 @@ class Measurer:
         return (*self.properties, *(name for name, setting in further.items() if setting))
 
     def check(self) -> None:
-        """Raise a `UserError` if a pattern, a molecule, the formula or the function is none."""
+        """Raise a `UserError` if a pattern, a molecule, the formula or the function is unusable."""
         _quantities(self)
 
     def prepare(self) -> None:
-        """Load what is slow to load, so that no molecule waits for it."""
+        """Load the libraries and tables that are slow to load, before the first molecule."""
         molecule = parse("C")
         assert molecule is not None
-        # A function of the user's may fail on this one and be right for others.
+        # A user's function may fail on this molecule and work for others.
         suppressed = (Exception, SystemExit) if self.custom else ()
         with contextlib.suppress(*suppressed):
             self.measure(molecule)
@@ -139,9 +139,9 @@ class Measurer:
         )
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED)
 def _measure_rewritten(measurer: Measurer, smiles: str) -> Measured:
-    """Measure what RDKit wrote, or what it writes when it reads that, until that is the same."""
+    """Measure the molecule of RDKit's string, written and read again until the string is stable."""
     molecule = _read_again(smiles)
     for _ in range(_REWRITES):
         if molecule.smiles == smiles:
@@ -191,7 +191,7 @@ def _pattern(smarts: str) -> Chem.Mol:
     with rdBase.BlockLogs():
         pattern = Chem.MolFromSmarts(smarts)
     if pattern is None or not pattern.GetNumAtoms():
-        raise UserError(f"{smarts!r} is no SMARTS pattern")
+        raise UserError(f"{smarts!r} is not a SMARTS pattern")
     return pattern
 
 
@@ -210,7 +210,7 @@ def _similarity(measurer: Measurer) -> Quantity:
     for smiles in measurer.similar_to:
         target = parse(smiles)
         if target is None:
-            raise UserError(f"{smiles!r} is no molecule to be similar to: {why_invalid(smiles)}")
+            raise UserError(f"{smiles!r} is not a molecule to be similar to: {why_invalid(smiles)}")
         targets.append(fingerprint(target.rdkit))
     return lambda molecule: max(
         DataStructs.BulkTanimotoSimilarity(fingerprint(molecule.rdkit), targets)
@@ -219,13 +219,11 @@ def _similarity(measurer: Measurer) -> Quantity:
 
 def _isomer(formula: str) -> Quantity:
     if not _FORMULA.fullmatch(formula):
-        raise UserError(f"{formula!r} is no molecular formula; write it like C9H10N2O2PF2Cl")
+        raise UserError(f"{formula!r} is not a molecular formula; write it like C9H10N2O2PF2Cl")
     wanted = element_counts(formula)
     for element in wanted:
         if element not in _ELEMENTS:
-            raise UserError(
-                f"{formula!r} is no molecular formula: {element} is no element"
-            ) from None
+            raise UserError(f"{formula!r} is not a molecular formula: {element} is not an element")
     atoms = sum(wanted.values())
 
     def nearness(molecule: Molecule) -> float:
@@ -248,7 +246,7 @@ def element_counts(formula: str) -> Counter[str]:
 
 def _custom(name: str) -> Quantity:
     module, _, function = name.partition(":")
-    # As for `python file.py`, but last, so that nothing there hides what is installed.
+    # As for `python file.py`, but last, so that no file there hides an installed module.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
