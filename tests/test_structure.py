@@ -39,6 +39,7 @@ FLOORS = [
     ["adversarial"],
     ["runs"],
     ["api"],
+    ["playing"],
     ["tasks"],
     ["cli"],
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seqtutor.adversarial.reward import discriminator_reward
     from seqtutor.api import Generator, compare, evaluate, load, pretrain, tune
     from seqtutor.errors import UserError
     from seqtutor.measure import Estimate, Measure, MeasureGroup, Published
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
     from seqtutor.models.registry import register_model
     from seqtutor.models.settings import ModelSettings
+    from seqtutor.playing import play
     from seqtutor.rewards import Reward, compiled, string_reward
     from seqtutor.task import Task
     from seqtutor.task_spec import Preset, TaskSpec
@@ -42,8 +44,10 @@ _HOMES = {
     "Vocabulary": "seqtutor.vocabulary",
     "compare": "seqtutor.api",
     "compiled": "seqtutor.rewards",
+    "discriminator_reward": "seqtutor.adversarial.reward",
     "evaluate": "seqtutor.api",
     "load": "seqtutor.api",
+    "play": "seqtutor.playing",
     "pretrain": "seqtutor.api",
     "register_model": "seqtutor.models.registry",
     "string_reward": "seqtutor.rewards",
@@ -68,8 +72,10 @@ __all__ = [
     "Vocabulary",
     "compare",
     "compiled",
+    "discriminator_reward",
     "evaluate",
     "load",
+    "play",
     "pretrain",
     "register_model",
     "string_reward",

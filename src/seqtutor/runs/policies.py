@@ -102,7 +102,8 @@ def find_policy(spec: TaskSpec[Any], name: str) -> NamedPolicy:
         return NamedPolicy(config.tutor.method, saved, _length(spec, name, saved), spec, config)
     if seeds := _runs_of_seeds(path):
         raise UserError(f"{path} holds a run for each seed; name one, such as {seeds[0]}")
-    return _of_model(spec, path.name, load_prior(spec, path))
+    is_missing = name == PRIOR and not path.exists()
+    return _of_model(spec, path.name, load_prior(spec, None if is_missing else path))
 
 
 def with_seeds(names: Iterable[str]) -> tuple[str, ...]:
