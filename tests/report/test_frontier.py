@@ -156,8 +156,4 @@ def test_the_comparison_knows_no_task(name):
         if isinstance(node, ast.ImportFrom)
     }
     own = {module.split(".")[1] for module in modules if module.startswith("seqtutor.")}
-<<<<<<< ours
     assert own <= {"report", "measures", "measure", "methods", "errors", "files"}
-=======
-    assert own <= {"report", "measures", "methods", "errors", "files"}
->>>>>>> theirs

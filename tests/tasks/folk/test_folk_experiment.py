@@ -8,12 +8,6 @@ from dataclasses import fields, replace
 import jax
 import numpy as np
 import pytest
-from test_folk_dataset import build
-
-from seqtutor.adversarial.settings import JudgeSettings
-from seqtutor.errors import UserError
-from seqtutor.models.lstm import LSTM
-from seqtutor.runs.run_folder import RunFolder, read_config
 from seqtutor.tasks.folk.evaluation import (
     FolkEvaluation,
     RealTunes,
@@ -21,6 +15,12 @@ from seqtutor.tasks.folk.evaluation import (
     evaluate_real,
 )
 from seqtutor.tasks.folk.game import FolkGame
+from test_folk_dataset import build
+
+from seqtutor.adversarial.settings import JudgeSettings
+from seqtutor.errors import UserError
+from seqtutor.models.lstm import LSTM
+from seqtutor.runs.run_folder import RunFolder, read_config
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import (
     ANCHORED,

@@ -1,8 +1,8 @@
 """Whether the paper's findings hold is read from the numbers."""
 
 import pytest
-
 from seqtutor.tasks.folk.evaluation import FolkEvaluation
+
 from seqtutor.tasks.folk.findings import findings, fresh_judges
 
 TYPES = 3000
