@@ -86,8 +86,8 @@ def pad(
     tokens = np.full((len(encoded), max_length), 0 if end is None else end, np.int32)
     mask = np.zeros(tokens.shape, bool)
     for row, ids in enumerate(encoded):
-        is_whole = end is None or (may_be_cut and len(ids) == max_length)
-        whole = ids if is_whole else np.append(ids, end)
+        is_cut = may_be_cut and len(ids) == max_length
+        whole = ids if end is None or is_cut else np.append(ids, end)
         if not 0 < len(whole) <= max_length or (end is None and len(whole) != max_length):
             expected = (
                 f"exactly {max_length}" if end is None else f"up to {max_length - 1} and an end"
