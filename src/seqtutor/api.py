@@ -17,13 +17,14 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, save_model
 from seqtutor.rewards import as_reward
 from seqtutor.runs.run_folder import plain
+from seqtutor.settings import require, require_seed
 from seqtutor.task import Task
 from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
 from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.rollout import sample
 from seqtutor.training.run import Record, Tuned, run_tutor
 from seqtutor.training.seeds import run_seeds
-from seqtutor.training.settings import TutorSettings, require, require_seed
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from seqtutor.vocabulary import Vocabulary
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from seqtutor.cli.pretrain import Training, of_chosen_model
+from seqtutor.settings import require
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.training.pretrain_settings import PretrainSettings
-from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.tasks.folk.dataset import FolkData

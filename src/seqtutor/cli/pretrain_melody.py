@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from seqtutor.cli.pretrain import Training, of_chosen_model
+from seqtutor.settings import require, require_seed
 from seqtutor.training.pretrain_settings import PretrainSettings
-from seqtutor.training.settings import require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.tasks.melody.dataset import MelodyDataset

@@ -17,6 +17,7 @@ from seqtutor.cli.pretrain_folk import (
     usual_data,
     usual_training,
 )
+from seqtutor.settings import require
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.variants import (
     USUAL,
@@ -25,7 +26,6 @@ from seqtutor.tasks.folk.variants import (
     variant_named,
 )
 from seqtutor.training.pretrain_settings import PretrainSettings
-from seqtutor.training.settings import require
 
 if TYPE_CHECKING:
     from seqtutor.cli.folk_games import GameFolder
