@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqtutor.tasks.folk.evaluation import FolkEvaluation
+from seqtutor.adversarial.evaluation import GeneratorMeasures
 from seqtutor.tasks.folk.findings import findings, fresh_judges
 
 TYPES = 3000
@@ -10,7 +10,7 @@ TYPES = 3000
 
 
 def evaluation(cross_entropy, bleu, precision=float("nan"), **judges):
-    return FolkEvaluation(
+    return GeneratorMeasures(
         cross_entropy=cross_entropy,
         entropy=2.0,
         bleu=bleu,
