@@ -1,8 +1,8 @@
 """Whether the paper's findings hold is read from the numbers."""
 
 import pytest
-from seqtutor.tasks.folk.evaluation import FolkEvaluation
 
+from seqtutor.adversarial.evaluation import GeneratorMeasures
 from seqtutor.tasks.folk.findings import findings, fresh_judges
 
 TYPES = 3000
@@ -10,7 +10,7 @@ TYPES = 3000
 
 
 def evaluation(cross_entropy, bleu, precision=float("nan"), **judges):
-    return FolkEvaluation(
+    return GeneratorMeasures(
         cross_entropy=cross_entropy,
         entropy=2.0,
         bleu=bleu,
