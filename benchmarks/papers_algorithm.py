@@ -2,8 +2,8 @@
 
 Jaques et al. 2017 tune with single transitions: one step of one melody, then one update on 32
 transitions drawn from the replay, each with the recurrent state that it was seen in; ε-greedy,
-γ = .5, c = .5, target rate .01, squared error, Adam. Everything else (the methods' equations, the
-rules, the prior, the metrics) is the package's own code. Two liberties: transitions reach the
+γ = 0.5, c = 0.5, target rate 0.01, squared error, Adam. Everything else (the methods' equations,
+the rules, the prior, the metrics) is the package's own code. Two liberties: transitions reach the
 replay when their melody ends, since the rules are computed for whole melodies, and a melody's last
 value is zero, where the published code bootstraps past the end.
 

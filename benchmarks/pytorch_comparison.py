@@ -65,7 +65,7 @@ class Options:
     gradient_norm: float = 10.0
     replay: int = 32_000
     epsilon: float = 0.1
-    """Share of random tokens; the papers' falls from 1 to .01, which costs the same."""
+    """Share of random tokens; the papers' falls from 1 to 0.01, which costs the same."""
 
 
 @dataclass(frozen=True)

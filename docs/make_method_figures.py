@@ -31,6 +31,7 @@ PAGES = {
     "path": ("path",),
     "rloo": ("rloo",),
     "ppo": ("ppo",),
+    "grpo": ("grpo",),
     "merl": ("merl",),
     "reinforce": ("reinforce", "reinforce-baseline"),
     "rl-only": ("rl-only",),

@@ -36,10 +36,10 @@ class Attention(SequenceModel):
 
     def __init__(self, vocabulary_size: int, settings: AttentionSettings, key: jax.Array) -> None:
         width = settings.width
-        keys = jax.random.split(key, 5)
-        self.embedding = jax.random.normal(keys[0], (vocabulary_size + 1, width))
-        self.query, self.key, self.value = jax.random.normal(keys[1], (3, width, width))
-        self.weight = jax.random.normal(keys[2], (width, vocabulary_size))
+        keys = jax.random.split(key, 3)
+        self.embedding = 0.4 * jax.random.normal(keys[0], (vocabulary_size + 1, width))
+        self.query, self.key, self.value = 0.4 * jax.random.normal(keys[1], (3, width, width))
+        self.weight = 0.4 * jax.random.normal(keys[2], (width, vocabulary_size))
         self.settings = settings
         self.vocabulary_size = vocabulary_size
         self.feature_size = width

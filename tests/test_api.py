@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import seqtutor as st
-from seqtutor.api import pad
+from seqtutor.data import pad
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.training.run import DivergedError
 from tiny_problems import identical, prior, vocabulary
@@ -147,8 +147,8 @@ def test_a_prior_of_another_vocabulary_is_refused(trained):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"number": 0}, "at least one"),
-        ({"number": 1, "length": 0}, "at least one"),
+        ({"number": 0}, "at least 1"),
+        ({"number": 1, "length": 0}, "at least 1"),
         ({"number": 1, "temperature": 0.0}, "temperature must be above 0"),
         ({"number": 1, "temperature": float("nan")}, "temperature must be above 0"),
     ],
@@ -159,7 +159,7 @@ def test_impossible_samples_are_the_users_error(trained, arguments, message):
 
 
 def test_padding_with_an_end_token():
-    padded = pad(TASK, ["ab", "abcabca"])
+    padded = pad(TASK.vocabulary, TASK.max_length, ["ab", "abcabca"])
     assert padded.tokens.tolist() == [[0, 1, 3, 3, 3, 3, 3, 3], [0, 1, 2, 0, 1, 2, 0, 3]]
     assert padded.mask.sum(1).tolist() == [3, 8]
 
@@ -175,7 +175,7 @@ def test_padding_with_an_end_token():
 def test_sequences_that_do_not_fit_are_the_users_error(end, sequences, message):
     exercise = st.Task(st.Vocabulary("abc.", end_token=end), 8, count_a)
     with pytest.raises(st.UserError, match=message):
-        pad(exercise, sequences)
+        pad(exercise.vocabulary, exercise.max_length, sequences)
 
 
 @pytest.mark.parametrize(

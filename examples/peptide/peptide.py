@@ -110,8 +110,9 @@ def fragments() -> list[str]:
     generator = np.random.default_rng(0)
     found = []
     for protein in PROTEINS.values():
-        for start in range(len(protein) - LONGEST):
-            found.append(protein[start : start + int(generator.integers(10, LONGEST + 1))])
+        starts = range(len(protein) - LONGEST)
+        lengths = generator.integers(10, LONGEST + 1, len(starts))
+        found += [protein[start : start + n] for start, n in zip(starts, lengths, strict=True)]
     return found
 
 

@@ -15,6 +15,12 @@ class UserError(Exception):
     """
 
 
+def in_one_line(error: BaseException) -> str:
+    """The type and the message of an error that is not the user's."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
 def place_in(function: Any, error: BaseException) -> str:
     """The line of a function's own file at which an error arose, as ` (line 3 of FILE)`.
 

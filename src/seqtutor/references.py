@@ -33,8 +33,9 @@ def is_reference(text: str) -> bool:
 def load_reference(reference: str) -> Any:
     """Import the file or the module and return the object of that name in it.
 
-    A file is imported once per process. Modules beside it, or in the working directory, can be
-    imported too. Only references that the user gave may come here: importing runs code.
+    A file is imported once per process, and may import modules that lie beside it. A module may lie
+    in the working directory. Only what the user of the program named may come here: importing runs
+    code.
 
     Raises:
         UserError: if the reference is malformed, or the import fails, or nothing has that name.
@@ -49,7 +50,8 @@ def load_reference(reference: str) -> Any:
 
 
 def _module(name: str) -> ModuleType:
-    _search_in(Path.cwd())
+    if name.partition(".")[0] not in sys.modules:
+        _search_in(Path.cwd())
     try:
         return importlib.import_module(name)
     except Exception as error:

@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from seqtutor.data import Dataset, Sequences, pad, split
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.measure import Measure, MeasureGroup, Published
 from seqtutor.references import entry_points_of, is_reference, load_reference
-from seqtutor.task import Task
-from seqtutor.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from seqtutor.data import Dataset, Sequences
+    from seqtutor.measure import Measure, MeasureGroup, Published
+    from seqtutor.task import Task
+    from seqtutor.vocabulary import Vocabulary
 
 GROUP = "seqtutor.tasks"
 """The group of entry points by which installed packages offer tasks."""
@@ -372,8 +374,10 @@ class TaskSpec(Generic[Settings]):
         """
         if options.data is None:
             raise UserError("name a text file of sequences with --data FILE")
+        from seqtutor.data import Dataset, split
+
         task = self.usual_task()
-        names, sequences = self.read_sequences(options.data, task.vocabulary, task.max_length)
+        sequences = _read_text(options.data, task.vocabulary, task.max_length)[1]
         parts = split(
             sequences,
             validation_share=options.validation_share,
@@ -381,7 +385,9 @@ class TaskSpec(Generic[Settings]):
             seed=options.split_seed,
         )
         counts = dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
-        lines = [f"{len(names):,} sequences: " + ", ".join(f"{n:,} {p}" for p, n in counts.items())]
+        lines = [
+            f"{len(sequences):,} sequences: " + ", ".join(f"{n:,} {p}" for p, n in counts.items())
+        ]
         origin = {"source": str(options.data), "sequences": counts}
         return Dataset(task.vocabulary, task.max_length, *parts, origin=origin, summary=lines)
 
@@ -418,9 +424,19 @@ class TaskSpec(Generic[Settings]):
         return [atomic_write(folder / "samples.txt", "".join(f"{t}\n" for t in drawn.texts()))]
 
     def read_sequences(
-        self, path: Path, vocabulary: Vocabulary, max_length: int
+        self,
+        path: Path,
+        vocabulary: Vocabulary,
+        max_length: int,
+        prior: PriorRecord | None = None,
     ) -> tuple[list[str], Sequences]:
         """Read sequences from a file of a user's; by default a text file with one a line.
+
+        Args:
+            path: of the file.
+            vocabulary: of the task.
+            max_length: of a sequence, its end token included.
+            prior: the prior whose vocabulary that is, if there is one.
 
         Returns:
             A name for each sequence, and the sequences.
@@ -428,13 +444,7 @@ class TaskSpec(Generic[Settings]):
         Raises:
             UserError: if the file cannot be read or a sequence is not one of the task.
         """
-        texts = read_lines(path)
-        if not texts:
-            raise UserError(f"{path} holds no sequence; write one a line")
-        try:
-            return texts, pad(vocabulary, max_length, map(vocabulary.split, texts))
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
+        return _read_text(path, vocabulary, max_length, may_be_cut=True)
 
     @contextmanager
     def measures(
@@ -514,6 +524,21 @@ class _FixedTask(TaskSpec[NoSettings]):
         return nullcontext(self._task)
 
 
+def _read_text(
+    path: Path, vocabulary: Vocabulary, max_length: int, *, may_be_cut: bool = False
+) -> tuple[list[str], Sequences]:
+    from seqtutor.data import pad
+
+    texts = read_lines(path)
+    if not texts:
+        raise UserError(f"{path} holds no sequence; write one a line")
+    try:
+        tokens = map(vocabulary.split, texts)
+        return texts, pad(vocabulary, max_length, tokens, may_be_cut=may_be_cut)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file that are not blank, without the space around them.
 
@@ -551,10 +576,12 @@ def find_spec(name: str) -> TaskSpec[Any]:
             f"there is no task {name!r}; choose one of {', '.join(task_names())}, or give your own "
             "as FILE.py:ATTRIBUTE"
         )
-    if isinstance(found, Task):
-        found = TaskSpec.of(found)
-    elif isinstance(found, type) and issubclass(found, TaskSpec):
+    if isinstance(found, type) and issubclass(found, TaskSpec):
         found = found()
+    elif not isinstance(found, TaskSpec):
+        from seqtutor.task import Task
+
+        found = TaskSpec.of(found) if isinstance(found, Task) else found
     if not isinstance(found, TaskSpec):
         raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
     found.reference = _absolute(name)

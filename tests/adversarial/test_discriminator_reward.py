@@ -10,13 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqtutor.adversarial import discriminator_reward
 from seqtutor.adversarial.discriminator import (
     ConstantDiscriminator,
     ConvolutionalDiscriminator,
     RandomDiscriminator,
 )
-from seqtutor.adversarial.reward import Completing, complete, discriminator_reward
-from seqtutor.adversarial.settings import AdversarySettings
+from seqtutor.adversarial.files import SavedDiscriminator, save_discriminator
+from seqtutor.adversarial.reward import RolloutParameters, complete, game_reward
+from seqtutor.adversarial.settings import GameSettings
 from seqtutor.errors import UserError
 from seqtutor.methods import reinforce
 from seqtutor.methods.base import Experience
@@ -26,6 +28,7 @@ from seqtutor.rewards import Reward, learned
 from seqtutor.task import Task
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor, _advance
+from seqtutor.vocabulary import Vocabulary
 from tiny_problems import prior, vocabulary
 
 SIZE, LENGTH, END = 3, 4, 2
@@ -45,12 +48,12 @@ def policy():
 
 def parameters(settings, seed=0):
     if settings.shape == "rollouts":
-        return Completing(discriminator(seed), policy(), jax.random.key(1))
+        return RolloutParameters(discriminator(seed), policy(), jax.random.key(1))
     return discriminator(seed)
 
 
 def settings_of(term, shape):
-    return AdversarySettings(term=term, shape=shape)
+    return GameSettings(term=term, shape=shape)
 
 
 OF_LOGIT = {
@@ -63,7 +66,7 @@ OF_LOGIT = {
 @cache
 def earned(term, shape):
     settings = settings_of(term, shape)
-    pay = jax.jit(discriminator_reward(settings, END).__call__)
+    pay = jax.jit(game_reward(settings, END).__call__)
     return pay(TOKENS, MASK, parameters(settings))
 
 
@@ -112,13 +115,13 @@ def test_completions_keep_what_is_given_and_come_from_the_policy():
 
 def test_rollouts_are_the_mean_of_all_completions():
     """With many of them, the value of the prefix under the policy, which can be enumerated."""
-    settings = AdversarySettings(term="probability", shape="rollouts", rollouts=3000)
-    reward = discriminator_reward(settings, END)
+    settings = GameSettings(term="probability", shape="rollouts", rollouts=3000)
+    reward = game_reward(settings, END)
     found = jax.jit(reward.__call__)(TOKENS[:1], MASK[:1], parameters(settings)).total[0]
-    whole = AdversarySettings(term="probability", shape="end")
+    whole = GameSettings(term="probability", shape="end")
     problem = exact.enumerate_problem(
         policy(),
-        discriminator_reward(whole, END).with_parameters(discriminator()),
+        game_reward(whole, END).with_parameters(discriminator()),
         LENGTH,
         end=END,
     )
@@ -136,11 +139,11 @@ def test_rollouts_are_the_mean_of_all_completions():
 def gradients(shape):
     """REINFORCE's step on a large batch of the policy's own, and the enumerated gradient."""
     settings = (
-        AdversarySettings(term="probability", shape=shape, rollouts=4)
+        GameSettings(term="probability", shape=shape, rollouts=4)
         if (shape == "rollouts")
         else settings_of("probability", shape)
     )
-    whole = discriminator_reward(settings_of("probability", "end"), END)
+    whole = game_reward(settings_of("probability", "end"), END)
     problem = exact.enumerate_problem(
         policy(), whole.with_parameters(discriminator()), LENGTH, end=END
     )
@@ -149,7 +152,7 @@ def gradients(shape):
     chances = np.exp(sequences.along(problem.log_prior).sum(axis=1))
     rows = np.random.default_rng(0).choice(len(chances), 20_000, p=chances / chances.sum())
     tokens, mask = jnp.asarray(sequences.tokens[rows]), jnp.asarray(sequences.mask[rows])
-    reward = discriminator_reward(settings, END)
+    reward = game_reward(settings, END)
 
     @jax.jit
     def estimate(model):
@@ -179,8 +182,8 @@ def test_reinforce_follows_the_true_gradient_of_the_expected_judgement(shape):
 
 
 def a_tutor(judge, **changes):
-    settings = AdversarySettings(term="logit", shape="prefix")
-    task = Task(vocabulary(SIZE, has_end=True), LENGTH, discriminator_reward(settings, END))
+    settings = GameSettings(term="logit", shape="prefix")
+    task = Task(vocabulary(SIZE, has_end=True), LENGTH, game_reward(settings, END))
     tutoring = TutorSettings.of(
         "psi", environments=8, batch=8, replay_capacity=16, updates=1, **changes
     )
@@ -211,7 +214,7 @@ def test_parameters_are_no_part_of_what_makes_two_tutors_one():
 
 @pytest.mark.parametrize("judge", [ConstantDiscriminator(), RandomDiscriminator(jnp.asarray(0))])
 def test_controls_pay_in_the_same_way(judge):
-    reward = discriminator_reward(settings_of("probability", "prefix"), END)
+    reward = game_reward(settings_of("probability", "prefix"), END)
     total = np.asarray(reward(TOKENS, MASK, judge).total.sum(axis=1))
     np.testing.assert_allclose(total, jax.nn.sigmoid(judge.logits(TOKENS, MASK)), rtol=1e-5)
 
@@ -229,3 +232,20 @@ def test_a_learned_reward_can_be_fixed():
     fixed = reward.with_parameters(3.0)
     assert not fixed.is_learned
     np.testing.assert_array_equal(fixed(TOKENS, MASK).total, 6.0 * ((TOKENS == 1) & MASK))
+
+
+@pytest.mark.parametrize(("shape", "steps"), [("end", 1), ("prefix", 4)])
+def test_a_trained_discriminator_is_a_reward_for_any_task(tmp_path, shape, steps):
+    own = vocabulary(SIZE, has_end=True)
+    save_discriminator(SavedDiscriminator(discriminator(3), own), tmp_path / "discriminator")
+    task = Task(own, LENGTH, discriminator_reward(tmp_path, shape=shape, weight=2.0))
+    found = jax.jit(task.reward.__call__)(TOKENS, MASK)
+    assert list(found.terms) == ["discriminator"]
+    expected = 2.0 * np.asarray(discriminator(3).logits(TOKENS, MASK))
+    np.testing.assert_allclose(found.total.sum(axis=1), expected, rtol=1e-5)
+    assert np.count_nonzero(found.total[0]) == steps
+    other = Vocabulary("xyz")
+    with pytest.raises(UserError, match="another vocabulary"):
+        Task(other, LENGTH, discriminator_reward(tmp_path))
+    with pytest.raises(UserError, match="not a model folder"):
+        discriminator_reward(tmp_path / "none")

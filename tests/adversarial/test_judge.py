@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor.adversarial.discriminating import cross_entropy, logits_of
-from seqtutor.adversarial.judges import Parts, judge
+from seqtutor.adversarial.judges import Parts, train_judge
 from seqtutor.adversarial.settings import (
     DiscriminationSettings,
     DiscriminatorSettings,
     JudgeSettings,
 )
+from seqtutor.adversarial.training import cross_entropy, logits_of
 from seqtutor.errors import UserError
 from seqtutor.types import SequenceBatch
 from tiny_problems import identical
@@ -37,7 +37,7 @@ REAL = parts(0, [0.5, 0.45, 0.05])
 
 
 def judgement(chances, **changes):
-    return judge(3, REAL, parts(1, chances), replace(SETTINGS, **changes))
+    return train_judge(3, REAL, parts(1, chances), replace(SETTINGS, **changes))
 
 
 def test_the_better_the_samples_the_nearer_to_a_half():

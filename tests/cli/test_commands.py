@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 
 from seqtutor.cli.main import COMMANDS, main
 from seqtutor.models.files import weights_hash
-from seqtutor.tasks.melody.task import load_melody_model
+from seqtutor.runs.policies import load_prior
+from seqtutor.tasks.melody.spec import spec
 
 GOLDEN = Path(__file__).parents[1] / "data" / "melody" / "golden.jsonl"
 TINY = ["--steps", "8192", "--environments", "64", "--replay-capacity", "256", "--batch", "16"]
@@ -48,11 +49,27 @@ def test_help_names_its_options(command, capsys):
     assert f"seqtutor {command}" in capsys.readouterr().out
 
 
+def test_help_of_tune_has_the_options_of_its_method_alone(capsys):
+    assert main(["tune", "--method", "ppo", "--help"]) == 0
+    of_ppo = capsys.readouterr().out
+    assert main(["tune", "--method", "merl", "--help"]) == 0
+    of_merl = capsys.readouterr().out
+    for option, page, other in [("--clip", of_ppo, of_merl), ("--entropy-weight", of_merl, of_ppo)]:
+        assert f"{option} FLOAT" in page
+        assert option not in other
+    assert "- psi: Soft Q-learning" in of_merl
+    assert "λ of the advantages" in of_ppo
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_loads_nothing_heavy(command):
+    """The options of `tune` are those of its method, whose module has its mathematics in JAX."""
+    heavy = {"music21", "matplotlib", "symusic", "scipy"} | (
+        set() if command == "tune" else {"jax"}
+    )
     code = (
         f"import sys; from seqtutor.cli.main import main; main(['{command}', '--help']); "
-        "heavy = {'jax', 'music21', 'matplotlib', 'symusic', 'scipy'} & set(sys.modules); "
+        f"heavy = {heavy} & set(sys.modules); "
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -145,7 +162,7 @@ def test_a_primer_in_its_own_key_is_heard_in_its_own_key(tmp_path, capsys):
     output = tmp_path / "samples"
     arguments = ["sample", "--prime", str(primer), "--number", "2", "--output", str(output)]
     assert main(arguments) == 0
-    assert "in D major: moved by -2 semitones" in capsys.readouterr().out
+    assert "in D major: transposed by -2 semitones" in capsys.readouterr().out
     for path in output.glob("*.mid"):
         score = symusic.Score(path)
         assert [note.pitch for note in score.tracks[0].notes][:4] == [62, 66, 69, 74]
@@ -173,15 +190,20 @@ def test_evaluating_a_run_puts_the_papers_column_beside_it(run_folder, capsys):
 
 def test_unknown_names_are_refused(capsys, tmp_path):
     assert "no command" in one_line_refusal(capsys, ["tone"])
-    assert "score has no task 'folk'" in one_line_refusal(capsys, ["score", "folk", "--help"])
-    hint = one_line_refusal(capsys, ["sample", "folk", "model", "--formats", "pdf"])
-    assert hint.endswith("see: seqtutor sample folk --help")
+    assert "did you mean tune?" in one_line_refusal(capsys, ["tunes"])
+    assert "there is no task 'melodies'" in one_line_refusal(capsys, ["tune", "melodies"])
+    hint = one_line_refusal(capsys, ["sample", "melody", "model", "--formats", "pdf"])
+    assert hint.endswith("see: seqtutor sample melody --help")
     assert "no method" in one_line_refusal(capsys, ["tune", "--method", "sarsa"])
     assert "no preset" in one_line_refusal(capsys, ["tune", "--preset", "best"])
     assert "--speed" in one_line_refusal(capsys, ["tune", "--speed", "9"])
     assert "'high' is not a number" in one_line_refusal(capsys, ["tune", "--c", "high"])
     assert "'many' is not a whole number" in one_line_refusal(capsys, ["tune", "--steps", "many"])
-    assert "above 0" in one_line_refusal(capsys, ["tune", "--c", "0"])
+    assert "c must be at least 1e-06" in one_line_refusal(capsys, ["tune", "--c", "0"])
+    told = one_line_refusal(capsys, ["tune", "--method", "rloo", "--trace", "0.5"])
+    assert told.endswith("trace is a setting of q, psi, g, ppo, rl-only, not of rloo")
+    told = one_line_refusal(capsys, ["tune", "--method=ppo", "--exploration.epsilon-start=0"])
+    assert told.endswith("exploration is a setting of q, psi, g, path, rl-only, not of ppo")
     assert "no such tonic" in one_line_refusal(capsys, ["tune", "--rules.tonic", "H"])
 
 
@@ -326,7 +348,7 @@ def test_a_melody_out_of_range_is_named_by_its_file(tmp_path, capsys):
 
 def test_a_run_tells_what_it_was_made_of_and_on(run_folder):
     made_by = yaml.safe_load((run_folder / "config.yaml").read_text())["made_by"]
-    assert made_by["prior_sha256"] == weights_hash(load_melody_model().model)
+    assert made_by["prior_sha256"] == weights_hash(load_prior(spec).model)
     assert {"command", "date", "jax", "jaxlib", "numpy", "processor", "device"} <= set(made_by)
 
 

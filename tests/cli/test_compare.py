@@ -3,14 +3,13 @@
 import csv
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 
-from seqtutor.cli.compare import Options
-from seqtutor.cli.compare import _jobs as jobs_of
 from seqtutor.cli.main import main
-from seqtutor.tasks.melody.presets import preset_tuning
+from seqtutor.runs.comparing import ComparisonPlan
+from seqtutor.tasks.melody.spec import spec
+from seqtutor.training.settings import TutorSettings
 
 # Eight runs take minutes where other work fills the machine.
 pytestmark = pytest.mark.timeout(900)
@@ -91,7 +90,7 @@ def test_it_runs_what_is_missing_and_measures_what_is_asked_anew(compare, folder
     assert before.items() <= after.items()
     assert (lost / "model" / "model.safetensors").read_bytes() == weights
     content = json.loads((lost / "measures.json").read_text(encoding="utf-8"))
-    assert content["made_of"]["number"] == 200
+    assert content["key"]["number"] == 200
     assert "200 melodies" in (folder / "report.md").read_text(encoding="utf-8")
 
 
@@ -133,7 +132,7 @@ def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
         (["--seeds", "0"], "--seeds must be at least 1"),
         (["--steps", "0"], "--steps must be at least 1"),
         (["--number", "1"], "--number must be at least 2"),
-        (["--discount", "1.5"], "discount must lie between 0 and 1"),
+        (["--discount", "1.5"], "discount must be between 0 and 1"),
         (["--temperatures", "0"], "--temperatures must be above 0"),
         (["--best-of", "1"], "--best-of must be at least 2"),
         (["--at-kl", "inf"], "--at-kl must be above 0"),
@@ -154,10 +153,13 @@ def test_bad_grids_are_refused_before_anything_is_made(options, told, tmp_path, 
 @pytest.mark.parametrize("preset", ["papers-rules", "strict-rules"])
 def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
     """Rules, weights, c and γ are one for all, whatever a preset has for each method."""
-    (q, psi, rloo), tunings = ("q", "psi", "rloo"), {}
-    for job in jobs_of(Options(methods=(q, psi, rloo), c=(2.0,), seeds=1, preset=preset), tmp_path):
-        tunings[job.tuning.tutor.method] = job.tuning
-    assert tunings[q] == replace(tunings[psi], tutor=replace(tunings[psi].tutor, method=q))
-    own = {"method": rloo, "exploration": tunings[rloo].tutor.exploration}
-    assert tunings[rloo] == replace(tunings[psi], tutor=replace(tunings[psi].tutor, **own))
-    assert tunings[q].weights == preset_tuning(preset, q).weights
+    plan = ComparisonPlan(spec, ("q", "psi", "rloo"), tmp_path, (2.0,), seeds=1, preset=preset)
+    configs = [job.config for job in plan.jobs(length=32)]
+    assert [config.tutor.method for config in configs] == ["q", "psi", "rloo"]
+    expected = spec.preset(preset).settings("q")
+    assert all(config.settings == expected for config in configs)
+    for config in configs:
+        own = TutorSettings.of(config.tutor.method)
+        first = configs[0].tutor
+        shared = {"c": 2.0, "discount": 1.0, "steps": first.steps, "log_every": first.log_every}
+        assert config.tutor == own.with_changes(**shared)

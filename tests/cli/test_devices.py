@@ -5,9 +5,9 @@ import shlex
 import pytest
 import tyro
 
-from seqtutor.cli.devices import DeviceOptions
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.runs.devices import Place
 
 TWO = {"processes": 2, "coordinator": "host:1234"}
 
@@ -26,7 +26,7 @@ TWO = {"processes": 2, "coordinator": "host:1234"}
 )
 def test_what_does_not_fit_together_is_refused(options, message):
     with pytest.raises(UserError, match=message):
-        DeviceOptions(**options)
+        Place(**options)
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_what_does_not_fit_together_is_refused(options, message):
     [({}, 1), ({"devices": 4}, 4), (TWO, 2), ({**TWO, "process": 1, "devices": 4}, 4)],
 )
 def test_a_run_that_goes_on_gets_the_same_options(options, total):
-    place = DeviceOptions(**options)
+    place = Place(**options)
     assert place.total == total
     assert place.follows == (place.process == 1)
-    assert tyro.cli(DeviceOptions, args=shlex.split(place.arguments)) == place
+    assert tyro.cli(Place, args=shlex.split(place.arguments)) == place
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 import symusic
-from seqtutor.cli.pretrain_melody import unmasked
 
 from folk_files import write_tunes
 from seqtutor.cli.main import main
-from seqtutor.cli.pretrain import CHECKPOINTS
-from seqtutor.cli.pretrain_folk import usual_training
 from seqtutor.models.files import load_model
+from seqtutor.runs.policies import load_prior
 from seqtutor.runs.pretrain_on_disk import train_on_disk
+from seqtutor.runs.pretraining import CHECKPOINTS
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.tasks.folk.dataset import load_folk_data
-from seqtutor.tasks.folk.model import load_folk_model
+from seqtutor.tasks.folk.dataset import read_folk_data
+from seqtutor.tasks.folk.spec import USUAL_TRAINING, spec
 from seqtutor.training.pretrain import new_model
+from seqtutor.training.pretrain_settings import PretrainSettings
 
 TINY = ["--length", "12", "--rare-below", "1", "--hidden-sizes", "8", "--epochs", "2"]
 TINY += ["--batch", "16"]
@@ -50,7 +50,7 @@ def refusal(capsys: pytest.CaptureFixture, arguments: list[str]) -> str:
 
 
 def test_a_prior_says_what_its_tokens_mean_and_what_it_read(prior, tunes):
-    saved = load_folk_model(prior)
+    saved = load_prior(spec, prior)
     origin = saved.origin
     assert origin["tokenisation"] == "interleaved"
     assert origin["max_length"] == 12
@@ -65,10 +65,9 @@ class KilledError(Exception):
 
 
 def test_an_interrupted_training_goes_on_when_the_command_is_given_again(prior, tunes, tmp_path):
-    data = load_folk_data(
-        FolkDataSettings(data=tunes, tokenisation="interleaved", length=12, rare_below=1)
-    )
-    settings = usual_training().changed(hidden_sizes=(8,), epochs=2, batch=16)
+    data = read_folk_data(FolkDataSettings(data=tunes, length=12, rare_below=1))
+    usual = PretrainSettings.of(**USUAL_TRAINING)
+    settings = usual.changed(hidden_sizes=(8,), epochs=2, batch=16)
     folder = tmp_path / "prior"
 
     def die(so_far):
@@ -77,8 +76,8 @@ def test_an_interrupted_training_goes_on_when_the_command_is_given_again(prior, 
     with pytest.raises(KilledError):
         train_on_disk(
             new_model(data.vocabulary.size, settings),
-            unmasked(data.train),
-            unmasked(data.validation),
+            data.train,
+            data.validation,
             settings,
             folder / CHECKPOINTS,
             on_epoch=die,
@@ -134,7 +133,11 @@ def test_published_sequences_keep_their_ids(tmp_path, capsys):
         (["pretrain", "folk", "--data", "none-such.abc"], "none-such.abc"),
         (["pretrain", "folk", "--sequences", "s.npz"], "go together"),
         (["pretrain", "folk", "--length", "0"], "length must be at least 1"),
-        (["sample", "folk"], "name the folder of a model"),
+        (["tune", "folk"], "comes without a prior: train one"),
+        (["score", "folk", "tunes.abc"], "give its folder with --prior"),
+        (["verify", "folk"], "give its folder with --prior"),
+        (["evaluate", "folk"], "name the folder of a model"),
+        (["sample", "folk"], "comes without a prior: train one"),
         (["sample", "folk", "none-such"], "not a model folder"),
         (["sample", "folk", "none-such", "--temperature", "0"], "--temperature"),
         (["sample", "folk", "none-such", "--number", "0"], "--number"),
@@ -151,20 +154,74 @@ def test_a_few_tunes_of_ones_own_are_told_what_is_wrong_with_them(tmp_path, caps
     output = tmp_path / "prior"
     arguments = ["pretrain", "folk", "--data", str(tunes), "--output", str(output)]
     assert main(arguments) == 2
-    told = " ".join(capsys.readouterr().err.split())
-    assert "of the tokens were replaced by others" in told
-    assert "--rare keep" in told
-    assert "too few for a sequence of 100; give more tunes, a smaller --length" in told
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "too few for a sequence of 100; give more tunes, a smaller --length" in printed
     shorter = ["--length", "8", "--rare-below", "1"]
     assert main([*arguments, *shorter, "--fractions", "0.8", "0", "0.2"]) == 2
     assert "of 8 tunes none is left to validate on; give more tunes" in capsys.readouterr().err
     assert not output.exists()
+    tiny = ["--hidden-sizes", "4", "--epochs", "1", "--length", "8"]
+    assert main([*arguments, *tiny]) == 0
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "of the tokens were replaced by others" in printed
+    assert "--rare keep" in printed
 
 
-@pytest.mark.parametrize("command", ["sample", "evaluate"])
-def test_help_names_the_model(command, capsys):
-    assert main([command, "folk", "--help"]) == 0
-    assert f"usage: seqtutor {command} [-h] [OPTIONS] folk MODEL" in capsys.readouterr().out
+def test_training_continues_with_the_tokens_of_the_model(prior, tmp_path):
+    others = write_tunes(tmp_path / "others.abc", seed=9)
+    output = tmp_path / "continued"
+    command = ["pretrain", "folk", "--data", str(others), "--prior", str(prior)]
+    command += ["--length", "12", "--epochs", "1", "--batch", "16", "--output", str(output)]
+    assert main(command) == 0
+    first, second = (load_prior(spec, folder) for folder in (prior, output))
+    assert second.vocabulary == first.vocabulary
+    assert second.origin["start"] == str(prior)
+    assert second.origin["data"]["sha256"] != first.origin["data"]["sha256"]
+
+
+TUNE = ["--steps", "3000", "--environments", "16", "--samples", "2", "--evaluate", "20"]
+
+
+@pytest.fixture(scope="module")
+def tuned(prior) -> Path:
+    folder = prior.parent / "tuned"
+    command = ["tune", "folk", "--prior", str(prior), "--method", "rloo", "--c", "1"]
+    assert main([*command, *TUNE, "--output", str(folder)]) == 0
+    return folder
+
+
+def test_tunes_are_tuned_on_the_terms_of_the_lead_sheet(tuned, tmp_path, capsys):
+    records = [json.loads(line) for line in (tuned / "metrics.jsonl").read_text().splitlines()]
+    assert {"reward/chord_tones", "reward/on_the_bar", "reward/echoes"} <= records[-1].keys()
+    assert (tuned / "samples" / "tune.abc").is_file()
+    table = (tuned / "table.csv").read_text(encoding="utf-8")
+    assert "Chord changes on one metre" in table
+    assert "Term on the bar" in table
+    # What the run wrote can be read again without the prior's folder being named.
+    output = tmp_path / "samples"
+    arguments = ["sample", str(tuned), "--number", "1", "--output", str(output)]
+    assert main([*arguments, "--formats", "abc"]) == 0
+    assert read_abc((output / "tune.abc").read_text(encoding="utf-8"), "tune.abc")[0]
+
+
+def test_score_shows_the_terms_of_each_piece_of_a_tune(prior, tunes, tmp_path, capsys):
+    tune = tmp_path / "one.abc"
+    tune.write_text("\n\n".join(tunes.read_text().split("\n\n")[:1]), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["score", "folk", str(tune), "--prior", str(prior), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["sequence"] == f"Tune 1 (1 of {len(lines)})"
+    for line in lines:
+        assert set(line["terms"]) == {"chord_tones", "on_the_bar", "echoes"}
+        assert line["total"] == pytest.approx(sum(sum(term) for term in line["terms"].values()))
+        assert all(len(term) <= 12 for term in line["terms"].values())
+    # The chords of these tunes are all a bar apart.
+    assert sum(lines[0]["terms"]["on_the_bar"]) == pytest.approx(10)
+
+
+def test_the_contract_of_the_task_is_verified(prior, capsys):
+    assert main(["verify", "folk", "--prior", str(prior)]) == 0
+    assert "The task folk keeps its contract" in capsys.readouterr().out
 
 
 def test_a_model_of_another_task_is_refused(prior, tmp_path, capsys):
@@ -184,7 +241,7 @@ def test_evaluate_measures_by_what_was_held_out(prior, tunes, capsys):
     found, real = json.loads(capsys.readouterr().out).values()
     assert 0 < real["bleu"] <= 1
     assert real["cross_entropy"] is None
-    test = load_folk_model(prior).origin["test"]["log_perplexity"]
+    test = load_prior(spec, prior).origin["test"]["log_perplexity"]
     assert found["cross_entropy"] == pytest.approx(test, rel=1e-5)
     assert 0 < found["bleu"] < 1
     # A mere model has no discriminator of a game.
@@ -192,7 +249,7 @@ def test_evaluate_measures_by_what_was_held_out(prior, tunes, capsys):
     assert "other sequences" in refusal(capsys, [*arguments, "--length", "10"])
 
 
-@pytest.mark.parametrize("command", ["pretrain", "sample", "evaluate", "reproduce"])
+@pytest.mark.parametrize("command", ["pretrain", "sample", "score", "evaluate", "reproduce"])
 def test_help_loads_nothing_heavy(command):
     code = (
         f"import sys; from seqtutor.cli.main import main; main(['{command}', 'folk', '--help']); "

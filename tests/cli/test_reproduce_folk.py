@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from folk_files import write_tunes
-from seqtutor.cli.folk_results import share_of_learning
 from seqtutor.cli.main import main
 from seqtutor.runs.folder_lock import locked
+from seqtutor.runs.games import GameConfig
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.game import FolkGame
+from seqtutor.tasks.folk.results import share_of_learning
 
 
 def values_of(path: Path, row: str) -> dict[str, str]:
@@ -88,7 +88,7 @@ def test_games_that_are_left_out_are_named(experiment, tmp_path):
 def test_the_config_of_a_game_tells_its_steps(experiment):
     output, _ = experiment
     game = RunFolder(output / "reinforce-seed0")
-    assert game.config(FolkGame).tutoring.steps == game.records()[-1]["step"]
+    assert game.config(GameConfig).tutoring.steps == game.records()[-1]["step"]
 
 
 def test_a_folder_of_another_experiment_is_refused(experiment, capsys):

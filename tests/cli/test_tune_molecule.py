@@ -269,7 +269,7 @@ def test_a_reward_that_is_not_finite_ends_the_run_and_the_workers(prior, tmp_pat
     output = tmp_path / "run"
     arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(output), *TINY]
     arguments += ["--reward.custom.function", "ill_behaved:not_a_number", "--reward-workers", "0"]
-    said = refusal(capsys, [*arguments, "--preset", "qed", "--method", "reinforce"])
+    said = refusal(capsys, [*arguments, "--preset", "qed", "--method", "psi"])
     assert "the reward term 'custom' is not finite" in said
     assert f"the policy before that is in {output}/last-good" in said
     assert (output / "last-good" / "config.json").is_file()

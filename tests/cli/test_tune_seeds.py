@@ -17,10 +17,11 @@ from safetensors.numpy import load_file
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.runs.config import read_config
 from seqtutor.runs.jobs import Job, run_jobs
 from seqtutor.runs.provenance import command_line
-from seqtutor.runs.run_folder import RunFolder, read_config
-from seqtutor.tasks.melody.settings import MelodyTuning
+from seqtutor.runs.run_folder import RunFolder
+from seqtutor.tasks.melody.spec import spec
 
 TINY = ["--steps", "4096", "--environments", "64", "--replay-capacity", "128", "--batch", "16"]
 TINY += ["--updates", "1", "--log-every", "2048", "--evaluate", "0", "--samples", "2"]
@@ -42,9 +43,9 @@ def alone(tmp_path_factory) -> Path:
 def seeds(alone, tmp_path_factory) -> Path:
     """Seed 1 by a process, beside a run that must fail; then seed 0, as one program."""
     folder = tmp_path_factory.mktemp("seeds")
-    tuning = read_config(MelodyTuning, alone / "config.yaml")
-    lost = replace(tuning, prior=folder / "no-prior")
-    jobs = [Job("lost", folder / "lost", lost), Job("seed 1", folder / "seed1", tuning, samples=2)]
+    config = read_config(spec, alone)
+    lost = Job("lost", folder / "lost", spec, replace(config, prior=folder / "no-prior"))
+    jobs = [lost, Job("seed 1", folder / "seed1", spec, config, samples=2)]
     with pytest.raises(UserError, match=r"the run lost failed: .*no-prior is not a model folder"):
         run_jobs(jobs, workers=1, output=folder)
     assert jobs[1].is_done, "one that fails does not stop the others"
@@ -165,8 +166,8 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     said = process.communicate(timeout=100)[1]
     assert process.returncode == 130, said
     told = " ".join(said.split())
-    assert "interrupted at step 2,048; go on with: seqtutor tune melody --resume" in told
-    assert "go on with: seqtutor tune melody --resume" in refusal(capsys, output)
+    assert "interrupted at step 2,048; continue with: seqtutor tune melody --resume" in told
+    assert "continue it with: seqtutor tune melody --resume" in refusal(capsys, output)
     with RunFolder(output).locked():
         assert "another process runs in" in refusal(capsys, output)
     assert "leave out what would change --c" in resume_refusal(capsys, output, "--c", "9")
@@ -197,7 +198,7 @@ def test_jobs_that_were_interrupted_go_on(alone, tmp_path):
     folder = tmp_path / "seed1"
     shutil.copytree(alone, folder)
     shutil.rmtree(folder / "model")
-    job = Job("seed 1", folder, read_config(MelodyTuning, alone / "config.yaml"), samples=2)
+    job = Job("seed 1", folder, spec, read_config(spec, alone), samples=2)
     assert job.is_begun
     run_jobs([job], workers=1, output=tmp_path)
     assert job.is_done

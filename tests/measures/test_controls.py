@@ -9,7 +9,7 @@ import pytest
 
 from seqtutor.errors import UserError
 from seqtutor.measures.controls import TemperedModel, best_of_n, best_of_n_kl_bound, untrained
-from seqtutor.measures.sampling import draw_samples
+from seqtutor.measures.sampling import draw
 from seqtutor.proof import exact
 from seqtutor.training.rollout import sample
 from tiny_problems import TOKENS, identical, prior, step_by_step, task, unroll
@@ -41,7 +41,7 @@ def test_the_divergence_of_a_tempered_model_is_exact_at_every_step():
     expected = exact.kl_divergence(
         problem, exact.policy_table(problem, tempered), problem.log_prior
     )
-    kl = draw_samples(tempered, MODEL, TASK, number=12_000).kl
+    kl = draw(tempered, MODEL, number=12_000, length=4, end=2).kl
     assert kl.min() >= -1e-6
     assert kl.mean() == pytest.approx(expected, abs=float(4 * kl.std() / math.sqrt(len(kl))))
 
@@ -101,6 +101,7 @@ def test_the_bound_is_zero_for_one_sample_and_grows():
 
 def test_what_the_best_of_n_does_at_a_step_is_not_known():
     assert np.isnan(chosen()[5].entropy).all()
+    assert np.isnan(chosen()[5].log_policy).all()
     assert (chosen()[5].log_prior < 0).all()
 
 

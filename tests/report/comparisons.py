@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqtutor.measure import Estimate
 from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, MeasuredPolicy
 
 ERRORS = {"reward": 0.02, "kl": 0.001, "entropy": 0.001}
+
+
+def estimates(values: dict[str, float]) -> dict[str, Estimate]:
+    """The values with the standard errors that are known."""
+    unknown = float("nan")
+    return {name: Estimate(value, ERRORS.get(name, unknown)) for name, value in values.items()}
 
 
 def policy(
@@ -23,7 +30,7 @@ def policy(
         "self_similarity": 0.02 * kl,
         "seconds": 10.0 + seed,
     }
-    return MeasuredPolicy(name, seed, values | others, ERRORS, c=c, discount=0.9)
+    return MeasuredPolicy(name, seed, estimates(values | others), c=c, discount=0.9)
 
 
 def control(name: str, parameter: float | None, kl: float, reward: float) -> MeasuredPolicy:
@@ -31,7 +38,7 @@ def control(name: str, parameter: float | None, kl: float, reward: float) -> Mea
     values = {"reward": reward, "kl": kl, "distinct": 1.0, "log_prior": -1.1}
     if name != BEST_OF_N:
         values |= {"entropy": 3.0, "self_similarity": 0.1}
-    return MeasuredPolicy(name, 0, values, ERRORS, parameter=parameter)
+    return MeasuredPolicy(name, 0, estimates(values), parameter=parameter)
 
 
 def controls() -> list[MeasuredPolicy]:

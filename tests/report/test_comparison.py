@@ -56,8 +56,8 @@ def test_results_have_a_row_for_each_policy_and_seed(folder):
         assert (row["policy"], int(row["seed"])) == (one.name, one.seed)
         assert row["c"] == ("" if one.c is None else str(one.c))
         assert row["parameter"] == ("" if one.parameter is None else str(one.parameter))
-        assert float(row["reward"]) == one.values["reward"]
-        assert row["seconds"] == ("" if one.c is None else str(one.values["seconds"]))
+        assert float(row["reward"]) == one.estimates["reward"].value
+        assert row["seconds"] == ("" if one.c is None else str(one.estimates["seconds"].value))
     assert {row["entropy"] for row in found if row["policy"] == BEST_OF_N} == {""}
 
 
@@ -118,7 +118,7 @@ def test_a_control_that_wins_is_said_to_take_no_training():
     (sentence,) = reading.winners([5.0], frontiers)
     assert "best of n, without any training, earns most" in sentence
     (told,) = reading.dominated(points)
-    assert told.startswith("Ψ: the best of 64 earns 50.000 ± .039 at 6 nats, more than Ψ at c = 0")
+    assert told.startswith("Ψ: the best of 64 earns 50.000 ± 0.039 at 6 nats, more than Ψ at c = 0")
     assert "and at c = 1 (8 nats; by 4" in told
     assert "at c = 2" not in told
     assert told.endswith(", beyond the interval.")
@@ -132,7 +132,7 @@ def test_an_older_method_ahead_of_a_newer_one_is_told():
         return reading.older_beats_newer([4.0, 9.0], compared(*policies)[1])
 
     (told,) = sentences(0.2)
-    assert told.startswith("REINFORCE (1992) earns more than MERL (2020) by up to .8")
+    assert told.startswith("REINFORCE (1992) earns more than MERL (2020) by up to 0.8")
     assert "at 4 and 9 nats" in told
     assert "RL only" not in told
     (nothing,) = sentences(1.8)
@@ -169,7 +169,7 @@ def test_what_is_said_of_a_control_follows_from_the_intervals(rewards, control_k
     assume(abs(abs(lead) - half) > 1e-3)
     (told,) = reading.dominated(points)
     if lead > 0 and control_kl < 1.8:
-        assert told.startswith("Ψ: the best of 4 earns 47.000 ± .039 at 0.6 nats, more than Ψ")
+        assert told.startswith("Ψ: the best of 4 earns 47.000 ± 0.039 at 0.6 nats, more than Ψ")
         assert reading.shown(Interval(lead, lead - half, lead + half)) in told
         assert ("beyond the interval" in told) == (lead > half)
         assert ("within the interval" in told) == (lead < half)

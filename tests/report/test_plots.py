@@ -19,7 +19,6 @@ from seqtutor.report.plots import (
 from seqtutor.report.style import method_style, save_figure
 from seqtutor.tasks.melody.encoding import melody_vocabulary, tokens_to_notes
 from seqtutor.tasks.melody.piano_roll import piano_roll_figure
-from seqtutor.tasks.melody.report import training_figure
 
 METHODS = ("q", "psi", "g", "rl-only", "prior")
 QUANTITIES = [
@@ -86,14 +85,15 @@ def test_one_seed_has_a_band_without_width():
 
 def test_the_priors_own_likelihood_is_a_dashed_line_in_its_panel_alone():
     seeds = [{"step": [0, 1], "log_prior": [-3.0, -1.8], "reward": [0.0, 1.0]}]
-    likelihood, reward = training_figure({"psi": seeds}, -1.5).axes
-    (dashed,) = (line for line in likelihood.lines if set(line.get_ydata()) == {-1.5})
+    likelihood = Quantity("log_prior", "nats", "Likelihood", (-1.5, "the prior's own"))
+    panels = training_curves({"psi": seeds}, (likelihood, Quantity("reward", "reward"))).axes
+    (dashed,) = (line for line in panels[0].lines if set(line.get_ydata()) == {-1.5})
     assert dashed.get_linestyle() == "--"
-    assert [text.get_text() for text in likelihood.texts] == ["the prior's own"]
-    low, high = likelihood.get_ylim()
+    assert [text.get_text() for text in panels[0].texts] == ["the prior's own"]
+    low, high = panels[0].get_ylim()
     assert low < -3.0 < -1.5 < high
-    assert len(reward.lines) == 1
-    assert not reward.texts
+    assert len(panels[1].lines) == 1
+    assert not panels[1].texts
 
 
 def probabilities(time=32):

@@ -30,9 +30,9 @@ TABLE = Table(
     "Two methods",
     (Column("Q", "paper, Q"), Column("Ψ")),
     (
-        Row("in key", (Cell(0.987, 0.004, 0.9), Cell(0.5)), "fraction", "higher"),
-        Row("repeated", (Cell(0.02, 0.001, 0.01), Cell(0.00007)), "fraction", "lower"),
-        Row("lag 1", (Cell(-0.163, 0.05, 0.17), Cell(math.nan)), "number", "nearer zero"),
+        Row("in key", (Cell(0.987, 0.004, 0.9), Cell(0.5)), "share", "higher"),
+        Row("repeated", (Cell(0.02, 0.001, 0.01), Cell(0.00007)), "share", "lower"),
+        Row("lag 1", (Cell(-0.163, 0.05, 0.17), Cell(math.nan)), "number", "near zero"),
         Row("steps", (Cell(3e6), Cell("a|b")), "integer"),
     ),
     note="Three seeds.",
@@ -49,31 +49,31 @@ def parse(text):
 @pytest.mark.parametrize(
     ("value", "unit", "half_width", "shown"),
     [
-        (0.633, "fraction", None, "63.3 %"),
-        (0.00007, "fraction", None, ".007 %"),
-        (0.006, "fraction", None, ".60 %"),
-        (1.0, "fraction", None, "100 %"),
-        (0.0, "fraction", None, "0 %"),
-        (0.633, "fraction", 0.0031, "63.30 ± .31 %"),
-        (0.982, "fraction", 0.04, "98.2 (94.2 … 100) %"),
-        (0.34, "fraction", 1.41, "34 (0 … 100) %"),
-        (0.0004, "fraction", 0.0011, ".04 (0 … .15) %"),
-        (-0.16, "number", None, "−.16"),
-        (-0.16, "number", 0.0123, "−.160 ± .012"),
-        (-0.001, "number", 0.12, ".00 ± .12"),
+        (0.633, "share", None, "63.3 %"),
+        (0.00007, "share", None, "0.007 %"),
+        (0.006, "share", None, "0.60 %"),
+        (1.0, "share", None, "100 %"),
+        (0.0, "share", None, "0 %"),
+        (0.633, "share", 0.0031, "63.30 ± 0.31 %"),
+        (0.982, "share", 0.04, "98.2 (94.2 … 100) %"),
+        (0.34, "share", 1.41, "34 (0 … 100) %"),
+        (0.0004, "share", 0.0011, "0.04 (0 … 0.15) %"),
+        (-0.16, "number", None, "−0.16"),
+        (-0.16, "number", 0.0123, "−0.160 ± 0.012"),
+        (-0.001, "number", 0.12, "0.00 ± 0.12"),
         (1e-9, "number", None, "1.0e−09"),
         (-3.65, "number", None, "−3.65"),
         (100_000, "integer", None, "100,000"),
         (1234.5, "integer", 56.7, "1,234 ± 57"),
         (math.nan, "number", None, "–"),
-        (0.5, "number", math.nan, ".50"),
+        (0.5, "number", math.nan, "0.50"),
     ],
 )
 def test_numbers_are_written_as_a_reader_wants_them(value, unit, half_width, shown):
     assert format_value(value, unit, half_width) == shown
 
 
-@given(st.floats(-1e6, 1e6), st.sampled_from(["number", "fraction"]))
+@given(st.floats(-1e6, 1e6), st.sampled_from(["number", "share"]))
 def test_a_number_is_shown_to_two_digits_at_least(value, unit):
     assert parse(format_value(value, unit))[0] == pytest.approx(value, rel=0.051, abs=1e-12)
 
@@ -91,8 +91,8 @@ def test_an_interval_is_shown_to_two_digits(value, half_width):
         (Cell(0.9, 0.05, 0.8), "higher", Verdict.BETTER),
         (Cell(0.9, 0.05, 0.8), "lower", Verdict.WORSE),
         (Cell(0.9, 0.2, 0.8), "higher", Verdict.UNDECIDED),
-        (Cell(-0.1, None, 0.11), "nearer zero", Verdict.BETTER),
-        (Cell(-0.12, math.nan, 0.11), "nearer zero", Verdict.WORSE),
+        (Cell(-0.1, None, 0.11), "near zero", Verdict.BETTER),
+        (Cell(-0.12, math.nan, 0.11), "near zero", Verdict.WORSE),
         (Cell(0.5, None, 0.5), "higher", Verdict.UNDECIDED),
         (Cell(0.5, None, 0.4), None, None),
         (Cell(0.5), "higher", None),
@@ -120,7 +120,7 @@ def test_markdown_cells_read_back_as_the_numbers():
     assert cells[1] == [":--", "--:", "--:", "--:"]
     assert {len(line) for line in cells} == {4}
     by_label = {line[0]: line[1:] for line in cells[2:]}
-    assert by_label["in key"][0] == "**98.70 ± .40 %** ✓"
+    assert by_label["in key"][0] == "**98.70 ± 0.40 %** ✓"
     assert parse(by_label["in key"][0]) == pytest.approx([0.987, 0.004])
     assert parse(by_label["in key"][1]) == [0.9]
     assert by_label["repeated"][0].endswith("✗")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seqtutor.cli.one_run import without_table
-from seqtutor.cli.tune_melody import Options
+from seqtutor.cli.main import find_call, parse
+from seqtutor.cli.tune import _without_table
 from seqtutor.runs import interruption
 from seqtutor.runs.interruption import Interrupted, stop_request, telling_how_to_go_on
 from seqtutor.runs.provenance import COMMAND
@@ -35,9 +35,9 @@ def test_an_interruption_tells_how_to_go_on_unless_it_tells_something_itself(rai
 )
 def test_a_run_without_its_table_is_told_how_to_get_all_of_it(seeds, told):
     """Not by `evaluate`, which knows nothing of the run's own reward."""
-    options = Options(seeds=seeds)
+    call = find_call("tune", ["melody", "--seeds", str(seeds)])
     with pytest.raises(Interrupted, match=told):
-        raise without_table(options.tuning, Path("runs/mine"), options)
+        raise _without_table(call.spec, Path("runs/mine"), parse(call))
 
 
 def test_the_second_signal_stops_at_once_but_not_one_that_comes_with_the_first(monkeypatch):

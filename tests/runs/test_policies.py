@@ -1,15 +1,21 @@
 import jax
 import pytest
 
-from seqtutor.cli.melodies import find_policy
 from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.models.lstm import LSTM
+from seqtutor.runs import policies
+from seqtutor.runs.config import RunConfig
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE, melody_vocabulary
-from seqtutor.tasks.melody.settings import MelodyTuning
+from seqtutor.tasks.melody.settings import MelodySettings
+from seqtutor.tasks.melody.spec import spec
 from seqtutor.training.settings import TutorSettings
 from tiny_problems import identical
+
+
+def find_policy(name):
+    return policies.find_policy(spec, name)
 
 
 def a_model(seed):
@@ -22,28 +28,30 @@ def save(model, folder, **origin):
 
 def test_a_run_has_the_name_of_its_method_and_its_own_prior_and_length(tmp_path):
     save(a_model(1), tmp_path / "prior")
-    tuning = MelodyTuning(TutorSettings.of("g"), length=24, prior=tmp_path / "prior")
-    folder = RunFolder.start(tmp_path / "run", tuning, {})
-    with pytest.raises(UserError, match="has not come to its end"):
+    config = RunConfig(
+        "melody", TutorSettings.of("g"), MelodySettings(length=24), tmp_path / "prior"
+    )
+    folder = RunFolder.start(tmp_path / "run", config.content(), {})
+    with pytest.raises(UserError, match="is not finished"):
         find_policy(str(tmp_path / "run"))
-    save(a_model(2), folder.model)
+    save(a_model(2), folder.model, max_length=24)
     policy = find_policy(str(tmp_path / "run"))
     assert (policy.name, policy.length) == ("g", 24)
     assert identical(policy.model, a_model(2))
-    assert identical(policy.prior(), a_model(1))
+    assert identical(policy.prior().model, a_model(1))
 
 
 def test_a_model_has_the_length_it_was_made_with(tmp_path):
     save(a_model(1), tmp_path / "long", max_length=64)
     save(a_model(1), tmp_path / "unknown")
-    policies = [find_policy(str(tmp_path / name)) for name in ("long", "unknown")]
-    assert [(one.name, one.length) for one in policies] == [("long", 64), ("unknown", 32)]
+    found = [find_policy(str(tmp_path / name)) for name in ("long", "unknown")]
+    assert [(one.name, one.length) for one in found] == [("long", 64), ("unknown", 32)]
 
 
 def test_prior_is_the_one_of_the_package_and_its_own_prior():
     policy = find_policy("prior")
     assert (policy.name, policy.length) == ("prior", 32)
-    assert identical(policy.model, policy.prior())
+    assert policy.prior().model is policy.model
 
 
 def test_what_is_no_policy_is_the_users_error(tmp_path):

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from test_pretrain import fresh_model, markov_chain, with_lengths
 
-from seqtutor.cli.pretrain import forget_checkpoints, require_own
 from seqtutor.errors import UserError
+from seqtutor.runs.checkpoint import Checkpoints
 from seqtutor.runs.pretrain_on_disk import train_on_disk
+from seqtutor.runs.pretraining import CHECKPOINTS, require_own_folder
 from seqtutor.training.pretrain import train_by_maximum_likelihood
 from seqtutor.training.pretrain_settings import PretrainSettings
 from tiny_problems import identical
@@ -99,6 +100,6 @@ def test_a_folder_of_checkpoints_that_are_not_ours_is_refused_and_kept(tmp_path)
     theirs.parent.mkdir()
     theirs.write_text("weights")
     with pytest.raises(UserError):
-        require_own(tmp_path)
-    forget_checkpoints(tmp_path)
+        require_own_folder(tmp_path)
+    Checkpoints(tmp_path / CHECKPOINTS, "").forget()
     assert theirs.read_text() == "weights"

@@ -53,7 +53,7 @@ def test_a_run_that_is_stopped_ends_as_if_it_never_was(whole, folder, stops):
             run_on_disk(TUTOR, folder, is_to_stop=after(number))
     told = []
     policy = run_on_disk(TUTOR, folder, on_remark=told.append)
-    assert told[0] == f"Going on from step {24 * sum(stops)}"
+    assert told[0] == f"Continuing from step {24 * sum(stops)}"
     assert identical(policy, whole.policy)
     assert without_time(folder.records()) == without_time(whole.records)
     assert folder.remarks() == whole.remarks, "each is told once"
@@ -89,7 +89,7 @@ def test_a_run_that_begins_again_says_so(whole, folder):
     folder.append(whole.records[0])
     told = []
     run_on_disk(TUTOR, folder, on_remark=told.append)
-    assert told[0] == "There is no checkpoint: beginning again, without the records so far"
+    assert told[0] == "There is no checkpoint: starting again, without the records so far"
 
 
 def test_a_run_whose_end_fails_goes_on_from_its_last_chunk(whole, folder):

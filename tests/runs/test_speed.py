@@ -7,7 +7,7 @@ import pytest
 
 from seqtutor.runs.speed import Loop, Measurement, Work, operations_of, product
 from seqtutor.training.iteration import learn
-from seqtutor.training.settings import TutorSettings
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import prior, task
 
@@ -15,9 +15,8 @@ LENGTH, VOCABULARY, CELLS = 6, 5, 32
 
 
 def tutor_of(method):
-    settings = TutorSettings.of(
-        method, environments=16, batch=8, updates=1, replay_capacity=32, steps=1000
-    )
+    own = applicable_settings(method, batch=8, updates=1, replay_capacity=32)
+    settings = TutorSettings.of(method, environments=16, steps=1000, **own)
     return Tutor(task(VOCABULARY, LENGTH), prior(VOCABULARY, hidden=(CELLS,)), settings)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from seqtutor.rewards import Reward
 from seqtutor.training.run import chunks, run_tutor
-from seqtutor.training.settings import TutorSettings
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import arrays_of, in_float64, prior, task
 
@@ -50,12 +50,10 @@ def tutor_of(method: str, *, on_host=None, **changes) -> Tutor:
         method,
         discount=1.0,
         environments=ENVIRONMENTS,
-        replay_capacity=4 * ENVIRONMENTS,
-        batch=8,
-        updates=2,
         steps=ENVIRONMENTS * LENGTH * 40,
         log_every=ENVIRONMENTS * LENGTH * 10,
         collapse_distinct=0.0,
+        **applicable_settings(method, replay_capacity=4 * ENVIRONMENTS, batch=8, updates=2),
         **changes,
     )
     return Tutor(exercise, in_float64(prior(3, hidden=(4,))), settings)

@@ -17,7 +17,7 @@ from seqtutor.training.iteration import collect, learn, remember
 from seqtutor.training.plan import TutorState
 from seqtutor.training.run import run_tutor
 from seqtutor.training.seeds import run_seeds
-from seqtutor.training.settings import TutorSettings
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import arrays_of, identical, prior, vocabulary
 
@@ -60,7 +60,7 @@ class Judge:
 
 
 def tutor(reward, method="psi", **changes):
-    settings = TutorSettings.of(method, **{**SETTINGS, **changes})
+    settings = TutorSettings.of(method, **applicable_settings(method, **SETTINGS) | changes)
     return Tutor(Task(vocabulary(3), LENGTH, reward), PRIOR, settings)
 
 

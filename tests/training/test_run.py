@@ -172,7 +172,7 @@ def test_the_last_good_policy_is_the_one_before_the_spoilt_chunk(tutor, monkeypa
 
 def guarded(tutor, **changes):
     """The same run under other guards; it is compiled already."""
-    return replace(tutor, settings=replace(tutor.settings, **changes))
+    return replace(tutor, settings=tutor.settings.with_changes(**changes))
 
 
 def test_a_collapse_is_told_once_and_the_run_goes_on(tutor):

@@ -17,7 +17,7 @@ from seqtutor.errors import UserError
 from seqtutor.rewards import Reward
 from seqtutor.training.run import DivergedError, run_tutor
 from seqtutor.training.seeds import initial_states, run_seeds
-from seqtutor.training.settings import TutorSettings
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import arrays_of, identical, in_float64, prior, task
 
@@ -57,12 +57,10 @@ def tutor_of(method, on_host):
         method,
         discount=1.0,
         environments=16,
-        batch=8,
-        replay_capacity=64,
-        updates=2,
         steps=16 * LENGTH * 10 * CHUNKS,
         log_every=16 * LENGTH * 10,
         collapse_distinct=0.0,
+        **applicable_settings(method, batch=8, replay_capacity=64, updates=2),
     )
     with jax.enable_x64(True):
         return Tutor(exercise, in_float64(prior(3, hidden=(4,))), settings)

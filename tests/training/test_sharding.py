@@ -91,6 +91,6 @@ def test_each_device_holds_its_share_of_the_replay(cases):
 )
 def test_devices_that_cannot_share_the_work_are_refused(changes, devices, message):
     tutor = tutor_of("psi")
-    settings = replace(tutor.settings, **changes)
+    settings = tutor.settings.with_changes(**changes)
     with pytest.raises(UserError, match=message):
         replace(tutor, settings=settings, devices=devices)

@@ -9,8 +9,8 @@ import pytest
 
 from seqtutor.errors import UserError
 from seqtutor.methods.settings import Exploration
+from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.settings import (
-    PretrainSettings,
     TutorSettings,
     applicable_settings,
     from_flat,

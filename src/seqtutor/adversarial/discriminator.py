@@ -1,7 +1,7 @@
-"""Discriminators: how real a sequence looks, as a logit.
+"""Discriminators: the probability that a sequence is real, as a logit.
 
-D(x) = σ(logit) is the probability that a sequence x is from the data and not from a generator. An
-ideal one has the logit log p_data(x)/p_gen(x) (Goodfellow et al. 2014, proposition 1).
+D(x) = σ(logit) is the probability that a sequence x is from the data and not from a generator. The
+optimal discriminator has the logit log p_data(x)/p_gen(x) (Goodfellow et al. 2014, proposition 1).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 
 class Discriminator(eqx.Module):
-    """Gives whole sequences, and every prefix of them, a logit.
+    """Maps whole sequences, and every prefix of them, to logits.
 
-    The logit of a sequence is that of its longest prefix. What lies beyond the mask, or beyond a
-    prefix, changes nothing.
+    The logit of a sequence is that of its longest prefix. Tokens beyond the mask, or beyond a
+    prefix, have no influence.
     """
 
     @abstractmethod
     def prefix_logits(
         self, tokens: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
     ) -> Float[Array, "batch time"]:
-        """The logit of the tokens up to and with each step; `key` is for dropout."""
+        """The logit of the tokens up to and including each step; `key` is for dropout."""
 
     def logits(
         self,
@@ -44,9 +44,9 @@ class ConvolutionalDiscriminator(Discriminator):
     """Embedding → convolutions of several widths → ReLU → max over time → highway → logit.
 
     The network of Yu et al. (2017, SeqGAN), after Kim (2014) and Srivastava et al. (2015). Theirs
-    reads windows inside a sequence alone. Here each window ends at a step and reads zeros before
-    the first token, so that sequences shorter than a filter are judged as well, a filter can know
-    the beginning, and prefixes need no computation of their own.
+    has windows inside the sequence only. Here a window ends at each step and reads zeros before the
+    first token, so that a sequence may be shorter than a filter, a filter can detect the start of
+    the sequence, and one pass gives the logits of all prefixes.
     """
 
     kind: ClassVar[str] = "convolutional discriminator"
@@ -75,12 +75,12 @@ class ConvolutionalDiscriminator(Discriminator):
         """Draw weights from normal distributions scaled to their inputs; all biases are zero.
 
         Args:
-            vocabulary_size: how many tokens there are.
-            embedding_size: numbers that stand for a token.
-            widths: how many tokens each group of filters reads.
-            filters: how many there are of each width.
-            dropout: share of features that training leaves out before the last layer.
-            key: of the weights.
+            vocabulary_size: number of tokens.
+            embedding_size: size of the embedding of a token.
+            widths: number of tokens that the filters of each group read.
+            filters: number of filters of each width.
+            dropout: share of the features before the last layer that training sets to zero.
+            key: PRNG key of the weights.
         """
         features = sum(filters)
         embedding_key, gate_key, transform_key, output_key, *keys = jax.random.split(
@@ -104,12 +104,12 @@ class ConvolutionalDiscriminator(Discriminator):
 
     @property
     def vocabulary_size(self) -> int:
-        """How many tokens it knows."""
+        """Number of tokens."""
         return self.embedding.shape[0]
 
     @property
     def config(self) -> dict[str, Any]:
-        """What rebuilds the same shapes."""
+        """What `from_config` rebuilds the shapes of the weights from."""
         return {
             "vocabulary_size": self.vocabulary_size,
             "embedding_size": self.embedding.shape[1],
@@ -120,7 +120,7 @@ class ConvolutionalDiscriminator(Discriminator):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ConvolutionalDiscriminator:
-        """A discriminator of the given shapes; its weights are yet to be filled in.
+        """A discriminator of these sizes; the caller fills in the weights.
 
         Raises:
             ValueError: if a size is not a positive whole number.
@@ -139,7 +139,7 @@ class ConvolutionalDiscriminator(Discriminator):
         )
 
     def embed(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time embedding"]:
-        """The numbers that stand for each token."""
+        """The embedding of each token."""
         return self.embedding[tokens]
 
     def logits(
@@ -159,21 +159,21 @@ class ConvolutionalDiscriminator(Discriminator):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, " batch"]:
-        """The logits of sequences that are embedded already, to be differentiated in them."""
+        """The logits of embedded sequences, as a function to be differentiated."""
         responses = jnp.where(mask[..., None], self._responses(embedded), -jnp.inf)
         return self._read(jax.nn.relu(jnp.max(responses, axis=1)), key)
 
     def prefix_logits(
         self, tokens: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
     ) -> Float[Array, "batch time"]:
-        """The logit of the tokens up to and with each step; a sequence drops the same features."""
+        """Logits of all prefixes; dropout is the same for all prefixes of a sequence."""
         so_far = jax.lax.cummax(self._responses(self.embed(tokens)), axis=1)
         return self._read(jax.nn.relu(so_far), key)
 
     def _responses(
         self, embedded: Float[Array, "batch time embedding"]
     ) -> Float[Array, "batch time features"]:
-        """Every filter's sum over the window that ends at each step."""
+        """The sum of each filter over the window that ends at each step."""
         batch, time, size = embedded.shape
         widest = max(kernel.shape[0] for kernel in self.kernels)
         before = jnp.pad(embedded, ((0, 0), (widest - 1, 0), (0, 0)))
@@ -203,7 +203,7 @@ class ConvolutionalDiscriminator(Discriminator):
 
 
 class ConstantDiscriminator(Discriminator):
-    """A control that cannot tell: the logit 0, so that D = ½."""
+    """A control without information: the logit is 0, so that D = ½."""
 
     def prefix_logits(
         self, tokens: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
@@ -214,10 +214,10 @@ class ConstantDiscriminator(Discriminator):
 
 
 class RandomDiscriminator(Discriminator):
-    """A control that says anything: D is uniform in (0, 1), the same for the same tokens.
+    """A control of pure noise: D is uniform in (0, 1), and the same for the same tokens.
 
-    Each prefix's logit comes from a hash of its tokens and of `seed`; another seed is another
-    discriminator. There is nothing in it to be learned beyond single sequences.
+    The logit of a prefix comes from a hash of its tokens and `seed`, so that nothing generalises
+    from one sequence to another.
     """
 
     seed: Int[Array, ""]
@@ -234,7 +234,7 @@ class RandomDiscriminator(Discriminator):
 
         start = _mixed(jnp.full(tokens.shape[0], self.seed.astype(jnp.uint32)))
         _, hashes = jax.lax.scan(extend, start, tokens.T)
-        # The highest 24 bits, each number in the middle of its interval: never 0 or 1.
+        # The highest 24 bits, in the middle of their interval: never 0 or 1.
         uniform = ((hashes.T >> 8).astype(jnp.float32) + 0.5) * 2.0**-24
         return jnp.log(uniform) - jnp.log1p(-uniform)
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
 from seqtutor.errors import UserError
-from seqtutor.models.files import read_folder, write_folder
+from seqtutor.models.files import CONFIG, read_folder, write_folder
 from seqtutor.vocabulary import Vocabulary
+
+DISCRIMINATOR = "discriminator"
+"""Where a game's folder has its discriminator."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ def save_discriminator(saved: SavedDiscriminator, folder: Path) -> None:
 
 
 def load_discriminator(folder: Path) -> SavedDiscriminator:
-    """Read the folder of a discriminator.
+    """Read the folder of a discriminator, or that of the game in which it learned.
 
     Raises:
         UserError: if it is missing, incomplete, damaged, of a newer format, or holds anything else.
     """
+    if (folder / DISCRIMINATOR / CONFIG).is_file():
+        folder /= DISCRIMINATOR
     return SavedDiscriminator(*read_folder(folder, _kind_of))
 
 

@@ -1,14 +1,13 @@
 """The game of a generator and a discriminator (Goodfellow et al. 2014; Yu et al. 2017, SeqGAN).
 
-The generator is a tutor like any other: its method, loop and replay are those of
-`seqtutor.training.tutor`, and the discriminator is its reward. A round runs the tutor for some
-iterations with the discriminator as it stands, draws fresh samples, measures the discriminator on
-them, and lets it learn from them.
+The generator is tuned like any policy, by any method (`seqtutor.training.tutor`), and the
+discriminator is its reward, for any task. A round runs the tutor for some iterations with the
+discriminator as it stands, draws new samples, measures the discriminator on them, and trains it on
+them.
 
-Off-policy methods learn from sequences of earlier rounds. What these earned was the judgement of an
-older discriminator, so that after each change all stored sequences are judged anew: their tokens
-are as good as ever, only the reward is stale, and judging is cheap beside generating. On-policy
-methods keep nothing.
+Methods with a replay also learn from sequences of earlier rounds, whose rewards are those of
+earlier discriminators. The rewards of all stored sequences are therefore recomputed in each round,
+which is cheap beside generating.
 """
 
 from __future__ import annotations
@@ -25,7 +24,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from seqtutor.adversarial.discriminating import (
+from seqtutor.adversarial.discriminator import (
+    ConstantDiscriminator,
+    Discriminator,
+    RandomDiscriminator,
+)
+from seqtutor.adversarial.reward import RolloutParameters, game_reward
+from seqtutor.adversarial.settings import GameSettings
+from seqtutor.adversarial.training import (
     Discrimination,
     DiscriminatorState,
     cross_entropy,
@@ -34,18 +40,12 @@ from seqtutor.adversarial.discriminating import (
     new_discriminator_state,
     train_epoch,
 )
-from seqtutor.adversarial.discriminator import (
-    ConstantDiscriminator,
-    Discriminator,
-    RandomDiscriminator,
-)
-from seqtutor.adversarial.reward import Completing, discriminator_reward
-from seqtutor.adversarial.settings import AdversarySettings
 from seqtutor.measures.likeness import likeness
 from seqtutor.methods.base import Experience
 from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import Reward
+from seqtutor.rewards.weighted_sum import weighted_sum
 from seqtutor.settings import require
 from seqtutor.task import Task
 from seqtutor.training.plan import TutorState
@@ -62,19 +62,44 @@ from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from seqtutor.training.watching import watched
 from seqtutor.types import SequenceBatch, in_parts, join
-from seqtutor.vocabulary import Vocabulary
 
 
 class OldSamples(eqx.Module):
-    """A ring of samples of earlier rounds."""
+    """A ring buffer of samples of earlier rounds."""
 
     stored: SequenceBatch
     next_slot: Int[Array, ""]
     filled: Int[Array, ""]
 
+    @classmethod
+    def empty(cls, capacity: int, length: int) -> OldSamples:
+        """A buffer for so many sequences."""
+        room, zero = (capacity, length), jnp.zeros((), jnp.int32)
+        return cls(SequenceBatch(jnp.zeros(room, jnp.int32), jnp.zeros(room, bool)), zero, zero)
 
-class AdversaryState(eqx.Module):
-    """All that changes during a game; `round` counts those that are over, the first ones too."""
+    def extended(self, samples: SequenceBatch) -> OldSamples:
+        """The buffer with these samples in place of the oldest."""
+        if not len(samples):
+            return self
+        stored = jax.tree.map(
+            lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, self.next_slot, 0),
+            self.stored,
+            samples,
+        )
+        number, capacity = len(samples), len(self.stored)
+        filled = jnp.minimum(self.filled + number, capacity)
+        return OldSamples(stored, (self.next_slot + number) % capacity, filled)
+
+    def mixed_into(self, samples: SequenceBatch, number: int, key: PRNGKeyArray) -> SequenceBatch:
+        """The samples with the first `number` replaced by old ones, as soon as there are any."""
+        if not number or not int(self.filled):
+            return samples
+        rows = jax.random.randint(key, (number,), 0, self.filled)
+        return join(samples[number:], self.stored[rows])
+
+
+class GameState(eqx.Module):
+    """All that changes during a game; `round` counts finished rounds, the first ones included."""
 
     tutor: TutorState
     discriminator: DiscriminatorState
@@ -84,114 +109,122 @@ class AdversaryState(eqx.Module):
 
 
 @dataclass(frozen=True)
-class Adversary:
+class Game:
     """The players, the data and the settings: everything that does not change during a game.
 
     Attributes:
-        vocabulary: of the prior and the data.
-        prior: what the generator starts from and, where its method has one, is held by.
+        task: its vocabulary and length; its reward is added where the settings give it a weight.
+        prior: what the generator starts from and what its KL divergence refers to.
         real: sequences that the discriminator learns to tell from generated ones.
         held_out: real sequences that it never learns from, to measure it on.
-        tutoring: of the generator; its `steps` are replaced by those of the rounds.
-        settings: of the game.
+        tutoring: settings of the generator; `steps` is replaced by the steps of all rounds.
+        settings: the rules.
+
+    Raises:
+        UserError: if the sequences have another length than the task, there are none, or the
+            method cannot learn by these rules.
     """
 
-    vocabulary: Vocabulary
+    task: Task
     prior: SequenceModel = field(compare=False)
     real: SequenceBatch = field(compare=False)
     held_out: SequenceBatch = field(compare=False)
     tutoring: TutorSettings
-    settings: AdversarySettings
+    settings: GameSettings
 
     def __post_init__(self) -> None:
-        length = self.real.tokens.shape[1]
-        require(
-            self.held_out.tokens.shape[1] == length,
-            f"the held-out sequences have {self.held_out.tokens.shape[1]} columns and the real "
-            f"ones {length}; pad them to one length",
-        )
+        for name, sequences in (("real", self.real), ("held-out", self.held_out)):
+            width = sequences.tokens.shape[1]
+            require(
+                width == self.task.max_length,
+                f"the {name} sequences have {width} columns and the task has {self.task.max_length}"
+                " steps; pad them to that length",
+            )
         require(
             self.settings.shape != "rollouts" or method_named(self.tutoring.method).is_on_policy,
             f"{self.tutoring.method} recomputes the rewards of its whole replay in each round, for "
             "which rollouts take too long; use the shape prefix, or a method without a replay",
         )
+        require(
+            not (self.settings.task_weight and self.task.reward.has_memory),
+            "the task's reward depends on earlier sequences, so that it cannot be recomputed for "
+            "those of earlier rounds; set task_weight to 0",
+        )
         require(len(self.real) > 0, "there are no real sequences for the discriminator")
         require(len(self.held_out) > 0, "there are no held-out sequences to measure with")
 
     @cached_property
-    def task(self) -> Task:
-        """Sequences as long as the real ones, judged by the discriminator."""
-        reward = discriminator_reward(self.settings, self.vocabulary.end)
-        return Task(self.vocabulary, self.real.tokens.shape[1], reward, "adversary")
+    def rewarded_task(self) -> Task:
+        """The task with the reward of the game, whose parameters are the discriminator."""
+        reward = game_reward(self.settings, self.task.vocabulary.end)
+        if self.settings.task_weight:
+            reward = weighted_sum([reward, self.task.reward], [1.0, self.settings.task_weight])
+        return Task(self.task.vocabulary, self.task.max_length, reward, self.task.name)
 
     @cached_property
     def tutor(self) -> Tutor:
-        """The generator's tutor for the whole game; it has no parameters of its reward yet."""
-        length = self.task.max_length
-        steps = self.settings.generator_steps(self.tutoring.environments, length)
-        return Tutor(self.task, self.prior, replace(self.tutoring, steps=steps))
+        """The generator's tutor for the whole game, as yet without parameters of its reward."""
+        steps = self.settings.generator_steps(self.tutoring.environments, self.task.max_length)
+        return Tutor(self.rewarded_task, self.prior, replace(self.tutoring, steps=steps))
 
     @property
     def rounds(self) -> int:
-        """Rounds in all, the first ones included."""
+        """Number of rounds, the first ones included."""
         return self.settings.first_rounds + self.settings.rounds
 
     @property
     def _old_in_an_epoch(self) -> int:
         return round(self.settings.old_share * self.settings.generated)
 
-    def initial_state(self) -> AdversaryState:
-        """The generator as the prior, a discriminator that knows nothing, no old samples."""
+    def initial_state(self) -> GameState:
+        """The generator as the prior, an untrained discriminator, no old samples."""
         settings = self.settings
         key, discriminator_key = jax.random.split(
             jax.random.fold_in(jax.random.key(self.tutoring.seed), 1)
         )
-        room = (settings.old_rounds * self._old_in_an_epoch, self.task.max_length)
-        return AdversaryState(
+        return GameState(
             tutor=self.tutor.initial_state(),
             discriminator=new_discriminator_state(
-                self.vocabulary.size,
+                self.task.vocabulary.size,
                 settings.discriminator,
                 settings.discrimination,
                 discriminator_key,
             ),
-            old=OldSamples(
-                SequenceBatch(jnp.zeros(room, jnp.int32), jnp.zeros(room, bool)),
-                jnp.zeros((), jnp.int32),
-                jnp.zeros((), jnp.int32),
-            ),
+            old=OldSamples.empty(settings.old_rounds * self._old_in_an_epoch, self.task.max_length),
             key=key,
             round=jnp.zeros((), jnp.int32),
         )
 
-    def policy(self, state: AdversaryState) -> SequenceModel:
+    def policy(self, state: GameState) -> SequenceModel:
         """The generator as it stands."""
         return self.tutor.policy(state.tutor.network)
 
-    def generate(self, state: AdversaryState, key: PRNGKeyArray, number: int) -> SequenceBatch:
+    def generate(self, state: GameState, key: PRNGKeyArray, number: int) -> SequenceBatch:
         """Samples of the generator as it stands."""
-        end = self.vocabulary.end
+        end = self.task.vocabulary.end
         return generate(self.policy(state), key, number, self.task.max_length, end=end)
 
-    def reward_parameters(self, state: AdversaryState, key: PRNGKeyArray) -> Any:
-        """Who pays the generator in this round."""
+    def reward_parameters(self, state: GameState, key: PRNGKeyArray) -> Any:
+        """The parameters of the generator's reward in this round."""
         discriminator: Discriminator = state.discriminator.discriminator
         if self.settings.source == "constant":
             discriminator = ConstantDiscriminator()
         elif self.settings.source == "random":
             discriminator = RandomDiscriminator(state.round)
         if self.settings.shape == "rollouts":
-            # A copy: the tutor gives its state's memory away while the policy still completes.
-            return Completing(discriminator, jax.tree.map(jnp.copy, self.policy(state)), key)
+            # A copy: the tutor donates the memory of its state, which the policy still needs.
+            return RolloutParameters(discriminator, jax.tree.map(jnp.copy, self.policy(state)), key)
         return discriminator
 
-    def play(self, state: AdversaryState) -> tuple[AdversaryState, dict[str, Any]]:
-        """One round; the given state's memory is used up.
+    def play_round(self, state: GameState) -> tuple[GameState, dict[str, Any]]:
+        """Play one round; the memory of the given state is donated.
 
-        The metrics are what the tutor measures, one number an iteration, where it has learned, and
-        under `discriminator/` what `Discrimination` has on as many held-out sequences as fresh
-        samples, before it learns from them; whether it `learned` (1 or 0), and its `loss`. Under
-        `likeness/` they are those of `Likeness`, in the rounds that `diagnose_every` names.
+        Returns:
+            The next state, and metrics: those of the tutor, one number an iteration, in rounds in
+            which the generator learns; under `discriminator/` those of `Discrimination` on as many
+            held-out sequences as new samples, before the discriminator learns from them, whether it
+            `learned` (1 or 0), and its `loss`; under `likeness/` those of `Likeness`, every
+            `diagnose_every` rounds.
 
         Raises:
             UserError: if the reward fails.
@@ -202,14 +235,14 @@ class Adversary:
         is_first = int(state.round) < settings.first_rounds
         metrics: dict[str, Any] = {}
         if not is_first:
-            state, metrics = self._teach(state, reward_key)
+            state, metrics = self._train_generator(state, reward_key)
         samples = self.generate(state, sample_key, settings.generated)
         found = self.measure(state, samples)
         own: dict[str, float] = asdict(found) | {"learned": 0.0}
         if self._must_learn(found, is_first):
-            state, learning = self._discriminate(state, samples, own_key)
+            state, learning = self._train_discriminator(state, samples, own_key)
             own |= learning
-        old = remember(state.old, samples[: self._old_in_an_epoch])
+        old = state.old.extended(samples[: self._old_in_an_epoch])
         state = eqx.tree_at(lambda s: (s.old, s.round), state, (old, state.round + 1))
         metrics |= {f"discriminator/{name}": np.asarray(value) for name, value in own.items()}
         if settings.diagnose_every and int(state.round) % settings.diagnose_every == 0:
@@ -217,20 +250,22 @@ class Adversary:
             metrics |= {f"likeness/{name}": np.asarray(value) for name, value in like.items()}
         return state, metrics
 
-    def _teach(
-        self, state: AdversaryState, key: PRNGKeyArray
-    ) -> tuple[AdversaryState, dict[str, Any]]:
+    def _train_generator(
+        self, state: GameState, key: PRNGKeyArray
+    ) -> tuple[GameState, dict[str, Any]]:
         """The generator's part of a round."""
         tutor = replace(self.tutor, reward_parameters=self.reward_parameters(state, key))
         learner = state.tutor
         if tutor.method.learns_from == "replay":
-            learner = eqx.tree_at(lambda s: s.replay, learner, judge_again(tutor, learner.replay))
+            learner = eqx.tree_at(
+                lambda s: s.replay, learner, recompute_rewards(tutor, learner.replay)
+            )
         iterations = self.settings.generator_iterations
         learner, metrics = watched(tutor, partial(tutor.advance, learner, iterations))
         return eqx.tree_at(lambda s: s.tutor, state, learner), metrics
 
-    def measure(self, state: AdversaryState, samples: SequenceBatch) -> Discrimination:
-        """How well the discriminator tells held-out sequences from as many samples."""
+    def measure(self, state: GameState, samples: SequenceBatch) -> Discrimination:
+        """The classification measures on held-out sequences and as many samples."""
         number = min(len(self.held_out), len(samples))
         discriminator = state.discriminator.discriminator
         return discrimination(
@@ -243,14 +278,14 @@ class Adversary:
             return False
         return found.accuracy <= self.settings.train_below
 
-    def _discriminate(
-        self, state: AdversaryState, samples: SequenceBatch, key: PRNGKeyArray
-    ) -> tuple[AdversaryState, dict[str, float]]:
-        """The discriminator's part of a round, with what `play` says of it."""
+    def _train_discriminator(
+        self, state: GameState, samples: SequenceBatch, key: PRNGKeyArray
+    ) -> tuple[GameState, dict[str, float]]:
+        """The discriminator's part of a round, and its metrics."""
         learner, losses = state.discriminator, []
         for epoch in range(self.settings.discriminator_epochs):
-            generated = with_old(
-                samples, state.old, self._old_in_an_epoch, jax.random.fold_in(key, epoch)
+            generated = state.old.mixed_into(
+                samples, self._old_in_an_epoch, jax.random.fold_in(key, epoch)
             )
             learner, metrics = train_epoch(
                 learner, self.real, generated, self.settings.discrimination
@@ -262,10 +297,8 @@ class Adversary:
         state = eqx.tree_at(lambda s: s.discriminator, state, learner)
         return state, {"learned": float(is_kept), "loss": float(jnp.mean(jnp.stack(losses)))}
 
-    def _is_better(
-        self, state: AdversaryState, learner: DiscriminatorState, key: PRNGKeyArray
-    ) -> bool:
-        """Whether it tells apart what neither has seen better than the state's discriminator."""
+    def _is_better(self, state: GameState, learner: DiscriminatorState, key: PRNGKeyArray) -> bool:
+        """Whether its cross-entropy on unseen sequences is below that of the state's one."""
         own_key = jax.random.fold_in(key, self.settings.discriminator_epochs)
         unseen = self.generate(state, own_key, len(self.held_out))
         after, before = (
@@ -277,58 +310,58 @@ class Adversary:
 
 @dataclass(frozen=True)
 class RoundProgress:
-    """Where a game stands after a round; `remark` is that of `seqtutor.training.run.Progress`."""
+    """The state and record after a round; `remark` is that of `seqtutor.training.run.Progress`."""
 
-    state: AdversaryState
+    state: GameState
     record: Record
     remark: str | None = None
 
 
-def rounds(
-    adversary: Adversary, state: AdversaryState | None = None, records: Sequence[Record] = ()
+def play_rounds(
+    game: Game, state: GameState | None = None, records: Sequence[Record] = ()
 ) -> Iterator[RoundProgress]:
-    """Play to the end, giving the state and a record after each round.
+    """Play a game to its end; gives the state and a record after each round.
 
-    A record has the `round`, the generator's environment steps as `step`, the `seconds`, and what
-    `Adversary.play` measures. A game that was interrupted goes on from a `state` with the `records`
-    made until then. The next round uses up a given state's memory: copy what is to be kept of it
-    before going on. The guards of the tutor's settings can end the game early.
+    A record has the `round`, the generator's environment steps as `step`, the `seconds`, and the
+    metrics of `Game.play_round`. An interrupted game continues from a `state` with the `records` up
+    to it. The next round donates the memory of the state: copy what is to be kept of it. The guards
+    in the tutor's settings can end the game early.
 
     Raises:
         DivergedError: if a loss, a reward or a measure is not finite; it has the generator before
             that round.
         UserError: if the reward fails, or the model is inconsistent.
     """
-    adversary.tutor.require_consistent_model()
-    state = adversary.initial_state() if state is None else state
-    guard = Guard(adversary.tutor.settings)
+    game.tutor.require_consistent_model()
+    state = game.initial_state() if state is None else state
+    guard = Guard(game.tutor.settings)
     for record in records:
-        _look(guard, record)
+        _check(guard, record)
     start = time.perf_counter() - (records[-1]["seconds"] if records else 0.0)
-    for _ in range(int(state.round), adversary.rounds):
+    for _ in range(int(state.round), game.rounds):
         if guard.stops:
             return
         last_good = jax.tree.map(jnp.copy, state.tutor.network)
-        state, metrics = adversary.play(state)
-        steps = int(state.tutor.iteration) * adversary.tutor.steps_per_iteration
+        state, metrics = game.play_round(state)
+        steps = int(state.tutor.iteration) * game.tutor.steps_per_iteration
         record = {"round": int(state.round)} | record_of(metrics, steps, start)
-        spoilt = what_is_not_finite(record)
-        if spoilt is not None:
-            good = adversary.tutor.policy(last_good)
-            raise DivergedError(spoilt, good, adversary.tutoring.seed)
-        yield RoundProgress(state, record, _look(guard, record))
+        fault = what_is_not_finite(record)
+        if fault is not None:
+            raise DivergedError(fault, game.tutor.policy(last_good), game.tutoring.seed)
+        yield RoundProgress(state, record, _check(guard, record))
 
 
-def _look(guard: Guard, record: Record) -> str | None:
-    """What the guard says of a round in which the generator has learned."""
+def _check(guard: Guard, record: Record) -> str | None:
+    """The guard's remark on a round in which the generator has learned."""
     return guard.look(record) if "entropy" in record else None
 
 
-def judge_again(tutor: Tutor, replay: Replay) -> Replay:
-    """The replay with the rewards that the tutor's reward pays now for all stored sequences."""
-    task = tutor.task
+def recompute_rewards(tutor: Tutor, replay: Replay) -> Replay:
+    """The replay with the rewards that the tutor's reward gives to the stored sequences now."""
     chunk = tutor.settings.environments
-    rewards = _rewards(task.reward, tutor.reward_parameters, replay.stored, chunk)
+    with tutor.task.reward.reporting_failures():
+        rewards = _rewards(tutor.task.reward, tutor.reward_parameters, replay.stored, chunk)
+        rewards.block_until_ready()
     return eqx.tree_at(lambda r: r.stored.rewards, replay, rewards)
 
 
@@ -341,28 +374,3 @@ def _rewards(
 
     parts = in_parts(SequenceBatch(stored.tokens, stored.mask), chunk)
     return jax.lax.map(some, parts).reshape(stored.rewards.shape)
-
-
-def with_old(
-    samples: SequenceBatch, old: OldSamples, number: int, key: PRNGKeyArray
-) -> SequenceBatch:
-    """The samples, `number` of them replaced by earlier rounds' as soon as there are any."""
-    if not number or not int(old.filled):
-        return samples
-    rows = jax.random.randint(key, (number,), 0, old.filled)
-    return join(samples[number:], old.stored[rows])
-
-
-def remember(old: OldSamples, samples: SequenceBatch) -> OldSamples:
-    """The ring with these samples in place of the oldest."""
-    if not len(samples):
-        return old
-    stored = jax.tree.map(
-        lambda ring, new: jax.lax.dynamic_update_slice_in_dim(ring, new, old.next_slot, axis=0),
-        old.stored,
-        samples,
-    )
-    number, room = len(samples), len(old.stored)
-    return OldSamples(
-        stored, (old.next_slot + number) % room, jnp.minimum(old.filled + number, room)
-    )

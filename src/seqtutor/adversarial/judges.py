@@ -1,8 +1,9 @@
-"""A judge of samples: a fresh discriminator, trained to convergence against them afterwards.
+"""Judges: discriminators that are trained afterwards, to measure a finished generator.
 
-The discriminator of a game says little about the generator, which was tuned to please just this
-one. A judge has never met the generator while it learned; what samples earn from judges of their
-own can be compared between generators. The better the generator, the nearer is D(x) to ½.
+The discriminator of a game says little about its generator, which was tuned against just this one.
+A judge is trained from random weights on samples of the finished generator, so that D(x) can be
+compared between generators, each with judges of its own. The better the generator, the nearer is
+D(x) to ½.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from seqtutor.adversarial.discriminating import (
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
+from seqtutor.adversarial.settings import JudgeSettings
+from seqtutor.adversarial.training import (
     Discrimination,
     cross_entropy,
     discrimination,
@@ -20,15 +23,13 @@ from seqtutor.adversarial.discriminating import (
     new_discriminator_state,
     train_epoch,
 )
-from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
-from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.errors import UserError
 from seqtutor.types import SequenceBatch
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Sequences to learn from, to stop by, and to be measured on; no sequence may be in two."""
+    """Sequences to learn from, to stop by, and to measure on; no sequence may be in two parts."""
 
     training: SequenceBatch
     validation: SequenceBatch
@@ -42,15 +43,15 @@ class Parts:
 
 @dataclass(frozen=True)
 class JudgeEpoch:
-    """The mean cross-entropy of a pass, and afterwards on the validation sequences."""
+    """Mean cross-entropy of a pass, and after it on the validation sequences."""
 
     training_loss: float
     validation_loss: float
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What a judge found on the test sequences, as many real as generated ones.
+class TrainedJudge:
+    """A judge, and its measures on the test sequences, as many real as generated ones.
 
     `test.mean_generated` is the mean reward of the published tables.
     """
@@ -60,13 +61,13 @@ class Judgement:
     epochs: list[JudgeEpoch]
 
 
-def judge(
+def train_judge(
     vocabulary_size: int,
     real: Parts,
     generated: Parts,
     settings: JudgeSettings,
-) -> Judgement:
-    """Train a discriminator until it gets no better on validation sequences, and measure the best.
+) -> TrainedJudge:
+    """Train a discriminator until its validation loss stops falling, and measure the best one.
 
     Raises:
         UserError: if there are too few sequences, or the loss is not finite.
@@ -98,4 +99,4 @@ def judge(
             best, best_loss, since_best = state.discriminator, epoch.validation_loss, 0
     number = min(len(real.test), len(generated.test))
     measured = (logits_of(best, part.test[:number]) for part in (real, generated))
-    return Judgement(discrimination(*measured), best, epochs)
+    return TrainedJudge(discrimination(*measured), best, epochs)

@@ -22,7 +22,7 @@ class Options:
     methods, values of c or seeds, it runs what is new.
     """
 
-    methods: tuple[str, ...] = ()
+    methods: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="STR [STR ...]")] = None
     """Methods to compare (see seqtutor tune --help); all if not given."""
     c: tuple[float, ...] = (2.5, 5.0, 10.0, 20.0)
     """Weights of the prior, each a point on every method's frontier."""
@@ -61,15 +61,20 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Tune, measure, write."""
     from seqtutor.files import make_folder
-    from seqtutor.methods.registry import method_names
     from seqtutor.runs.comparing import ComparisonPlan, compare
 
     spec.require_dependencies()
     output = options.output or Path("runs") / f"compare-{spec.name}"
-    given = vars(options) | {"output": output, "methods": options.methods or method_names()}
+    given = vars(options) | {"output": output, "methods": _methods(options)}
     plan = ComparisonPlan(spec, **given)
     make_folder(output)
     report, left_out = compare(plan)
     for remark in left_out:
         print(remark)
     print(f"Everything is in {output}; begin with {report}")
+
+
+def _methods(options: Options) -> tuple[str, ...]:
+    from seqtutor.methods.registry import method_names
+
+    return method_names() if options.methods is None else options.methods

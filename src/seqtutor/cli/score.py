@@ -26,6 +26,9 @@ class Options:
         Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]")]
     ] = ()
     """Files of sequences; by default text files with one sequence a line."""
+    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of a prior, for a task whose vocabulary or reward depends on one; the one that comes
+    with the package if not given."""
     json: bool = False
     """Print one JSON object a line, with the terms of every step, instead of a table."""
 
@@ -42,11 +45,11 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     spec.require_dependencies()
     from seqtutor.runs.policies import load_prior
 
-    prior = load_prior(spec) if spec.priors else None
+    prior = load_prior(spec, options.prior) if spec.priors or options.prior else None
     settings = options.settings if prior is None else spec.complete(options.settings, prior)[0]
     with spec.opened(settings, prior) as task:
         for path in options.files:
-            names, sequences = spec.read_sequences(path, task.vocabulary, task.max_length)
+            names, sequences = spec.read_sequences(path, task.vocabulary, task.max_length, prior)
             breakdowns = [
                 task.reward(sequences.tokens[i : i + BATCH], sequences.mask[i : i + BATCH])
                 for i in range(0, len(sequences), BATCH)

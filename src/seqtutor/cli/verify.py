@@ -49,6 +49,9 @@ class Options:
     """Two problems instead of all: two to three minutes on two cores."""
     seed: int = 0
     """Of the training runs; the problems stay the same."""
+    prior: Path | None = None
+    """Folder of the prior that a task is checked with; the one that comes with the package if not
+    given."""
     output: Path | None = None
     """Folder for the results: verify.json with every number, verify.md with the table."""
     workers: int | None = None
@@ -104,7 +107,7 @@ def _verify_task(spec: TaskSpec[Any], options: Options) -> int:
 
     spec.require_dependencies()
     settings = spec.preset().settings("psi")
-    prior = load_prior(spec) if spec.priors else None
+    prior = load_prior(spec, options.prior) if spec.priors or options.prior else None
     if prior is not None:
         settings = spec.complete(settings, prior)[0]
     with spec.opened(settings, prior) as task:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -91,7 +92,7 @@ def estimates_of(
     return found
 
 
-def _of_values(measure: Measure, values: ArrayLike, number: int) -> Estimate:
+def _of_values(measure: Measure, values: Any, number: int) -> Estimate:
     try:
         array = np.asarray(values, np.float64)
     except (TypeError, ValueError):

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from seqtutor.data import Sequences
 from seqtutor.measures.bleu import corpus_bleu, self_bleu, sentence_bleu
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
-from seqtutor.data import Sequences
 from seqtutor.training.pretrain import measure_fit
 from seqtutor.types import SequenceBatch, in_parts
 

@@ -28,6 +28,7 @@ _BUILT_IN = {
     "path": "path",
     "rloo": "rloo",
     "ppo": "ppo",
+    "grpo": "grpo",
     "merl": "merl",
     "reinforce": "reinforce",
     "reinforce-baseline": "reinforce_baseline",

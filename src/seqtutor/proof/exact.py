@@ -64,8 +64,9 @@ def enumerate_problem(
     mask = np.stack([level[_prefix_of_cell(size, length, t)] for t, level in enumerate(alive)], 1)
     if end is not None:
         sequences = np.where(mask, sequences, np.int32(end))
-    earned = jax.jit(reward.__call__)(jnp.asarray(sequences), jnp.asarray(mask))
-    per_step = np.asarray(earned.total, np.float64)
+    with reward.reporting_failures():
+        breakdown = jax.jit(reward.__call__)(jnp.asarray(sequences), jnp.asarray(mask))
+        per_step = np.asarray(breakdown.total, np.float64)
     if not np.isfinite(per_step).all():
         raise UserError("the reward is not finite for every sequence")
     return Enumeration(

@@ -13,7 +13,7 @@ import numpy as np
 from jax.experimental import io_callback
 from jaxtyping import Array, Bool, Int
 
-from seqtutor.errors import UserError, place_in
+from seqtutor.errors import UserError, in_one_line, place_in
 from seqtutor.rewards.breakdown import named
 from seqtutor.rewards.protocols import AsynchronousReward, PendingTerms, memory_of
 
@@ -104,7 +104,7 @@ class HostCalls:
         except Exception:
             if self._failures:
                 self._started.clear()
-                raise self._failures[0] from None
+                raise self._failures[0] from self._failures[0].__cause__
             raise
         finally:
             printer.disabled = was_disabled
@@ -138,8 +138,7 @@ class HostCalls:
 
 def failed(function: Any, error: Exception) -> UserError:
     """The error that says where in a user's function another error arose."""
-    message = f"{type(error).__name__}: {error}"
-    return UserError(f"the reward failed: {message}{place_in(function, error)}")
+    return UserError(f"the reward failed: {in_one_line(error)}{place_in(function, error)}")
 
 
 def as_numbers(name: str, term: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,8 @@ class PooledStringReward(StringReward):
 
     def __init__(self, function: StringFunction, workers: int, seconds: float) -> None:
         super().__init__(function)
-        self.pool = CachedPool(WorkerPool(OneByOne(function), workers, seconds), self._combined)
+        pool = WorkerPool(OneByOne(function), workers, seconds)
+        self.pool = CachedPool(pool, partial(_combined, function))
 
     def __call__(
         self, tokens: Int[np.ndarray, "batch time"], mask: Bool[np.ndarray, "batch time"]
@@ -119,26 +121,27 @@ class PooledStringReward(StringReward):
         """End the worker processes."""
         self.pool.close()
 
-    def _combined(self, strings: list[str], results: list[Any]) -> Terms:
-        """The terms of a batch from those of its strings.
 
-        Raises:
-            UserError: if the function failed on a string, or its terms are not the same for each.
-        """
-        rows = []
-        for string, result in zip(strings, results, strict=True):
-            if isinstance(result, Failure):
-                raise UserError(
-                    f"the reward {name_of(self)} failed on {string!r}: "
-                    f"{result.reason}{result.place}"
-                )
-            rows.append({name: _one_each(name, term, 1) for name, term in named(result).items()})
-            if rows[-1].keys() != rows[0].keys():
-                raise UserError(
-                    f"the reward's terms were {', '.join(rows[0])} and are {', '.join(rows[-1])} "
-                    f"for {string!r}; they must be the same for every string"
-                )
-        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+def _combined(function: StringFunction, strings: list[str], results: list[Any]) -> Terms:
+    """The terms of a batch from those of its strings.
+
+    Raises:
+        UserError: if the function failed on a string, or its terms are not the same for each.
+    """
+    rows = []
+    for string, result in zip(strings, results, strict=True):
+        if isinstance(result, Failure):
+            raise UserError(
+                f"the reward {name_of(function)} failed on {string!r}: "
+                f"{result.reason}{result.place}"
+            )
+        rows.append({name: _one_each(name, term, 1) for name, term in named(result).items()})
+        if rows[-1].keys() != rows[0].keys():
+            raise UserError(
+                f"the reward's terms were {', '.join(rows[0])} and are {', '.join(rows[-1])} "
+                f"for {string!r}; they must be the same for every string"
+            )
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def _one_each(name: str, term: Any, number: int) -> Float[np.ndarray, " strings"]:

@@ -26,10 +26,10 @@ def traced_terms(function: RewardFunction, *arguments: Any) -> dict[str, jax.Arr
     except Exception as error:
         if not _is_of_tracing(error):
             raise failed(function, error) from error
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0].rstrip('.')}"
         raise UserError(
             f"the reward {name_of(function)} is marked as compiled, but JAX cannot trace it: "
-            f"{reason.rstrip('.')}{place_in(function, error)}; use jax.numpy alone and no Python "
+            f"{reason}{place_in(function, error)}; use jax.numpy alone and no Python "
             "condition on a value, or leave out the mark"
         ) from error
     return {name: _as_numbers(name, term) for name, term in named(terms).items()}

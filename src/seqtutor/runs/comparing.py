@@ -95,8 +95,9 @@ class ComparisonPlan:
                 require(0 < value < math.inf, f"{option} must be above 0, not {value}")
         for n in self.best_of:
             require(n >= 2, f"--best-of must be at least 2, not {n}")
+        worker_count(self.workers)
         for method in self.methods:
-            TutorSettings.of(method)
+            TutorSettings.of(method, discount=self.discount)
         sets = {
             "methods": self.methods,
             "c": sorted(self.c),

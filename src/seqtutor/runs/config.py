@@ -11,11 +11,12 @@ from seqtutor.errors import UserError
 from seqtutor.files import parse_json, read_regular
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import MOST_CONFIG
-from seqtutor.runs.run_folder import CONFIG, from_plain, plain, read_settings
+from seqtutor.runs.run_folder import CONFIG, MODEL, from_plain, plain, read_settings
 from seqtutor.task_spec import NoSettings, TaskSpec, find_spec, task_names
 from seqtutor.training.settings import TutorSettings
 
 _Settings = TypeVar("_Settings")
+_UNREADABLE = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 
 OWN_NAMES = ("task", "prior", "tutor", "made_by")
 """Names in a configuration that no task may use for its settings."""
@@ -34,7 +35,7 @@ class RunConfig(Generic[_Settings]):
 
     task: str
     tutor: TutorSettings = field(default_factory=TutorSettings.of)
-    settings: _Settings = NoSettings()  # type: ignore[assignment]
+    settings: _Settings = field(default_factory=NoSettings)  # type: ignore[assignment]
     prior: Path | None = None
 
     def content(self) -> dict[str, Any]:
@@ -73,6 +74,16 @@ def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
     return RunConfig(spec.name, tutor, settings, None if prior is None else Path(str(prior)))
 
 
+def is_game(folder: Path) -> bool:
+    """Whether a folder is that of a game, finished or not.
+
+    Raises:
+        UserError: if the folder has a configuration that cannot be read.
+    """
+    config = folder / CONFIG
+    return config.is_file() and {"generator", "adversary"} <= read_settings(config).keys()
+
+
 def task_of_folder(folder: Path) -> str | None:
     """The name of the task of the run, the runs of seeds, or the model in a folder, if it tells it.
 
@@ -84,18 +95,17 @@ def task_of_folder(folder: Path) -> str | None:
     for config in (folder / CONFIG, *sorted(folder.glob(f"seed*/{CONFIG}"))):
         if config.is_file():
             content = read_settings(config)
-            return _known(content.get("task")) or _task_of_earlier_version(content)
-    if (folder / MODEL_CONFIG).is_file():
-        try:
-            return _known(_origin(folder / MODEL_CONFIG).get("task"))
-        except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
-            return None
-    return None
+            task = _known(content.get("task")) or _task_of_earlier_version(content)
+            return task or _task_of_model(config.parent / MODEL)
+    return _task_of_model(folder)
 
 
-def _origin(path: Path) -> dict[str, Any]:
-    origin: dict[str, Any] = parse_json(read_regular(path, MOST_CONFIG).decode("utf-8"))["origin"]
-    return origin
+def _task_of_model(folder: Path) -> str | None:
+    try:
+        content = parse_json(read_regular(folder / MODEL_CONFIG, MOST_CONFIG).decode("utf-8"))
+        return _known(content["origin"].get("task"))
+    except (OSError, UserError, *_UNREADABLE):
+        return None
 
 
 def _known(task: object) -> str | None:

@@ -38,7 +38,7 @@ POLL_SECONDS = 0.5
 
 
 class Work(Protocol):
-    """What can be done in a process of its own, and goes on if that is interrupted."""
+    """What can be done in a process of its own and, interrupted, continues from its folder."""
 
     @property
     def name(self) -> str:
@@ -46,33 +46,33 @@ class Work(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where it all goes to."""
+        """Of its files."""
 
     @property
     def is_done(self) -> bool:
-        """Whether the folder holds this very work, complete."""
+        """Whether the folder holds this work, complete."""
 
     @property
     def total(self) -> int:
-        """How much there is to do, in `unit`s."""
+        """How much there is to do, in units."""
 
     @property
     def unit(self) -> str:
         """What is counted."""
 
     def require_own_folder(self) -> None:
-        """Refuse a folder that holds anything but this work, or a part of it."""
+        """Refuse a folder that holds anything but this work, finished or not."""
 
     def command(self) -> list[str]:
-        """What Python is to run; what that reads is written before."""
+        """Arguments for Python; the files that the program reads are written first."""
 
-    def standing(self, record: Mapping[str, float]) -> Standing:
-        """How far it has come when the folder has this as its newest record."""
+    def progress_at(self, record: Mapping[str, float]) -> JobProgress:
+        """How far it is when the folder has this as its newest record."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How many of a work's units are done, and a note for people."""
+class JobProgress:
+    """How many units are done, and a note for people."""
 
     completed: float
     note: str
@@ -161,9 +161,9 @@ class Job:
             command += ["--config", str(config), "--output", str(self.folder)]
         return [*command, "--samples", str(self.samples), "--evaluate", "0", *self.options]
 
-    def standing(self, record: Mapping[str, float]) -> Standing:
+    def progress_at(self, record: Mapping[str, float]) -> JobProgress:
         """The steps so far, and the numbers that show how the run goes."""
-        return Standing(record["step"], note_of(record))
+        return JobProgress(record["step"], note_of(record))
 
 
 def beside(folder: Path, suffix: str) -> Path:
@@ -288,7 +288,7 @@ def _bar_for_all(
 ) -> Callable[[Sequence[Work], Sequence[_Running]], None]:
     """A bar that is moved by telling it what still waits and what runs."""
     total = sum(job.total for job in jobs)
-    before = {job.folder: completed_in(RunFolder(job.folder), job.standing) for job in jobs}
+    before = {job.folder: completed_in(RunFolder(job.folder), job.progress_at) for job in jobs}
     bar = progress.add_task(
         f"All {len(jobs)}",
         total=total,
@@ -326,24 +326,24 @@ def _start(job: Work, progress: Progress, programs: dict[str, str]) -> _Running:
     bar = progress.add_task(
         job.name,
         total=job.total,
-        completed=completed_in(RunFolder(job.folder), job.standing),
+        completed=completed_in(RunFolder(job.folder), job.progress_at),
         unit=job.unit,
         note="starts and compiles",
     )
     return _Running(job, process, bar)
 
 
-def completed_in(run: RunFolder, standing: Callable[[Mapping[str, float]], Standing]) -> int:
+def completed_in(run: RunFolder, progress_at: Callable[[Mapping[str, float]], JobProgress]) -> int:
     """The units that are done by a run's newest record; none without a record."""
     records = run.records()
-    return int(standing(records[-1]).completed) if records else 0
+    return int(progress_at(records[-1]).completed) if records else 0
 
 
 def _show(one: _Running, progress: Progress) -> None:
     records = RunFolder(one.job.folder).records()
     if records:
-        standing = one.job.standing(records[-1])
-        progress.update(one.bar, completed=standing.completed, note=standing.note)
+        reached = one.job.progress_at(records[-1])
+        progress.update(one.bar, completed=reached.completed, note=reached.note)
 
 
 def _end(one: _Running, progress: Progress) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model
-from seqtutor.runs.config import RunConfig, read_config
+from seqtutor.runs.config import RunConfig, is_game, read_config
 from seqtutor.runs.run_folder import CONFIG, RunFolder
 from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
@@ -88,20 +88,22 @@ def find_policy(spec: TaskSpec[Any], name: str) -> NamedPolicy:
     Raises:
         UserError: if there is none, or it belongs to another task.
     """
-    if name in (PRIOR, *spec.priors) and not (Path(name) / CONFIG).is_file():
-        shipped = None if name == PRIOR else spec.priors[name]
-        return _of_model(spec, name, load_prior(spec, shipped))
     path = Path(name)
+    if spec.priors and name in (PRIOR, *spec.priors):
+        return _of_model(spec, name, load_prior(spec, spec.priors.get(name)))
     run = RunFolder(path)
     if (path / CONFIG).is_file():
-        config = read_config(spec, path)
+        config = None if is_game(path) else read_config(spec, path)
         if not run.is_complete:
             raise UserError(f"the run in {path} is not finished: it has no model yet")
+        if config is None:
+            return _of_model(spec, path.name, load_prior(spec, run.model))
         saved = load_prior(spec, run.model)
         return NamedPolicy(config.tutor.method, saved, _length(spec, name, saved), spec, config)
     if seeds := _runs_of_seeds(path):
         raise UserError(f"{path} holds a run for each seed; name one, such as {seeds[0]}")
-    return _of_model(spec, path.name, load_prior(spec, path))
+    is_missing = name == PRIOR and not path.exists()
+    return _of_model(spec, path.name, load_prior(spec, None if is_missing else path))
 
 
 def with_seeds(names: Iterable[str]) -> tuple[str, ...]:

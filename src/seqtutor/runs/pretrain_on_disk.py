@@ -1,4 +1,4 @@
-"""Maximum likelihood with checkpoints, from which an interrupted training goes on."""
+"""Maximum-likelihood training with checkpoints, from which it continues after an interruption."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from seqtutor.training.pretrain_settings import PretrainSettings
 
 
 class PretrainState(eqx.Module):
-    """All arrays that change while a model is trained."""
+    """All arrays that change during training."""
 
     best: SequenceModel
     latest: SequenceModel
@@ -37,7 +37,7 @@ class PretrainState(eqx.Module):
 
 @dataclass(frozen=True)
 class _Training:
-    """What a checkpoint belongs to."""
+    """The training that a checkpoint belongs to."""
 
     start: Pretrained
 
@@ -57,24 +57,24 @@ def train_on_disk(
     on_update: Callable[[SequenceModel, int], None] = lambda model, updates: None,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> Pretrained:
-    """Train as `train_by_maximum_likelihood` does, from wherever the folder's checkpoints stand.
+    """Train as `train_by_maximum_likelihood` does, from the latest checkpoint of the folder.
 
-    On the same machine it goes on bit for bit as if it had never stopped; where it can't,
-    `on_remark` is told why.
+    On the same machine, training continues bit for bit as if it had never stopped; where it cannot,
+    `on_remark` is called with the reason.
 
     Args:
-        model: to start from, where there is no checkpoint.
+        model: to start from if there is no checkpoint.
         training: as there.
         validation: as there.
         settings: as there.
         folder: of the checkpoints; made with the first of them.
-        on_epoch: as there; a training that goes on calls it once before its first epoch.
+        on_epoch: as there, and once before the first epoch if training continues.
         on_update: as there.
-        on_remark: told what a user should know of the checkpoint.
+        on_remark: called with what a user should know about the checkpoint.
 
     Raises:
         UserError: as there, or if the checkpoints belong to other settings, sequences or another
-            start, cannot be read or written, or another process works with them.
+            start, cannot be read or written, or another process uses them.
     """
     start = beginning(model, training, settings)
     checkpoints = Checkpoints(folder, _digest(model, training, validation, settings))
@@ -105,7 +105,7 @@ def _state(so_far: Pretrained) -> PretrainState:
 def _digest(
     model: SequenceModel, training: Sequences, validation: Sequences, settings: PretrainSettings
 ) -> str:
-    """A hash of all that makes the training."""
+    """A hash of everything that determines the training."""
     sums = hashlib.sha256(json.dumps(plain(settings), sort_keys=True).encode())
     leaves = jax.tree.leaves(eqx.filter(model, eqx.is_array))
     for sequences in (training, validation):

@@ -7,10 +7,11 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqtutor.machine import processor, usable_cores
 
@@ -84,6 +85,15 @@ def made_by(prior: SequenceModel | None = None, devices: int = 1) -> dict[str, s
         "devices": devices,
         "prior_sha256": weights_hash(prior),
     }
+
+
+OF_TRAINING = ("made_by", "finished", "start", "settings", "epochs", "test", "tuned")
+"""What a model's origin says about its training; a model tuned from it has another training."""
+
+
+def lasting_origin(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's origin says about its tokens and data, which hold for tuned models as well."""
+    return {name: value for name, value in origin.items() if name not in OF_TRAINING}
 
 
 def _version(package: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A run, or a game, whose folder holds all that it needs to go on after an interruption."""
+"""A tuning run or a game in a folder with checkpoints, from which it continues if interrupted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from seqtutor.adversarial.game import Adversary, AdversaryState, rounds
+from seqtutor.adversarial.game import Game, GameState, play_rounds
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import weights_hash
+from seqtutor.rewards import Reward
 from seqtutor.runs.checkpoint import Checkpoint, Checkpoints
 from seqtutor.runs.run_folder import METRICS, RunFolder
 from seqtutor.training.run import GUARDED, Record, chunks
@@ -28,15 +29,15 @@ def saved_steps(folder: RunFolder) -> list[int]:
 
 
 class StoppedError(Exception):
-    """A run was asked to stop, and has saved where it stands; `step` is how far it came."""
+    """A run was asked to stop and has saved a checkpoint; `step` is the step, or round, of it."""
 
     def __init__(self, step: int, counter: str = "step") -> None:
         super().__init__(f"stopped at {counter} {step:,}")
         self.step = step
 
 
-class Standing(Protocol):
-    """Where a run stands after a chunk, or a game after a round."""
+class Progress(Protocol):
+    """What a run gives after a chunk, or a game after a round."""
 
     @property
     def state(self) -> Any:
@@ -48,19 +49,28 @@ class Standing(Protocol):
 
     @property
     def remark(self) -> str | None:
-        """What a user should know now."""
+        """What a user should know, if anything."""
 
 
 @dataclass(frozen=True)
-class _Course:
-    """What goes on: a run, how it is driven from a state and its records, and what counts it.
+class _Run:
+    """A tutor or a game, and how it is driven.
 
-    `whole` gives a state all of which this process can read; `devices` share the work.
+    Attributes:
+        subject: what a checkpoint belongs to.
+        drive: continues from a state and the records up to it.
+        prior: its weights are part of what decides the outcome.
+        reward: of the generated sequences.
+        counter: the number in the records that counts chunks or rounds.
+        needed: what a record must have.
+        whole: gives a state that this process can read completely.
+        devices: that share the work.
     """
 
-    run: Tutor | Adversary
-    drive: Callable[[Any, Sequence[Record]], Iterator[Standing]]
+    subject: Tutor | Game
+    drive: Callable[[Any, Sequence[Record]], Iterator[Progress]]
     prior: SequenceModel
+    reward: Reward
     counter: str
     needed: tuple[str, ...]
     whole: Callable[[Any], Any] = lambda state: state
@@ -78,15 +88,22 @@ def run_on_disk(
     begin: Callable[[], None] = lambda: None,
     finish: Callable[[SequenceModel], None] = lambda policy: None,
 ) -> SequenceModel:
-    """Run a tutor to its end from wherever the folder's checkpoints stand; gives the policy.
+    """Run a tutor to its end, continuing from the checkpoints in the folder; gives the policy.
 
-    Records and remarks go to the folder too. A checkpoint is saved when so many `seconds` have
-    passed since the last, when `is_to_stop` says so after a chunk, and, if there is room, at the
-    end. On the same machine the run goes on bit for bit as if it had never stopped; where it can't,
-    a remark says why. `on_remark` is also told where it goes on.
+    Records and remarks are also written into the folder. A checkpoint is saved when `is_to_stop`
+    says so and, if there is room, at the end. On the same machine a run continues bit for bit as if
+    it had not stopped; where it cannot, a remark says why. No other process can run in the folder
+    from before `begin` until after `finish`.
 
-    No other process can run in the folder meanwhile, from before `begin`, which may write its
-    configuration, until after `finish`, which is given the policy.
+    Args:
+        tutor: of the configuration that the folder has after `begin`.
+        folder: of the run.
+        seconds: between two checkpoints.
+        is_to_stop: asked after each chunk; the run is saved and stops where it says so.
+        on_record: called with each record.
+        on_remark: called with what the user should know: a collapse, or where the run continues.
+        begin: called once the folder is locked; may write the configuration.
+        finish: called with the policy.
 
     Raises:
         StoppedError: after `is_to_stop` said so.
@@ -94,81 +111,85 @@ def run_on_disk(
         UserError: if no checkpoint can be used, a file cannot be written, or another process runs
             in the folder.
     """
-    drive = partial(chunks, tutor)
-    course = _Course(tutor, drive, tutor.prior, "step", GUARDED, tutor.whole, tutor.devices)
+    drive, reward = partial(chunks, tutor), tutor.task.reward
+    run = _Run(tutor, drive, tutor.prior, reward, "step", GUARDED, tutor.whole, tutor.devices)
     with folder.locked():
         begin()
-        state = _run(course, folder, seconds, is_to_stop, on_record, on_remark)
+        state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
         policy = tutor.policy(state.network)
         finish(policy)
     return policy
 
 
 def play_on_disk(
-    adversary: Adversary,
+    game: Game,
     folder: RunFolder,
     *,
     seconds: float = CHECKPOINT_SECONDS,
     is_to_stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[Record], None] = lambda record: None,
     on_remark: Callable[[str], None] = lambda remark: None,
-) -> AdversaryState:
+    begin: Callable[[], None] = lambda: None,
+    finish: Callable[[GameState], None] = lambda state: None,
+) -> GameState:
     """Play a game to its end as `run_on_disk` runs a tutor; gives the state of both players.
 
     Raises:
-        StoppedError: after `is_to_stop` said so; it tells the round.
+        StoppedError: after `is_to_stop` said so.
         DivergedError: if a loss, a reward or a measure is not finite.
-        UserError: as `run_on_disk` does.
+        UserError: as for `run_on_disk`.
     """
-    needed = ("round", "step", "seconds")
-    course = _Course(adversary, partial(rounds, adversary), adversary.prior, "round", needed)
+    needed, reward = ("round", "step", "seconds"), game.rewarded_task.reward
+    run = _Run(game, partial(play_rounds, game), game.prior, reward, "round", needed)
     with folder.locked():
-        state: AdversaryState = _run(course, folder, seconds, is_to_stop, on_record, on_remark)
+        begin()
+        state: GameState = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
+        finish(state)
     return state
 
 
-def _run(
-    course: _Course,
+def _continued(
+    run: _Run,
     folder: RunFolder,
     seconds: float,
     is_to_stop: Callable[[], bool],
     on_record: Callable[[Record], None],
     on_remark: Callable[[str], None],
 ) -> Any:
-    counter = course.counter
-    sums = _digest(folder, course.prior)
-    checkpoints = Checkpoints(folder.path / CHECKPOINTS, sums, course.devices)
-    found: Checkpoint[Any] | None = checkpoints.latest(course.run)
+    counter = run.counter
+    sums = _digest(folder, run.prior)
+    checkpoints = Checkpoints(folder.path / CHECKPOINTS, sums, run.devices)
+    found: Checkpoint[Any] | None = checkpoints.latest(run.subject)
     begins_again = found is None and bool(folder.records((counter,)))
     folder.cut(found.step if found else 0, counter)
 
     def remark(text: str) -> None:
-        # A run that goes on can come past the same event again.
+        # A run that continues can reach the same event again.
         if text not in folder.remarks():
             folder.remark(text)
             on_remark(text)
 
     if found:
-        on_remark(f"Going on from {counter} {found.step:,}")
+        on_remark(f"Continuing from {counter} {found.step:,}")
     elif begins_again:
-        on_remark("There is no checkpoint: beginning again, without the records so far")
+        on_remark("There is no checkpoint: starting again, without the records so far")
     for text in found.remarks if found else ():
         remark(text)
-    records = folder.records(course.needed)
+    records = folder.records(run.needed)
     if found and (not records or records[-1][counter] != found.step):
         remark(f"records before {counter} {found.step:,} are lost from {METRICS}")
-    reward = course.run.task.reward
+    reward = run.reward
     state = found.state if found else None
     if found:
         reward.restore(found.remembered)
 
     def save() -> None:
         folder.sync()
-        checkpoints.save(course.whole(state), int(record[counter]), reward.state())
+        checkpoints.save(run.whole(state), int(record[counter]), reward.state())
 
     record: Record = {}
     saved = time.monotonic()
-    for progress in course.drive(state, records):
+    for progress in run.drive(state, records):
         state, record = progress.state, progress.record
         folder.append(record)
         reward.write(folder.path)
@@ -187,11 +208,11 @@ def _run(
         try:
             save()
         except UserError as error:
-            # What is made of the state may be smaller, and find the room that this did not.
+            # The model is smaller than a checkpoint: there may be room for it.
             on_remark(f"{error}; trying to finish without this checkpoint")
     return state
 
 
 def _digest(folder: RunFolder, prior: SequenceModel) -> str:
-    """A hash of all that makes the run: its configuration and the prior's weights."""
+    """A hash of what decides the outcome: the configuration and the prior's weights."""
     return weights_hash(prior, json.dumps(folder.settings(), sort_keys=True))

@@ -118,4 +118,6 @@ def _run_with_bars(tutor: Tutor, waiting: Mapping[int, Job]) -> None:
                     )
         except DivergedError as error:
             failed = waiting[error.seed]
-            raise with_last_good(error, tutor.task, failed.config, failed.run) from None
+            raise with_last_good(
+                error, failed.spec, failed.config, tutor.task, failed.run
+            ) from None

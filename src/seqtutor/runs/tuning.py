@@ -18,7 +18,7 @@ from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.config import RunConfig, differing_options, read_config
 from seqtutor.runs.devices import Place
 from seqtutor.runs.policies import load_prior
-from seqtutor.runs.provenance import made_by
+from seqtutor.runs.provenance import lasting_origin, made_by
 from seqtutor.runs.run_folder import CONFIG, RunFolder
 from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
 from seqtutor.task import Task
@@ -107,10 +107,6 @@ def tune_in_folder(
             RunFolder.start(folder.path, config.content(), made_by(tutor.prior, tutor.devices))
         on_begin()
 
-    def record(one: Record) -> None:
-        tutor.task.reward.write(folder.path)
-        on_record(one)
-
     def finish(policy: SequenceModel) -> None:
         finish_run(spec, config, policy, tutor.task, folder, samples)
         shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
@@ -120,13 +116,13 @@ def tune_in_folder(
             tutor,
             folder,
             is_to_stop=is_to_stop,
-            on_record=record,
+            on_record=on_record,
             on_remark=on_remark,
             begin=begin,
             finish=finish,
         )
     except DivergedError as error:
-        raise with_last_good(error, tutor.task, config, folder) from None
+        raise with_last_good(error, spec, config, tutor.task, folder) from None
 
 
 def finish_run(
@@ -138,10 +134,9 @@ def finish_run(
     samples: int,
 ) -> None:
     """Write samples and then the model, which makes the run complete."""
-    origin = _origin(task, config, folder)
+    origin = _origin(spec, config, task, folder)
     if samples:
         write_samples(spec, config, policy, task, origin, samples, folder.path / SAMPLES)
-    task.reward.write(folder.path)
     save_model(SavedModel(policy, task.vocabulary, origin), folder.model)
 
 
@@ -169,8 +164,12 @@ def write_samples(
     return spec.write(samples, folder, spec.sample_type())
 
 
-def _origin(task: Task, config: RunConfig[Any], folder: RunFolder) -> dict[str, Any]:
-    return {"task": config.task, "run": folder.path.name, "max_length": task.max_length}
+def _origin(
+    spec: TaskSpec[Any], config: RunConfig[Any], task: Task, folder: RunFolder
+) -> dict[str, Any]:
+    """What the model of a run says about itself, so that its task can read what it writes."""
+    own = {"task": config.task, "run": folder.path.name, "max_length": task.max_length}
+    return lasting_origin(load_prior(spec, config.prior).origin) | own
 
 
 def require_own_folder(
@@ -215,11 +214,15 @@ def require_same(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder)
 
 
 def with_last_good(
-    error: DivergedError, task: Task, config: RunConfig[Any], folder: RunFolder
+    error: DivergedError,
+    spec: TaskSpec[Any],
+    config: RunConfig[Any],
+    task: Task,
+    folder: RunFolder,
 ) -> DivergedError:
     """Save the last good policy; gives the error whose message says where it is."""
     kept = folder.path / LAST_GOOD
-    origin = _origin(task, config, folder)
+    origin = _origin(spec, config, task, folder)
     save_model(SavedModel(error.last_good, task.vocabulary, origin), kept)
     message = f"{error}; the policy before that is in {kept}"
     return DivergedError(message, error.last_good, error.seed)

@@ -1,4 +1,4 @@
-"""Compiled work that can be interrupted, and whose reward can fail with a word of its own."""
+"""Compiled work that Ctrl-C can interrupt, and that reports the errors of its reward."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from seqtutor.training.tutor import Tutor
 
 _Result = TypeVar("_Result")
 
-_LOOK_EVERY = 0.05
-"""Seconds between two looks for a signal."""
+_CHECK_EVERY = 0.05
+"""Seconds between two checks for a signal."""
 _PATIENCE = 20.0
-"""Seconds that the end of the program waits for work that was interrupted."""
+"""Seconds for which Python, at its end, waits for work that was interrupted."""
 
 _under_way: set[threading.Event] = set()
-"""What is set when work has ended that goes on in a thread."""
+"""One event for each thread at work, set when it ends."""
 
 
 def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
-    """Do a chunk of a tutor's work to its end, and give what it gives.
+    """Run a chunk of a tutor's work and return its result.
 
-    Python hears of signals between two lines of its own, and a chunk is one line, in which a reward
-    on the host may even hang. So the work goes on in a thread while this one listens. After an
-    interruption the chunk's results are lost, and the thread ends with the chunk.
+    Python handles signals between two of its instructions, and a chunk is one, in which a reward on
+    the host may even hang. So the work runs in a thread while this one waits for signals. After an
+    interruption the result is lost, and the thread ends with the chunk.
 
     Raises:
         UserError: if the reward fails in the compiled loop.
@@ -42,13 +42,13 @@ def watched(tutor: Tutor, work: Callable[[], _Result]) -> _Result:
 
 
 def in_thread(work: Callable[[], _Result]) -> _Result:
-    """Do the work in a thread, while this one listens for signals; give what it gives."""
+    """Run the work in a thread, while this one waits for signals; return its result."""
     results: list[_Result] = []
     errors: list[BaseException] = []
     # Not the thread's own `join`: interrupted, it takes the thread for ended (CPython 3.11).
     has_ended = threading.Event()
 
-    # JAX keeps what a `with` block sets for the thread that it is in.
+    # What a `with` block sets in JAX holds for its own thread only.
     precise = jax.config.jax_enable_x64  # type: ignore[attr-defined]
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
 
@@ -66,7 +66,7 @@ def in_thread(work: Callable[[], _Result]) -> _Result:
     thread = threading.Thread(target=run, name="compiled work", daemon=True)
     _under_way.add(has_ended)
     thread.start()
-    while not has_ended.wait(_LOOK_EVERY):
+    while not has_ended.wait(_CHECK_EVERY):
         pass
     if errors:
         raise errors[0]
@@ -75,11 +75,11 @@ def in_thread(work: Callable[[], _Result]) -> _Result:
 
 @atexit.register
 def _let_work_end() -> None:
-    """Wait for work that was interrupted: Python aborts if it ends while XLA works for it."""
+    """Wait for work that was interrupted: Python aborts if it ends while XLA is at work."""
     deadline = time.monotonic() + _PATIENCE
     try:
         while _under_way and time.monotonic() < deadline:
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_CHECK_EVERY)
     except KeyboardInterrupt:
         pass
     if _under_way:

@@ -38,7 +38,7 @@ class CachedPool(Generic[_Collected]):
         combine: makes what is collected of the items of a batch and the result or `Failure` of
             each.
         size: results that are kept, those used last.
-        alias: gives, for a result, another item that has the same result, or `None`.
+        alias: gives, for a result, another item that has the same result, if there is one.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class CachedPool(Generic[_Collected]):
         combine: Callable[[list[Any], list[Any]], _Collected],
         *,
         size: int = CACHE_SIZE,
-        alias: Callable[[Any], Hashable | None] = lambda result: None,
+        alias: Callable[[Any], Hashable | None] | None = None,
     ) -> None:
         self.counts = Counts()
         self.combine = combine
@@ -97,8 +97,7 @@ class CachedPool(Generic[_Collected]):
             for item, result in new.items():
                 self._under_way.pop(item, None)
                 self._kept[item] = result
-                alias = self._alias(result)
-                if alias is not None:
+                if self._alias is not None and (alias := self._alias(result)) is not None:
                     self._kept.setdefault(alias, result)
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from seqtutor.errors import place_in
+from seqtutor.errors import in_one_line, place_in
 
 MARK_BYTES = 8
 NO_ITEM = -1
@@ -51,9 +51,8 @@ def apply(function: Callable[[Any], Any], item: Any) -> Any:
     try:
         return function(item)
     except (Exception, SystemExit) as error:
-        message = " ".join(str(error).split())
-        reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        return Failure(reason, place_in(function, error), isinstance(error, MemoryError))
+        place = place_in(function, error)
+        return Failure(in_one_line(error), place, isinstance(error, MemoryError))
 
 
 def main(connection: int, mark: int, seconds: float) -> None:

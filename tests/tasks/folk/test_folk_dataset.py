@@ -4,6 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 from lead_sheets import TUNES, lead_sheets, tunes
 
 from seqtutor.errors import UserError
+from seqtutor.models.files import SavedModel
+from seqtutor.models.lstm import LSTM
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.tasks.folk.dataset import FolkData, build_folk_data, decode_ids, load_folk_data
+from seqtutor.tasks.folk.dataset import FolkData, build_folk_data, load_folk_data, read_tunes
 from seqtutor.tasks.folk.joint import JointToken
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.rare import EncodedTunes, by_frequency, map_rare, tunes_without_rare
 from seqtutor.tasks.folk.render import write_lead_sheet
 from seqtutor.tasks.folk.sheet_cache import load_sheets, save_sheets
@@ -42,7 +46,9 @@ def random_sheet(seed: int, bars: int = 8) -> LeadSheet:
 
 def build(count: int = 30, **settings) -> FolkData:
     sheets = [random_sheet(seed) for seed in range(count)]
-    chosen = FolkDataSettings(**({"length": 16, "rare_below": 1} | settings))
+    chosen = FolkDataSettings(
+        **({"length": 16, "rare_below": 1, "tokenisation": "joint"} | settings)
+    )
     return build_folk_data(sheets, ImportReport(count), chosen)
 
 
@@ -71,7 +77,8 @@ def test_ids_are_read_with_the_vocabulary_alone(tokenisation: str) -> None:
     data = build(tokenisation=tokenisation)
     sheet = data.decode(data.train[0])
     assert sheet.notes
-    assert decode_ids(data.train[0], data.vocabulary, tokenisation) == sheet
+    reader = LeadSheetReader(data.vocabulary, {"tokenisation": tokenisation})
+    assert reader(data.train[:1]) == [sheet]
 
 
 def test_settings_of_one_tune_are_on_one_side() -> None:
@@ -87,9 +94,10 @@ def test_settings_of_one_tune_are_on_one_side() -> None:
 
 
 def test_the_same_data_has_the_same_digest() -> None:
-    assert build(split_seed=1).digest == build(split_seed=1).digest
-    assert build(split_seed=1).digest != build(split_seed=2).digest
-    assert build(split_seed=1).summary()["sha256"] == build(split_seed=1).digest
+    one, same, other = (build(split_seed=seed).as_dataset("here") for seed in (1, 1, 2))
+    assert one.digest == same.digest != other.digest
+    assert one.origin["data"]["sha256"] == one.digest
+    assert one.origin["data"]["source"] == "here"
 
 
 def test_rare_tokens_are_mapped_by_what_is_seen_in_training() -> None:
@@ -272,3 +280,23 @@ def test_one_book_of_the_real_corpus() -> None:
     joint = TOKENISATIONS["joint"]
     for sheet in sheets:
         assert joint.decode(joint.encode(sheet)).music == sheet.music
+
+
+@pytest.mark.parametrize("tokenisation", NAMES)
+def test_tunes_of_a_file_become_tokens_of_a_prior(tokenisation: str, tmp_path: Path) -> None:
+    data = build(tokenisation=tokenisation, rare="keep")
+    model = LSTM(data.vocabulary.size, (2,), key=jax.random.key(0))
+    prior = SavedModel(model, data.vocabulary, {"tokenisation": tokenisation})
+    own = replace(random_sheet(3), title="Three")
+    path = write_lead_sheet(own, tmp_path / "three.abc")
+    names, sequences = read_tunes(path, prior, 16)
+    expected = data.tokenisation.encode(own)
+    pieces = -(-len(expected) // 16)
+    assert names == [f"Three ({number} of {pieces})" for number in range(1, pieces + 1)]
+    assert sequences.tokens.shape == (pieces, 16)
+    ids = sequences.tokens[sequences.mask]
+    assert [data.tokens[index] for index in ids] == list(expected)
+    # What the prior does not know becomes the nearest that it knows.
+    far = replace(own, notes=tuple(replace(note, pitch=note.pitch + 36) for note in own.notes))
+    _, sequences = read_tunes(write_lead_sheet(far, tmp_path / "far.abc"), prior, 1000)
+    assert sequences.tokens[0, : len(expected)].max() < data.vocabulary.size

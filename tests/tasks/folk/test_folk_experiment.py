@@ -10,28 +10,32 @@ import numpy as np
 import pytest
 from test_folk_dataset import build
 
+from seqtutor.adversarial.evaluation import (
+    GeneratorMeasures,
+    RealSequences,
+    measure_generator,
+    measure_real,
+)
 from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.errors import UserError
 from seqtutor.models.lstm import LSTM
+from seqtutor.runs.games import GameConfig
 from seqtutor.runs.run_folder import RunFolder, read_config
-from seqtutor.tasks.folk.evaluation import (
-    FolkEvaluation,
-    RealTunes,
-    evaluate_folk,
-    evaluate_real,
-)
-from seqtutor.tasks.folk.game import FolkGame
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import (
     ANCHORED,
     PUBLISHED,
     REAL,
-    TITLES,
     VARIANTS,
     GameSizes,
     require_variants,
+    title_of,
     variant_named,
 )
+
+
+def dataset(**settings):
+    return build(**settings).as_dataset("here")
 
 
 def test_published_generators_earn_d_at_the_end_and_know_no_prior():
@@ -87,11 +91,12 @@ def test_names_are_checked():
         require_variants(["psi", "none"], GameSizes())
     with pytest.raises(UserError, match="psi is named twice"):
         require_variants(["psi", "rloo", "psi"], GameSizes())
-    assert set(TITLES) == {*VARIANTS, "maximum-likelihood", REAL}
+    titles = [title_of(name) for name in (*VARIANTS, "maximum-likelihood", REAL)]
+    assert len(set(titles)) == len(titles)
 
 
 def test_the_papers_figures_are_of_measures_that_there_are():
-    measures = {field.name for field in fields(FolkEvaluation)}
+    measures = {field.name for field in fields(GeneratorMeasures)}
     assert all(set(row) <= measures for row in PAPER_TABLE_1.values())
     assert set(PAPER_TABLE_1) <= {"maximum-likelihood", *VARIANTS}
 
@@ -99,42 +104,43 @@ def test_the_papers_figures_are_of_measures_that_there_are():
 def test_a_game_comes_back_from_its_folder(tmp_path):
     for name in VARIANTS:
         variant = variant_named(name, GameSizes(discriminator="lee"), 0.5).in_a_game(3, 20)
-        game = FolkGame(
+        game = GameConfig(
             name, "data", "prior", 7, variant.tutoring, variant.adversary, variant.start
         )
         folder = RunFolder.start(tmp_path / name, game, {})
-        assert read_config(FolkGame, folder.path / "config.yaml") == game
+        assert read_config(GameConfig, folder.path / "config.yaml") == game
 
 
 def test_tunes_are_measured_on_the_test_part_alone():
     data = build(tokenisation="joint")
-    real = RealTunes.of(data, at_most=5)
-    assert len(real.played) == len(real.judged.training) == 5
+    real = RealSequences.of(data.as_dataset("here"), at_most=5)
+    assert len(real.training) == len(real.judging.training) == 5
     known = {row.tobytes() for row in data.train}
-    assert all(row.tobytes() in known for row in np.asarray(real.played.tokens))
+    assert all(row.tobytes() in known for row in np.asarray(real.training.tokens))
     np.testing.assert_array_equal(real.held_out.tokens, data.test)
-    np.testing.assert_array_equal(real.watched.tokens, data.validation)
+    np.testing.assert_array_equal(real.validation.tokens, data.validation)
 
 
 def test_of_many_tunes_some_are_measured_on_always_the_same():
     data = build(tokenisation="joint")
-    first, again = (RealTunes.of(data, held_out_at_most=3) for _ in range(2))
+    first, again = (RealSequences.of(data.as_dataset("here"), held_out_at_most=3) for _ in range(2))
     assert first.counts == {"played": len(data.train), "held_out": 3}
     np.testing.assert_array_equal(first.held_out.tokens, again.held_out.tokens)
-    for part, own in ((first.held_out, data.test), (first.watched, data.validation)):
+    for part, own in ((first.held_out, data.test), (first.validation, data.validation)):
         rows = [np.flatnonzero((own == row).all(axis=1))[0] for row in np.asarray(part.tokens)]
         assert len(rows) == 3
         assert rows == sorted(set(rows))
-    all_of_them = RealTunes.of(data, held_out_at_most=len(data.test) + len(data.validation))
+    most = len(data.test) + len(data.validation)
+    all_of_them = RealSequences.of(data.as_dataset("here"), held_out_at_most=most)
     np.testing.assert_array_equal(all_of_them.held_out.tokens, data.test)
 
 
 def test_without_a_test_part_the_judge_has_halves_of_the_validation_part():
     data = build(tokenisation="joint", fractions=(0.7, 0.3, 0.0))
-    real = RealTunes.of(data)
-    assert len(real.played) == len(data.train)
+    real = RealSequences.of(data.as_dataset("here"))
+    assert len(real.training) == len(data.train)
     np.testing.assert_array_equal(real.held_out.tokens, data.validation)
-    halves = [np.asarray(part.tokens) for part in (real.judged.validation, real.judged.test)]
+    halves = [np.asarray(part.tokens) for part in (real.judging.validation, real.judging.test)]
     assert sum(map(len, halves)) == len(data.validation)
     np.testing.assert_array_equal(halves[0], data.validation[::2])
     np.testing.assert_array_equal(halves[1], data.validation[1::2])
@@ -142,22 +148,22 @@ def test_without_a_test_part_the_judge_has_halves_of_the_validation_part():
 
 def test_real_tunes_stand_where_samples_would():
     """Nothing is known of their likelihood, since nobody generated them."""
-    real = RealTunes.of(build(tokenisation="joint"))
-    own = evaluate_real(replace(real, played=real.held_out))
-    other = evaluate_real(real)
+    real = RealSequences.of(dataset(tokenisation="joint"))
+    own = measure_real(replace(real, training=real.held_out))
+    other = measure_real(real)
     assert own.bleu == own.corpus_bleu == pytest.approx(1)
     assert other.bleu < 1
     assert all(math.isnan(value) for value in (other.cross_entropy, other.judge_mean))
 
 
 def test_the_judges_of_a_generator_are_several_and_their_mean_counts():
-    real = RealTunes.of(build(tokenisation="joint"))
+    real = RealSequences.of(dataset(tokenisation="joint"))
     model = LSTM(len(build(tokenisation="joint").tokens), (8,), key=jax.random.key(0))
     batch = replace(JudgeSettings().discrimination, batch=4)
     settings = JudgeSettings(epochs=2, patience=1, discrimination=batch)
     kept = []
     one, two = (
-        evaluate_folk(model, real, settings, judges=number, seed=5, on_judged=kept.append)
+        measure_generator(model, real, settings, judges=number, seed=5, on_judge=kept.append)
         for number in (1, 2)
     )
     assert len(kept) == 2, "the first judge of each"
@@ -174,6 +180,6 @@ def test_the_judges_of_a_generator_are_several_and_their_mean_counts():
 def test_too_few_tunes_to_hold_any_out_are_told_with_their_number():
     data = build(tokenisation="joint")
     with pytest.raises(
-        UserError, match=r"tunes for validation .* fewer than 2 sequences of 16.*--length"
+        UserError, match="validation part has 1 sequences of 16 tokens; a game needs at least 2"
     ):
-        RealTunes.of(replace(data, validation=data.validation[:1]))
+        RealSequences.of(replace(data, validation=data.validation[:1]).as_dataset("here"))

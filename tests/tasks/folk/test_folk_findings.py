@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqtutor.tasks.folk.evaluation import FolkEvaluation
+from seqtutor.adversarial.evaluation import GeneratorMeasures
 from seqtutor.tasks.folk.findings import findings, fresh_judges
 
 TYPES = 3000
@@ -10,7 +10,7 @@ TYPES = 3000
 
 
 def evaluation(cross_entropy, bleu, precision=float("nan"), **judges):
-    return FolkEvaluation(
+    return GeneratorMeasures(
         cross_entropy=cross_entropy,
         entropy=2.0,
         bleu=bleu,
@@ -72,7 +72,7 @@ def test_nothing_is_said_of_pretraining_where_it_has_taught_nothing():
 def test_a_bleu_below_that_of_maximum_likelihood_is_held_against_real_tunes():
     generators = {"maximum-likelihood": PRIOR, "merl": [evaluation(3.8, 0.2, 0.99)]}
     likeness = findings(generators | {"real-tunes": [evaluation(float("nan"), 0.4)]}, TYPES)[-2]
-    assert likeness.endswith("Real tunes in the samples' place have .40.")
+    assert likeness.endswith("Real tunes in the samples' place have 0.40.")
     assert "Real" not in findings(generators | {"real-tunes": [evaluation(0.0, 0.6)]}, TYPES)[-2]
 
 
@@ -81,7 +81,7 @@ def judged(mean, error=0.01, judges=3):
 
 
 def test_what_judges_earn_is_told_from_their_own_differences():
-    # Student's t of 3 judges, 4.303, times √2 · .01: differences below .061 are not told.
+    # Student's t of 3 judges, 4.303, times √2 · 0.01: differences below 0.061 are not told.
     generators = {
         "maximum-likelihood": [judged(0.2)],
         "psi": [judged(0.262)],
@@ -90,10 +90,10 @@ def test_what_judges_earn_is_told_from_their_own_differences():
         "real-tunes": [judged(float("nan"))],
     }
     (_, told) = fresh_judges(generators)
-    assert "Maximum likelihood's earn .20." in told
-    assert "More is earned by Ψ, anchored .262 (+.062 ± .061)." in told
-    assert "Less is earned by MERL .138 (−.062 ± .061)." in told
-    assert "apart from it: RLOO, anchored .26 (+.060 ± .061)." in told
+    assert "Maximum likelihood's earn 0.20." in told
+    assert "More is earned by Ψ, anchored 0.262 (+0.062 ± 0.061)." in told
+    assert "Less is earned by MERL 0.138 (−0.062 ± 0.061)." in told
+    assert "apart from it: RLOO, anchored 0.26 (+0.060 ± 0.061)." in told
     assert "Real tunes" not in told
 
 
@@ -101,11 +101,13 @@ def test_one_judge_and_one_seed_tell_nothing_apart():
     alone = {"error": float("nan"), "judges": 1}
     generators = {"maximum-likelihood": [judged(0.2, **alone)], "psi": [judged(0.4, **alone)]}
     (_, told) = fresh_judges(generators)
-    assert "apart from it: Ψ, anchored .40 (+.20). One judge of one game gives no interval" in told
+    assert (
+        "apart from it: Ψ, anchored 0.40 (+0.20). One judge of one game gives no interval" in told
+    )
 
 
 def test_several_seeds_count_by_what_they_differ_by():
     prior = [judged(value, error=1.0) for value in (0.19, 0.2, 0.21)]
     psi = [judged(value, error=1.0) for value in (0.28, 0.3, 0.32)]
     (_, told) = fresh_judges({"maximum-likelihood": prior, "psi": psi})
-    assert "More is earned by Ψ, anchored .30 (+.100 ± .025)" in told
+    assert "More is earned by Ψ, anchored 0.30 (+0.100 ± 0.025)" in told

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
-from seqtutor.tasks.folk.dataset import decode_ids, load_folk_data
+from seqtutor.tasks.folk.dataset import load_folk_data
+from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.published import read_token_table, unpermuted
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "seqgan_music"
@@ -54,7 +55,8 @@ def test_ids_stay_and_values_are_what_sounds(tmp_path: Path) -> None:
     assert [note.pitch for note in sheet.notes] == [60, 71]
     assert [chord.pitches for chord in sheet.chords] == [(48, 52, 55), (55, 59, 62)]
     assert sheet.notes[1].duration == Fraction(1, 3)
-    assert decode_ids([4, 1, 3], data.vocabulary, data.tokenisation.name) == sheet
+    reader = LeadSheetReader(data.vocabulary, {"tokenisation": data.tokenisation.name})
+    assert reader([[4, 1, 3]]) == [sheet]
 
 
 @given(

@@ -6,19 +6,16 @@ import numpy as np
 import pytest
 from golden_melodies import GOLDEN, GOLDEN_TOKENS, random_melodies
 
+from seqtutor.measures.intervals import interval_of
 from seqtutor.tasks.melody.metrics import (
     MelodyCounts,
     aggregate,
     count_melodies,
     join_counts,
 )
-from seqtutor.tasks.melody.table_1 import (
-    METRIC_NAMES,
-    PAPER_TABLE_1,
-    TABLE_1_ROWS,
-    best_of_papers,
-    is_better,
-)
+from seqtutor.tasks.melody.table_1 import PUBLISHED, TABLE_1
+
+NAMES = [row.name for row in TABLE_1]
 
 STAT_OF_COUNT = {
     "notes_not_in_key": "notes_not_in_key",
@@ -55,7 +52,7 @@ def test_golden_autocorrelations(golden_counts: MelodyCounts) -> None:
 
 
 def test_metrics_are_fractions_of_the_golden_sums(golden_counts: MelodyCounts) -> None:
-    values = aggregate(golden_counts).values
+    values = {name: one.value for name, one in aggregate(golden_counts).items()}
     melodies, steps = GOLDEN_TOKENS.shape[0], GOLDEN_TOKENS.size
     sums = {name: golden_stat(stat).sum() for name, stat in STAT_OF_COUNT.items()}
     expected = {name: total / steps for name, total in sums.items() if name.startswith("notes")}
@@ -67,7 +64,7 @@ def test_metrics_are_fractions_of_the_golden_sums(golden_counts: MelodyCounts) -
     for lag in (1, 2, 3):
         expected[f"autocorrelation_lag{lag}"] = np.nanmean(golden_stat(f"autocorrelation{lag}"))
     assert values == pytest.approx(expected)
-    assert tuple(values) == METRIC_NAMES
+    assert list(values) == NAMES
 
 
 def test_counts_of_mixed_lengths_are_those_of_each_melody_alone() -> None:
@@ -93,50 +90,47 @@ def test_standard_errors_are_the_spread_of_repeated_samples() -> None:
     tokens = random_melodies(seed=1, count=200 * 100, length=32)
     counts = count_melodies(tokens)
     samples = [aggregate(counts[start : start + 100]) for start in range(0, len(counts), 100)]
-    for name in METRIC_NAMES:
-        values = np.array([metrics.values[name] for metrics in samples])
+    for name in NAMES:
+        values = np.array([metrics[name].value for metrics in samples])
         if not values.any():
             continue
-        errors = np.array([metrics.standard_errors[name] for metrics in samples])
+        errors = np.array([metrics[name].standard_error for metrics in samples])
         # A standard deviation from 200 samples is itself known to about 5 %.
         assert np.mean(errors) == pytest.approx(values.std(ddof=1), rel=0.25), name
 
 
 def test_undefined_metrics_are_nan() -> None:
     metrics = aggregate(count_melodies([[14] * 8] * 3))
-    assert math.isnan(metrics.values["leaps_resolved"])
-    assert math.isnan(metrics.values["autocorrelation_lag1"])
-    assert metrics.values["starting_with_tonic"] == 1
+    assert math.isnan(metrics["leaps_resolved"].value)
+    assert math.isnan(metrics["autocorrelation_lag1"].value)
+    assert metrics["starting_with_tonic"].value == 1
 
 
 def test_interval_over_melodies_of_a_proportion(golden_counts: MelodyCounts) -> None:
-    metrics = aggregate(golden_counts)
-    estimate = metrics.interval("unique_highest")
-    p = metrics.values["unique_highest"]
+    estimate = interval_of(aggregate(golden_counts)["unique_highest"])
+    p = estimate.value
     assert estimate.high - p == pytest.approx(1.972 * math.sqrt(p * (1 - p) / 199), rel=1e-3)
 
 
 def test_better_follows_the_direction_of_the_row() -> None:
-    assert is_better("notes_in_motif", 0.76, PAPER_TABLE_1["Q"]["notes_in_motif"])
-    assert not is_better("notes_excessively_repeated", 0.0, 0.0)
-    assert is_better("notes_not_in_key", 0.005, PAPER_TABLE_1["Ψ"]["notes_not_in_key"])
-    assert is_better("autocorrelation_lag1", 0.05, -0.10)
-    assert not is_better("autocorrelation_lag2", -0.03, 0.03)
-    assert not is_better("leaps_resolved", math.nan, 0.5)
-    with pytest.raises(KeyError):
-        is_better("no_such_metric", 1.0, 0.0)
+    rows = {row.name: row for row in TABLE_1}
+    assert rows["notes_in_motif"].improves(0.76, PUBLISHED.columns["Q"]["notes_in_motif"])
+    assert not rows["notes_excessively_repeated"].improves(0.0, 0.0)
+    assert rows["notes_not_in_key"].improves(0.005, PUBLISHED.columns["Ψ"]["notes_not_in_key"])
+    assert rows["autocorrelation_lag1"].improves(0.05, -0.10)
+    assert not rows["autocorrelation_lag2"].improves(-0.03, 0.03)
 
 
 def test_every_column_of_the_paper_has_every_row() -> None:
-    names = [row.metric for row in TABLE_1_ROWS]
-    assert len(names) == len(set(names)) == 11
-    assert all(list(column) == names for column in PAPER_TABLE_1.values())
+    assert len(set(NAMES)) == 11
+    assert all(list(column) == NAMES for column in PUBLISHED.columns.values())
+    assert set(PUBLISHED.beside.values()) == set(PUBLISHED.columns)
 
 
-def test_the_best_of_the_papers_is_passed_by_none_of_their_columns():
-    best = best_of_papers()
-    assert tuple(best) == METRIC_NAMES
-    for metric, value in best.items():
-        column_values = [column[metric] for column in PAPER_TABLE_1.values()]
-        assert value in column_values
-        assert not any(is_better(metric, other, value) for other in column_values)
+def test_the_best_of_the_papers_is_passed_by_none_of_their_columns() -> None:
+    best = PUBLISHED.best(TABLE_1)
+    assert list(best) == NAMES
+    for row in TABLE_1:
+        figures = [column[row.name] for column in PUBLISHED.columns.values()]
+        assert best[row.name] in figures
+        assert not any(row.improves(other, best[row.name]) for other in figures)

@@ -1,4 +1,4 @@
-"""Which tunes are learned from, and in which form. Imports nothing heavy."""
+"""The data of the folk task, as options of its commands. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -19,27 +19,32 @@ class FolkDataSettings:
     the public-domain tunes that come with music21 if not given."""
     sequences: Path | None = None
     """Sequences that are tokens already: an .npz file with the integer arrays `train` and `valid`.
-    What is said of tunes and tokens below then plays no part."""
+    The options of tunes and tokens below then have no effect."""
     token_table: Path | None = None
-    """The .json file that says what the tokens of --sequences mean."""
-    tokenisation: Literal["joint", "joint-transposed", "interleaved"] = "joint"
-    """joint: one token for each moment at which melody or harmony begins something, as published;
-    joint-transposed: the same, all tunes in C major or A minor; interleaved: melody and chords as
-    tokens of their own, all tunes in C major or A minor."""
+    """The .json file with the meaning of the tokens of --sequences."""
+    tokenisation: Literal["joint", "joint-transposed", "interleaved"] = "interleaved"
+    """What a token is:
+    - joint: all that begins at one moment, in melody and harmony, as published
+    - joint-transposed: the same, with all tunes in C major or A minor
+    - interleaved: one event of melody or harmony, with all tunes in C major or A minor
+    """
     rare: Literal["map", "keep", "drop-tunes"] = "map"
-    """Tokens seen too seldom. map: each becomes the nearest of those that the training tunes have
-    often enough; keep: all stay; drop-tunes: the tunes that have any are dropped before the split
-    (the paper's way; it can leave few)."""
+    """What happens to rare tokens:
+    - map: each is replaced by the nearest token that is frequent in the training tunes
+    - keep: they are kept
+    - drop-tunes: tunes with rare tokens are dropped before the split, as in the paper; few may be
+      left
+    """
     rare_below: int = 10
-    """How often a token must occur not to be rare."""
+    """Tokens that occur fewer times than this are rare."""
     length: int = 100
     """Tokens in a sequence."""
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    """Of the tunes, for training, validation and test."""
+    """Shares of the tunes for training, validation and test."""
     split_seed: int = 0
-    """Of the split, which keeps near-duplicates together."""
+    """Seed of the split, which keeps near-duplicates together."""
     use_cache: bool = True
-    """Whether the tunes that come with music21 are kept on disk once they are read."""
+    """Whether the tunes that come with music21 are cached on disk."""
 
     def __post_init__(self) -> None:
         require(self.length >= 1, f"--length must be at least 1, not {self.length}")

@@ -1,22 +1,30 @@
-"""Tunes with chords to learn from: split by tune, tokenised, and cut into sequences."""
+"""Tunes with chords as training data: split by tune, tokenised, and cut into sequences."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Int
 
+from seqtutor.data import Dataset, Sequences
 from seqtutor.errors import UserError
+from seqtutor.settings import require
+from seqtutor.task_spec import PriorRecord
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.joint import JointTokenisation
 from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.published import read_published
-from seqtutor.tasks.folk.rare import EncodedTunes, by_frequency, map_rare, tunes_without_rare
+from seqtutor.tasks.folk.rare import (
+    EncodedTunes,
+    by_frequency,
+    map_rare,
+    nearest,
+    tunes_without_rare,
+)
 from seqtutor.tasks.folk.report import FolkReport
 from seqtutor.tasks.folk.sources import read_sources
 from seqtutor.tasks.folk.tokenisation import Tokenisation
@@ -26,6 +34,8 @@ from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.vocabulary import Vocabulary
 
 PARTS = ("train", "validation", "test")
+MUCH_REPLACED = 0.05
+"""Share of replaced tokens from which a user is warned."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +43,13 @@ class FolkData:
     """Sequences of equal length, split by tune.
 
     Attributes:
-        vocabulary: the tokens' names; a model begins with the id one past the last.
-        tokens: what the ids stand for.
+        vocabulary: the names of the tokens.
+        tokens: the tokens themselves, by id.
         train, validation, test: `Int["sequence time"]` ids.
         tokenisation: reads tokens as lead sheets.
-        train_tunes, validation_tunes, test_tunes: what the sequences come from, as read; empty if
+        train_tunes, validation_tunes, test_tunes: where the sequences come from, as read; empty if
             they were read as tokens.
-        report: what happened to the tunes and tokens on their way in.
+        report: counts of what was read and replaced.
     """
 
     vocabulary: Vocabulary
@@ -58,47 +68,86 @@ class FolkData:
         """Tokens in a sequence."""
         return self.train.shape[1]
 
-    @cached_property
-    def digest(self) -> str:
-        """A SHA-256 of vocabulary and sequences, to say in a run's record which data it saw."""
-        digest = hashlib.sha256("\n".join(self.vocabulary.tokens).encode())
-        for part in (self.train, self.validation, self.test):
-            digest.update(repr(part.shape).encode())
-            digest.update(np.ascontiguousarray(part, dtype="<i4").tobytes())
-        return digest.hexdigest()
-
     def decode(self, ids: Sequence[int] | Int[np.ndarray, " time"]) -> LeadSheet:
-        """Read a sequence of ids, a model's for instance, as a lead sheet."""
+        """Read a sequence of ids as a lead sheet."""
         return self.tokenisation.decode([self.tokens[int(index)] for index in ids])
 
-    def summary(self) -> dict[str, Any]:
-        """The data's figures, ready for JSON."""
-        return self.report.summary() | {"length": self.length, "sha256": self.digest}
+    def as_dataset(self, source: str) -> Dataset:
+        """The sequences, with what a model must say about them so that its tokens can be read."""
+        train, validation, test = (
+            Sequences(part, np.ones(part.shape, bool))
+            for part in (self.train, self.validation, self.test)
+        )
+        data = Dataset(self.vocabulary, self.length, train, validation, test)
+        figures = {**self.report.summary(), "length": self.length, "sha256": data.digest}
+        return replace(
+            data,
+            origin={
+                "tokenisation": self.tokenisation.name,
+                "data": {**figures, "source": source},
+            },
+            summary=[f"Tunes of {source}", *self.report.lines()],
+            warnings=self._warnings(),
+        )
+
+    def _warnings(self) -> list[str]:
+        found = []
+        if self.train_tunes and not any(sheet.chords for sheet in self.train_tunes):
+            found.append("None of the tunes has chords: only melodies are learned")
+        replaced = self.report.replaced / max(1, sum(self.report.tokens.values()))
+        if replaced > MUCH_REPLACED:
+            found.append(
+                f"{replaced:.0%} of the tokens were replaced by others: the tunes have changed. "
+                "With so few tunes choose a smaller --rare-below, or --rare keep"
+            )
+        return found
 
 
-def decode_ids(
-    ids: Sequence[int] | Int[np.ndarray, " time"], vocabulary: Vocabulary, tokenisation: str
-) -> LeadSheet:
-    """Read ids as a lead sheet where only a saved model's vocabulary is at hand.
+def read_folk_data(settings: FolkDataSettings, vocabulary: Vocabulary | None = None) -> Dataset:
+    """The sequences for training a prior.
+
+    Args:
+        settings: which tunes, and how they become tokens.
+        vocabulary: of a model whose training continues; other tokens become the nearest of these.
 
     Raises:
-        UserError: if there is no such tokenisation, or a token is not one of its names.
+        UserError: as for `load_folk_data`, and if there are too few tunes for a validation part.
     """
-    reader = tokenisation_named(tokenisation)
-    return reader.decode([reader.parse(vocabulary.tokens[int(index)]) for index in ids])
+    data = load_folk_data(settings, vocabulary)
+    tunes, tokens = data.report.tunes, data.report.tokens
+    require(
+        not data.train_tunes or len(data.validation_tunes) > 0,
+        f"of {sum(tunes.values())} tunes none is left to validate on; give more tunes or other "
+        "--fractions",
+    )
+    require(
+        len(data.validation) > 0,
+        f"the tunes for validation have {tokens['validation']:,} tokens, too few for a sequence of "
+        f"{data.length}; give more tunes, a smaller --length or other --fractions",
+    )
+    source = settings.sequences or settings.data or "the tunes that come with music21"
+    return data.as_dataset(str(source))
 
 
-def load_folk_data(settings: FolkDataSettings | None = None) -> FolkData:
+def load_folk_data(
+    settings: FolkDataSettings | None = None, vocabulary: Vocabulary | None = None
+) -> FolkData:
     """Load tunes with chords, or sequences that are tokens already.
 
     Raises:
-        UserError: if a source is missing or not what it should be, or nothing is left to train on.
+        UserError: if a source is missing or not what it should be, nothing is left to train on, or
+            the sequences have other tokens than the given vocabulary.
     """
     settings = settings or FolkDataSettings()
     if settings.sequences is not None and settings.token_table is not None:
-        return _load_published(settings)
+        data = _load_published(settings)
+        require(
+            vocabulary is None or vocabulary == data.vocabulary,
+            f"the tokens of {settings.token_table} are not those of the model",
+        )
+        return data
     sheets, imported = read_sources(settings.data, settings.use_cache)
-    return build_folk_data(sheets, imported, settings)
+    return build_folk_data(sheets, imported, settings, vocabulary)
 
 
 def _load_published(settings: FolkDataSettings) -> FolkData:
@@ -130,28 +179,40 @@ def _load_published(settings: FolkDataSettings) -> FolkData:
 
 
 def build_folk_data(
-    sheets: Sequence[LeadSheet], imported: ImportReport, settings: FolkDataSettings
+    sheets: Sequence[LeadSheet],
+    imported: ImportReport,
+    settings: FolkDataSettings,
+    vocabulary: Vocabulary | None = None,
 ) -> FolkData:
     """Split, tokenise and cut lead sheets.
 
+    With a `vocabulary` its tokens are used, whatever the settings say about rare ones.
+
     Raises:
-        UserError: if nothing is left to train on.
+        UserError: if nothing is left to train on, or the vocabulary is of another tokenisation.
     """
     if not sheets:
         raise UserError(f"none of the {imported.tunes_read} tunes can be used")
     tokenisation = tokenisation_named(settings.tokenisation)
     encoded = EncodedTunes.of([tokenisation.encode(sheet) for sheet in sheets])
-    if settings.rare == "drop-tunes":
+    if settings.rare == "drop-tunes" and vocabulary is None:
         sheets, encoded, imported = _without_rare(sheets, encoded, imported, settings.rare_below)
     clusters = cluster_near_duplicates(sheets)
     parts = split_clusters(clusters, settings.fractions, settings.split_seed)
     counts = encoded.counts(parts == 0)
     rare = counts < settings.rare_below
-    encoded = by_frequency(encoded, counts)
-    counts = -np.sort(-counts)
-    everywhere = encoded.counts()
-    if settings.rare == "map":
-        encoded = map_rare(encoded, counts, settings.rare_below, tokenisation)
+    replaced = 0
+    if vocabulary is not None:
+        known = [tokenisation.parse(name) for name in vocabulary.tokens]
+        kept = set(known)
+        is_new = np.array([token not in kept for token in encoded.tokens])
+        replaced = int(encoded.counts()[is_new].sum())
+        encoded = encoded.renumbered(nearest(encoded.tokens, known, tokenisation), known)
+    else:
+        encoded, counts = by_frequency(encoded, counts), -np.sort(-counts)
+        if settings.rare == "map":
+            replaced = int(encoded.counts()[counts < settings.rare_below].sum())
+            encoded = map_rare(encoded, counts, settings.rare_below, tokenisation)
 
     tunes = {name: _chosen(sheets, parts == index) for index, name in enumerate(PARTS)}
     streams = {
@@ -170,7 +231,7 @@ def build_folk_data(
         vocabulary_size=len(encoded.tokens),
         rare_types=int(rare.sum()),
         rare_occurrences=int(counts[counts < settings.rare_below].sum()),
-        replaced=int(everywhere[counts < settings.rare_below].sum() * (settings.rare == "map")),
+        replaced=replaced,
         near_duplicates=len(sheets) - int(clusters.max()) - 1,
         tunes={name: len(part) for name, part in tunes.items()},
         tokens={name: len(stream) for name, stream in streams.items()},
@@ -186,6 +247,35 @@ def build_folk_data(
         test_tunes=tunes["test"],
         report=report,
     )
+
+
+def read_tunes(path: Path, prior: PriorRecord, max_length: int) -> tuple[list[str], Sequences]:
+    """Read tunes of a file as tokens of a prior, in pieces of at most `max_length` tokens.
+
+    Tokens that the prior does not know become the nearest that it knows.
+
+    Returns:
+        The title of each tune, with the number of the piece if there are several, and the pieces.
+
+    Raises:
+        UserError: if the file cannot be read or holds no usable tune.
+    """
+    sheets, _ = read_sources(path)
+    tokenisation = tokenisation_named(prior.origin["tokenisation"])
+    known = [tokenisation.parse(name) for name in prior.vocabulary.tokens]
+    names: list[str] = []
+    rows: list[Int[np.ndarray, " time"]] = []
+    for sheet in sheets:
+        ids = nearest(tokenisation.encode(sheet), known, tokenisation)
+        pieces = [ids[start : start + max_length] for start in range(0, len(ids), max_length)]
+        title = sheet.title or f"tune {sheet.index + 1}"
+        numbered = [f"{title} ({number} of {len(pieces)})" for number in range(1, len(pieces) + 1)]
+        names += numbered if len(pieces) > 1 else [title]
+        rows += pieces
+    mask = np.arange(max_length) < np.array([[len(row)] for row in rows])
+    tokens = np.zeros(mask.shape, np.int32)
+    tokens[mask] = np.concatenate(rows)
+    return names, Sequences(tokens, mask)
 
 
 Item = TypeVar("Item")
@@ -217,12 +307,11 @@ def _without_rare(
 
 
 def cut(stream: Int[np.ndarray, " token"], length: int) -> Int[np.ndarray, "sequence time"]:
-    """Cut the tunes of one part, written one after the other, into sequences.
+    """Cut the tunes of one part, joined one after the other, into sequences.
 
-    As in the papers, a sequence may begin in the middle of a tune and end in the next, but here
-    only in another tune of the same part. Cut within tunes, short tunes and the ends of all others
-    would be lost, or tokens would be counted in several overlapping sequences; so every token of a
-    part is in exactly one sequence, but for fewer than `length` at its end.
+    As in the papers, a sequence may begin in the middle of a tune and end in the next one, here
+    always of the same part. Every token is in exactly one sequence, except fewer than `length` at
+    the end. Cutting within tunes would lose short tunes and the ends of others, or repeat tokens.
     """
     rows = len(stream) // length
     return stream[: rows * length].reshape(rows, length)

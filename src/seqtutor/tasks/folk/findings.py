@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from seqtutor.adversarial.evaluation import GeneratorMeasures
 from seqtutor.measures.intervals import Interval, difference, interval_over_seeds, mean_interval
 from seqtutor.report.tables import format_value
-from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, REAL, UNTRAINED, title_of
 
@@ -18,7 +18,7 @@ NEAR_ONE = 0.95
 LEARNED = 0.5
 """Nats a token by which a pretrained generator must be better than chance to be called learned."""
 
-Generators = Mapping[str, Sequence[FolkEvaluation]]
+Generators = Mapping[str, Sequence[GeneratorMeasures]]
 
 
 def findings(generators: Generators, vocabulary_size: int) -> list[str]:
@@ -124,7 +124,7 @@ def fresh_judges(generators: Generators) -> list[str]:
     ]
 
 
-def _how_they_are_told(prior: Sequence[FolkEvaluation], comparisons: int) -> str:
+def _how_they_are_told(prior: Sequence[GeneratorMeasures], comparisons: int) -> str:
     if len(prior) == 1 and prior[0].judges < 2:
         return "One judge of one game gives no interval: give more with --judges or --seeds."
     how = "In brackets the difference, seed by seed, with its 95 % interval."
@@ -150,7 +150,7 @@ def _signed(gain: Interval) -> str:
     return sign + format_value(gain.value, half_width=gain.half_width)
 
 
-def judged(evaluations: Sequence[FolkEvaluation]) -> Interval:
+def judged(evaluations: Sequence[GeneratorMeasures]) -> Interval:
     """Mean D(x) by fresh judges with its 95 % interval: over seeds, or of one over its judges."""
     return interval_over_seeds([one.estimates["judge_mean"] for one in evaluations])
 
@@ -163,7 +163,9 @@ def _is_above(generators: Generators, one: str, other: str, measure: str) -> boo
     return None if first == second or is_within else gain.value > 0
 
 
-def _gain(one: Sequence[FolkEvaluation], other: Sequence[FolkEvaluation], measure: str) -> Interval:
+def _gain(
+    one: Sequence[GeneratorMeasures], other: Sequence[GeneratorMeasures], measure: str
+) -> Interval:
     """How much more of a measure one generator has, seed by seed: seeds share what chance draws."""
     gains = [
         getattr(its, measure) - getattr(others, measure)

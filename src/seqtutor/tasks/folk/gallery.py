@@ -1,21 +1,35 @@
-"""Which samples of a generator are worth hearing: those that deceive, those that fail, collapse."""
+"""Samples of a generator to see and hear: which look most real, which least, which repeat most."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
+from seqtutor.adversarial.training import logits_of
+from seqtutor.models.files import SavedModel
+from seqtutor.report.tables import format_value
+from seqtutor.tasks.folk.model import LeadSheetReader
+from seqtutor.tasks.folk.render import write_tunes
+from seqtutor.training.rollout import generate
+from seqtutor.types import SequenceBatch
+
 Kind = Literal["false positive", "true negative", "collapsed", "real"]
 GRAM = 4
-"""Tokens in the runs whose repetition tells a collapsed sample."""
+"""Tokens in the runs whose repetition marks a collapsed sample."""
+SAMPLES = 256
+REAL_SEQUENCES = 2
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A sample, why it was chosen, D(x), and the share of its runs of four that are different."""
+    """A sample, why it was chosen, D(x), and the share of its runs of four that are distinct."""
 
     kind: Kind
     tokens: Int[np.ndarray, " time"]
@@ -26,7 +40,7 @@ class Exhibit:
 def choose_exhibits(
     tokens: Int[np.ndarray, "sample time"], logits: Float[np.ndarray, " sample"], each: int = 2
 ) -> list[Exhibit]:
-    """The samples that look most and least real to a discriminator, and the most repetitive ones.
+    """The samples with the highest and the lowest D(x), and the most repetitive ones.
 
     False positives have D(x) > ½ and may be missing, true negatives D(x) ≤ ½. A collapsed sample
     has at most half of its runs of four tokens different. No sample is chosen twice.
@@ -55,7 +69,7 @@ def choose_exhibits(
 def as_exhibits(
     kind: Kind, tokens: Int[np.ndarray, "sample time"], logits: Float[np.ndarray, " sample"]
 ) -> list[Exhibit]:
-    """All of some sequences, of one kind, with their D(x) by a discriminator's logits."""
+    """Sequences as exhibits of one kind, with D(x) from a discriminator's logits."""
     return [
         Exhibit(kind, row, float(1 / (1 + np.exp(-np.float64(logit)))), float(share))
         for row, logit, share in zip(tokens, logits, distinct_runs(tokens), strict=True)
@@ -63,8 +77,94 @@ def as_exhibits(
 
 
 def distinct_runs(tokens: Int[np.ndarray, "sample time"]) -> Float[np.ndarray, " sample"]:
-    """Of each sample, how many of its runs of four tokens are different, as a share of all."""
+    """For each sample, the share of its runs of four tokens that are distinct."""
     if tokens.shape[1] < GRAM:
         return np.ones(len(tokens))
     runs = np.lib.stride_tricks.sliding_window_view(tokens, GRAM, axis=1)
     return np.array([len(np.unique(one, axis=0)) / len(one) for one in runs])
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """A sample with its files: why it was chosen, D(x), the share of different runs."""
+
+    kind: str
+    probability: float
+    distinct: float
+    midi: Path
+    sound: Path
+    score: Path
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Samples of one generator, and all of them as one ABC file."""
+
+    entries: tuple[GalleryEntry, ...]
+    book: Path
+
+
+def write_gallery(
+    title: str,
+    saved: SavedModel,
+    discriminator: ConvolutionalDiscriminator,
+    seed: int,
+    folder: Path,
+) -> Gallery:
+    """Choose samples of a generator and write them as MIDI, WAV, MusicXML and one ABC book.
+
+    Args:
+        title: of the generator, for the titles of its tunes.
+        saved: the generator.
+        discriminator: by which they are chosen.
+        seed: of the sampling; the samples are others than those that are measured.
+        folder: where the files go.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    key = jax.random.fold_in(jax.random.key(seed), 1)
+    samples = generate(saved.model, key, SAMPLES, saved.origin["max_length"])
+    exhibits = choose_exhibits(np.asarray(samples.tokens), logits_of(discriminator, samples))
+    return _write(title, exhibits, saved, folder)
+
+
+def write_real_gallery(
+    title: str,
+    real: SequenceBatch,
+    saved: SavedModel,
+    discriminator: ConvolutionalDiscriminator,
+    folder: Path,
+) -> Gallery:
+    """Write the first real sequences in the same way.
+
+    Args:
+        title: of the tunes.
+        real: held-out sequences.
+        saved: a generator of their vocabulary.
+        discriminator: gives their D(x).
+        folder: where the files go.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    some = real[:REAL_SEQUENCES]
+    exhibits = as_exhibits("real", np.asarray(some.tokens), logits_of(discriminator, some))
+    return _write(title, exhibits, saved, folder)
+
+
+def _write(title: str, exhibits: Sequence[Exhibit], saved: SavedModel, folder: Path) -> Gallery:
+    reader = LeadSheetReader(saved.vocabulary, saved.origin)
+    sheets = [
+        replace(sheet, title=f"{title}: {one.kind}, D(x) = {format_value(one.probability)}")
+        for one, sheet in zip(
+            exhibits, reader(np.stack([one.tokens for one in exhibits])), strict=True
+        )
+    ]
+    (book,) = write_tunes(sheets, folder, ["abc"])
+    files = [write_tunes(sheets, folder, [suffix]) for suffix in ("mid", "wav", "musicxml")]
+    entries = tuple(
+        GalleryEntry(one.kind, one.probability, one.distinct, *own)
+        for one, *own in zip(exhibits, *files, strict=True)
+    )
+    return Gallery(entries, book)

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from seqtutor.adversarial.evaluation import GeneratorMeasures
 from seqtutor.files import atomic_write
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
 from seqtutor.report.plots import History, Quantity, training_curves
 from seqtutor.report.style import save_for_page_and_print
 from seqtutor.report.tables import Table, format_value, render_markdown, write_csv
-from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.findings import findings, fresh_judges
+from seqtutor.tasks.folk.gallery import Gallery
 from seqtutor.tasks.folk.next_token import NextToken
 from seqtutor.tasks.folk.next_token_figure import next_token_figure, write_next_token
 from seqtutor.tasks.folk.plots import quality_and_diversity
@@ -30,26 +31,6 @@ CURVES = (
     Quantity("likeness/self_bleu", "self-BLEU", "Self-BLEU of samples"),
     Quantity("discriminator/mean_generated", "mean D(x)", "What samples earn"),
 )
-
-
-@dataclass(frozen=True)
-class GalleryEntry:
-    """A sample to hear: why it was chosen, D(x), and its files."""
-
-    kind: str
-    probability: float
-    distinct: float
-    midi: Path
-    sound: Path
-    score: Path
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Samples of one generator, and all of them as one ABC file."""
-
-    entries: tuple[GalleryEntry, ...]
-    book: Path
 
 
 @dataclass(frozen=True)
@@ -69,8 +50,8 @@ class FolkResults:
         next_token: what the generators of the first seed expect at a step of a held-out sequence.
     """
 
-    generators: Mapping[str, Sequence[FolkEvaluation]]
-    sweep: Mapping[float, FolkEvaluation]
+    generators: Mapping[str, Sequence[GeneratorMeasures]]
+    sweep: Mapping[float, GeneratorMeasures]
     histories: Mapping[str, Sequence[History]]
     galleries: Mapping[str, Gallery]
     learning: Mapping[str, Sequence[float]]
@@ -80,7 +61,7 @@ class FolkResults:
 
 
 def folk_table(
-    generators: Mapping[str, Sequence[FolkEvaluation]],
+    generators: Mapping[str, Sequence[GeneratorMeasures]],
     *,
     is_published_data: bool,
     is_trial: bool = False,
@@ -102,14 +83,14 @@ def folk_table(
             "show an order, not a mark to reach."
         )
     columns = [
-        PolicyColumn(name, [one.estimates for one in evaluations], TITLES.get(name))
+        PolicyColumn(name, [one.estimates for one in evaluations], title_of(name))
         for name, evaluations in generators.items()
     ]
     is_marked = is_published_data and not is_trial
     return evaluation_table(columns, ROWS, PUBLISHED, title=title, note=note, is_marked=is_marked)
 
 
-def sweep_table(sweep: Mapping[float, FolkEvaluation]) -> Table:
+def sweep_table(sweep: Mapping[float, GeneratorMeasures]) -> Table:
     """Maximum likelihood at other temperatures."""
     columns = [PolicyColumn(f"T = {one:g}", [found.estimates]) for one, found in sweep.items()]
     note = _over_judges(round(next(iter(sweep.values())).judges))

@@ -134,7 +134,7 @@ class InterleavedTokenisation:
         """What distances between tokens are measured by.
 
         The kind (weight 1000), the binary logarithm of the duration (100), a note's pitch in
-        semitones, a chord's pitch classes (2) and its lowest note in semitones (.1).
+        semitones, a chord's pitch classes (2) and its lowest note in semitones (0.1).
         """
         is_chord = token.kind == "chord"
         return (

@@ -173,7 +173,7 @@ class JointTokenisation:
 
         Of each part: whether it begins nothing, a rest or a sound (weight 1000), and the binary
         logarithm of its duration (weight 100). Then the melody's pitch in semitones, each pitch
-        class of the chord (weight 2) and its lowest note in semitones (weight .1).
+        class of the chord (weight 2) and its lowest note in semitones (weight 0.1).
         """
         pitch, chord = token.pitch, token.chord
         return (

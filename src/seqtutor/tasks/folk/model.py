@@ -1,73 +1,65 @@
-"""Models of tunes with chords: on disk with what their tokens mean, and what they write."""
+"""Models of tunes with chords: which there are, and what their sequences mean."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
-from seqtutor.models.files import SavedModel, load_model
-from seqtutor.tasks.folk.dataset import FolkData, decode_ids
+from seqtutor.task_spec import PriorRecord
 from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
+from seqtutor.vocabulary import Vocabulary
 
 TASK = "folk"
 
 
-def origin_of(data: FolkData) -> dict[str, Any]:
-    """What a model that learned from these data must say of itself to be read again."""
-    return {
-        "task": TASK,
-        "tokenisation": data.tokenisation.name,
-        "max_length": data.length,
-        "data": data.summary(),
-    }
-
-
-def load_folk_model(folder: Path) -> SavedModel:
-    """Read a model of tunes with chords.
+def require_folk_model(prior: PriorRecord) -> None:
+    """Refuse a model that does not say how its tokens are read, or has tokens of another kind.
 
     Raises:
-        UserError: if the folder holds no model, or one that does not say how its tokens are read.
+        UserError: which says how to train one.
     """
-    saved = load_model(folder)
-    name, length = saved.origin.get("tokenisation"), saved.origin.get("max_length")
-    is_folk = saved.origin.get("task") == TASK and isinstance(saved.origin.get("data"), dict)
-    if not is_folk or not isinstance(name, str) or not _is_length(length):
+    origin = prior.origin
+    name, length = origin.get("tokenisation"), origin.get("max_length")
+    if origin.get("task") != TASK or not isinstance(name, str) or not isinstance(length, int):
         raise UserError(
-            f"the model in {folder} is not one of tunes with chords; train one with: "
+            f"the model in {prior.folder} is not one of tunes with chords; train one with: "
             "seqtutor pretrain folk"
         )
-    reader = tokenisation_named(name)
-    for token in saved.vocabulary.tokens:
-        reader.parse(token)
-    return saved
+    LeadSheetReader(prior.vocabulary, origin)
 
 
-def _is_length(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+class LeadSheetReader:
+    """Reads sequences of one vocabulary as lead sheets.
+
+    Raises:
+        UserError: if a token is not one of the tokenisation that the origin names.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, origin: Mapping[str, Any]) -> None:
+        self._tokenisation = tokenisation_named(origin["tokenisation"])
+        self._tokens = [self._tokenisation.parse(name) for name in vocabulary.tokens]
+
+    def __call__(
+        self,
+        tokens: Int[np.ndarray, "batch time"],
+        mask: Bool[np.ndarray, "batch time"] | None = None,
+    ) -> list[LeadSheet]:
+        """A lead sheet for each sequence."""
+        rows = np.asarray(tokens)
+        real = np.ones(rows.shape, bool) if mask is None else np.asarray(mask)
+        return [
+            self._tokenisation.decode([self._tokens[index] for index in row[own]])
+            for row, own in zip(rows, real, strict=True)
+        ]
 
 
-def length_of(saved: SavedModel) -> int:
-    """How many tokens the sequences had that the model was trained on."""
-    return int(saved.origin["max_length"])
-
-
-def sheets_of(
-    saved: SavedModel, tokens: Int[np.ndarray, "number time"], title: str = "Tune"
-) -> list[LeadSheet]:
-    """Read a model's sequences as lead sheets, each with a title and its number."""
-    return titled(
-        [decode_ids(row, saved.vocabulary, saved.origin["tokenisation"]) for row in tokens], title
-    )
-
-
-def titled(sheets: Sequence[LeadSheet], title: str) -> list[LeadSheet]:
+def titled(sheets: Sequence[LeadSheet], title: str = "Tune") -> list[LeadSheet]:
     """The same lead sheets, each with the title and its number."""
     return [
         replace(sheet, title=f"{title} {number}", index=number - 1)

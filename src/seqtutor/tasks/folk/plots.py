@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqtutor.adversarial.evaluation import GeneratorMeasures
 from seqtutor.measures.intervals import mean_interval
 from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
-from seqtutor.tasks.folk.evaluation import FolkEvaluation
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, title_of
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ PANELS = (
 
 
 def quality_and_diversity(
-    generators: Mapping[str, Sequence[FolkEvaluation]],
-    sweep: Mapping[float, FolkEvaluation],
+    generators: Mapping[str, Sequence[GeneratorMeasures]],
+    sweep: Mapping[float, GeneratorMeasures],
     path: Path | None = None,
 ) -> Figure:
     """Generators as points with 95 % intervals over seeds, the temperatures as a curve.
@@ -82,8 +82,8 @@ def quality_and_diversity(
 def _curve(
     axes: Axes,
     panel: Panel,
-    at_one: Sequence[FolkEvaluation],
-    sweep: Mapping[float, FolkEvaluation],
+    at_one: Sequence[GeneratorMeasures],
+    sweep: Mapping[float, GeneratorMeasures],
 ) -> None:
     """The temperatures in order; each seed of maximum likelihood counts at one."""
     points = dict(sorted({**{t: [one] for t, one in sweep.items()}, 1.0: at_one}.items()))
@@ -102,7 +102,7 @@ def _point(
     axes: Axes,
     panel: Panel,
     name: str,
-    evaluations: Sequence[FolkEvaluation],
+    evaluations: Sequence[GeneratorMeasures],
     names: tuple[str, ...],
 ) -> None:
     is_prior = name == MAXIMUM_LIKELIHOOD

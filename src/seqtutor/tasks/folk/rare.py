@@ -1,4 +1,4 @@
-"""What becomes of tokens that are seen too seldom to be learned."""
+"""Rare tokens: counted, dropped, or replaced by the nearest of others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.folk.tokenisation import Tokenisation
 
 _CHUNK = 512
-"""Rare tokens whose distances to all others are in memory at once."""
+"""Tokens whose distances to all others are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class EncodedTunes:
 def tunes_without_rare(encoded: EncodedTunes, below: int) -> Bool[np.ndarray, " tune"]:
     """Which tunes have no token that occurs fewer than `below` times in all tunes.
 
-    The tunes are looked at once: a token may become rare when others' tunes are dropped.
+    The counts are those before any tune is dropped.
     """
     common = encoded.counts() >= below
     return np.array([bool(common[tune].all()) for tune in encoded.tunes], dtype=bool)
@@ -78,30 +78,34 @@ def map_rare(
 ) -> EncodedTunes:
     """Replace every token whose count is lower by the nearest that is kept, in all tunes.
 
-    The nearest has the least city-block distance of features (see the tokenisation); of several
-    the first. The types keep their order.
+    The types keep their order.
 
     Raises:
         UserError: if fewer than two types are kept.
     """
-    kept = np.flatnonzero(counts >= below)
-    rare = np.flatnonzero(counts < below)
+    kept = [token for token, count in zip(encoded.tokens, counts, strict=True) if count >= below]
     if len(kept) < 2:
         raise UserError(
             f"only {len(kept)} tokens occur {below} times or more in the training tunes; "
             "give more tunes, lower --rare-below, or use --rare keep"
         )
-    new_ids = np.empty(len(encoded.tokens), dtype=np.int32)
-    new_ids[kept] = np.arange(len(kept))
-    places = _features(encoded, kept, tokenisation)
-    for start in range(0, len(rare), _CHUNK):
-        chunk = rare[start : start + _CHUNK]
-        distances = cdist(_features(encoded, chunk, tokenisation), places, "cityblock")
-        new_ids[chunk] = distances.argmin(axis=1)
-    return encoded.renumbered(new_ids, [encoded.tokens[index] for index in kept])
+    return encoded.renumbered(nearest(encoded.tokens, kept, tokenisation), kept)
 
 
-def _features(
-    encoded: EncodedTunes, chosen: Int[np.ndarray, " type"], tokenisation: Tokenisation[Any]
-) -> np.ndarray:
-    return np.array([tokenisation.features(encoded.tokens[index]) for index in chosen])
+def nearest(
+    tokens: Sequence[Any], places: Sequence[Any], tokenisation: Tokenisation[Any]
+) -> Int[np.ndarray, " token"]:
+    """For each token the id of the same token among the places, or else of the nearest one.
+
+    The nearest has the least city-block distance of features (see the tokenisation); of several
+    the first.
+    """
+    ids = {token: index for index, token in enumerate(places)}
+    found = np.array([ids.get(token, -1) for token in tokens], dtype=np.int32)
+    others = np.flatnonzero(found < 0)
+    coordinates = np.array([tokenisation.features(token) for token in places])
+    for start in range(0, len(others), _CHUNK):
+        chunk = others[start : start + _CHUNK]
+        own = np.array([tokenisation.features(tokens[index]) for index in chunk])
+        found[chunk] = cdist(own, coordinates, "cityblock").argmin(axis=1)
+    return found

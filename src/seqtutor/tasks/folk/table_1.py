@@ -18,7 +18,7 @@ ROWS = (
     Measure("judge_real", "Their mean D(x) of real tunes"),
     Measure("judge_accuracy", "Their accuracy"),
 )
-"""The rows of a table of generators; the names are those of `FolkEvaluation`."""
+"""The rows of a table of generators; the names are those of `GeneratorMeasures`."""
 
 PAPER_TABLE_1: dict[str, dict[str, float]] = {
     "maximum-likelihood": {"cross_entropy": 2.58, "bleu": 0.375, "entropy": 3.17},

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from seqtutor.adversarial.settings import (
-    AdversarySettings,
     DiscriminationSettings,
     DiscriminatorSettings,
+    GameSettings,
 )
 from seqtutor.errors import UserError
 from seqtutor.methods.registry import method_named, symbol_of
@@ -90,7 +90,7 @@ class Variant:
 
     name: str
     tutoring: TutorSettings = field(default_factory=TutorSettings.of)
-    adversary: AdversarySettings = field(default_factory=AdversarySettings)
+    adversary: GameSettings = field(default_factory=GameSettings)
     start: GeneratorStart = "prior"
 
     @property
@@ -179,7 +179,7 @@ def _tutoring_anchored(method: str, sizes: GameSizes, c: float) -> TutorSettings
     )
 
 
-def _published(sizes: GameSizes) -> AdversarySettings:
+def _published(sizes: GameSizes) -> GameSettings:
     """Yu et al. and Bjare & Meredith: D(x) itself, at the end."""
     return replace(
         _game(sizes),
@@ -188,7 +188,7 @@ def _published(sizes: GameSizes) -> AdversarySettings:
     )
 
 
-def _anchored(sizes: GameSizes) -> AdversarySettings:
+def _anchored(sizes: GameSizes) -> GameSettings:
     """The logit of a discriminator that is kept from running away, for the whole sequence.
 
     A discriminator that learns to judge every prefix could pay token by token, but it tells whole
@@ -204,9 +204,9 @@ def _anchored(sizes: GameSizes) -> AdversarySettings:
     )
 
 
-def _game(sizes: GameSizes) -> AdversarySettings:
+def _game(sizes: GameSizes) -> GameSettings:
     rounds = sizes.rounds + sizes.first_rounds
-    rules = AdversarySettings(
+    rules = GameSettings(
         rounds=sizes.rounds,
         first_rounds=sizes.first_rounds,
         discriminator_epochs=sizes.discriminator_epochs,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from seqtutor.data import Dataset, Sequences
 from seqtutor.settings import require, require_seed
-from seqtutor.tasks.melody.dataset import MelodyDataset, load_melodies
-from seqtutor.tasks.melody.encoding import melody_vocabulary
+
+if TYPE_CHECKING:
+    from seqtutor.data import Dataset
+    from seqtutor.tasks.melody.dataset import MelodyDataset
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,12 @@ def read_melodies(options: MelodyData) -> Dataset:
     Raises:
         UserError: if the tunes cannot be read, or there are too few.
     """
+    import numpy as np
+
+    from seqtutor.data import Dataset, Sequences
+    from seqtutor.tasks.melody.dataset import load_melodies
+    from seqtutor.tasks.melody.encoding import melody_vocabulary
+
     melodies = load_melodies(
         options.data,
         length=options.length,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,8 @@ class MoleculeScorer(CachedPool[Scores]):
     ) -> None:
         measurer.check()
         pool = pool or InProcessPool(measurer)
-        super().__init__(pool, partial(scores_of, measurer), size=size, alias=self._canonical)
+        alias = None if measurer.as_written else canonical_of
+        super().__init__(pool, partial(scores_of, measurer), size=size, alias=alias)
         self.measurer = measurer
 
     @classmethod
@@ -69,10 +69,10 @@ class MoleculeScorer(CachedPool[Scores]):
     def __enter__(self) -> MoleculeScorer:
         return self
 
-    def _canonical(self, result: Any) -> str | None:
-        """The canonical string of a measured molecule, which has the same result."""
-        is_same = isinstance(result, Measured) and not self.measurer.as_written
-        return result.smiles if is_same else None
+
+def canonical_of(result: Measured | Invalid | Failure) -> str | None:
+    """The canonical string of a molecule, which has the same result."""
+    return result.smiles if isinstance(result, Measured) else None
 
 
 def scores_of(

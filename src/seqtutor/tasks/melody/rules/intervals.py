@@ -86,10 +86,11 @@ def preferred_intervals(
 
     (Gauldin, as cited by Jaques et al. 2017, section 4: no awkward intervals such as sevenths, no
     jump of more than an octave.) r_t = `interval_scale` (5) × the entry of `intervals` for the
-    interval from the last pitch to token t: rest .05, hold .075, after the tonic or fifth .15 and
-    .3; fifth from the tonic or fifth .1; third from the tonic or third .15; otherwise 2 semitones
-    .08, 4 .09, 5 .07, 7 .02, 9 .05, 11 −.3, more than 12 −1, all else 0. Rests and holds count at
-    every step, for as long as they last. In minor, the in-key third is three semitones.
+    interval from the last pitch to token t: rest 0.05, hold 0.075, after the tonic or fifth 0.15
+    and 0.3; fifth from the tonic or fifth 0.1; third from the tonic or third 0.15; otherwise 2
+    semitones 0.08, 4 0.09, 5 0.07, 7 0.02, 9 0.05, 11 −0.3, more than 12 −1, all else 0. Rests and
+    holds count at every step, for as long as they last. In minor, the in-key third is three
+    semitones.
     """
     table = reward_of_interval(settings)[interval_table(settings)]
     rewards = jnp.asarray(table, jnp.result_type(float))

@@ -11,24 +11,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqtutor.adversarial.discriminating import cross_entropy, logits_of, train_epoch
 from seqtutor.adversarial.game import (
-    Adversary,
+    Game,
     OldSamples,
-    judge_again,
-    remember,
-    rounds,
-    with_old,
+    play_rounds,
+    recompute_rewards,
 )
 from seqtutor.adversarial.settings import (
-    AdversarySettings,
     DiscriminationSettings,
     DiscriminatorSettings,
+    GameSettings,
 )
+from seqtutor.adversarial.training import cross_entropy, logits_of, train_epoch
 from seqtutor.errors import UserError
+from seqtutor.rewards import compiled
 from seqtutor.runs.checkpoint import Checkpoints
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.run_on_disk import StoppedError, play_on_disk
+from seqtutor.task import Task
 from seqtutor.training.rollout import generate
 from seqtutor.training.run import DivergedError
 from seqtutor.training.settings import TutorSettings
@@ -37,7 +37,7 @@ from seqtutor.types import SequenceBatch
 from tiny_problems import identical, prior, vocabulary
 
 SIZE, LENGTH = 3, 4
-SETTINGS = AdversarySettings(
+SETTINGS = GameSettings(
     rounds=3,
     first_rounds=1,
     generator_iterations=2,
@@ -52,6 +52,11 @@ SETTINGS = AdversarySettings(
 TUTORING = TutorSettings.of("psi", c=1.0, environments=8, batch=8, replay_capacity=32, updates=2)
 
 
+@compiled
+def unrewarded(tokens, mask):
+    return {"nothing": jnp.zeros(len(tokens))}
+
+
 def model():
     return prior(SIZE, hidden=(4,))
 
@@ -63,12 +68,12 @@ def data():
     return batch[:40], batch[40:]
 
 
-def adversary(method="psi", *, seed=0, **changes):
+def new_game(method="psi", *, seed=0, reward=unrewarded, **changes):
     tutoring = TUTORING
     if method != "psi":
         tutoring = TutorSettings.of(method, c=1.0, environments=8)
-    return Adversary(
-        vocabulary(SIZE, has_end=True),
+    return Game(
+        Task(vocabulary(SIZE, has_end=True), LENGTH, reward),
         model(),
         *data(),
         replace(tutoring, seed=seed),
@@ -83,7 +88,7 @@ def without_time(records):
 @cache
 def game():
     """Every state of a whole game, copied, and its records."""
-    found = [(jax.tree.map(jnp.copy, one.state), one.record) for one in rounds(adversary())]
+    found = [(jax.tree.map(jnp.copy, one.state), one.record) for one in play_rounds(new_game())]
     return [state for state, _ in found], [record for _, record in found]
 
 
@@ -107,7 +112,7 @@ def test_a_game_is_its_rounds():
 def test_the_generator_learns_from_the_discriminator_of_the_round_before():
     """Psi's rewards in the replay, recomputed: those of the newest round by its judge."""
     states, _ = game()
-    tutor = adversary().tutor
+    tutor = new_game().tutor
     before, after = states[1], states[2]
     stored = after.tutor.replay.stored
     expected = tutor.task.reward(stored.tokens, stored.mask, before.discriminator.discriminator)
@@ -118,30 +123,30 @@ def test_the_generator_learns_from_the_discriminator_of_the_round_before():
     assert not np.allclose(older.rewards[:16], stored.rewards[:16])
 
 
-def test_judging_again_changes_rewards_alone():
+def test_recomputing_changes_rewards_alone():
     states, _ = game()
     replay = states[2].tutor.replay
-    tutor = replace(adversary().tutor, reward_parameters=states[2].discriminator.discriminator)
-    again = judge_again(tutor, replay)
+    tutor = replace(new_game().tutor, reward_parameters=states[2].discriminator.discriminator)
+    again = recompute_rewards(tutor, replay)
     same = eqx.tree_at(lambda r: r.stored.rewards, again, replay.stored.rewards)
     assert identical(same, replay)
     assert not identical(again, replay)
-    assert identical(judge_again(tutor, again), again)
+    assert identical(recompute_rewards(tutor, again), again)
 
 
 def test_rounds_share_one_compiled_program():
     before = _advance._cache_size(), train_epoch._cache_size()
-    list(rounds(adversary(seed=1)))
+    list(play_rounds(new_game(seed=1)))
     game()
     assert _advance._cache_size() <= before[0] + 1
     assert train_epoch._cache_size() <= before[1] + 1
 
 
 def test_a_game_is_determined_by_its_seed():
-    again = list(rounds(adversary()))
+    again = list(play_rounds(new_game()))
     assert identical(again[-1].state, game()[0][-1])
     assert without_time([one.record for one in again]) == without_time(game()[1])
-    other = list(rounds(adversary(seed=1)))
+    other = list(play_rounds(new_game(seed=1)))
     assert not identical(other[-1].state.discriminator, game()[0][-1].discriminator)
 
 
@@ -149,9 +154,9 @@ def test_a_game_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
     states, records = game()
     checkpoints = Checkpoints(tmp_path, "settings")
     checkpoints.save(states[1], 2)
-    found = checkpoints.latest(adversary())
+    found = checkpoints.latest(new_game())
     assert identical(found.state, states[1])
-    rest = list(rounds(adversary(), found.state, records[:2]))
+    rest = list(play_rounds(new_game(), found.state, records[:2]))
     assert identical(rest[-1].state, states[-1])
     assert without_time([one.record for one in rest]) == without_time(records[2:])
     assert rest[0].record["seconds"] > records[1]["seconds"]
@@ -161,10 +166,10 @@ def test_a_game_goes_on_from_a_checkpoint_bit_for_bit(tmp_path):
 def test_every_method_plays(method):
     """Whatever the shape of the reward; a generator that learns is no longer the prior."""
     shape = "rollouts" if method == "rloo" else "end"
-    short = adversary(
+    short = new_game(
         method, rounds=1, generator_iterations=1, shape=shape, term="probability", diagnose_every=0
     )
-    last = list(rounds(short))[-1]
+    last = list(play_rounds(short))[-1]
     assert last.record["reward/probability"] > 0
     assert not identical(last.state.tutor.network, short.initial_state().tutor.network)
 
@@ -172,11 +177,11 @@ def test_every_method_plays(method):
 def test_a_constant_reward_is_a_half_for_all_and_a_random_one_another_in_each_round():
     tokens, mask = data()[0].tokens, data()[0].mask
     for source in ("constant", "random"):
-        control = adversary(source=source, term="probability", shape="end")
+        control = new_game(source=source, term="probability", shape="end")
         states = [control.initial_state()]
         states.append(eqx.tree_at(lambda s: s.round, states[0], jnp.asarray(1, jnp.int32)))
         paid = [
-            control.task.reward(
+            control.rewarded_task.reward(
                 tokens, mask, control.reward_parameters(state, jax.random.key(0))
             ).total.sum(axis=1)
             for state in states
@@ -191,7 +196,7 @@ def test_a_constant_reward_is_a_half_for_all_and_a_random_one_another_in_each_ro
 def test_a_frozen_discriminator_learns_in_the_first_rounds_alone():
     found = [
         (jax.tree.map(jnp.copy, one.state.discriminator), one.record["discriminator/learned"])
-        for one in rounds(adversary(source="frozen", first_rounds=2, rounds=2))
+        for one in play_rounds(new_game(source="frozen", first_rounds=2, rounds=2))
     ]
     assert [learned for _, learned in found] == [1.0, 1.0, 0.0, 0.0]
     assert identical(found[1][0], found[3][0])
@@ -202,11 +207,11 @@ def test_a_discriminator_that_is_right_too_often_waits():
     """Real sequences that no sample can be taken for: soon it is right every time."""
     real = SequenceBatch(jnp.zeros((40, LENGTH), jnp.int32), jnp.ones((40, LENGTH), bool))
     easy = replace(
-        adversary(first_rounds=6, rounds=1, train_below=0.8, diagnose_every=0),
+        new_game(first_rounds=6, rounds=1, train_below=0.8, diagnose_every=0),
         real=real,
         held_out=real,
     )
-    records = [one.record for one in rounds(easy)]
+    records = [one.record for one in play_rounds(easy)]
     for record in records:
         assert record["discriminator/learned"] == (record["discriminator/accuracy"] <= 0.8)
     assert records[0]["discriminator/learned"] == 1.0
@@ -219,13 +224,13 @@ def test_a_discriminator_that_learns_by_heart_is_taken_back():
     fast = DiscriminationSettings(batch=16, learning_rate=0.3)
     rules = {"first_rounds": 6, "rounds": 1, "diagnose_every": 0, "discrimination": fast}
     games = [
-        replace(adversary(**rules, only_better=flag), real=real[:32], held_out=real[32:])
+        replace(new_game(**rules, only_better=flag), real=real[:32], held_out=real[32:])
         for flag in (True, False)
     ]
     state, kept = games[0].initial_state(), []
     for _ in range(6):
         before = jax.tree.map(jnp.copy, state.discriminator)
-        state, metrics = games[0].play(state)
+        state, metrics = games[0].play_round(state)
         after = state.discriminator
         kept.append(metrics["discriminator/learned"] == 1.0)
         assert identical(after.discriminator, before.discriminator) != kept[-1]
@@ -235,7 +240,7 @@ def test_a_discriminator_that_learns_by_heart_is_taken_back():
 
     always = games[1].initial_state()
     for _ in range(6):
-        always, _ = games[1].play(always)
+        always, _ = games[1].play_round(always)
     unseen = [
         generate(model(), jax.random.key(seed), 4000, LENGTH, end=SIZE - 1) for seed in (9, 10)
     ]
@@ -254,27 +259,27 @@ def test_old_samples_are_a_ring():
 
     old = OldSamples(batch(0, 0, 0, 0), jnp.asarray(0), jnp.asarray(0))
     samples = batch(7, 8, 9)
-    assert with_old(samples, old, 2, jax.random.key(0)) is samples
+    assert old.mixed_into(samples, 2, jax.random.key(0)) is samples
     for firsts in ((1, 2), (3, 4), (5, 6)):
-        old = remember(old, batch(*firsts))
+        old = old.extended(batch(*firsts))
     assert old.stored.tokens[:, 0].tolist() == [5, 6, 3, 4]
-    mixed = [with_old(samples, old, 2, jax.random.key(seed)).tokens[:, 0] for seed in range(30)]
+    mixed = [old.mixed_into(samples, 2, jax.random.key(seed)).tokens[:, 0] for seed in range(30)]
     assert {int(row[0]) for row in mixed} == {9}
     assert {int(one) for row in mixed for one in row[1:]} == {3, 4, 5, 6}
-    assert remember(old, samples[:0]) is old
+    assert old.extended(samples[:0]) is old
 
 
 def test_what_is_not_finite_ends_the_game_with_the_last_good_generator():
-    broken = adversary(discrimination=DiscriminationSettings(batch=16, learning_rate=1e30))
+    broken = new_game(discrimination=DiscriminationSettings(batch=16, learning_rate=1e30))
     with pytest.raises(DivergedError, match="not finite") as error:
-        list(rounds(broken))
+        list(play_rounds(broken))
     assert identical(error.value.last_good, broken.policy(broken.initial_state()))
 
 
 def test_the_guards_of_the_tutor_end_the_game():
-    guarded = adversary()
+    guarded = new_game()
     guarded = replace(guarded, tutoring=replace(guarded.tutoring, stop_at_kl=1e-9))
-    found = list(rounds(guarded))
+    found = list(play_rounds(guarded))
     assert len(found) == 2
     assert "stopped at step" in found[-1].remark
 
@@ -291,13 +296,13 @@ def test_the_guards_of_the_tutor_end_the_game():
 )
 def test_settings_that_cannot_be_are_refused(changes, message):
     with pytest.raises(UserError, match=message):
-        adversary(**changes)
+        new_game(**changes)
 
 
 def test_sequences_of_two_widths_are_refused():
-    one = adversary()
+    one = new_game()
     short = SequenceBatch(one.held_out.tokens[:, :2], one.held_out.mask[:, :2])
-    with pytest.raises(UserError, match="pad them"):
+    with pytest.raises(UserError, match=r"held-out sequences have 2 columns.*pad them"):
         replace(one, held_out=short)
 
 
@@ -310,14 +315,14 @@ def after(number):
 @pytest.mark.parametrize("stop", [1, 2])
 def test_a_game_that_was_stopped_on_the_disk_goes_on_bit_for_bit(tmp_path, stop):
     """Also from the first rounds, in which the generator makes no step that would count them."""
-    folder = RunFolder.start(tmp_path / "game", adversary().settings, {})
+    folder = RunFolder.start(tmp_path / "game", new_game().settings, {})
     with pytest.raises(StoppedError, match=f"round {stop}"):
-        play_on_disk(adversary(), folder, is_to_stop=after(stop))
+        play_on_disk(new_game(), folder, is_to_stop=after(stop))
     assert [record["round"] for record in folder.records()] == list(range(1, stop + 1))
-    state = play_on_disk(adversary(), folder)
+    state = play_on_disk(new_game(), folder)
     states, records = game()
     expected = states[-1]
-    assert identical(adversary().policy(state), adversary().policy(expected))
+    assert identical(new_game().policy(state), new_game().policy(expected))
     assert identical(state.discriminator.discriminator, expected.discriminator.discriminator)
     assert without_time(folder.records()) == without_time(records)
 
@@ -325,11 +330,63 @@ def test_a_game_that_was_stopped_on_the_disk_goes_on_bit_for_bit(tmp_path, stop)
 def test_records_after_the_last_checkpoint_are_forgotten(tmp_path):
     """Those of the first rounds bear the same step; the round tells them apart."""
     settings = {"first_rounds": 3}
-    folder = RunFolder.start(tmp_path / "game", adversary(**settings).settings, {})
+    folder = RunFolder.start(tmp_path / "game", new_game(**settings).settings, {})
     with pytest.raises(StoppedError):
-        play_on_disk(adversary(**settings), folder, is_to_stop=after(1))
+        play_on_disk(new_game(**settings), folder, is_to_stop=after(1))
     folder.append(folder.records()[-1] | {"round": 2})
     assert [record["step"] for record in folder.records()] == [0, 0]
-    play_on_disk(adversary(**settings), folder)
+    play_on_disk(new_game(**settings), folder)
     assert [record["round"] for record in folder.records()] == [1, 2, 3, 4, 5, 6]
     assert not folder.remarks()
+
+
+def ones(tokens, mask):
+    """A host reward of a user's: how many ones there are."""
+    return {"ones": (np.asarray(tokens) == 1).sum(axis=1)}
+
+
+@pytest.mark.parametrize("method", ["rloo", "psi"])
+def test_a_tasks_own_reward_is_added_with_its_weight(method):
+    with_own = new_game(method, reward=ones, task_weight=2.0, diagnose_every=0)
+    records = [one.record for one in play_rounds(with_own)]
+    assert all(record["reward/ones"] > 0 for record in records[1:])
+    tokens, mask = data()[0].tokens, data()[0].mask
+    state = with_own.initial_state()
+    breakdown = with_own.rewarded_task.reward(tokens, mask, state.discriminator.discriminator)
+    sums = np.asarray(breakdown.terms["ones"].sum(axis=1))
+    np.testing.assert_array_equal(sums, 2.0 * ones(tokens, mask)["ones"])
+    alone = new_game(method, diagnose_every=0)
+    paid = alone.rewarded_task.reward(tokens, mask, state.discriminator.discriminator).total
+    np.testing.assert_allclose(breakdown.total - breakdown.terms["ones"], paid, atol=1e-6)
+
+
+def test_a_failure_of_the_tasks_own_reward_is_one_line():
+    calls = []
+
+    def fails(tokens, mask):
+        calls.append(len(tokens))
+        if len(calls) > 4:
+            raise ZeroDivisionError("no such tune")
+        return {"fails": np.zeros(len(tokens))}
+
+    with pytest.raises(UserError, match=r"the reward failed: ZeroDivisionError: no such tune"):
+        list(play_rounds(new_game(reward=fails, task_weight=1.0)))
+
+
+def test_a_reward_with_a_memory_cannot_be_recomputed():
+    class Novelty:
+        def __call__(self, tokens, mask):
+            return {"new": np.zeros(len(tokens))}
+
+        def restart(self):
+            pass
+
+        def state(self):
+            return None
+
+        def restore(self, state):
+            pass
+
+    new_game(reward=Novelty())
+    with pytest.raises(UserError, match="depends on earlier sequences"):
+        new_game(reward=Novelty(), task_weight=1.0)

@@ -1,4 +1,4 @@
-"""Where the generators of the folk experiment are measured; what was measured is kept in files."""
+"""Generators of one task measured by judges, with the results cached in files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
-from seqtutor.adversarial.files import (
-    SavedDiscriminator,
-    load_discriminator,
-    save_discriminator,
-)
+from seqtutor.adversarial.evaluation import GeneratorMeasures, RealSequences, measure_generator
+from seqtutor.adversarial.files import SavedDiscriminator, load_discriminator, save_discriminator
 from seqtutor.adversarial.settings import JudgeSettings
+from seqtutor.data import Dataset
 from seqtutor.measure import Estimates
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import CONFIG
@@ -19,53 +17,52 @@ from seqtutor.runs.measure_cache import cached_estimates, digest
 from seqtutor.runs.progress import console
 from seqtutor.runs.provenance import made_by
 from seqtutor.runs.run_folder import plain
-from seqtutor.tasks.folk.dataset import FolkData
-from seqtutor.tasks.folk.evaluation import FolkEvaluation, RealTunes, evaluate_folk
 
 
 @dataclass(frozen=True)
-class FolkLaboratory:
-    """Where generators are measured.
+class CachedGeneratorEvaluator:
+    """Measures generators and keeps their first judges, unless files have the results already.
 
     Attributes:
-        data, real: the tunes to measure by.
+        data: of the generators.
+        real: the sequences of `data` that are compared with.
         judge: the settings of the judges.
         judges: how many of them a generator has.
-        output: the folder of the experiment.
+        output: folder of the files.
     """
 
-    data: FolkData
-    real: RealTunes
+    data: Dataset
+    real: RealSequences
     judge: JudgeSettings
     judges: int
     output: Path
 
-    def measure(
+    def evaluate(
         self,
         name: str,
         model: SequenceModel,
         origin: Path,
         *,
         seed: int,
-        place: str,
+        note: str = "",
         temperature: float = 1.0,
         discriminator: Path | None = None,
-    ) -> FolkEvaluation:
-        """Measure a generator, keep its first judge; unless the file of that name has its measures.
+    ) -> GeneratorMeasures:
+        """The measures of one generator.
 
         Args:
             name: of the files.
-            model: the generator.
+            model: the generator, at its temperature.
             origin: the folder that it was read from.
             seed: of the sampling and of the judges.
-            place: which of how many measurements it is, for people.
-            temperature: at which the model is one read from there.
-            discriminator: the folder of the game's, where there was a game.
+            note: for people, printed while it is measured.
+            temperature: of the model.
+            discriminator: the folder of the game's, if there was a game.
 
         Raises:
-            UserError: if there are too few sequences for the judge, or a file cannot be written.
+            UserError: if there are too few sequences for a judge, or a file cannot be written.
         """
-        made_of = {
+        key = {
             "data": self.data.digest,
             "model": digest(origin),
             "temperature": temperature,
@@ -77,30 +74,31 @@ class FolkLaboratory:
         }
 
         def keep(judge: ConvolutionalDiscriminator) -> None:
-            told = {"made_by": made_by(), "judge_of": made_of}
-            saved = SavedDiscriminator(judge, self.data.vocabulary, told)
+            described = {"made_by": made_by(), "judge_of": key}
+            saved = SavedDiscriminator(judge, self.data.vocabulary, described)
             save_discriminator(saved, self._judge(name))
 
-        def measure() -> dict[str, Estimates]:
-            console.print(f"Measuring {name} ({place})", highlight=False)
+        def compute() -> dict[str, Estimates]:
+            console.print(f"Measuring {name} {note}".rstrip(), highlight=False)
             own = None if discriminator is None else load_discriminator(discriminator).model
-            found = evaluate_folk(
+            found = measure_generator(
                 model,
                 self.real,
                 self.judge,
                 judges=self.judges,
                 seed=seed,
+                end=self.data.vocabulary.end,
                 discriminator=own,
-                on_judged=keep,
+                on_judge=keep,
             )
             return {"generator": found.estimates}
 
         path = self.output / "measures" / f"{name}.json"
         if not (self._judge(name) / CONFIG).is_file():
             path.unlink(missing_ok=True)
-        expected = {one.name for one in fields(FolkEvaluation)}
-        found = cached_estimates(path, made_of, measure, expected)["generator"]
-        return FolkEvaluation.from_estimates(found)
+        expected = {one.name for one in fields(GeneratorMeasures)}
+        found = cached_estimates(path, key, compute, expected)["generator"]
+        return GeneratorMeasures.from_estimates(found)
 
     def judge_of(self, name: str) -> ConvolutionalDiscriminator:
         """The first judge of the generator that was measured under a name.

@@ -1,4 +1,4 @@
-"""Training a discriminator to tell real from generated sequences, and measuring how it does."""
+"""Training of a discriminator to tell real from generated sequences, and how well it does."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from seqtutor.errors import UserError
 from seqtutor.objectives.temporal_difference import masked_mean
 from seqtutor.types import SequenceBatch, in_parts, join
 
-JUDGED_AT_ONCE = 256
-"""Sequences whose logits are computed at a time; more take memory and no less time."""
+BATCH = 256
+"""Sequences whose logits are computed at a time; more need memory and are no faster."""
 
 Scalar = Float[Array, ""]
 
@@ -39,7 +39,7 @@ def new_discriminator_state(
     settings: DiscriminationSettings,
     key: PRNGKeyArray,
 ) -> DiscriminatorState:
-    """A discriminator with random weights that has learned nothing."""
+    """A discriminator with random weights."""
     weights_key, key = jax.random.split(key)
     discriminator = ConvolutionalDiscriminator(vocabulary_size, **asdict(sizes), key=weights_key)
     weights = eqx.filter(discriminator, eqx.is_inexact_array)
@@ -59,8 +59,8 @@ def train_epoch(
 ) -> tuple[DiscriminatorState, dict[str, Scalar]]:
     """One pass over the sequences, in one compiled program for each pair of their numbers.
 
-    Every batch is half real and half generated. The larger set is seen once, the smaller again and
-    again until then; what fills no batch is left out, another part in each epoch.
+    Every batch is half real and half generated. The larger set is passed once, the smaller one as
+    often as that takes. What does not fill a batch is left out, another part in each epoch.
 
     Returns:
         The next state, and the epoch's mean `loss` and the `gradient_norm`.
@@ -101,7 +101,7 @@ def train_epoch(
 
 
 def _shuffled(key: PRNGKeyArray, number: int, wanted: int) -> Int[Array, " wanted"]:
-    """Row numbers in random order, all of them before any comes again."""
+    """Row numbers in random order; none comes again before all have come."""
     keys = jax.random.split(key, -(-wanted // number))
     orders = jax.vmap(lambda one: jax.random.permutation(one, number))(keys)
     return orders.reshape(-1)[:wanted]
@@ -153,18 +153,21 @@ def logits_of(discriminator: Discriminator, sequences: SequenceBatch) -> Float[n
 
 @eqx.filter_jit
 def _logits(discriminator: Discriminator, sequences: SequenceBatch) -> Float[Array, " n"]:
-    parts = in_parts(sequences, min(len(sequences), JUDGED_AT_ONCE))
+    parts = in_parts(sequences, min(len(sequences), BATCH))
     found = jax.lax.map(lambda part: discriminator.logits(*part), parts)
     return found.reshape(-1)[: len(sequences)]
 
 
 @dataclass(frozen=True)
 class Discrimination:
-    """How well real sequences are told from generated ones; real is positive, D > ½.
+    """How well a discriminator classifies; real is the positive class, D > ½ means real.
 
-    `precision` is the share of real ones among what is called real (0 where nothing is), `recall`
-    the share of the real ones that are, `accuracy` the share of all that is called rightly. The
-    others are mean and standard deviation of D(x).
+    Attributes:
+        accuracy: share of all sequences that are classified correctly.
+        precision: share of real ones among those classified as real; 0 where there are none.
+        recall: share of the real ones that are classified as real.
+        mean_real, deviation_real: mean and standard deviation of D over real sequences.
+        mean_generated, deviation_generated: the same over generated ones.
     """
 
     accuracy: float
@@ -179,22 +182,23 @@ class Discrimination:
 def discrimination(
     real_logits: Float[np.ndarray, " real"], generated_logits: Float[np.ndarray, " generated"]
 ) -> Discrimination:
-    """The figures of these logits.
+    """The classification measures of these logits.
 
-    Precision and accuracy depend on how many there are of each kind: compare equal numbers.
+    Precision and accuracy depend on the numbers of both kinds: compare equal numbers.
     """
-    rightly = int((real_logits > 0).sum())
-    wrongly = int((generated_logits > 0).sum())
-    total = len(real_logits) + len(generated_logits)
+    true_positives = int((real_logits > 0).sum())
+    false_positives = int((generated_logits > 0).sum())
+    positives = true_positives + false_positives
+    correct = true_positives + len(generated_logits) - false_positives
     real, generated = (
-        # exp(−log(1 + e^−x)), which no logit overflows
+        # exp(−log(1 + e^−x)), which does not overflow
         np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64)))
         for logits in (real_logits, generated_logits)
     )
     return Discrimination(
-        accuracy=(rightly + len(generated_logits) - wrongly) / total,
-        precision=rightly / (rightly + wrongly) if rightly + wrongly else 0.0,
-        recall=rightly / len(real_logits),
+        accuracy=correct / (len(real_logits) + len(generated_logits)),
+        precision=true_positives / positives if positives else 0.0,
+        recall=true_positives / len(real_logits),
         mean_real=float(real.mean()),
         deviation_real=float(real.std()),
         mean_generated=float(generated.mean()),
@@ -205,7 +209,7 @@ def discrimination(
 def cross_entropy(
     real_logits: Float[np.ndarray, " real"], generated_logits: Float[np.ndarray, " generated"]
 ) -> float:
-    """Of both kinds, each counting half whatever their numbers; log 2 for one that cannot tell."""
+    """Mean of the two classes' cross-entropies; log 2 for a discriminator that cannot tell."""
     real = np.logaddexp(0.0, -np.asarray(real_logits, np.float64)).mean()
     generated = np.logaddexp(0.0, np.asarray(generated_logits, np.float64)).mean()
     return float(real + generated) / 2

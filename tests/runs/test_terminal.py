@@ -1,7 +1,7 @@
 """Tables on standard output: nothing of them is cut."""
 
-from seqtutor.cli.output import WIDE, print_table
 from seqtutor.report.tables import Cell, Column, Row, Table
+from seqtutor.runs.terminal import WIDE, print_table
 
 COLUMNS, ROWS = 14, 3
 LABEL = "how often something happens"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, precision_score, recall_score
 
-from seqtutor.adversarial.discriminating import (
+from seqtutor.adversarial.settings import DiscriminationSettings, DiscriminatorSettings
+from seqtutor.adversarial.training import (
     Discrimination,
     discrimination,
     discrimination_loss,
@@ -22,7 +23,6 @@ from seqtutor.adversarial.discriminating import (
     squared_gradient,
     train_epoch,
 )
-from seqtutor.adversarial.settings import DiscriminationSettings, DiscriminatorSettings
 from seqtutor.errors import UserError
 from seqtutor.types import SequenceBatch
 from tiny_problems import identical

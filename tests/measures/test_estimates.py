@@ -1,0 +1,129 @@
+"""Estimates from one number per sequence, and measures that a user defines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from seqtutor.errors import UserError
+from seqtutor.measure import Estimate, Measure, MeasureGroup, Published, gain
+from seqtutor.measures.estimates import estimates_of, mean_estimate, ratio_estimate, rows_of
+from seqtutor.measures.intervals import interval_of, interval_over_seeds
+from seqtutor.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary("ab.", end_token=".")
+TOKENS = np.array([[0, 1, 2, 2], [0, 0, 0, 2], [1, 2, 2, 2]])
+MASK = np.array([[1, 1, 1, 0], [1, 1, 1, 1], [1, 1, 0, 0]], bool)
+
+
+def estimates(*measures):
+    return estimates_of(measures, TOKENS, MASK, VOCABULARY)
+
+
+def test_the_mean_is_over_values_that_are_defined():
+    found = mean_estimate([1.0, math.nan, 2.0, 6.0])
+    assert found.value == 3.0
+    assert found.standard_error == pytest.approx(np.std([1, 2, 6], ddof=1) / math.sqrt(3))
+    assert found.count == 3
+    assert math.isnan(mean_estimate([math.nan]).value)
+    one = mean_estimate([4.0])
+    assert (one.value, math.isnan(one.standard_error)) == (4.0, True)
+
+
+def test_a_ratio_of_equal_denominators_is_a_mean():
+    values = np.array([1.0, 5.0, 3.0])
+    mean, ratio = mean_estimate(values), ratio_estimate(4 * values, [4, 4, 4])
+    assert (ratio.value, ratio.count) == (mean.value, mean.count)
+    assert ratio.standard_error == pytest.approx(mean.standard_error)
+    assert math.isnan(ratio_estimate([0, 0], [0, 0]).value)
+
+
+def test_the_error_of_a_ratio_is_the_spread_of_repeated_samples():
+    generator = np.random.default_rng(0)
+    steps = generator.integers(1, 9, size=(400, 60))
+    sums = generator.normal(size=steps.shape) * np.sqrt(steps) + 0.3 * steps
+    found = [ratio_estimate(*one) for one in zip(sums, steps, strict=True)]
+    spread = np.std([one.value for one in found], ddof=1)
+    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.1)
+
+
+def test_a_measure_is_a_function_of_tokens_or_of_strings():
+    length = Measure("length", "Length", of_tokens=lambda tokens, mask: mask.sum(axis=1))
+    has_b = Measure("has_b", "With b", unit="share", of_strings=lambda s: ["b" in one for one in s])
+    written = []
+    spelled = Measure(
+        "spelled", "Spelled", of_strings=lambda s: written.extend(s) or [len(one) for one in s]
+    )
+    found = estimates(length, has_b, spelled, Measure("elsewhere", "Computed elsewhere"))
+    assert list(found) == ["length", "has_b", "spelled"]
+    assert found["length"].value == 3
+    assert found["has_b"].value == pytest.approx(2 / 3)
+    assert written == ["ab", "aaa", "b"]
+    assert found["spelled"].value == 2
+
+
+def test_a_group_gives_estimates_of_its_own():
+    rows = (Measure("one", "One"), Measure("two", "Two"))
+    whole = {"one": Estimate(1.0), "two": Estimate(2.0, 0.5, 9), "more": Estimate(3.0)}
+    group = MeasureGroup(rows, lambda tokens, mask: whole)
+    assert estimates(group) == whole
+    single = Measure("three", "Three")
+    assert rows_of([group, single]) == (*rows, single)
+    lacking = MeasureGroup(rows, lambda tokens, mask: {"one": Estimate(1.0)})
+    with pytest.raises(UserError, match="'two' is not among those"):
+        estimates(lacking)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, 2.0], r"'odd' must return one number per sequence, .*\(3,\), not \(2,\)"),
+        (5.0, r"one number per sequence, .* not \(\)"),
+        (["a", "b", "c"], "'odd' must return numbers"),
+        (None, r"one number per sequence|must return numbers"),
+    ],
+)
+def test_what_is_not_one_number_per_sequence_is_refused(values, message):
+    with pytest.raises(UserError, match=message):
+        estimates(Measure("odd", "Odd", of_tokens=lambda tokens, mask: values))
+
+
+def test_the_interval_is_students_t_with_the_counts_degrees_of_freedom():
+    # Student's t for 2 degrees of freedom at 97.5 %: 4.30265.
+    assert interval_of(Estimate(1.0, 0.1, 3)).half_width == pytest.approx(0.430265, rel=1e-5)
+    assert math.isnan(interval_of(Estimate(1.0, 0.1, 1)).low)
+    assert math.isnan(interval_of(Estimate(1.0)).low)
+
+
+def test_of_one_seed_the_interval_is_over_samples_and_of_several_over_seeds():
+    seeds = [Estimate(value, 9.0, 100) for value in (1.0, 2.0, 3.0)]
+    assert interval_over_seeds(seeds[:1]) == interval_of(seeds[0])
+    several = interval_over_seeds(seeds)
+    assert several.value == 2
+    assert several.half_width == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
+
+
+def test_a_gain_follows_the_direction():
+    assert gain(2.0, 1.0, "higher") == gain(1.0, 2.0, "lower") == gain(-1.0, 2.0, "near zero") == 1
+    assert math.isnan(gain(math.nan, 1.0, "higher"))
+    row = Measure("lag", "Lag", better="near zero")
+    assert row.improves(0.05, -0.10)
+    assert not row.improves(-0.03, 0.03)
+    assert not row.improves(math.nan, 0.5)
+    assert not Measure("none", "Without direction").improves(1.0, 0.0)
+
+
+def test_the_best_published_figures_are_by_row():
+    rows = (Measure("up", "Up", "higher"), Measure("zero", "Zero", "near zero"), Measure("x", "X"))
+    published = Published(
+        {"A": {"up": 1.0, "zero": -0.5, "x": 1.0}, "B": {"up": 0.5, "zero": 0.1, "x": 2.0}},
+        beside={"psi": "A"},
+        heading="paper's {column}",
+    )
+    assert published.best(rows) == {"up": 1.0, "zero": 0.1}
+    assert published.heading_beside("psi") == "paper's A"
+    assert published.figures_beside("psi") == published.columns["A"]
+    assert published.heading_beside("q") is None
+    assert published.figures_beside("q") == {}

@@ -1,0 +1,90 @@
+"""Training and tuning do not ask what kind of model they have."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+import seqtutor as st
+from own_model import Attention, AttentionSettings, Shifted, attention
+from seqtutor.errors import UserError
+from seqtutor.proof import exact
+from seqtutor.training.pretrain import Sequences, new_model, train_by_maximum_likelihood
+from seqtutor.training.pretrain_settings import PretrainSettings
+from seqtutor.training.run import run_tutor
+from seqtutor.training.seeds import run_seeds
+from seqtutor.training.settings import TutorSettings
+from seqtutor.training.tutor import Tutor
+from tiny_problems import identical, prior, task
+
+LENGTH = 4
+
+
+def tutor_of(model, method="g", **settings):
+    usual = {"environments": 32, "batch": 32, "replay_capacity": 1024, "value_scale": 5.0}
+    usual |= {"discount": 1.0, "learning_rate": 5e-3, "learning_rate_final_share": 0.0, "c": 0.5}
+    usual |= {"steps": 32 * LENGTH * 150, "log_every": 32 * LENGTH * 75}
+    return Tutor(task(3, LENGTH), model, TutorSettings.of(method, **usual | settings))
+
+
+def test_g_learns_the_optimum_with_a_model_that_knows_no_positions():
+    """The rewards are of positions, and the first policy, with a new readout, is the prior."""
+    model = Attention(3, AttentionSettings(16), jax.random.key(0))
+    tutor = tutor_of(model)
+    problem = exact.enumerate_problem(model, tutor.task.reward, LENGTH, end=None)
+    best = exact.optimum(problem, c=0.5).log_policy
+    first = exact.policy_table(problem, tutor.policy(tutor.initial_state().network))
+    for found, expected in zip(first, problem.log_prior, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert exact.kl_divergence(problem, first, best) > 2.0
+    learned = exact.policy_table(problem, run_tutor(tutor).policy)
+    assert exact.kl_divergence(problem, learned, best) < 0.05
+
+
+def alternating(number):
+    tokens = (np.arange(6) + np.arange(number)[:, None]) % 3
+    return Sequences(tokens.astype(np.int32), np.ones(tokens.shape, bool))
+
+
+def test_maximum_likelihood_trains_a_model_of_ones_own():
+    settings = PretrainSettings.of(Attention, width=8, batch=16, epochs=20, learning_rate=2e-2)
+    data = alternating(64)
+    trained = train_by_maximum_likelihood(new_model(3, settings), data, data, settings)
+    losses = [epoch.validation_loss for epoch in trained.epochs]
+    # The first token is one of three; the others follow from it.
+    assert losses[0] > 0.8
+    assert min(losses) < np.log(3) / 6 + 0.2
+
+
+def test_python_takes_the_class_itself(tmp_path):
+    words = ["abca", "bcab", "cabc"] * 20
+    letters = st.Task(st.Vocabulary("abc"), 4, lambda tokens, mask: {"a": tokens == 0})
+    prior_of_words = st.pretrain(letters, words, model=Attention, width=4, epochs=1, batch=16)
+    assert prior_of_words.model.settings == AttentionSettings(width=4)
+    prior_of_words.save(tmp_path / "prior")
+    loaded = st.Generator.load(tmp_path / "prior", kinds=[Attention])
+    assert identical(loaded.model, prior_of_words.model)
+    with pytest.raises(st.UserError, match="no setting 'hidden_sizes' where the model"):
+        st.pretrain(letters, words, model=Attention, hidden_sizes=(4,))
+
+
+def test_a_model_whose_two_ways_differ_is_refused_before_anything_is_learned():
+    model, learned = attention(kind=Shifted), []
+    data, settings = alternating(16), PretrainSettings(batch=16, epochs=1)
+    tutor = tutor_of(model, "psi")
+    starts = [
+        lambda: train_by_maximum_likelihood(model, data, data, settings, learned.append),
+        lambda: run_tutor(tutor, learned.append),
+        lambda: run_seeds(tutor, [0, 1], learned.append),
+    ]
+    for start in starts:
+        with pytest.raises(UserError, match="largest difference"):
+            start()
+    assert not learned
+
+
+def test_the_check_of_a_model_does_not_change_a_run():
+    tutor = tutor_of(prior(3, hidden=(4,)), "psi", steps=32 * LENGTH * 2)
+    state, _ = tutor.advance(tutor.initial_state(), tutor.iterations)
+    assert identical(run_tutor(tutor).policy, tutor.policy(state.network))
