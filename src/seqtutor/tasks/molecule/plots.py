@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +23,6 @@ TAILS = 0.5
 
 DRAWN = 2_000
 """Molecules of each set whose properties are drawn."""
-
-TRAINING_SET = "training set"
 
 _FEWEST_BINS, _MOST_BINS = 10, 50
 _PANELS_IN_A_ROW = 3
@@ -148,7 +147,8 @@ def illustrate(gallery: Gallery) -> list[str]:
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
 
     source = resolve_reference(gallery.options.reference, gallery.prior)
-    strings = {TRAINING_SET: training_strings(source, DRAWN)}
+    training = f"{Path(source).name}, training set"
+    strings = {training: training_strings(source, DRAWN)}
     for name, drawn in gallery.samples.items():
         strings[name] = decode(drawn.sequences.tokens[:DRAWN], drawn.vocabulary)
     with MoleculeScorer.with_workers(Measurer(tuple(one.name for one in PANELS))) as scorer:
@@ -159,7 +159,7 @@ def illustrate(gallery: Gallery) -> list[str]:
         "on other molecules and whose weights are not printed.\n"
     ]
     if columns:
-        figure = property_distributions(columns, background=TRAINING_SET)
+        figure = property_distributions(columns, background=training)
         save_for_page_and_print(figure, gallery.folder / "properties")
         link = f"{gallery.folder.name}/properties.png"
         paragraphs.append(f"![Distributions of properties of valid molecules]({link})\n")
