@@ -10,9 +10,9 @@ from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 import seqtutor as st
 from seqtutor.errors import UserError
-from seqtutor.rewards import Reward
 from seqtutor.methods.registry import method_names
 from seqtutor.models.files import load_model
+from seqtutor.rewards import Reward
 from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
