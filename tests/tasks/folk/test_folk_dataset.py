@@ -46,7 +46,9 @@ def random_sheet(seed: int, bars: int = 8) -> LeadSheet:
 
 def build(count: int = 30, **settings) -> FolkData:
     sheets = [random_sheet(seed) for seed in range(count)]
-    chosen = FolkDataSettings(**({"length": 16, "rare_below": 1, "tokenisation": "joint"} | settings))
+    chosen = FolkDataSettings(
+        **({"length": 16, "rare_below": 1, "tokenisation": "joint"} | settings)
+    )
     return build_folk_data(sheets, ImportReport(count), chosen)
 
 
