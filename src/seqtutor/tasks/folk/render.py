@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from seqtutor.files import atomic_write
 from seqtutor.tasks.folk.abc import TICKS_PER_QUARTER
 from seqtutor.tasks.folk.bars import COMMON_TIME, score_of
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores import rendering as files
-from seqtutor.tasks.scores.abc_writer import abc_file, abc_tune
+from seqtutor.tasks.scores.abc_writer import abc_tune
 from seqtutor.tasks.scores.musicxml import musicxml
-from seqtutor.tasks.scores.rendering import MidiTrack, renderer_for, write_numbered
+from seqtutor.tasks.scores.rendering import MidiTrack, PieceWriter
 from seqtutor.tasks.scores.sound import Tone, render_wav
 
 _Event = TypeVar("_Event", MelodyNote, Chord)
@@ -148,28 +147,20 @@ def render_audio(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) 
     return render_wav([*melody, *chords])
 
 
-_RENDERERS: dict[str, Callable[[LeadSheet, LeadSheetRendering], bytes | str]] = {
-    ".mid": render_midi,
-    ".midi": render_midi,
-    ".abc": lambda sheet, rendering: abc_file([render_abc(sheet, rendering)]),
-    ".musicxml": render_musicxml,
-    ".xml": render_musicxml,
-    ".wav": render_audio,
-}
+_WRITER: PieceWriter[LeadSheet, LeadSheetRendering] = PieceWriter(
+    "a lead sheet", render_midi, render_abc, render_musicxml, render_audio
+)
 
 
 def write_lead_sheet(
     sheet: LeadSheet, path: str | Path, rendering: LeadSheetRendering | None = None
 ) -> Path:
-    """Write a lead sheet in the format that the file's suffix names, whole or not at all.
+    """Write a lead sheet in the format that the file's suffix names.
 
     Raises:
-        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, or the file
-            cannot be written.
+        UserError: as for `PieceWriter.write`.
     """
-    path = Path(path)
-    renderer = renderer_for(path.suffix, _RENDERERS, "a lead sheet")
-    return atomic_write(path, renderer(sheet, rendering or LeadSheetRendering()))
+    return _WRITER.write(sheet, rendering or LeadSheetRendering(), Path(path))
 
 
 def write_tunes(
@@ -179,26 +170,10 @@ def write_tunes(
     prefix: str = "tune",
     rendering: LeadSheetRendering | None = None,
 ) -> list[Path]:
-    """Write lead sheets, each in a file of its own, but ABC as one tune book with all of them.
-
-    Args:
-        sheets: to be written; their titles are kept.
-        folder: where the files go; made if it is not there.
-        formats: suffixes as `write_lead_sheet` knows them, with or without the dot.
-        prefix: how the files' names begin.
-        rendering: how they sound.
+    """Write lead sheets as numbered files, but ABC as one tune book; their titles are kept.
 
     Raises:
-        UserError: as `write_lead_sheet` does, and before anything is written where a tune cannot
-            be rendered.
+        UserError: as for `PieceWriter.write_all`.
     """
-    own = rendering or LeadSheetRendering()
-    renderers = {
-        suffix: lambda index, render=render: render(sheets[index], own)
-        for suffix, render in _RENDERERS.items()
-    }
-
-    def book() -> str:
-        return abc_file(render_abc(sheet, own, n) for n, sheet in enumerate(sheets, start=1))
-
-    return write_numbered(len(sheets), folder, formats, prefix, renderers, book, "a lead sheet")
+    pieces = [(sheet, rendering or LeadSheetRendering()) for sheet in sheets]
+    return _WRITER.write_all(pieces, folder, formats, prefix)

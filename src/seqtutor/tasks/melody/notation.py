@@ -35,18 +35,6 @@ class Meter:
                 f"the metre {self} cannot be written in sixteenths; use one such as 4/4 or 6/8"
             )
 
-    @classmethod
-    def parse(cls, text: str) -> Meter:
-        """Read `4/4`.
-
-        Raises:
-            UserError: if the text is not a metre of whole sixteenths.
-        """
-        parts = text.split("/")
-        if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-            raise UserError(f"{text!r} is not a metre; write it like 4/4 or 6/8")
-        return cls(int(parts[0]), int(parts[1]))
-
     @property
     def bar_length(self) -> int:
         """Sixteenths in a bar."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from seqtutor.files import atomic_write
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, tokens_to_notes
 from seqtutor.tasks.melody.notation import Meter, write_bars
 from seqtutor.tasks.scores import rendering
-from seqtutor.tasks.scores.abc_writer import abc_file, abc_tune
+from seqtutor.tasks.scores.abc_writer import abc_tune
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.musicxml import musicxml
 from seqtutor.tasks.scores.notation import Score
-from seqtutor.tasks.scores.rendering import MidiTrack, renderer_for, write_numbered
+from seqtutor.tasks.scores.rendering import MidiTrack, PieceWriter
 from seqtutor.tasks.scores.sound import Tone, render_wav
 
 Tokens = Sequence[int] | Int[np.ndarray, " time"]
@@ -119,26 +118,18 @@ def render_audio(tokens: Tokens, settings: RenderSettings | None = None) -> byte
     )
 
 
-_RENDERERS: dict[str, Callable[[Tokens, RenderSettings], bytes | str]] = {
-    ".mid": render_midi,
-    ".midi": render_midi,
-    ".abc": lambda tokens, settings: abc_file([render_abc(tokens, settings)]),
-    ".musicxml": render_score,
-    ".xml": render_score,
-    ".wav": render_audio,
-}
+_WRITER: PieceWriter[Tokens, RenderSettings] = PieceWriter(
+    "a melody", render_midi, render_abc, render_score, render_audio
+)
 
 
 def write_melody(tokens: Tokens, path: str | Path, settings: RenderSettings | None = None) -> Path:
-    """Write one melody in the format that the file's suffix names, whole or not at all.
+    """Write one melody in the format that the file's suffix names.
 
     Raises:
-        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, a token is not
-            a melody token, or the file cannot be written.
+        UserError: as for `PieceWriter.write`, and if a token is not a melody token.
     """
-    path = Path(path)
-    renderer = renderer_for(path.suffix, _RENDERERS, "a melody")
-    return atomic_write(path, renderer(tokens, settings or RenderSettings()))
+    return _WRITER.write(tokens, settings or RenderSettings(), Path(path))
 
 
 def write_melodies(
@@ -148,37 +139,22 @@ def write_melodies(
     prefix: str = "melody",
     settings: RenderSettings | None = None,
 ) -> list[Path]:
-    """Write melodies as numbered files; ABC as one tune book with all of them.
-
-    The title of each is the settings' title, or the prefix, and its number. Names are
-    `melody-001.mid` and so on, and `melody.abc`.
+    """Write melodies as numbered files, each with a number in its title; ABC as one tune book.
 
     Args:
         melodies: token sequences, for instance `Int["batch time"]`.
-        folder: where the files go; made if it is not there.
-        formats: suffixes as `write_melody` knows them, with or without the dot.
-        prefix: how the files' names begin.
+        folder: where the files go; made if it is missing.
+        formats: suffixes, with or without the dot.
+        prefix: how the files' names begin, and the titles where the settings have none.
         settings: how the melodies are written down.
 
     Raises:
-        UserError: as `write_melody` does, and before anything is written if a format is unknown or
-            a token is not a melody token.
+        UserError: as for `write_melody`; where something cannot be rendered, nothing is written.
     """
-    settings = settings or RenderSettings()
-    title, melodies = settings.title or prefix, list(melodies)
-    digits = max(3, len(str(len(melodies))))
+    settings, melodies = settings or RenderSettings(), list(melodies)
+    title, digits = settings.title or prefix, max(3, len(str(len(melodies))))
     pieces = [
         (tokens, replace(settings, title=f"{title} {number:0{digits}d}"))
         for number, tokens in enumerate(melodies, start=1)
     ]
-    renderers = {
-        suffix: lambda index, render=render: render(*pieces[index])
-        for suffix, render in _RENDERERS.items()
-    }
-
-    def book() -> str:
-        return abc_file(
-            render_abc(tokens, one, number) for number, (tokens, one) in enumerate(pieces, start=1)
-        )
-
-    return write_numbered(len(pieces), Path(folder), formats, prefix, renderers, book, "a melody")
+    return _WRITER.write_all(pieces, Path(folder), formats, prefix)

@@ -81,7 +81,7 @@ def _rows(bars: Sequence[str], width: int | None) -> list[list[str]]:
 def _bar(bar: Bar, score: Score, unit: Fraction, beams: bool) -> str:
     accidentals = Accidentals(score.key)
     chords = {chord.start: chord.text for chord in bar.chords}
-    text, beat = "", Fraction(0)
+    text, beat = "", 0
     for group in bar.groups:
         tuplet = "" if group.tuplet is None else _tuplet(*group.tuplet, len(group.symbols))
         for symbol in group.symbols:

@@ -31,8 +31,21 @@ _HEADER = (
 )
 _SHORTEST, _LONGEST = -8, 4
 """Note values from 1024ths to longs, as powers of two of a quarter."""
-_NAMES = ("long", "breve", "whole", "half", "quarter", "eighth")
-_NAMES += ("16th", "32nd", "64th", "128th", "256th", "512th", "1024th")
+_NAMES = [
+    "long",
+    "breve",
+    "whole",
+    "half",
+    "quarter",
+    "eighth",
+    "16th",
+    "32nd",
+    "64th",
+    "128th",
+    "256th",
+    "512th",
+    "1024th",
+]
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.settings import require
+from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import Meter, signature_fifths
 
@@ -57,55 +58,76 @@ def render_midi(
     return bytes(score.dumps_midi())
 
 
-Renderer = TypeVar("Renderer")
+Piece = TypeVar("Piece")
+Settings = TypeVar("Settings")
 
 
-def renderer_for(suffix: str, renderers: Mapping[str, Renderer], what: str) -> Renderer:
-    """The renderer of a suffix.
+@dataclass(frozen=True)
+class PieceWriter(Generic[Piece, Settings]):
+    """Writes pieces of one kind in the format of a suffix.
 
-    Raises:
-        UserError: if there is none.
+    Attributes:
+        what: a piece is called in messages, such as "a melody".
+        midi, musicxml, wav: render a piece with its settings.
+        abc: the same, with the number of the tune in its book.
     """
-    renderer = renderers.get(suffix.lower())
-    if renderer is None:
+
+    what: str
+    midi: Callable[[Piece, Settings], bytes]
+    abc: Callable[[Piece, Settings, int], str]
+    musicxml: Callable[[Piece, Settings], str]
+    wav: Callable[[Piece, Settings], bytes]
+
+    def write(self, piece: Piece, settings: Settings, path: Path) -> Path:
+        """Write one piece, whole or not at all.
+
+        Raises:
+            UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, the piece
+                cannot be rendered, or the file cannot be written.
+        """
+        return atomic_write(path, self._rendered(path.suffix.lower(), [(piece, settings)])[0])
+
+    def write_all(
+        self,
+        pieces: Sequence[tuple[Piece, Settings]],
+        folder: Path,
+        formats: Sequence[str],
+        prefix: str,
+    ) -> list[Path]:
+        """Write `prefix-001.mid` and so on, but ABC as one tune book, `prefix.abc`.
+
+        Args:
+            pieces: each with its settings.
+            folder: made if it is missing.
+            formats: suffixes, with or without the dot.
+            prefix: how the files' names begin.
+
+        Raises:
+            UserError: as for `write`; where something cannot be rendered, nothing is written.
+        """
+        digits = max(3, len(str(len(pieces))))
+        contents: dict[Path, bytes | str] = {}
+        for suffix in dict.fromkeys("." + name.lower().lstrip(".") for name in formats):
+            for number, content in enumerate(self._rendered(suffix, pieces), start=1):
+                place = "" if suffix == ".abc" else f"-{number:0{digits}d}"
+                contents[folder / f"{prefix}{place}{suffix}"] = content
+        return [atomic_write(path, content) for path, content in contents.items()]
+
+    def _rendered(
+        self, suffix: str, pieces: Sequence[tuple[Piece, Settings]]
+    ) -> Sequence[bytes | str]:
+        """The content of each file."""
+        match suffix:
+            case ".abc":
+                book = (self.abc(*piece, number) for number, piece in enumerate(pieces, start=1))
+                return [abc_file(book)]
+            case ".mid" | ".midi":
+                return [self.midi(*piece) for piece in pieces]
+            case ".musicxml" | ".xml":
+                return [self.musicxml(*piece) for piece in pieces]
+            case ".wav":
+                return [self.wav(*piece) for piece in pieces]
         raise UserError(
-            f"cannot write {what} as {suffix or 'a file without a suffix'}; "
-            f"use one of {', '.join(renderers)}"
+            f"cannot write {self.what} as {suffix or 'a file without a suffix'}; use one of .mid, "
+            ".midi, .abc, .musicxml, .xml, .wav"
         )
-    return renderer
-
-
-def write_numbered(
-    number: int,
-    folder: Path,
-    formats: Sequence[str],
-    prefix: str,
-    renderers: Mapping[str, Callable[[int], bytes | str]],
-    book: Callable[[], str],
-    what: str,
-) -> list[Path]:
-    """Write pieces as `prefix-001.mid` and so on, but ABC as one tune book, `prefix.abc`.
-
-    Args:
-        number: of the pieces.
-        folder: made if it is missing.
-        formats: suffixes, with or without the dot.
-        prefix: of the files' names.
-        renderers: by suffix, of the piece of an index.
-        book: renders all pieces as ABC.
-        what: what a piece is called in messages, such as "a melody".
-
-    Raises:
-        UserError: before anything is written, if a format is unknown or a piece cannot be rendered;
-            or if a file cannot be written.
-    """
-    digits = max(3, len(str(number)))
-    contents: dict[Path, bytes | str] = {}
-    for suffix in dict.fromkeys("." + name.lower().lstrip(".") for name in formats):
-        renderer = renderer_for(suffix, renderers, what)
-        if suffix == ".abc":
-            contents[folder / f"{prefix}.abc"] = book()
-            continue
-        for index in range(number):
-            contents[folder / f"{prefix}-{index + 1:0{digits}d}{suffix}"] = renderer(index)
-    return [atomic_write(path, content) for path, content in contents.items()]
