@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import get_args
 
 import jax
 import numpy as np
@@ -12,6 +11,7 @@ from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 import seqtutor as st
 from seqtutor.errors import UserError
+from seqtutor.methods.registry import method_names
 from seqtutor.rewards import Reward
 from seqtutor.runs.run_folder import RunFolder, plain, read_config
 from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
@@ -32,7 +32,7 @@ from seqtutor.tasks.molecule.task import completed, molecule_task
 from seqtutor.tasks.molecule.terms import measurer_for, terms_of
 from seqtutor.training.run import run_tutor
 from seqtutor.training.seeds import run_seeds
-from seqtutor.training.settings import MethodName, TutorSettings
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical
 
@@ -76,7 +76,7 @@ def test_what_is_left_open_is_the_priors():
     assert extremes_of(load_molecule_model()) == MOSES_EXTREMES == TrainingExtremes(15, 8)
 
 
-@pytest.mark.parametrize("method", get_args(MethodName))
+@pytest.mark.parametrize("method", method_names())
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_written_and_read_again(preset, method, tmp_path):
     tuning = completed(preset_tuning(preset, method), load_molecule_model())
