@@ -18,8 +18,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from seqtutor.adversarial.discriminating import logits_of, new_discriminator_state, train_epoch
+
 from seqtutor.adversarial.settings import DiscriminationSettings, DiscriminatorSettings
 from seqtutor.types import SequenceBatch
 

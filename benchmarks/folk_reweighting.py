@@ -22,15 +22,15 @@ from pathlib import Path
 import jax
 import numpy as np
 from jaxtyping import Float
-
 from seqtutor.adversarial.discriminating import logits_of
-from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
-from seqtutor.adversarial.judges import judge
 from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
 from seqtutor.cli.reproduce_folk import usual_judge
+from seqtutor.tasks.folk.evaluation import RealTunes, divided
+
+from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
+from seqtutor.adversarial.judges import judge
 from seqtutor.measures.likeness import bleus
 from seqtutor.models.files import SavedModel
-from seqtutor.tasks.folk.evaluation import RealTunes, divided
 from seqtutor.tasks.folk.model import load_folk_model
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch, join

@@ -8,10 +8,8 @@ import json
 import re
 import shlex
 import sys
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,11 +17,11 @@ import yaml
 
 from seqtutor.cli.main import COMMANDS, find_call, parse
 from seqtutor.errors import UserError
-from seqtutor.methods.settings import Exploration
-from seqtutor.training.settings import MethodName, TutorSettings
+from seqtutor.methods.registry import method_named, method_names
+from seqtutor.training.settings import TutorSettings, to_flat
 
 ROOT = Path(__file__).parents[1]
-METHODS = get_args(MethodName)
+METHODS = method_names()
 INDEX = ROOT / "docs" / "methods" / "README.md"
 PAGES = sorted(set(INDEX.parent.glob("*.md")) - {INDEX})
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,6 +65,13 @@ def anchors_of(path):
 
 every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 every_page = pytest.mark.parametrize("path", [INDEX, *PAGES], ids=name_of)
+
+
+def test_the_index_says_of_every_method_what_its_record_says():
+    text = text_of(INDEX)
+    for name in METHODS:
+        method = method_named(name)
+        assert re.search(rf"^\| {method.symbol} \| .* \| {method.summary} \|$", text, re.MULTILINE)
 
 
 def test_every_method_has_one_page_and_the_index_leads_to_it():
@@ -115,10 +120,8 @@ def test_linked_names_are_defined_in_the_file_that_is_linked(path):
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_every_page_leads_to_code_and_to_its_curve(path):
     targets = [target for _, target in LINK.findall(text_of(path))]
-    assert any(target.endswith("objectives/policy_gradient.py") for target in targets) or any(
-        target.endswith(("objectives/path.py", "objectives/temporal_difference.py"))
-        for target in targets
-    )
+    for method in methods_of(path):
+        assert f"../../src/seqtutor/methods/{method.replace('-', '_')}.py" in targets
     assert f"../figures/methods/{path.stem}.svg" in targets
     assert figure_script().PAGES[path.stem] == methods_of(path)
 
@@ -130,7 +133,7 @@ def test_the_loop_names_what_exists():
     assert len(named) > 3
     for module, name in named:
         if module == "TutorPlan":
-            assert f"TutorPlan.{name}" in names_in(sources["tutor_plan"])
+            assert f"TutorPlan.{name}" in names_in(sources["plan"])
         else:
             assert name in names_in(sources[module])
 
@@ -147,15 +150,18 @@ def settings_in(path):
 def test_defaults_are_those_of_the_settings(path):
     for method in methods_of(path):
         for name, default in settings_in(path):
-            found = TutorSettings.of(method)
+            found = to_flat(TutorSettings.of(method))
             for part in name.split("."):
-                found = getattr(found, part)
+                found = found[part]
             assert found == default, (method, name)
 
 
 def test_every_setting_is_on_some_page():
-    expected = {field.name for field in fields(TutorSettings)} - {"method", "exploration"}
-    expected |= {f"exploration.{field.name}" for field in fields(Exploration)}
+    expected = set()
+    for method in METHODS:
+        flat = to_flat(TutorSettings.of(method))
+        expected |= {f"exploration.{name}" for name in flat.pop("exploration", ())} | set(flat)
+    expected.remove("method")
     assert {name for path in [INDEX, *PAGES] for name, _ in settings_in(path)} == expected
 
 

@@ -68,8 +68,8 @@ def test_a_game_in_a_folder_is_that_in_memory_and_is_played_once(prior, words, t
     assert (tmp_path / "game" / "model" / "config.json").stat().st_mtime_ns == made
     reward = st.Task(TASK.vocabulary, 8, st.discriminator_reward(tmp_path / "game")).reward
     assert list(reward.terms(np.zeros((2, 8), int), np.ones((2, 8), bool))) == ["discriminator"]
+    options["game"] = replace(RULES, rounds=4)
     with pytest.raises(st.UserError, match=r"adversary\.rounds"):
-        options["game"] = replace(RULES, rounds=4)
         st.play(prior, TASK, words, output=tmp_path / "game", **options)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,3 +117,27 @@ def test_the_public_names_are_there():
     assert set(seqtutor.__all__) <= set(dir(seqtutor))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = seqtutor.nothing
+
+
+TASK_WORDS = re.compile(r"\b(melody|melodies|molecules?|folk|smiles|peptides?)\b", re.IGNORECASE)
+GENERIC = ["cli", "runs", "report", "measures", "training", "methods", "models", "adversarial"]
+
+
+@pytest.mark.parametrize("part", GENERIC)
+def test_generic_parts_name_no_task(part):
+    """A noun with its number, such as "1 melody", may be an example in a docstring."""
+    named = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sorted((ROOT / part).rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if TASK_WORDS.search(line) and '"1 melody", "1,000 melodies"' not in line
+    ]
+    assert not named
+
+
+def test_the_map_of_the_house_names_what_exists():
+    house = (ROOT.parents[1] / "docs" / "house.md").read_text(encoding="utf-8")
+    chain = re.findall(r"^\d+\. `([\w/]+\.py)`", house, re.MULTILINE)
+    assert 10 < len(chain) <= 18
+    for name in {*chain, *re.findall(r"`([\w/]+\.py)`", house)}:
+        assert (ROOT / name).is_file() or (ROOT.parents[1] / name).is_file(), name

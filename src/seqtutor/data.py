@@ -65,8 +65,17 @@ class Dataset:
         return sums.hexdigest()
 
 
-def pad(vocabulary: Vocabulary, max_length: int, sequences: Iterable[Iterable[str]]) -> Sequences:
+def pad(
+    vocabulary: Vocabulary,
+    max_length: int,
+    sequences: Iterable[Iterable[str]],
+    *,
+    may_be_cut: bool = False,
+) -> Sequences:
     """Encode sequences and pad them to `max_length`; each gets the end token, where there is one.
+
+    With `may_be_cut` a sequence of `max_length` tokens gets none, as one that a policy generated
+    and that was cut there.
 
     Raises:
         UserError: if a token is unknown, or a sequence is empty or has the wrong length. The
@@ -77,7 +86,8 @@ def pad(vocabulary: Vocabulary, max_length: int, sequences: Iterable[Iterable[st
     tokens = np.full((len(encoded), max_length), 0 if end is None else end, np.int32)
     mask = np.zeros(tokens.shape, bool)
     for row, ids in enumerate(encoded):
-        whole = ids if end is None else np.append(ids, end)
+        is_cut = may_be_cut and len(ids) == max_length
+        whole = ids if end is None or is_cut else np.append(ids, end)
         if not 0 < len(whole) <= max_length or (end is None and len(whole) != max_length):
             expected = (
                 f"exactly {max_length}" if end is None else f"up to {max_length - 1} and an end"

@@ -280,6 +280,13 @@ class TaskSpec(Generic[Settings]):
             lambda method: self.settings_type(),
         )
 
+    def tutor_settings(self, method: str) -> Mapping[str, Any]:
+        """Settings of the tutor, by their flat names, that suit the task whatever the preset.
+
+        With these and otherwise their defaults, `compare` runs the methods.
+        """
+        return {}
+
     def task(
         self, settings: Settings, prior: PriorRecord | None = None, workers: int | None = None
     ) -> Task:
@@ -370,7 +377,7 @@ class TaskSpec(Generic[Settings]):
         from seqtutor.data import Dataset, split
 
         task = self.usual_task()
-        names, sequences = self.read_sequences(options.data, task.vocabulary, task.max_length)
+        sequences = _read_text(options.data, task.vocabulary, task.max_length)[1]
         parts = split(
             sequences,
             validation_share=options.validation_share,
@@ -378,7 +385,9 @@ class TaskSpec(Generic[Settings]):
             seed=options.split_seed,
         )
         counts = dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
-        lines = [f"{len(names):,} sequences: " + ", ".join(f"{n:,} {p}" for p, n in counts.items())]
+        lines = [
+            f"{len(sequences):,} sequences: " + ", ".join(f"{n:,} {p}" for p, n in counts.items())
+        ]
         origin = {"source": str(options.data), "sequences": counts}
         return Dataset(task.vocabulary, task.max_length, *parts, origin=origin, summary=lines)
 
@@ -435,15 +444,7 @@ class TaskSpec(Generic[Settings]):
         Raises:
             UserError: if the file cannot be read or a sequence is not one of the task.
         """
-        from seqtutor.data import pad
-
-        texts = read_lines(path)
-        if not texts:
-            raise UserError(f"{path} holds no sequence; write one a line")
-        try:
-            return texts, pad(vocabulary, max_length, map(vocabulary.split, texts))
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
+        return _read_text(path, vocabulary, max_length, may_be_cut=True)
 
     @contextmanager
     def measures(
@@ -521,6 +522,21 @@ class _FixedTask(TaskSpec[NoSettings]):
     ) -> AbstractContextManager[Task]:
         # The task is its owner's, who may use it again.
         return nullcontext(self._task)
+
+
+def _read_text(
+    path: Path, vocabulary: Vocabulary, max_length: int, *, may_be_cut: bool = False
+) -> tuple[list[str], Sequences]:
+    from seqtutor.data import pad
+
+    texts = read_lines(path)
+    if not texts:
+        raise UserError(f"{path} holds no sequence; write one a line")
+    try:
+        tokens = map(vocabulary.split, texts)
+        return texts, pad(vocabulary, max_length, tokens, may_be_cut=may_be_cut)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def read_lines(path: Path) -> list[str]:

@@ -302,7 +302,7 @@ def test_settings_that_cannot_be_are_refused(changes, message):
 def test_sequences_of_two_widths_are_refused():
     one = new_game()
     short = SequenceBatch(one.held_out.tokens[:, :2], one.held_out.mask[:, :2])
-    with pytest.raises(UserError, match="held-out sequences have 2 columns.*pad them"):
+    with pytest.raises(UserError, match=r"held-out sequences have 2 columns.*pad them"):
         replace(one, held_out=short)
 
 

@@ -18,8 +18,8 @@ from seqtutor.cli.main import main
 sys.path.append(str(Path(__file__).parents[1] / "tasks" / "molecule"))
 from tiny_molecules import LENGTH, save_tiny_prior
 
-TINY = ["--steps", str(64 * LENGTH), "--environments", "32", "--batch", "32"]
-TINY += ["--replay-capacity", "128", "--evaluate", "40", "--samples", "0"]
+TINY = ["--steps", str(64 * LENGTH), "--environments", "32", "--evaluate", "40", "--samples", "0"]
+REPLAY = ["--batch", "32", "--replay-capacity", "128"]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_evaluating_puts_the_papers_columns_beside_it(run, tmp_path, capsys):
 
 def test_runs_of_different_rewards_are_compared_without_them(run, prior, tmp_path, capsys):
     other = tmp_path / "other"
-    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(other), *TINY]
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(other), *TINY, *REPLAY]
     assert main([*arguments, "--preset", "drug-like", "--reward-workers", "0"]) == 0
     capsys.readouterr()
     both = ["evaluate", "molecule", str(run), str(other), "--number", "20", "--workers", "0"]
@@ -127,7 +127,16 @@ def test_runs_of_different_rewards_are_compared_without_them(run, prior, tmp_pat
 def test_an_interrupted_run_leaves_no_process(prior, tmp_path):
     output = tmp_path / "run"
     command = [sys.executable, "-m", "seqtutor", "tune", "molecule", "--prior", str(prior)]
-    command += ["--output", str(output), *TINY, "--steps", "1000000000", "--reward-workers", "2"]
+    command += [
+        "--output",
+        str(output),
+        *TINY,
+        *REPLAY,
+        "--steps",
+        "1000000000",
+        "--reward-workers",
+        "2",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     waited_until = time.monotonic() + 100
     while not (output / "metrics.jsonl").is_file() and time.monotonic() < waited_until:

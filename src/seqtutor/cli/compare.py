@@ -31,7 +31,8 @@ class Options:
     steps: int = 500_000
     """Environment steps of a run, rounded up to whole records."""
     preset: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
-    """Preset whose settings of the task are used; the other settings are the methods' defaults."""
+    """Preset whose settings of the task are used; the other settings are the methods' defaults, or
+    those that suit the task."""
     discount: float = 1.0
     """γ of all methods; E[reward]/c − KL, by which they are compared, is that of γ = 1."""
     number: int = 10_000

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from seqtutor.models.settings import ModelSettings
-from seqtutor.settings import require
+from seqtutor.settings import Positive, Range, require
 
 MOST_LAYERS = 64
 """Each layer is compiled on its own, and a damaged file may ask for any number."""
@@ -20,10 +20,10 @@ class LSTMSettings(ModelSettings):
 
     hidden_sizes: tuple[int, ...] = (100,)
     """Cells in each LSTM layer; the papers' Note RNN has one layer of 100."""
-    embedding_size: int = 0
+    embedding_size: Annotated[int, Range(at_least=0)] = 0
     """Size of the embedding of a token; 0 for none: each token has weights of its own in the first
     layer."""
-    token_bound: float | None = None
+    token_bound: Positive | None = None
     """The weights that a token adds to the first layer are drawn within ± this; 1/√cells if not
     given. Tokens of a large vocabulary are seen too seldom to grow from there: 1, which is what
     embeddings are drawn within."""
@@ -33,9 +33,4 @@ class LSTMSettings(ModelSettings):
         require(
             0 < len(self.hidden_sizes) <= MOST_LAYERS and min(self.hidden_sizes) > 0,
             f"hidden_sizes needs between 1 and {MOST_LAYERS} layers, each of at least one cell",
-        )
-        require(self.embedding_size >= 0, "embedding_size must not be negative")
-        require(
-            self.token_bound is None or self.token_bound > 0,
-            f"token_bound must be above 0, not {self.token_bound}",
         )

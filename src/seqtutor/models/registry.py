@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqtutor.errors import UserError
-from seqtutor.references import is_reference, load_reference
+from seqtutor.references import load_reference
 
 if TYPE_CHECKING:
     from jaxtyping import PRNGKeyArray
@@ -99,7 +99,7 @@ def chosen_kind(name: str) -> type[SequenceModel]:
     Raises:
         UserError: if no such kind is known, or its code cannot be imported.
     """
-    if not is_reference(name):
+    if ":" not in name:
         return registered_kind(name)
     return register_model(_require_kind(load_reference(name), name))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seqtutor.settings import require_finite, require_types
+from seqtutor.settings import check_settings
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,14 @@ class ModelSettings:
     docstring, which is the help of its option on the command line.
 
     Raises:
-        UserError: if a value is not of its field's type, or is not finite.
+        UserError: if a value is not of its field's type, not in its range, or not finite.
     """
 
     initial: ClassVar[tuple[str, ...]] = ()
     """Names of the settings that say how weights are drawn; all others are sizes."""
 
     def __post_init__(self) -> None:
-        require_types(self)
-        require_finite(self)
+        check_settings(self)
 
     @property
     def sizes(self) -> dict[str, Any]:

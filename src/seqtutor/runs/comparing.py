@@ -131,7 +131,8 @@ class ComparisonPlan:
     def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
         """The configuration of one run, of sequences of at most `length` tokens."""
         # Not the preset's settings of the tutor, which are each method's own way to one aim.
-        tutor = TutorSettings.of(method, c=c, discount=self.discount, seed=seed)
+        own = {"c": c, "discount": self.discount, "seed": seed}
+        tutor = TutorSettings.of(method, **{**self.spec.tutor_settings(method), **own})
         collection = tutor.environments * length
         record = collection * max(1, round(self.steps / collection / RECORDS))
         # Whole records: each is a mean over as many collections.
@@ -301,12 +302,14 @@ def _made_of(grid: _Grid, plan: ComparisonPlan) -> str:
     def numbers(values: Sequence[float]) -> str:
         return ", ".join(f"{value:g}" for value in values)
 
+    has_own = any(plan.spec.tutor_settings(method) for method in plan.methods)
+    defaults = f"the methods' defaults for {plan.spec.many}" if has_own else "the methods' defaults"
     symbols = ", ".join(TutorSettings.of(method).symbol for method in plan.methods)
     return (
         f"Methods: {symbols}. c = {numbers(plan.c)}; γ = {plan.discount:g} for all; "
         f"{counted(plan.seeds, 'seed', 'seeds')} each; "
         f"{grid.jobs[0].config.tutor.steps:,} environment steps a run; {len(grid.tuned)} runs in "
-        f"all. Other settings are the methods' defaults, those of the task are of the preset "
+        f"all. Other settings are {defaults}, those of the task are of the preset "
         f"{plan.preset or next(iter(plan.spec.presets), 'default')}. Wall times are of this "
         "machine, without compilation; runs may have shared its cores."
     )

@@ -39,6 +39,7 @@ class Evaluator:
         number: sequences that each policy is measured on.
         temperature: of the sampling.
         task: whose reward is measured, of the policies with its vocabulary; `None` for none.
+        notes: stand below tables.
     """
 
     spec: TaskSpec[Any]
@@ -46,6 +47,7 @@ class Evaluator:
     number: int
     temperature: float = 1.0
     task: Task | None = None
+    notes: Sequence[str] = ()
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
@@ -71,8 +73,13 @@ class Evaluator:
 
     def rows(self, terms: Sequence[str] = ()) -> list[Measure]:
         """The rows of a table: the task's measures, those of every policy, the reward's terms."""
-        rewarded = reward_measures(terms, self.spec.one) if self.task is not None else ()
-        return [*rows_of(self.measures), *policy_measures(self.spec.many), *rewarded]
+        rows = [*rows_of(self.measures), *policy_measures(self.spec.many)]
+        if self.task is None:
+            return rows
+        # In the order of the weights: a compiled program sorts the terms by name.
+        weighted = [name for name in self.task.reward.weights if name in terms]
+        ordered = dict.fromkeys((*weighted, *terms))
+        return [*rows, *reward_measures(ordered, self.spec.one)]
 
 
 @contextmanager
@@ -109,13 +116,20 @@ def open_evaluator(
         settings = spec.settings_type()
     own = spec.evaluate_type() if options is None else options
     task: AbstractContextManager[Task | None] = nullcontext()
+    reward_notes = []
     if has_rewards and runs and is_shared:
         prior = runs[0].prior()
         settings = spec.complete(settings, prior)[0]
-        task = spec.opened(spec.settings_for_evaluation(settings), prior, reward_workers)
+        of_reward = spec.settings_for_evaluation(settings)
+        task = spec.opened(of_reward, prior, reward_workers)
+        if spec.shows_terms:
+            reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
+        if of_reward != settings:
+            reward_notes.append("Terms that depend on earlier sequences are left out of it.")
     priors = [policy.prior() for policy in policies]
     with task as opened, spec.measures(settings, own, priors, number, reward_workers) as measures:
-        yield Evaluator(spec, measures, number, temperature, opened)
+        notes = [one.note for one in measures if isinstance(one, MeasureGroup) and one.note]
+        yield Evaluator(spec, measures, number, temperature, opened, [*notes, *reward_notes])
 
 
 def columns_of(
@@ -166,13 +180,12 @@ def table_of(
     spec = evaluator.spec
     published = spec.published if has_published else None
     note = interval_note(columns, evaluator.number, spec.many, evaluator.temperature)
-    notes = [one.note for one in evaluator.measures if isinstance(one, MeasureGroup)]
     return evaluation_table(
         columns,
         rows,
         published,
         title=title or spec.heading,
-        note=" ".join(filter(None, (note, *notes))),
+        note=" ".join((note, *evaluator.notes)),
         is_marked=evaluator.temperature == 1,
         counts_better=published is not None,
     )

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from seqtutor.models.registry import register_model, settings_type
 from seqtutor.models.settings import ModelSettings
-from seqtutor.settings import require, require_finite, require_seed, require_types
+from seqtutor.settings import (
+    Count,
+    NotNegative,
+    Positive,
+    check_settings,
+    require,
+    require_seed,
+)
 
 if TYPE_CHECKING:
     from seqtutor.models.base import SequenceModel
@@ -28,20 +35,20 @@ class PretrainSettings:
     module:NAME. Each kind has settings of its own; see them with --model KIND --help."""
     architecture: ModelSettings = field(default=None)  # type: ignore[assignment]
     """Settings of the model; the defaults of its kind if not given."""
-    batch: int = 128
+    batch: Count = 128
     """Sequences in each update."""
-    learning_rate: float = 3e-3
+    learning_rate: Positive = 3e-3
     """Learning rate of Adam at the start; it falls along a cosine to a hundredth."""
-    weight_decay: float = 2.5e-5
+    weight_decay: NotNegative = 2.5e-5
     """L2 penalty on the weights."""
     dropout: float = 0.0
     """Share of the features before the readout that each update leaves out, so that a small set is
     not learned by heart."""
-    gradient_norm: float = 5.0
+    gradient_norm: Positive = 5.0
     """Gradients are scaled down to this norm."""
-    epochs: int = 50
+    epochs: Count = 50
     """Largest number of passes over the training sequences."""
-    patience: int = 5
+    patience: Count = 5
     """Stop after this many epochs without a better validation loss, and keep the best model."""
     seed: int = 0
     """Seed of the weights and of the order of the sequences."""
@@ -105,13 +112,8 @@ class PretrainSettings:
             f"the settings of the model {self.model} and those of the training share the name "
             f"{', '.join(sorted(shared))}; rename the model's",
         )
-        require_types(self)
-        require_finite(self)
+        check_settings(self)
         require_seed("seed", self.seed)
-        for name in ("batch", "learning_rate", "gradient_norm", "epochs", "patience"):
-            value = getattr(self, name)
-            require(value > 0, f"{name} must be above 0, not {value}")
-        require(self.weight_decay >= 0, "weight_decay must not be negative")
         require(
             0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}"
         )

@@ -39,13 +39,17 @@ def nci(cache) -> MoleculeDataset:
 
 @pytest.fixture
 def moses(cache, monkeypatch):
-    """Whether the wheel is the right one is for `bring_wheel` to check, once."""
+    """`fetch_wheel` alone checks whether it is the right wheel."""
     write_wheel(cache).rename(cache / MOSES_RELEASE.file_name)
     return load_molecules("moses", ALL_TOKENS)
 
 
 def strings_of(dataset: MoleculeDataset) -> dict[str, list[str]]:
     return {name: dataset.strings(part) for name, part in dataset.parts.items()}
+
+
+def digest(dataset: MoleculeDataset) -> str:
+    return dataset.origin["data"]["sha256"]
 
 
 def all_strings(dataset: MoleculeDataset) -> set[str]:
@@ -71,22 +75,23 @@ def test_each_molecule_is_in_one_part_once(nci):
 
 def test_rows_are_tokens_an_end_and_more_ends(nci):
     for part in nci.parts.values():
-        for row, length in zip(part.tokens[:50], part.lengths[:50], strict=True):
+        for row, length in zip(part.tokens[:50], part.mask[:50].sum(1), strict=True):
             decoded = [nci.vocabulary.tokens[i] for i in row]
             assert decoded[length - 1 :] == [END_TOKEN] * (nci.max_length - length + 1)
             assert tokenise("".join(decoded[: length - 1])) == decoded[: length - 1]
         assert part.tokens.dtype == np.int8
-        assert part.mask.sum() == part.lengths.sum()
+        ends = (part.tokens == nci.vocabulary.end).argmax(1)
+        np.testing.assert_array_equal(part.mask.sum(1), ends + 1)
     used = {i for part in nci.parts.values() for i in np.unique(part.tokens)}
     assert used == set(range(nci.vocabulary.size)), "no token without a molecule"
 
 
 def test_the_split_is_the_seeds(nci, cache):
     again = load_molecules("nci")
-    assert again.digest == nci.digest
+    assert digest(again) == digest(nci)
     other = load_molecules("nci", MoleculeDataSettings(split_seed=1))
     assert len(list(cache.iterdir())) == 1, "the split alone is no reason to read again"
-    assert other.digest != nci.digest
+    assert digest(other) != digest(nci)
     assert all_strings(other) == all_strings(nci)
 
 
@@ -94,7 +99,7 @@ def test_the_second_start_reads_the_cache_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
     path = write(tmp_path, "OCC", "CN", "C1CC", "C=O", "CCC")
     first, again = load_molecules(path, ALL_TOKENS), load_molecules(path, ALL_TOKENS)
-    assert (again.digest, again.report) == (first.digest, first.report)
+    assert (again.origin, again.report) == (first.origin, first.report)
     assert again.vocabulary == first.vocabulary
     (cached,) = (tmp_path / "cache").iterdir()
     encoded = load_encoded(cached)
@@ -144,7 +149,7 @@ def test_a_damaged_cache_is_made_again(damage, tmp_path, monkeypatch):
         cached.write_bytes(damaged[damage])
     assert load_encoded(cached) is None
     again = load_molecules(path, settings)
-    assert (again.digest, again.report) == (expected.digest, expected.report)
+    assert (again.origin, again.report) == (expected.origin, expected.report)
     assert load_encoded(cached) is not None
 
 
@@ -166,7 +171,8 @@ def test_what_cannot_be_used_is_counted_once(cache, tmp_path):
         *("=", "N", "[Si]"),
     )
     assert "'C1CC' (ring bond 1 is not closed)" in dataset.report.examples["no molecule for RDKit"]
-    assert dataset.summary()["molecules"] == {"train": 1, "validation": 1, "test": 1}
+    assert dataset.origin["data"]["molecules"] == {"train": 1, "validation": 1, "test": 1}
+    assert "11 molecules read, 3 used" in dataset.summary
 
 
 def test_a_models_vocabulary_rules(cache, tmp_path):
@@ -219,7 +225,7 @@ def test_what_training_and_test_share_is_not_tested_on(cache, monkeypatch):
 def test_a_limit_draws_at_random(cache, moses):
     settings = MoleculeDataSettings(rarest=0, limit=100)
     first, again = (load_molecules("moses", settings) for _ in range(2))
-    assert first.digest == again.digest
+    assert digest(first) == digest(again)
     assert len(first.train) + len(first.validation) == 100
     assert len(first.test) == 10
     assert first.report.read == 110

@@ -145,8 +145,8 @@ def test_the_error_of_internal_diversity_is_what_repeated_samples_vary_by():
     samples = [pool[generator.choice(len(pool), 100)] for _ in range(60)]
     means = [internal_similarity(sample) for sample in samples]
     spread = np.std([one.mean() for one in means], ddof=1)
-    told = np.mean([2 * mean_estimate(one).standard_error for one in means])
-    assert told == pytest.approx(spread, rel=0.3)
+    claimed = np.mean([2 * mean_estimate(one).standard_error for one in means])
+    assert claimed == pytest.approx(spread, rel=0.3)
 
 
 def test_an_interval_covers_the_mean_as_often_as_it_says():

@@ -1,24 +1,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from typing import get_args
 
 import jax
 import numpy as np
 import pytest
 import yaml
-from seqtutor.tasks.molecule.model import extremes_of, load_molecule_model
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 import seqtutor as st
 from seqtutor.errors import UserError
+from seqtutor.methods.registry import method_names
+from seqtutor.models.files import load_model
 from seqtutor.rewards import Reward
-from seqtutor.runs.run_folder import RunFolder, plain, read_config
+from seqtutor.runs.config import RunConfig, read_config
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
 from seqtutor.tasks.molecule.encoding import TokenisedText
-from seqtutor.tasks.molecule.goals import GOALS
-from seqtutor.tasks.molecule.presets import CELECOXIB, PRESETS, preset_tuning
+from seqtutor.tasks.molecule.goals import CELECOXIB
+from seqtutor.tasks.molecule.presets import PRESETS
 from seqtutor.tasks.molecule.reward_settings import (
     MOSES_EXTREMES,
     DiversityTerm,
@@ -27,19 +27,20 @@ from seqtutor.tasks.molecule.reward_settings import (
     TrainingExtremes,
 )
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.tasks.molecule.settings import MoleculeTuning
-from seqtutor.tasks.molecule.task import completed, molecule_task
+from seqtutor.tasks.molecule.settings import MoleculeSettings
+from seqtutor.tasks.molecule.spec import spec
+from seqtutor.tasks.molecule.task import SHIPPED_PRIOR, completed, extremes_of, molecule_task
 from seqtutor.tasks.molecule.terms import measurer_for, terms_of
 from seqtutor.training.run import run_tutor
 from seqtutor.training.seeds import run_seeds
-from seqtutor.training.settings import MethodName, TutorSettings
+from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical
 
 REPEATED = MoleculeRewardSettings(
     logp=ScaledTerm(0.3), diversity=DiversityTerm(5.0, allowed=1, remembered=200)
 )
-"""A reward that depends much on what was judged before."""
+"""A reward that depends much on earlier batches."""
 
 
 def encode(strings):
@@ -52,7 +53,7 @@ def test_the_reward_of_the_task_is_the_weighted_terms_at_the_last_token():
     settings = MoleculeRewardSettings(logp=ScaledTerm(2.0), qed=ScaledTerm(0.5))
     strings = ["CCO", "C=", "CCCCCC", "N", "OC"]
     tokens, mask = encode(strings)
-    with molecule_task(tiny_prior(), settings, workers=0) as task:
+    with molecule_task(MoleculeSettings(settings), tiny_prior(), workers=0) as task:
         assert (task.vocabulary, task.max_length) == (VOCABULARY, LENGTH)
         assert isinstance(task.reward, Reward)
         earned = jax.jit(task.reward.__call__)(tokens, mask)
@@ -66,33 +67,57 @@ def test_the_reward_of_the_task_is_the_weighted_terms_at_the_last_token():
 
 def test_what_is_left_open_is_the_priors():
     prior = tiny_prior(extremes={"shortest": 3, "most_carbons": 4})
-    tuning = completed(MoleculeTuning(), prior)
-    assert tuning.length == LENGTH
-    assert (tuning.reward.short.shortest, tuning.reward.carbons.most) == (3, 4)
-    assert completed(tuning, tiny_prior(max_length=99)) == tuning, "nothing is open any more"
-    assert completed(MoleculeTuning(length=5), prior).length == 5
-    unknown = completed(MoleculeTuning(), tiny_prior())
+    settings = completed(MoleculeSettings(), prior)
+    assert settings.length == LENGTH
+    assert (settings.reward.short.shortest, settings.reward.carbons.most) == (3, 4)
+    assert completed(settings, tiny_prior(max_length=99)) == settings, "nothing is open any more"
+    assert completed(MoleculeSettings(length=5), prior).length == 5
+    unknown = completed(MoleculeSettings(), tiny_prior())
     assert not {"short", "carbons"} & set(unknown.reward.weights), "nothing says what is too short"
-    assert extremes_of(load_molecule_model()) == MOSES_EXTREMES == TrainingExtremes(15, 8)
+    assert extremes_of(load_model(SHIPPED_PRIOR)) == MOSES_EXTREMES == TrainingExtremes(15, 8)
 
 
-@pytest.mark.parametrize("method", get_args(MethodName))
+@pytest.mark.parametrize("method", method_names())
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_written_and_read_again(preset, method, tmp_path):
-    tuning = completed(preset_tuning(preset, method), load_molecule_model())
+    chosen = PRESETS[preset]
+    settings = completed(chosen.settings(method), load_model(SHIPPED_PRIOR))
+    tutor = TutorSettings.of(method, **chosen.tutor(method))
+    config = RunConfig("molecule", tutor, settings, tmp_path)
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(plain(tuning)))
-    assert read_config(MoleculeTuning, path) == tuning
-    assert tuning.tutor.method == method
-    assert tuning.tutor.discount == 1
-    measurer_for(tuning.reward)
+    path.write_text(yaml.safe_dump(config.content()))
+    assert read_config(spec, path) == config
+    assert tutor.discount == 1
+    measurer_for(settings.reward, settings.chosen_goal)
+
+
+def test_a_configuration_of_an_earlier_version_is_read(tmp_path):
+    """It named no task, and had the settings of all methods."""
+    tutor = TutorSettings.of("rloo", **PRESETS["qed"].tutor("rloo"))
+    settings = completed(PRESETS["qed"].settings("rloo"), load_model(SHIPPED_PRIOR))
+    config = RunConfig("molecule", tutor, settings)
+    content = config.content()
+    del content["task"]
+    content["tutor"] |= {"double_q": False, "entropy_weight": 1.0, "replay_capacity": 1024}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    assert read_config(spec, tmp_path) == config
+
+
+def test_a_policy_is_measured_without_what_depends_on_earlier_batches():
+    settings = MoleculeSettings(REPEATED, LENGTH, goal="qed", calls=9)
+    measured = spec.settings_for_evaluation(settings)
+    assert spec.has_memory(settings)
+    assert not spec.has_memory(measured)
+    others = {name: weight for name, weight in REPEATED.weights.items() if name != "diversity"}
+    assert measured.reward.weights == others
+    assert (measured.goal, measured.calls, measured.length) == (None, None, LENGTH)
+    assert spec.settings_for_evaluation(measured) == measured
 
 
 def reward_of(preset, strings):
-    tuning = completed(preset_tuning(preset, "psi"), load_molecule_model())
-    scores = MoleculeScorer(measurer_for(tuning.reward)).score(strings)
-    terms = terms_of(tuning.reward, scores)
-    return sum(tuning.reward.weights[name] * term for name, term in terms.items())
+    reward = completed(PRESETS[preset].settings("psi"), load_model(SHIPPED_PRIOR)).reward
+    scores = MoleculeScorer(measurer_for(reward)).score(strings)
+    return sum(reward.weights[name] * term for name, term in terms_of(reward, scores).items())
 
 
 @pytest.mark.parametrize(
@@ -125,7 +150,7 @@ def fail_with(task):
 
 
 def test_the_workers_end_with_the_task_whatever_happens():
-    task = molecule_task(tiny_prior(), workers=1)
+    task = molecule_task(prior=tiny_prior(), workers=1)
     workers = task.reward.function.scorer._pool.process_ids
     assert len(workers) == 1
     assert all(map(is_running, workers))
@@ -145,7 +170,7 @@ def tutor():
         log_every=64 * LENGTH,
     )
     prior = tiny_prior()
-    task = molecule_task(prior, REPEATED, workers=0, goal=GOALS["qed"])
+    task = molecule_task(MoleculeSettings(REPEATED, goal="qed"), prior, workers=0)
     return Tutor(task, prior.model, settings)
 
 
@@ -183,13 +208,13 @@ def test_seeds_cannot_share_a_memory(tutor):
         run_seeds(tutor, [0, 1])
 
 
-def test_from_python_it_is_a_task_like_any_other(tmp_path):
+def test_from_python_it_is_a_task_like_any_other():
     prior = tiny_prior()
     generator = st.Generator(prior.model, prior.vocabulary, LENGTH)
     logp_alone = MoleculeRewardSettings(
         logp=ScaledTerm(2.0), sa=ScaledTerm(0.0), qed=ScaledTerm(0.0), ring=ScaledTerm(0.0)
     )
-    with molecule_task(prior, logp_alone, workers=0) as task:
+    with molecule_task(MoleculeSettings(logp_alone), prior, workers=0) as task:
         tuned = st.tune(
             generator,
             task,
@@ -205,6 +230,3 @@ def test_from_python_it_is_a_task_like_any_other(tmp_path):
         )
     rewards = [record["reward"] for record in tuned.records]
     assert rewards[-1] > rewards[0]
-    tuning = replace(preset_tuning("qed", "psi"), prior=tmp_path)
-    folder = RunFolder.start(tmp_path / "run", tuning, {})
-    assert folder.config(MoleculeTuning) == tuning

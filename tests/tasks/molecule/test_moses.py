@@ -16,7 +16,7 @@ from seqtutor.tasks.molecule.moses import read_statistics, read_strings
 from seqtutor.tasks.molecule.moses_wheel import (
     MOSES_RELEASE,
     Release,
-    bring_wheel,
+    fetch_wheel,
     require_wheel,
     wheel_path,
 )
@@ -49,10 +49,6 @@ def test_what_the_wheel_holds_is_read(tmp_path):
     np.testing.assert_array_equal(found.chemnet_covariance, np.eye(4))
     np.testing.assert_array_equal(found.fingerprints, expected["SNN"]["fps"])
     assert found.scaffolds == {"c1ccccc1": 7}
-    assert found.fragments["[1*]C"] == 3
-    assert found.log_p.tolist() == [2.5, 3.0]
-    assert found.weight.tolist() == [300.25, 320.0]
-    assert (found.synthetic_accessibility[1], found.drug_likeness[1]) == (4.0, 0.9)
 
 
 def test_statistics_cannot_call_anything(tmp_path):
@@ -61,7 +57,7 @@ def test_statistics_cannot_call_anything(tmp_path):
             return os.mkdir, (str(tmp_path / "harm"),)
 
     path = write_wheel(tmp_path, test_stats=as_npz({"FCD": Harm()}))
-    with pytest.raises(UserError, match="no array or counter"):
+    with pytest.raises(UserError, match="not an array or a counter"):
         read_statistics("test", path)
     assert not (tmp_path / "harm").exists()
 
@@ -79,26 +75,26 @@ def test_pip_fetches_the_wheel_once(cache, wheel):
     release = release_of(wheel)
     with pytest.raises(UserError, match="seqtutor data moses"):
         require_wheel(release)
-    path = bring_wheel(release)
+    path = fetch_wheel(release)
     assert path == require_wheel(release) == wheel_path(release)
     assert path.read_bytes() == wheel.read_bytes()
     assert [file.name for file in cache.iterdir()] == [path.name]
     wheel.unlink()
-    assert bring_wheel(release) == path, "what is there is not fetched again"
+    assert fetch_wheel(release) == path, "what is there is not fetched again"
 
 
 def test_a_wheel_that_was_damaged_since_is_fetched_again(cache, wheel):
     release = release_of(wheel)
     cache.mkdir()
     wheel_path(release).write_bytes(wheel.read_bytes()[:-1])
-    assert bring_wheel(release).read_bytes() == wheel.read_bytes()
+    assert fetch_wheel(release).read_bytes() == wheel.read_bytes()
 
 
 def test_another_file_of_that_name_is_not_kept(cache, wheel):
-    with pytest.raises(UserError, match="SHA-256 is another; nothing was kept"):
-        bring_wheel(MOSES_RELEASE)
-    with pytest.raises(UserError, match="SHA-256 is another; nothing was kept"):
-        bring_wheel(MOSES_RELEASE, source=wheel)
+    with pytest.raises(UserError, match="another SHA-256; nothing was kept"):
+        fetch_wheel(MOSES_RELEASE)
+    with pytest.raises(UserError, match="another SHA-256; nothing was kept"):
+        fetch_wheel(MOSES_RELEASE, source=wheel)
     assert not list(cache.iterdir())
 
 
@@ -106,11 +102,11 @@ def test_a_copy_serves_where_there_is_no_network(cache, wheel, tmp_path):
     release = release_of(wheel)
     copy = wheel.rename(tmp_path / "copy.whl")
     with pytest.raises(UserError, match=r"repeat this with a network, or give a copy .* --wheel"):
-        bring_wheel(release)
-    assert bring_wheel(release, source=copy).read_bytes() == copy.read_bytes()
+        fetch_wheel(release)
+    assert fetch_wheel(release, source=copy).read_bytes() == copy.read_bytes()
     assert len(list(cache.iterdir())) == 1
-    with pytest.raises(UserError, match="cannot keep"):
-        bring_wheel(Release("other", "1", "0" * 64), source=tmp_path / "gone.whl")
+    with pytest.raises(UserError, match="cannot write"):
+        fetch_wheel(Release("other", "1", "0" * 64), source=tmp_path / "gone.whl")
 
 
 def test_an_index_that_does_not_answer_is_told_in_one_line(cache, monkeypatch):
@@ -120,7 +116,7 @@ def test_an_index_that_does_not_answer_is_told_in_one_line(cache, monkeypatch):
     with pytest.raises(
         UserError, match=r"no package index with molsets 0\.3\.1 can be reached"
     ) as told:
-        bring_wheel(MOSES_RELEASE)
+        fetch_wheel(MOSES_RELEASE)
     assert "\n" not in str(told.value)
 
 
@@ -128,7 +124,7 @@ def test_a_cache_that_cannot_be_made_is_the_users_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(UserError, match="cannot make the folder"):
-        bring_wheel(MOSES_RELEASE)
+        fetch_wheel(MOSES_RELEASE)
 
 
 class StallingIndex(BaseHTTPRequestHandler):

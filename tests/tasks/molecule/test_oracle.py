@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from seqtutor.tasks.molecule.oracle import (
     curve_points,
     mean_of_best,
 )
-from seqtutor.tasks.molecule.presets import PRESETS, preset_tuning
+from seqtutor.tasks.molecule.presets import PRESETS
 from seqtutor.tasks.molecule.reward_settings import (
     IsomerTerm,
     MoleculeRewardSettings,
@@ -27,7 +28,7 @@ from seqtutor.tasks.molecule.reward_settings import (
     SimilarityTerm,
 )
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.tasks.molecule.settings import MoleculeTuning
+from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.task import require_elements
 from seqtutor.tasks.molecule.terms import measurer_for
 from seqtutor.tasks.molecule.tokens import elements_of
@@ -122,7 +123,7 @@ def test_the_file_holds_every_bit(tmp_path):
 
 def value_of(name, strings, reward=None):
     goal = GOALS[name]
-    reward = reward or preset_tuning(name, "psi").reward
+    reward = reward or PRESETS[name].settings("psi").reward
     return goal.value(MoleculeScorer(measurer_for(reward, goal)).score(strings).columns)
 
 
@@ -162,10 +163,10 @@ def test_no_weight_changes_a_goal(name):
 
 def test_presets_of_a_goals_name_have_it_and_the_budget():
     for name in PRESETS:
-        tuning = preset_tuning(name, "psi")
+        settings = PRESETS[name].settings("psi")
         has_goal = name in GOALS
-        assert (tuning.goal, tuning.calls) == ((name, BUDGET) if has_goal else (None, None))
-        assert tuning.remembers == (has_goal or name == "drug-like")
+        assert (settings.goal, settings.calls) == ((name, BUDGET) if has_goal else (None, None))
+        assert settings.has_memory == (has_goal or name == "drug-like")
 
 
 def test_what_a_goal_cannot_have_is_refused():
@@ -177,17 +178,20 @@ def test_what_a_goal_cannot_have_is_refused():
         measurer_for(isomer, GOALS["isomers"])
     assert measurer_for(similar, GOALS["isomers"]).columns[-2:] == ("similarity", "isomer")
     with pytest.raises(UserError, match="no goal 'gold'"):
-        MoleculeTuning(goal="gold")
+        MoleculeSettings(goal="gold")
     with pytest.raises(UserError, match="name a goal"):
-        MoleculeTuning(calls=5)
+        MoleculeSettings(calls=5)
 
 
 def test_elements_are_those_of_the_tokens():
     tokens = ["<end>", "C", "Cl", "n", "[nH]", "[CH]", "[13CH3]", "[Se]", "[P+]", "=", "1"]
     assert elements_of(tokens) == {"C", "Cl", "N", "Se", "P"}
     assert elements_of(["[H]", "Br", "b", "(", "%10"]) == {"H", "Br", "B"}
-    moses = ("<end>", *"CNOF1c", "Cl")
+    moses = Vocabulary(("<end>", *"CNOF1c", "Cl"), "<end>")
+    isomers = PRESETS["isomers"].settings("psi")
     with pytest.raises(UserError, match=f"cannot write P, which {ISOMER} has; .* --data nci"):
-        require_elements(GOALS["isomers"].formula, Vocabulary(moses, "<end>"))
-    require_elements(GOALS["isomers"].formula, Vocabulary((*moses, "[PH]"), "<end>"))
-    require_elements(GOALS["qed"].formula, Vocabulary(("<end>", "C"), "<end>"))
+        require_elements(isomers, moses)
+    with pytest.raises(UserError, match="cannot write P"):
+        require_elements(replace(isomers, goal=None, calls=None), moses)
+    require_elements(isomers, Vocabulary((*moses.tokens, "[PH]"), "<end>"))
+    require_elements(PRESETS["qed"].settings("psi"), Vocabulary(("<end>", "C"), "<end>"))

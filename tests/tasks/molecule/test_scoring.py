@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from molecules import HARD_AND_INVALID, real_molecules
 from rdkit import Chem
-from seqtutor.tasks.molecule.measure import Measured, Measurer
 
 import ill_behaved
 from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.measurer import Measured, Measurer
 from seqtutor.tasks.molecule.properties import parse
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.workers.pool import InProcessPool
@@ -160,12 +160,12 @@ def test_a_function_of_the_folder_that_one_works_in_is_found(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"required": ("c1cc",)}, "'c1cc' is no SMARTS pattern"),
-        ({"forbidden": ("",)}, "'' is no SMARTS pattern"),
-        ({"similar_to": ("C1CC",)}, "'C1CC' is no molecule to be similar to: ring bond 1"),
-        ({"formula": "C9H10 N2"}, "'C9H10 N2' is no molecular formula"),
-        ({"formula": "C9Hx"}, "'C9Hx' is no molecular formula"),
-        ({"formula": "C9Xx2"}, "'C9Xx2' is no molecular formula: Xx is no element"),
+        ({"required": ("c1cc",)}, "'c1cc' is not a SMARTS pattern"),
+        ({"forbidden": ("",)}, "'' is not a SMARTS pattern"),
+        ({"similar_to": ("C1CC",)}, "'C1CC' is not a molecule to be similar to: ring bond 1"),
+        ({"formula": "C9H10 N2"}, "'C9H10 N2' is not a molecular formula"),
+        ({"formula": "C9Hx"}, "'C9Hx' is not a molecular formula"),
+        ({"formula": "C9Xx2"}, "'C9Xx2' is not a molecular formula: Xx is not an element"),
         ({"custom": "ill_behaved:nothing"}, "there is no function ill_behaved:nothing"),
         ({"custom": "no_module:f"}, "there is no function no_module:f"),
     ],

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.api import pad
+from seqtutor.data import pad
 from seqtutor.errors import UserError
-from seqtutor.task import Task
 from seqtutor.tasks.molecule.encoding import TokenisedText, decode, vocabulary_of
 from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault, join_tokens, tokenise
 
@@ -37,9 +36,8 @@ def test_encoding_is_what_padding_gives(strings, room):
     text = TokenisedText(strings)
     longest = max([len(tokenise(string)) for string in strings], default=1)
     vocabulary = vocabulary_of(PIECES)
-    task = Task(vocabulary, longest + 1 + room, lambda tokens, mask: {})
-    encoded = text.encode(text.is_smiles, vocabulary, task.max_length)
-    padded = pad(task, map(tokenise, strings))
+    encoded = text.encode(text.is_smiles, vocabulary, longest + 1 + room)
+    padded = pad(vocabulary, longest + 1 + room, map(tokenise, strings))
     np.testing.assert_array_equal(encoded.tokens, padded.tokens)
     np.testing.assert_array_equal(encoded.mask, padded.mask)
     assert encoded.tokens.dtype == np.int8

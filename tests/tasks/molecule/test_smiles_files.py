@@ -3,11 +3,10 @@ import gzip
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqtutor.tasks.molecule.score_file import read_entries
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.molecule import text_files
-from seqtutor.tasks.molecule.smiles_files import read_smiles_file
+from seqtutor.tasks.molecule import smiles_files
+from seqtutor.tasks.molecule.smiles_files import read_entries, read_smiles_file
 
 STRINGS = st.lists(st.text(st.sampled_from("CNOcno()=#12")).map("C{}".format), min_size=1)
 
@@ -81,7 +80,7 @@ def test_rows_without_the_column_are_bad_lines(tmp_path):
         ("a.smi", b"hello\nworld\n", "has no SMILES string .line 1: 'hello'"),
         ("a.smi.gz", gzip.compress(b"CC\n" * 999, mtime=0)[:20], "cannot be read"),
         ("a.smi.gz", b"\x1f\x8b broken", "cannot be read"),
-        ("a.csv", b'smiles\n"' + b"C" * (1 << 21), "is no table, at line 2"),
+        ("a.csv", b'smiles\n"' + b"C" * (1 << 21), "is not a table, at line 2"),
     ],
 )
 def test_files_that_cannot_be_used_are_the_users_error(name, content, message, tmp_path):
@@ -107,7 +106,7 @@ def test_lines_end_as_on_any_system(line_end, encoding, tmp_path):
 @pytest.mark.parametrize("read", [read_smiles_file, read_entries])
 def test_files_of_other_kinds_are_not_taken_for_smiles(read, name, way, tmp_path):
     (tmp_path / name).write_bytes(b"CCO\n")
-    with pytest.raises(UserError, match=f"no text of SMILES strings; .*{way}"):
+    with pytest.raises(UserError, match=f"not a text file of SMILES strings; .*{way}"):
         read(tmp_path / name)
 
 
@@ -123,6 +122,6 @@ def test_a_small_archive_that_grows_too_large_is_refused(read, tmp_path, monkeyp
     path.write_bytes(gzip.compress(b"CC\n" * 100_000))
     assert path.stat().st_size < 2000
     assert read(path)
-    monkeypatch.setattr(text_files, "LARGEST_TEXT", 200_000)
+    monkeypatch.setattr(smiles_files, "LARGEST_TEXT", 200_000)
     with pytest.raises(UserError, match="holds more than 0 MiB; split it"):
         read(path)

@@ -188,10 +188,10 @@ def test_no_training_string_is_penalised_by_the_extremes_of_its_set():
         (lambda: WindowTerm(1.0, low=2.0, high=1.0), "cannot reach from 2.0 to 1.0"),
         (lambda: WindowTerm(1.0, low=2.0, falloff=0.0), "falloff must be above 0"),
         (lambda: Windows(tpsa=WindowTerm(high=90.0)), "tpsa has no weight"),
-        (lambda: DiversityTerm(allowed=0), "allowed must be at least 1"),
+        (lambda: DiversityTerm(allowed=0), "allowed must be above 0"),
         (lambda: DiversityTerm(allowed=5, remembered=5), "remembered must be above allowed"),
         (lambda: CustomTerm(function="no_colon"), "module:name, not 'no_colon'"),
-        (lambda: SimilarityTerm(radius=-1), "radius must not be negative"),
+        (lambda: SimilarityTerm(radius=-1), "radius must be at least 0"),
     ],
 )
 def test_settings_out_of_their_range_are_refused(make, message):
@@ -217,7 +217,7 @@ def test_as_a_reward_it_is_paid_weighted_at_the_end_token():
     found = terms(settings, strings)
     total = sum(weight * found[name] for name, weight in settings.weights.items())
     expected = np.zeros(molecules.tokens.shape)
-    expected[np.arange(len(strings)), molecules.lengths - 1] = total
+    expected[np.arange(len(strings)), molecules.mask.sum(1) - 1] = total
     np.testing.assert_allclose(earned.total, expected, rtol=1e-5, atol=1e-5)
     assert list(earned.terms) == list(settings.weights)
 
@@ -245,7 +245,7 @@ def test_a_scaffold_costs_by_how_often_it_is_among_the_latest(batches):
     memory, seen = ScaffoldMemory(MEMORY), []
     previous = None
     for batch in batches:
-        found = memory.judge(batch)
+        found = memory.term(batch)
         if batch != previous:
             seen += [scaffold for scaffold in batch if scaffold is not None]
         counts = [seen.count(scaffold) if scaffold is not None else 0 for scaffold in batch]
@@ -255,13 +255,13 @@ def test_a_scaffold_costs_by_how_often_it_is_among_the_latest(batches):
         seen = seen[-10:]
         previous = batch
         assert memory.state()["scaffolds"] == seen
-        np.testing.assert_array_equal(memory.judge(batch), found)
+        np.testing.assert_array_equal(memory.term(batch), found)
         assert memory.state()["scaffolds"] == seen, "asked twice, it remembers once"
 
 
 @given(SCAFFOLDS.flatmap(lambda batch: st.tuples(st.just(batch), st.permutations(batch))))
 def test_the_order_within_a_batch_does_not_matter(batches):
-    one, other = (dict(zip(b, ScaffoldMemory(MEMORY).judge(b), strict=True)) for b in batches)
+    one, other = (dict(zip(b, ScaffoldMemory(MEMORY).term(b), strict=True)) for b in batches)
     assert one == other
 
 
@@ -270,8 +270,8 @@ def test_the_order_within_a_batch_does_not_matter(batches):
 def test_a_restored_memory_goes_on_as_the_first_would_have(before, after):
     first, second = ScaffoldMemory(MEMORY), ScaffoldMemory(MEMORY)
     for batch in before:
-        first.judge(batch)
+        first.term(batch)
     second.restore(json.loads(json.dumps(first.state())))
     # The first batch may be the last one of before, which is not remembered again.
     for batch in [*before[-1:], *after]:
-        np.testing.assert_array_equal(first.judge(batch), second.judge(batch))
+        np.testing.assert_array_equal(first.term(batch), second.term(batch))

@@ -37,7 +37,7 @@ def test_any_text_is_read_back_or_refused(text):
     if find_fault(text) is None:
         assert "".join(tokenise(text)) == text != ""
     else:
-        with pytest.raises(UserError, match="no SMILES text"):
+        with pytest.raises(UserError, match="not SMILES text"):
             tokenise(text)
 
 

@@ -11,10 +11,10 @@ from molecules import HARD_AND_INVALID, HARD_AND_VALID, real_molecules
 from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors
 from rdkit.Contrib.SA_Score import sascorer
-from seqtutor.tasks.molecule.score_file import Entry, read_entries
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.tasks.molecule.smiles_files import Entry, read_entries
 from seqtutor.tasks.molecule.writers import draw_grid
 
 FEW = ["CC(=O)Oc1ccccc1C(=O)O aspirin", "C1CC open", "[Na+].[Cl-] table salt", "C[C@H](N)C(=O)O"]
@@ -112,8 +112,8 @@ def test_worker_processes_give_the_same_file(few, tmp_path):
         (["--output", "out.xlsx"], "cannot write out.xlsx; use one of .csv, .smi, .sdf"),
         (["--grid", "grid.pdf"], "cannot write grid.pdf; use one of .svg, .png"),
         (["--workers", "-1"], "--workers must not be negative"),
-        (["--reward.required.smarts", "c1cc"], "'c1cc' is no SMARTS pattern"),
-        (["--reward.diversity.weight", "1"], "the diversity term is one of a run"),
+        (["--reward.required.smarts", "c1cc"], "'c1cc' is not a SMARTS pattern"),
+        (["--reward.diversity.weight", "1"], "the term diversity depends on a run"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(few, tmp_path, capsys, monkeypatch, options, message):
@@ -127,8 +127,8 @@ def test_what_cannot_be_done_is_one_line(few, tmp_path, capsys, monkeypatch, opt
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("empty.smi", b"", "holds no SMILES string"),
-        ("table.csv", b"a,b\n1,2\n", "no column 'smiles'; name one of a, b with --column"),
+        ("empty.smi", b"", "has no SMILES string"),
+        ("table.csv", b"a,b\n1,2\n", "no column 'smiles'; name one of 'a', 'b' with --column"),
         ("bad.smi.gz", b"\x1f\x8b\x08\x00nothing", "cannot be read"),
     ],
 )
@@ -181,7 +181,7 @@ def test_a_grid_shows_every_molecule_with_its_caption(tmp_path):
     header = png.read_bytes()[:24]
     assert header.startswith(b"\x89PNG")
     assert tuple(np.frombuffer(header[16:24], ">u4")) == (960, 400)
-    with pytest.raises(UserError, match="no molecule to draw"):
+    with pytest.raises(UserError, match="no valid molecule to draw"):
         draw_grid([], tmp_path / "grid.svg")
     with pytest.raises(UserError, match=r"cannot draw molecules as grid\.gif"):
         draw_grid(strings, tmp_path / "grid.gif")

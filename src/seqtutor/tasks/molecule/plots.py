@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +24,7 @@ TAILS = 0.5
 DRAWN = 2_000
 """Molecules of each set whose properties are drawn."""
 
-TRAINING_SET = "training set"
-
-_BINS = 50
+_FEWEST_BINS, _MOST_BINS = 10, 50
 _PANELS_IN_A_ROW = 3
 
 
@@ -98,14 +97,18 @@ def property_distributions(
 
 
 def bin_edges(values: Sequence[Float[np.ndarray, " value"]], is_count: bool) -> np.ndarray:
-    """Edges of bins that hold all but the tails of every set of values."""
+    """Edges of bins that hold all but the tails of every set of values.
+
+    Small sets get wide bins, so that chance does not look like structure.
+    """
     ends = [np.percentile(one, (TAILS, 100 - TAILS)) for one in values if len(one)]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     if is_count:
         return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, _BINS + 1)
+    bins = np.sqrt(min(len(one) for one in values if len(one)))
+    return np.linspace(low, high, int(np.clip(bins, _FEWEST_BINS, _MOST_BINS)) + 1)
 
 
 def _values(one_set: Mapping[str, ArrayLike], one: Panel) -> Float[np.ndarray, " value"]:
@@ -144,7 +147,8 @@ def illustrate(gallery: Gallery) -> list[str]:
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
 
     source = resolve_reference(gallery.options.reference, gallery.prior)
-    strings = {TRAINING_SET: training_strings(source, DRAWN)}
+    training = f"{Path(source).name}, training set"
+    strings = {training: training_strings(source, DRAWN)}
     for name, drawn in gallery.samples.items():
         strings[name] = decode(drawn.sequences.tokens[:DRAWN], drawn.vocabulary)
     with MoleculeScorer.with_workers(Measurer(tuple(one.name for one in PANELS))) as scorer:
@@ -155,13 +159,14 @@ def illustrate(gallery: Gallery) -> list[str]:
         "on other molecules and whose weights are not printed.\n"
     ]
     if columns:
-        figure = property_distributions(columns, background=TRAINING_SET)
+        figure = property_distributions(columns, background=training)
         save_for_page_and_print(figure, gallery.folder / "properties")
-        path = f"{gallery.folder.name}/properties.png"
-        paragraphs.append(f"![Distributions of properties of valid molecules]({path})\n")
+        link = f"{gallery.folder.name}/properties.png"
+        paragraphs.append(f"![Distributions of properties of valid molecules]({link})\n")
     for name, folder in gallery.folders.items():
-        picture = folder / "molecules.svg"
-        if picture.is_file():
-            label = f"First valid molecules of {method_style(name).label}"
-            paragraphs.append(f"![{label}]({picture.relative_to(gallery.folder.parent)})\n")
+        label, path = method_style(name).label, folder.relative_to(gallery.folder.parent)
+        if (folder / "molecules.svg").is_file():
+            paragraphs.append(f"![The first molecules, {label}]({path}/molecules.svg)\n")
+        links = (f"[{one}]({path}/molecules.{one})" for one in ("csv", "smi", "sdf"))
+        paragraphs.append(f"{label}: {', '.join(links)}\n")
     return paragraphs

@@ -52,7 +52,7 @@ def _scaled(weight: float, standard: Standard) -> ScaledTerm:
     return ScaledTerm(weight, centre=standard.mean, scale=standard.deviation)
 
 
-def _tutor(method: str, **changes: Any) -> dict[str, Any]:
+def tutor_settings(method: str, **changes: Any) -> dict[str, Any]:
     """The settings that all presets share, changed where asked, as far as the method has them.
 
     As many strings are learned from as were generated, and soon after: returns to the end of a
@@ -63,7 +63,6 @@ def _tutor(method: str, **changes: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "c": 1.0,
         "discount": 1.0,
-        "steps": 3_000_000,
         "updates": 1,
         "batch": 128,
         "replay_capacity": 256,
@@ -83,7 +82,7 @@ def _goal_tutor(method: str) -> dict[str, Any]:
     learning rate is constant, since the step at which the calls are used up is not known before.
     """
     is_on_policy = method_named(method).is_on_policy
-    return _tutor(
+    return tutor_settings(
         method,
         environments=32 if is_on_policy else 64,
         updates=2 if is_on_policy else 8,
@@ -146,13 +145,13 @@ PRESETS = {
     "drug-like": _preset(
         "Drug-like, easier to make, logP + 1",
         "logP up by one, easier to make, as drug-like as before, new, of many scaffolds",
-        partial(_tutor, c=0.6, steps=20_000_000),
+        partial(tutor_settings, c=0.6, steps=20_000_000),
         _DRUG_LIKE,
     ),
     "paper": _preset(
         "The paper's terms",
         "the terms of the paper, towards its tuned column",
-        partial(_tutor, c=0.75, steps=4_000_000),
+        partial(tutor_settings, c=0.75, steps=4_000_000),
         _PAPER,
     ),
     "qed": _goal("Drug-likeness", "drug-likeness alone", "qed", qed=_scaled(5.0, _QED)),

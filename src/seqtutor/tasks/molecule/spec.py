@@ -15,7 +15,7 @@ from seqtutor.settings import require
 from seqtutor.task_spec import Drawn, Gallery, Numbers, PriorRecord, Profile, TaskSpec
 from seqtutor.tasks.molecule.canonical import require_rdkit
 from seqtutor.tasks.molecule.data_settings import MoleculeData
-from seqtutor.tasks.molecule.presets import PRESETS
+from seqtutor.tasks.molecule.presets import PRESETS, tutor_settings
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.table_2 import PUBLISHED
 from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault, shortened
@@ -133,9 +133,18 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
     published_beside_runs = False
     measures_need_settings = False
 
+    @property
+    def heading(self) -> str:
+        """Of the strings, molecules are what matters."""
+        return "Molecules"
+
     def require_dependencies(self) -> None:
         """RDKit is optional."""
         require_rdkit()
+
+    def tutor_settings(self, method: str) -> Mapping[str, Any]:
+        """Returns to the end of a string, and no random tokens, which spoil most strings."""
+        return tutor_settings(method)
 
     def task(
         self,

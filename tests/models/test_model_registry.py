@@ -35,7 +35,7 @@ def test_the_kinds_of_the_package_are_found_by_their_names():
     assert registry.registered_kind("lstm") is LSTM
     assert registry.registered_kind("product") is ProductModel
     assert registry.registered_kind("adapted") is AdaptedModel
-    assert registry.names() == ["lstm"]
+    assert registry.names() == ["lstm", "gru"]
     for name in registry.MODELS:
         assert registry.registered_kind(name).Settings is registry.settings_type(name)
 
@@ -51,7 +51,7 @@ def test_a_new_model_is_the_one_that_its_class_makes():
 def test_a_class_is_registered_by_its_kind_and_replaces_an_older_one():
     assert registry.register_model(Attention) is Attention
     assert registry.registered_kind("attention") is Attention
-    assert registry.names() == ["lstm", "attention"]
+    assert registry.names() == ["lstm", "gru", "attention"]
     again = type("Again", (Attention,), {"__module__": __name__})
     registry.register_model(again)
     assert registry.registered_kind("attention") is again
@@ -95,7 +95,7 @@ def test_a_chosen_kind_may_be_in_a_file_or_a_module():
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("gru", r"no kind of model 'gru' \(known: lstm\); .* SEQTUTOR_MODELS=FILE.py:NAME"),
+        ("rnn", r"no kind of model 'rnn' \(known: lstm, gru\); .* SEQTUTOR_MODELS=FILE.py:NAME"),
         ("nowhere.py:GRU", "there is no file .*nowhere.py"),
         ("no_such_module:GRU", "no_such_module cannot be imported: ModuleNotFoundError"),
         ("own_model:GRU", "own_model defines no 'GRU'"),
@@ -124,8 +124,8 @@ def test_the_environment_may_name_files(monkeypatch, tmp_path):
     monkeypatch.setenv(registry.VARIABLE, f"own_model:Scanned, {OWN}")
     assert registry.registered_kind("attention").__name__ == "Attention"
     assert registry.registered_kind("scanned attention") is own_model.Scanned
-    with pytest.raises(UserError, match="no kind of model 'gru'"):
-        registry.registered_kind("gru")
+    with pytest.raises(UserError, match="no kind of model 'rnn'"):
+        registry.registered_kind("rnn")
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_other_packages_register_kinds_as_entry_points(package):
         }
     )
     assert registry.registered_kind("attention") is Attention
-    assert registry.names() == ["lstm", "attention", "mislabelled", "lost"]
+    assert registry.names() == ["lstm", "gru", "attention", "mislabelled", "lost"]
     with pytest.raises(UserError, match="registered as 'mislabelled', but its kind is 'scanned"):
         registry.registered_kind("mislabelled")
     with pytest.raises(UserError, match="'lost' cannot be loaded"):
