@@ -52,7 +52,8 @@ def score_melody(folder: Path) -> list[str]:
 
 def abc_seeds() -> list[Seed]:
     """One tune of ours, one with everything, and short tunes of the corpus."""
-    from seqtutor.tasks.melody.render import abc_file, render_abc
+    from seqtutor.tasks.melody.render import render_abc
+    from seqtutor.tasks.scores.abc_writer import abc_file
     from seqtutor.tasks.scores.corpus import corpus_folder
 
     rich = """X:1

@@ -248,7 +248,7 @@ def test_ppo_passes_through_the_collection_again_and_again(environments, batch, 
         assert passes[0][: len(passes[1])].tolist() != passes[1].tolist()
 
 
-@pytest.mark.parametrize("name", sorted(set(ON_POLICY) - {"ppo"}))
+@pytest.mark.parametrize("name", sorted(set(ON_POLICY) - {"ppo", "grpo"}))
 def test_the_policy_gradients_see_every_sequence_of_a_collection_once(name):
     """In one update, and none of an older collection."""
     tutor = a_tutor(name, environments=6)

@@ -93,7 +93,7 @@ def test_cases_cover_every_method_on_every_problem_and_a_discount():
     variants = {case.title for case in cases if case.method == "path"}
     assert variants == {"path, learned log Z", "path, batch log Z"}
     discounted = {case.method for case in cases if case.discount == DISCOUNT}
-    assert discounted == {"q", "psi", "g", "path", "rloo", "ppo"}
+    assert discounted == {"q", "psi", "g", "path", "rloo", "ppo", "grpo"}
     quick = all_cases(quick=True)
     assert {case.method for case in quick} == set(METHODS)
     assert set(quick) < set(cases)

@@ -78,8 +78,9 @@ def test_terms_of_another_shape_are_the_users_error(returned, message):
 
 
 def tutor_with(task, method="rloo"):
+    own = {"batch": 8, "replay_capacity": 16} if method == "psi" else {}
     settings = TutorSettings.of(
-        method, environments=8, batch=8, replay_capacity=16, steps=8 * 4 * 5, log_every=8 * 4, c=1.0
+        method, environments=8, steps=8 * 4 * 5, log_every=8 * 4, c=1.0, **own
     )
     return Tutor(task, LSTM(LETTERS.size, (4,), key=jax.random.key(0)), settings)
 

@@ -76,7 +76,10 @@ class Dropping(Attention):
             "no setting 'token_bound' where the model is",
         ),
         ({"architecture": LSTMSettings()}, "there is no setting 'architecture'"),
-        ({"model": "gru"}, "there is no kind of model 'gru' (known: lstm); to use one of your own"),
+        (
+            {"model": "rnn"},
+            "there is no kind of model 'rnn' (known: lstm, gru); to use one of your own",
+        ),
         ({"model": "product"}, "'product' is made of other models and cannot be trained from scr"),
         ({"model": Dropping}, "the settings of the model dropping and those of the training share"),
         ({"model": Attention, "width": "6"}, "width must be a whole number, not '6'"),

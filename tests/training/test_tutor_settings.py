@@ -105,7 +105,7 @@ def test_impossible_exploration_is_the_users_error(wrong):
 )
 def test_impossible_pretraining_is_the_users_error(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
-        PretrainSettings(**wrong)
+        PretrainSettings.of(**wrong)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,12 @@ def test_impossible_pretraining_is_the_users_error(wrong):
             {"method": "path", "log_partition": "both"},
             "log_partition must be learned or batch",
         ),
-        (PretrainSettings, {"hidden_sizes": 100}, "hidden_sizes must be a tuple of which each is"),
-        (PretrainSettings, {"hidden_sizes": (9.5,)}, "hidden_sizes must be a tuple of which each"),
+        (
+            PretrainSettings.of,
+            {"hidden_sizes": 100},
+            "hidden_sizes must be a tuple of which each is",
+        ),
+        (PretrainSettings.of, {"hidden_sizes": (9.5,)}, "hidden_sizes must be a tuple of"),
     ],
     ids=str,
 )
@@ -167,7 +171,8 @@ def test_every_method_has_defaults_of_its_own(method):
     assert defaults.method == method
     assert type(defaults.options) is METHODS[method].settings
     on_policy = method in ON_POLICY
-    assert on_policy == (method in ("rloo", "ppo", "merl", "reinforce", "reinforce-baseline"))
+    of_paths = ("rloo", "ppo", "grpo", "merl", "reinforce", "reinforce-baseline")
+    assert on_policy == (method in of_paths)
     assert hasattr(defaults.options, "exploration") == (not on_policy)
     assert (defaults.discount == 1.0) == (on_policy or method == "path")
 
@@ -305,7 +310,7 @@ def test_settings_of_older_versions_still_load(method):
 
 
 def test_a_setting_that_older_versions_refused_is_refused():
-    with pytest.raises(UserError, match="clip is a setting of ppo, not of rloo"):
+    with pytest.raises(UserError, match="clip is a setting of ppo, grpo, not of rloo"):
         from_flat({"method": "rloo", **OLD, "clip": 0.3})
     with pytest.raises(UserError, match="double_q is a setting of q, rl-only, not of psi"):
         from_flat({"method": "psi", **OLD, "double_q": True})

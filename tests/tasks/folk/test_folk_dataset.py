@@ -7,9 +7,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from lead_sheets import TUNES, lead_sheets, tunes
+from lead_sheets import TUNES
 
 from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel
@@ -22,7 +22,6 @@ from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.rare import EncodedTunes, by_frequency, map_rare, tunes_without_rare
 from seqtutor.tasks.folk.render import write_lead_sheet
-from seqtutor.tasks.folk.sheet_cache import load_sheets, save_sheets
 from seqtutor.tasks.folk.sources import read_corpus, read_sources
 from seqtutor.tasks.folk.tokenisations import TOKENISATIONS
 from seqtutor.tasks.scores import corpus
@@ -246,19 +245,7 @@ def test_missing_and_unusable_sources(tmp_path: Path) -> None:
         load_folk_data(FolkDataSettings(data=tmp_path / "a.txt"))
 
 
-@given(lead_sheets().filter(lambda sheet: bool(sheet.notes)))
-@settings(max_examples=30, deadline=None)
-def test_a_cache_gives_back_what_it_was_given(
-    tmp_path_factory: pytest.TempPathFactory, sheet: LeadSheet
-) -> None:
-    path = tmp_path_factory.mktemp("cache") / "sheets.npz"
-    report = ImportReport(3, {"no notes": 1}, {"with chords": 1}, (("a.mid", "broken"),))
-    save_sheets(path, [sheet, *tunes()], report)
-    assert load_sheets(path) == ([sheet, *tunes()], report)
-
-
-def test_the_corpus_is_read_and_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path / "cache"))
+def test_the_corpus_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for book in corpus.PUBLIC_DOMAIN_BOOKS:
         (tmp_path / "corpus" / book).mkdir(parents=True)
         (tmp_path / "corpus" / book / "tunes.abc").write_text(TUNES)
@@ -266,11 +253,6 @@ def test_the_corpus_is_read_and_cached(tmp_path: Path, monkeypatch: pytest.Monke
     sheets, report = read_corpus()
     assert len(sheets) == report.usable == 15
     assert sheets[0].source == "oneills1850/tunes.abc"
-    assert read_corpus() == (sheets, report) == read_corpus(use_cache=False)
-    (cache,) = (tmp_path / "cache").iterdir()
-    cache.write_bytes(cache.read_bytes()[:100])
-    assert load_sheets(cache) is None
-    assert read_corpus() == (sheets, report)
 
 
 def test_one_book_of_the_real_corpus() -> None:

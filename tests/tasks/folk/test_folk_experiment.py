@@ -69,7 +69,7 @@ def test_the_untrained_control_plays_reinforces_game_from_another_start():
     )
     assert (reinforce.start, control.start) == ("prior", "untrained")
     assert replace(control, name="reinforce", start="prior") == reinforce
-    assert control.title != reinforce.title
+    assert title_of(control.name) != title_of(reinforce.name)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

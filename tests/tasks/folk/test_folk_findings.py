@@ -24,7 +24,7 @@ def evaluation(cross_entropy, bleu, precision=float("nan"), **judges):
 def held(generators):
     """Of each of the three findings, whether the page says that it holds; None for undecided."""
     return [
-        None if "cannot be told" in line else "It holds here" in line
+        None if "Undecided" in line else "It holds here" in line
         for line in findings(generators, TYPES)
         if line.startswith("- ")
     ]
@@ -90,9 +90,9 @@ def test_what_judges_earn_is_told_from_their_own_differences():
         "real-tunes": [judged(float("nan"))],
     }
     (_, told) = fresh_judges(generators)
-    assert "Maximum likelihood's earn 0.20." in told
-    assert "More is earned by Ψ, anchored 0.262 (+0.062 ± 0.061)." in told
-    assert "Less is earned by MERL 0.138 (−0.062 ± 0.061)." in told
+    assert "Maximum likelihood has 0.20." in told
+    assert "Higher: Ψ, anchored 0.262 (+0.062 ± 0.061)." in told
+    assert "Lower: MERL 0.138 (−0.062 ± 0.061)." in told
     assert "apart from it: RLOO, anchored 0.26 (+0.060 ± 0.061)." in told
     assert "Real tunes" not in told
 
@@ -110,4 +110,4 @@ def test_several_seeds_count_by_what_they_differ_by():
     prior = [judged(value, error=1.0) for value in (0.19, 0.2, 0.21)]
     psi = [judged(value, error=1.0) for value in (0.28, 0.3, 0.32)]
     (_, told) = fresh_judges({"maximum-likelihood": prior, "psi": psi})
-    assert "More is earned by Ψ, anchored 0.30 (+0.100 ± 0.025)" in told
+    assert "Higher: Ψ, anchored 0.30 (+0.100 ± 0.025)" in told

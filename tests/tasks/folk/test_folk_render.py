@@ -14,7 +14,7 @@ from lead_sheets import any_chords, lead_sheets, named_chords, tunes
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.bars import bar_length, write_bars
+from seqtutor.tasks.folk.bars import COMMON_TIME, write_bars
 from seqtutor.tasks.folk.chord_names import name_of
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.midi import read_midi_file
@@ -29,6 +29,7 @@ from seqtutor.tasks.folk.render import (
     write_tunes,
 )
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.notation import bar_length
 
 SLOW = LeadSheetRendering(tempo=4)
 sheets_with_notes = lead_sheets().filter(lambda sheet: bool(sheet.notes))
@@ -115,12 +116,12 @@ def test_bars_hold_everything_once(sheet: LeadSheet) -> None:
     for cut_at_chords in (False, True):
         bars = write_bars(sheet, cut_at_chords)
         assert sum(bar.length for bar in bars) == sheet.length
-        assert all(bar.length <= bar_length(sheet) for bar in bars[:-1])
+        assert all(bar.length <= bar_length(sheet.meter or COMMON_TIME) for bar in bars[:-1])
         start = Fraction(0)
         found: list[MelodyNote] = []
         for bar in bars:
-            assert sum(note.duration for note in bar.notes) == bar.length
-            for note in bar.notes:
+            assert sum(note.duration for note in bar.symbols) == bar.length
+            for note in bar.symbols:
                 if note.pitch is not None and note.tied_from:
                     last = found.pop()
                     assert last.end == start + note.start

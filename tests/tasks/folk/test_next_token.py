@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from seqtutor.measures.controls import TemperedModel
-from seqtutor.tasks.folk.next_token import NextToken, next_token
-from seqtutor.tasks.folk.next_token_figure import (
+from seqtutor.report.style import save_figure
+from seqtutor.tasks.folk.next_token import (
     SHOWN,
+    NextToken,
     entropy,
     heights,
+    next_token,
     next_token_figure,
     write_next_token,
 )
@@ -46,7 +48,8 @@ def many(size: int) -> NextToken:
 @pytest.mark.parametrize("size", [SHOWN - 3, SHOWN, 2 * SHOWN])
 def test_figure_and_file_hold_the_whole_vocabulary(size, tmp_path):
     found = many(size)
-    figure = next_token_figure(found, tmp_path / "next.png")
+    figure = next_token_figure(found)
+    save_figure(figure, tmp_path / "next.png")
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert len(panels) == 2
     for axes, chances in zip(panels, found.probabilities.values(), strict=True):

@@ -7,15 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lead_sheets import lead_sheets
 
-from seqtutor.tasks.folk.bars import WrittenNote, write_bars
+from seqtutor.tasks.folk.bars import write_bars
 from seqtutor.tasks.folk.lead_sheet import LeadSheet, MelodyNote
-from seqtutor.tasks.folk.note_values import Values, note_values
+from seqtutor.tasks.folk.note_values import note_values
 from seqtutor.tasks.folk.render import render_abc
-
-
-def sounding(group: Values, note: WrittenNote) -> Fraction:
-    count, in_time_of = group.tuplet or (1, 1)
-    return note.duration * in_time_of / count
+from seqtutor.tasks.scores.notation import Symbol
 
 
 def is_note_value(duration: Fraction) -> bool:
@@ -28,14 +24,14 @@ def is_note_value(duration: Fraction) -> bool:
 def test_values_sound_as_the_notes_that_were_given(sheet: LeadSheet) -> None:
     for bar in write_bars(sheet):
         time = Fraction(0)
-        found: list[WrittenNote] = []
-        for group in note_values(bar.notes):
-            for note in group.notes:
+        found: list[Symbol] = []
+        for group in note_values(bar.symbols):
+            for note in group.symbols:
                 assert note.start == time
                 assert is_note_value(note.duration)
-                duration = sounding(group, note)
+                duration = group.sounding(note)
                 if found and found[-1].tied_to and note.tied_from:
-                    found[-1] = WrittenNote(
+                    found[-1] = Symbol(
                         found[-1].start,
                         found[-1].duration + duration,
                         note.pitch,
@@ -43,12 +39,10 @@ def test_values_sound_as_the_notes_that_were_given(sheet: LeadSheet) -> None:
                         note.tied_to,
                     )
                 else:
-                    found.append(
-                        WrittenNote(time, duration, note.pitch, note.tied_from, note.tied_to)
-                    )
+                    found.append(Symbol(time, duration, note.pitch, note.tied_from, note.tied_to))
                 time += duration
         assert [note for note in found if note.pitch is not None] == [
-            note for note in bar.notes if note.pitch is not None
+            note for note in bar.symbols if note.pitch is not None
         ]
         assert time == bar.length
 
@@ -77,9 +71,9 @@ def test_abc_has_lengths_that_programs_read(durations: str, body: str) -> None:
 
 @given(st.integers(1, 64), st.sampled_from((1, 2, 4, 8, 16)))
 def test_a_length_is_few_values_the_longest_first(numerator: int, denominator: int) -> None:
-    whole = WrittenNote(Fraction(0), Fraction(numerator, denominator), 60)
+    whole = Symbol(Fraction(0), Fraction(numerator, denominator), 60)
     (group,) = note_values([whole])
-    durations = [note.duration for note in group.notes]
+    durations = [note.duration for note in group.symbols]
     assert durations == sorted(durations, reverse=True)
     assert sum(durations) == whole.duration
     assert len(durations) <= 3

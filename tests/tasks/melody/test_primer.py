@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens, tokens_to_notes
-from seqtutor.tasks.melody.notation import signature_fifths
 from seqtutor.tasks.melody.primer import read_primer
 from seqtutor.tasks.melody.render import RenderSettings, write_melody
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.notation import signature_fifths
 
 
 @pytest.mark.parametrize("text", ["[14,1,1,16]", "14 1 1 16", " [ 14, 1, 1, 16 ] ", "14,1,1,16,"])

@@ -21,8 +21,6 @@ from seqtutor.tasks.scores.abc_repeats import (
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
 
-READER_VERSION = 3
-"""Raised whenever the same text may give other lead sheets, so that caches notice."""
 TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 MAXIMUM_QUARTERS = 16_384
 FEATURES = {"chords": "notes that sound together, of which the highest is kept"}

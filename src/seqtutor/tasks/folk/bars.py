@@ -4,97 +4,87 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from seqtutor.tasks.folk.chord_names import ChordName, name_of
-from seqtutor.tasks.folk.lead_sheet import ZERO, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.chord_names import name_of, spell_chord_note
+from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet
+from seqtutor.tasks.folk.note_values import note_values
+from seqtutor.tasks.scores.notation import (
+    Bar,
+    ChordSymbol,
+    Group,
+    Meter,
+    Score,
+    Symbol,
+    bar_length,
+)
 
-COMMON_TIME = (4, 4)
+COMMON_TIME: Meter = (4, 4)
 """The metre of a lead sheet that has none."""
 
 
-@dataclass(frozen=True)
-class WrittenNote:
-    """A note, or a rest (`pitch` is `None`), from its bar's beginning, in quarter notes."""
-
-    start: Fraction
-    duration: Fraction
-    pitch: int | None
-    tied_from: bool = False
-    tied_to: bool = False
-
-
-@dataclass(frozen=True)
-class WrittenChord:
-    """A chord symbol at a place in its bar; `None` says that the harmony rests."""
-
-    start: Fraction
-    name: ChordName | None
+def score_of(sheet: LeadSheet, tempo: float, cut_at_chords: bool = False) -> Score:
+    """A lead sheet as notes on paper; arguments as for `write_bars`."""
+    bars = tuple(
+        replace(bar, groups=tuple(note_values(bar.symbols)))
+        for bar in write_bars(sheet, cut_at_chords)
+    )
+    meter = sheet.meter or COMMON_TIME
+    return Score(bars, sheet.key, meter, tempo, sheet.title, has_upbeat=sheet.pickup > 0)
 
 
-@dataclass(frozen=True)
-class WrittenBar:
-    """A bar's length in quarter notes, and what is in it."""
-
-    length: Fraction
-    notes: tuple[WrittenNote, ...]
-    chords: tuple[WrittenChord, ...]
-
-
-def bar_length(sheet: LeadSheet) -> Fraction:
-    """The length of a full bar in quarter notes."""
-    beats, unit = sheet.meter or COMMON_TIME
-    return Fraction(4 * beats, unit)
-
-
-def write_bars(sheet: LeadSheet, cut_at_chords: bool = False) -> list[WrittenBar]:
-    """Cut a lead sheet into bars, the upbeat first.
+def write_bars(sheet: LeadSheet, cut_at_chords: bool = False) -> list[Bar]:
+    """Cut a lead sheet into bars of one group each, the upbeat first.
 
     Args:
-        sheet: whatever it holds is written.
-        cut_at_chords: cut notes where the harmony changes, too, for formats in which a chord symbol
+        sheet: the lead sheet.
+        cut_at_chords: also cut notes where the harmony changes, for formats in which a chord symbol
             needs a note of its own.
     """
     changes = list(_harmony(sheet))
     lines = _bar_lines(sheet)
-    cuts = sorted({*lines, *(onset for onset, _ in changes)}) if cut_at_chords else lines
-    pieces = deque(_pieces(sheet, cuts))
-    harmony = deque(changes)
-    bars: list[WrittenBar] = []
+    cuts = sorted({*lines, *(chord.start for chord in changes)}) if cut_at_chords else lines
+    pieces, harmony = deque(_pieces(sheet, cuts)), deque(changes)
+    bars: list[Bar] = []
     for start, end in pairwise(lines):
-        notes: list[WrittenNote] = []
+        notes, chords = [], []
         while pieces and pieces[0].start < end:
-            piece = pieces.popleft()
-            notes.append(replace(piece, start=piece.start - start))
-        chords: list[WrittenChord] = []
-        while harmony and harmony[0][0] < end:
-            onset, name = harmony.popleft()
-            chords.append(WrittenChord(onset - start, name))
-        bars.append(WrittenBar(end - start, tuple(notes), tuple(chords)))
+            notes.append(replace(pieces[0], start=pieces.popleft().start - start))
+        while harmony and harmony[0].start < end:
+            chords.append(replace(harmony[0], start=harmony.popleft().start - start))
+        bars.append(Bar(end - start, (Group(tuple(notes)),), tuple(chords)))
     return bars
 
 
 def _bar_lines(sheet: LeadSheet) -> list[Fraction]:
     lines = [ZERO]
-    following = sheet.pickup or bar_length(sheet)
+    full = bar_length(sheet.meter or COMMON_TIME)
+    following = sheet.pickup or full
     while following < sheet.length:
         lines.append(following)
-        following += bar_length(sheet)
+        following += full
     return [*lines, sheet.length]
 
 
-def _harmony(sheet: LeadSheet) -> Iterator[tuple[Fraction, ChordName | None]]:
+def _harmony(sheet: LeadSheet) -> Iterator[ChordSymbol]:
+    """The chord symbols; their starts count from the beginning of the tune."""
     following = [*(chord.onset for chord in sheet.chords), sheet.length][1:]
     for chord, onset in zip(sheet.chords, following, strict=True):
-        yield chord.onset, name_of(chord.pitches)
+        yield _symbol(chord, sheet)
         if chord.end < onset:
-            yield chord.end, None
+            yield ChordSymbol(chord.end)
 
 
-def _pieces(sheet: LeadSheet, cuts: list[Fraction]) -> Iterator[WrittenNote]:
-    """Notes and rests in order, cut at the given times; starts count from the tune's beginning."""
+def _symbol(chord: Chord, sheet: LeadSheet) -> ChordSymbol:
+    name, key = name_of(chord.pitches), sheet.key
+    root, bass = (spell_chord_note(each, key) for each in (name.root, name.bass))
+    return ChordSymbol(chord.onset, name.symbol(key), name.quality.kind, root, bass)
+
+
+def _pieces(sheet: LeadSheet, cuts: list[Fraction]) -> Iterator[Symbol]:
+    """Notes and rests, cut at the given times; starts count from the beginning of the tune."""
     place = 0
     for note in _filled(sheet):
         start, end = note.start, note.start + note.duration
@@ -104,20 +94,18 @@ def _pieces(sheet: LeadSheet, cuts: list[Fraction]) -> Iterator[WrittenNote]:
                 place += 1
             stop = min(end, cuts[place]) if place < len(cuts) else end
             sounds = note.pitch is not None
-            yield WrittenNote(
-                time, stop - time, note.pitch, sounds and time > start, sounds and stop < end
-            )
+            tied_from, tied_to = sounds and time > start, sounds and stop < end
+            yield Symbol(time, stop - time, note.pitch, tied_from, tied_to)
             time = stop
 
 
-def _filled(sheet: LeadSheet) -> Iterator[WrittenNote]:
+def _filled(sheet: LeadSheet) -> Iterator[Symbol]:
     """The notes with rests between them."""
     time = ZERO
-    note: MelodyNote
     for note in sheet.notes:
         if note.onset > time:
-            yield WrittenNote(time, note.onset - time, None)
-        yield WrittenNote(note.onset, note.duration, note.pitch)
+            yield Symbol(time, note.onset - time, None)
+        yield Symbol(note.onset, note.duration, note.pitch)
         time = note.end
     if time < sheet.length:
-        yield WrittenNote(time, sheet.length - time, None)
+        yield Symbol(time, sheet.length - time, None)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from seqtutor.tasks.melody.notation import letter_and_alteration, signature_fifths
 from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key
+from seqtutor.tasks.scores.notation import letter_and_alteration, signature_fifths
 
 LOWEST_CHORD_NOTE = 48
 """The lowest note of a chord that is read from a symbol lies in the octave from C3 (48) to B3."""

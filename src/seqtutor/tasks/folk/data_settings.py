@@ -43,8 +43,6 @@ class FolkDataSettings:
     """Shares of the tunes for training, validation and test."""
     split_seed: int = 0
     """Seed of the split, which keeps near-duplicates together."""
-    use_cache: bool = True
-    """Whether the tunes that come with music21 are cached on disk."""
 
     def __post_init__(self) -> None:
         require(self.length >= 1, f"--length must be at least 1, not {self.length}")

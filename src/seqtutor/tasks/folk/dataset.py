@@ -146,7 +146,7 @@ def load_folk_data(
             f"the tokens of {settings.token_table} are not those of the model",
         )
         return data
-    sheets, imported = read_sources(settings.data, settings.use_cache)
+    sheets, imported = read_sources(settings.data)
     return build_folk_data(sheets, imported, settings, vocabulary)
 
 

@@ -1,4 +1,4 @@
-"""What the paper found of its generators, and what was measured of it here."""
+"""The findings of Bjare & Meredith (2020), beside the numbers measured here, as Markdown."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, REAL, UNTRAINED, title_of
 
 NEAR_ONE = 0.95
-"""A precision from which on the discriminator takes hardly a sample for real."""
+"""A precision from which the discriminator takes hardly a sample for real."""
 LEARNED = 0.5
-"""Nats a token by which a pretrained generator must be better than chance to be called learned."""
+"""Nats a token by which a pretrained generator must be better than chance to count as trained."""
 
 Generators = Mapping[str, Sequence[GeneratorMeasures]]
 
 
 def findings(generators: Generators, vocabulary_size: int) -> list[str]:
-    """Bjare & Meredith's (2020) three findings as Markdown, each with the numbers from here.
+    """The paper's three findings, and whether they hold for the generators that played.
 
-    Those of generators that did not play are left out. Likelihood and BLEU that differ, seed by
-    seed, by less than their 95 % interval, or not in the digits that are printed, are not decided;
-    of one seed there is no interval, and the page says so.
+    Whether likelihood and BLEU differ is undecided where the difference, seed by seed, lies within
+    its 95 % interval, or in digits that are not printed. A single seed has no interval.
     """
     published = [name for name in PUBLISHED if name in generators]
     page = []
@@ -36,53 +35,53 @@ def findings(generators: Generators, vocabulary_size: int) -> list[str]:
         page += [_precision(generators, published), _likeness(generators, published)]
     if not page:
         return []
-    is_one_seed = max(len(evaluations) for evaluations in generators.values()) == 1
+    is_one_seed = max(map(len, generators.values())) == 1
     note = ["Of one seed: how much another would differ is not known.\n"] if is_one_seed else []
     return ["## The paper's findings, here\n", *note, *page, ""]
 
 
 def _without_pretraining(generators: Generators, vocabulary_size: int) -> str:
-    at_end, before = (
-        _mean(generators, name, "cross_entropy") for name in (UNTRAINED, MAXIMUM_LIKELIHOOD)
-    )
+    names = (UNTRAINED, MAXIMUM_LIKELIHOOD)
+    at_end, before = (_mean(generators, name, "cross_entropy") for name in names)
     uniform = math.log(vocabulary_size)
     holds = at_end > (uniform + before) / 2 if uniform - before > LEARNED else None
     return (
-        f"- *Without pretraining nothing is learned.* {_holds(holds)} "
-        "a generator that begins with random weights "
-        f"ends at H(p_data, p_gen) = {format_value(at_end)} nats; one that takes all tokens for "
-        f"equally likely has log |V| = {format_value(uniform)}, the pretrained "
-        f"one before any game {format_value(before)}."
+        f"- *Without pretraining nothing is learned.* {_verdict(holds)} a generator that begins "
+        f"with random weights ends at H(p_data, p_gen) = {format_value(at_end)} nats; one for "
+        f"which all tokens are equally likely has log |V| = {format_value(uniform)}, the "
+        f"pretrained one before any game {format_value(before)}."
     )
 
 
 def _precision(generators: Generators, names: Sequence[str]) -> str:
     values, recalls = (_listed(generators, names, measure) for measure in ("precision", "recall"))
-    holds = _holds(min(_mean(generators, name, "precision") for name in names) >= NEAR_ONE)
+    holds = min(_mean(generators, name, "precision") for name in names) >= NEAR_ONE
     return (
-        f"- *The discriminator wins: its precision is near 1.* {holds} {values}. Of held-out real "
-        f"sequences it calls this share real, its recall: {recalls} (in the paper "
+        f"- *The discriminator wins: its precision is near 1.* {_verdict(holds)} {values}. Its "
+        f"recall, the share of held-out real sequences that it calls real: {recalls} (in the paper "
         f"{_in_the_paper(names, 'recall')})."
     )
 
 
 def _likeness(generators: Generators, names: Sequence[str]) -> str:
-    own = MAXIMUM_LIKELIHOOD
-    likelihood = _listed(generators, [own, *names], "cross_entropy")
-    bleu = _listed(generators, [own, *names], "bleu")
-    verdicts = [_is_above(generators, name, own, "cross_entropy") for name in names]
-    verdicts += [_is_above(generators, own, name, "bleu") for name in names]
-    are_worse = False if False in verdicts else None if None in verdicts else True
+    prior = MAXIMUM_LIKELIHOOD
+    are_worse = [_is_above(generators, name, prior, "cross_entropy") for name in names]
+    are_worse += [_is_above(generators, prior, name, "bleu") for name in names]
+    holds = False if False in are_worse else None if None in are_worse else True
+    texts = {
+        measure: f"{_listed(generators, [prior, *names], measure)} (in the paper "
+        f"{_in_the_paper([prior, *names], measure)})"
+        for measure in ("cross_entropy", "bleu")
+    }
     return (
-        f"- *Likelihood and BLEU are worse than those of maximum likelihood.* {_holds(are_worse)} "
-        f"H(p_data, p_gen): {likelihood} (in the paper "
-        f"{_in_the_paper([own, *names], 'cross_entropy')}). BLEU: {bleu} (in the paper "
-        f"{_in_the_paper([own, *names], 'bleu')}).{_bleu_of_real(generators)}"
+        f"- *Likelihood and BLEU are worse than those of maximum likelihood.* {_verdict(holds)} "
+        f"H(p_data, p_gen): {texts['cross_entropy']}. BLEU: {texts['bleu']}."
+        f"{_bleu_of_real(generators)}"
     )
 
 
 def _bleu_of_real(generators: Generators) -> str:
-    """A BLEU below maximum likelihood's is no fault where that of real tunes is, too."""
+    """A BLEU below maximum likelihood's is no fault if that of real tunes is below it as well."""
     if REAL not in generators:
         return ""
     real, own = (_mean(generators, name, "bleu") for name in (REAL, MAXIMUM_LIKELIHOOD))
@@ -91,72 +90,67 @@ def _bleu_of_real(generators: Generators) -> str:
 
 
 def fresh_judges(generators: Generators) -> list[str]:
-    """Which generators earn more than maximum likelihood from their judges, as Markdown.
+    """Which generators have a higher D(x) by their judges than maximum likelihood.
 
-    A difference counts where its 95 % interval excludes zero: seed by seed, or of one seed over its
-    judges, which leaves out how far another game of that generator would have led.
+    A difference counts where its 95 % interval excludes zero: seed by seed, or for one seed over
+    its judges, which does not say how far another game of that generator would differ.
     """
     others = [name for name in generators if name not in (MAXIMUM_LIKELIHOOD, REAL)]
     if not others:
         return []
     prior = generators[MAXIMUM_LIKELIHOOD]
-    own = judged(prior)
-    is_one_seed = len(prior) == 1
+    own = mean_of_judges(prior)
     gains = {
-        name: difference(judged(generators[name]), own)
-        if is_one_seed
+        name: difference(mean_of_judges(generators[name]), own)
+        if len(prior) == 1
         else _gain(generators[name], prior, "judge_mean")
         for name in others
     }
-    sorts = {
-        "More is earned by": [name for name in others if gains[name].low > 0],
-        "Less is earned by": [name for name in others if gains[name].high < 0],
+    groups = {
+        "Higher:": [name for name in others if gains[name].low > 0],
+        "Lower:": [name for name in others if gains[name].high < 0],
         "Not told apart from it:": [name for name in others if not gains[name].excludes_zero],
     }
-    told = " ".join(
-        f"{sort} {_with_gains(names, generators, gains)}." for sort, names in sorts.items() if names
+    compared = " ".join(
+        f"{group} {', '.join(_with_gain(name, generators, gains[name]) for name in names)}."
+        for group, names in groups.items()
+        if names
     )
     return [
-        "## What fresh judges say\n",
-        "The more a generator's samples are like real tunes, the higher is their D(x) by judges "
-        "that were trained afterwards, up to ½. Maximum likelihood's earn "
-        f"{format_value(own.value)}. {told} {_how_they_are_told(prior, len(others))}\n",
+        "## Fresh judges\n",
+        "The more a generator's samples are like real tunes, the higher is their mean D(x) by "
+        "judges that were trained afterwards, up to ½. Maximum likelihood has "
+        f"{format_value(own.value)}. {compared} {_about_intervals(prior, len(others))}\n",
     ]
 
 
-def _how_they_are_told(prior: Sequence[GeneratorMeasures], comparisons: int) -> str:
+def _about_intervals(prior: Sequence[GeneratorMeasures], comparisons: int) -> str:
     if len(prior) == 1 and prior[0].judges < 2:
         return "One judge of one game gives no interval: give more with --judges or --seeds."
-    how = "In brackets the difference, seed by seed, with its 95 % interval."
+    text = "In brackets the difference, seed by seed, with its 95 % interval."
     if len(prior) == 1:
-        how = (
-            "In brackets the difference with its 95 % interval over the judges of one game of "
-            "each; another game would differ, as those do whose reward knows nothing of tunes."
+        text = (
+            "In brackets the difference with its 95 % interval over the judges of one game each; "
+            "another game would differ, as games with constant and random rewards do."
         )
     if comparisons > 1:
-        how += f" Of {comparisons} such comparisons one in twenty is told apart by chance."
-    return how
+        text += f" Of {comparisons} such comparisons one in twenty is told apart by chance."
+    return text
 
 
-def _with_gains(names: Sequence[str], generators: Generators, gains: Mapping[str, Interval]) -> str:
-    return ", ".join(
-        f"{title_of(name)} {format_value(judged(generators[name]).value)} ({_signed(gains[name])})"
-        for name in names
-    )
-
-
-def _signed(gain: Interval) -> str:
+def _with_gain(name: str, generators: Generators, gain: Interval) -> str:
     sign = "+" if gain.value >= 0 else ""
-    return sign + format_value(gain.value, half_width=gain.half_width)
+    change = sign + format_value(gain.value, half_width=gain.half_width)
+    return f"{title_of(name)} {format_value(mean_of_judges(generators[name]).value)} ({change})"
 
 
-def judged(evaluations: Sequence[GeneratorMeasures]) -> Interval:
-    """Mean D(x) by fresh judges with its 95 % interval: over seeds, or of one over its judges."""
+def mean_of_judges(evaluations: Sequence[GeneratorMeasures]) -> Interval:
+    """Mean D(x) by judges with its 95 % interval: over seeds, or for one seed over its judges."""
     return interval_over_seeds([one.estimates["judge_mean"] for one in evaluations])
 
 
 def _is_above(generators: Generators, one: str, other: str, measure: str) -> bool | None:
-    """Whether one generator has more of a measure than another; `None` if it cannot be told."""
+    """Whether one generator has more of a measure than another; `None` if it is undecided."""
     gain = _gain(generators[one], generators[other], measure)
     first, second = (format_value(_mean(generators, name, measure)) for name in (one, other))
     is_within = not (gain.excludes_zero or math.isnan(gain.low))
@@ -166,28 +160,21 @@ def _is_above(generators: Generators, one: str, other: str, measure: str) -> boo
 def _gain(
     one: Sequence[GeneratorMeasures], other: Sequence[GeneratorMeasures], measure: str
 ) -> Interval:
-    """How much more of a measure one generator has, seed by seed: seeds share what chance draws."""
-    gains = [
-        getattr(its, measure) - getattr(others, measure)
-        for its, others in zip(one, other, strict=True)
-    ]
-    return _mean_of(gains)
+    """The mean difference in a measure, seed by seed: equal seeds share random numbers."""
+    pairs = zip(one, other, strict=True)
+    gains = [getattr(its, measure) - getattr(others, measure) for its, others in pairs]
+    return Interval.around(*map(float, mean_interval(gains)))
 
 
-def _mean_of(values: Sequence[float]) -> Interval:
-    return Interval.around(*map(float, mean_interval(values)))
-
-
-def _holds(holds: bool | None) -> str:
+def _verdict(holds: bool | None) -> str:
     if holds is None:
-        return "Whether it holds here cannot be told:"
+        return "Undecided here:"
     return "It holds here:" if holds else "It does not hold here, or not for all:"
 
 
 def _listed(generators: Generators, names: Sequence[str], measure: str) -> str:
-    return ", ".join(
-        f"{title_of(name)} {format_value(_mean(generators, name, measure))}" for name in names
-    )
+    values = ((name, format_value(_mean(generators, name, measure))) for name in names)
+    return ", ".join(f"{title_of(name)} {value}" for name, value in values)
 
 
 def _in_the_paper(names: Sequence[str], measure: str) -> str:

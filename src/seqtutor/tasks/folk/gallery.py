@@ -84,33 +84,13 @@ def distinct_runs(tokens: Int[np.ndarray, "sample time"]) -> Float[np.ndarray, "
     return np.array([len(np.unique(one, axis=0)) / len(one) for one in runs])
 
 
-@dataclass(frozen=True)
-class GalleryEntry:
-    """A sample with its files: why it was chosen, D(x), the share of different runs."""
-
-    kind: str
-    probability: float
-    distinct: float
-    midi: Path
-    sound: Path
-    score: Path
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Samples of one generator, and all of them as one ABC file."""
-
-    entries: tuple[GalleryEntry, ...]
-    book: Path
-
-
 def write_gallery(
     title: str,
     saved: SavedModel,
     discriminator: ConvolutionalDiscriminator,
     seed: int,
     folder: Path,
-) -> Gallery:
+) -> list[str]:
     """Choose samples of a generator and write them as MIDI, WAV, MusicXML and one ABC book.
 
     Args:
@@ -119,6 +99,9 @@ def write_gallery(
         discriminator: by which they are chosen.
         seed: of the sampling; the samples are others than those that are measured.
         folder: where the files go.
+
+    Returns:
+        Lines of Markdown, with links relative to the folder two levels above.
 
     Raises:
         UserError: if a file cannot be written.
@@ -135,7 +118,7 @@ def write_real_gallery(
     saved: SavedModel,
     discriminator: ConvolutionalDiscriminator,
     folder: Path,
-) -> Gallery:
+) -> list[str]:
     """Write the first real sequences in the same way.
 
     Args:
@@ -153,7 +136,7 @@ def write_real_gallery(
     return _write(title, exhibits, saved, folder)
 
 
-def _write(title: str, exhibits: Sequence[Exhibit], saved: SavedModel, folder: Path) -> Gallery:
+def _write(title: str, exhibits: Sequence[Exhibit], saved: SavedModel, folder: Path) -> list[str]:
     reader = LeadSheetReader(saved.vocabulary, saved.origin)
     sheets = [
         replace(sheet, title=f"{title}: {one.kind}, D(x) = {format_value(one.probability)}")
@@ -163,8 +146,15 @@ def _write(title: str, exhibits: Sequence[Exhibit], saved: SavedModel, folder: P
     ]
     (book,) = write_tunes(sheets, folder, ["abc"])
     files = [write_tunes(sheets, folder, [suffix]) for suffix in ("mid", "wav", "musicxml")]
-    entries = tuple(
-        GalleryEntry(one.kind, one.probability, one.distinct, *own)
-        for one, *own in zip(exhibits, *files, strict=True)
-    )
-    return Gallery(entries, book)
+
+    def link(name: str, path: Path) -> str:
+        return f"[{name}]({path.relative_to(folder.parent.parent).as_posix()})"
+
+    lines = [f"### {title} ({link('ABC', book)})\n"]
+    for one, midi, sound, score in zip(exhibits, *files, strict=True):
+        links = [link("MIDI", midi), link("WAV", sound), link("score", score)]
+        lines.append(
+            f"- {one.kind}, D(x) = {format_value(one.probability)}, {100 * one.distinct:.0f} % of "
+            f"runs different: {', '.join(links)}"
+        )
+    return [*lines, ""]

@@ -1,18 +1,14 @@
-"""Note values of a bar: lengths that notation has, ties between them, and tuplets.
-
-A lead sheet has notes of any length. On paper a length is a power of two, once or twice dotted, and
-all else is several of these tied together, or notes of a tuplet.
-"""
+"""Note values for notes of any length: powers of two, dots, ties and tuplets."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from seqtutor.tasks.folk.bars import WrittenNote
+from seqtutor.tasks.scores.notation import Group, Symbol
 
 _DOTTED = (7, 3, 1)
 """What the numerators of lengths are that a note value has: twice dotted, dotted, plain."""
@@ -20,29 +16,15 @@ _IN_TIME_OF = {3: 2, 5: 4, 7: 4, 9: 8}
 """How many notes' time the notes of a tuplet take."""
 
 
-@dataclass(frozen=True)
-class Values:
-    """Neighbouring notes with the lengths that are written.
-
-    Attributes:
-        notes: each where it sounds, with a duration that a note value has; under a tuplet it sounds
-            for less.
-        tuplet: p and q of "p notes in the time of q", or `None`.
-    """
-
-    notes: tuple[WrittenNote, ...]
-    tuplet: tuple[int, int] | None = None
-
-
-def note_values(notes: Sequence[WrittenNote]) -> list[Values]:
+def note_values(notes: Sequence[Symbol]) -> list[Group]:
     """The notes of a bar in groups, one for each tuplet and for what is between tuplets.
 
     A tuplet lasts until notes begin on the binary grid again. Notes that leave the grid or reach it
     are cut where a beat begins, if they are longer than one. A length that no tuplet of up to nine
     explains stays as it is.
     """
-    groups: list[Values] = []
-    run: list[WrittenNote] = []
+    groups: list[Group] = []
+    run: list[Symbol] = []
     for piece in (piece for note in notes for piece in _cut_at_beats(note)):
         run.append(piece)
         if is_binary(piece.start + piece.duration):
@@ -58,7 +40,7 @@ def is_binary(time: Fraction) -> bool:
     return time.denominator & (time.denominator - 1) == 0
 
 
-def _cut_at_beats(note: WrittenNote) -> Iterator[WrittenNote]:
+def _cut_at_beats(note: Symbol) -> Iterator[Symbol]:
     """A note longer than a beat apart from what of it lies off the binary grid."""
     end = note.start + note.duration
     cuts = set()
@@ -70,7 +52,7 @@ def _cut_at_beats(note: WrittenNote) -> Iterator[WrittenNote]:
     yield from _tied(note, [later - sooner for sooner, later in pairwise(edges)])
 
 
-def _tied(note: WrittenNote, durations: Sequence[Fraction]) -> Iterator[WrittenNote]:
+def _tied(note: Symbol, durations: Sequence[Fraction]) -> Iterator[Symbol]:
     """The note as several of these durations, tied unless it is a rest."""
     sounds = note.pitch is not None
     start = note.start
@@ -86,22 +68,22 @@ def _tied(note: WrittenNote, durations: Sequence[Fraction]) -> Iterator[WrittenN
         start += duration
 
 
-def _group(run: Sequence[WrittenNote]) -> Values:
+def _group(run: Sequence[Symbol]) -> Group:
     """Notes from one place on the binary grid to the next."""
     odd = math.lcm(*(_odd_part(note.duration.denominator) for note in run))
     if odd == 1:
-        return Values(tuple(_representable(run, Fraction(1))))
+        return Group(tuple(_representable(run, Fraction(1))))
     if odd not in _IN_TIME_OF:
-        return Values(tuple(run))
+        return Group(tuple(run))
     tuplet = (odd, _IN_TIME_OF[odd])
-    return Values(tuple(_representable(run, Fraction(*tuplet))), tuplet)
+    return Group(tuple(_representable(run, Fraction(*tuplet))), tuplet)
 
 
 def _odd_part(number: int) -> int:
     return number // (number & -number)
 
 
-def _representable(run: Sequence[WrittenNote], stretch: Fraction) -> Iterator[WrittenNote]:
+def _representable(run: Sequence[Symbol], stretch: Fraction) -> Iterator[Symbol]:
     """The notes with their lengths stretched, each as note values tied together."""
     for note in run:
         for piece in _tied(note, list(_parts(note.duration * stretch))):
@@ -125,12 +107,12 @@ def _parts(duration: Fraction) -> Iterator[Fraction]:
         left -= largest
 
 
-def _joined(groups: Sequence[Values]) -> list[Values]:
+def _joined(groups: Sequence[Group]) -> list[Group]:
     """Neighbouring groups without a tuplet as one."""
-    joined: list[Values] = []
+    joined: list[Group] = []
     for group in groups:
         if joined and joined[-1].tuplet is None and group.tuplet is None:
-            joined[-1] = Values((*joined[-1].notes, *group.notes))
+            joined[-1] = Group((*joined[-1].symbols, *group.symbols))
         else:
             joined.append(group)
     return joined

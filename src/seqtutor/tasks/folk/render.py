@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
 from seqtutor.tasks.folk.abc import TICKS_PER_QUARTER
-from seqtutor.tasks.folk.bars import COMMON_TIME, WrittenBar, write_bars
+from seqtutor.tasks.folk.bars import COMMON_TIME, score_of
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.folk.note_values import note_values
-from seqtutor.tasks.melody.notation import Accidentals, signature_fifths, spell, spell_tonic
-from seqtutor.tasks.melody.render import (
-    ABC_ACCIDENTALS,
-    ABC_MODES,
-    ACCIDENTAL_SIGNS,
-    abc_file,
-    abc_pitch,
-)
-from seqtutor.tasks.scores.files import renderer_for
-from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores import rendering as files
+from seqtutor.tasks.scores.abc_writer import abc_tune
+from seqtutor.tasks.scores.musicxml import musicxml
+from seqtutor.tasks.scores.rendering import MidiTrack, PieceWriter
 from seqtutor.tasks.scores.sound import Tone, render_wav
+
+_Event = TypeVar("_Event", MelodyNote, Chord)
 
 _COARSEST_TICKS = 480
 _LARGEST_TICKS = 2**15 - 1
-_BARS_PER_LINE = 4
+_DIVISIONS = 10_080
+"""Parts of a quarter to which times are rounded for MusicXML; readers take no finer ones."""
 _WIDTH = 120
 """Characters of a line of ABC at most, unless a single bar has more."""
 
@@ -54,15 +48,11 @@ class LeadSheetRendering:
     chord_velocity: int = 60
 
     def __post_init__(self) -> None:
-        # MIDI stores microseconds per quarter note in 24 bits: 3.6 is the slowest it can say.
-        if not (math.isfinite(self.tempo) and 4 <= self.tempo <= 1000):
-            raise UserError(f"a tempo of {self.tempo:g} is out of range; use 4 to 1000 quarters")
-        for program in (self.melody_program, self.chord_program):
-            if not 0 <= program <= 127:
-                raise UserError(f"there is no MIDI program {program}; use 0 to 127")
-        for velocity in (self.melody_velocity, self.chord_velocity):
-            if not 1 <= velocity <= 127:
-                raise UserError(f"a velocity of {velocity} is out of range; use 1 to 127")
+        files.require_playable(
+            self.tempo,
+            [self.melody_program, self.chord_program],
+            [self.melody_velocity, self.chord_velocity],
+        )
 
 
 def ticks_per_quarter(sheet: LeadSheet) -> int:
@@ -78,112 +68,63 @@ def ticks_per_quarter(sheet: LeadSheet) -> int:
 
 def render_midi(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> bytes:
     """A MIDI file with the tracks "Melody" and "Chords", each on a channel of its own."""
-    import symusic
-
-    rendering = rendering or LeadSheetRendering()
+    own = rendering or LeadSheetRendering()
     quarter = ticks_per_quarter(sheet)
-    score: Any = symusic.Score(quarter)
-    score.tempos.append(symusic.Tempo(0, rendering.tempo))
-    score.time_signatures.append(symusic.TimeSignature(0, *(sheet.meter or COMMON_TIME)))
-    score.key_signatures.append(
-        symusic.KeySignature(0, signature_fifths(sheet.key), int(sheet.key.mode == "minor"))
-    )
-    melody: Any = symusic.Track(name="Melody", program=rendering.melody_program)
-    chords: Any = symusic.Track(name="Chords", program=rendering.chord_program)
-    for note in sheet.notes:
-        start, end = round(note.onset * quarter), round(note.end * quarter)
-        melody.notes.append(symusic.Note(start, end - start, note.pitch, rendering.melody_velocity))
-    for chord in sheet.chords:
-        start, end = round(chord.onset * quarter), round(chord.end * quarter)
-        for pitch in chord.pitches:
-            chords.notes.append(symusic.Note(start, end - start, pitch, rendering.chord_velocity))
-    score.tracks.append(melody)
-    score.tracks.append(chords)
-    return bytes(score.dumps_midi())
+
+    def note(event: MelodyNote | Chord, pitch: int, velocity: int) -> tuple[int, int, int, int]:
+        start, end = round(event.onset * quarter), round(event.end * quarter)
+        return start, end - start, pitch, velocity
+
+    melody = [note(one, one.pitch, own.melody_velocity) for one in sheet.notes]
+    chords = [note(one, p, own.chord_velocity) for one in sheet.chords for p in one.pitches]
+    tracks = [
+        MidiTrack("Melody", own.melody_program, melody),
+        MidiTrack("Chords", own.chord_program, chords),
+    ]
+    return files.render_midi(tracks, quarter, own.tempo, sheet.meter or COMMON_TIME, sheet.key)
 
 
 def render_abc(
     sheet: LeadSheet, rendering: LeadSheetRendering | None = None, number: int = 1
 ) -> str:
-    """An ABC tune with chord symbols, up to four bars a line; `number` is its X: field.
+    """An ABC tune with chord symbols; `number` is its X: field.
 
     Lengths are note values, tied together or under a tuplet where one is not enough, since programs
     that read ABC refuse others (`A5/4`, `A1/3`); what no tuplet explains stays a fraction. A tune
-    without a metre is barred and named as in 4/4, as in the other formats. Symbols name the chords
-    as well as symbols can; see `name_of`.
+    without a metre is written in 4/4, as in the other formats. Symbols name the chords as well as
+    symbols can; see `name_of`.
     """
-    rendering = rendering or LeadSheetRendering()
-    letter, alteration = spell_tonic(sheet.key)
-    beats, unit = sheet.meter or COMMON_TIME
-    # In ABC a per cent sign begins a comment.
-    title = " ".join(sheet.title.split()).replace("%", r"\%")
-    lines = [
-        f"X:{number}",
-        f"T:{title}",
-        f"M:{beats}/{unit}",
-        "L:1/4",
-        f"Q:1/4={rendering.tempo:g}",
-        f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{ABC_MODES[sheet.key.mode]}",
-    ]
-    bars = [_abc_bar(bar, sheet) for bar in write_bars(sheet, cut_at_chords=True)]
-    lines += [" | ".join(row) + " |" for row in _rows(bars)]
-    return "\n".join(lines) + ("]\n" if bars else "\n")
-
-
-def _rows(bars: Sequence[str]) -> list[list[str]]:
-    """Bars by line: as many as usual, or fewer where they are so full that paper is too narrow."""
-    rows: list[list[str]] = []
-    for bar in bars:
-        is_full = not rows or len(rows[-1]) == _BARS_PER_LINE
-        if is_full or len(" | ".join([*rows[-1], bar]) + " |]") > _WIDTH:
-            rows.append([])
-        rows[-1].append(bar)
-    return rows
-
-
-def _abc_bar(bar: WrittenBar, sheet: LeadSheet) -> str:
-    accidentals = Accidentals(sheet.key)
-    names = {chord.start: chord.name for chord in bar.chords}
-    words: list[str] = []
-    for group in note_values(bar.notes):
-        if group.tuplet is not None:
-            words.append(_abc_tuplet(*group.tuplet, len(group.notes)))
-        for note in group.notes:
-            word = ""
-            if note.start in names:
-                name = names[note.start]
-                word += f'"{name.symbol(sheet.key) if name else "N.C."}"'
-            word += _abc_note(note.pitch, sheet.key, accidentals)
-            words.append(word + _abc_length(note.duration) + ("-" if note.tied_to else ""))
-    return " ".join(words)
-
-
-def _abc_tuplet(count: int, in_time_of: int, notes: int) -> str:
-    return "(3" if (count, notes) == (3, 3) else f"({count}:{in_time_of}:{notes}"
-
-
-def _abc_note(pitch: int | None, key: Key, accidentals: Accidentals) -> str:
-    if pitch is None:
-        return "z"
-    spelled = spell(pitch, key)
-    # Unlike on paper, the accidental is repeated after a tie over the bar line: readers of ABC do
-    # not agree whether the tie carries it.
-    sign = ABC_ACCIDENTALS[spelled.alteration] if accidentals.needed(spelled) else ""
-    return sign + abc_pitch(spelled)
-
-
-def _abc_length(duration: Fraction) -> str:
-    return "" if duration == 1 else str(duration)
+    tempo = (rendering or LeadSheetRendering()).tempo
+    score = score_of(sheet, tempo, cut_at_chords=True)
+    return abc_tune(score, number, Fraction(1), beams=False, width=_WIDTH)
 
 
 def render_musicxml(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> str:
     """A MusicXML lead sheet: one staff, chord symbols above it."""
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
+    own = rendering or LeadSheetRendering()
+    return musicxml(score_of(_in_divisions(sheet), own.tempo), own.melody_program)
 
-    from seqtutor.tasks.folk.engrave import score_of
 
-    rendering = rendering or LeadSheetRendering()
-    return bytes(GeneralObjectExporter().parse(score_of(sheet, rendering.tempo))).decode("utf-8")
+def _in_divisions(sheet: LeadSheet) -> LeadSheet:
+    """The sheet with times that are whole numbers of MusicXML's divisions.
+
+    Rounded note by note instead, their sum would not be a bar.
+    """
+
+    def rounded(time: Fraction) -> Fraction:
+        return Fraction(round(time * _DIVISIONS), _DIVISIONS)
+
+    def moved(event: _Event) -> _Event:
+        onset, end = rounded(event.onset), rounded(event.end)
+        return replace(event, onset=onset, duration=end - onset)
+
+    return replace(
+        sheet,
+        notes=tuple(note for note in map(moved, sheet.notes) if note.duration),
+        chords=tuple(chord for chord in map(moved, sheet.chords) if chord.duration),
+        length=rounded(sheet.length),
+        pickup=rounded(sheet.pickup),
+    )
 
 
 def render_audio(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> bytes:
@@ -206,29 +147,20 @@ def render_audio(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) 
     return render_wav([*melody, *chords])
 
 
-Renderer = Callable[[LeadSheet, LeadSheetRendering], bytes | str]
-
-_RENDERERS: dict[str, Renderer] = {
-    ".mid": render_midi,
-    ".midi": render_midi,
-    ".abc": lambda sheet, rendering: abc_file([render_abc(sheet, rendering)]),
-    ".musicxml": render_musicxml,
-    ".xml": render_musicxml,
-    ".wav": render_audio,
-}
+_WRITER: PieceWriter[LeadSheet, LeadSheetRendering] = PieceWriter(
+    "a lead sheet", render_midi, render_abc, render_musicxml, render_audio
+)
 
 
 def write_lead_sheet(
     sheet: LeadSheet, path: str | Path, rendering: LeadSheetRendering | None = None
 ) -> Path:
-    """Write a lead sheet in the format that the file's suffix names, whole or not at all.
+    """Write a lead sheet in the format that the file's suffix names.
 
     Raises:
-        UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, or the file
-            cannot be written.
+        UserError: as for `PieceWriter.write`.
     """
-    path = Path(path)
-    return atomic_write(path, _renderer(path.suffix)(sheet, rendering or LeadSheetRendering()))
+    return _WRITER.write(sheet, rendering or LeadSheetRendering(), Path(path))
 
 
 def write_tunes(
@@ -238,33 +170,10 @@ def write_tunes(
     prefix: str = "tune",
     rendering: LeadSheetRendering | None = None,
 ) -> list[Path]:
-    """Write lead sheets, each in a file of its own, but ABC as one tune book with all of them.
-
-    Args:
-        sheets: to be written; their titles are kept.
-        folder: where the files go; made if it is not there.
-        formats: suffixes without the dot.
-        prefix: how the files' names begin.
-        rendering: how they sound.
+    """Write lead sheets as numbered files, but ABC as one tune book; their titles are kept.
 
     Raises:
-        UserError: as `write_lead_sheet` does, and before anything is written where a tune cannot
-            be rendered.
+        UserError: as for `PieceWriter.write_all`.
     """
-    rendering = rendering or LeadSheetRendering()
-    digits = max(3, len(str(len(sheets))))
-    contents: dict[Path, bytes | str] = {}
-    for name in dict.fromkeys(formats):
-        if name == "abc":
-            book = [render_abc(sheet, rendering, n) for n, sheet in enumerate(sheets, start=1)]
-            contents[folder / f"{prefix}.abc"] = abc_file(book)
-            continue
-        renderer = _renderer(f".{name}")
-        for number, sheet in enumerate(sheets, start=1):
-            path = folder / f"{prefix}-{number:0{digits}d}.{name}"
-            contents[path] = renderer(sheet, rendering)
-    return [atomic_write(path, content) for path, content in contents.items()]
-
-
-def _renderer(suffix: str) -> Renderer:
-    return renderer_for(suffix, _RENDERERS, "a lead sheet")
+    pieces = [(sheet, rendering or LeadSheetRendering()) for sheet in sheets]
+    return _WRITER.write_all(pieces, folder, formats, prefix)

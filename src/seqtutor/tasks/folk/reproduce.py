@@ -122,7 +122,7 @@ def _experiment(
     from seqtutor.runs.progress import console
     from seqtutor.runs.terminal import print_table
     from seqtutor.tasks.folk.game_report import sweep_table, table_of, write_report
-    from seqtutor.tasks.folk.results import measure_all, results_of
+    from seqtutor.tasks.folk.results import measured
 
     console.rule("2  The games")
     games = _games(options, scale, data, real, prior, output)
@@ -130,22 +130,18 @@ def _experiment(
     console.rule("3  Measuring, each generator by judges of its own")
     evaluator = CachedGeneratorEvaluator(data, real, scale.judge, scale.judges, output)
     with telling_how_to_go_on(output):
-        generators, sweep = measure_all(evaluator, prior, games, scale.seeds, scale.temperatures)
+        results = measured(evaluator, prior, games, scale.seeds, scale.temperatures)
     console.rule("4  Table, figures, gallery")
-    results = results_of(
-        evaluator,
-        prior,
-        games,
-        generators,
-        sweep,
+    results = replace(
+        results,
         is_published_data=options.data.sequences is not None,
         is_trial=options.profile == "smoke",
     )
     remark = _remark(options, scale, data, real)
     path = write_report(results, output, "\n\n".join([remark, *_left_out(games, output)]))
     print_table(table_of(results))
-    if sweep:
-        print_table(sweep_table(sweep))
+    if results.sweep:
+        print_table(sweep_table(results.sweep))
     print(f"Everything is in {output}; begin with {path}")
 
 

@@ -3,30 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from seqtutor.adversarial.evaluation import GeneratorMeasures, RealSequences, measure_real
+from seqtutor.adversarial.evaluation import GeneratorMeasures, measure_real
 from seqtutor.adversarial.files import DISCRIMINATOR, load_discriminator
 from seqtutor.measures.controls import TemperedModel
 from seqtutor.models.files import SavedModel, load_model
+from seqtutor.report.plots import History
 from seqtutor.runs.games import GameJob
 from seqtutor.runs.generator_measures import CachedGeneratorEvaluator
-from seqtutor.tasks.folk.gallery import Gallery, write_gallery, write_real_gallery
-from seqtutor.tasks.folk.game_report import FolkResults
+from seqtutor.tasks.folk.gallery import write_gallery, write_real_gallery
 from seqtutor.tasks.folk.next_token import NextToken, next_token
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, REAL, title_of
 from seqtutor.training.run import Record
 
 
-def measure_all(
+@dataclass(frozen=True)
+class Results:
+    """All that the report shows.
+
+    Attributes:
+        evaluator: measures generators by the data.
+        prior: maximum likelihood.
+        games: finished ones.
+        generators: by name, the measures of each seed; maximum likelihood comes first.
+        sweep: the measures of maximum likelihood by temperature.
+        is_published_data: whether the paper's figures are of the same sequences.
+        is_trial: whether too little was run to learn anything.
+    """
+
+    evaluator: CachedGeneratorEvaluator
+    prior: SavedModel
+    games: Sequence[GameJob]
+    generators: dict[str, list[GeneratorMeasures]]
+    sweep: dict[float, GeneratorMeasures]
+    is_published_data: bool = False
+    is_trial: bool = False
+
+    @property
+    def first_games(self) -> dict[str, GameJob]:
+        """The game of the first seed, by generator."""
+        return {game.config.generator: game for game in reversed(self.games)}
+
+    def next_token(self) -> NextToken:
+        """The first seed's distributions in the middle of the first held-out sequence."""
+        names = dict.fromkeys(game.config.generator for game in self.games)
+        models = {name: load_model(self.first_games[name].run.model).model for name in names}
+        sequence = np.asarray(self.evaluator.real.held_out.tokens[0])
+        return next_token(
+            {MAXIMUM_LIKELIHOOD: self.prior.model, **models},
+            self.prior.vocabulary,
+            sequence,
+            len(sequence) // 2,
+        )
+
+    def write_galleries(self) -> dict[str, list[str]]:
+        """Write samples of the first seed, those of maximum likelihood chosen by a judge.
+
+        Returns:
+            By generator, lines of Markdown with links.
+        """
+        folder = self.evaluator.output / "gallery"
+        judge = self.evaluator.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
+        pages = {
+            MAXIMUM_LIKELIHOOD: write_gallery(
+                title_of(MAXIMUM_LIKELIHOOD), self.prior, judge, 0, folder / MAXIMUM_LIKELIHOOD
+            ),
+            REAL: write_real_gallery(
+                title_of(REAL), self.evaluator.real.held_out, self.prior, judge, folder / REAL
+            ),
+        }
+        for name in dict.fromkeys(game.config.generator for game in self.games):
+            game = self.first_games[name]
+            generator, opponent = load_model(game.run.model), load_discriminator(game.folder).model
+            seed = game.config.tutoring.seed
+            pages[name] = write_gallery(title_of(name), generator, opponent, seed, folder / name)
+        return pages
+
+    def histories(self) -> dict[str, list[History]]:
+        """The rounds with likelihood and BLEU, as columns; by generator one for each seed."""
+        histories: dict[str, list[History]] = {}
+        for game in self.games:
+            records = [one for one in game.run.records() if "likeness/cross_entropy" in one]
+            if records:
+                shared = set.intersection(*(set(record) for record in records))
+                columns = {name: [one[name] for one in records] for name in shared}
+                rounds = [record["round"] for record in records]
+                own: History = {**columns, "step": rounds}
+                histories.setdefault(game.config.generator, []).append(own)
+        return histories
+
+    def shares_of_learning(self) -> dict[str, list[float]]:
+        """For games with `only_better`: the share of rounds whose updates were kept, by seed."""
+        shares: dict[str, list[float]] = {}
+        for game in self.games:
+            rules = game.config.adversary
+            if rules.only_better and rules.source == "discriminator":
+                share = share_of_learning(game.run.records(), rules.first_rounds)
+                if share is not None:
+                    shares.setdefault(game.config.generator, []).append(share)
+        return shares
+
+
+def share_of_learning(records: Sequence[Record], first_rounds: int) -> float | None:
+    """Share of the rounds after the first ones whose updates were kept; `None` without rounds."""
+    learned = [one["discriminator/learned"] for one in records if one["round"] > first_rounds]
+    return sum(learned) / len(learned) if learned else None
+
+
+def measured(
     evaluator: CachedGeneratorEvaluator,
     prior: SavedModel,
     games: Sequence[GameJob],
     seeds: int,
     temperatures: Sequence[float],
-) -> tuple[dict[str, list[GeneratorMeasures]], dict[float, GeneratorMeasures]]:
-    """All generators, real tunes, and maximum likelihood at other temperatures.
+) -> Results:
+    """Measure all generators, real tunes, and maximum likelihood at other temperatures.
 
     Raises:
         UserError: if there are too few sequences for a judge, or a file cannot be written.
@@ -49,7 +143,7 @@ def measure_all(
     for game in games:
         found = evaluator.evaluate(
             game.folder.name,
-            _generator(game).model,
+            load_model(game.run.model).model,
             game.run.model,
             seed=game.config.tutoring.seed,
             note=next(notes),
@@ -68,102 +162,4 @@ def measure_all(
         )
         for temperature in sorted(temperatures)
     }
-    return generators, sweep
-
-
-def results_of(
-    evaluator: CachedGeneratorEvaluator,
-    prior: SavedModel,
-    games: Sequence[GameJob],
-    generators: dict[str, list[GeneratorMeasures]],
-    sweep: dict[float, GeneratorMeasures],
-    *,
-    is_published_data: bool,
-    is_trial: bool,
-) -> FolkResults:
-    """What the report shows: measures, curves, samples.
-
-    Raises:
-        UserError: if a file cannot be written.
-    """
-    return FolkResults(
-        generators,
-        sweep,
-        _histories(games),
-        _galleries(evaluator, prior, games),
-        _learning(games),
-        is_published_data=is_published_data,
-        is_trial=is_trial,
-        next_token=_next_token(prior, evaluator.real, games),
-    )
-
-
-def _generator(game: GameJob) -> SavedModel:
-    return load_model(game.run.model)
-
-
-def _next_token(prior: SavedModel, real: RealSequences, games: Sequence[GameJob]) -> NextToken:
-    """The first seed's distributions in the middle of the first held-out sequence."""
-    models = {MAXIMUM_LIKELIHOOD: prior.model}
-    for game in games:
-        if game.config.generator not in models:
-            models[game.config.generator] = _generator(game).model
-    sequence = np.asarray(real.held_out.tokens[0])
-    return next_token(models, prior.vocabulary, sequence, len(sequence) // 2)
-
-
-def _galleries(
-    evaluator: CachedGeneratorEvaluator, prior: SavedModel, games: Sequence[GameJob]
-) -> dict[str, Gallery]:
-    """Samples of the first seed; those of maximum likelihood are chosen by a judge."""
-    folder = evaluator.output / "gallery"
-    judge = evaluator.judge_of(f"{MAXIMUM_LIKELIHOOD}-seed0")
-    title = title_of(MAXIMUM_LIKELIHOOD)
-    galleries = {
-        MAXIMUM_LIKELIHOOD: write_gallery(title, prior, judge, 0, folder / MAXIMUM_LIKELIHOOD)
-    }
-    galleries[REAL] = write_real_gallery(
-        title_of(REAL), evaluator.real.held_out, prior, judge, folder / REAL
-    )
-    for game in games:
-        name, seed = game.config.generator, game.config.tutoring.seed
-        if name not in galleries:
-            galleries[name] = write_gallery(
-                title_of(name),
-                _generator(game),
-                load_discriminator(game.folder).model,
-                seed,
-                folder / name,
-            )
-    return galleries
-
-
-def _histories(games: Sequence[GameJob]) -> dict[str, list[dict[str, list[float]]]]:
-    """The rounds with likelihood and BLEU, as columns; by generator a history for each seed."""
-    histories: dict[str, list[dict[str, list[float]]]] = {}
-    for game in games:
-        records = [one for one in game.run.records() if "likeness/cross_entropy" in one]
-        if records:
-            shared = set.intersection(*(set(record) for record in records))
-            columns = {name: [record[name] for record in records] for name in shared}
-            columns["step"] = [record["round"] for record in records]
-            histories.setdefault(game.config.generator, []).append(columns)
-    return histories
-
-
-def _learning(games: Sequence[GameJob]) -> dict[str, list[float]]:
-    """For games with `only_better`: the share of rounds whose updates were kept."""
-    shares: dict[str, list[float]] = {}
-    for game in games:
-        rules = game.config.adversary
-        if rules.only_better and rules.source == "discriminator":
-            share = share_of_learning(game.run.records(), rules.first_rounds)
-            if share is not None:
-                shares.setdefault(game.config.generator, []).append(share)
-    return shares
-
-
-def share_of_learning(records: Sequence[Record], first_rounds: int) -> float | None:
-    """Share of the rounds after the first ones whose updates were kept; `None` without rounds."""
-    learned = [one["discriminator/learned"] for one in records if one["round"] > first_rounds]
-    return sum(learned) / len(learned) if learned else None
+    return Results(evaluator, prior, games, generators, sweep)

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqtutor.cache import cache_folder
 from seqtutor.errors import UserError
-from seqtutor.tasks.folk.abc import READER_VERSION, read_abc, read_abc_file
+from seqtutor.tasks.folk.abc import read_abc, read_abc_file
 from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.midi import read_midi_file
-from seqtutor.tasks.folk.sheet_cache import load_sheets, save_sheets
 from seqtutor.tasks.scores.abc import decode_abc
-from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources, fingerprint
+from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
 from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files
 from seqtutor.tasks.scores.import_report import ImportReport
 
 SUFFIXES = ABC_SUFFIXES | MIDI_SUFFIXES
 
 
-def read_sources(
-    data: Path | None = None, use_cache: bool = True
-) -> tuple[list[LeadSheet], ImportReport]:
+def read_sources(data: Path | None = None) -> tuple[list[LeadSheet], ImportReport]:
     """Read a file or folder, or music21's public-domain tunes where none is given.
 
     Raises:
         UserError: if the source is missing or holds no usable tune.
     """
     if data is None:
-        return read_corpus(use_cache)
+        return read_corpus()
     return read_files(data, SUFFIXES, read_lead_sheet_file, "tunes")
 
 
@@ -49,25 +45,16 @@ def read_lead_sheet_file(path: Path) -> tuple[list[LeadSheet], ImportReport]:
     raise UserError(f"{path} is not a lead sheet; known are files {', '.join(sorted(SUFFIXES))}")
 
 
-def read_corpus(use_cache: bool = True) -> tuple[list[LeadSheet], ImportReport]:
+def read_corpus() -> tuple[list[LeadSheet], ImportReport]:
     """Read the public-domain books of music21's corpus: melodies without chord symbols.
-
-    The result is cached under a name that depends on the files' contents and the reader's version.
 
     Raises:
         UserError: if the corpus is missing.
     """
-    files = book_sources(PUBLIC_DOMAIN_BOOKS)
-    cache = cache_folder() / f"lead-sheets-{fingerprint(files, READER_VERSION)[:32]}.npz"
-    cached = load_sheets(cache) if use_cache else None
-    if cached is not None:
-        return cached
     sheets: list[LeadSheet] = []
     report = ImportReport()
-    for name, content in files:
+    for name, content in book_sources(PUBLIC_DOMAIN_BOOKS):
         of_file, file_report = read_abc(decode_abc(content), name)
         sheets += of_file
         report += file_report
-    if use_cache:
-        save_sheets(cache, sheets, report)
     return sheets, report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,7 +14,6 @@ MIDI_SUFFIXES = frozenset({".mid", ".midi"})
 ABC_SUFFIXES = frozenset({".abc"})
 
 Piece = TypeVar("Piece")
-Renderer = TypeVar("Renderer")
 
 
 def read_files(
@@ -69,18 +68,3 @@ def read_files(
 def one_line(error: Exception) -> str:
     """What a library says is wrong, short enough for one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def renderer_for(suffix: str, renderers: Mapping[str, Renderer], what: str) -> Renderer:
-    """The one of the renderers, by suffix, that writes `what` in the format of a suffix.
-
-    Raises:
-        UserError: if there is none.
-    """
-    renderer = renderers.get(suffix.lower())
-    if renderer is None:
-        raise UserError(
-            f"cannot write {what} as {suffix or 'a file without a suffix'}; "
-            f"use one of {', '.join(renderers)}"
-        )
-    return renderer

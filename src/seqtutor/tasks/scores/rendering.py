@@ -1,0 +1,133 @@
+"""Pieces of music as files that a person can open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from seqtutor.errors import UserError
+from seqtutor.files import atomic_write
+from seqtutor.settings import require
+from seqtutor.tasks.scores.abc_writer import abc_file
+from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.notation import Meter, signature_fifths
+
+
+def require_playable(tempo: float, programs: Sequence[int], velocities: Sequence[int]) -> None:
+    """Raise a `UserError` unless MIDI can store the tempo, the instruments and the velocities."""
+    # MIDI stores microseconds per quarter note in 24 bits: 3.6 is the slowest it can say.
+    require(
+        math.isfinite(tempo) and 4 <= tempo <= 1000,
+        f"a tempo of {tempo:g} is out of range; use 4 to 1000 quarters",
+    )
+    for program in programs:
+        require(0 <= program <= 127, f"there is no MIDI program {program}; use 0 to 127")
+    for velocity in velocities:
+        require(1 <= velocity <= 127, f"a velocity of {velocity} is out of range; use 1 to 127")
+
+
+@dataclass(frozen=True)
+class MidiTrack:
+    """Notes of one instrument, each with onset and duration in ticks, pitch and velocity."""
+
+    name: str
+    program: int
+    notes: Sequence[tuple[int, int, int, int]]
+
+
+def render_midi(
+    tracks: Sequence[MidiTrack], quarter: int, tempo: float, meter: Meter, key: Key
+) -> bytes:
+    """A MIDI file with `quarter` ticks in a quarter note and `tempo` quarters a minute."""
+    import symusic
+
+    score: Any = symusic.Score(quarter)
+    score.tempos.append(symusic.Tempo(0, tempo))
+    score.time_signatures.append(symusic.TimeSignature(0, *meter))
+    score.key_signatures.append(
+        symusic.KeySignature(0, signature_fifths(key), int(key.mode == "minor"))
+    )
+    for own in tracks:
+        track: Any = symusic.Track(name=own.name, program=own.program)
+        for note in own.notes:
+            track.notes.append(symusic.Note(*note))
+        score.tracks.append(track)
+    return bytes(score.dumps_midi())
+
+
+Piece = TypeVar("Piece")
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class PieceWriter(Generic[Piece, Settings]):
+    """Writes pieces of one kind in the format of a suffix.
+
+    Attributes:
+        what: a piece is called in messages, such as "a melody".
+        midi, musicxml, wav: render a piece with its settings.
+        abc: the same, with the number of the tune in its book.
+    """
+
+    what: str
+    midi: Callable[[Piece, Settings], bytes]
+    abc: Callable[[Piece, Settings, int], str]
+    musicxml: Callable[[Piece, Settings], str]
+    wav: Callable[[Piece, Settings], bytes]
+
+    def write(self, piece: Piece, settings: Settings, path: Path) -> Path:
+        """Write one piece, whole or not at all.
+
+        Raises:
+            UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, the piece
+                cannot be rendered, or the file cannot be written.
+        """
+        return atomic_write(path, self._rendered(path.suffix.lower(), [(piece, settings)])[0])
+
+    def write_all(
+        self,
+        pieces: Sequence[tuple[Piece, Settings]],
+        folder: Path,
+        formats: Sequence[str],
+        prefix: str,
+    ) -> list[Path]:
+        """Write `prefix-001.mid` and so on, but ABC as one tune book, `prefix.abc`.
+
+        Args:
+            pieces: each with its settings.
+            folder: made if it is missing.
+            formats: suffixes, with or without the dot.
+            prefix: how the files' names begin.
+
+        Raises:
+            UserError: as for `write`; where something cannot be rendered, nothing is written.
+        """
+        digits = max(3, len(str(len(pieces))))
+        contents: dict[Path, bytes | str] = {}
+        for suffix in dict.fromkeys("." + name.lower().lstrip(".") for name in formats):
+            for number, content in enumerate(self._rendered(suffix, pieces), start=1):
+                place = "" if suffix == ".abc" else f"-{number:0{digits}d}"
+                contents[folder / f"{prefix}{place}{suffix}"] = content
+        return [atomic_write(path, content) for path, content in contents.items()]
+
+    def _rendered(
+        self, suffix: str, pieces: Sequence[tuple[Piece, Settings]]
+    ) -> Sequence[bytes | str]:
+        """The content of each file."""
+        match suffix:
+            case ".abc":
+                book = (self.abc(*piece, number) for number, piece in enumerate(pieces, start=1))
+                return [abc_file(book)]
+            case ".mid" | ".midi":
+                return [self.midi(*piece) for piece in pieces]
+            case ".musicxml" | ".xml":
+                return [self.musicxml(*piece) for piece in pieces]
+            case ".wav":
+                return [self.wav(*piece) for piece in pieces]
+        raise UserError(
+            f"cannot write {self.what} as {suffix or 'a file without a suffix'}; use one of .mid, "
+            ".midi, .abc, .musicxml, .xml, .wav"
+        )
