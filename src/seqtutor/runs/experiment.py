@@ -27,7 +27,8 @@ from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.runs.terminal import counted
 from seqtutor.settings import require
-from seqtutor.task_spec import Drawn, Gallery, Profile, TaskSpec
+from seqtutor.task_records import Drawn, Gallery, Profile
+from seqtutor.task_spec import TaskSpec
 from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.settings import TutorSettings
 

@@ -12,7 +12,8 @@ import tyro
 
 from seqtutor.errors import UserError
 from seqtutor.settings import require
-from seqtutor.task_spec import Drawn, Gallery, Numbers, PriorRecord, Profile, TaskSpec
+from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile
+from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.molecule.canonical import require_rdkit
 from seqtutor.tasks.molecule.data_settings import MoleculeData
 from seqtutor.tasks.molecule.presets import PRESETS, tutor_settings

@@ -12,7 +12,7 @@ from seqtutor.models.files import load_model
 from seqtutor.rewards import Reward
 from seqtutor.settings import require
 from seqtutor.task import Task
-from seqtutor.task_spec import PriorRecord
+from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.molecule.canonical import require_rdkit
 from seqtutor.tasks.molecule.known import known_in
 from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, KnownTerm, TrainingExtremes
