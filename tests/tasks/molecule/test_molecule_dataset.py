@@ -209,14 +209,15 @@ def test_moses_keeps_its_own_test_set_and_its_strings(moses):
     assert moses.report.dropped == {}
 
 
-def test_what_training_and_test_share_is_not_tested_on(cache, monkeypatch):
+def test_what_training_and_test_share_is_not_tested_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path))
     train, test = moses_sample("train"), moses_sample("test")
     shared = sources.SourceStrings(train, [train[0], *test[:9]], ImportReport(210))
     monkeypatch.setattr(sources, "_read_moses", lambda: shared)
-    (cache / MOSES_RELEASE.file_name).touch()
+    (tmp_path / MOSES_RELEASE.file_name).touch()
     for canonical in ("auto", "yes"):
         settings = MoleculeDataSettings(rarest=0, split_seed=3, canonical=canonical)
-        dataset = load_molecules("moses", settings, use_cache=False)
+        dataset = load_molecules("moses", settings)
         assert len(dataset.test) == 9
         assert dataset.report.dropped == {"duplicates": 1}
         assert len(dataset.train) + len(dataset.validation) == 200

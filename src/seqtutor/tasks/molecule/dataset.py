@@ -56,7 +56,6 @@ def load_molecules(
     settings: MoleculeDataSettings | None = None,
     *,
     vocabulary: Vocabulary | None = None,
-    use_cache: bool = True,
     on_progress: OnProgress = lambda done, of: None,
 ) -> MoleculeDataset:
     """Load molecules for training.
@@ -71,7 +70,6 @@ def load_molecules(
         settings: the form of the strings, and which are kept.
         vocabulary: of a model that is to be trained on them; molecules with other tokens are
             dropped. Without one it is made from the data.
-        use_cache: whether the encoded strings are kept on disk.
         on_progress: called while RDKit rewrites the strings.
 
     Raises:
@@ -79,12 +77,11 @@ def load_molecules(
     """
     settings = settings or MoleculeDataSettings()
     opened = open_source(source, settings.column)
-    use_cache = use_cache and settings.limit is None
     cache = cache_folder() / f"molecules-{_fingerprint(opened, settings, vocabulary)[:32]}.npz"
-    encoded = load_encoded(cache) if use_cache else None
+    encoded = load_encoded(cache)
     if encoded is None:
         encoded = encode_source(opened, settings, vocabulary, on_progress)
-        if use_cache:
+        if settings.limit is None:
             save_encoded(cache, encoded)
     return _split(opened.name, encoded, settings.split_seed)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from seqtutor.errors import UserError
 from seqtutor.settings import Count, Positive, Range, check_settings, require
@@ -53,6 +53,9 @@ MOSES_EXTREMES = TrainingExtremes(shortest=15, most_carbons=8)
 class Term:
     """A term whose only setting is its weight."""
 
+    needs: ClassVar[str] = "weight"
+    """The setting that is to be given for the reward to have the term."""
+
     weight: float = 1.0
     """Factor on the term; 0 leaves it out."""
 
@@ -62,7 +65,7 @@ class Term:
     @property
     def is_active(self) -> bool:
         """Whether the reward has the term."""
-        return self.weight != 0
+        return self.weight != 0 and getattr(self, self.needs) not in (None, "", ())
 
 
 @dataclass(frozen=True)
@@ -89,27 +92,19 @@ class ScaledTerm(Term):
 class ShortTerm(Term):
     """−1 for each character that a string is too short by."""
 
+    needs: ClassVar[str] = "shortest"
     shortest: int | None = None
     """Characters below which a string is too short; by default those of the shortest training
     string."""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the reward has the term: not while `shortest` is open."""
-        return super().is_active and self.shortest is not None
 
 
 @dataclass(frozen=True)
 class CarbonsTerm(Term):
     """−1 for each aliphatic carbon too many in a row."""
 
+    needs: ClassVar[str] = "most"
     most: int | None = None
     """Carbons that may be written in a row; by default as many as in any training string."""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the reward has the term: not while `most` is open."""
-        return super().is_active and self.most is not None
 
 
 @dataclass(frozen=True)
@@ -178,19 +173,16 @@ class Windows:
 class SubstructureTerm(Term):
     """Substructures by SMARTS pattern."""
 
+    needs: ClassVar[str] = "smarts"
     smarts: tuple[str, ...] = ()
     """The patterns."""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the reward has the term: not without patterns."""
-        return super().is_active and bool(self.smarts)
 
 
 @dataclass(frozen=True)
 class SimilarityTerm(Term):
     """Tanimoto similarity of Morgan fingerprints, to the most similar of the given molecules."""
 
+    needs: ClassVar[str] = "to"
     to: tuple[str, ...] = ()
     """SMILES strings of the given molecules."""
     radius: Annotated[int, Range(at_least=0)] = 2
@@ -198,11 +190,6 @@ class SimilarityTerm(Term):
     counted: bool = True
     """Count how often an environment occurs, unfolded, as GuacaMol and PMO do; else record only
     whether it does, in 2,048 bits."""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the reward has the term: not without molecules."""
-        return super().is_active and bool(self.to)
 
 
 @dataclass(frozen=True)
@@ -213,19 +200,16 @@ class IsomerTerm(Term):
     the number of atoms (standard deviation 2), hydrogens included, as in GuacaMol.
     """
 
+    needs: ClassVar[str] = "formula"
     formula: str = ""
     """The molecular formula, such as C9H10N2O2PF2Cl."""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the reward has the term: not without a formula."""
-        return super().is_active and bool(self.formula)
 
 
 @dataclass(frozen=True)
 class CustomTerm(ScaledTerm):
     """A function of your own."""
 
+    needs: ClassVar[str] = "function"
     function: str = ""
     """module:name of a function that takes a `seqtutor.tasks.molecule.properties.Molecule` and
     returns a number. It runs in worker processes."""
@@ -235,11 +219,6 @@ class CustomTerm(ScaledTerm):
         module, _, name = self.function.partition(":")
         if self.function and not (module and name):
             raise UserError(f"a function is given as module:name, not {self.function!r}")
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the reward has the term: not without a function."""
-        return super().is_active and bool(self.function)
 
 
 @dataclass(frozen=True)
