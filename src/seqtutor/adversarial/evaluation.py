@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,8 @@ from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.adversarial.training import Discrimination, discrimination, logits_of
 from seqtutor.data import Dataset, Sequences
 from seqtutor.errors import UserError
-from seqtutor.measure import Estimate, Estimates
+from seqtutor.measure import Estimate, Measure
+from seqtutor.measures.estimates import mean_estimate
 from seqtutor.measures.likeness import bleus, likeness
 from seqtutor.models.base import SequenceModel
 from seqtutor.training.rollout import generate
@@ -93,49 +94,27 @@ def as_batch(sequences: Sequences) -> SequenceBatch:
     return SequenceBatch(jnp.asarray(sequences.tokens, jnp.int32), jnp.asarray(sequences.mask))
 
 
-@dataclass(frozen=True)
-class GeneratorMeasures:
-    """The columns of Table 1 of Bjare & Meredith (2020), and further ones.
+MEASURES = (
+    Measure("cross_entropy", "H(p_data, p_gen), nats a token", "lower"),
+    Measure("bleu", "BLEU, as published", "higher"),
+    Measure("corpus_bleu", "Corpus BLEU"),
+    Measure("self_bleu", "Self-BLEU"),
+    Measure("entropy", "H(p_gen), nats a token"),
+    Measure("reward_mean", "Mean D(x), the game's discriminator", "higher"),
+    Measure("reward_deviation", "Its standard deviation"),
+    Measure("precision", "Precision of that discriminator"),
+    Measure("recall", "Recall of that discriminator"),
+    Measure("judge_mean", "Mean D(x), fresh judges"),
+    Measure("judge_real", "Their mean D(x) of real sequences"),
+    Measure("judge_accuracy", "Their accuracy"),
+)
+"""What `measure_generator` gives: the columns of Table 1 of Bjare & Meredith (2020), and more.
 
-    Attributes:
-        cross_entropy, entropy, bleu, corpus_bleu, self_bleu: those of `Likeness`.
-        reward_mean, reward_deviation: of D(x) over samples, by the discriminator of the game, which
-            was trained on samples of every round; NaN where there was no game, as the next two.
-        precision, recall: of that discriminator, on held-out sequences and as many samples.
-        judge_mean: D(x) of samples, the mean over judges.
-        judge_real: D(x) of real sequences by the same judges.
-        judge_accuracy: of those judges; ½ where they cannot tell samples from real sequences.
-        judge_error: standard error of `judge_mean` over the judges; NaN for a single one.
-        judges: how many there were.
-    """
-
-    cross_entropy: float
-    entropy: float
-    bleu: float
-    corpus_bleu: float
-    self_bleu: float
-    judge_mean: float
-    judge_real: float
-    judge_accuracy: float
-    judge_error: float = math.nan
-    judges: float = 1
-    reward_mean: float = math.nan
-    reward_deviation: float = math.nan
-    precision: float = math.nan
-    recall: float = math.nan
-
-    @property
-    def estimates(self) -> dict[str, Estimate]:
-        """All measures by name; the standard error of `judge_mean` is over the judges."""
-        found = {name: Estimate(value) for name, value in vars(self).items()}
-        judges = int(self.judges)
-        found["judge_mean"] = Estimate(self.judge_mean, self.judge_error, judges)
-        return found
-
-    @classmethod
-    def from_estimates(cls, estimates: Estimates) -> GeneratorMeasures:
-        """The inverse of `estimates`."""
-        return cls(**{one.name: estimates[one.name].value for one in fields(cls)})
+The first five are those of `Likeness`. The next four are those of the game's discriminator, which
+was trained on samples of every round: mean and deviation of D(x) over samples, precision and recall
+on held-out sequences and as many samples. The last three are means over judges: D(x) of samples,
+D(x) of real sequences, and the accuracy, ½ where the judges cannot tell one from the other.
+"""
 
 
 def measure_generator(
@@ -148,8 +127,10 @@ def measure_generator(
     end: int | None = None,
     discriminator: ConvolutionalDiscriminator | None = None,
     on_judge: Callable[[ConvolutionalDiscriminator], None] = lambda judge: None,
-) -> GeneratorMeasures:
-    """Measure a generator at temperature one.
+) -> dict[str, Estimate]:
+    """The `MEASURES` of a generator at temperature one; NaN where there was no game.
+
+    The standard error of `judge_mean`, if there are several judges, is over them.
 
     For each judge as many sequences are generated as there are real ones. The other measures are
     taken of those samples that the first judge did not learn from.
@@ -158,8 +139,7 @@ def measure_generator(
         model: the generator.
         real: sequences to compare with.
         settings: of the judges; their seeds are derived from `seed`.
-        judges: how many, each with its own weights and samples, on which its result depends much;
-            the measures are means over them.
+        judges: how many, each with its own weights and samples, on which its result depends much.
         seed: of the sampling and of the judges.
         end: the token that ends a sequence, if there is one.
         discriminator: of the game, if there was one.
@@ -182,20 +162,17 @@ def measure_generator(
         found.append(trained.test)
         if number == 0:
             on_judge(trained.discriminator)
-    of_the_game: dict[str, float] = {}
+    values = asdict(like)
     if discriminator is not None:
-        of_the_game = _of_the_game(discriminator, real.held_out, unseen)
-    means = np.array([one.mean_generated for one in found])
-    has_error = judges > 1
-    return GeneratorMeasures(
-        **asdict(like),
-        judge_mean=float(means.mean()),
-        judge_real=float(np.mean([one.mean_real for one in found])),
-        judge_accuracy=float(np.mean([one.accuracy for one in found])),
-        judge_error=float(means.std(ddof=1) / math.sqrt(judges)) if has_error else math.nan,
-        judges=judges,
-        **of_the_game,
-    )
+        values |= _of_the_game(discriminator, real.held_out, unseen)
+    values["judge_real"] = float(np.mean([one.mean_real for one in found]))
+    values["judge_accuracy"] = float(np.mean([one.accuracy for one in found]))
+    of_judges = mean_estimate([one.mean_generated for one in found])
+    return _complete(values) | {"judge_mean": of_judges}
+
+
+def _complete(values: Mapping[str, float]) -> dict[str, Estimate]:
+    return {measure.name: Estimate(values.get(measure.name, math.nan)) for measure in MEASURES}
 
 
 def _as_many(model: SequenceModel, real: Parts, key: PRNGKeyArray, end: int | None) -> Parts:
@@ -216,23 +193,11 @@ def _seed_of_judge(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
-def measure_real(real: RealSequences) -> GeneratorMeasures:
-    """BLEU and self-BLEU of real sequences in place of a generator's samples.
-
-    These are training sequences, as many as there are samples if there are so many. Measures of a
-    generator are NaN.
-    """
+def measure_real(real: RealSequences) -> dict[str, Estimate]:
+    """BLEU of training sequences in place of a generator's samples; other measures are NaN."""
     parts = real.judging
     number = len(parts.validation) + len(parts.test)
-    return GeneratorMeasures(
-        cross_entropy=math.nan,
-        entropy=math.nan,
-        **bleus(real.held_out, real.training[:number])._asdict(),
-        judge_mean=math.nan,
-        judge_real=math.nan,
-        judge_accuracy=math.nan,
-        judges=0,
-    )
+    return _complete(bleus(real.held_out, real.training[:number])._asdict())
 
 
 def _of_the_game(

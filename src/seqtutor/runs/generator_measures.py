@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
-from seqtutor.adversarial.evaluation import GeneratorMeasures, RealSequences, measure_generator
+from seqtutor.adversarial.evaluation import RealSequences, measure_generator
 from seqtutor.adversarial.files import SavedDiscriminator, load_discriminator, save_discriminator
 from seqtutor.adversarial.settings import JudgeSettings
 from seqtutor.data import Dataset
@@ -47,7 +47,7 @@ class CachedGeneratorEvaluator:
         note: str = "",
         temperature: float = 1.0,
         discriminator: Path | None = None,
-    ) -> GeneratorMeasures:
+    ) -> Estimates:
         """The measures of one generator.
 
         Args:
@@ -91,14 +91,12 @@ class CachedGeneratorEvaluator:
                 discriminator=own,
                 on_judge=keep,
             )
-            return {"generator": found.estimates}
+            return {"generator": found}
 
         path = self.output / "measures" / f"{name}.json"
         if not (self._judge(name) / CONFIG).is_file():
             path.unlink(missing_ok=True)
-        expected = {one.name for one in fields(GeneratorMeasures)}
-        found = cached_estimates(path, key, compute, expected)["generator"]
-        return GeneratorMeasures.from_estimates(found)
+        return cached_estimates(path, key, compute)["generator"]
 
     def judge_of(self, name: str) -> ConvolutionalDiscriminator:
         """The first judge of the generator that was measured under a name.

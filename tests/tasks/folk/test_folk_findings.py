@@ -2,23 +2,18 @@
 
 import pytest
 
-from seqtutor.adversarial.evaluation import GeneratorMeasures
+from seqtutor.measure import Estimate
 from seqtutor.tasks.folk.findings import findings, fresh_judges
 
 TYPES = 3000
 """log 3,000 = 8.0 nats."""
 
 
-def evaluation(cross_entropy, bleu, precision=float("nan"), **judges):
-    return GeneratorMeasures(
-        cross_entropy=cross_entropy,
-        entropy=2.0,
-        bleu=bleu,
-        corpus_bleu=bleu,
-        self_bleu=0.6,
-        precision=precision,
-        **{"judge_mean": 0.2, "judge_real": 0.7, "judge_accuracy": 0.8, **judges},
-    )
+def evaluation(cross_entropy, bleu, precision=float("nan"), judges=3, error=0.01, judge_mean=0.2):
+    values = {"cross_entropy": cross_entropy, "entropy": 2.0, "bleu": bleu, "self_bleu": 0.6}
+    values |= {"precision": precision, "recall": float("nan"), "judge_accuracy": 0.8}
+    found = {name: Estimate(value) for name, value in values.items()}
+    return found | {"judge_mean": Estimate(judge_mean, error, judges)}
 
 
 def held(generators):
@@ -77,7 +72,7 @@ def test_a_bleu_below_that_of_maximum_likelihood_is_held_against_real_tunes():
 
 
 def judged(mean, error=0.01, judges=3):
-    return evaluation(2.5, 0.5, judge_mean=mean, judge_error=error, judges=judges)
+    return evaluation(2.5, 0.5, judge_mean=mean, error=error, judges=judges)
 
 
 def test_what_judges_earn_is_told_from_their_own_differences():

@@ -91,7 +91,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         )
     found[REAL] = measure_real(real)
     if options.json:
-        measured = {name: estimates_json(one.estimates) for name, one in found.items()}
+        measured = {name: estimates_json(one) for name, one in found.items()}
         print(json.dumps(measured, indent=1))
         return
     table = folk_table(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seqtutor.adversarial.evaluation import GeneratorMeasures
+from seqtutor.measure import Estimates
 from seqtutor.measures.intervals import Interval, difference, interval_over_seeds, mean_interval
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
@@ -18,7 +18,7 @@ NEAR_ONE = 0.95
 LEARNED = 0.5
 """Nats a token by which a pretrained generator must be better than chance to count as trained."""
 
-Generators = Mapping[str, Sequence[GeneratorMeasures]]
+Generators = Mapping[str, Sequence[Estimates]]
 
 
 def findings(generators: Generators, vocabulary_size: int) -> list[str]:
@@ -124,8 +124,8 @@ def fresh_judges(generators: Generators) -> list[str]:
     ]
 
 
-def _about_intervals(prior: Sequence[GeneratorMeasures], comparisons: int) -> str:
-    if len(prior) == 1 and prior[0].judges < 2:
+def _about_intervals(prior: Sequence[Estimates], comparisons: int) -> str:
+    if len(prior) == 1 and prior[0]["judge_mean"].count < 2:
         return "One judge of one game gives no interval: give more with --judges or --seeds."
     text = "In brackets the difference, seed by seed, with its 95 % interval."
     if len(prior) == 1:
@@ -144,9 +144,9 @@ def _with_gain(name: str, generators: Generators, gain: Interval) -> str:
     return f"{title_of(name)} {format_value(mean_of_judges(generators[name]).value)} ({change})"
 
 
-def mean_of_judges(evaluations: Sequence[GeneratorMeasures]) -> Interval:
+def mean_of_judges(evaluations: Sequence[Estimates]) -> Interval:
     """Mean D(x) by judges with its 95 % interval: over seeds, or for one seed over its judges."""
-    return interval_over_seeds([one.estimates["judge_mean"] for one in evaluations])
+    return interval_over_seeds([one["judge_mean"] for one in evaluations])
 
 
 def _is_above(generators: Generators, one: str, other: str, measure: str) -> bool | None:
@@ -157,12 +157,10 @@ def _is_above(generators: Generators, one: str, other: str, measure: str) -> boo
     return None if first == second or is_within else gain.value > 0
 
 
-def _gain(
-    one: Sequence[GeneratorMeasures], other: Sequence[GeneratorMeasures], measure: str
-) -> Interval:
+def _gain(one: Sequence[Estimates], other: Sequence[Estimates], measure: str) -> Interval:
     """The mean difference in a measure, seed by seed: equal seeds share random numbers."""
     pairs = zip(one, other, strict=True)
-    gains = [getattr(its, measure) - getattr(others, measure) for its, others in pairs]
+    gains = [its[measure].value - others[measure].value for its, others in pairs]
     return Interval.around(*map(float, mean_interval(gains)))
 
 
@@ -182,4 +180,4 @@ def _in_the_paper(names: Sequence[str], measure: str) -> str:
 
 
 def _mean(generators: Generators, name: str, measure: str) -> float:
-    return float(np.mean([getattr(one, measure) for one in generators[name]]))
+    return float(np.mean([one[measure].value for one in generators[name]]))

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from seqtutor.adversarial.evaluation import GeneratorMeasures
+from seqtutor.adversarial.evaluation import MEASURES
 from seqtutor.files import atomic_write
+from seqtutor.measure import Estimates
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
 from seqtutor.report.plots import Quantity, training_curves
 from seqtutor.report.style import save_for_page_and_print
@@ -18,7 +19,7 @@ from seqtutor.tasks.folk.findings import findings, fresh_judges
 from seqtutor.tasks.folk.next_token import next_token_figure, write_next_token
 from seqtutor.tasks.folk.plots import quality_and_diversity
 from seqtutor.tasks.folk.results import Results
-from seqtutor.tasks.folk.table_1 import PUBLISHED, ROWS
+from seqtutor.tasks.folk.table_1 import PUBLISHED
 from seqtutor.tasks.folk.variants import UNTRAINED, title_of
 
 Item = TypeVar("Item")
@@ -32,7 +33,7 @@ CURVES = (
 
 
 def folk_table(
-    generators: Mapping[str, Sequence[GeneratorMeasures]],
+    generators: Mapping[str, Sequence[Estimates]],
     *,
     is_published_data: bool,
     is_trial: bool = False,
@@ -44,7 +45,7 @@ def folk_table(
     paper and it is no trial.
     """
     seeds = max(len(evaluations) for evaluations in generators.values())
-    judges = round(max(one.judges for found in generators.values() for one in found))
+    judges = max(one["judge_mean"].count for found in generators.values() for one in found)
     note = f"± is the 95 % interval over {seeds} seeds of one prior."
     if seeds == 1:
         note = f"One seed. {_over_judges(judges)}".rstrip()
@@ -54,19 +55,20 @@ def folk_table(
             "split: compare their order, not their size."
         )
     columns = [
-        PolicyColumn(name, [one.estimates for one in evaluations], title_of(name))
-        for name, evaluations in generators.items()
+        PolicyColumn(name, evaluations, title_of(name)) for name, evaluations in generators.items()
     ]
     is_marked = is_published_data and not is_trial
-    return evaluation_table(columns, ROWS, PUBLISHED, title=title, note=note, is_marked=is_marked)
-
-
-def sweep_table(sweep: Mapping[float, GeneratorMeasures]) -> Table:
-    """Maximum likelihood at other temperatures."""
-    columns = [PolicyColumn(f"T = {one:g}", [found.estimates]) for one, found in sweep.items()]
-    note = _over_judges(round(next(iter(sweep.values())).judges))
     return evaluation_table(
-        columns, ROWS, title="Maximum likelihood at other temperatures", note=note
+        columns, MEASURES, PUBLISHED, title=title, note=note, is_marked=is_marked
+    )
+
+
+def sweep_table(sweep: Mapping[float, Estimates]) -> Table:
+    """Maximum likelihood at other temperatures."""
+    columns = [PolicyColumn(f"T = {one:g}", [found]) for one, found in sweep.items()]
+    note = _over_judges(next(iter(sweep.values()))["judge_mean"].count)
+    return evaluation_table(
+        columns, MEASURES, title="Maximum likelihood at other temperatures", note=note
     )
 
 

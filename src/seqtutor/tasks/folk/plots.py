@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqtutor.adversarial.evaluation import GeneratorMeasures
+from seqtutor.measure import Estimates
 from seqtutor.measures.intervals import mean_interval
-from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
+from seqtutor.report.style import INK, QUIET, figure_style, method_style
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, title_of
 
 if TYPE_CHECKING:
@@ -44,19 +43,14 @@ PANELS = (
 
 
 def quality_and_diversity(
-    generators: Mapping[str, Sequence[GeneratorMeasures]],
-    sweep: Mapping[float, GeneratorMeasures],
-    path: Path | None = None,
+    generators: Mapping[str, Sequence[Estimates]],
+    sweep: Mapping[float, Estimates],
 ) -> Figure:
     """Generators as points with 95 % intervals over seeds, the temperatures as a curve.
 
     Args:
-        generators: by name, an evaluation for each seed; maximum likelihood among them.
-        sweep: maximum likelihood at other temperatures than one.
-        path: where the figure is written.
-
-    Raises:
-        UserError: if the file cannot be written.
+        generators: by name, the measures of each seed; maximum likelihood among them.
+        sweep: the measures of maximum likelihood by temperature other than one.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -74,21 +68,19 @@ def quality_and_diversity(
             axes.margins(0.08)
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=min(5, len(names)))
-        if path is not None:
-            save_figure(figure, path)
     return figure
 
 
 def _curve(
     axes: Axes,
     panel: Panel,
-    at_one: Sequence[GeneratorMeasures],
-    sweep: Mapping[float, GeneratorMeasures],
+    at_one: Sequence[Estimates],
+    sweep: Mapping[float, Estimates],
 ) -> None:
     """The temperatures in order; each seed of maximum likelihood counts at one."""
     points = dict(sorted({**{t: [one] for t, one in sweep.items()}, 1.0: at_one}.items()))
     across, up = (
-        [float(np.mean([getattr(one, measure) for one in ones])) for ones in points.values()]
+        [float(np.mean([one[measure].value for one in ones])) for ones in points.values()]
         for measure in (panel.across, panel.up)
     )
     axes.plot(across, up, color=QUIET, marker=".", linewidth=1.2, zorder=1, label="temperatures")
@@ -102,12 +94,12 @@ def _point(
     axes: Axes,
     panel: Panel,
     name: str,
-    evaluations: Sequence[GeneratorMeasures],
+    evaluations: Sequence[Estimates],
     names: tuple[str, ...],
 ) -> None:
     is_prior = name == MAXIMUM_LIKELIHOOD
     color = INK if is_prior else method_style(name, names).color
-    values = [[getattr(one, panel.across), getattr(one, panel.up)] for one in evaluations]
+    values = [[one[panel.across].value, one[panel.up].value] for one in evaluations]
     (x, y), (x_half, y_half) = mean_interval(values)
     known = len(evaluations) > 1
     axes.errorbar(

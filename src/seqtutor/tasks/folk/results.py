@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqtutor.adversarial.evaluation import GeneratorMeasures, measure_real
+from seqtutor.adversarial.evaluation import measure_real
 from seqtutor.adversarial.files import DISCRIMINATOR, load_discriminator
+from seqtutor.measure import Estimates
 from seqtutor.measures.controls import TemperedModel
 from seqtutor.models.files import SavedModel, load_model
 from seqtutor.report.plots import History
@@ -37,8 +38,8 @@ class Results:
     evaluator: CachedGeneratorEvaluator
     prior: SavedModel
     games: Sequence[GameJob]
-    generators: dict[str, list[GeneratorMeasures]]
-    sweep: dict[float, GeneratorMeasures]
+    generators: dict[str, list[Estimates]]
+    sweep: dict[float, Estimates]
     is_published_data: bool = False
     is_trial: bool = False
 

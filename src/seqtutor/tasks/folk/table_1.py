@@ -1,24 +1,8 @@
-"""Table 1 of Bjare & Meredith (2020): its rows with those that it lacks, and its figures."""
+"""The figures of Table 1 of Bjare & Meredith (2020)."""
 
 from __future__ import annotations
 
-from seqtutor.measure import Measure, Published
-
-ROWS = (
-    Measure("cross_entropy", "H(p_data, p_gen), nats a token", "lower"),
-    Measure("bleu", "BLEU, as published", "higher"),
-    Measure("corpus_bleu", "Corpus BLEU"),
-    Measure("self_bleu", "Self-BLEU"),
-    Measure("entropy", "H(p_gen), nats a token"),
-    Measure("reward_mean", "Mean D(x), the game's discriminator", "higher"),
-    Measure("reward_deviation", "Its standard deviation"),
-    Measure("precision", "Precision of that discriminator"),
-    Measure("recall", "Recall of that discriminator"),
-    Measure("judge_mean", "Mean D(x), fresh judges"),
-    Measure("judge_real", "Their mean D(x) of real tunes"),
-    Measure("judge_accuracy", "Their accuracy"),
-)
-"""The rows of a table of generators; the names are those of `GeneratorMeasures`."""
+from seqtutor.measure import Published
 
 PAPER_TABLE_1: dict[str, dict[str, float]] = {
     "maximum-likelihood": {"cross_entropy": 2.58, "bleu": 0.375, "entropy": 3.17},
