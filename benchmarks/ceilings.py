@@ -207,14 +207,11 @@ def unrolled() -> Iterator[None]:
 
 def load(prior: str) -> tuple[SavedModel, int]:
     """A prior of the package and the length of its sequences."""
-    if prior == "melody":
-        from seqtutor.tasks.melody.task import load_melody_model
+    from seqtutor.runs.policies import load_prior
+    from seqtutor.task_spec import find_spec
 
-        return load_melody_model(), 32
-    from seqtutor.tasks.molecule.model import load_molecule_model
-
-    saved = load_molecule_model()
-    return saved, saved.origin["max_length"]
+    saved = load_prior(find_spec(prior))
+    return saved, saved.origin.get("max_length", 32)
 
 
 def report(

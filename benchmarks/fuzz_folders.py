@@ -74,11 +74,10 @@ def model_hostile() -> list[Seed]:
 
 def read_model(folder: Path) -> None:
     """A model's folder as `sample` reads it."""
-    from seqtutor.runs.policies import policy_named
-    from seqtutor.tasks.melody.settings import MelodyTuning
-    from seqtutor.tasks.melody.task import load_melody_model
+    from seqtutor.runs.policies import find_policy
+    from seqtutor.task_spec import find_spec
 
-    policy_named(str(folder), MelodyTuning, load_melody_model)
+    find_policy(find_spec("melody"), str(folder))
 
 
 def run_seeds() -> list[Seed]:
@@ -113,34 +112,34 @@ def run_hostile() -> list[Seed]:
 def read_run(folder: Path) -> None:
     """A run's folder as `--resume` and as `evaluate` read it."""
     from seqtutor.errors import UserError
-    from seqtutor.runs.policies import policy_named
+    from seqtutor.runs.config import read_config
+    from seqtutor.runs.policies import find_policy
     from seqtutor.runs.run_folder import RunFolder
     from seqtutor.runs.run_on_disk import run_on_disk
-    from seqtutor.tasks.melody.settings import MelodyTuning
-    from seqtutor.tasks.melody.task import load_melody_model
+    from seqtutor.task_spec import find_spec
 
+    spec = find_spec("melody")
     with contextlib.suppress(UserError):
-        policy_named(str(folder), MelodyTuning, load_melody_model)
-    run = RunFolder(folder)
-    run.config(MelodyTuning)
-    run_on_disk(tiny_tutor(), run)
+        find_policy(spec, str(folder))
+    read_config(spec, folder)
+    run_on_disk(tiny_tutor(), RunFolder(folder))
 
 
 def cache_seeds() -> list[Seed]:
     """Tunes and molecules as they are kept once read."""
     import numpy as np
 
+    from seqtutor.data import Sequences
     from seqtutor.tasks.melody.abc import read_abc
     from seqtutor.tasks.melody.tune_cache import save_tunes
     from seqtutor.tasks.molecule.dataset_cache import EncodedSource, save_encoded
-    from seqtutor.tasks.molecule.encoding import EncodedMolecules
     from seqtutor.tasks.molecule.import_report import ImportReport
     from seqtutor.tasks.scores.abc import decode_abc
     from seqtutor.vocabulary import Vocabulary
 
     tunes, report = read_abc(decode_abc(abc_seeds()[1]["tune.abc"]), "tune.abc")
     encoded = EncodedSource(
-        EncodedMolecules(np.array([0, 0, 1, 2], np.uint8), np.array([2, 2])),
+        Sequences(np.array([[0, 2], [1, 2]], np.uint8), np.ones((2, 2), bool)),
         1,
         Vocabulary(("C", "O", "$"), "$"),
         ImportReport(2),

@@ -43,10 +43,8 @@ def smiles_hostile() -> list[Seed]:
 
 def read_smiles(folder: Path) -> None:
     """A file as `pretrain` reads it, and as `score` does."""
-    from seqtutor.tasks.molecule.score_file import read_entries
-
     from seqtutor.errors import UserError
-    from seqtutor.tasks.molecule.smiles_files import read_smiles_file
+    from seqtutor.tasks.molecule.smiles_files import read_entries, read_smiles_file
 
     path, failure = only_file(folder), None
     for read in (read_smiles_file, read_entries):
@@ -62,15 +60,15 @@ def config_seeds() -> list[Seed]:
     """A configuration of each task, as runs write them."""
     import yaml
 
-    from seqtutor.runs.run_folder import plain
-    from seqtutor.tasks.melody.settings import MelodyTuning
-    from seqtutor.tasks.molecule.settings import MoleculeTuning
+    from seqtutor.runs.config import RunConfig
+    from seqtutor.task_spec import find_spec
 
-    def text(tuning: Any) -> bytes:
-        content = {**plain(tuning), "made_by": {"command": "seqtutor tune", "jax": "0.8"}}
+    def text(task: str) -> bytes:
+        config: Any = RunConfig(task, settings=find_spec(task).settings_type())
+        content = {**config.content(), "made_by": {"command": "seqtutor tune", "jax": "0.8"}}
         return yaml.safe_dump(content, sort_keys=False).encode()
 
-    return [{"config.yaml": text(MelodyTuning())}, {"config.yaml": text(MoleculeTuning())}]
+    return [{"config.yaml": text("melody")}, {"config.yaml": text("molecule")}]
 
 
 def config_hostile() -> list[Seed]:
@@ -93,14 +91,13 @@ def config_hostile() -> list[Seed]:
 def read_configuration(folder: Path) -> None:
     """A configuration as `tune --config` reads it, for both tasks."""
     from seqtutor.errors import UserError
-    from seqtutor.runs.run_folder import read_config
-    from seqtutor.tasks.melody.settings import MelodyTuning
-    from seqtutor.tasks.molecule.settings import MoleculeTuning
+    from seqtutor.runs.config import read_config
+    from seqtutor.task_spec import find_spec
 
     failure = None
-    for kind in (MelodyTuning, MoleculeTuning):
+    for task in ("melody", "molecule"):
         try:
-            read_config(kind, only_file(folder))
+            read_config(find_spec(task), only_file(folder))
         except UserError as error:
             failure = error
     if failure is not None:

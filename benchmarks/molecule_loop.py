@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import tyro
-from seqtutor.tasks.molecule.model import load_molecule_model
 
 from seqtutor.rewards import Reward
+from seqtutor.runs.policies import load_prior
 from seqtutor.task import Task
-from seqtutor.tasks.molecule.known import known_to
-from seqtutor.tasks.molecule.presets import preset_tuning
 from seqtutor.tasks.molecule.reward import MoleculeReward
-from seqtutor.tasks.molecule.task import completed
+from seqtutor.tasks.molecule.spec import spec
 from seqtutor.training.plan import TutorState
 from seqtutor.training.rollout import sample
+from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 
 TITLES = ("", "s/step", "strings/s", "sampling", "scoring", "learning", "new", "meanwhile")
@@ -71,7 +69,7 @@ class Timed:
 
 def main(options: Options) -> None:
     """Measure and print."""
-    saved = load_molecule_model(options.prior)
+    saved = load_prior(spec, options.prior)
     length = saved.origin["max_length"]
     for batch in options.batches:
         seconds = seconds_to_sample(saved.model, batch, length, saved.vocabulary.end)
@@ -97,25 +95,26 @@ def seconds_to_sample(model: Any, batch: int, length: int, end: int | None) -> f
 
 def measure(options: Options, preset: str, method: str, batch: int, workers: int) -> None:
     """Print a row."""
-    saved = load_molecule_model(options.prior)
-    tuning = completed(preset_tuning(preset, method), saved)
-    assert tuning.length is not None
-    settings = replace(
-        tuning.tutor,
-        environments=batch,
-        replay_capacity=8 * batch,
-        steps=10 * options.steps * batch * tuning.length,
-    )
-    opened = MoleculeReward.with_workers(
-        tuning.reward, saved.vocabulary, workers, known=known_to(saved)
-    )
-    with closing(opened) as reward:
+    saved = load_prior(spec, options.prior)
+    chosen = spec.preset(preset)
+    own, _ = spec.complete(chosen.settings(method), saved)
+    length = saved.origin["max_length"]
+    changes = {
+        **chosen.tutor(method),
+        "environments": batch,
+        "replay_capacity": 8 * batch,
+        "steps": 10 * options.steps * batch * length,
+    }
+    settings = TutorSettings.of(method, **applicable_settings(method, **changes))
+    with spec.task(replace(own, goal=None, calls=None), saved, workers) as task:
 
         def tutor_with(function: Any) -> Tutor:
-            weighted = Reward(function, tuning.reward.weights)
+            weighted = Reward(function, own.reward.weights)
             return Tutor(Task(saved.vocabulary, length, weighted), saved.model, settings)
 
-        timed, length = Timed(reward), tuning.length
+        reward = task.reward.function
+        assert isinstance(reward, MoleculeReward)
+        timed = Timed(reward)
         tutor = tutor_with(timed)
         sampling = options.steps * seconds_to_collect(tutor)
         begin = warmed_up(tutor, options.steps)

@@ -19,10 +19,10 @@ from pathlib import Path
 from rdkit import Chem, RDConfig, RDLogger
 from rdkit.Chem import QED, Crippen
 from rdkit.Contrib.SA_Score import sascorer
-from seqtutor.tasks.molecule.score_file import read_entries
 
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.smiles_files import read_entries
 from seqtutor.tasks.molecule.terms import measurer_for
 
 MEASURER = measurer_for(MoleculeRewardSettings())
