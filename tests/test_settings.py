@@ -29,6 +29,7 @@ class Settings:
     weight: NotNegative = 0.0
     number: Count = 3
     limit: Positive | None = None
+    part: Annotated[float, Range(at_least=0, below=1)] = 0.0
     large: Annotated[int, Range(above=0, at_most=10**10)] = 1
     is_on: bool = False
     kind: Literal["one", "two"] = "one"
@@ -53,6 +54,7 @@ class Settings:
         ({"number": 2.0}, "number must be a whole number, not 2.0"),
         ({"limit": 0.0}, "limit must be above 0, not 0.0"),
         ({"limit": "1"}, "limit must be a number or None, not '1'"),
+        ({"part": 1.0}, "part must be at least 0 and below 1, not 1.0"),
         ({"large": 10**11}, "large must be above 0 and at most 10,000,000,000, not"),
         ({"is_on": 1}, "is_on must be True or False, not 1"),
         ({"kind": "three"}, "kind must be one or two, not 'three'"),

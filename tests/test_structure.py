@@ -28,7 +28,16 @@ CORE = [
     "measure",
     "workers",
 ]
-CORE += ["rewards", "task", "data", "token_files", "task_spec"]
+CORE += [
+    "rewards",
+    "task",
+    "data",
+    "token_files",
+    "text_sequences",
+    "task_records",
+    "task_spec",
+    "task_registry",
+]
 FLOORS = [
     *([part] for part in CORE),
     ["objectives", "models"],

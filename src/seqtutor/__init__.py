@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from seqtutor.playing import play
     from seqtutor.rewards import Reward, compiled, string_reward
     from seqtutor.task import Task
-    from seqtutor.task_spec import Preset, TaskSpec
+    from seqtutor.task_records import Preset
+    from seqtutor.task_spec import TaskSpec
     from seqtutor.training.pretrain_settings import PretrainSettings
     from seqtutor.training.settings import TutorSettings
     from seqtutor.vocabulary import Vocabulary
@@ -32,7 +33,7 @@ _HOMES = {
     "Measure": "seqtutor.measure",
     "MeasureGroup": "seqtutor.measure",
     "ModelSettings": "seqtutor.models.settings",
-    "Preset": "seqtutor.task_spec",
+    "Preset": "seqtutor.task_records",
     "PretrainSettings": "seqtutor.training.pretrain_settings",
     "Published": "seqtutor.measure",
     "Reward": "seqtutor.rewards",

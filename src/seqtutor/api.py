@@ -30,7 +30,8 @@ from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
 from seqtutor.runs.tuning import tune_in_folder
 from seqtutor.settings import require, require_seed
 from seqtutor.task import Task
-from seqtutor.task_spec import NoSettings, TaskSpec
+from seqtutor.task_records import NoSettings
+from seqtutor.task_spec import TaskSpec
 from seqtutor.training.pretrain import new_model, train_by_maximum_likelihood
 from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.rollout import sample

@@ -33,19 +33,22 @@ class Range:
     above: float | None = None
     at_least: float | None = None
     at_most: float | None = None
+    below: float | None = None
 
     def __contains__(self, number: float) -> bool:
         return (
             (self.above is None or number > self.above)
             and (self.at_least is None or number >= self.at_least)
             and (self.at_most is None or number <= self.at_most)
+            and (self.below is None or number < self.below)
         )
 
     def __str__(self) -> str:
         if self.at_least is not None and self.at_most is not None:
             return f"between {self.at_least:,} and {self.at_most:,}"
-        ends = {"above": self.above, "at least": self.at_least, "at most": self.at_most}
-        return " and ".join(f"{word} {end:,}" for word, end in ends.items() if end is not None)
+        ends = vars(self).items()
+        words = (f"{name.replace('_', ' ')} {end:,}" for name, end in ends if end is not None)
+        return " and ".join(words)
 
 
 Positive = Annotated[float, Range(above=0)]

@@ -4,197 +4,35 @@ A `Task` is one problem: a vocabulary, a length and a reward. A `TaskSpec` makes
 and says everything else about them: presets, data, priors, how sequences are read, written and
 measured, and the published figures that are set beside the measured ones. All of it has defaults,
 so that a bare `Task` is enough: `TaskSpec.of(task)`.
-
-A spec is found by its name, as an entry point of the group `seqtutor.tasks`, or is given as
-`FILE.py:ATTRIBUTE` or `module:attribute`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.references import entry_points_of, is_reference, load_reference
+from seqtutor.task_records import (
+    PROFILES,
+    Drawn,
+    Gallery,
+    NoSettings,
+    Numbers,
+    Preset,
+    PriorRecord,
+    Profile,
+    Settings,
+    TextData,
+)
 
 if TYPE_CHECKING:
     from seqtutor.data import Dataset, Sequences
     from seqtutor.measure import Measure, MeasureGroup, Published
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
-
-GROUP = "seqtutor.tasks"
-"""The group of entry points by which installed packages offer tasks."""
-
-LARGEST_TEXT = 1 << 30
-"""Bytes of a text file of sequences that is read."""
-
-
-@dataclass(frozen=True)
-class NoSettings:
-    """The settings of a task that has none."""
-
-
-Settings = TypeVar("Settings")
-
-
-@dataclass(frozen=True)
-class Preset(Generic[Settings]):
-    """Named settings of a tuning run.
-
-    Attributes:
-        title: for tables.
-        summary: one line for help texts.
-        tutor: the settings of the tutor, by their flat names, for a method of the given name.
-        settings: the task's own settings for that method.
-    """
-
-    title: str
-    summary: str
-    tutor: Callable[[str], Mapping[str, Any]]
-    settings: Callable[[str], Settings]
-
-
-class PriorRecord(Protocol):
-    """What a task reads of a prior: its vocabulary, how it was made, and where it lies."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Of the model."""
-
-    @property
-    def origin(self) -> Mapping[str, Any]:
-        """How the model was made, as its configuration says."""
-
-    @property
-    def folder(self) -> Path | None:
-        """Where the model was read from."""
-
-
-@dataclass(frozen=True)
-class TextData:
-    """Sequences in a text file, one a line."""
-
-    data: Path | None = None
-    """A text file with one sequence a line. A token is a character, or, where tokens have several
-    characters, what stands between two spaces."""
-    validation_share: float = 0.1
-    """Share of the sequences that decide when training stops."""
-    test_share: float = 0.1
-    """Share of the sequences on which the trained model is measured."""
-    split_seed: int = 0
-    """Seed of the random split into training, validation and test."""
-
-    def __post_init__(self) -> None:
-        shares = (self.validation_share, self.test_share)
-        if min(shares) < 0 or sum(shares) >= 1:
-            raise UserError("--validation-share and --test-share must be at least 0, together < 1")
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """How many sequences the commands generate where the user does not say."""
-
-    samples_of_run: int = 16
-    """That `tune` writes into the folder of a run."""
-    evaluation_of_run: int = 10_000
-    """That `tune` measures at the end."""
-    sample: int = 8
-    """That `sample` writes."""
-    most_samples: int = 1_000_000
-    """That `sample` writes at most."""
-    evaluate: int = 20_000
-    """That `evaluate` measures each policy on."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How much of an experiment is run.
-
-    Attributes:
-        summary: one line for help texts.
-        seeds: of each method.
-        number: sequences that each policy is measured on.
-        steps: environment steps of a run; `None` for those of the preset.
-        presets: with which the prior is tuned; empty for the first one alone.
-        methods: by which it is tuned.
-        c: further weights of the prior, of the first preset and method, for a table of reward
-            against divergence.
-        share_of_steps: of a run, of the steps of its preset.
-        pretrains: whether a prior is trained even if one comes with the package.
-        is_trial: whether it only shows that everything works.
-    """
-
-    summary: str
-    seeds: int
-    number: int
-    steps: int | None = None
-    presets: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ("psi",)
-    c: tuple[float, ...] = ()
-    share_of_steps: float = 1.0
-    pretrains: bool = False
-    is_trial: bool = False
-
-
-PROFILES: Mapping[str, Profile] = {
-    "smoke": Profile("a minute or two, too short to learn much", 1, 500, 20_000, is_trial=True),
-    "default": Profile("one seed", 1, 10_000),
-    "full": Profile("three seeds", 3, 100_000),
-}
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """What a task shows of its policies in the report of an experiment.
-
-    Attributes:
-        folder: of the files.
-        models: the sequence model of each policy, by "prior" and the names of methods.
-        samples: sequences that each of them generated.
-        folders: of the files that were written of some samples of each of them.
-        prior: the prior, as it was saved.
-        settings: the task's own.
-        options: by which they were measured, an instance of the task's `evaluate_type`.
-    """
-
-    folder: Path
-    models: Mapping[str, Any]
-    samples: Mapping[str, Drawn]
-    folders: Mapping[str, Path]
-    prior: PriorRecord
-    settings: Any
-    options: Any
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Sequences that a policy generated, as a task writes them.
-
-    Attributes:
-        sequences: tokens and mask.
-        vocabulary: of the tokens.
-        origin: of the model that generated them, as its configuration says.
-        settings: the task's settings of the run, or its default settings for a mere model.
-        seed: of the sampling.
-        has_reward: whether the settings are those of a run, so that its reward may be reported.
-    """
-
-    sequences: Sequences
-    vocabulary: Vocabulary
-    origin: Mapping[str, Any]
-    settings: Any
-    seed: int = 0
-    has_reward: bool = False
-
-    def texts(self) -> list[str]:
-        """Each sequence as text, without its end token."""
-        rows = self.sequences.tokens
-        return [self.vocabulary.join(self.vocabulary.decode(row)) for row in rows]
 
 
 class TaskSpec(Generic[Settings]):
@@ -375,9 +213,10 @@ class TaskSpec(Generic[Settings]):
         if options.data is None:
             raise UserError("name a text file of sequences with --data FILE")
         from seqtutor.data import Dataset, split
+        from seqtutor.text_sequences import read_text
 
         task = self.usual_task()
-        sequences = _read_text(options.data, task.vocabulary, task.max_length)[1]
+        sequences = read_text(options.data, task.vocabulary, task.max_length)[1]
         parts = split(
             sequences,
             validation_share=options.validation_share,
@@ -444,7 +283,9 @@ class TaskSpec(Generic[Settings]):
         Raises:
             UserError: if the file cannot be read or a sequence is not one of the task.
         """
-        return _read_text(path, vocabulary, max_length, may_be_cut=True)
+        from seqtutor.text_sequences import read_text
+
+        return read_text(path, vocabulary, max_length, may_be_cut=True)
 
     @contextmanager
     def measures(
@@ -522,73 +363,3 @@ class _FixedTask(TaskSpec[NoSettings]):
     ) -> AbstractContextManager[Task]:
         # The task is its owner's, who may use it again.
         return nullcontext(self._task)
-
-
-def _read_text(
-    path: Path, vocabulary: Vocabulary, max_length: int, *, may_be_cut: bool = False
-) -> tuple[list[str], Sequences]:
-    from seqtutor.data import pad
-
-    texts = read_lines(path)
-    if not texts:
-        raise UserError(f"{path} holds no sequence; write one a line")
-    try:
-        tokens = map(vocabulary.split, texts)
-        return texts, pad(vocabulary, max_length, tokens, may_be_cut=may_be_cut)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file that are not blank, without the space around them.
-
-    Raises:
-        UserError: if it cannot be read as text.
-    """
-    try:
-        if path.stat().st_size > LARGEST_TEXT:
-            raise UserError(f"{path} is larger than {LARGEST_TEXT >> 30} GiB; split it")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"cannot read {path}: it is not text in UTF-8") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def task_names() -> list[str]:
-    """The names of all tasks that installed packages offer."""
-    return list(entry_points_of(GROUP))
-
-
-def find_spec(name: str) -> TaskSpec[Any]:
-    """The spec of that name, or the one that `FILE.py:ATTRIBUTE` or `module:attribute` names.
-
-    Raises:
-        UserError: if there is none.
-    """
-    if is_reference(name):
-        found = load_reference(name)
-    elif name in entry_points_of(GROUP):
-        found = entry_points_of(GROUP)[name].load()
-    else:
-        raise UserError(
-            f"there is no task {name!r}; choose one of {', '.join(task_names())}, or give your own "
-            "as FILE.py:ATTRIBUTE"
-        )
-    if isinstance(found, type) and issubclass(found, TaskSpec):
-        found = found()
-    elif not isinstance(found, TaskSpec):
-        from seqtutor.task import Task
-
-        found = TaskSpec.of(found) if isinstance(found, Task) else found
-    if not isinstance(found, TaskSpec):
-        raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
-    found.reference = _absolute(name)
-    return found
-
-
-def _absolute(reference: str) -> str:
-    """The reference, which means the same from another folder."""
-    file, _, attribute = reference.rpartition(":")
-    return f"{Path(file).resolve()}:{attribute}" if file.endswith(".py") else reference

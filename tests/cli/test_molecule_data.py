@@ -98,7 +98,7 @@ def test_a_prior_goes_on_with_its_vocabulary(prior, tmp_path, capsys):
     output = tmp_path / "tuned"
     arguments = ["pretrain", "molecule", "--data", str(path), "--output", str(output)]
     arguments += ["--prior", str(prior), "--epochs", "1", "--canonical", "no"]
-    assert "--max-length 32" in refusal(capsys, arguments)
+    assert "of up to 32 tokens, and these data" in refusal(capsys, arguments)
     assert main([*arguments, "--max-length", "40"]) == 2
     assert main([*arguments, "--max-length", "32"]) == 0
     told = capsys.readouterr().err

@@ -57,7 +57,8 @@ def test_tune_ends_with_the_table(tuned):
     folder, printed = tuned
     assert "Mean SA penalty" in printed
     assert "RLOO" in printed
-    assert "Mean reward a string" in printed
+    assert "Mean reward a SMILES string" in printed
+    assert "Terms that depend on earlier sequences are left out" in " ".join(printed.split())
     assert "4.21" not in printed, "the paper's logP under Ψ, of another reward"
     assert not (folder / "samples").exists()
 
@@ -67,10 +68,11 @@ def test_sampling_a_run_writes_the_formats_asked_for(run, tmp_path, capsys):
     arguments = ["sample", "molecule", str(run), "--number", "30", "--output", str(output)]
     arguments += ["--formats", "smi", "--grid", "png", "--workers", "0"]
     assert main(arguments) == 0
-    said = capsys.readouterr().out
+    said = capsys.readouterr()
     assert {path.name for path in output.iterdir()} == {"molecules.smi", "molecules.png"}
     number = len((output / "molecules.smi").read_text().splitlines())
-    assert f"30 strings, {number} of them valid molecules" in said
+    assert "30 SMILES strings of up to" in said.out
+    assert f"{number} of 30 strings are valid molecules" in said.err
     assert "exists already" in refusal(capsys, arguments)
 
 
@@ -109,9 +111,18 @@ def test_evaluating_puts_the_papers_columns_beside_it(run, tmp_path, capsys):
     assert measured["prior"][0]["kl"] < 1e-7 < measured["rloo"][0]["kl"]
     assert measured["rloo"][0]["novelty"] is None
     assert 0 < measured["rloo"][0]["valid"] <= 1
-    assert "Mean reward a string" in table
+    assert "Mean reward a SMILES string" in table
     for one in (measured["prior"][0], measured["rloo"][0]):
-        assert one["reward"] == pytest.approx(one["term_valid"] + 5 * one["term_qed"])
+        assert one["reward"] == pytest.approx(one["term_valid"] + one["term_qed"])
+
+
+def test_a_run_names_its_task_and_a_prior_of_its_own_is_its_own_reference(run, prior, capsys):
+    arguments = [str(run), str(prior), "--number", "40", "--workers", "0", "--json"]
+    assert main(["evaluate", *arguments]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["prior"][0]["kl"] == 0, "not compared with the shipped one, of other tokens"
+    assert measured["rloo"][0]["kl"] > 0
+    assert measured["prior"][0]["reward"] is not None
 
 
 def test_runs_of_different_rewards_are_compared_without_them(run, prior, tmp_path, capsys):
@@ -159,20 +170,20 @@ def test_what_cannot_be_done_is_told_in_one_line(run, prior, tmp_path, capsys, m
     assert "--reward-workers must not" in refusal(capsys, [*tune, "--reward-workers", "-1"])
     assert "falloff" in refusal(capsys, [*tune, "--reward.window.logp.falloff", "0"])
     similar = ["--reward.similarity.to", "C1CC"]
-    assert "is no molecule to be similar to" in refusal(capsys, [*tune, *similar])
+    assert "is not a molecule to be similar to" in refusal(capsys, [*tune, *similar])
     shared = ["--seeds", "2", "--seeds-by", "vmap"]
-    assert "the reward remembers what it judged" in refusal(capsys, [*tune, *shared])
+    assert "the reward depends on earlier sequences" in refusal(capsys, [*tune, *shared])
     assert "melody, molecule" in refusal(capsys, ["tune", "molecules"])
     assert "not a model folder" in refusal(
         capsys, ["sample", "molecule", "gone", "--output", str(output)]
     )
-    assert "name one run" in refusal(capsys, ["sample", "molecule", str(run), "prior"])
+    assert "Unrecognized" in refusal(capsys, ["sample", "molecule", str(run), "prior"])
     assert "--number" in refusal(capsys, ["sample", "molecule", "--number", "0"])
     assert "named twice" in refusal(capsys, ["evaluate", "molecule", str(run), str(run)])
     assert "cannot be read" in refusal(capsys, ["evaluate", "molecule", "--reference", "gone.smi"])
     for command in ("sample", "evaluate"):
-        told = refusal(capsys, [command, str(run)])
-        assert f"the run in {run} is not one of the task melody; name its own" in told
+        told = refusal(capsys, [command, "melody", str(run)])
+        assert f"the run in {run} is not one of the task melody" in told
     assert (
         "--fcd needs"
         in refusal(capsys, ["evaluate", "molecule", str(run), "--fcd", "--reference", "none"])

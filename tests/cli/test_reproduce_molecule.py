@@ -32,7 +32,7 @@ def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
     output = folder / "output"
     arguments = ["reproduce", "molecule", "--prior", str(prior), "--output", str(output)]
     arguments += ["--presets", "drug-like", "--c", "0.2", "--steps", str(STEPS)]
-    arguments += ["--number", "200", "--reference", "none", "--method", "rloo"]
+    arguments += ["--number", "200", "--reference", "none", "--methods", "rloo"]
     assert main(arguments) == 0
     return output, arguments
 
@@ -45,13 +45,13 @@ def test_it_leaves_tables_figures_and_molecules(experiment):
     for link in ("training.png", "properties.png"):
         assert f"(drug-like/{link})" in report
         assert (output / "drug-like" / link).stat().st_size > 1000
-    for folder in ("prior-samples", "drug-like/rloo-seed0/samples"):
+    for folder in ("drug-like/prior-samples", "drug-like/rloo-seed0/samples"):
         assert f"({folder}/molecules.sdf)" in report
         assert len((output / folder / "molecules.csv").read_text().splitlines()) == 101
 
 
 def test_the_trade_off_begins_at_the_prior_and_goes_on_by_falling_c(experiment):
-    kl = values_of(experiment[0] / "trade_off.csv", "KL from the prior, nats a string")
+    kl = values_of(experiment[0] / "trade_off.csv", "KL from the prior, nats a step")
     assert list(kl) == ["prior", "c = 0.6", "c = 0.2"]
     assert kl["prior"] == 0
     assert min(kl["c = 0.6"], kl["c = 0.2"]) > 0
@@ -71,7 +71,7 @@ def test_called_again_it_keeps_the_runs(experiment, capsys):
     ("arguments", "message"),
     [
         (["--presets", "none-such"], "none-such"),
-        (["--method", "none-such"], "none-such"),
+        (["--methods", "none-such"], "none-such"),
         (["--c", "0"], "--c must be above 0"),
         (["--seeds", "0"], "--seeds is 0"),
     ],

@@ -65,18 +65,29 @@ def test_another_package_can_offer_a_method(tmp_path):
     metadata = tmp_path / "mine-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[seqtutor.methods]\nmine = mine:METHOD\n")
+    (metadata / "entry_points.txt").write_text(
+        "[seqtutor.methods]\nmine = mine:METHOD\nbroken = nowhere:METHOD\n"
+    )
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from seqtutor.errors import UserError\n"
         "from seqtutor.methods.registry import method_names, symbol_of\n"
         "from seqtutor.report.style import method_style\n"
         "from seqtutor.training.settings import TutorSettings\n"
         "settings = TutorSettings.of('mine', c=2.0)\n"
-        "print(method_names()[-1], symbol_of('mine'), settings.c, settings.discount)\n"
+        "print(symbol_of('mine'), settings.c, settings.discount)\n"
+        "assert set(method_names()[-2:]) == {'mine', 'broken'}\n"
+        "for wrong in ({'method': 'broken'}, {'method': 'mine', 'trace': 0.5}):\n"
+        "    try: TutorSettings.of(**wrong)\n"
+        "    except UserError as error: print(error)\n"
         "assert method_style('mine').color.startswith('#')\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["mine", "M", "2.0", "1.0"]
+    assert found.stdout.splitlines() == [
+        "M 2.0 1.0",
+        "the method 'broken' cannot be loaded: No module named 'nowhere'",
+        "trace is a setting of q, psi, g, ppo, rl-only, not of mine",
+    ]
 
 
 def test_tables_can_tell_the_methods_apart():

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
 
-from seqtutor.methods.registry import method_named, method_names
+from seqtutor.methods.registry import loadable_methods, method_named, method_names
 from seqtutor.methods.settings import MethodSettings
 from seqtutor.training.settings import TutorSettings, methods_with, require_setting
 
@@ -36,10 +36,8 @@ def _tutor_settings(info: StructTypeInfo) -> StructConstructorSpec | None:
 
 
 def _methods() -> str:
-    methods = map(method_named, method_names())
-    return "\n".join(
-        ["How the policy learns:", *(f"- {one.name}: {one.summary}" for one in methods)]
-    )
+    lines = (f"- {one.name}: {one.summary}" for one in loadable_methods())
+    return "\n".join(["How the policy learns:", *lines])
 
 
 def require_options_of(method: str, arguments: list[str]) -> None:

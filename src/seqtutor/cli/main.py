@@ -21,7 +21,8 @@ from seqtutor import __version__
 from seqtutor.arguments import value_of
 from seqtutor.errors import UserError
 from seqtutor.references import entry_points_of, is_reference
-from seqtutor.task_spec import TaskSpec, find_spec, task_names
+from seqtutor.task_registry import find_spec, task_names
+from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks import DEFAULT_TASK
 
 COMMANDS = {

@@ -12,7 +12,8 @@ from seqtutor.cli.options import extended
 from seqtutor.errors import UserError
 
 if TYPE_CHECKING:
-    from seqtutor.task_spec import Profile, TaskSpec
+    from seqtutor.task_records import Profile
+    from seqtutor.task_spec import TaskSpec
 
 
 @dataclass(frozen=True)

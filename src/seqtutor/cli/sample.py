@@ -78,7 +78,7 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
     from seqtutor.data import Sequences
     from seqtutor.measures.sampling import draw
     from seqtutor.runs.policies import common_settings
-    from seqtutor.task_spec import Drawn
+    from seqtutor.task_records import Drawn
 
     length = options.length or policy.length
     settings = common_settings([policy], "")

@@ -57,7 +57,7 @@ class Experience(eqx.Module):
         *,
         keeps_whole_prior: bool,
     ) -> Experience:
-        """What is worth keeping of generated sequences."""
+        """Generated sequences with their rewards, and log p(·|s) of the vocabulary if asked for."""
         whole = trajectories.log_prior
         own = of_action(whole, trajectories.tokens)
         kept = whole if keeps_whole_prior else None

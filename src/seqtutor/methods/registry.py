@@ -9,6 +9,7 @@ entry point of the group `seqtutor.methods` that names a `seqtutor.methods.base.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
@@ -70,7 +71,19 @@ def method_named(name: str) -> Method:
     """The record of a method; imports its module.
 
     Raises:
-        UserError: if there is no method of that name.
+        UserError: if there is no method of that name, or another package's cannot be imported.
     """
     require_method(name)
-    return _entry_points()[name].load()
+    try:
+        return _entry_points()[name].load()
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"the method {name!r} cannot be loaded: {error}") from error
+
+
+def loadable_methods() -> list[Method]:
+    """The records of all methods, but for those of other packages that cannot be imported."""
+    found = []
+    for name in method_names():
+        with suppress(UserError):
+            found.append(method_named(name))
+    return found

@@ -12,7 +12,9 @@ from seqtutor.files import parse_json, read_regular
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import MOST_CONFIG
 from seqtutor.runs.run_folder import CONFIG, MODEL, from_plain, plain, read_settings
-from seqtutor.task_spec import NoSettings, TaskSpec, find_spec, task_names
+from seqtutor.task_records import NoSettings
+from seqtutor.task_registry import find_spec, task_names
+from seqtutor.task_spec import TaskSpec
 from seqtutor.training.settings import TutorSettings
 
 _Settings = TypeVar("_Settings")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from seqtutor.runs.policies import (
 from seqtutor.runs.progress import progress_bar
 from seqtutor.task import Task
 from seqtutor.task_spec import TaskSpec
+from seqtutor.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Evaluator:
         measures: of the task.
         number: sequences that each policy is measured on.
         temperature: of the sampling.
-        task: whose reward is measured, of the policies with its vocabulary; `None` for none.
+        tasks: by vocabulary, the tasks whose reward is measured; empty for none.
         notes: stand below tables.
     """
 
@@ -46,12 +47,12 @@ class Evaluator:
     measures: Sequence[Measure | MeasureGroup]
     number: int
     temperature: float = 1.0
-    task: Task | None = None
+    tasks: Mapping[Vocabulary, Task] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
-        vocabulary, task = policy.saved.vocabulary, self.task
+        vocabulary = policy.saved.vocabulary
         with progress_bar() as progress:
             bar = progress.add_task(
                 f"Sampling {policy.name}", total=self.number, unit=self.spec.many, note=""
@@ -65,7 +66,7 @@ class Evaluator:
                 length=policy.length,
                 seed=seed,
                 temperature=self.temperature,
-                reward=task.reward if task and task.vocabulary == vocabulary else None,
+                reward=self.tasks[vocabulary].reward if self.tasks else None,
                 on_sequences=lambda done: progress.update(
                     bar, completed=done, note="measuring" if done == self.number else ""
                 ),
@@ -74,10 +75,11 @@ class Evaluator:
     def rows(self, terms: Sequence[str] = ()) -> list[Measure]:
         """The rows of a table: the task's measures, those of every policy, the reward's terms."""
         rows = [*rows_of(self.measures), *policy_measures(self.spec.many)]
-        if self.task is None:
+        if not self.tasks:
             return rows
         # In the order of the weights: a compiled program sorts the terms by name.
-        weighted = [name for name in self.task.reward.weights if name in terms]
+        weights = next(iter(self.tasks.values())).reward.weights
+        weighted = [name for name in weights if name in terms]
         ordered = dict.fromkeys((*weighted, *terms))
         return [*rows, *reward_measures(ordered, self.spec.one)]
 
@@ -115,21 +117,24 @@ def open_evaluator(
     else:
         settings = spec.settings_type()
     own = spec.evaluate_type() if options is None else options
-    task: AbstractContextManager[Task | None] = nullcontext()
-    reward_notes = []
-    if has_rewards and runs and is_shared:
-        prior = runs[0].prior()
-        settings = spec.complete(settings, prior)[0]
-        of_reward = spec.settings_for_evaluation(settings)
-        task = spec.opened(of_reward, prior, reward_workers)
-        if spec.shows_terms:
-            reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
-        if of_reward != settings:
-            reward_notes.append("Terms that depend on earlier sequences are left out of it.")
     priors = [policy.prior() for policy in policies]
-    with task as opened, spec.measures(settings, own, priors, number, reward_workers) as measures:
+    tasks: dict[Vocabulary, Task] = {}
+    reward_notes = []
+    with ExitStack() as stack:
+        if has_rewards and runs and is_shared:
+            of_reward = spec.settings_for_evaluation(settings)
+            # A run's first: its settings fit its own prior.
+            for prior in (runs[0].prior(), *priors):
+                if prior.vocabulary not in tasks:
+                    opened = spec.opened(of_reward, prior, reward_workers)
+                    tasks[prior.vocabulary] = stack.enter_context(opened)
+            if spec.shows_terms:
+                reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
+            if of_reward != settings:
+                reward_notes.append("Terms that depend on earlier sequences are left out of it.")
+        measures = stack.enter_context(spec.measures(settings, own, priors, number, reward_workers))
         notes = [one.note for one in measures if isinstance(one, MeasureGroup) and one.note]
-        yield Evaluator(spec, measures, number, temperature, opened, [*notes, *reward_notes])
+        yield Evaluator(spec, measures, number, temperature, tasks, [*notes, *reward_notes])
 
 
 def columns_of(
@@ -159,9 +164,14 @@ def columns_of(
         )
         for name, evaluations in grouped.items()
     ]
-    first = next(iter(grouped.values()))[0]
-    terms = list(first.samples.terms) if evaluator.spec.shows_terms else []
-    return columns, evaluator.rows(terms)
+    of_all = [one for evaluations in grouped.values() for one in evaluations]
+    return columns, evaluator.rows(terms_of(evaluator.spec, of_all))
+
+
+def terms_of(spec: TaskSpec[Any], evaluations: Iterable[Evaluation]) -> list[str]:
+    """The terms of the reward that tables have rows for."""
+    shown = evaluations if spec.shows_terms else ()
+    return list(dict.fromkeys(term for one in shown for term in one.samples.terms))
 
 
 def title_of(spec: TaskSpec[Any], name: str) -> str:
@@ -197,8 +207,7 @@ def evaluate_runs(
     """The table that ends a tuning: the prior and the runs, which differ in their seed alone."""
     policies = [find_policy(spec, str(folder)) for folder in folders]
     first = policies[0]
-    prior = replace(first, name=PRIOR, saved=first.prior())
-    named = [prior, *policies]
+    named = [first.as_prior(first.prior()), *policies]
     with open_evaluator(spec, named, number=number, reward_workers=reward_workers) as evaluator:
         columns, rows = columns_of(evaluator, named)
         columns[0] = replace(columns[0], settings={})

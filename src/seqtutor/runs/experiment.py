@@ -17,7 +17,7 @@ from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
 from seqtutor.report.experiment import ExperimentReport, Section, write_report
 from seqtutor.report.tables import Table
 from seqtutor.runs.config import RunConfig
-from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, title_of
+from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of, title_of
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, histories_of, run_jobs, worker_count
 from seqtutor.runs.policies import PRIOR, NamedPolicy, find_policy, load_prior
@@ -27,7 +27,8 @@ from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.runs.terminal import counted
 from seqtutor.settings import require
-from seqtutor.task_spec import Drawn, Gallery, Profile, TaskSpec
+from seqtutor.task_records import Drawn, Gallery, Profile
+from seqtutor.task_spec import TaskSpec
 from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.settings import TutorSettings
 
@@ -219,8 +220,7 @@ def _measure(plan: ExperimentPlan, jobs: _Jobs, folder: Path | None) -> _Measure
 
     The prior is measured for each preset anew, since its reward is that of the preset.
     """
-    prior = find_policy(plan.spec, PRIOR if folder is None else str(folder))
-    prior = replace(prior, name=PRIOR)
+    prior = find_policy(plan.spec, PRIOR if folder is None else str(folder)).as_prior()
     of_prior, policies, rows, evaluators = {}, {}, {}, {}
     for preset, group in jobs.of_preset.items():
         mine = [*group, *(job for job in jobs.of_c.values() if job.folder.parent.name == preset)]
@@ -234,7 +234,7 @@ def _measure(plan: ExperimentPlan, jobs: _Jobs, folder: Path | None) -> _Measure
             of_prior[preset] = evaluator.evaluate(prior, 0)
             for path, policy in named.items():
                 policies[path] = evaluator.evaluate(policy, policy.seed)
-            terms = list(of_prior[preset].samples.terms) if plan.spec.shows_terms else []
+            terms = terms_of(plan.spec, [of_prior[preset]])
             rows[preset], evaluators[preset] = evaluator.rows(terms), evaluator
     return _Measured(prior, of_prior, policies, rows, evaluators)
 

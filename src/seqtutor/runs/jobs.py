@@ -152,7 +152,7 @@ class Job:
 
     def command(self) -> list[str]:
         """`seqtutor tune` with this configuration, from a file beside the folder, or resumed."""
-        command = ["-m", "seqtutor", "tune", self.spec.reference]
+        command = ["-m", "seqtutor", "tune", self.spec.reference or self.spec.name]
         if self.is_begun:
             command += ["--resume", str(self.folder)]
         else:

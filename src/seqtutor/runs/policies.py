@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class NamedPolicy:
         length: of the sequences on which it was tuned or trained.
         spec: the task.
         config: of the run that tuned it; `None` for a mere model.
+        reference: the prior that it is compared with, if that is known already.
     """
 
     name: str
@@ -36,6 +37,7 @@ class NamedPolicy:
     length: int
     spec: TaskSpec[Any]
     config: RunConfig[Any] | None = None
+    reference: SavedModel | None = None
 
     @property
     def seed(self) -> int:
@@ -50,18 +52,26 @@ class NamedPolicy:
     def prior(self) -> SavedModel:
         """The prior from which it was tuned; a mere model is compared with the shipped prior.
 
-        If that is the policy itself, the same object is returned.
+        If that is the policy itself, or has another vocabulary, the same object is returned.
 
         Raises:
             UserError: if it is no longer where it was.
         """
+        if self.reference is not None:
+            return self.reference
         if self.config is not None:
             return load_prior(self.spec, self.config.prior)
         if not self.spec.priors:
             return self.saved
         prior = load_prior(self.spec)
         # The same object, so that its divergence from itself is exactly zero.
-        return self.saved if prior.folder == self.saved.folder else prior
+        is_own = prior.folder == self.saved.folder or prior.vocabulary != self.saved.vocabulary
+        return self.saved if is_own else prior
+
+    def as_prior(self, saved: SavedModel | None = None) -> NamedPolicy:
+        """The model, or another one in its place, as the prior of an experiment."""
+        saved = self.saved if saved is None else saved
+        return replace(self, name=PRIOR, saved=saved, reference=saved)
 
 
 def load_prior(spec: TaskSpec[Any], folder: Path | None = None) -> SavedModel:

@@ -17,6 +17,7 @@ from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by
 from seqtutor.runs.run_folder import CONFIG, plain
+from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.pretrain import Fit, Pretrained, measure_fit, new_model
 from seqtutor.training.pretrain_settings import PretrainSettings
@@ -33,12 +34,23 @@ class Pretraining:
         data: the sequences.
         settings: of the model and of its training.
         start: the model whose training goes on with these data, instead of a new one.
+
+    Raises:
+        UserError: if the data are read with another length than that of the model's sequences.
     """
 
     spec: TaskSpec[Any]
     data: Dataset
     settings: PretrainSettings
     start: SavedModel | None = None
+
+    def __post_init__(self) -> None:
+        known = None if self.start is None else self.start.origin.get("max_length")
+        require(
+            self.start is None or known in (None, self.data.max_length),
+            f"the model was trained on sequences of up to {known} tokens, and these data are read "
+            f"as sequences of up to {self.data.max_length}; read them with the model's length",
+        )
 
     def origin(self) -> dict[str, Any]:
         """How the model is made, for its configuration."""

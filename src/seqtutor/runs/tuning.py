@@ -22,7 +22,8 @@ from seqtutor.runs.provenance import lasting_origin, made_by
 from seqtutor.runs.run_folder import CONFIG, RunFolder
 from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
 from seqtutor.task import Task
-from seqtutor.task_spec import Drawn, TaskSpec
+from seqtutor.task_records import Drawn
+from seqtutor.task_spec import TaskSpec
 from seqtutor.training.run import DivergedError, Record
 from seqtutor.training.tutor import Tutor
 

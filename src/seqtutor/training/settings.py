@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from seqtutor.errors import UserError
-from seqtutor.methods.registry import DEFAULT_METHOD, method_named, method_names
+from seqtutor.methods.registry import DEFAULT_METHOD, loadable_methods, method_named
 from seqtutor.methods.settings import BatchSettings, MethodSettings, ReplaySettings
 from seqtutor.settings import (
     Count,
@@ -163,7 +163,7 @@ def require_setting(name: str, method: Method) -> None:
 
 def methods_with(setting: str) -> list[str]:
     """The methods that have a setting of that name."""
-    return [name for name in method_names() if setting in setting_names(method_named(name))]
+    return [one.name for one in loadable_methods() if setting in setting_names(one)]
 
 
 def _split(method: Method, flat: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,26 +1,31 @@
 from __future__ import annotations
 
+import json
 import os
 
 import jax
 import numpy as np
 import pytest
 import yaml
-from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
+from tiny_molecules import LENGTH, VOCABULARY, save_tiny_prior, tiny_prior
 
 import seqtutor as st
 from seqtutor.errors import UserError
+from seqtutor.measures.sampling import draw
 from seqtutor.methods.registry import method_names
 from seqtutor.models.files import load_model
 from seqtutor.rewards import Reward
+from seqtutor.runs.comparing import ComparisonPlan, compare
 from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
-from seqtutor.tasks.molecule.encoding import TokenisedText
+from seqtutor.tasks.molecule.encoding import TokenisedText, decode
 from seqtutor.tasks.molecule.goals import CELECOXIB
 from seqtutor.tasks.molecule.presets import PRESETS
+from seqtutor.tasks.molecule.reward import UNMEASURED, read_unmeasured
 from seqtutor.tasks.molecule.reward_settings import (
     MOSES_EXTREMES,
+    CustomTerm,
     DiversityTerm,
     MoleculeRewardSettings,
     ScaledTerm,
@@ -201,6 +206,55 @@ def test_a_run_that_goes_on_remembers_scaffolds_and_calls(tutor, tmp_path):
     assert reward.state() == at_the_end
     rewards = [record["reward"] for record in folder.records()]
     assert rewards == [record["reward"] for record in whole.records]
+
+
+def test_what_could_not_be_measured_is_written_and_reported(tmp_path):
+    settings = MoleculeSettings(
+        MoleculeRewardSettings(custom=CustomTerm(function="ill_behaved:not_methane"))
+    )
+    with molecule_task(settings, tiny_prior(), workers=0) as task:
+        tokens, mask = encode(["C", "CC", "CO"])
+        task.reward(tokens, mask)
+        task.reward.write(tmp_path)
+        (line,) = spec.summarise([tmp_path], settings, tmp_path)
+        assert read_unmeasured(tmp_path) == {"C": "ZeroDivisionError: division by zero"}
+        assert line.startswith("1 string could not be measured")
+        assert line.endswith("the last: 'C': ZeroDivisionError: division by zero")
+        (tmp_path / UNMEASURED).write_text("string,reason\nN,an earlier one\n")
+        task.reward(tokens, mask)
+        task.reward.write(tmp_path)
+    assert list(read_unmeasured(tmp_path)) == ["N", "C"], "those of before a resumption are kept"
+
+
+def test_a_comparison_measures_and_tunes_as_the_task_asks(tmp_path):
+    save_tiny_prior(tmp_path / "prior")
+    plan = ComparisonPlan(
+        spec,
+        ("psi",),
+        tmp_path / "out",
+        (1.0,),
+        seeds=1,
+        steps=64 * LENGTH,
+        number=200,
+        temperatures=(),
+        best_of=(),
+        prior=tmp_path / "prior",
+        workers=1,
+    )
+    tutor = plan.config("psi", 1.0, 0, LENGTH).tutor
+    assert tutor.options.exploration.epsilon_start == 0
+    assert (tutor.c, tutor.options.trace) == (1.0, 1.0)
+    assert "diversity" in plan.settings.reward.weights
+    compare(plan)
+    found = json.loads((plan.output / "controls" / "prior.json").read_text())
+    prior = load_model(tmp_path / "prior")
+    drawn = draw(prior.model, prior.model, number=200, length=LENGTH, end=VOCABULARY.end)
+    strings = decode(drawn.tokens, VOCABULARY)
+    reward = plan.settings.without_memory().reward
+    scores = MoleculeScorer(measurer_for(reward)).score(strings)
+    expected = sum(reward.weights[name] * term for name, term in terms_of(reward, scores).items())
+    values = found["measures"]["policy"]["values"]
+    assert values["reward"] == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def test_seeds_cannot_share_a_memory(tutor):

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int
 from seqtutor.data import Dataset, Sequences
 from seqtutor.errors import UserError
 from seqtutor.settings import require
-from seqtutor.task_spec import PriorRecord
+from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.joint import JointTokenisation
 from seqtutor.tasks.folk.lead_sheet import LeadSheet

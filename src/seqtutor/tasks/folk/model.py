@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
-from seqtutor.task_spec import PriorRecord
+from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
 from seqtutor.vocabulary import Vocabulary

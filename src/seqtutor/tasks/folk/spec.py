@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.settings import require
-from seqtutor.task_spec import Drawn, Numbers, Preset, PriorRecord, TaskSpec
+from seqtutor.task_records import Drawn, Numbers, Preset, PriorRecord
+from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.settings import FolkSettings
 from seqtutor.training.settings import applicable_settings

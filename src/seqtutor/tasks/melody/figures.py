@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.plots import token_probabilities
 from seqtutor.report.style import method_style, save_for_page_and_print
-from seqtutor.task_spec import Drawn, Gallery
+from seqtutor.task_records import Drawn, Gallery
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.piano_roll import piano_roll_figure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqtutor.methods.registry import method_named
-from seqtutor.task_spec import Preset
+from seqtutor.task_records import Preset
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodySettings, RuleWeights
 

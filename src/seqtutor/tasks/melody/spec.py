@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from seqtutor.settings import require
-from seqtutor.task_spec import Drawn, Gallery, Numbers, PriorRecord, Profile, TaskSpec
+from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile
+from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.melody.data import MelodyData, read_melodies
 from seqtutor.tasks.melody.presets import PRESETS
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings

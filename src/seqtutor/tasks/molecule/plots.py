@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from seqtutor.report.style import QUIET, figure_style, method_style, save_for_page_and_print
-from seqtutor.task_spec import Gallery
+from seqtutor.task_records import Gallery
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from typing import Any
 
 from seqtutor.methods.registry import method_named
 from seqtutor.methods.settings import NO_EXPLORATION
-from seqtutor.task_spec import Preset
+from seqtutor.task_records import Preset
 from seqtutor.tasks.molecule.goals import (
     BUDGET,
     CELECOXIB,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.task_spec import PriorRecord
+from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.molecule.dataset import OnProgress, load_molecules
 from seqtutor.tasks.molecule.frechet import ChemNetStatistics, chemnet_statistics
 from seqtutor.tasks.molecule.metrics import Reference, reference_of

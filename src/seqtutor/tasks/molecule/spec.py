@@ -12,7 +12,8 @@ import tyro
 
 from seqtutor.errors import UserError
 from seqtutor.settings import require
-from seqtutor.task_spec import Drawn, Gallery, Numbers, PriorRecord, Profile, TaskSpec
+from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile
+from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.molecule.canonical import require_rdkit
 from seqtutor.tasks.molecule.data_settings import MoleculeData
 from seqtutor.tasks.molecule.presets import PRESETS, tutor_settings
@@ -178,7 +179,7 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
     def complete(
         self, settings: MoleculeSettings, prior: PriorRecord
     ) -> tuple[MoleculeSettings, list[str]]:
-        """With the length and the extremes of the prior's training set."""
+        """The length and the extremes of the prior's training set; its elements are checked."""
         from seqtutor.tasks.molecule.task import completed, require_elements
         from seqtutor.tasks.molecule.terms import measurer_for
 
@@ -323,6 +324,7 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
     ) -> list[Any]:
         """The goal's table and files, and the strings that could not be measured."""
         from seqtutor.runs.config import read_config
+        from seqtutor.runs.terminal import counted
         from seqtutor.tasks.molecule.goal_report import report_goal
         from seqtutor.tasks.molecule.reward import UNMEASURED, read_unmeasured
 
@@ -330,8 +332,9 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         for folder in folders:
             if reasons := read_unmeasured(folder):
                 string, reason = next(reversed(reasons.items()))
+                number = counted(len(reasons), "string", "strings")
                 lines.append(
-                    f"{len(reasons):,} strings could not be measured and counted as invalid (see "
+                    f"{number} could not be measured and counted as invalid (see "
                     f"{folder / UNMEASURED}), the last: {shortened(string)}: {reason}"
                 )
         if settings.chosen_goal is not None:

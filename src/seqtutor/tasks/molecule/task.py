@@ -12,7 +12,7 @@ from seqtutor.models.files import load_model
 from seqtutor.rewards import Reward
 from seqtutor.settings import require
 from seqtutor.task import Task
-from seqtutor.task_spec import PriorRecord
+from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.molecule.canonical import require_rdkit
 from seqtutor.tasks.molecule.known import known_in
 from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, KnownTerm, TrainingExtremes
@@ -41,8 +41,8 @@ def molecule_task(
         workers: processes that score; by default one for each core, 0 for none but this one.
 
     Raises:
-        UserError: if RDKit is missing, a pattern, a molecule, the formula or the function of the
-            settings cannot be used, or the prior cannot write what they need.
+        UserError: if RDKit is missing, or a pattern, a molecule, the formula or the function of the
+            settings cannot be used.
     """
     require_rdkit()
     from seqtutor.tasks.molecule.reward import MoleculeReward
@@ -54,7 +54,6 @@ def molecule_task(
     assert settings.length is not None
     reward, goal = settings.reward, settings.chosen_goal
     measurer = measurer_for(reward, goal)
-    require_elements(settings, prior.vocabulary)
     function = MoleculeReward(
         reward,
         prior.vocabulary,
