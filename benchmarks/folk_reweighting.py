@@ -22,20 +22,20 @@ from pathlib import Path
 import jax
 import numpy as np
 from jaxtyping import Float
-from seqtutor.adversarial.discriminating import logits_of
-from seqtutor.cli.pretrain_folk import load_and_tell, usual_data
-from seqtutor.cli.reproduce_folk import usual_judge
-from seqtutor.tasks.folk.evaluation import RealTunes, divided
 
 from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
-from seqtutor.adversarial.judges import judge
+from seqtutor.adversarial.evaluation import RealSequences, divided
+from seqtutor.adversarial.judges import train_judge
+from seqtutor.adversarial.training import logits_of
 from seqtutor.measures.likeness import bleus
 from seqtutor.models.files import SavedModel
-from seqtutor.tasks.folk.model import load_folk_model
+from seqtutor.runs.policies import load_prior
+from seqtutor.tasks.folk.data_settings import FolkDataSettings
+from seqtutor.tasks.folk.scales import USUAL_JUDGE
+from seqtutor.tasks.folk.spec import spec
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch, join
 
-JUDGE = usual_judge()
 POOL = 3
 """How many times as many samples there are to choose from as are chosen."""
 DISCRIMINATORS = 3
@@ -43,9 +43,9 @@ DISCRIMINATORS = 3
 WEIGHTS = (math.inf, 2.0, 1.0, 0.5)
 
 
-def wanted_by(real: RealTunes) -> int:
+def wanted_by(real: RealSequences) -> int:
     """Samples that a judge asks for: as many as there are real sequences."""
-    return sum(len(part) for part in vars(real.judged).values())
+    return sum(len(part) for part in vars(real.judging).values())
 
 
 def mean_logits(
@@ -55,17 +55,18 @@ def mean_logits(
     return np.mean([logits_of(one, samples) for one in discriminators], axis=0)
 
 
-def trained(prior: SavedModel, real: RealTunes) -> list[ConvolutionalDiscriminator]:
+def trained(prior: SavedModel, real: RealSequences) -> list[ConvolutionalDiscriminator]:
     """Discriminators of the prior's samples, of which they see as many as are chosen from."""
     number = POOL * wanted_by(real)
-    length = real.played.tokens.shape[1]
-    smoothed = replace(JUDGE.discrimination, label_smoothing=0.1)
+    length = real.training.tokens.shape[1]
+    smoothed = replace(USUAL_JUDGE.discrimination, label_smoothing=0.1)
     found = []
     for seed in range(DISCRIMINATORS):
         samples = generate(prior.model, jax.random.key(1000 + seed), number, length)
-        parts = divided(samples, real.judged)
-        settings = replace(JUDGE, seed=1000 + seed, discrimination=smoothed)
-        found.append(judge(prior.model.vocabulary_size, real.judged, parts, settings).discriminator)
+        parts = divided(samples, real.judging)
+        settings = replace(USUAL_JUDGE, seed=1000 + seed, discrimination=smoothed)
+        size = prior.model.vocabulary_size
+        found.append(train_judge(size, real.judging, parts, settings).discriminator)
     return found
 
 
@@ -78,15 +79,13 @@ def main() -> None:
     parser.add_argument("--token-table", type=Path)
     parser.add_argument("--judges", type=int, default=3)
     options = parser.parse_args()
-    settings = replace(
-        usual_data(),
-        data=options.data,
-        sequences=options.sequences,
-        token_table=options.token_table,
+    settings = FolkDataSettings(
+        data=options.data, sequences=options.sequences, token_table=options.token_table
     )
-    prior, real = load_folk_model(options.prior), RealTunes.of(load_and_tell(settings))
+    prior = load_prior(spec, options.prior)
+    real = RealSequences.of(spec.read_data(settings))
     discriminators = trained(prior, real)
-    wanted, length = wanted_by(real), real.played.tokens.shape[1]
+    wanted, length = wanted_by(real), real.training.tokens.shape[1]
     rows: dict[float, list[list[float]]] = {c: [] for c in WEIGHTS}
     for seed in range(options.judges):
         pool = generate(prior.model, jax.random.key(seed), POOL * wanted, length)
@@ -94,10 +93,12 @@ def main() -> None:
         for c in WEIGHTS:
             chances = np.random.default_rng(seed).gumbel(size=len(pool)) + logits / c
             # The highest of all, in an order that tells nothing.
-            chosen = divided(pool[np.sort(np.argsort(-chances)[:wanted])], real.judged)
+            chosen = divided(pool[np.sort(np.argsort(-chances)[:wanted])], real.judging)
             runs = bleus(real.held_out, join(chosen.validation, chosen.test))
             vocabulary_size = prior.model.vocabulary_size
-            found = judge(vocabulary_size, real.judged, chosen, replace(JUDGE, seed=seed)).test
+            found = train_judge(
+                vocabulary_size, real.judging, chosen, replace(USUAL_JUDGE, seed=seed)
+            ).test
             rows[c].append([runs.bleu, runs.self_bleu, found.mean_generated, found.accuracy])
     print("   c   BLEU  self-BLEU  mean D(x)  accuracy of the judges")
     for c, values in rows.items():

@@ -20,13 +20,14 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from seqtutor.adversarial.game import Adversary
+from seqtutor.adversarial.game import Game
 from seqtutor.adversarial.settings import (
-    AdversarySettings,
     DiscriminatorSettings,
+    GameSettings,
     RewardSource,
 )
 from seqtutor.models.lstm import LSTM
+from seqtutor.runs.games import unrewarded_task
 from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.types import SequenceBatch
 from seqtutor.vocabulary import Vocabulary
@@ -72,8 +73,9 @@ def seconds_a_round(size: Size, method: str, source: RewardSource, options: Opti
     shape = (2 * options.generated, size.length)
     tokens = jax.random.randint(jax.random.key(0), shape, 0, size.tokens)
     real = SequenceBatch(tokens, jnp.ones(shape, bool))
-    adversary = Adversary(
-        Vocabulary(tuple(map(str, range(size.tokens)))),
+    vocabulary = Vocabulary(tuple(map(str, range(size.tokens))))
+    game = Game(
+        unrewarded_task(vocabulary, size.length),
         LSTM(size.tokens, (size.cells,), embedding_size=size.embedding, key=jax.random.key(1)),
         real[: options.generated],
         real[options.generated :],
@@ -86,7 +88,7 @@ def seconds_a_round(size: Size, method: str, source: RewardSource, options: Opti
                 replay_capacity=options.environments * 4,
             ),
         ),
-        AdversarySettings(
+        GameSettings(
             rounds=options.rounds + 2,
             first_rounds=0,
             generated=options.generated,
@@ -94,10 +96,10 @@ def seconds_a_round(size: Size, method: str, source: RewardSource, options: Opti
             discriminator=DiscriminatorSettings.of(size.discriminator),
         ),
     )
-    state, taken = adversary.initial_state(), []
-    for _ in range(adversary.rounds):
+    state, taken = game.initial_state(), []
+    for _ in range(game.rounds):
         start = time.perf_counter()
-        state, _ = adversary.play(state)
+        state, _ = game.play_round(state)
         jax.block_until_ready(state)
         taken.append(time.perf_counter() - start)
     return statistics.median(taken[2:])

@@ -50,17 +50,16 @@ class FolkSamples:
 
 
 def _tutor(method: str) -> Mapping[str, Any]:
-    """The reward is that of a whole tune, so that γ = 1, and it takes many tunes to learn from."""
+    """The reward is that of a whole tune: γ = 1, and many small updates."""
     return applicable_settings(
         method,
-        c=1.0,
+        c=0.5,
         discount=1.0,
         trace=1.0,
-        environments=256,
-        batch=256,
-        updates=2,
+        environments=64,
+        updates=4,
         replay_capacity=2048,
-        learning_rate=1e-3,
+        learning_rate=3e-3,
         exploration=NO_EXPLORATION,
         steps=2_000_000,
         log_every=50_000,
