@@ -35,7 +35,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 
 # The same examples in every run; `benchmarks/fuzz.py` looks for others.
-settings.register_profile("deterministic", derandomize=True)
+# No deadline: the machine may have other work.
+settings.register_profile("deterministic", derandomize=True, deadline=None)
 settings.load_profile("deterministic")
 
 install_import_hook(
