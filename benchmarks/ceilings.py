@@ -208,7 +208,7 @@ def unrolled() -> Iterator[None]:
 def load(prior: str) -> tuple[SavedModel, int]:
     """A prior of the package and the length of its sequences."""
     from seqtutor.runs.policies import load_prior
-    from seqtutor.task_spec import find_spec
+    from seqtutor.task_registry import find_spec
 
     saved = load_prior(find_spec(prior))
     return saved, saved.origin.get("max_length", 32)

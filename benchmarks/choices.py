@@ -26,9 +26,11 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from seqtutor.models.files import load_model
 from seqtutor.models.recurrence import LSTMState, lstm_cell, lstm_unroll, split_gates
 from seqtutor.runs.speed import Measurement
-from seqtutor.tasks.melody.task import load_melody_model, melody_task
+from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+from seqtutor.tasks.melody.task import melody_task
 from seqtutor.training import plan as tutor_plan
 from seqtutor.training.iteration import iterate, learn
 from seqtutor.training.plan import TutorState
@@ -193,7 +195,7 @@ def sampling() -> dict[str, Choice]:
 
 def a_tutor(method: str) -> Tutor:
     """By its defaults."""
-    return Tutor(melody_task(), load_melody_model().model, TutorSettings.of(method))
+    return Tutor(melody_task(), load_model(SHIPPED_PRIOR).model, TutorSettings.of(method))
 
 
 def the_loop() -> dict[str, Choice]:

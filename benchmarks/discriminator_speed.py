@@ -18,9 +18,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from seqtutor.adversarial.discriminating import logits_of, new_discriminator_state, train_epoch
 
 from seqtutor.adversarial.settings import DiscriminationSettings, DiscriminatorSettings
+from seqtutor.adversarial.training import logits_of, new_discriminator_state, train_epoch
 from seqtutor.types import SequenceBatch
 
 VOCABULARY, LENGTH, SEQUENCES = 3216, 100, 1400

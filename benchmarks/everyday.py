@@ -125,16 +125,27 @@ def measure_melodies(options: Options) -> None:
     """Sampling and scoring as `evaluate` and `score` do it."""
     import numpy as np
 
-    from seqtutor.tasks.melody.evaluation import evaluate_policy
+    from seqtutor.measures.policy import evaluate
+    from seqtutor.models.files import load_model
+    from seqtutor.tasks.melody.evaluation import melody_measures
     from seqtutor.tasks.melody.scoring import score
-    from seqtutor.tasks.melody.task import load_melody_model
+    from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+    from seqtutor.tasks.melody.task import melody_task
 
-    prior = load_melody_model().model
+    prior = load_model(SHIPPED_PRIOR).model
     number = options.melodies
 
     def once() -> tuple[float, float]:
         start = time.perf_counter()
-        tokens = evaluate_policy(prior, prior, number=number).samples.tokens
+        task = melody_task()
+        tokens = evaluate(
+            prior,
+            prior,
+            task.vocabulary,
+            [melody_measures()],
+            number=number,
+            length=task.max_length,
+        ).samples.tokens
         sampled = time.perf_counter() - start
         total = score(np.asarray(tokens)).total
         assert total.shape == tokens.shape
@@ -172,13 +183,15 @@ def measure_pretraining(options: Options) -> None:
 
 def measure_memory(options: Options) -> None:
     """The loop of Ψ by its defaults, with the resident memory after each chunk."""
-    from seqtutor.tasks.melody.task import load_melody_model, melody_task
+    from seqtutor.models.files import load_model
+    from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+    from seqtutor.tasks.melody.task import melody_task
     from seqtutor.training.run import chunks
     from seqtutor.training.settings import TutorSettings
     from seqtutor.training.tutor import Tutor
 
     settings = TutorSettings.of("psi", steps=options.chunks * 20_480)
-    tutor = Tutor(melody_task(), load_melody_model().model, settings)
+    tutor = Tutor(melody_task(), load_model(SHIPPED_PRIOR).model, settings)
     resident = []
     for _ in chunks(tutor):
         pages = int(Path("/proc/self/statm").read_text().split()[1])

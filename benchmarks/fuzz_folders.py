@@ -75,7 +75,7 @@ def model_hostile() -> list[Seed]:
 def read_model(folder: Path) -> None:
     """A model's folder as `sample` reads it."""
     from seqtutor.runs.policies import find_policy
-    from seqtutor.task_spec import find_spec
+    from seqtutor.task_registry import find_spec
 
     find_policy(find_spec("melody"), str(folder))
 
@@ -116,7 +116,7 @@ def read_run(folder: Path) -> None:
     from seqtutor.runs.policies import find_policy
     from seqtutor.runs.run_folder import RunFolder
     from seqtutor.runs.run_on_disk import run_on_disk
-    from seqtutor.task_spec import find_spec
+    from seqtutor.task_registry import find_spec
 
     spec = find_spec("melody")
     with contextlib.suppress(UserError):

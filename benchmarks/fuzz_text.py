@@ -61,7 +61,7 @@ def config_seeds() -> list[Seed]:
     import yaml
 
     from seqtutor.runs.config import RunConfig
-    from seqtutor.task_spec import find_spec
+    from seqtutor.task_registry import find_spec
 
     def text(task: str) -> bytes:
         config: Any = RunConfig(task, settings=find_spec(task).settings_type())
@@ -92,7 +92,7 @@ def read_configuration(folder: Path) -> None:
     """A configuration as `tune --config` reads it, for both tasks."""
     from seqtutor.errors import UserError
     from seqtutor.runs.config import read_config
-    from seqtutor.task_spec import find_spec
+    from seqtutor.task_registry import find_spec
 
     failure = None
     for task in ("melody", "molecule"):
@@ -122,10 +122,9 @@ def token_hostile() -> list[Seed]:
 
 def read_tokens(folder: Path) -> None:
     """A token file, and its text as a primer."""
-    from seqtutor.cli.token_files import read_token_file
-
     from seqtutor.errors import UserError
     from seqtutor.tasks.melody.primer import read_primer
+    from seqtutor.token_files import read_token_file
 
     path = only_file(folder)
     text = path.read_bytes()[:200].decode(errors="replace")

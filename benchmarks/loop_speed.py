@@ -25,13 +25,15 @@ def measure(method: str, devices: int) -> tuple[float, float]:
     import jax
 
     jax.config.update("jax_num_cpu_devices", devices)
+    from seqtutor.models.files import load_model
     from seqtutor.runs.speed import Loop, Measurement
-    from seqtutor.tasks.melody.task import load_melody_model, melody_task
+    from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+    from seqtutor.tasks.melody.task import melody_task
     from seqtutor.training.settings import TutorSettings
     from seqtutor.training.tutor import Tutor
 
     tutor = Tutor(
-        melody_task(), load_melody_model().model, TutorSettings.of(method), devices=devices
+        melody_task(), load_model(SHIPPED_PRIOR).model, TutorSettings.of(method), devices=devices
     )
     loop = Loop(tutor, ITERATIONS)
     whole = Measurement(loop.advance, ITERATIONS)

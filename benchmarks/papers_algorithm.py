@@ -25,13 +25,16 @@ import optax
 import tyro
 from jaxtyping import Array, PRNGKeyArray
 
+from seqtutor.measures.policy import evaluate
 from seqtutor.methods.registry import method_named
 from seqtutor.methods.settings import Exploration
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.files import load_model
 from seqtutor.models.product import ProductModel
 from seqtutor.objectives.temporal_difference import of_action
-from seqtutor.tasks.melody.evaluation import evaluate_policy
-from seqtutor.tasks.melody.task import load_melody_model, melody_task
+from seqtutor.tasks.melody.evaluation import melody_measures
+from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+from seqtutor.tasks.melody.task import melody_task
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.rollout import roll_out
 
@@ -182,7 +185,7 @@ def advance(options: Options, prior: Any, learner: Learner, optimiser: Any, melo
 
 def main(options: Options) -> None:
     """Tune, measure, print one JSON object."""
-    prior = load_melody_model().model
+    prior = load_model(SHIPPED_PRIOR).model
     optimiser = optax.chain(
         optax.clip_by_global_norm(options.gradient_norm), optax.adam(options.learning_rate)
     )
@@ -204,7 +207,15 @@ def main(options: Options) -> None:
             )
     is_product = method_named(options.method).logits_start == "zero"
     policy = ProductModel(prior, learner.network) if is_product else learner.network
-    measured = evaluate_policy(policy, prior, number=options.number)
+    task = melody_task()
+    measured = evaluate(
+        policy,
+        prior,
+        task.vocabulary,
+        [melody_measures()],
+        number=options.number,
+        length=task.max_length,
+    )
     print(
         json.dumps(
             {

@@ -34,8 +34,10 @@ import torch
 import tyro
 from torch import Tensor, nn
 
+from seqtutor.models.files import load_model
 from seqtutor.models.lstm import LSTM
-from seqtutor.tasks.melody.task import load_melody_model, melody_task
+from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+from seqtutor.tasks.melody.task import melody_task
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from stepwise_rules import LENGTH, MelodyRules, check
@@ -279,7 +281,7 @@ def best_threads(measure: Callable[[], Speed]) -> int:
 def main(options: Options) -> None:
     """Check, measure in turns, print."""
     jax.config.update("jax_num_cpu_devices", max(options.devices))
-    prior = load_melody_model().model
+    prior = load_model(SHIPPED_PRIOR).model
     assert isinstance(prior, LSTM)
     check_network(prior)
     check(np.random.default_rng(0).choice([0, 1, 14, 16, 18, 21, 26], (200, LENGTH)))

@@ -41,14 +41,16 @@ def measure(method: str, steps: int, seeds: list[int], by: str) -> Cost:
     """Train once to compile, then again against the clock, when told to."""
     import jax
 
-    from seqtutor.tasks.melody.task import load_melody_model, melody_task
+    from seqtutor.models.files import load_model
+    from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+    from seqtutor.tasks.melody.task import melody_task
     from seqtutor.training.run import run_tutor
     from seqtutor.training.seeds import run_seeds
     from seqtutor.training.settings import TutorSettings
     from seqtutor.training.tutor import Tutor
 
     settings = TutorSettings.of(method, steps=steps, log_every=max(1, steps // 2))
-    tutor = Tutor(melody_task(), load_melody_model().model, settings)
+    tutor = Tutor(melody_task(), load_model(SHIPPED_PRIOR).model, settings)
 
     def train() -> None:
         if by == "vmap":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import traceback
 
 import numpy as np
@@ -191,3 +192,16 @@ def test_what_a_task_is_not_made_of_is_said(wrong, said):
     parts = {"vocabulary": st.Vocabulary("ab."), "max_length": 5, "reward": lambda t, m: {}}
     with pytest.raises(st.UserError, match=said):
         st.Task(**{**parts, **wrong})
+
+
+def test_a_prior_beside_the_run_is_not_taken_for_another(tmp_path):
+    data = ["ab.", "ba.", "bc."] * 40
+    tokens = np.array([[0, 1, 3]])
+    for name, seed in (("one", 0), ("two", 1)):
+        generator = st.pretrain(TASK, data, epochs=1, batch=16, seed=seed)
+        folder = tmp_path / name
+        st.tune(generator, TASK, method="rloo", steps=1024, environments=16, output=folder)
+        config = (folder / "config.yaml").read_text(encoding="utf-8")
+        recorded = st.load(re.search(r"^prior: (.*)$", config, re.MULTILINE)[1])
+        expected = generator.log_probabilities(tokens)
+        np.testing.assert_array_equal(recorded.log_probabilities(tokens), expected)

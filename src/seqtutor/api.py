@@ -22,7 +22,7 @@ from seqtutor.measures.policy import evaluate as evaluate_model
 from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
-from seqtutor.models.files import SavedModel, load_model, save_model
+from seqtutor.models.files import SavedModel, load_model, save_model, weights_hash
 from seqtutor.runs.comparing import ComparisonPlan
 from seqtutor.runs.comparing import compare as run_comparison
 from seqtutor.runs.config import RunConfig
@@ -296,10 +296,16 @@ def _tune_one(
 
 
 def _keep_prior(prior: Generator, folder: Path) -> Path:
-    """The folder of the prior; a prior that was never written is written into `folder`."""
+    """The folder of the prior; a prior that was never written is written into `folder`.
+
+    Where `prior` there is another model, its name ends with the start of its weights' hash.
+    """
     if prior.folder is not None:
         return prior.folder
+    wanted = weights_hash(prior.model)
     kept = make_folder(folder) / "prior"
+    if (kept / MODEL_CONFIG).is_file() and weights_hash(load_model(kept).model) != wanted:
+        kept = folder / f"prior-{wanted[:8]}"
     if not (kept / MODEL_CONFIG).is_file():
         prior.save(kept)
     return kept

@@ -51,7 +51,8 @@ class TaskSpec(Generic[Settings]):
         sample_type: the options of `sample`, beside number, temperature, seed and output.
         evaluate_type: the options of `evaluate`, beside number, temperature and seed.
         numbers: how many sequences the commands generate by default.
-        commands: modules that replace a command, or add one, by the command's name.
+        commands: modules that replace a command, by the command's name. A new command is an entry
+            point of the group `seqtutor.commands`.
         profiles: how much of an experiment `reproduce` runs; "default" is the default.
         prior_title: the heading of the prior's column.
         published: figures of a published table that are set beside the measured ones.

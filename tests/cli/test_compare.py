@@ -90,7 +90,7 @@ def test_it_runs_what_is_missing_and_measures_what_is_asked_anew(compare, folder
     assert before.items() <= after.items()
     assert (lost / "model" / "model.safetensors").read_bytes() == weights
     content = json.loads((lost / "measures.json").read_text(encoding="utf-8"))
-    assert content["key"]["number"] == 200
+    assert content["made_of"]["number"] == 200
     assert "200 melodies" in (folder / "report.md").read_text(encoding="utf-8")
 
 

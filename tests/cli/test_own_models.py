@@ -58,7 +58,9 @@ def test_it_is_pretrained_tuned_and_sampled_from(tunes, tmp_path, fresh, monkeyp
     tune += ["--samples", "1", "--evaluate", "0"]
     fresh()
     line = refusal(capsys, tune)
-    assert "there is no kind of model 'attention' (known: lstm); to use one of your own" in line
+    assert (
+        "there is no kind of model 'attention' (known: lstm, gru); to use one of your own" in line
+    )
     assert not (tmp_path / "run").exists()
     monkeypatch.setenv(registry.VARIABLE, OWN)
     assert main(tune) == 0
@@ -72,7 +74,7 @@ def test_options_are_those_of_the_kind(tmp_path, fresh, capsys):
     told = refusal(capsys, [*output, "--model", OWN, "--hidden-sizes", "8"])
     assert "Unrecognized options: --hidden-sizes" in told
     assert "Unrecognized options: --width" in refusal(capsys, [*output, "--width", "8"])
-    assert "no kind of model 'gru'" in refusal(capsys, [*output, "--model", "gru"])
+    assert "no kind of model 'rnn'" in refusal(capsys, [*output, "--model", "rnn"])
     assert "'product' is made of other models" in refusal(capsys, [*output, "--model", "product"])
     for task in ("melody", "molecule", "folk"):
         assert main(["pretrain", task, "--model", OWN, "--help"]) == 0

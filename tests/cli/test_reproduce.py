@@ -1,6 +1,7 @@
 """The main job, end to end, in its shortest form."""
 
 import json
+import re
 
 from seqtutor.cli.main import main
 
@@ -15,8 +16,10 @@ def test_reproduce_melody_leaves_table_figures_and_samples(tmp_path, capsys):
     folder = output / "papers-rules"
     for name in ("training.png", "note_probabilities.svg", "table.csv"):
         assert (folder / name).stat().st_size > 1000, name
-    for method in ("prior", "q", "psi", "g", "rl-only"):
-        assert len(list((folder / "samples" / method).glob("*.mid"))) == 16
+    samples = re.findall(r"\]\((papers-rules/[^)]*samples)\)", report)
+    assert len(samples) == len(("prior", "q", "psi", "g", "rl-only"))
+    for one in samples:
+        assert len(list((output / one).glob("*.mid"))) == 16
     records = [json.loads(line) for line in (folder / "psi-seed0" / "metrics.jsonl").open()]
     assert records[-1]["step"] >= 20_000
 

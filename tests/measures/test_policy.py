@@ -132,7 +132,7 @@ def test_a_policy_has_collapsed_by_entropy_or_by_sameness():
     def estimates(entropy, distinct):
         return {"entropy": Estimate(entropy), "distinct": Estimate(distinct)}
 
-    settings, prior_values = TutorSettings(), estimates(1.2, 0.8)
+    settings, prior_values = TutorSettings.of("psi"), estimates(1.2, 0.8)
     assert not has_collapsed(estimates(0.11, 0.41), prior_values, settings)
     assert has_collapsed(estimates(0.09, 0.41), prior_values, settings)
     assert has_collapsed(estimates(0.11, 0.39), prior_values, settings)

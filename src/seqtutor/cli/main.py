@@ -91,7 +91,8 @@ def _commands_of_tasks() -> dict[str, str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code.
 
-    0: done · 1: what was to be verified is not so · 2: the user's input is at fault.
+    0: done · 1: what was to be verified is not so · 2: the user's input is at fault · 130:
+    interrupted or terminated.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if (spoilt := _first_spoilt(arguments)) is not None:

@@ -35,9 +35,13 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
     from seqtutor.training.pretrain_settings import PretrainSettings
 
     usual = dict(spec.training_defaults(value_of("--data", arguments)))
-    if (kind := value_of("--model", arguments)) is not None:
-        usual["model"] = kind
-    training = PretrainSettings.of(**usual)
+    if (kind := value_of("--model", arguments)) is None:
+        training = PretrainSettings.of(**usual)
+    else:
+        training = PretrainSettings.of(kind)
+        # The task's settings suit its usual model; another kind need not have all of them.
+        known = usual.keys() & training.flat.keys() - {"model"}
+        training = training.changed(**{name: usual[name] for name in known})
     groups = {"data_options": spec.data_type(), "training": training}
     return extended(Options, {"output": Path(spec.prior_folder)}, groups)
 

@@ -69,7 +69,7 @@ def batch_partition_errors(weights: PerSequence) -> PerSequence:
     return jax.lax.stop_gradient(jnp.mean(weights)) - weights
 
 
-def errors(
+def path_errors(
     online: ValuedLogits,
     target: ValuedLogits,
     experience: Experience,
@@ -96,7 +96,7 @@ def loss(
     settings: LossSettings[Settings],
 ) -> Scalar:
     """Mean Huber loss of the errors, each with its weight."""
-    own = errors(online, target, experience, settings)
+    own = path_errors(online, target, experience, settings)
     losses = huber(own, settings.options.huber_threshold)
     if experience.weights is not None:
         losses = losses * experience.weights
@@ -112,7 +112,7 @@ METHOD = Method(
     family="path consistency",
     settings=Settings,
     loss=loss,
-    error_sizes=errors,
+    error_sizes=path_errors,
     learns_from="replay",
     proof=Proof(
         {"environments": 64, "replay_capacity": 1024, "updates": 2, "value_scale": 5.0},

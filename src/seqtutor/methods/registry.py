@@ -4,7 +4,9 @@ A method of this package is a file here and a line in `_BUILT_IN`. Another packa
 entry point of the group `seqtutor.methods` that names a `seqtutor.methods.base.Method`:
 
     [project.entry-points."seqtutor.methods"]
-    grpo = "my_package.grpo:METHOD"
+    my-method = "my_package.my_method:METHOD"
+
+A method of this package hides another of the same name.
 """
 
 from __future__ import annotations

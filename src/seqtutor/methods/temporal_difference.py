@@ -62,7 +62,7 @@ PROOF_SETTINGS = {
 """Settings with which these methods come near their fixed points on tiny problems."""
 
 
-def errors(
+def td_errors(
     equations: Equations,
     online: ValuedLogits,
     target: ValuedLogits,
@@ -99,7 +99,7 @@ def loss(
 
     Jaques et al. 2017, eq. 4, 14 and 15, have the square of the error.
     """
-    own = errors(equations, online, target, experience, settings)
+    own = td_errors(equations, online, target, experience, settings)
     losses = huber(own, settings.options.huber_threshold)
     if experience.weights is not None:
         losses = losses * experience.weights[:, None]
@@ -114,7 +114,7 @@ def error_sizes(
     settings: Settings,
 ) -> PerSequence:
     """The mean absolute error of each sequence."""
-    own = errors(equations, online, target, experience, settings)
+    own = td_errors(equations, online, target, experience, settings)
     sizes = jnp.where(experience.mask, jnp.abs(own), 0.0)
     return jnp.sum(sizes, axis=1) / jnp.maximum(jnp.sum(experience.mask, axis=1), 1)
 

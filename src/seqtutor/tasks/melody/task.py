@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from seqtutor.rewards import Reward
 from seqtutor.task import Task
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules import MelodyReward
 from seqtutor.tasks.melody.settings import RuleWeights
-
-SHIPPED_PRIOR = Path(__file__).parent / "prior"
-"""The Note RNN that comes with the package; its `config.json` says how it was made."""
 
 
 def melody_task(
