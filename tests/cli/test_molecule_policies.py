@@ -58,7 +58,8 @@ def test_tune_ends_with_the_table(tuned):
     assert "Mean SA penalty" in printed
     assert "RLOO" in printed
     assert "Mean reward a SMILES string" in printed
-    assert "Terms that depend on earlier sequences are left out" in " ".join(printed.split())
+    assert "The mean reward is the sum of the terms" in " ".join(printed.split())
+    assert "without the term diversity" not in printed, "which this reward does not have"
     assert "4.21" not in printed, "the paper's logP under Ψ, of another reward"
     assert not (folder / "samples").exists()
 

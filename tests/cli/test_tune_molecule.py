@@ -161,6 +161,7 @@ def test_the_table_and_the_first_line_are_about_the_reward_that_was_asked_for(
     told = capsys.readouterr()
     assert "required × 2" in " ".join(told.err.split())
     assert "paper" not in told.out
+    assert "without the term diversity" in " ".join(told.out.split())
     with (output / "table.csv").open() as file:
         found = [
             float(row["value"]) for row in csv.DictReader(file) if row["row"] == "Term required"

@@ -130,8 +130,6 @@ def open_evaluator(
                     tasks[prior.vocabulary] = stack.enter_context(opened)
             if spec.shows_terms:
                 reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
-            if of_reward != settings:
-                reward_notes.append("Terms that depend on earlier sequences are left out of it.")
         measures = stack.enter_context(spec.measures(settings, own, priors, number, reward_workers))
         notes = [one.note for one in measures if isinstance(one, MeasureGroup) and one.note]
         yield Evaluator(spec, measures, number, temperature, tasks, [*notes, *reward_notes])

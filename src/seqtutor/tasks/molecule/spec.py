@@ -33,6 +33,10 @@ FEW_VALID = 0.2
 MEASURED_SAMPLES = 1000
 """Strings of a new prior whose share of valid molecules is measured."""
 
+WITHOUT_DIVERSITY = (
+    "Rewards are without the term diversity, which depends on the strings generated before."
+)
+
 SMALL_DATA = {"hidden_sizes": (256,), "batch": 64, "learning_rate": 3e-3, "epochs": 40}
 """For some thousands of molecules: many passes, the best of which is kept."""
 
@@ -272,6 +276,7 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         workers: int | None = None,
     ) -> Iterator[Sequence[Measure | MeasureGroup]]:
         """Table 2 and the measures of MOSES, by worker processes of their own."""
+        from seqtutor.measure import MeasureGroup
         from seqtutor.runs.progress import console
         from seqtutor.tasks.molecule.evaluation import molecule_measures
         from seqtutor.tasks.molecule.metrics import METRICS_MEASURER
@@ -282,7 +287,10 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         if source != NONE:
             console.print(f"Reading {source} to compare with")
         with MoleculeScorer.with_workers(METRICS_MEASURER, workers) as scorer:
-            yield molecule_measures(scorer, load_reference(source, scorer), options.fcd)
+            measures = molecule_measures(scorer, load_reference(source, scorer), options.fcd)
+            if "diversity" in settings.reward.weights:
+                measures.append(MeasureGroup((), note=WITHOUT_DIVERSITY))
+            yield measures
 
     def prepare_measures(self, options: MoleculeMeasuring, prior: PriorRecord) -> None:
         """Fetch MOSES if it is the reference, or the prior is made of it and it can be fetched."""
