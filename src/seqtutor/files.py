@@ -43,7 +43,7 @@ def read_regular(path: Path, most: int) -> bytes:
 
     Raises:
         OSError: if it cannot be read.
-        ValueError: if it is no regular file, such as a pipe or a device, or has more bytes.
+        ValueError: if it is not a regular file, such as a pipe or a device, or has more bytes.
     """
     require_regular(path)
     if path.stat().st_size > most:
@@ -52,14 +52,14 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def require_regular(path: Path) -> None:
-    """Refuse what is no regular file: a pipe, for example, is waited for without end.
+    """Refuse what is not a regular file: a pipe, for example, is waited for without end.
 
     Raises:
         OSError: if it is not there.
         ValueError: if it is something else.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError(f"{path.name} is no regular file")
+        raise ValueError(f"{path.name} is not a regular file")
 
 
 def open_own(path: str | Path, flags: int) -> int:

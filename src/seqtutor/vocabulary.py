@@ -27,7 +27,7 @@ class Vocabulary:
     (after `end`) is padded with `end` itself and a mask, so that no further id is needed.
 
     Raises:
-        UserError: if tokens repeat or are no strings, there are fewer than two, or `end_token` is
+        UserError: if tokens repeat or are not strings, there are fewer than two, or `end_token` is
             not one of them.
     """
 

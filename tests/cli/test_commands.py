@@ -353,7 +353,7 @@ def test_a_run_tells_what_it_was_made_of_and_on(run_folder):
 
 
 def test_an_argument_that_is_no_text_is_refused(capsys):
-    assert "is no text in UTF-8" in one_line_refusal(capsys, ["tune", "--output", "a\udcff"])
+    assert "is not text in UTF-8" in one_line_refusal(capsys, ["tune", "--output", "a\udcff"])
 
 
 def test_an_output_that_is_full_is_told_in_a_line():

@@ -170,7 +170,7 @@ def test_a_config_without_an_entry_is_the_users_error(folder, key):
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"text"'])
 def test_a_config_that_is_no_object_is_the_users_error(folder, content):
     (folder / "config.json").write_text(content)
-    with pytest.raises(UserError, match="no JSON object"):
+    with pytest.raises(UserError, match="not a JSON object"):
         load_model(folder)
 
 

@@ -102,7 +102,7 @@ class Counting(Attention):
     ("kind", "message"),
     [
         (Wide, r"gives logits of the shape \(4, 5, 4\) for 4 sequences of 5 tokens out of 3"),
-        (Counting, "count of the model 'counting' is no array of floating-point numbers"),
+        (Counting, "count of the model 'counting' is not an array of floating-point numbers"),
     ],
 )
 def test_a_model_of_other_shapes_or_types_is_the_users_error(kind, message):

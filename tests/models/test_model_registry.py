@@ -75,8 +75,8 @@ class Unfinished(SequenceModel):
         (Impostor, "has a kind of model 'lstm' already"),
         (Nameless, "Nameless has no name"),
         (Unfinished, "Unfinished does not define advance, initial_state, readout"),
-        (AttentionSettings, "AttentionSettings is no class derived from seqtutor.SequenceModel"),
-        (attention(), "is no class derived from"),
+        (AttentionSettings, "AttentionSettings is not a class derived from seqtutor.SequenceModel"),
+        (attention(), "is not a class derived from"),
     ],
 )
 def test_what_is_no_kind_is_the_users_error(wrong, message):
@@ -99,7 +99,7 @@ def test_a_chosen_kind_may_be_in_a_file_or_a_module():
         ("nowhere.py:GRU", "there is no file .*nowhere.py"),
         ("no_such_module:GRU", "no_such_module cannot be imported: ModuleNotFoundError"),
         ("own_model:GRU", "own_model defines no 'GRU'"),
-        ("own_model:AttentionSettings", "is no class derived from"),
+        ("own_model:AttentionSettings", "is not a class derived from"),
         ("own_model:", "names no Python object"),
         (":GRU", "names no Python object"),
         ("own_model:a.b", "names no Python object"),

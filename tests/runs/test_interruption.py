@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqtutor.cli.main import find_call, parse
-from seqtutor.cli.tune import _without_table
+from seqtutor.cli.tune import _interrupted_before_table
 from seqtutor.runs import interruption
 from seqtutor.runs.interruption import Interrupted, stop_request, telling_how_to_go_on
 from seqtutor.runs.provenance import COMMAND
@@ -37,7 +37,7 @@ def test_a_run_without_its_table_is_told_how_to_get_all_of_it(seeds, told):
     """Not by `evaluate`, which knows nothing of the run's own reward."""
     call = find_call("tune", ["melody", "--seeds", str(seeds)])
     with pytest.raises(Interrupted, match=told):
-        raise _without_table(call.spec, Path("runs/mine"), parse(call))
+        raise _interrupted_before_table(call.spec, Path("runs/mine"), parse(call))
 
 
 def test_the_second_signal_stops_at_once_but_not_one_that_comes_with_the_first(monkeypatch):

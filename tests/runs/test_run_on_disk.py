@@ -251,5 +251,5 @@ RECORD = '{"step": 1, "seconds": 1.0, "entropy": 1.0, "kl": 0.0, "distinct": 1.0
 def test_a_line_that_is_no_record_is_named(tmp_path, line):
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(RECORD.encode() + b"\n" + line.encode(errors="surrogateescape") + b"\n")
-    with pytest.raises(UserError, match=r"line 2 of .*metrics\.jsonl is no record"):
+    with pytest.raises(UserError, match=r"line 2 of .*metrics\.jsonl is not a record"):
         RunFolder(tmp_path).records(GUARDED)

@@ -13,7 +13,7 @@ import pytest
 
 from seqtutor.errors import UserError
 from seqtutor.task import Task
-from seqtutor.training.iteration import collect, learn, remember
+from seqtutor.training.iteration import collect, learn, store
 from seqtutor.training.plan import TutorState
 from seqtutor.training.run import run_tutor
 from seqtutor.training.seeds import run_seeds
@@ -85,7 +85,7 @@ def by_hand(one: Tutor, iterations: int) -> TutorState:
         if iteration:
             state, _ = compiled_learn(one, PRIOR, state, learn_key)
         earned = one.task.reward(trajectories.tokens, trajectories.mask)
-        state = remember(one, state, trajectories, earned)
+        state = store(one, state, trajectories, earned)
     return state
 
 

@@ -234,7 +234,7 @@ def test_looking_at_the_saved_policy_changes_nothing(tutor):
     """Neither what it looks at nor how often the reward judges; and of a good one it is silent."""
     *_, last = chunks(tutor)
     calls, bits = REWARD.calls, jax.tree.map(jnp.copy, last.state)
-    seen = tutor.look(last.state.network, last.state.key, last.state.iteration)
+    seen = tutor.evaluate_policy(last.state.network, last.state.key, last.state.iteration)
     assert identical(last.state, bits)
     assert REWARD.calls == calls
     assert all(np.isfinite(value) for value in seen.values())
@@ -260,7 +260,7 @@ def test_a_run_ends_at_the_first_record_with_the_given_divergence(tutor):
 def test_too_few_distinct_sequences_are_too_few_of_those_at_first():
     guard = Guard(replace(SETTINGS, collapse_distinct=0.5, stop_on_collapse=True))
     remarks = [
-        guard.look({"step": step, "kl": 0.1, "entropy": 1.0, "distinct": distinct})
+        guard.check({"step": step, "kl": 0.1, "entropy": 1.0, "distinct": distinct})
         for step, distinct in enumerate((0.8, 1.0, 0.5, 0.39, 0.1))
     ]
     assert remarks[:3] == [None] * 3

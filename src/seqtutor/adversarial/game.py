@@ -55,8 +55,8 @@ from seqtutor.training.run import (
     DivergedError,
     Guard,
     Record,
+    non_finite_message,
     record_of,
-    what_is_not_finite,
 )
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
@@ -345,7 +345,7 @@ def play_rounds(
         state, metrics = game.play_round(state)
         steps = int(state.tutor.iteration) * game.tutor.steps_per_iteration
         record = {"round": int(state.round)} | record_of(metrics, steps, start)
-        fault = what_is_not_finite(record)
+        fault = non_finite_message(record)
         if fault is not None:
             raise DivergedError(fault, game.tutor.policy(last_good), game.tutoring.seed)
         yield RoundProgress(state, record, _check(guard, record))
@@ -353,7 +353,7 @@ def play_rounds(
 
 def _check(guard: Guard, record: Record) -> str | None:
     """The guard's remark on a round in which the generator has learned."""
-    return guard.look(record) if "entropy" in record else None
+    return guard.check(record) if "entropy" in record else None
 
 
 def recompute_rewards(tutor: Tutor, replay: Replay) -> Replay:

@@ -149,7 +149,7 @@ def help_seconds() -> float:
 
 
 def peak_memory() -> float | None:
-    """The most memory that this process has had, in MiB; `None` where that is not told."""
+    """The most memory that this process has had, in MiB; `None` where it is not known."""
     try:
         import resource
     except ImportError:  # There is no such module on Windows.

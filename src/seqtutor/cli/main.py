@@ -95,8 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted or terminated.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if (spoilt := _first_spoilt(arguments)) is not None:
-        _say(f"an argument is no text in UTF-8: {spoilt!a}")
+    if (undecodable := _first_undecodable(arguments)) is not None:
+        _say(f"an argument is not text in UTF-8: {undecodable!a}")
         return 2
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage(), end="")
@@ -133,13 +133,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _first_spoilt(arguments: Sequence[str]) -> str | None:
-    """The first argument with bytes that are no text, which could be shown and kept nowhere."""
+def _first_undecodable(arguments: Sequence[str]) -> str | None:
+    """The first argument with bytes that are not text; it could be neither shown nor saved."""
     return next((one for one in arguments if any("\ud800" <= c <= "\udfff" for c in one)), None)
 
 
 def _say(text: str) -> None:
-    """The last line; where nobody can be told any more, it is lost."""
+    """Print the last line to standard error, if that is still open."""
     with contextlib.suppress(OSError, ValueError):
         print(f"seqtutor: {text}", file=sys.stderr, flush=True)
 
@@ -279,8 +279,8 @@ def _one_line(message: str) -> str:
     has_box = "╭" in message
     plain = re.sub(r"\x1b\[[0-9;]*m|╭.*╮|╰.*╯|│", "", message)
     blocks = [" ".join(block.split()) for block in re.split(r"[─-]{5,}", plain)]
-    told = [block for block in blocks if block][0 if has_box else 1 :]
-    sentences = re.split(r"Argument helptext|Perhaps you meant|For full helptext", told[0])
+    found = [block for block in blocks if block][0 if has_box else 1 :]
+    sentences = re.split(r"Argument helptext|Perhaps you meant|For full helptext", found[0])
     sentence = sentences[0].strip().rstrip(".")
     sentence = re.sub(r"invalid literal for int\(\) with base 10: (.*)", NOT_WHOLE, sentence)
     return re.sub(r"could not convert string to float: (.*)", NOT_A_NUMBER, sentence)

@@ -178,7 +178,7 @@ def _lead(spec: TaskSpec[Any], config: RunConfig[Any], options: Options) -> None
             _tune(spec, config, folder, options)
     else:
         folders = _tune_seeds(spec, config, output, options)
-    with raising_instead(lambda: _without_table(spec, output, options)):
+    with raising_instead(lambda: _interrupted_before_table(spec, output, options)):
         _report(spec, config, folders, output, options)
 
 
@@ -233,10 +233,10 @@ def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, option
             if (description := spec.describe(config.settings)) is not None:
                 console.print(description, highlight=False)
 
-        with raising_instead(lambda: _stopped_at_once(folder, again)):
+        with raising_instead(lambda: _interrupted_in_chunk(folder, again)):
             _tune_with_bar(spec, config, tutor, folder, options, again, is_to_stop, announce)
         if is_to_stop():
-            raise _without_table(spec, folder.path, options)
+            raise _interrupted_before_table(spec, folder.path, options)
 
 
 def _tune_with_bar(
@@ -302,8 +302,8 @@ def _tune_seeds(
     return [job.folder for job in jobs]
 
 
-def _stopped_at_once(folder: RunFolder, again: str) -> KeyboardInterrupt:
-    """An interruption in the midst of a chunk, and from where the run can continue."""
+def _interrupted_in_chunk(folder: RunFolder, again: str) -> KeyboardInterrupt:
+    """An interruption during a chunk, and from where the run can continue."""
     from seqtutor.runs.interruption import Interrupted
     from seqtutor.runs.run_folder import CONFIG
     from seqtutor.runs.run_on_disk import saved_steps
@@ -315,7 +315,7 @@ def _stopped_at_once(folder: RunFolder, again: str) -> KeyboardInterrupt:
     return Interrupted(f"interrupted; continue from {where} with: {again}")
 
 
-def _without_table(spec: TaskSpec[Any], output: Path, options: Options) -> Interrupted:
+def _interrupted_before_table(spec: TaskSpec[Any], output: Path, options: Options) -> Interrupted:
     """An interruption after which the policy is saved, and how to get its table."""
     from seqtutor.runs.interruption import Interrupted
 

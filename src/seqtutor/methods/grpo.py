@@ -5,7 +5,7 @@
     x_t = π(a_t|s_t)/π₀(a_t|s_t)
     L   = −mean over t of min( x_t·Â, clip(x_t, 1 ± ε)·Â )                 (eq. 3)
 
-The group is the batch; π₀ generated it. In eq. 3 the divergence is no part of R. There the loss has
+The group is the batch; π₀ generated it. In eq. 3 the divergence is not in R. There the loss has
 β·(p/π − log p/π − 1) at each token (eq. 4), whose gradient on samples of π is that of KL(p‖π), the
 divergence the other way round: the fixed point is then another than the optimum π* of
 E[r]/c − KL(π‖p). The setting `divergence` chooses. Eq. 3 also divides each sequence's sum by its

@@ -65,7 +65,7 @@ def is_method(name: str) -> bool:
 
 
 def symbol_of(name: str) -> str:
-    """What tables and figures call a method; a name that is no method's stands for itself."""
+    """What tables and figures call a method; any other name is returned as it is."""
     return method_named(name).symbol if is_method(name) else name
 
 

@@ -30,9 +30,9 @@ def require_consistent(model: SequenceModel, length: int, key: PRNGKeyArray | No
         key: of the random tokens.
 
     Raises:
-        UserError: if a leaf of the model is no array of floating-point numbers, or the logits have
-            another shape than (batch, time, vocabulary), or the two ways differ by more than
-            rounding.
+        UserError: if a leaf of the model is not an array of floating-point numbers, or the logits
+            have another shape than (batch, time, vocabulary), or the two ways differ by more
+            than rounding.
     """
     _require_floating_point(model)
     key = jax.random.key(0) if key is None else key
@@ -61,8 +61,8 @@ def _require_floating_point(model: SequenceModel) -> None:
         if not eqx.is_inexact_array(leaf):
             name = jax.tree_util.keystr(path, simple=True, separator=".")
             raise UserError(
-                f"{name} of the model {model.kind!r} is no array of floating-point numbers; make "
-                "it a static field, or compute it where it is used"
+                f"{name} of the model {model.kind!r} is not an array of floating-point numbers; "
+                "make it a static field, or compute it where it is used"
             )
 
 

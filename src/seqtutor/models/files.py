@@ -188,7 +188,7 @@ def _require_hash(weights: Path, expected: object) -> None:
 def _read_config(path: Path) -> dict[str, Any]:
     config = parse_json(read_regular(path, MOST_CONFIG).decode("utf-8"))
     if not isinstance(config, dict):
-        raise ValueError(f"its {CONFIG} is no JSON object")
+        raise ValueError(f"its {CONFIG} is not a JSON object")
     for name in ("format", "model", "origin"):
         if name not in config:
             raise ValueError(f'its {CONFIG} has no "{name}"')
@@ -242,5 +242,5 @@ def _built(value: Any, kind_of: KindOf) -> Any:
     config = {name: _built(one, kind_of) for name, one in value.items()}
     kind = config.pop("kind")
     if not isinstance(kind, str):
-        raise TypeError("its kind is no text")
+        raise TypeError("its kind is not text")
     return kind_of(kind).from_config(config)

@@ -56,7 +56,8 @@ def register_model(kind: _Kind) -> _Kind:
     A class that was registered by the same name before is replaced.
 
     Raises:
-        UserError: if it is no sequence model with a name, or the package has a kind of that name.
+        UserError: if it is not a sequence model with a name, or the package has a kind of that
+            name.
     """
     _require_kind(kind, getattr(kind, "__name__", repr(kind)))
     if kind.kind not in MODELS | WRAPPERS:
@@ -142,7 +143,7 @@ def _require_kind(kind: object, where: str) -> type[SequenceModel]:
     from seqtutor.models.base import SequenceModel
 
     if not (isinstance(kind, type) and issubclass(kind, SequenceModel)):
-        raise UserError(f"{where} is no class derived from seqtutor.SequenceModel")
+        raise UserError(f"{where} is not a class derived from seqtutor.SequenceModel")
     if not isinstance(getattr(kind, "kind", None), str):
         raise UserError(f"{where} has no name: give the class an attribute `kind`")
     if kind.__abstractmethods__:

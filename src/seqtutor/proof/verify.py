@@ -239,7 +239,7 @@ class Outcome:
 
     @property
     def verdict(self) -> Literal["pass", "expected gap", "FAIL"]:
-        """`expected gap`: the method has reached its own fixed point, which is no optimum."""
+        """`expected gap`: the method has reached its own fixed point, which is not the optimum."""
         if self.faults:
             return "FAIL"
         return "pass" if self.target_is_best else "expected gap"

@@ -79,7 +79,7 @@ _OTHERS: dict[str, tuple[str, Any]] = {
     "untrained": ("#44AA99", (0, (3, 3))),
     "real-tunes": ("#EE7733", "-"),
 }
-"""Colour and line style of what is no method: the prior and the controls of experiments."""
+"""Colours and line styles beside those of methods: the prior and the controls of experiments."""
 _SPARE_COLORS = ("#1B9E77", "#999933", "#AA4499", "#882255", "#44AA99")
 
 

@@ -42,7 +42,7 @@ class HostCalls:
 
         Raises:
             UserError: if the function fails on the batch that it is tried on, or what it returns
-                are no named terms.
+                are not named terms.
         """
         shapes = self._shapes(tokens.shape)
 

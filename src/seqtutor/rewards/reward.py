@@ -46,7 +46,7 @@ class Reward:
     Attributes:
         function: in one of the protocols of `seqtutor.rewards.protocols`.
         weights: by the name of a term.
-        host: its calls from compiled programs, if it is no compiled function.
+        host: its calls from compiled programs, if it is not a compiled function.
 
     Raises:
         UserError: if the function has only a part of the methods of a memory.

@@ -17,7 +17,7 @@ def traced_terms(function: RewardFunction, *arguments: Any) -> dict[str, jax.Arr
     """The terms of a compiled reward, in single precision.
 
     Raises:
-        UserError: if the function fails, cannot be traced, or what it returns are no named terms.
+        UserError: if the function fails, cannot be traced, or what it returns is not named terms.
     """
     try:
         terms = function(*arguments)

@@ -1,7 +1,7 @@
-"""Checkpoints: all that changes during a run, on disk, so that it goes on bit for bit.
+"""Checkpoints: all that changes during a run, on disk, so that it continues bit for bit.
 
-A checkpoint is two files. `step-N.safetensors` holds every array of the state, and what else is to
-be remembered, by a reward for instance, as the bytes of a JSON text. `step-N.json`, its manifest,
+A checkpoint is two files. `step-N.safetensors` holds every array of the state, and what else the
+run needs, such as the state of a reward, as the bytes of a JSON text. `step-N.json`, its manifest,
 is written after it and holds its hash, so that a checkpoint counts only when it is whole. The
 newest two are kept: should one be damaged, the one before it is taken.
 """
@@ -31,7 +31,7 @@ from seqtutor.machine import usable_cores
 
 KEPT = 2
 _FORMAT = 2
-_REMEMBERED = "reward"
+_EXTRA = "reward"
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -57,14 +57,14 @@ class Resumable(Protocol[_OfState]):
 
 @dataclass(frozen=True)
 class Checkpoint(Generic[_State]):
-    """A state to go on from, the step it was saved at, and what a user should know about it.
+    """A state to continue from, the step it was saved at, and remarks for the user about it.
 
-    `remembered` is what `save` was given besides the state.
+    `extra` is what `save` was given besides the state.
     """
 
     state: _State
     step: int
-    remembered: Any = None
+    extra: Any = None
     remarks: tuple[str, ...] = ()
 
 
@@ -95,20 +95,20 @@ class Checkpoints:
         self.devices = devices
         self._damaged: set[int] = set()
 
-    def save(self, state: Any, step: int, remembered: Any = None) -> None:
+    def save(self, state: Any, step: int, extra: Any = None) -> None:
         """Write a checkpoint, and then remove all but the newest ones and what is damaged.
 
         Args:
             state: a pytree of arrays.
             step: how far the run has come.
-            remembered: what else it needs to go on, in JSON's types, if anything.
+            extra: what else it needs to go on, in JSON's types, if anything.
 
         Raises:
             UserError: if it cannot be written; older checkpoints stay as they were.
         """
         arrays = _named_arrays(state)
-        if remembered is not None:
-            arrays[_REMEMBERED] = np.frombuffer(json.dumps(remembered).encode(), np.uint8)
+        if extra is not None:
+            arrays[_EXTRA] = np.frombuffer(json.dumps(extra).encode(), np.uint8)
         content = safetensors.numpy.save(arrays)
         manifest = {
             "format": _FORMAT,
@@ -122,7 +122,7 @@ class Checkpoints:
         self._damaged.discard(step)
         whole = [one for one in self.steps() if one not in self._damaged]
         for old in (*whole[KEPT:], *self._damaged):
-            # The manifest first: without it the arrays are no checkpoint.
+            # The manifest first: without it the arrays are not a checkpoint.
             self._manifest(old).unlink(missing_ok=True)
             self._arrays(old).unlink(missing_ok=True)
 
@@ -192,11 +192,11 @@ class Checkpoints:
             raise ValueError("its content is not what was saved")
         shapes = eqx.filter_eval_shape(run.initial_state)
         arrays = safetensors.numpy.load(content)
-        remembered = None
-        if _REMEMBERED in arrays:
-            remembered = json.loads(arrays[_REMEMBERED].tobytes())
+        extra = None
+        if _EXTRA in arrays:
+            extra = json.loads(arrays[_EXTRA].tobytes())
         changes = _changed(manifest["surroundings"], surroundings(self.devices))
-        return Checkpoint(_filled(shapes, arrays), manifest["step"], remembered, remarks + changes)
+        return Checkpoint(_filled(shapes, arrays), manifest["step"], extra, remarks + changes)
 
     def _arrays(self, step: int) -> Path:
         return self.folder / f"step-{step}.safetensors"

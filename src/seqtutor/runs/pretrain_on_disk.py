@@ -81,7 +81,7 @@ def train_on_disk(
     with made_and_locked(folder):
         found = checkpoints.latest(_Training(start))
         if found is not None:
-            epochs = [EpochRecord(**record) for record in found.remembered]
+            epochs = [EpochRecord(**record) for record in found.extra]
             start = Pretrained(found.state.best, epochs, found.state.latest, found.state.optimiser)
             for remark in found.remarks:
                 on_remark(remark)

@@ -36,7 +36,7 @@ _Tree = TypeVar("_Tree")
 _A_WEEK = 7 * 24 * 3600 * 1000
 """Milliseconds that a process waits for an order. If the first one dies, JAX ends it sooner."""
 
-BEGIN, ADVANCE, LOOK, GATHER, END = "begin", "advance", "look", "gather", "end"
+BEGIN, ADVANCE, EVALUATE, GATHER, END = "begin", "advance", "evaluate", "gather", "end"
 
 
 def join(coordinator: str, processes: int, process: int) -> None:
@@ -112,12 +112,12 @@ class LeadingTutor(Tutor):
         self.orders.give(ADVANCE, iterations)
         return super().advance(state, iterations)
 
-    def look(
+    def evaluate_policy(
         self, network: ActionValueNetwork, key: PRNGKeyArray, iteration: Int[Array, ""]
     ) -> Metrics:
         """As a tutor does; the others do their part of the collection."""
-        self.orders.give(LOOK)
-        return super().look(network, key, iteration)
+        self.orders.give(EVALUATE)
+        return super().evaluate_policy(network, key, iteration)
 
     def whole(self, state: TutorState) -> TutorState:
         """As a tutor does; the others give their part."""
@@ -169,8 +169,8 @@ def _follow(tutor: Tutor, configuration: str) -> None:
             state = tutor.placed(_from_first(tutor.initial_state()))
         elif order == ADVANCE:
             state, _ = tutor.advance(state, int(details[0]))
-        elif order == LOOK:
-            tutor.look(state.network, state.key, state.iteration)
+        elif order == EVALUATE:
+            tutor.evaluate_policy(state.network, state.key, state.iteration)
         else:
             tutor.whole(state)
 

@@ -29,7 +29,7 @@ LINE_EVERY = 30.0
 class _StandardError:
     """The standard error as it is at the moment; what cannot be written there is lost.
 
-    A terminal that is closed, or a reader that has gone, is no reason for a run to end.
+    A terminal that is closed, or a reader that has gone, does not end a run.
     """
 
     @property
@@ -82,7 +82,7 @@ def note_of(record: Mapping[str, float]) -> str:
 
 
 class _LoggedProgress(Progress):
-    """Bars that tell in whole lines how it goes where there is no terminal to draw them.
+    """Progress bars; without a terminal they print whole lines instead.
 
     What is drawn fits the width and is cut to it; a line in a file is never cut.
     """
@@ -96,37 +96,37 @@ class _LoggedProgress(Progress):
         visible: bool = True,
         **fields: Any,
     ) -> TaskID:
-        """As ever; what is `completed` already took none of the time that the bar will tell."""
+        """Add a bar; what is `completed` already took none of the time that it shows."""
         return super().add_task(
             description, start, total, completed, visible, begun=completed, **fields
         )
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
-        """As ever, and a line if the last one is long ago or the bar has come to its end."""
+        """Update a bar, and print a line if the last one is long ago or the bar is at its end."""
         super().update(task_id, **changes)
         if self.console.is_terminal:
             return
         bar, now = self._tasks[task_id], time.monotonic()
         note = f"  {bar.fields['note']}" if bar.fields.get("note") else ""
         line = f"{bar.description} {bar.percentage:.0f} %{note}"
-        told_at, told = self._told.setdefault(task_id, (now, ""))
+        printed_at, printed = self._printed.setdefault(task_id, (now, ""))
         if bar.finished:
-            self._tell_end(bar)
-        elif line != told and now - told_at >= LINE_EVERY:
-            self._told[task_id] = now, line
+            self._print_end(bar)
+        elif line != printed and now - printed_at >= LINE_EVERY:
+            self._printed[task_id] = now, line
             self._print_line(line)
 
     def stop(self) -> None:
-        """As ever, and without a terminal what became of bars that did not come to their end."""
+        """Stop, and without a terminal print the last line of bars that are not at their end."""
         super().stop()
         if self.console.is_terminal:
             return
         for bar in self.tasks:
             if bar.visible:
-                self._tell_end(bar)
+                self._print_end(bar)
 
-    def _tell_end(self, bar: Task) -> None:
-        """A last line, once: what the bar came to."""
+    def _print_end(self, bar: Task) -> None:
+        """Print the bar's last line, once."""
         if bar.id in self._ended:
             return
         self._ended.add(bar.id)
@@ -138,8 +138,8 @@ class _LoggedProgress(Progress):
         self.console.print(line, highlight=False, soft_wrap=True)
 
     @cached_property
-    def _told(self) -> dict[TaskID, tuple[float, str]]:
-        """Of each bar when it last had a line, and which."""
+    def _printed(self) -> dict[TaskID, tuple[float, str]]:
+        """For each bar, the time of its last line and the line."""
         return {}
 
     @cached_property

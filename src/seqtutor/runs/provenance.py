@@ -47,12 +47,12 @@ def commit() -> str | None:
 
 def made_by_in_words() -> str:
     """A sentence for a report: the command, versions, the machine and the day."""
-    told = made_by()
-    commit = f" (commit {told['commit'][:10]})" if isinstance(told["commit"], str) else ""
+    facts = made_by()
+    commit = f" (commit {facts['commit'][:10]})" if isinstance(facts["commit"], str) else ""
     return (
-        f"Made by `{told['command']}` with seqtutor {told['seqtutor']}{commit}, JAX {told['jax']} "
-        f"and Python {told['python']} on {told['cores']} cores ({told['processor']}), "
-        f"{date.today().isoformat()}."
+        f"Made by `{facts['command']}` with seqtutor {facts['seqtutor']}{commit}, "
+        f"JAX {facts['jax']} and Python {facts['python']} on {facts['cores']} cores "
+        f"({facts['processor']}), {date.today().isoformat()}."
     )
 
 
@@ -62,7 +62,7 @@ def made_by(prior: SequenceModel | None = None, devices: int = 1) -> dict[str, s
     With a prior, also a hash of its weights, the device that JAX computes on, and how many of them
     share the work.
     """
-    told = {
+    facts = {
         "command": command_line(),
         "seqtutor": version("seqtutor"),
         "commit": commit(),
@@ -75,12 +75,12 @@ def made_by(prior: SequenceModel | None = None, devices: int = 1) -> dict[str, s
         "usable_cores": usable_cores(),
     }
     if prior is None:
-        return told
+        return facts
     import jax
 
     from seqtutor.models.files import weights_hash
 
-    return told | {
+    return facts | {
         "device": jax.devices()[0].device_kind,
         "devices": devices,
         "prior_sha256": weights_hash(prior),

@@ -2,8 +2,8 @@
 
 config.yaml      everything that makes the run, re-runnable
 metrics.jsonl    one record a line, appended as the run goes on
-remarks.txt      what the user was told, such as of a collapse, one remark a line
-checkpoints/     all that an interrupted run needs to go on; gone when it is complete
+remarks.txt      remarks for the user, such as of a collapse, one a line
+checkpoints/     what an interrupted run continues from; removed when it is complete
 model/           the policy, loadable alone; it appears when the run is complete
 .lock            held by the process that runs it
 """
@@ -103,12 +103,12 @@ def from_plain(kind: type[_Config], content: Mapping[str, Any], path: Path) -> _
 
 def _tutor_settings(content: Any) -> TutorSettings:
     if not isinstance(content, Mapping):
-        raise TypeError("the settings of the tutor are no mapping")
+        raise TypeError("the settings of the tutor are not a mapping")
     return from_flat(content)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read a configuration as mappings, lists, numbers and strings, without what is told of it.
+    """Read a configuration as mappings, lists, numbers and strings, without the entry `made_by`.
 
     Raises:
         UserError: if it cannot be read, is too large, or has no entries.
@@ -141,7 +141,7 @@ def _unusable(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise UserError(f"cannot read {path}: it is no text in UTF-8") from None
+        raise UserError(f"cannot read {path}: it is not text in UTF-8") from None
     except RecursionError:
         raise UserError(f"{path} is not a usable configuration: it is nested too deeply") from None
     except UserError as error:
@@ -225,7 +225,7 @@ class RunFolder:
         self._append(METRICS, json.dumps(record))
 
     def remark(self, text: str) -> None:
-        """Keep what the user is told.
+        """Add a remark for the user.
 
         Raises:
             UserError: if it cannot be written.
@@ -250,14 +250,14 @@ class RunFolder:
         """All whole records so far, oldest first.
 
         Raises:
-            UserError: if a line is no record, or has not all that is needed.
+            UserError: if a line is not a record, or lacks a value.
         """
         records = []
         for number, line in enumerate(self._lines(METRICS), start=1):
             record = _record_in(line)
             if record is None or not record.keys() >= set(needed):
                 raise UserError(
-                    f"line {number} of {self.path / METRICS} is no record; remove it to go on"
+                    f"line {number} of {self.path / METRICS} is not a record; remove it to continue"
                 )
             records.append(record)
         return records
@@ -293,7 +293,7 @@ def _record_in(line: str) -> dict[str, float] | None:
         record = json.loads(line)
         if isinstance(record, dict):
             for number in record.values():
-                math.isfinite(number)  # Raises an error at what is no number, or too large for one.
+                math.isfinite(number)  # Raises an error for other types and numbers too large.
             return record
     except (ValueError, TypeError, OverflowError, RecursionError):
         pass

@@ -181,7 +181,7 @@ def _continued(
     reward = run.reward
     state = found.state if found else None
     if found:
-        reward.restore(found.remembered)
+        reward.restore(found.extra)
 
     def save() -> None:
         folder.sync()

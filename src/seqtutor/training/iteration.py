@@ -1,8 +1,8 @@
-"""One iteration: collect, judge, remember, learn; pure functions of the plan and the state.
+"""One iteration: collect, reward, store, learn; pure functions of the plan and the state.
 
 Each iteration generates a batch of sequences, rewards them, stores them, and makes several updates
-on replayed sequences. While a reward judges elsewhere, such as in worker processes, methods with a
-replay make their updates, on what was judged before.
+on replayed sequences. While a reward is computed elsewhere, such as in worker processes, methods
+with a replay make their updates, on sequences that have their rewards already.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ def iterate(
         state = eqx.tree_at(lambda s: (s.key, s.iteration), state, (key, state.iteration + 1))
         trajectories = collect(plan, prior, state.network, collect_key, progress)
         if plan.learns_meanwhile:
-            state, losses, earned = learn_while_judged(
+            state, losses, breakdown = learn_while_scoring(
                 plan, prior, reward, state, trajectories, learn_key
             )
-            state = remember(plan, state, trajectories, earned)
+            state = store(plan, state, trajectories, breakdown)
         else:
-            earned = reward(trajectories.tokens, trajectories.mask, reward_parameters)
-            state = remember(plan, state, trajectories, earned)
+            breakdown = reward(trajectories.tokens, trajectories.mask, reward_parameters)
+            state = store(plan, state, trajectories, breakdown)
             state, losses = learn(plan, prior, state, learn_key)
-        metrics = measure(trajectories, earned, plan.devices) | losses
+        metrics = measure(trajectories, breakdown, plan.devices) | losses
         return state, everywhere(metrics, plan.devices)
 
     def measured(
@@ -121,14 +121,14 @@ def collect(
     return split(Trajectories(rollout.tokens, rollout.mask, *rollout.outputs), plan.devices)
 
 
-def look(
+def evaluate_policy(
     plan: TutorPlan,
     prior: SequenceModel,
     network: ActionValueNetwork,
     key: PRNGKeyArray,
     iteration: Int[Array, ""],
 ) -> Metrics:
-    """Collect once to measure the policy alone: nothing is judged, remembered or learned.
+    """Collect once to measure the current policy; nothing is rewarded, stored or learned.
 
     Beside what `measure_policy` gives there is the largest `weight` of the network, by its absolute
     value: it is finite only if all of them are.
@@ -141,18 +141,18 @@ def look(
     return everywhere(metrics, plan.devices)
 
 
-def remember(
-    plan: TutorPlan, state: TutorState, trajectories: Trajectories, earned: RewardBreakdown
+def store(
+    plan: TutorPlan, state: TutorState, trajectories: Trajectories, breakdown: RewardBreakdown
 ) -> TutorState:
     """Store a collection in the replay."""
     kept = plan.keeps_whole_prior
-    experience = Experience.of(trajectories, earned.total, keeps_whole_prior=kept)
+    experience = Experience.of(trajectories, breakdown.total, keeps_whole_prior=kept)
     replay = add(state.replay, experience)
     replay = replace(replay, stored=split(replay.stored, plan.devices))
     return eqx.tree_at(lambda s: s.replay, state, replay)
 
 
-def learn_while_judged(
+def learn_while_scoring(
     plan: TutorPlan,
     prior: SequenceModel,
     reward: Reward,
@@ -160,9 +160,9 @@ def learn_while_judged(
     trajectories: Trajectories,
     key: PRNGKeyArray,
 ) -> tuple[TutorState, Metrics, RewardBreakdown]:
-    """Learn from the replay as it is, while the reward judges what is to be stored next.
+    """Learn from the replay as it is, while the newest collection is rewarded.
 
-    Several devices learn before it judges.
+    Several devices learn before that.
     """
     tokens, mask = trajectories.tokens, trajectories.mask
     if plan.devices > 1:
@@ -235,11 +235,11 @@ def learn(
     else:
         batches = rows_to_learn(plan, state.replay, key)
     first = _Learning(state.network, first_target, state.optimiser, state.replay.priorities)
-    learnt, metrics = jax.lax.scan(update, first, batches)
+    learned, metrics = jax.lax.scan(update, first, batches)
     state = eqx.tree_at(
         lambda s: (s.network, s.target, s.optimiser, s.replay.priorities),
         state,
-        (learnt.network, learnt.target, learnt.optimiser, learnt.priorities),
+        (learned.network, learned.target, learned.optimiser, learned.priorities),
     )
     return state, jax.tree.map(jnp.mean, metrics)
 

@@ -17,18 +17,18 @@ Metrics = dict[str, Float[Array, "..."]]
 HostMetrics = dict[str, Float[np.ndarray, "..."]]
 
 
-def measure(trajectories: Trajectories, earned: RewardBreakdown, devices: int = 1) -> Metrics:
+def measure(trajectories: Trajectories, breakdown: RewardBreakdown, devices: int = 1) -> Metrics:
     """Means over the steps of a collection, in nats and in reward."""
     mean = partial(masked_mean, mask=trajectories.mask)
     return (
-        {"reward": mean(earned.total)}
+        {"reward": mean(breakdown.total)}
         | measure_policy(trajectories, devices)
-        | {f"reward/{name}": mean(term) for name, term in earned.terms.items()}
+        | {f"reward/{name}": mean(term) for name, term in breakdown.terms.items()}
     )
 
 
 def measure_policy(trajectories: Trajectories, devices: int = 1) -> Metrics:
-    """What a collection shows of the policy itself, whatever it earned.
+    """What a collection shows of the policy itself, whatever its reward is.
 
     `kl` and `entropy` are exact sums over the vocabulary at the visited states. `distinct` is the
     number of different sequences over the number of sequences in the batch.

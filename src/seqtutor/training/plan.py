@@ -94,16 +94,16 @@ class TutorPlan:
         """Whether the replay holds log p(·|s) of the whole vocabulary.
 
         Where the method reads it but it would take more than `MOST_PRIOR_BYTES`, the frozen prior
-        says it anew whenever a sequence is replayed.
+        computes it again whenever a sequence is replayed.
         """
         a_sequence = 4 * self.task.vocabulary.size * self.task.max_length
         return self.method.needs_whole_prior and a_sequence <= MOST_PRIOR_BYTES
 
     @property
     def learns_meanwhile(self) -> bool:
-        """Whether it learns from the replay while the reward judges the newest collection.
+        """Whether it learns from the replay while the newest collection is rewarded.
 
-        Several devices meet at the reward, and wait there for its answer: they learn before.
+        Several devices wait for each other at the reward: they learn before.
         """
         starts = self.task.reward.can_start
         return starts and self.method.learns_from == "replay" and self.iterations > 1
@@ -206,7 +206,7 @@ class TutorPlan:
 
 
 def memory_bytes() -> float:
-    """The machine's memory, as far as it can be told."""
+    """The memory of the machine; infinite where it is not known."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):

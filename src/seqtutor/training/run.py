@@ -1,4 +1,4 @@
-"""Driving a tutor from Python: chunks of compiled work, a record and a look at it after each."""
+"""Driving a tutor from Python: chunks of compiled work, a record and its check after each."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ Record = dict[str, int | float]
 class Progress:
     """Where a run stands after a chunk.
 
-    `remark` says what a user should know now: that the policy has collapsed (once a run), or why
-    the run ends here.
+    `remark` is for the user: the policy has collapsed (once a run), or why the run ends here.
     """
 
     state: TutorState
@@ -64,10 +63,10 @@ def chunks(
 ) -> Iterator[Progress]:
     """Run a tutor to its end, giving the state and a record after each chunk of iterations.
 
-    A run that was interrupted goes on from a `state` with the `records` made until then: the guard
-    remembers them, and time goes on where they end; a reward with a memory must have been restored
-    to what it was then. The next chunk uses up a given state's memory: copy what is to be kept of
-    it before going on. The run ends early where the settings' guards or the reward's `end` say so.
+    A run that was interrupted continues from a `state` with the `records` made until then: the
+    guard reads them, and time continues where they end; a reward with a memory must have been
+    restored to what it was then. The next chunk uses up a given state's memory: copy what is to be
+    kept of it first. The run ends early where the settings' guards or the reward's `end` say so.
 
     Raises:
         DivergedError: if the loss or a reward term is not finite.
@@ -80,7 +79,7 @@ def chunks(
         state = tutor.initial_state()
     guard = Guard(tutor.settings)
     for record in records:
-        guard.look(record)
+        guard.check(record)
     start = time.perf_counter() - (records[-1]["seconds"] if records else 0.0)
     for iterations in chunk_lengths(tutor, int(state.iteration)):
         if guard.stops or reward.end is not None:
@@ -92,12 +91,12 @@ def chunks(
         end = reward.end
         is_last = end is not None or int(state.iteration) == tutor.iterations
         seen = last_good, state.network, state.key, state.iteration
-        saved = partial(record_of_saved, tutor, *seen)
-        verdict = judged(guard, record, saved, is_last=is_last)
-        if verdict.spoilt is not None:
-            raise DivergedError(verdict.spoilt, tutor.policy(last_good), tutor.settings.seed)
+        saved = partial(record_of_final_policy, tutor, *seen)
+        checked = check_chunk(guard, record, saved, is_last=is_last)
+        if checked.failure is not None:
+            raise DivergedError(checked.failure, tutor.policy(last_good), tutor.settings.seed)
         of_reward = None if end is None else f"ended at step {steps:,}: {end}"
-        yield Progress(state, record, _joined(verdict.remark, of_reward))
+        yield Progress(state, record, _joined(checked.remark, of_reward))
 
 
 def _joined(*remarks: str | None) -> str | None:
@@ -161,7 +160,7 @@ def has_moved(before: ActionValueNetwork, after: ActionValueNetwork) -> bool:
     return not change <= SMALL_CHANGE
 
 
-def record_of_saved(
+def record_of_final_policy(
     tutor: Tutor,
     before: ActionValueNetwork,
     network: ActionValueNetwork,
@@ -175,7 +174,9 @@ def record_of_saved(
     """
     if not has_moved(before, network):
         return None
-    metrics = jax.device_get(watched(tutor, partial(tutor.look, network, key, iteration)))
+    metrics = jax.device_get(
+        watched(tutor, partial(tutor.evaluate_policy, network, key, iteration))
+    )
     means = {name: float(value) for name, value in metrics.items()}
     return {"step": int(iteration) * tutor.steps_per_iteration, **means}
 
@@ -193,17 +194,17 @@ class Guard:
         self.has_collapsed = False
         self.stops = False
 
-    def look(self, record: Record, policy: str = "the policy") -> str | None:
-        """What there is to say of a record; sets `stops` if the run is to end with it.
+    def check(self, record: Record, policy: str = "the policy") -> str | None:
+        """A remark about a record, if there is one; sets `stops` if the run is to end with it.
 
-        What was said once is not said again. `policy` is how to call the one that was measured.
+        No remark is made twice. `policy` names the policy that was measured.
         """
         settings, step, limit = self.settings, record["step"], self.settings.stop_at_kl
         if limit is not None and record["kl"] >= limit and not self.stops:
             self.stops = True
             return (
                 f"stopped at step {step:,}: the KL divergence of {policy} is {record['kl']:.3f} "
-                f"nats a step, beyond {limit:g}; a smaller log_every looks at it more often"
+                f"nats a step, beyond {limit:g}; a smaller log_every checks it more often"
             )
         reason = self._collapse(record)
         if reason is None or self.has_collapsed:
@@ -228,34 +229,38 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What there is to say after a chunk: what spoilt it, or else what a user should know."""
+class ChunkCheck:
+    """The result of checking a chunk: a failure that ends the run, or a remark for the user."""
 
-    spoilt: str | None
+    failure: str | None
     remark: str | None = None
 
 
-def judged(
-    guard: Guard, record: Record, record_of_saved: Callable[[], Record | None], *, is_last: bool
-) -> Verdict:
-    """Judge a chunk by its record and, where the run ends with it, the policy that is saved."""
-    spoilt = what_is_not_finite(record)
-    if spoilt is not None:
-        return Verdict(spoilt)
-    remark = guard.look(record)
+def check_chunk(
+    guard: Guard,
+    record: Record,
+    record_of_final_policy: Callable[[], Record | None],
+    *,
+    is_last: bool,
+) -> ChunkCheck:
+    """Check the record of a chunk and, where the run ends with it, the policy that is saved."""
+    failure = non_finite_message(record)
+    if failure is not None:
+        return ChunkCheck(failure)
+    remark = guard.check(record)
     if not (is_last or guard.stops):
-        return Verdict(None, remark)
-    saved = record_of_saved()
+        return ChunkCheck(None, remark)
+    saved = record_of_final_policy()
     if saved is None:
-        return Verdict(None, remark)
-    spoilt = what_is_not_finite(saved)
-    if spoilt is not None:
-        return Verdict(spoilt)
-    return Verdict(None, _joined(remark, guard.look(saved, "the policy that is saved")))
+        return ChunkCheck(None, remark)
+    failure = non_finite_message(saved)
+    if failure is not None:
+        return ChunkCheck(failure)
+    return ChunkCheck(None, _joined(remark, guard.check(saved, "the policy that is saved")))
 
 
-def what_is_not_finite(record: Record) -> str | None:
-    """What to say of the first number that is none, if there is one.
+def non_finite_message(record: Record) -> str | None:
+    """A message about the first number that is not finite, if there is one.
 
     Terms come first, since they make everything after them so.
     """

@@ -32,10 +32,10 @@ from seqtutor.training.run import (
     Guard,
     Record,
     Tuned,
+    check_chunk,
     chunk_lengths,
-    judged,
     record_of,
-    record_of_saved,
+    record_of_final_policy,
 )
 from seqtutor.training.tutor import Tutor, in_calls
 from seqtutor.training.watching import watched
@@ -89,22 +89,22 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
             own = {name: numbers[row] for name, numbers in metrics.items()}
             record = record_of(own, done * tutor.steps_per_iteration, start)
             is_last = done == tutor.iterations
-            verdict = judged(
+            checked = check_chunk(
                 guards[seed],
                 record,
                 partial(_of_saved, tutor, last_good, states, row),
                 is_last=is_last,
             )
-            if verdict.spoilt is not None:
+            if checked.failure is not None:
                 good = tutor.policy(_row(last_good, row))
-                diverged = diverged or DivergedError(f"seed {seed}: {verdict.spoilt}", good, seed)
+                diverged = diverged or DivergedError(f"seed {seed}: {checked.failure}", good, seed)
                 del guards[seed]
                 continue
             has_ended = guards[seed].stops or is_last
             policy = tutor.policy(_row(states.network, row)) if has_ended else None
             if has_ended:
                 del guards[seed]
-            yield SeedProgress(seed, record, verdict.remark, policy)
+            yield SeedProgress(seed, record, checked.remark, policy)
         if not guards:
             break
     if diverged is not None:
@@ -205,7 +205,7 @@ def _of_saved(
 ) -> Record | None:
     """The record of the policy that one seed ends with, unless the last chunk's speaks for it."""
     networks = _row(before, row), _row(states.network, row)
-    return record_of_saved(tutor, *networks, states.key[row], states.iteration[row])
+    return record_of_final_policy(tutor, *networks, states.key[row], states.iteration[row])
 
 
 def _row(networks: ActionValueNetwork, row: int) -> ActionValueNetwork:

@@ -24,7 +24,7 @@ _Tree = TypeVar("_Tree")
 
 
 def require_devices(number: int, **sizes: int) -> None:
-    """Refuse a number of devices that is not there, or that one of these sizes is no multiple of.
+    """Refuse a number of devices that are not there, or that does not divide these sizes.
 
     Raises:
         UserError: if that is so.

@@ -18,13 +18,13 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.training.iteration import MOST_AT_ONCE, iterate, look
+from seqtutor.training.iteration import MOST_AT_ONCE, evaluate_policy, iterate
 from seqtutor.training.metrics import HostMetrics, Metrics
 from seqtutor.training.plan import TutorPlan, TutorState
 from seqtutor.training.sharding import copied, gathered, placed
 
 _advance = jax.jit(iterate, static_argnums=0, donate_argnums=3)
-_look = jax.jit(look, static_argnums=0)
+_evaluate_policy = jax.jit(evaluate_policy, static_argnums=0)
 
 
 def in_calls(
@@ -62,14 +62,14 @@ class Tutor(TutorPlan):
             fixed, state = placed(fixed, self.devices), self.placed(state)
         return in_calls(partial(_advance, self.compiled_part(), *fixed), state, iterations)
 
-    def look(
+    def evaluate_policy(
         self, network: ActionValueNetwork, key: PRNGKeyArray, iteration: Int[Array, ""]
     ) -> Metrics:
-        """What one more collection shows of the policy after so many iterations."""
+        """What one more collection measures of the policy after so many iterations."""
         fixed = self.prior
         if self.devices > 1:
             fixed = placed(fixed, self.devices)
-        return _look(self.compiled_part(), fixed, network, key, iteration)
+        return _evaluate_policy(self.compiled_part(), fixed, network, key, iteration)
 
     def policy(self, network: ActionValueNetwork) -> SequenceModel:
         """The tuned policy as a sequence model that stands alone, on one device."""

@@ -74,7 +74,7 @@ class InProcessPool:
 class WorkerPool:
     """Applies a function in several processes, which start at once and are kept.
 
-    The processes end when the pool is closed, is no longer referred to, or Python ends. They may be
+    The processes end when the pool is closed, has no reference left, or Python ends. They may be
     started before JAX, to load what they need meanwhile, or after it. Several threads may use a
     pool.
 

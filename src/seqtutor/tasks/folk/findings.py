@@ -81,7 +81,7 @@ def _likeness(generators: Generators, names: Sequence[str]) -> str:
 
 
 def _bleu_of_real(generators: Generators) -> str:
-    """A BLEU below maximum likelihood's is no fault if that of real tunes is below it as well."""
+    """A BLEU below maximum likelihood's is not a fault if that of real tunes is below it too."""
     if REAL not in generators:
         return ""
     real, own = (_mean(generators, name, "bleu") for name in (REAL, MAXIMUM_LIKELIHOOD))

@@ -42,7 +42,7 @@ def folk_table(
     """The rows of the paper's Table 1 and further ones, beside the paper's figures.
 
     Cells are marked as better or worse than the paper's only if the sequences are those of the
-    paper and it is no trial.
+    paper and it is not a trial.
     """
     seeds = max(len(evaluations) for evaluations in generators.values())
     judges = max(one["judge_mean"].count for found in generators.values() for one in found)

@@ -19,7 +19,7 @@ FORMAT = 1
 
 
 def save_tunes(path: Path, tunes: Sequence[Tune], report: ImportReport) -> None:
-    """Write tunes and their report; a cache that cannot be written is no error."""
+    """Write tunes and their report; a cache that cannot be written is not an error."""
     facts = [
         (
             tune.index,

@@ -48,7 +48,7 @@ _CHORD_NOTE = re.compile(_NOTE)
 _METER = re.compile(r"\(?(\d{1,3}(?:\s?\+\s?\d{1,3}){0,9})\)?\s?/\s?(\d{1,3})")
 _UNIT = re.compile(r"\s*(\d{1,3})\s?/\s?(\d{1,3})")
 _ANNOTATION = tuple("^_<>@")
-"""What a text above the notes begins with that is no chord symbol."""
+"""First characters of a text above the notes that is not a chord symbol."""
 _BROKEN = {1: (3, 1), 2: (7, 1), 3: (15, 1)}
 
 

@@ -24,7 +24,7 @@ _Music = TypeVar("_Music")
 def save_read(
     path: Path, version: int, names: Mapping[str, Any], report: ImportReport, arrays: Arrays
 ) -> None:
-    """Write arrays, names and their report; a cache that cannot be written is no error."""
+    """Write arrays, names and their report; a cache that cannot be written is not an error."""
     text = {"format": version, **names, "report": asdict(report)}
     encoded = np.frombuffer(json.dumps(text).encode(), dtype=np.uint8)
     content: dict[str, Any] = {**arrays, "names": encoded}

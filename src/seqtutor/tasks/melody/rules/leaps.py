@@ -69,7 +69,7 @@ def track_leaps(tokens: Int[Array, "batch time"], settings: MelodyRuleSettings) 
         return after, LeapTrack(outcome, after.pending, after.steps_since)
 
     nothing = jnp.zeros_like(tokens[:, 0])
-    # The first step is no step since anything, so that the count is 0 after it.
+    # Nothing comes before the first step: the count is 0 after it.
     return walk(step, _State(nothing, nothing, nothing - 1), tokens)
 
 
