@@ -6,9 +6,7 @@ import contextlib
 import difflib
 import errno
 import importlib
-import io
 import os
-import re
 import signal
 import sys
 import threading
@@ -60,7 +58,7 @@ usage: seqtutor COMMAND [OPTIONS]
 
 {commands}
 
-Each command tells its options with --help. To see everything at work:
+Each command prints its main options with --help, all with --help-all. To see everything at work:
 
   seqtutor reproduce {task}
 
@@ -246,41 +244,10 @@ def parse(call: Call) -> Any:
     """Read a command's options; `None` if it was asked for help instead.
 
     Raises:
-        UserError: in one line, where tyro would print a box.
+        UserError: if an option is unknown or its value cannot be read.
     """
-    import tyro
-
-    from seqtutor.cli.flat_settings import FLAT_SETTINGS
+    from seqtutor.cli.parsing import parse as parse_options
 
     default = call.module.defaults(call.spec, call.arguments)
-    arguments = call.arguments
-    if not {"-h", "--help"}.isdisjoint(arguments):
-        arguments = ["--help"]  # Positional arguments that were given would be left out of it.
-    messages = io.StringIO()
-    command = f"seqtutor {call.name}"
-    if call.spec is not None and not hasattr(call.module, "TASK"):
-        command += f" {call.spec.reference}"
-    try:
-        with contextlib.redirect_stderr(messages), FLAT_SETTINGS:
-            return tyro.cli(type(default), prog=command, args=arguments, default=default)
-    except SystemExit as stop:
-        if not stop.code:
-            return None
-        message = _one_line(messages.getvalue())
-        raise UserError(f"{message}; see: {command} --help") from None
-
-
-NOT_WHOLE = r"\1 is not a whole number"
-NOT_A_NUMBER = r"\1 is not a number"
-
-
-def _one_line(message: str) -> str:
-    """The first sentences of tyro's error: in a box or, in plain ASCII, under a title."""
-    has_box = "╭" in message
-    plain = re.sub(r"\x1b\[[0-9;]*m|╭.*╮|╰.*╯|│", "", message)
-    blocks = [" ".join(block.split()) for block in re.split(r"[─-]{5,}", plain)]
-    found = [block for block in blocks if block][0 if has_box else 1 :]
-    sentences = re.split(r"Argument helptext|Perhaps you meant|For full helptext", found[0])
-    sentence = sentences[0].strip().rstrip(".")
-    sentence = re.sub(r"invalid literal for int\(\) with base 10: (.*)", NOT_WHOLE, sentence)
-    return re.sub(r"could not convert string to float: (.*)", NOT_A_NUMBER, sentence)
+    is_of_every_task = not hasattr(call.module, "TASK")
+    return parse_options(call.name, call.spec, default, call.arguments, is_of_every_task)
