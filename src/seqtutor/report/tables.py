@@ -185,13 +185,15 @@ def _plain(value: float, decimals: int) -> str:
     return shown.replace("-", "−")
 
 
-def _format_cell(cell: Cell, unit: Unit) -> str:
+def format_cell(cell: Cell, unit: Unit) -> str:
+    """What a table shows of a cell, without its reference."""
     if isinstance(cell.value, str):
         return cell.value
     return format_value(cell.value, unit, cell.half_width)
 
 
-def _format_reference(cell: Cell, unit: Unit) -> str:
+def format_reference(cell: Cell, unit: Unit) -> str:
+    """What a table shows beside a cell as its reference; empty without one."""
     return "" if cell.reference is None else format_value(cell.reference, unit)
 
 
@@ -227,9 +229,9 @@ def render_rich(table: Table) -> rich.table.Table:
             found = verdict(cell, row.better)
             mark = "  " if found is None else f" {found.value}"
             style = "" if found is None else styles[found]
-            texts.append(Text(_format_cell(cell, row.unit) + mark, style=style))
+            texts.append(Text(format_cell(cell, row.unit) + mark, style=style))
             if column.reference_title is not None:
-                texts.append(Text(_format_reference(cell, row.unit)))
+                texts.append(Text(format_reference(cell, row.unit)))
         rendered.add_row(*texts)
     return rendered
 
@@ -247,7 +249,7 @@ def render_markdown(table: Table) -> str:
         for column, cell in zip(table.columns, row.cells, strict=True):
             line.append(_markdown_cell(cell, row))
             if column.reference_title is not None:
-                line.append(_format_reference(cell, row.unit))
+                line.append(format_reference(cell, row.unit))
         lines.append(line)
     grid = "\n".join("| " + " | ".join(_escape(text) for text in line) + " |" for line in lines)
     parts = [f"**{_escape(table.title)}**"] if table.title else []
@@ -255,7 +257,7 @@ def render_markdown(table: Table) -> str:
 
 
 def _markdown_cell(cell: Cell, row: Row) -> str:
-    text = _format_cell(cell, row.unit)
+    text = format_cell(cell, row.unit)
     found = verdict(cell, row.better)
     if found is None:
         return text

@@ -111,6 +111,15 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Read a configuration as mappings, lists, numbers and strings, without the entry `made_by`.
 
     Raises:
+        UserError: as `read_whole` does.
+    """
+    return {key: value for key, value in read_whole(path).items() if key != "made_by"}
+
+
+def read_whole(path: Path) -> dict[str, Any]:
+    """Read a configuration as mappings, lists, numbers and strings, with the entry `made_by`.
+
+    Raises:
         UserError: if it cannot be read, is too large, or has no entries.
     """
     with _unusable(path):
@@ -119,7 +128,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         content = _parsed(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise TypeError("it has no entries")
-    return {key: value for key, value in content.items() if key != "made_by"}
+    return dict(content)
 
 
 @lru_cache(maxsize=8)
