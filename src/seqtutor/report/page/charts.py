@@ -22,7 +22,7 @@ from seqtutor.report.tables import format_value
 WIDTH, HEIGHT = 420, 250
 """Units of a chart; a unit is about a pixel."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
-_LETTER = 6.2
+_LETTER = 6.9
 """Mean width of a letter of the charts' text."""
 _ROW = 17
 """Height of a bar with its gap."""

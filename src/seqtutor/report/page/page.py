@@ -81,7 +81,7 @@ class Card:
                 parts.append(f"{mark.words.get(name, term_title(name))} {signed(given)}")
         what = ", ".join(filter(None, [mark.label, mark.detail]))
         if not parts:
-            return f"{what}: nothing"
+            return f"{what}: earned nothing" if self.terms and mark.end > mark.first else what
         return f"{what}: {signed(self.earned(mark))} ({'; '.join(parts)})"
 
 
@@ -222,7 +222,9 @@ def data_uri(content: bytes, suffix: str) -> str:
 
 def shown_fact(fact: Fact) -> str:
     """A number briefly, a text as it is."""
-    return fact if isinstance(fact, str) else format_value(float(fact))
+    if isinstance(fact, str):
+        return fact
+    return format_value(float(fact), "integer" if float(fact).is_integer() else "number")
 
 
 def signed(value: float) -> str:

@@ -18,6 +18,7 @@ from seqtutor.training.settings import applicable_settings
 
 if TYPE_CHECKING:
     from seqtutor.data import Dataset, Sequences
+    from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
@@ -178,6 +179,12 @@ class FolkSpec(TaskSpec[FolkSettings]):
         from seqtutor.tasks.folk.terms import sheet_measures
 
         yield [sheet_measures(LeadSheetReader(priors[0].vocabulary, priors[0].origin))]
+
+    def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
+        """Sound, score and piano roll with chords."""
+        from seqtutor.tasks.folk.exhibits import exhibition
+
+        return exhibition(policies)
 
 
 spec = FolkSpec()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seqtutor.data import Dataset
+    from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
     from seqtutor.task import Task
     from seqtutor.tasks.melody.primer import Primer
@@ -183,6 +184,13 @@ class MelodySpec(TaskSpec[MelodySettings]):
             f"On {fit.sequences:,} melodies of test tunes the prior's log-perplexity is "
             f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
         )
+
+    def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
+        """Sound, score and piano roll, with what each note earned by which rule."""
+        from seqtutor.tasks.melody.exhibits import exhibition
+
+        first = next(iter(policies.values()))
+        return exhibition(policies, key_of(first.drawn.settings.rules))
 
     def illustrate(self, gallery: Gallery) -> list[str]:
         """Note probabilities and piano rolls."""
