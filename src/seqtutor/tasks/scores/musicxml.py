@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from seqtutor.tasks.scores.notation import (
@@ -65,6 +66,7 @@ def musicxml(score: Score, program: int = 0, finest: int = 1) -> str:
     _part_list(root, program)
     part = _add(root, "part", id="P1")
     first = 0 if score.has_upbeat else 1
+    names = _Names()
     for number, bar in enumerate(score.bars or [Bar(Fraction(0), ())], start=first):
         measure = _add(part, "measure", number=str(number))
         if bar.length != bar_length(score.meter):
@@ -72,7 +74,7 @@ def musicxml(score: Score, program: int = 0, finest: int = 1) -> str:
         if number == first:
             _attributes(measure, score, divisions)
             _tempo(measure, score.tempo)
-        _Measure(measure, bar, score, divisions).write()
+        _Measure(measure, bar, score, divisions, names).write()
         if number - first == len(score.bars) - 1:
             _add(_add(measure, "barline", location="right"), "bar-style", "light-heavy")
     ET.indent(root)
@@ -126,11 +128,31 @@ def _tempo(measure: ET.Element, tempo: float) -> None:
     _add(direction, "sound", tempo=f"{tempo:g}")
 
 
+@dataclass
+class _Names:
+    """The names of the note heads: `n0`, `n1` and so on, and `n1-1` of one tied to `n1`.
+
+    By them a picture of the score says which note is where.
+    """
+
+    note: int = -1
+    part: int = 0
+
+    def next(self, symbol: Symbol) -> str:
+        """The name of the next note head."""
+        self.note += not symbol.tied_from
+        self.part = self.part + 1 if symbol.tied_from else 0
+        return f"n{self.note}-{self.part}" if self.part else f"n{self.note}"
+
+
 class _Measure:
     """The element of a bar, to which notes and chord symbols are added."""
 
-    def __init__(self, element: ET.Element, bar: Bar, score: Score, divisions: int) -> None:
+    def __init__(
+        self, element: ET.Element, bar: Bar, score: Score, divisions: int, names: _Names
+    ) -> None:
         self.element, self.bar, self.score, self.divisions = element, bar, score, divisions
+        self.names = names
         self.accidentals = Accidentals(score.key)
         self.chords = list(bar.chords)
 
@@ -173,6 +195,7 @@ class _Measure:
             if symbol.duration == bar_length(self.score.meter):
                 rest.set("measure", "yes")
         else:
+            note.set("id", self.names.next(symbol))
             spelled = spell(symbol.pitch, self.score.key)
             pitch = _add(note, "pitch")
             _add(pitch, "step", spelled.letter)

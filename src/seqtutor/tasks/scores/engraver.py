@@ -1,0 +1,60 @@
+"""A process that engraves: a JSON list of MusicXML documents in, a JSON string of SVG a line out.
+
+It is a process of its own because verovio, which is written in C++, can end the process that it
+runs in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import verovio
+
+_OPTIONS = {
+    "adjustPageHeight": True,
+    "footer": "none",
+    "header": "auto",
+    "pageHeight": 60_000,
+    "pageWidth": 2100,
+    "scale": 40,
+    # Text in the music font would bring that font into every score.
+    "smuflTextFont": "none",
+    "svgFormatRaw": True,
+    "svgRemoveXlink": True,
+    "svgViewBox": True,
+}
+# What verovio takes from the music font within text, by its code there, as text.
+_TEXT_OF_GLYPH = {"\ueca5": "♩", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯"}
+_GLYPHS = re.compile(r'<tspan font-family="Leipzig" font-size="\d+px">([^<]*)</tspan>')
+_TEXT_SIZE = 405
+_TOOLTIP = re.compile(r'<title class="labelAttr">[^<]*</title>')
+_NOTE = re.compile(r' id="n(\d+)(?:-\d+)?"')
+_OTHER = re.compile(r'(?<=<g) id="[a-z0-9]+"|(?<=<tspan) id="[a-z0-9]+"')
+
+
+def main() -> None:
+    """Engrave what comes on standard input."""
+    toolkit = verovio.toolkit()
+    for number, document in enumerate(json.load(sys.stdin)):
+        # The names of glyphs differ from score to score, so that several fit on one page.
+        toolkit.setOptions({**_OPTIONS, "xmlIdSeed": number + 1})
+        if not toolkit.loadData(document):
+            raise SystemExit(f"verovio cannot read score {number + 1}")
+        print(json.dumps(_plain(toolkit.renderToSVG(1))), flush=True)
+
+
+def _plain(svg: str) -> str:
+    """SVG without the music font and the names of elements, but with the numbers of the notes."""
+    svg = _GLYPHS.sub(_as_text, _TOOLTIP.sub("", svg))
+    return _OTHER.sub("", _NOTE.sub(r' data-note="\1"', svg))
+
+
+def _as_text(match: re.Match[str]) -> str:
+    text = "".join(_TEXT_OF_GLYPH.get(sign, sign) for sign in match[1])
+    return f'<tspan font-size="{_TEXT_SIZE}px">{text}</tspan>'
+
+
+if __name__ == "__main__":
+    main()
