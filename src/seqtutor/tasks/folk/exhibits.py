@@ -10,8 +10,9 @@ from seqtutor.tasks.folk.bars import COMMON_TIME
 from seqtutor.tasks.folk.chord_names import name_of
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.model import LeadSheetReader
-from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml
+from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
 from seqtutor.tasks.folk.terms import SHARES
+from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.keys import PITCH_NAMES
 from seqtutor.tasks.scores.notation import bar_length, beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
@@ -24,23 +25,22 @@ MEASURED = 500
 def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     """All that a page shows of tunes with chords."""
     rendering = LeadSheetRendering()
-    exhibits, listed, voices = {}, {}, {}
+    pieces, listed, voices = {}, {}, {}
     for name, shown in policies.items():
         reader = LeadSheetReader(shown.drawn.vocabulary, shown.drawn.origin)
         first, chosen = shown.drawn.sequences[:MEASURED], shown.drawn.sequences[shown.chosen]
         sheets = reader(first.tokens, first.mask)
-        exhibits[name] = [
-            _exhibit(sheet, rendering) for sheet in reader(chosen.tokens, chosen.mask)
-        ]
+        pieces[name] = [_piece(sheet, rendering) for sheet in reader(chosen.tokens, chosen.mask)]
         listed[name] = [
             Listed(text, _facts(sheet))
             for text, sheet in zip(shown.drawn.texts()[:LISTED], sheets, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in sheets]
-    return Exhibition(exhibits, listed, note_distributions(voices))
+    exhibits, problems = with_media(pieces)
+    return Exhibition(exhibits, listed, note_distributions(voices), problems)
 
 
-def _exhibit(sheet: LeadSheet, rendering: LeadSheetRendering) -> Exhibit:
+def _piece(sheet: LeadSheet, rendering: LeadSheetRendering) -> Piece:
     meter = sheet.meter or COMMON_TIME
     marks = [_mark(note, sheet) for note in sheet.notes]
     roll = piano_roll(
@@ -54,16 +54,18 @@ def _exhibit(sheet: LeadSheet, rendering: LeadSheetRendering) -> Exhibit:
         float(sheet.length) * 60 / rendering.tempo,
         [(float(one.onset), float(one.duration), _name(one, sheet)) for one in sheet.chords],
     )
-    return Exhibit(
+    score = render_musicxml(sheet, rendering)
+    exhibit = Exhibit(
         " ".join(mark.label for mark in marks),
         [roll],
         marks=marks,
         facts=_facts(sheet),
         files={
             "mid": render_midi(sheet, rendering),
-            "musicxml": render_musicxml(sheet, rendering).encode(),
+            "musicxml": score.encode(),
         },
     )
+    return Piece(exhibit, score, tones_of(sheet, rendering), range(len(marks)))
 
 
 def _facts(sheet: LeadSheet) -> dict[str, Fact]:

@@ -16,10 +16,13 @@ from seqtutor.tasks.melody.encoding import (
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.notation import Meter
-from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score
+from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
+from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
+
+NOTES = ("Notes are blue where they earned something and orange where they lost something.",)
 
 _VALUES = {
     1: "a sixteenth",
@@ -66,14 +69,16 @@ def exhibition(policies: Mapping[str, Shown], key: Key) -> Exhibition:
         name: [[(Fraction(n.duration, STEPS_PER_QUARTER), n.pitch) for n in own] for own in each]
         for name, each in melodies.items()
     }
+    pieces = {
+        name: [
+            _piece(shown.drawn.sequences.tokens[row], _terms_of(shown, place), settings)
+            for place, row in enumerate(shown.chosen)
+        ]
+        for name, shown in policies.items()
+    }
+    exhibits, problems = with_media(pieces)
     return Exhibition(
-        {
-            name: [
-                _exhibit(shown.drawn.sequences.tokens[row], _terms_of(shown, place), settings)
-                for place, row in enumerate(shown.chosen)
-            ]
-            for name, shown in policies.items()
-        },
+        exhibits,
         {
             name: [
                 Listed(text, _facts(notes))
@@ -84,6 +89,7 @@ def exhibition(policies: Mapping[str, Shown], key: Key) -> Exhibition:
             for name, shown in policies.items()
         },
         note_distributions(voices),
+        [*NOTES, *problems],
     )
 
 
@@ -91,9 +97,9 @@ def _terms_of(shown: Shown, place: int) -> dict[str, np.ndarray]:
     return {name: term[place] for name, term in shown.terms.items()}
 
 
-def _exhibit(
+def _piece(
     tokens: Int[np.ndarray, " time"], terms: Mapping[str, np.ndarray], settings: RenderSettings
-) -> Exhibit:
+) -> Piece:
     notes = tokens_to_notes(tokens)
     marks = list(_marks(notes, len(tokens), terms, settings))
     meter = settings.meter
@@ -109,16 +115,15 @@ def _exhibit(
         float(meter.beat_length * quarter),
         seconds=len(tokens) * 60 / settings.tempo / STEPS_PER_QUARTER,
     )
-    return Exhibit(
+    score = render_score(tokens, settings)
+    exhibit = Exhibit(
         " ".join(mark.label for mark in marks),
         [roll],
         marks=marks,
         facts=_facts(notes),
-        files={
-            "mid": render_midi(tokens, settings),
-            "musicxml": render_score(tokens, settings).encode(),
-        },
+        files={"mid": render_midi(tokens, settings), "musicxml": score.encode()},
     )
+    return Piece(exhibit, score, tones_of(tokens, settings), of_notes)
 
 
 def _facts(notes: Sequence[Note]) -> dict[str, Fact]:

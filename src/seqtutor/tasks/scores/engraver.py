@@ -14,10 +14,10 @@ import verovio
 
 _OPTIONS = {
     "adjustPageHeight": True,
+    "adjustPageWidth": True,
     "footer": "none",
     "header": "auto",
     "pageHeight": 60_000,
-    "pageWidth": 2100,
     "scale": 40,
     # Text in the music font would bring that font into every score.
     "smuflTextFont": "none",
@@ -35,11 +35,12 @@ _OTHER = re.compile(r'(?<=<g) id="[a-z0-9]+"|(?<=<tspan) id="[a-z0-9]+"')
 
 
 def main() -> None:
-    """Engrave what comes on standard input."""
+    """Engrave what comes on standard input; the argument is the width of a page."""
+    options = {**_OPTIONS, "pageWidth": int(sys.argv[1])}
     toolkit = verovio.toolkit()
     for number, document in enumerate(json.load(sys.stdin)):
         # The names of glyphs differ from score to score, so that several fit on one page.
-        toolkit.setOptions({**_OPTIONS, "xmlIdSeed": number + 1})
+        toolkit.setOptions({**options, "xmlIdSeed": number + 1})
         if not toolkit.loadData(document):
             raise SystemExit(f"verovio cannot read score {number + 1}")
         print(json.dumps(_plain(toolkit.renderToSVG(1))), flush=True)

@@ -15,11 +15,12 @@ from seqtutor.tasks.scores.requirements import imported
 
 FIRST_SECONDS, SECONDS_EACH = 60.0, 2.0
 """How long the process may take that engraves: at first, and for each score."""
+PAGE_WIDTH = 2100
 PNG_WIDTH = 1600
 """Pixels."""
 
 
-def svg_of(scores: Sequence[str | Path]) -> list[str]:
+def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
     """Engrave scores, all of them in one other process, as one picture each.
 
     Every note head is a `<g data-note="N" class="note">`, where N is the note's number in its
@@ -28,6 +29,7 @@ def svg_of(scores: Sequence[str | Path]) -> list[str]:
 
     Args:
         scores: MusicXML documents, or paths of files that hold one.
+        width: of a page, in tenths of a millimetre; music that needs less has a narrower picture.
 
     Raises:
         UserError: if verovio is missing, cannot read a score or takes too long, or a file cannot
@@ -41,7 +43,7 @@ def svg_of(scores: Sequence[str | Path]) -> list[str]:
     limit = FIRST_SECONDS + SECONDS_EACH * len(documents)
     try:
         process = subprocess.run(
-            [sys.executable, "-m", "seqtutor.tasks.scores.engraver"],
+            [sys.executable, "-m", "seqtutor.tasks.scores.engraver", str(width)],
             input=json.dumps(documents).encode(),
             capture_output=True,
             timeout=limit,

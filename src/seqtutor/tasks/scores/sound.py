@@ -20,9 +20,9 @@ from jaxtyping import Float
 from scipy import ndimage, signal
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.requirements import imported
 from seqtutor.tasks.scores.notation import Meter, beat_length
 from seqtutor.tasks.scores.options import STRAIGHT, SoundSettings
+from seqtutor.tasks.scores.requirements import imported
 from seqtutor.tasks.scores.soundfont import with_programs
 from seqtutor.tasks.scores.soundfont_files import soundfont_path
 
