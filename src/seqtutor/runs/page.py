@@ -296,7 +296,7 @@ def _listing(members: Sequence[_Member], exhibition: Exhibition) -> Listing:
             cells: dict[str, Fact] = dict(one.facts)
             if rewards is not None:
                 cells["reward"] = float(rewards[place])
-                cells |= {term_title(name): float(term[place]) for name, term in terms.items()}
+                cells |= {f"for {term_title(n)}": float(term[place]) for n, term in terms.items()}
             rows.append(ListedRow(member.title, one.text, cells))
             records.append(one.records)
     columns = list(dict.fromkeys(name for row in rows for name in row.cells))

@@ -80,5 +80,6 @@ def _data(origin: Mapping[str, Any]) -> dict[str, str]:
 
 def _in_words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_in_words(item)}" for key, item in value.items())
+        known = {key: item for key, item in value.items() if item not in (None, {}, [], "")}
+        return ", ".join(f"{key} {_in_words(item)}" for key, item in known.items())
     return f"{value:,}" if isinstance(value, int) else str(value)

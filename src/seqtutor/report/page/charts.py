@@ -17,11 +17,10 @@ from jaxtyping import Float
 
 from seqtutor.measures.intervals import Interval
 from seqtutor.report.plots import SeedBand, short_count
-from seqtutor.report.tables import format_value
 
 WIDTH, HEIGHT = 420, 250
 """Units of a chart; a unit is about a pixel."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 12, 24, 40
 _LETTER = 6.9
 """Mean width of a letter of the charts' text."""
 _ROW = 17
@@ -123,7 +122,7 @@ def histogram(
     highest = max((float(share.max()) for share in shares), default=0.0)
     frame = _Frame(float(edges[0]), float(edges[-1]), 0.0, (highest or 1.0) * 1.05)
     whole = is_count and edges[-1] - edges[0] <= 24
-    labels = [(v, f"{v:g}") for v in ticks(edges[0], edges[-1]) if not whole or v == round(v)]
+    labels = [(v, _number(v)) for v in ticks(edges[0], edges[-1]) if not whole or v == round(v)]
     parts = [_axes(frame, x_axis, "share", labels, is_share=True)]
     for (ink, _), share in zip(values, shares, strict=True):
         xs = np.repeat(edges, 2)
@@ -171,7 +170,7 @@ def bar_chart(
     left = min(190.0, 14 + max(len(label) for label, _ in rows) * _LETTER)
     heights = [len(bars) * (_ROW - 5) + 9 for _, bars in rows]
     frame = _Frame(low, high, 0, 1, left, _TOP + sum(heights) + _BOTTOM)
-    labels = [(value, format_value(value)) for value in ticks(low, high, 5)]
+    labels = [(value, _number(value)) for value in ticks(low, high)]
     parts = [_x_axis(frame, x_axis, labels, has_grid=True)]
     top = float(_TOP)
     for (label, bars), height in zip(rows, heights, strict=True):
@@ -234,6 +233,10 @@ def _widened(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def _number(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
 def _rectangle(x: float, y: float, width: float, height: float, fill: str) -> str:
     return (
         f'<rect class="bar" {fill} x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
@@ -253,16 +256,13 @@ def _axes(
     parts = [_x_axis(frame, x_axis, x_labels)]
     for value in ticks(frame.low_y, frame.high_y, 5):
         y = frame.y(value)
-        label = f"{100 * value:g} %" if is_share else f"{value:g}".replace("-", "−")
+        label = f"{100 * value:g} %" if is_share else _number(value)
         parts.append(
             f'<path class="grid" d="M{_LEFT},{y}H{WIDTH - _RIGHT}"/>'
             f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
         )
-    middle = (_TOP + frame.height - _BOTTOM) / 2
-    parts.append(
-        f'<text class="name" transform="translate(11,{middle:.0f}) rotate(-90)" '
-        f'text-anchor="middle">{escape(y_axis)}</text>'
-    )
+    # Above the axis, where it can be read without turning the head.
+    parts.append(f'<text class="name" x="4" y="13">{escape(y_axis)}</text>')
     return "".join(parts)
 
 

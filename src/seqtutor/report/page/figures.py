@@ -95,9 +95,13 @@ def _terms_in_training(drawn: Drawn) -> FigureGroup:
     figures = [
         figure
         for name in names
-        for figure in _curves(drawn, name, term_title(name).capitalize(), "a step")
+        for figure in _curves(drawn, name, term_title(name), "mean a step")
+        if any(np.any(run[name]) for run in runs if name in run)
     ]
-    note = "What each term of the reward contributes on average, weighted; their sum is the reward."
+    note = (
+        "What each term of the reward contributes on average, weighted; their sum is the reward. "
+        "Terms that were always zero are left out."
+    )
     return FigureGroup("Terms of the reward in training", note, figures)
 
 

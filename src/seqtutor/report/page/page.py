@@ -30,7 +30,7 @@ from seqtutor.report.tables import (
 
 MEDIA = {
     "mid": "audio/midi",
-    "musicxml": "application/vnd.recordare.musicxml+xml",
+    "mxl": "application/vnd.recordare.musicxml",
     "sdf": "chemical/x-mdl-sdfile",
 }
 """Types of files to download; others are octets."""
@@ -67,6 +67,11 @@ class Card:
         """The terms that gave something, the largest first."""
         found = [(term_title(name), sum(steps)) for name, steps in self.terms.items()]
         return sorted((one for one in found if one[1]), key=lambda one: -abs(one[1]))
+
+    @property
+    def is_earned_in_parts(self) -> bool:
+        """Whether its parts earned anything, and not only the whole."""
+        return any(map(self.earned, self.exhibit.marks))
 
     def earned(self, mark: Mark) -> float:
         """What a part of the sequence earned."""

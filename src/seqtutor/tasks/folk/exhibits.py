@@ -60,10 +60,7 @@ def _piece(sheet: LeadSheet, rendering: LeadSheetRendering) -> Piece:
         [roll],
         marks=marks,
         facts=_facts(sheet),
-        files={
-            "mid": render_midi(sheet, rendering),
-            "musicxml": score.encode(),
-        },
+        files={"mid": render_midi(sheet, rendering)},
     )
     return Piece(exhibit, score, tones_of(sheet, rendering), range(len(marks)))
 

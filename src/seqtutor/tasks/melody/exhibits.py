@@ -121,7 +121,7 @@ def _piece(
         [roll],
         marks=marks,
         facts=_facts(notes),
-        files={"mid": render_midi(tokens, settings), "musicxml": score.encode()},
+        files={"mid": render_midi(tokens, settings)},
     )
     return Piece(exhibit, score, tones_of(tokens, settings), of_notes)
 
