@@ -12,13 +12,16 @@ import sys
 
 import verovio
 
+_SCALE = 40
+"""Of the picture, in per cent of the page."""
+_WIDEST, _LETTER, _MARGIN = 2100, 30, 50
+"""Of a page, of a letter of its title, and of what verovio wants beside the notes."""
 _OPTIONS = {
     "adjustPageHeight": True,
     "footer": "none",
     "header": "auto",
     "pageHeight": 60_000,
-    "pageWidth": 2100,
-    "scale": 40,
+    "scale": _SCALE,
     # Text in the music font would bring that font into every score.
     "smuflTextFont": "none",
     "svgFormatRaw": True,
@@ -30,6 +33,8 @@ _TEXT_OF_GLYPH = {"\ueca5": "♩", "\uea64": "♭", "\uea65": "♮", "\uea66": "
 _GLYPHS = re.compile(r'<tspan font-family="Leipzig" font-size="\d+px">([^<]*)</tspan>')
 _TEXT_SIZE = 405
 _TOOLTIP = re.compile(r'<title class="labelAttr">[^<]*</title>')
+_SYSTEM, _WIDTH = re.compile(r'class="system"'), re.compile(r'viewBox="0 0 (\d+)')
+_TITLE = re.compile(r"<work-title>([^<]*)<")
 _NOTE = re.compile(r' id="n(\d+)(?:-\d+)?"')
 _OTHER = re.compile(r'(?<=<g) id="[a-z0-9]+"|(?<=<tspan) id="[a-z0-9]+"')
 
@@ -42,7 +47,24 @@ def main() -> None:
         toolkit.setOptions({**_OPTIONS, "xmlIdSeed": number + 1})
         if not toolkit.loadData(document):
             raise SystemExit(f"verovio cannot read score {number + 1}")
-        print(json.dumps(_plain(toolkit.renderToSVG(1))), flush=True)
+        print(json.dumps(_plain(_page(toolkit, document))), flush=True)
+
+
+def _page(toolkit: verovio.toolkit, document: str) -> str:
+    """The score on a page that is as wide as a single system and the title, or has several."""
+
+    def laid_out(width: int, adjust: bool) -> str:
+        toolkit.setOptions({"pageWidth": width, "adjustPageWidth": adjust})
+        toolkit.redoLayout()
+        return str(toolkit.renderToSVG(1))
+
+    page = laid_out(_WIDEST, adjust=False)
+    if len(_SYSTEM.findall(page)) > 1:
+        return page
+    narrow = _WIDTH.search(laid_out(_WIDEST, adjust=True))
+    title = _TITLE.search(document)
+    music = 100 * int(narrow[1]) // _SCALE + _MARGIN if narrow else _WIDEST
+    return laid_out(min(max(music, _LETTER * len(title[1]) if title else 0), _WIDEST), adjust=False)
 
 
 def _plain(svg: str) -> str:

@@ -15,8 +15,7 @@ from seqtutor.tasks.scores.requirements import imported
 
 FIRST_SECONDS, SECONDS_EACH = 60.0, 2.0
 """How long the process may take that engraves: at first, and for each score."""
-PNG_WIDTH = 1600
-"""Pixels."""
+PNG_ZOOM = 2
 
 
 def svg_of(scores: Sequence[str | Path]) -> list[str]:
@@ -76,11 +75,11 @@ def png_of(svg: str) -> bytes:
         resvg.svg_to_bytes(
             svg_string=svg,
             background="white",
-            width=PNG_WIDTH,
+            zoom=PNG_ZOOM,
             skip_system_fonts=True,
             font_files=_fonts(),
-            serif_family="DejaVu Serif",
-            font_family="DejaVu Serif",
+            serif_family="STIXGeneral",
+            font_family="STIXGeneral",
         )
     )
 
@@ -90,4 +89,5 @@ def _fonts() -> list[str]:
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return [str(folder / f"DejaVu{name}.ttf") for name in ("Serif", "Serif-Bold", "Sans")]
+    # The last one for the signs that the others lack.
+    return [str(folder / f"{name}.ttf") for name in ("STIXGeneral", "STIXGeneralBol", "DejaVuSans")]
