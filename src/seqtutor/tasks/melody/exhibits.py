@@ -19,6 +19,7 @@ from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.notation import beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 
@@ -112,7 +113,7 @@ def _piece(
         ],
         float(len(tokens) * quarter),
         float(meter.bar_length * quarter),
-        float(meter.beat_length * quarter),
+        float(beat_length(meter.signature)),
         seconds=len(tokens) * 60 / settings.tempo / STEPS_PER_QUARTER,
     )
     score = render_score(tokens, settings)
@@ -159,7 +160,12 @@ def _rest(start: int, end: int, meter: Meter) -> Mark:
 def _place(start: int, end: int, meter: Meter) -> str:
     bar, step = divmod(start, meter.bar_length)
     value = _VALUES.get(end - start, f"{end - start} sixteenths")
-    return f"{value} in bar {bar + 1}, beat {step / meter.beat_length + 1:g}"
+    return f"{value} in bar {bar + 1}, beat {step / _beat(meter) + 1:g}"
+
+
+def _beat(meter: Meter) -> int:
+    """Sixteenths in a beat."""
+    return int(STEPS_PER_QUARTER * beat_length(meter.signature))
 
 
 def _words_of(

@@ -16,8 +16,8 @@ from seqtutor.tasks.scores.requirements import imported
 FIRST_SECONDS, SECONDS_EACH = 60.0, 2.0
 """How long the process may take that engraves: at first, and for each score."""
 PAGE_WIDTH = 2100
-PNG_WIDTH = 1600
-"""Pixels."""
+"""That of A4."""
+PNG_ZOOM = 2
 
 
 def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
@@ -29,7 +29,7 @@ def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
 
     Args:
         scores: MusicXML documents, or paths of files that hold one.
-        width: of a page, in tenths of a millimetre; music that needs less has a narrower picture.
+        width: of the widest picture, in tenths of a millimetre.
 
     Raises:
         UserError: if verovio is missing, cannot read a score or takes too long, or a file cannot
@@ -78,11 +78,11 @@ def png_of(svg: str) -> bytes:
         resvg.svg_to_bytes(
             svg_string=svg,
             background="white",
-            width=PNG_WIDTH,
+            zoom=PNG_ZOOM,
             skip_system_fonts=True,
             font_files=_fonts(),
-            serif_family="DejaVu Serif",
-            font_family="DejaVu Serif",
+            serif_family="STIXGeneral",
+            font_family="STIXGeneral",
         )
     )
 
@@ -92,4 +92,5 @@ def _fonts() -> list[str]:
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return [str(folder / f"DejaVu{name}.ttf") for name in ("Serif", "Serif-Bold", "Sans")]
+    # The last one for the signs that the others lack.
+    return [str(folder / f"{name}.ttf") for name in ("STIXGeneral", "STIXGeneralBol", "DejaVuSans")]

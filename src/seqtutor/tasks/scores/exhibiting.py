@@ -44,7 +44,7 @@ def with_media(
 ) -> tuple[dict[str, list[Exhibit]], list[str]]:
     """The exhibits with their sounds and scores, and why something is missing, if it is.
 
-    Engraving and sound need packages that may not be installed; a page is written without them.
+    A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
     """
     pieces = [piece for own in policies.values() for piece in own]
     problems: list[str] = []

@@ -27,17 +27,16 @@ reverse cymbal, guitar fret noise, breath noise, seashore, bird tweet, telephone
 applause, gunshot""".replace("\n", " ").split(", ")
 )
 """In the order of their numbers, of which the first is 1."""
-_MOST_NAMED = 8
 
 
 def program_of(instrument: str) -> int:
     """The MIDI program, from 0, of an instrument.
 
     Args:
-        instrument: a number from 1 to 128, a name, or a part of one that no other name has.
+        instrument: a number from 1 to 128, a name, or a part of names, which means the first one.
 
     Raises:
-        UserError: if there is none, or there are several.
+        UserError: if there is none.
     """
     wanted = " ".join(instrument.lower().split())
     if wanted.isdecimal():
@@ -47,17 +46,10 @@ def program_of(instrument: str) -> int:
         return number - 1
     if wanted in INSTRUMENTS:
         return INSTRUMENTS.index(wanted)
-    found = [name for name in INSTRUMENTS if wanted and wanted in name]
-    if len(found) == 1:
-        return INSTRUMENTS.index(found[0])
-    if not found:
-        raise UserError(
-            f"there is no instrument {instrument!r}; give a name of General MIDI, such as violin, "
-            "or its number, 1 to 128"
-        )
-    more = ", …" if len(found) > _MOST_NAMED else ""
+    for number, name in enumerate(INSTRUMENTS):
+        if wanted and wanted in name:
+            return number
     raise UserError(
-        f"several instruments are called {instrument!r}; say which: "
-        + ", ".join(found[:_MOST_NAMED])
-        + more
+        f"there is no instrument {instrument!r}; give a name of General MIDI, such as violin, or "
+        "its number, 1 to 128"
     )

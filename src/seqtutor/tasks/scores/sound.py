@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy import ndimage, signal
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.notation import Meter, beat_length
+from seqtutor.tasks.scores.notation import Meter, is_compound
 from seqtutor.tasks.scores.options import STRAIGHT, SoundSettings
 from seqtutor.tasks.scores.requirements import imported
 from seqtutor.tasks.scores.soundfont import with_programs
@@ -88,9 +89,8 @@ class Clock:
         return Tone(onset, self._seconds(end) - onset, pitch, velocity, program)
 
     def _seconds(self, quarters: Fraction) -> float:
-        swings = beat_length(self.meter).denominator == 1
         time = float(quarters - self.upbeat)
-        moved = swung(time, self.swing) if swings else time
+        moved = time if is_compound(self.meter) else swung(time, self.swing)
         return 60 / self.tempo * (moved + float(self.upbeat))
 
 
@@ -220,11 +220,11 @@ def _midi(piece: Sequence[Tone]) -> bytes:
     def tick(seconds: float) -> int:
         return round(seconds * _TICKS)
 
-    score = symusic.Score(_TICKS)
+    score: Any = symusic.Score(_TICKS)
     score.tempos.append(symusic.Tempo(0, 60))
     end = tick(max(tone.end for tone in piece) + TAIL)
     for program in sorted({tone.program for tone in piece}):
-        track = symusic.Track(program=program)
+        track: Any = symusic.Track(program=program)
         # Again at the end, since the synthesiser stops with the last event.
         for time in (0, end):
             track.controls.append(symusic.ControlChange(time, _MAIN_VOLUME, _LOUDEST))

