@@ -18,7 +18,7 @@ from seqtutor.tasks.scores.notation import bar_length, beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 
-MEASURED = 500
+MEASURED = 200
 """Tunes of each policy whose notes are counted for distributions."""
 
 

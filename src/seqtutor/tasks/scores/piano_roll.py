@@ -82,12 +82,11 @@ def piano_roll(
 def _keys(low: int, high: int, width: float) -> str:
     parts = []
     for pitch in range(low, high + 1):
-        color = "black" if pitch % 12 in _BLACK_KEYS else "white"
         top = _ROW * (high - pitch)
-        parts.append(
-            f'<rect class="{color}" x="{_LEFT}" y="{top:.1f}" width="{width - _LEFT:.1f}" '
-            f'height="{_ROW}"/>'
-        )
+        if pitch % 12 in _BLACK_KEYS:
+            parts.append(
+                f'<path class="black" d="M{_LEFT},{top:.1f}h{width - _LEFT:.1f}v{_ROW}H{_LEFT}"/>'
+            )
         if pitch % 12 in (0, 7):
             parts.append(
                 f'<text x="{_LEFT - 3}" y="{max(top + _ROW, 8.0):.1f}" text-anchor="end">'
