@@ -123,24 +123,14 @@ def _members(spec: TaskSpec[Any], names: Sequence[str]) -> list[_Member]:
         policy = find_policy(spec, name)
         found.setdefault(_likeness(name, policy), []).append((Path(name), policy))
     groups = list(found.values())
-    priors: dict[str, NamedPolicy] = {}
-    for policy in (policy for group in groups for _, policy in group):
-        own = policy.prior()
-        # Measured by itself, as a mere model is; the seed of a run is not its own.
-        prior = replace(policy.as_prior(own), config=None)
-        priors.setdefault(str(own.folder), prior)
-    members = [
-        _Member(_prior_title(spec, number, len(priors), one), PRIOR, [None], [one])
-        for number, one in enumerate(priors.values(), start=1)
-    ]
-    symbols = [symbol_of(group[0][1].name) for group in groups]
-    for group, symbol in zip(groups, symbols, strict=True):
+    priors = _priors(spec, [one for group in groups for one in group])
+    members = list(priors.values())
+    for group in groups:
         folders, policies = [one for one, _ in group], [one for _, one in group]
-        if policies[0].config is None and str(policies[0].saved.folder) in priors:
-            continue
-        title = symbol if symbols.count(symbol) == 1 else f"{symbol} ({folders[0].name})"
-        members.append(_Member(title, policies[0].name, folders, policies))
-    return members
+        if policies[0].config is not None or str(policies[0].saved.folder) not in priors:
+            name = policies[0].name
+            members.append(_Member(symbol_of(name), name, folders, policies))
+    return _distinct(members)
 
 
 def _likeness(name: str, policy: NamedPolicy) -> str:
@@ -150,11 +140,43 @@ def _likeness(name: str, policy: NamedPolicy) -> str:
     return repr(replace(policy.config, tutor=replace(policy.config.tutor, seed=0)))
 
 
-def _prior_title(spec: TaskSpec[Any], number: int, of: int, prior: NamedPolicy) -> str:
-    if of == 1:
-        return spec.prior_title
-    folder = prior.saved.folder
-    return f"{spec.prior_title} {number}" + (f" ({folder.name})" if folder else "")
+def _priors(
+    spec: TaskSpec[Any], policies: Sequence[tuple[Path, NamedPolicy]]
+) -> dict[str, _Member]:
+    """By folder, the policies that the others are compared with.
+
+    A model that is not compared with another, such as a prior of the user's, is one by itself.
+    """
+    found: dict[str, NamedPolicy] = {}
+    given: dict[str, Path] = {}
+    tuned_from: set[str] = set()
+    for folder, policy in policies:
+        own = policy.prior()
+        # Measured by itself, as a mere model is; the seed of a run is not its own.
+        found.setdefault(str(own.folder), replace(policy.as_prior(own), config=None))
+        if own.folder == policy.saved.folder:
+            given[str(own.folder)] = folder
+        else:
+            tuned_from.add(str(own.folder))
+    members = {}
+    for key, prior in found.items():
+        is_given = key in given and key not in tuned_from and given[key].name != PRIOR
+        title = given[key].name if is_given else spec.prior_title
+        members[key] = _Member(title, PRIOR, [given.get(key)], [prior])
+    return members
+
+
+def _distinct(members: Sequence[_Member]) -> list[_Member]:
+    """The same with titles that differ: where several are equal, their folders are named."""
+    titles = [one.title for one in members]
+    for name_of in (lambda folder: folder.name, str):
+        titles = [
+            title
+            if titles.count(title) == 1
+            else f"{one.title} ({name_of(one.folders[0] or one.policies[0].saved.folder)})"
+            for title, one in zip(titles, members, strict=True)
+        ]
+    return [replace(one, title=title) for one, title in zip(members, titles, strict=True)]
 
 
 def _page(
