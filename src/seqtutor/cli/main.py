@@ -151,6 +151,8 @@ def _run_command(name: str, arguments: list[str]) -> int:
 
     # Before the options are read: those of methods and models are in their files, which import JAX.
     keep_compiled_programs()
+    # XLA reports slow compilation as an error; what is one ends as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     call = find_call(name, arguments)
     options = parse(call)
     if options is None:
