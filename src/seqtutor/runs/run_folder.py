@@ -63,16 +63,18 @@ def plain(value: Any) -> Any:
 
 
 def differing(one: Any, other: Any, within: str = "") -> list[str]:
-    """The dotted names of the settings in which two configurations of a kind differ."""
+    """The dotted names of the settings in which two configurations of a kind differ.
+
+    Those of the tutor have no prefix, as on the command line.
+    """
     first, second = plain(one), plain(other)
     if not (isinstance(first, dict) and isinstance(second, dict)):
         return [] if first == second else [within]
-    names = dict.fromkeys([*first, *second])
-    found = (
-        differing(first.get(name), second.get(name), f"{within}.{name}" if within else name)
-        for name in names
-    )
-    return [name for part in found for name in part]
+    found: list[str] = []
+    for name in dict.fromkeys([*first, *second]):
+        inner = within if name == "tutor" else f"{within}.{name}".lstrip(".")
+        found += differing(first.get(name), second.get(name), inner)
+    return found
 
 
 def read_config(kind: type[_Config], path: Path) -> _Config:
