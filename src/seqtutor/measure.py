@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -53,7 +53,8 @@ class Measure:
         unit: how it is formatted.
         of_tokens: a function of `tokens: Int["sequence time"]` and `mask: Bool["sequence time"]`,
             which is true up to and including the last token of a sequence.
-        of_strings: a function of the sequences as strings, without the end token.
+        of_strings: a function of the sequences as strings: their tokens without the end token,
+            joined by `Vocabulary.join`, as a string reward sees them.
     """
 
     name: str
@@ -78,12 +79,14 @@ class MeasureGroup:
         measures: the rows.
         estimate: a function of tokens and mask, as in `Measure.of_tokens`.
         of_strings: a function of the sequences as strings, as in `Measure.of_strings`.
+        join: makes a string of the tokens of a sequence, in place of `Vocabulary.join`.
         note: stands below a table with these rows.
     """
 
     measures: tuple[Measure, ...]
     estimate: Callable[[np.ndarray, np.ndarray], Estimates] | None = None
     of_strings: Callable[[list[str]], Estimates] | None = None
+    join: Callable[[Sequence[str]], str] | None = None
     note: str = ""
 
 

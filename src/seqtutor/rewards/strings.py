@@ -90,11 +90,9 @@ class StringReward:
         Raises:
             UserError: if the reward has no vocabulary yet.
         """
-        vocabulary = self.vocabulary
-        if vocabulary is None:
+        if self.vocabulary is None:
             raise UserError("a string reward has no vocabulary yet; give it to a Task")
-        rows = zip(tokens, mask, strict=True)
-        return [vocabulary.join(vocabulary.decode(row[real])) for row, real in rows]
+        return self.vocabulary.texts(tokens, mask)
 
 
 class PooledStringReward(StringReward):
