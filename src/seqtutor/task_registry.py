@@ -16,6 +16,7 @@ from seqtutor.references import (
     load_reference,
     running_users_code,
 )
+from seqtutor.settings import require_name
 from seqtutor.task_spec import TaskSpec
 
 GROUP = "seqtutor.tasks"
@@ -56,6 +57,7 @@ def _spec_of(found: Any, name: str) -> TaskSpec[Any]:
         found = TaskSpec.of(found) if isinstance(found, Task) else found
     if not isinstance(found, TaskSpec):
         raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
+    require_name(found.name)
     # Not an assignment: the spec may be a frozen dataclass.
     object.__setattr__(found, "reference", _absolute(name))
     return found

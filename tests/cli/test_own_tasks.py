@@ -63,6 +63,10 @@ ENDS = [
     ),
     ("class task(Spec):\n    def task(self, *given):\n        1 / 0", "(line LAST of FILE)"),
     (
+        "class task(Spec):\n    def __init__(self):\n        self.name = '../x'",
+        "the name of a task must be one that a folder can have, such as 'words', not '../x'",
+    ),
+    (
         "class task(Spec):\n    def require_dependencies(self):\n        raise OSError('odd')",
         "OSError: odd (line LAST of FILE)",
     ),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
-from seqtutor.measure import Estimate, Measure, MeasureGroup, Published, gain
-from seqtutor.measures.estimates import estimates_of, mean_estimate, ratio_estimate, rows_of
+from seqtutor.measure import Estimate, Measure, MeasureGroup, Published, gain, rows_of
+from seqtutor.measures.estimates import estimates_of, mean_estimate, ratio_estimate
 from seqtutor.measures.intervals import interval_of, interval_over_seeds
 from seqtutor.rewards import string_reward
 from seqtutor.task import Task

@@ -57,15 +57,6 @@ def ratio_estimate(numerators: ArrayLike, denominators: ArrayLike) -> Estimate:
     return Estimate(float(ratio), error, count)
 
 
-def rows_of(measures: Iterable[Measure | MeasureGroup]) -> tuple[Measure, ...]:
-    """All measures in order, those of groups one by one."""
-    return tuple(
-        row
-        for measure in measures
-        for row in (measure.measures if isinstance(measure, MeasureGroup) else (measure,))
-    )
-
-
 def estimates_of(
     measures: Iterable[Measure | MeasureGroup],
     tokens: Int[np.ndarray, "sequence time"],
