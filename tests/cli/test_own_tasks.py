@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,44 @@ def test_a_file_that_leaves_python_does_not_look_like_a_success(tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.endswith(f"SystemExit: 0 (line 2 of {file})\n")
+
+
+POOLED = """
+import os
+
+def slow_vowels(strings):
+    with open(LOG, "a") as log:
+        log.write(f"{os.getpid()}\\n")
+    return vowels(strings)
+
+task = made(reward=st.string_reward(slow_vowels, workers=2))
+other = made()
+"""
+
+
+def test_a_reward_in_the_file_itself_runs_in_worker_processes(tmp_path, capsys):
+    """It gives the run that it gives in this process, whose file the workers import."""
+    file, log, data = (tmp_path / name for name in ("pooled.py", "log.txt", "words.txt"))
+    file.write_text(TASK + POOLED.replace("LOG", repr(str(log))))
+    data.write_text("ab\nba\nbe\nebb\n" * 25)
+    prior = str(tmp_path / "prior")
+    arguments = ["pretrain", f"{file}:task", "--data", str(data), "--output", prior]
+    assert main([*arguments, "--hidden-sizes", "4", "--epochs", "1"]) == 0
+    assert not log.exists(), "no process starts before there is a batch"
+    for name in ("task", "other"):
+        arguments = ["tune", f"{file}:{name}", "--prior", prior, "--output", str(tmp_path / name)]
+        arguments += ["--method", "rloo", "--environments", "16", "--steps", "300"]
+        assert main([*arguments, "--evaluate", "0", "--samples", "1"]) == 0
+    processes = set(log.read_text().split())
+    assert len(processes) == 2
+    assert str(os.getpid()) not in processes
+    weights = [
+        (tmp_path / n / "model" / "model.safetensors").read_bytes() for n in ("task", "other")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_a_file_that_workers_cannot_import_is_told_in_a_line(refusal):
+    code = f"import os\nif os.getpid() != {os.getpid()}:\n    raise KeyError('gone')\n"
+    said = refusal(code + "task = made(reward=st.string_reward(vowels, workers=1))")
+    assert said.startswith("the worker processes cannot start: FILE cannot be imported: KeyError")
