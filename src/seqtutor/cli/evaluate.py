@@ -72,8 +72,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
 
 
 def _evaluate_tokens(spec: TaskSpec[Any], options: Any) -> None:
-    from seqtutor.measure import Estimate
-    from seqtutor.measures.estimates import rows_of
+    from seqtutor.measure import Estimate, rows_of
     from seqtutor.report.evaluation_table import (
         PolicyColumn,
         estimates_json,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from seqtutor.data import Sequences
-from seqtutor.measure import Measure, MeasureGroup
-from seqtutor.measures.estimates import estimates_of, rows_of
+from seqtutor.measure import Measure, MeasureGroup, rows_of
+from seqtutor.measures.estimates import estimates_of
 from seqtutor.measures.policy import Evaluation, evaluate, policy_measures, reward_measures
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
