@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
+from seqtutor.settings import require_name
 from seqtutor.task_records import (
     PROFILES,
     Drawn,
@@ -85,6 +86,11 @@ class TaskSpec(Generic[Settings]):
     published_beside_runs: bool = True
     measures_need_settings: bool = True
     shows_terms: bool = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if isinstance(own := vars(cls).get("name"), str):
+            require_name(own)
 
     @staticmethod
     def of(task: Task) -> TaskSpec[NoSettings]:

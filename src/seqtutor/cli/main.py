@@ -17,8 +17,8 @@ from typing import Any
 
 from seqtutor import __version__
 from seqtutor.arguments import value_of
-from seqtutor.errors import UserError
-from seqtutor.references import entry_points_of, is_reference
+from seqtutor.errors import UserError, in_one_line
+from seqtutor.references import entry_points_of, is_reference, place_in_own_files
 from seqtutor.task_registry import find_spec, task_names
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks import DEFAULT_TASK
@@ -111,9 +111,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, _interrupt)
     try:
         return _run_command(arguments[0], arguments[1:])
-    except UserError as error:
-        _say(" ".join(str(error).splitlines()))
-        return 2
     except KeyboardInterrupt as interruption:
         _say(str(interruption) or "interrupted")
         # Not a return: a thread of XLA that is still compiling would crash as Python shuts down.
@@ -122,14 +119,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has what it wanted; there is nobody left to tell.
         sys.stderr.close()
         return 1
-    except OSError as error:
-        if error.filename is not None:
-            _say(f"cannot use {error.filename}: {error.strerror}")
-        elif error.errno in _OF_THE_SYSTEM:
-            _say(error.strerror or str(error))
-        else:
+    except (Exception, SystemExit) as error:
+        if (line := _in_a_line(error)) is None:
             raise
+        _say(line)
         return 2
+
+
+def _in_a_line(error: BaseException) -> str | None:
+    """What the user is told of an error; `None` of one that is a fault of this program."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).splitlines())
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"cannot use {error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+        return error.strerror or str(error)
+    place = place_in_own_files(error)
+    return f"{in_one_line(error)}{place}" if place or isinstance(error, SystemExit) else None
 
 
 def _first_undecodable(arguments: Sequence[str]) -> str | None:
@@ -152,6 +158,8 @@ def _run_command(name: str, arguments: list[str]) -> int:
 
     # Before the options are read: those of methods and models are in their files, which import JAX.
     keep_compiled_programs()
+    # XLA reports slow compilation as an error; what is one ends as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     call = find_call(name, arguments)
     options = parse(call)
     if options is None:
