@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import ndimage, signal
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.scores.notation import Meter, is_compound
@@ -172,6 +171,8 @@ def clips_of(
     Raises:
         UserError: as `wav_of` does.
     """
+    from scipy import signal
+
     require_short(pieces)
     for package in ("midirenderer", "pyloudnorm", "soundfile"):
         imported(package, "sound")
@@ -260,6 +261,8 @@ def matched(clip: Clip, loudness: float, rate: int) -> Clip:
 
 def _limited(clip: Clip) -> Clip:
     """Turn the volume down around each peak above the ceiling, smoothly."""
+    from scipy import ndimage
+
     peaks = np.abs(clip).max(axis=1)
     if peaks.max() <= CEILING:
         return clip
