@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.references import entry_points_of, is_reference, load_reference
+from seqtutor.references import entry_points_of, is_reference, load_reference, source_sha256
 from seqtutor.task_spec import TaskSpec
 
 GROUP = "seqtutor.tasks"
@@ -46,6 +46,8 @@ def find_spec(name: str) -> TaskSpec[Any]:
     if not isinstance(found, TaskSpec):
         raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
     found.reference = _absolute(name)
+    if is_reference(name):
+        found.source_sha256 = source_sha256(found.reference)
     return found
 
 
