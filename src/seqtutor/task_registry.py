@@ -15,6 +15,7 @@ from seqtutor.references import (
     is_reference,
     load_reference,
     running_users_code,
+    source_sha256,
 )
 from seqtutor.settings import require_name
 from seqtutor.task_spec import TaskSpec
@@ -58,8 +59,10 @@ def _spec_of(found: Any, name: str) -> TaskSpec[Any]:
     if not isinstance(found, TaskSpec):
         raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
     require_name(found.name)
-    # Not an assignment: the spec may be a frozen dataclass.
+    # Not assignments: the spec may be a frozen dataclass.
     object.__setattr__(found, "reference", _absolute(name))
+    if is_reference(name):
+        object.__setattr__(found, "source_sha256", source_sha256(found.reference))
     return found
 
 

@@ -42,6 +42,8 @@ class TaskSpec(Generic[Settings]):
     Attributes:
         name: on the command line and in the folders of runs.
         reference: how a command finds the task again: its name, or FILE.py:ATTRIBUTE.
+        source_sha256: hash of that FILE.py and the modules beside it that it imports, as they were
+            when it was imported; `None` for a task without a file of the user's.
         one, many: what a sequence is called.
         settings_type: the task's own settings, a frozen dataclass; they are options of the
             commands, and part of a run's configuration.
@@ -67,6 +69,7 @@ class TaskSpec(Generic[Settings]):
 
     name: str = "task"
     reference: str = ""
+    source_sha256: str | None = None
     one: str = "sequence"
     many: str = "sequences"
     settings_type: type[Any] = NoSettings

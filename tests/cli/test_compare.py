@@ -154,7 +154,7 @@ def test_bad_grids_are_refused_before_anything_is_made(options, told, tmp_path, 
 def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
     """Rules, weights, c and γ are one for all, whatever a preset has for each method."""
     plan = ComparisonPlan(spec, ("q", "psi", "rloo"), tmp_path, (2.0,), seeds=1, preset=preset)
-    configs = [job.config for job in plan.jobs(length=32)]
+    configs = [job.config for job in plan.jobs(length=32, now={})]
     assert [config.tutor.method for config in configs] == ["q", "psi", "rloo"]
     expected = spec.preset(preset).settings("q")
     assert all(config.settings == expected for config in configs)

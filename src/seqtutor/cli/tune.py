@@ -130,7 +130,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     """Tune, write the folder of the run or one for each seed, print the table."""
     from seqtutor.runs.config import RunConfig
     from seqtutor.runs.progress import console
-    from seqtutor.runs.tuning import completed
+    from seqtutor.runs.tuning import completed, remark_on_origin
 
     spec.require_dependencies()
     config = RunConfig(spec.name, options.tutor, options.settings, options.prior)
@@ -139,6 +139,8 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         if options.place.follows:
             _follow(spec, config, options)
             return
+        if options.config is not None:
+            warnings += filter(None, [remark_on_origin(spec, config, options.config)])
         for warning in warnings:
             console.print(warning, style="yellow")
         _lead(spec, config, options)

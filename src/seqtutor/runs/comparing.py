@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluation import CachedEvaluator
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
+from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
 from seqtutor.runs.measure_cache import digest
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.progress import console, progress_bar
@@ -111,8 +112,13 @@ class ComparisonPlan:
         complete, _ = self.spec.complete(settings, load_prior(self.spec, self.prior))
         object.__setattr__(self, "settings", complete)
 
-    def jobs(self, length: int) -> tuple[Job, ...]:
-        """Every run, seed after seed, so that a whole comparison exists early."""
+    def jobs(self, length: int, now: Mapping[str, Any]) -> tuple[Job, ...]:
+        """Every run, seed after seed, so that a whole comparison exists early.
+
+        Args:
+            length: of the longest sequence.
+            now: what runs are made of beside their configuration, as `made_of` gives it.
+        """
         options = reward_worker_options(None, worker_count(self.workers))
         return tuple(
             Job(
@@ -122,6 +128,7 @@ class ComparisonPlan:
                 self.config(method, c, seed, length),
                 samples=0,
                 options=options,
+                made_of=now,
             )
             for seed in range(self.seeds)
             for c in self.c
@@ -170,7 +177,8 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
     spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
     # Runs in other processes have workers of their own.
     with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:
-        jobs = plan.jobs(task.max_length)
+        now = made_of(spec, prior.model, task.max_length)
+        jobs = plan.jobs(task.max_length, now)
         console.rule("1  Tuning")
         run = (
             partial(_run_here, task=task, prior=prior)
@@ -199,6 +207,8 @@ def _run_here(jobs: Sequence[Job], *, task: Task, prior: SavedModel) -> None:
 
 def _tune(jobs: tuple[Job, ...], run: Callable[[Sequence[Job]], None]) -> _Grid:
     """Run all; a run that diverges is left out and reported, instead of ending the comparison."""
+    for job in jobs:
+        job.require_own_folder()
     while True:
         diverged = tuple(job for job in jobs if _has_diverged(job))
         grid = _Grid(jobs, diverged)
@@ -218,12 +228,10 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
     """Every tuned policy and the controls, from the files of an earlier call where they hold."""
     spec, controls = plan.spec, plan.output / "controls"
     prior_folder = plan.prior or next(iter(spec.priors.values()))
-    evaluator = CachedEvaluator(
-        task,
-        load_prior(spec, plan.prior).model,
-        plan.number,
-        {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)},
-    )
+    key = {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)}
+    if spec.source_sha256 is not None:
+        key[TASK_FILE_SHA256] = spec.source_sha256
+    evaluator = CachedEvaluator(task, load_prior(spec, plan.prior).model, plan.number, key)
     count = len(grid.tuned) + 1 + len(plan.temperatures) + len(plan.best_of)
     with progress_bar() as progress:
         bar = progress.add_task("Measuring", total=count * plan.number, unit=spec.many, note="")

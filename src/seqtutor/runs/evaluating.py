@@ -17,7 +17,7 @@ from seqtutor.measures.policy import Evaluation, evaluate, policy_measures, rewa
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
-from seqtutor.runs.grouping import grouped, remark_on_priors
+from seqtutor.runs.grouping import grouped, remarks_on
 from seqtutor.runs.policies import (
     PRIOR,
     NamedPolicy,
@@ -121,8 +121,7 @@ def open_evaluator(
         settings = spec.settings_type()
     own = spec.evaluate_type() if options is None else options
     priors = [policy.prior() for policy in policies]
-    on_priors = remark_on_priors(policies)
-    remarks = [] if on_priors is None else [on_priors]
+    remarks = remarks_on(policies)
     tasks: dict[Vocabulary, Task] = {}
     reward_notes = []
     with ExitStack() as stack:

@@ -132,7 +132,7 @@ def read_made_by(path: Path) -> dict[str, Any]:
         UserError: as `read_settings` does.
     """
     found = _entries(path).get("made_by")
-    return found if isinstance(found, dict) else {}
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _entries(path: Path) -> dict[str, Any]:

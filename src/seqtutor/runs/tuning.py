@@ -17,9 +17,10 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.devices import Place
+from seqtutor.runs.made_of import PRIOR_SHA256, made_of, require_made_of, what_differs
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.provenance import lasting_origin, made_by
-from seqtutor.runs.run_folder import CONFIG, RunFolder, differing
+from seqtutor.runs.run_folder import CONFIG, RunFolder, differing, read_made_by
 from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
 from seqtutor.task import Task
 from seqtutor.task_records import Drawn
@@ -45,6 +46,22 @@ def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[An
     """
     settings, warnings = spec.complete(config.settings, load_prior(spec, config.prior))
     return replace(config, settings=settings), warnings
+
+
+def remark_on_origin(spec: TaskSpec[Any], config: RunConfig[Any], path: Path) -> str | None:
+    """In what a run differs from the one whose configuration it takes, beside the configuration.
+
+    Args:
+        spec: the task.
+        config: of the run.
+        path: the configuration of the earlier one, or the folder of that run.
+    """
+    recorded = read_made_by(path / CONFIG if path.is_dir() else path)
+    if config.prior != read_config(spec, path).prior:
+        recorded.pop(PRIOR_SHA256, None)  # The user gave another, with --prior.
+    now = made_of(spec, load_prior(spec, config.prior).model)
+    differs = what_differs(recorded, now, spec)
+    return f"the run of {path} was begun with {differs}: this one is another" if differs else None
 
 
 @contextmanager
@@ -104,8 +121,11 @@ def tune_in_folder(
 
     def begin() -> None:
         require_own_folder(spec, config, folder)
-        if not (folder.path / CONFIG).is_file():
-            RunFolder.start(folder.path, config.content(), made_by(tutor.prior, tutor.devices))
+        now = made_of(spec, tutor.prior, tutor.task.max_length)
+        if (folder.path / CONFIG).is_file():
+            require_made_of(folder.path, now, spec, "start anew in another folder")
+        else:
+            RunFolder.start(folder.path, config.content(), made_by(tutor.devices) | now)
         on_begin()
 
     def finish(policy: SequenceModel) -> None:
