@@ -6,10 +6,12 @@ A task is found by its name, as an entry point of the group `seqtutor.tasks`, or
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
+from seqtutor.files import read_regular
 from seqtutor.references import (
     entry_points_of,
     is_reference,
@@ -19,6 +21,7 @@ from seqtutor.references import (
 from seqtutor.settings import require_name
 from seqtutor.task_spec import TaskSpec
 
+_MOST_SOURCE = 1 << 20
 GROUP = "seqtutor.tasks"
 """The group of entry points by which installed packages offer tasks."""
 
@@ -61,6 +64,33 @@ def _spec_of(found: Any, name: str) -> TaskSpec[Any]:
     # Not an assignment: the spec may be a frozen dataclass.
     object.__setattr__(found, "reference", _absolute(name))
     return found
+
+
+def task_name_in(path: Path) -> str:
+    """The name of the one task that a file seems to define, read without importing it; or "NAME".
+
+    A task is a variable to which a call of `Task` or `TaskSpec.of` is assigned, or a class that
+    derives from `TaskSpec`.
+    """
+    try:
+        nodes = ast.parse(read_regular(path, _MOST_SOURCE)).body
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return "NAME"
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            if _last_name(node.value.func) in ("Task", "of"):
+                found += [one.id for one in node.targets if isinstance(one, ast.Name)]
+        elif isinstance(node, ast.ClassDef):
+            found += [node.name] if "TaskSpec" in map(_last_name, node.bases) else []
+    return found[0] if len(found) == 1 else "NAME"
+
+
+def _last_name(node: ast.expr) -> str:
+    """`Task` of `st.Task` and of `Task`, `TaskSpec` of `TaskSpec[Settings]`."""
+    if isinstance(node, ast.Subscript):
+        return _last_name(node.value)
+    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def _absolute(reference: str) -> str:

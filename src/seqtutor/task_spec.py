@@ -115,7 +115,13 @@ class TaskSpec(Generic[Settings]):
         chosen = next(iter(presets)) if name is None else name
         if chosen not in presets:
             raise UserError(f"there is no preset {name!r}; choose one of {', '.join(presets)}")
-        return presets[chosen]
+        preset = presets[chosen]
+        if not isinstance(preset, Preset):
+            raise UserError(
+                f"the preset {chosen!r} of the task {self.name} must be a seqtutor.Preset, not "
+                f"{preset!r}; its `settings` is a function of the method's name"
+            )
+        return preset
 
     def _default_preset(self) -> Preset[Settings]:
         return Preset(
@@ -146,7 +152,10 @@ class TaskSpec(Generic[Settings]):
         Raises:
             UserError: if the settings cannot be used, or the prior does not fit them.
         """
-        raise NotImplementedError
+        raise UserError(
+            f"the task {self.name} lacks the method task(settings, prior, workers), which returns "
+            "a seqtutor.Task"
+        )
 
     def opened(
         self, settings: Settings, prior: PriorRecord | None = None, workers: int | None = None

@@ -21,7 +21,7 @@ from seqtutor import __version__
 from seqtutor.arguments import value_of
 from seqtutor.errors import UserError, in_one_line
 from seqtutor.references import entry_points_of, is_reference, place_in_own_files
-from seqtutor.task_registry import find_spec, task_names
+from seqtutor.task_registry import find_spec, task_name_in, task_names
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks import DEFAULT_TASK
 
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has what it wanted; there is nobody left to tell.
         sys.stderr.close()
         return 1
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if (line := _in_a_line(error)) is None:
             raise
         _say(line)
@@ -135,8 +135,12 @@ def _in_a_line(error: BaseException) -> str | None:
         return f"cannot use {error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
         return error.strerror or str(error)
-    place = place_in_own_files(error)
-    return f"{in_one_line(error)}{place}" if place or isinstance(error, SystemExit) else None
+    if place := place_in_own_files(error):
+        return f"{in_one_line(error)}{place}"
+    said = in_one_line(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said:
+        return "memory ran out; ask for fewer or shorter sequences, or smaller batches"
+    return said if isinstance(error, SystemExit) else None
 
 
 def _first_undecodable(arguments: Sequence[str]) -> str | None:
@@ -214,6 +218,8 @@ def split_task(name: str, arguments: list[str]) -> tuple[str, list[str]]:
     word = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if word is not None and (word in task_names() or is_reference(word)):
         return word, arguments[1:]
+    if word is not None and word.endswith(".py"):
+        raise UserError(f"name the task in the file, as {word}:{task_name_in(Path(word))}")
     if word is not None and name not in (*NAMES_A_MODEL, *NAMES_A_FILE):
         near = difflib.get_close_matches(word, task_names(), n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
