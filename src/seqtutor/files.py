@@ -49,7 +49,7 @@ def read_regular(path: Path, most: int) -> bytes:
     """
     require_regular(path)
     if path.stat().st_size > most:
-        raise ValueError(f"{path.name} is larger than {most >> 20} MiB")
+        raise ValueError(f"{path.name} is larger than {most >> 10:,} KiB")
     return path.read_bytes()
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from seqtutor import __version__
 from seqtutor.arguments import value_of
-from seqtutor.errors import UserError, in_one_line
+from seqtutor.errors import UserError, in_one_line, printable
 from seqtutor.references import entry_points_of, is_reference, place_in_own_files
 from seqtutor.task_registry import find_spec, task_name_in, task_names
 from seqtutor.task_spec import TaskSpec
@@ -151,7 +151,7 @@ def _first_undecodable(arguments: Sequence[str]) -> str | None:
 def _say(text: str) -> None:
     """Print the last line to standard error, if that is still open."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"seqtutor: {text}", file=sys.stderr, flush=True)
+        print(f"seqtutor: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _interrupt(number: int, frame: object) -> None:
