@@ -164,7 +164,16 @@ class TaskSpec(Generic[Settings]):
 
         Arguments and errors as for `task`.
         """
-        return self.task(settings, prior, workers)
+        return self._made(self.task(settings, prior, workers))
+
+    def _made(self, task: Any) -> Task:
+        from seqtutor.task import Task
+
+        if not isinstance(task, Task):
+            raise UserError(
+                f"the method `task` of {self.name} must return a seqtutor.Task, not {task!r}"
+            )
+        return task
 
     def complete(self, settings: Settings, prior: PriorRecord) -> tuple[Settings, list[str]]:
         """The settings with nothing left open, and warnings about them.
@@ -206,7 +215,7 @@ class TaskSpec(Generic[Settings]):
 
     def usual_task(self) -> Task:
         """The task of the default settings, for a task whose vocabulary no prior decides."""
-        return self.task(self.settings_type())
+        return self._made(self.task(self.settings_type()))
 
     def default_length(self) -> int | None:
         """The length of sequences, for a model that does not say how long its sequences are."""

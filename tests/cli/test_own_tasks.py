@@ -158,6 +158,14 @@ BROKEN = [
     ),
     ("class task(st.TaskSpec):\n    name = 'words'", "the task words lacks the method task("),
     (
+        "class task(Spec):\n    def task(self, *given):\n        return [made()]",
+        "the method `task` of words must return a seqtutor.Task, not [Task(",
+    ),
+    (
+        "class task(Spec):\n    commands = dict.fromkeys(['verify', 'score'], 'no_such_module')",
+        "the command COMMAND of FILE:task cannot be used: ModuleNotFoundError: No module named",
+    ),
+    (
         "class task(Spec):\n    presets = {'mine': st.TaskSpec.settings_type()}",
         "the preset 'mine' of the task words must be a seqtutor.Preset, not NoSettings(); its"
         " `settings` is a function of the method's name",
@@ -175,7 +183,7 @@ def test_what_a_task_cannot_be_made_of_is_a_line(command, code, said, refusal, t
     words = tmp_path / "words.txt"
     words.write_text("aa\nab\nbe\n")
     found = refusal(code, command, *([str(words)] if command == "score" else []))
-    assert re.sub(r"\((64|3)\b", "(N", found).startswith(said)
+    assert re.sub(r"\((64|3)\b", "(N", found).startswith(said.replace("COMMAND", command))
 
 
 def test_a_reward_whose_terms_change_is_named_by_verify(refusal):
@@ -273,8 +281,10 @@ def test_a_file_without_a_name_is_met_with_the_name(command, code, name, tmp_pat
     file = tmp_path / "own.py"
     file.write_text((TASK.replace("(st.TaskSpec)", "") if name == "brackets" else TASK) + code)
     assert main([command, str(file)]) == 2
-    said = capsys.readouterr().err
-    assert said == f"seqtutor: name the task in the file, as {file}:{name}\n"
+    said = f"seqtutor: name the task in the file, as {file}:{name}\n"
+    assert capsys.readouterr().err == said
+    assert main([command, f"{file}:no-name"]) == 2
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("seconds", ["inf", "nan", "-1"])
