@@ -7,6 +7,7 @@ A task is found by its name, as an entry point of the group `seqtutor.tasks`, or
 from __future__ import annotations
 
 import ast
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from seqtutor.references import (
     load_reference,
     running_users_code,
 )
-from seqtutor.settings import require_name
-from seqtutor.task_spec import TaskSpec
+from seqtutor.settings import require, require_name
+from seqtutor.task_spec import OWN_NAMES, TaskSpec
 
 _MOST_SOURCE = 1 << 20
 GROUP = "seqtutor.tasks"
@@ -60,10 +61,35 @@ def _spec_of(found: Any, name: str) -> TaskSpec[Any]:
         found = TaskSpec.of(found) if isinstance(found, Task) else found
     if not isinstance(found, TaskSpec):
         raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
-    require_name(found.name)
+    _require_usable(found)
     # Not an assignment: the spec may be a frozen dataclass.
     object.__setattr__(found, "reference", _absolute(name))
     return found
+
+
+def _require_usable(spec: TaskSpec[Any]) -> None:
+    require_name(spec.name)
+    for name in ("settings_type", "data_type", "sample_type", "evaluate_type"):
+        kind = getattr(spec, name)
+        require(
+            isinstance(kind, type)
+            and is_dataclass(kind)
+            and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+            and not any(one.default is one.default_factory is MISSING for one in fields(kind)),
+            f"`{name}` of the task {spec.name} must be a frozen dataclass whose fields have "
+            f"defaults, not {kind!r}",
+        )
+    for one in fields(spec.settings_type):
+        require(
+            one.name not in OWN_NAMES,
+            f"no setting of the task {spec.name} can be called {one.name!r}, as part of a run's "
+            "configuration is",
+        )
+    for name, folder in spec.priors.items():
+        require(
+            isinstance(folder, Path),
+            f"the prior {name!r} of the task {spec.name} must be a pathlib.Path, not {folder!r}",
+        )
 
 
 def task_name_in(path: Path) -> str:

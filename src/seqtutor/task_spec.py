@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
 
+OWN_NAMES = ("task", "prior", "tutor", "made_by")
+"""Names in a run's configuration that no task may use for its settings."""
+
 
 class TaskSpec(Generic[Settings]):
     """A task as the commands see it. Subclasses override what they have more of.

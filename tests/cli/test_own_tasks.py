@@ -15,6 +15,7 @@ import seqtutor as st
 from seqtutor.cli.main import main
 
 TASK = """\
+from dataclasses import dataclass
 import seqtutor as st
 
 def vowels(strings):
@@ -139,12 +140,12 @@ BROKEN = [
     (
         "def odd(strings):\n    return {'n': [1 / ('b' not in one) for one in strings]}\n"
         "task = made(reward=st.string_reward(odd))",
-        "the reward failed: ZeroDivisionError: division by zero (line 16 of FILE)",
+        "the reward failed: ZeroDivisionError: division by zero (line 17 of FILE)",
     ),
     (
         "def odd(strings):\n    return {'n': [exit(0) if 'b' in one else 1 for one in strings]}\n"
         "task = made(reward=st.string_reward(odd))",
-        "the reward failed: SystemExit: 0 (line 16 of FILE)",
+        "the reward failed: SystemExit: 0 (line 17 of FILE)",
     ),
     (
         "task = made(reward=lambda t, m: {'n': (t == 0)[:, : 3 + 3 * (t != 1).all()]})",
@@ -166,6 +167,28 @@ BROKEN = [
         "the command COMMAND of FILE:task cannot be used: ModuleNotFoundError: No module named",
     ),
     (
+        "class task(Spec):\n    settings_type = dict",
+        "`settings_type` of the task words must be a frozen dataclass whose fields have defaults,",
+    ),
+    (
+        "@dataclass\nclass Own:\n    a: int = 1\nclass task(Spec):\n    data_type = Own",
+        "`data_type` of the task words must be a frozen dataclass whose fields have defaults,",
+    ),
+    (
+        "@dataclass(frozen=True)\nclass Own:\n    a: int\nclass task(Spec):\n"
+        "    settings_type = Own",
+        "`settings_type` of the task words must be a frozen dataclass whose fields have defaults,",
+    ),
+    (
+        "@dataclass(frozen=True)\nclass Own:\n    tutor: int = 1\nclass task(Spec):\n"
+        "    settings_type = Own",
+        "no setting of the task words can be called 'tutor', as part of a run's configuration is",
+    ),
+    (
+        "class task(Spec):\n    priors = {'mine': 'prior'}",
+        "the prior 'mine' of the task words must be a pathlib.Path, not 'prior'",
+    ),
+    (
         "class task(Spec):\n    presets = {'mine': st.TaskSpec.settings_type()}",
         "the preset 'mine' of the task words must be a seqtutor.Preset, not NoSettings(); its"
         " `settings` is a function of the method's name",
@@ -184,6 +207,14 @@ def test_what_a_task_cannot_be_made_of_is_a_line(command, code, said, refusal, t
     words.write_text("aa\nab\nbe\n")
     found = refusal(code, command, *([str(words)] if command == "score" else []))
     assert re.sub(r"\((64|3)\b", "(N", found).startswith(said.replace("COMMAND", command))
+
+
+@pytest.mark.parametrize(("command", "name"), [("tune", "seed"), ("score", "files")])
+def test_an_option_that_is_there_already_is_named(command, name, refusal):
+    code = f"@dataclass(frozen=True)\nclass Own:\n    {name}: int = 1\n"
+    code += "class task(Spec):\n    settings_type = Own"
+    said = f"there is an option --{name} already; rename yours"
+    assert refusal(code, command) == said
 
 
 def test_a_reward_whose_terms_change_is_named_by_verify(refusal):

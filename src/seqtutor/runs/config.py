@@ -15,14 +15,11 @@ from seqtutor.runs.run_folder import CONFIG, MODEL, from_plain, plain, read_sett
 from seqtutor.settings import require
 from seqtutor.task_records import NoSettings
 from seqtutor.task_registry import find_spec, task_names
-from seqtutor.task_spec import TaskSpec
+from seqtutor.task_spec import OWN_NAMES, TaskSpec
 from seqtutor.training.settings import TutorSettings
 
 _Settings = TypeVar("_Settings")
 _UNREADABLE = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
-
-OWN_NAMES = ("task", "prior", "tutor", "made_by")
-"""Names in a configuration that no task may use for its settings."""
 
 
 @dataclass(frozen=True)
