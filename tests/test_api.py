@@ -162,6 +162,24 @@ def test_impossible_samples_are_the_users_error(trained, arguments, message):
         trained.sample(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ("ab", "must be whole numbers in an array"),
+        ([["a", "b"]], "must be whole numbers in an array"),
+        ([[0.5, 1.0]], "must be whole numbers in an array"),
+        ([0, 1], "must be whole numbers in an array"),
+        ([[0, 1], [0]], "must be whole numbers in an array"),
+        (None, "must be whole numbers in an array"),
+        ([[0, 4]], "the token 4 is not one of the vocabulary, 0 to 3"),
+        ([[-1, 0]], "the token -1 is not one of the vocabulary, 0 to 3"),
+    ],
+)
+def test_tokens_without_log_probabilities_are_the_users_error(trained, tokens, message):
+    with pytest.raises(st.UserError, match=message):
+        trained.log_probabilities(tokens)
+
+
 def test_padding_with_an_end_token():
     padded = pad(TASK.vocabulary, TASK.max_length, ["ab", "abcabca"])
     assert padded.tokens.tolist() == [[0, 1, 3, 3, 3, 3, 3, 3], [0, 1, 2, 0, 1, 2, 0, 3]]

@@ -19,6 +19,7 @@ from seqtutor.errors import UserError
 from seqtutor.files import make_folder
 from seqtutor.measures.policy import Evaluation
 from seqtutor.measures.policy import evaluate as evaluate_model
+from seqtutor.measures.sampling import require_room
 from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
@@ -97,7 +98,8 @@ class Generator:
         """Draw sequences as lists of tokens, without the end token.
 
         Raises:
-            UserError: if `number` or `length` is below one, or `temperature` is not above zero.
+            UserError: if `number` or `length` is below one or too large, or `temperature` is not
+                above zero.
         """
         length = self.max_length if length is None else length
         require(
@@ -105,6 +107,7 @@ class Generator:
         )
         require(temperature > 0, f"the temperature must be above 0, not {temperature}")
         require_seed("seed", seed)
+        require_room(number, length, self.vocabulary.size)
         key, end = jax.random.key(seed), self.vocabulary.end
         rollout = sample(self.model, key, number, length, temperature, end)
         return [self.vocabulary.decode(row) for row in np.asarray(rollout.tokens)]
@@ -112,8 +115,13 @@ class Generator:
     def log_probabilities(
         self, tokens: Int[np.ndarray, "batch time"]
     ) -> Float[np.ndarray, "batch time vocab"]:
-        """Entry t is log p(· | begin, tokens before t), over the whole vocabulary."""
-        logits = self.model.unroll(jnp.asarray(tokens, jnp.int32))
+        """Entry t is log p(· | begin, tokens before t), over the whole vocabulary.
+
+        Raises:
+            UserError: if `tokens` are not ids of the vocabulary in an array of this shape.
+        """
+        ids = _ids(tokens, self.vocabulary.size)
+        logits = self.model.unroll(jnp.asarray(ids, jnp.int32))
         return np.asarray(jax.nn.log_softmax(logits))
 
     def save(self, folder: str | Path) -> None:
@@ -385,6 +393,21 @@ def compare(
     for remark in remarks:
         warnings.warn(remark, stacklevel=3)
     return report
+
+
+def _ids(tokens: Any, size: int) -> np.ndarray:
+    try:
+        ids = np.asarray(tokens)
+    except ValueError:  # Of lists that differ in length.
+        ids = np.array(None)
+    require(
+        ids.ndim == 2 and np.issubdtype(ids.dtype, np.integer),
+        "the tokens must be whole numbers in an array of sequences of one length, such as "
+        "[[0, 1, 2]]; Vocabulary.encode gives those of a sequence",
+    )
+    for outside in ids[(ids < 0) | (ids >= size)]:
+        raise UserError(f"the token {outside} is not one of the vocabulary, 0 to {size - 1}")
+    return ids
 
 
 def _require_task(task: object) -> None:

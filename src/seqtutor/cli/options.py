@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import field, make_dataclass
+from collections import Counter
+from dataclasses import field, fields, make_dataclass
 from typing import Annotated, Any, TypeVar
 
 import tyro
+
+from seqtutor.settings import require
+from seqtutor.training.settings import TutorSettings, to_flat
 
 _Options = TypeVar("_Options")
 
@@ -17,7 +21,13 @@ def extended(base: type[_Options], values: dict[str, Any], groups: dict[str, Any
         base: the options that the command has for every task, a frozen dataclass.
         values: for fields of `base`, in place of its defaults.
         groups: by name, instances of dataclasses whose fields become options without a prefix.
+
+    Raises:
+        UserError: if two options have the same name, of which one is that of a user's own task.
     """
+    names = Counter(name for one in (base, *groups.values()) for name in _names(one))
+    for name, times in names.items():
+        require(times == 1, f"there is an option --{name.replace('_', '-')} already; rename yours")
     extra = [
         (
             name,
@@ -34,6 +44,12 @@ def extended(base: type[_Options], values: dict[str, Any], groups: dict[str, Any
         namespace={"__doc__": base.__doc__},
     )
     return kind(**values)
+
+
+def _names(options: Any) -> list[str]:
+    if isinstance(options, TutorSettings):
+        return list(to_flat(options))
+    return list(options.flat) if hasattr(options, "flat") else [f.name for f in fields(options)]
 
 
 def _markers(value: Any) -> tuple[Any, ...]:

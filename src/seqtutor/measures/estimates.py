@@ -88,7 +88,7 @@ def _called(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{in_one_line(error)}{place_in(function, error)}"
         raise UserError(f"the measure {name!r} failed: {reason}") from error
 

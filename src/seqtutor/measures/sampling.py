@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Reward
@@ -19,6 +20,10 @@ from seqtutor.training.rollout import sample
 
 BATCH = 4096
 """Most sequences sampled at a time."""
+
+MOST_PROBABILITIES = 1 << 29
+"""Of every token of the vocabulary at every step of the sequences that are sampled at a time; three
+arrays of 2 GiB each hold so many."""
 
 
 @jax.tree_util.register_dataclass
@@ -59,6 +64,20 @@ class Samples:
     def __getitem__(self, index: slice | np.ndarray) -> Samples:
         """Some of the sequences."""
         return jax.tree.map(lambda array: array[index], self)
+
+
+def require_room(number: int, length: int, vocabulary_size: int) -> None:
+    """Refuse more sequences at a time, or longer ones, than memory has room for.
+
+    Raises:
+        UserError: which says how long they may be.
+    """
+    most = MOST_PROBABILITIES // (number * vocabulary_size)
+    if length > most:
+        raise UserError(
+            f"{number:,} sequences of {length:,} tokens are too many at a time: of that number, "
+            f"with {vocabulary_size:,} tokens to choose from, the length can be {most:,} at most"
+        )
 
 
 def draw(

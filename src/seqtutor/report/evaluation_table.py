@@ -122,7 +122,9 @@ def estimates_json(estimates: Estimates) -> dict[str, Any]:
     """
     intervals = {name: interval_of(estimate) for name, estimate in estimates.items()}
     return {
-        **{name: None if math.isnan(one.value) else one.value for name, one in estimates.items()},
+        **{
+            name: one.value if math.isfinite(one.value) else None for name, one in estimates.items()
+        },
         "intervals": {
             name: [one.low, one.high]
             for name, one in intervals.items()

@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
+from seqtutor.errors import printable
 from seqtutor.files import atomic_write
 from seqtutor.measure import Better, Estimate, Unit, gain
 from seqtutor.measures.intervals import Interval, interval_over_seeds
@@ -206,30 +207,33 @@ def render_rich(table: Table) -> rich.table.Table:
     import rich.table
     from rich.text import Text
 
+    def text(content: str, style: str = "") -> Text:
+        return Text(printable(content), style)
+
     styles = {Verdict.BETTER: "bold green", Verdict.WORSE: "red", Verdict.UNDECIDED: "yellow"}
     rendered = rich.table.Table(
-        title=Text(table.title, style="bold"),
-        caption=Text("\n".join(_notes(table))),
+        title=text(table.title, style="bold"),
+        caption=text("\n".join(_notes(table))),
         caption_justify="left",
         box=rich.box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    rendered.add_column(Text(table.label_title), justify="left")
+    rendered.add_column(text(table.label_title), justify="left")
     for column in table.columns:
-        rendered.add_column(Text(column.title), justify="right", no_wrap=True)
+        rendered.add_column(text(column.title), justify="right", no_wrap=True)
         if column.reference_title is not None:
             rendered.add_column(
-                Text(column.reference_title), justify="right", style="dim", no_wrap=True
+                text(column.reference_title), justify="right", style="dim", no_wrap=True
             )
     for row in table.rows:
-        texts = [Text(row.label)]
+        texts = [text(row.label)]
         for column, cell in zip(table.columns, row.cells, strict=True):
             found = verdict(cell, row.better)
             mark = "  " if found is None else f" {found.value}"
             style = "" if found is None else styles[found]
-            texts.append(Text(_format_cell(cell, row.unit) + mark, style=style))
+            texts.append(text(_format_cell(cell, row.unit) + mark, style=style))
             if column.reference_title is not None:
-                texts.append(Text(_format_reference(cell, row.unit)))
+                texts.append(text(_format_reference(cell, row.unit)))
         rendered.add_row(*texts)
     return rendered
 

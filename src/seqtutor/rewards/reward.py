@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +30,7 @@ from seqtutor.rewards.protocols import (
     memory_of,
 )
 from seqtutor.rewards.traced import traced_terms
+from seqtutor.settings import require
 from seqtutor.vocabulary import Vocabulary
 
 _Tree = TypeVar("_Tree")
@@ -49,7 +52,8 @@ class Reward:
         host: its calls from compiled programs, if it is not a compiled function.
 
     Raises:
-        UserError: if the function has only a part of the methods of a memory.
+        UserError: if the function has only a part of the methods of a memory, or a weight is not a
+            finite number.
     """
 
     function: RewardFunction
@@ -58,6 +62,15 @@ class Reward:
 
     def __post_init__(self) -> None:
         memory_of(self.function)
+        require(
+            isinstance(self.weights, Mapping),
+            f"the weights of a reward must be numbers by the names of terms, not {self.weights!r}",
+        )
+        for name, weight in self.weights.items():
+            require(
+                isinstance(weight, Real) and math.isfinite(weight),
+                f"the weight of the reward term {name!r} must be a finite number, not {weight!r}",
+            )
         object.__setattr__(self, "host", HostCalls(self.function))
 
     def __call__(

@@ -27,7 +27,7 @@ import numpy as np
 import yaml
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, open_own, require_unused
+from seqtutor.files import atomic_write, open_own, read_regular, require_unused
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.training.settings import TutorSettings, from_flat, to_flat
 
@@ -137,23 +137,31 @@ def read_made_by(path: Path) -> dict[str, Any]:
 
 def _entries(path: Path) -> dict[str, Any]:
     with _unusable(path):
-        if path.stat().st_size > LARGEST_CONFIG:
-            raise ValueError(f"it is larger than {LARGEST_CONFIG >> 10} KiB")
-        content = _parsed(path.read_text(encoding="utf-8"))
+        content = _parsed(read_regular(path, LARGEST_CONFIG).decode("utf-8"))
         if not isinstance(content, dict):
             raise TypeError("it has no entries")
     return content
+
+
+class _WithoutAliases(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise ValueError(f"line {mark.line + 1} has an alias; write out what it stands for")
+        return super().compose_node(parent, index)
 
 
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> Any:
     """What YAML says; a command reads a run's configuration several times, each tens of ms.
 
+    A value is written where it stands: an alias could stand for any number of copies of it.
+
     libyaml is ten times as fast, but crashes on values that are nested deeply.
     """
     if _HALF_A_CHARACTER.search(text):
         raise ValueError("it names half a character, which nothing can show")
-    return yaml.safe_load(text)
+    return yaml.load(text, _WithoutAliases)
 
 
 @contextlib.contextmanager
