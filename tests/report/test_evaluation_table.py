@@ -50,9 +50,9 @@ def rows_of(table):
 def test_a_cell_has_the_interval_over_seeds_or_over_sequences():
     cells = rows_of(evaluation_table([PRIOR, PSI], ROWS))["Valid"].cells
     half = interval_of(Estimate(0.6, 0.001, 1000)).half_width
-    assert (cells[0].value, cells[0].half_width) == (0.6, pytest.approx(half))
+    assert (cells[0].value, cells[0].interval.half_width) == (0.6, pytest.approx(half))
     mean, half = mean_interval([0.8, 0.9, 1.0])
-    assert (cells[1].value, cells[1].half_width) == (pytest.approx(mean), pytest.approx(half))
+    assert cells[1].interval == pytest.approx((mean, mean - half, mean + half))
     assert rows_of(evaluation_table([PRIOR], ROWS))["Entropy"].cells == (Cell(1.5),)
 
 
