@@ -96,7 +96,8 @@ def test_settings_are_rows_of_text():
 def test_the_note_says_what_the_intervals_are_over():
     one = interval_note([PRIOR, OTHER], 5000, "words", 0.5)
     assert one == (
-        "5,000 words a policy at temperature 0.5; ± is the 95 % interval over words of one run."
+        "5,000 words a policy at temperature 0.5; "
+        "± or (low … high) is the 95 % interval over words of one run."
     )
     several = interval_note([PRIOR, PSI], 5000, "words")
     assert several.endswith("over 3 seeds, of the prior over its words.")

@@ -85,9 +85,9 @@ def interval_note(
 ) -> str:
     """How many sequences a policy was measured on, and what the intervals are over."""
     seeds = max(len(column.seeds) for column in columns)
-    spread = f"± is the 95 % interval over {sequences} of one run"
+    spread = f"± or (low … high) is the 95 % interval over {sequences} of one run"
     if seeds > 1:
-        spread = f"± is the 95 % interval over {seeds} seeds"
+        spread = f"± or (low … high) is the 95 % interval over {seeds} seeds"
         if any(len(column.seeds) == 1 for column in columns):
             spread += f", of the prior over its {sequences}"
     return f"{number:,} {sequences} a policy at temperature {temperature:g}; {spread}."
