@@ -23,6 +23,7 @@ from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import SavedModel, load_model, save_model, weights_hash
+from seqtutor.models.registry import register_model
 from seqtutor.runs.comparing import ComparisonPlan
 from seqtutor.runs.comparing import compare as run_comparison
 from seqtutor.runs.config import RunConfig
@@ -128,19 +129,21 @@ class Generator:
 
         Args:
             folder: of a model or a run.
-            kinds: classes of models that it may be of, beside the registered ones. Code that the
+            kinds: classes of models of your own that it may be of; they stay known. Code that the
                 folder names is never imported.
 
         Raises:
             UserError: if it cannot be read, its kind of model is not known, or the run is not
                 finished.
         """
+        for kind in kinds:
+            register_model(kind)
         folder, records, remarks = Path(folder), [], []
         run = RunFolder(folder)
         if (folder / CONFIG).is_file():
             require(run.is_complete, f"the run in {folder} is not finished: it has no model yet")
             records, remarks, folder = run.records(), run.remarks(), run.model
-        saved = load_model(folder, kinds)
+        saved = load_model(folder)
         if not records:
             records = RunFolder(folder).records(()) or saved.origin.get("epochs", [])
         max_length = saved.origin.get("max_length")
@@ -306,6 +309,7 @@ def _keep_prior(prior: Generator, folder: Path) -> Path:
 
     Where `prior` there is another model, its name ends with the start of its weights' hash.
     """
+    register_model(type(prior.model))
     if prior.folder is not None:
         return prior.folder
     wanted = weights_hash(prior.model)
