@@ -43,7 +43,8 @@ def require_consistent(model: SequenceModel, length: int, key: PRNGKeyArray | No
         if logits.shape != expected:
             raise UserError(
                 f"`{name}` of the model {_kind_of(model)!r} gives logits of the shape "
-                f"{logits.shape} for {expected[0]} sequences of {length} tokens out of {expected[2]}"
+                f"{logits.shape} for {expected[0]} sequences of {length} tokens out of "
+                f"{expected[2]}"
             )
     if not (np.isfinite(stepped).all() and np.isfinite(unrolled).all()):
         return
