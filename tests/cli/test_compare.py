@@ -61,6 +61,10 @@ def test_every_policy_and_control_is_measured(compare, folder):
         gain = float(row["reward"]) / float(row["c"])
         assert float(row["objective"]) == pytest.approx(gain - float(row["kl"]), abs=1e-3)
         assert float(row["seconds"]) > 0
+    for row in rows(folder / "results.csv"):
+        if row["entropy"]:
+            total = sum(float(row[name]) for name in ("kl_per_step", "entropy", "log_prior"))
+            assert total == pytest.approx(0, abs=1e-4), row
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "8 runs in all" in report
     assert "300 melodies" in report

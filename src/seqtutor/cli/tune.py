@@ -229,8 +229,8 @@ def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, option
 
         def announce() -> None:
             console.print(
-                f"Tuning with {tutor.method.symbol}, c = {tutor.settings.c:g}, into {folder.path} "
-                "(compiling first)"
+                f"Tuning with {tutor.method.symbol}, c = {tutor.settings.c:g}, {tutor.steps:,} "
+                f"steps, into {folder.path} (compiling first)"
             )
             if (description := spec.describe(config.settings)) is not None:
                 console.print(description, highlight=False)
@@ -259,7 +259,7 @@ def _tune_with_bar(
     with progress_bar() as progress:
         bar = progress.add_task(
             tutor.method.symbol,
-            total=tutor.iterations * tutor.steps_per_iteration,
+            total=tutor.steps,
             completed=int(done[-1]["step"]) if done else 0,
             note="",
         )

@@ -16,7 +16,7 @@ from seqtutor.rewards import Reward
 from seqtutor.training.settings import TutorSettings
 from seqtutor.vocabulary import Vocabulary
 
-DEFINITIONS = 1
+DEFINITIONS = 2
 """Increased when a measure of `comparison_estimates` is defined anew, so that cached values of the
 old definition are not used."""
 
@@ -103,13 +103,14 @@ def policy_estimates(samples: Samples) -> dict[str, Estimate]:
 
     Returns:
         `entropy`, `kl` and `log_prior` in nats per step, each a sum over all steps divided by
-        their number; `distinct`, the share of different sequences among all. With a reward also
-        `reward` and each of its terms, `term_NAME`, per sequence.
+        their number, exact over the vocabulary, so that `kl` + `entropy` = −`log_prior`;
+        `distinct`, the share of different sequences among all. With a reward also `reward` and each
+        of its terms, `term_NAME`, per sequence.
     """
     per_step = {
         "entropy": samples.entropy,
         "kl": samples.kl,
-        "log_prior": samples.log_prior,
+        "log_prior": samples.expected_log_prior,
     }
     found = {name: ratio_estimate(sums, samples.steps) for name, sums in per_step.items()}
     found["distinct"] = Estimate(distinct_share(samples.tokens))
@@ -140,7 +141,7 @@ def comparison_estimates(samples: Samples, c: float | None = None) -> dict[str, 
         "kl": (kl, sequences),
         "kl_per_step": (kl, samples.steps),
         "entropy": (samples.entropy, samples.steps),
-        "log_prior": (samples.log_prior, samples.steps),
+        "log_prior": (samples.expected_log_prior, samples.steps),
     }
     if c is not None:
         ratios["objective"] = (reward / c - kl, sequences)

@@ -32,8 +32,8 @@ class Samples:
     """Sequences, and for each of them sums over the steps that the policy chose.
 
     All are of the distribution that was sampled: at a temperature T, π is the policy tempered by T.
-    At every state Σ_a π log(π/p) + H(π) = −Σ_a π log p, so that `kl` + `entropy` is the exact
-    cross-entropy with the prior, of which −`log_prior` is an unbiased estimate.
+    At every state Σ_a π log(π/p) + H(π) = −Σ_a π log p, so that `kl` + `entropy` is exactly
+    −`expected_log_prior`, of which −`log_prior` is an unbiased estimate.
 
     Attributes:
         tokens: the sequences.
@@ -41,6 +41,7 @@ class Samples:
         steps: how many tokens the policy chose; forced tokens do not count.
         log_policy: log π of these tokens, in nats.
         log_prior: log p of these tokens, in nats.
+        expected_log_prior: E_π log p in nats, at each step exact over the vocabulary.
         kl: KL(π‖p) in nats, at each step exact over the vocabulary. Its mean over sequences is an
             unbiased estimate of the divergence between the distributions of whole sequences.
         entropy: H(π) in nats, at each step exact over the vocabulary.
@@ -53,6 +54,7 @@ class Samples:
     steps: Int[np.ndarray, " sequence"]
     log_policy: Float[np.ndarray, " sequence"]
     log_prior: Float[np.ndarray, " sequence"]
+    expected_log_prior: Float[np.ndarray, " sequence"]
     kl: Float[np.ndarray, " sequence"]
     entropy: Float[np.ndarray, " sequence"]
     reward: Float[np.ndarray, " sequence"] | None = None
@@ -199,8 +201,12 @@ def _draw_batch(
         is_chosen = mask & (jnp.arange(length) >= forced.shape[1])
     probability = jnp.exp(log_policy)
     # A token of probability zero contributes nothing, though its log-probability is −∞.
-    log_possible = jnp.where(probability > 0, log_policy, 0.0)
-    log_ratio = log_possible - jnp.where(probability > 0, log_prior, 0.0)
+    log_own, log_other = (
+        jnp.where(probability > 0, of_all, 0.0) for of_all in (log_policy, log_prior)
+    )
+
+    def expected(log_of_all: Float[Array, "batch time vocab"]) -> Float[Array, "batch time"]:
+        return jnp.sum(probability * log_of_all, axis=-1)
 
     def total(per_step: Float[Array, "batch time"]) -> Float[Array, " batch"]:
         return jnp.sum(jnp.where(is_chosen, per_step, 0.0), axis=1)
@@ -211,8 +217,9 @@ def _draw_batch(
         "steps": jnp.sum(is_chosen, axis=1),
         "log_policy": total(of_action(log_policy, tokens)),
         "log_prior": total(of_action(log_prior, tokens)),
-        "kl": total(jnp.sum(probability * log_ratio, axis=-1)),
-        "entropy": total(-jnp.sum(probability * log_possible, axis=-1)),
+        "expected_log_prior": total(expected(log_other)),
+        "kl": total(expected(log_own - log_other)),
+        "entropy": total(-expected(log_own)),
     }
     if reward is not None:
         rewards = reward(tokens, mask)

@@ -100,9 +100,9 @@ def interval_note(
 ) -> str:
     """How many sequences a policy was measured on, and what the intervals are over."""
     seeds = sorted({len(column.seeds) for column in columns} - {1})
-    spread = f"± is the 95 % interval over {sequences} of one run"
+    spread = f"± or (low … high) is the 95 % interval over {sequences} of one run"
     if seeds:
-        spread = f"± is the 95 % interval over {' or '.join(map(str, seeds))} seeds"
+        spread = f"± or (low … high) is the 95 % interval over {' or '.join(map(str, seeds))} seeds"
         single = [column.name for column in columns if len(column.seeds) == 1]
         if single:
             whose = "the prior" if single == ["prior"] else "a single policy"

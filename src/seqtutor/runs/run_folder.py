@@ -271,11 +271,18 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written.
         """
-        path = self.path / METRICS
-        if path.is_file():
+        if (self.path / METRICS).is_file():
             # Also makes what is kept as lasting as the checkpoint that it belongs to.
-            kept = [record for record in self.records((counter,)) if record[counter] <= last]
-            atomic_write(path, "".join(json.dumps(record) + "\n" for record in kept))
+            records = self.records((counter,))
+            self.replace_records([record for record in records if record[counter] <= last])
+
+    def replace_records(self, records: Iterable[Mapping[str, float]]) -> None:
+        """Write these records in the place of all others.
+
+        Raises:
+            UserError: if they cannot be written.
+        """
+        atomic_write(self.path / METRICS, "".join(json.dumps(one) + "\n" for one in records))
 
     def records(self, needed: Iterable[str] = ("step",)) -> list[dict[str, float]]:
         """All whole records so far, oldest first.

@@ -105,9 +105,9 @@ def tune_together(jobs: list[Job]) -> None:
 
 def _run_with_bars(tutor: Tutor, waiting: Mapping[int, Job]) -> None:
     with progress_bar() as progress:
-        steps = tutor.iterations * tutor.steps_per_iteration
         bars = {
-            seed: progress.add_task(job.name, total=steps, note="") for seed, job in waiting.items()
+            seed: progress.add_task(job.name, total=tutor.steps, note="")
+            for seed, job in waiting.items()
         }
         try:
             for reached in seed_chunks(tutor, list(waiting)):

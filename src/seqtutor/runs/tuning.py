@@ -25,17 +25,16 @@ from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
 from seqtutor.task import Task
 from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
-from seqtutor.training.run import DivergedError, Record
+from seqtutor.training.run import DivergedError, OnRecord, ignore_record
 from seqtutor.training.tutor import Tutor
 
 SAMPLES, LAST_GOOD = "samples", "last-good"
 
-OnRecord = Callable[[Record], None]
 OnRemark = Callable[[str], None]
 
 
 def ignore(_: Any) -> None:
-    """Do nothing with a record or a remark."""
+    """Do nothing with a remark."""
 
 
 def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[Any], list[str]]:
@@ -95,7 +94,7 @@ def tune_in_folder(
     *,
     samples: int = 0,
     is_to_stop: Callable[[], bool] = lambda: False,
-    on_record: OnRecord = ignore,
+    on_record: OnRecord = ignore_record,
     on_remark: OnRemark = ignore,
     on_begin: Callable[[], None] = lambda: None,
 ) -> SequenceModel:
@@ -108,7 +107,8 @@ def tune_in_folder(
         folder: new, or with an unfinished run of the same configuration.
         samples: sequences to write into the folder at the end.
         is_to_stop: asked after each chunk; the run is saved and stops where it says so.
-        on_record: called with each record.
+        on_record: called with each record; the run ends with the first for which it returns False,
+            and is complete.
         on_remark: called with what the user should know, such as a collapse.
         on_begin: called once the folder is locked and has its configuration.
 
