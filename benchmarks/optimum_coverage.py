@@ -2,11 +2,11 @@
 
     python benchmarks/optimum_coverage.py
 
-Ten problems of each kind of `seqtutor.proof.problems`, with other random numbers each, and for each
-of them policies from near the prior to near the optimum, and one that is far from both. Every
-policy's bounds are drawn again and again; a bound should hold in at least 97.5 % of the draws, since
-both together have a confidence of 95 %. "Exact" takes the samples of π* in the upper bound from π*,
-"resampled" from the other samples, as on problems that cannot be enumerated.
+Ten problems of each kind of `seqtutor.proof.problems`, with other random numbers each, and for
+each of them policies from near the prior to near the optimum, and one that is far from both. Every
+policy's bounds are drawn again and again; a bound should hold in at least 97.5 % of the draws,
+since both together have a confidence of 95 %. "Exact" takes the samples of π* in the upper bound
+from π*, "resampled" from the other samples, as on problems that cannot be enumerated.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Case:
     def bounds(
         self, number: int, generator: np.random.Generator, *, is_exact: bool
     ) -> tuple[LogPartition, np.ndarray]:
-        """From so many samples of the policy and of the prior; also log p + r/c − log π of the former."""
+        """From so many samples of both; and log p + r/c − log π of the policy's own."""
 
         def drawn(log_probabilities: np.ndarray, size: int) -> np.ndarray:
             weights = np.exp(log_probabilities - logsumexp(log_probabilities))
@@ -86,7 +86,7 @@ def cases(problem_count: int) -> Iterator[tuple[str, Case]]:
 
 
 def coverage(problem_count: int, draws: int, number: int, seed: int) -> dict[tuple[str, str], dict]:
-    """By quality of the policy and kind of upper bound: shares and means over problems and draws."""
+    """By quality of policy and kind of upper bound: shares and means over problems and draws."""
     found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     generator = np.random.default_rng(seed)
     for name, case in cases(problem_count):

@@ -17,9 +17,9 @@ Andrieu et al. 2010). A bound on the mean of 1/Ẑ from below is one on Z from a
 Both are bounds on the mean of values that are not negative, of which nothing else is known, and are
 made by one function, `lower_bound_of_log_mean`. What it states holds for any number of samples and
 any tail. So the lower bound on log Z holds as stated, whatever the policy. The upper one does where
-τ* is drawn from π* itself, as it can be for a problem that is enumerated. Elsewhere it is drawn from
-the other samples by their weights (sampling importance resampling, Rubin 1987): what no sample has
-come near is in neither bound. `pareto_k` warns where that is likely.
+τ* is drawn from π* itself, as it can be for a problem that is enumerated. Elsewhere it is drawn
+from the other samples by their weights (sampling importance resampling, Rubin 1987): what no sample
+has come near is in neither bound. `pareto_k` warns where that is likely.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from scipy.special import logsumexp
 
 from seqtutor.measures.intervals import CONFIDENCE, Interval
 from seqtutor.measures.pareto import largest_trusted_k, pareto_k
+from seqtutor.measures.sampling import Samples
 
 PerSample = Float[np.ndarray, "proposal sample"]
 ByProposal = Float[np.ndarray, "density proposal sample"]
@@ -76,9 +77,7 @@ class LogPartition:
         return Interval(max(value, 0.0), max(low, 0.0), max(high, 0.0))
 
 
-def lower_bound_of_log_mean(
-    log_values: Float[np.ndarray, " sample"], confidence: float
-) -> float:
+def lower_bound_of_log_mean(log_values: Float[np.ndarray, " sample"], confidence: float) -> float:
     """A lower confidence bound on log E[X] from the logarithms of independent X_i ≥ 0.
 
     If E[X] ≤ m, a bet of the share λ of one's wealth on each X_i/m does not gain on average: the
@@ -162,6 +161,38 @@ def log_partition(
         effective_size=effective_size(whole),
         pareto_k=pareto_k(whole),
         number=len(whole),
+    )
+
+
+def from_samples(
+    own: Samples,
+    of_prior: Samples,
+    log_policy: Float[np.ndarray, " sequence"],
+    c: float,
+    *,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> LogPartition:
+    """Both bounds from sequences of a policy and of the prior, as many of each, with rewards.
+
+    Args:
+        own: of the policy.
+        of_prior: of the prior.
+        log_policy: log π of the latter.
+        c: divides the reward.
+        confidence: of the interval.
+        seed: as for `log_partition`.
+    """
+    assert own.reward is not None
+    assert of_prior.reward is not None
+    reward = np.stack([own.reward, of_prior.reward]).astype(np.float64)
+    log_prior = np.stack([own.log_prior, of_prior.log_prior]).astype(np.float64)
+    log_own = np.stack([own.log_policy, log_policy]).astype(np.float64)
+    return log_partition(
+        log_prior + reward / c,
+        np.stack([log_own, log_prior]),
+        confidence=confidence,
+        seed=seed,
     )
 
 
