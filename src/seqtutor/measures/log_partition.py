@@ -26,17 +26,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from seqtutor.measure import Estimate, Estimates
 from seqtutor.measures.intervals import CONFIDENCE, Interval
 from seqtutor.measures.pareto import largest_trusted_k, pareto_k
 from seqtutor.measures.sampling import Samples
 
+PREFIX = "log_partition_"
 PerSample = Float[np.ndarray, "proposal sample"]
 ByProposal = Float[np.ndarray, "density proposal sample"]
 
@@ -49,7 +51,7 @@ class LogPartition:
         estimate: the logarithm of the mean weight, which is too low on average.
         lower, upper: the ends of the confidence interval.
         effective_size: how many samples of π* itself would tell Z as well, by Kish's estimate.
-        pareto_k: the shape of the weights' tail.
+        pareto_k: the shape of the weights' tail; NaN if they have none.
         number: of samples.
     """
 
@@ -60,10 +62,21 @@ class LogPartition:
     pareto_k: float
     number: int
 
+    @classmethod
+    def of_estimates(cls, estimates: Estimates) -> LogPartition:
+        """The inverse of `estimates`."""
+        values = {one.name: estimates[PREFIX + one.name].value for one in fields(cls)}
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """As measures of a policy, by names that begin with `PREFIX`."""
+        return {PREFIX + name: Estimate(value) for name, value in vars(self).items()}
+
     @property
     def is_trusted(self) -> bool:
         """Whether the tail of the weights is light enough for the estimate and the upper bound."""
-        return self.pareto_k <= largest_trusted_k(self.number)
+        return not self.pareto_k > largest_trusted_k(self.number)
 
     def above(self, objective: Interval) -> Interval:
         """How far an objective lies below log Z, KL(π‖π*), which is not negative.

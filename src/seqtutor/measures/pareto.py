@@ -22,7 +22,7 @@ GOOD = 0.7
 def pareto_k(log_weights: Float[np.ndarray, " sequence"]) -> float:
     """k̂ of the min(S/5, 3√S) largest of S weights, drawn towards 1/2 as by ten more values.
 
-    −∞ where the largest weights are equal, so that there is no tail.
+    NaN where the largest weights are equal, so that there is no tail.
     """
     number = len(log_weights)
     size = math.ceil(min(number / 5, 3 * math.sqrt(number)))
@@ -31,7 +31,7 @@ def pareto_k(log_weights: Float[np.ndarray, " sequence"]) -> float:
     exceedances = scaled[1:] - scaled[0]
     exceedances = exceedances[exceedances > 0]
     if len(exceedances) < FEWEST:
-        return -math.inf
+        return math.nan
     return (len(exceedances) * _shape(exceedances) + 10 * 0.5) / (len(exceedances) + 10)
 
 

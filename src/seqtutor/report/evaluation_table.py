@@ -128,7 +128,7 @@ def estimates_json(estimates: Estimates) -> dict[str, Any]:
     """
     intervals = {name: interval_of(estimate) for name, estimate in estimates.items()}
     return {
-        **{name: None if math.isnan(one.value) else one.value for name, one in estimates.items()},
+        **{name: _or_null(one.value) for name, one in estimates.items()},
         "intervals": {
             name: [one.low, one.high]
             for name, one in intervals.items()
@@ -156,7 +156,7 @@ def _seed_json(column: PolicyColumn, estimates: Estimates) -> dict[str, Any]:
 
 
 def _or_null(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return None if math.isnan(value) else value
 
 
 def _optimum_rows(columns: Sequence[PolicyColumn]) -> list[Row]:
@@ -168,17 +168,22 @@ def _optimum_rows(columns: Sequence[PolicyColumn]) -> list[Row]:
             distances.append(Cell(UNDEFINED))
             continue
         own = column.log_partition
-        distance = own.above(column.interval("objective"))
-        bounds.append(Cell(f"{_nats(own.lower)} … {_nats(own.upper)}"))
-        ends = f"{_nats(distance.low)} … {_nats(distance.high)}"
-        distances.append(Cell(f"{_nats(distance.value)} ({ends})"))
+        bounds.append(Cell(f"{shown_nats(own.lower)} … {shown_nats(own.upper)}"))
+        distances.append(Cell(shown_distance(own.above(column.interval("objective")))))
     return [
         Row("Optimum: log Z, nats, at least … at most", tuple(bounds)),
         Row("Nats from the optimum", tuple(distances)),
     ]
 
 
-def _nats(value: float) -> str:
+def shown_distance(distance: Interval) -> str:
+    """A distance from the optimum with its interval, such as "1.19 (1.13 … 1.26)"."""
+    ends = f"{shown_nats(distance.low)} … {shown_nats(distance.high)}"
+    return f"{shown_nats(distance.value)} ({ends})"
+
+
+def shown_nats(value: float) -> str:
+    """A number of nats to a hundredth, which is what bounds on log Z are good to."""
     return f"{value:,.2f}".replace("-", "−")
 
 
