@@ -1,4 +1,4 @@
-"""Bounds on log Z, held against the enumeration of every sequence and against known distributions."""
+"""Bounds on log Z, held against enumerations and against known distributions."""
 
 import functools
 import importlib.util
