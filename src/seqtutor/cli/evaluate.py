@@ -125,7 +125,8 @@ def _evaluate_policies(spec: TaskSpec[Any], options: Any) -> None:
     ) as evaluator:
         columns, rows = columns_of(evaluator, policies, options.seed)
         if options.json:
-            for remark in evaluator.remarks:
+            of_columns = (remark for column in columns for remark in column.remarks)
+            for remark in dict.fromkeys((*evaluator.remarks, *of_columns)):
                 console.print(remark, style="yellow")
             print(json.dumps(evaluation_json(columns)))
         else:

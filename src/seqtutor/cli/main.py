@@ -7,6 +7,7 @@ import difflib
 import errno
 import importlib
 import os
+import re
 import signal
 import sys
 import threading

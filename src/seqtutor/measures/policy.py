@@ -90,11 +90,12 @@ def policy_measures(sequences: str = "sequences") -> tuple[Measure, ...]:
 
 
 def reward_measures(terms: Iterable[str], sequence: str = "sequence") -> tuple[Measure, ...]:
-    """The rows of a reward and its terms; `sequence` is what a task calls one."""
+    """The rows of a reward, its terms and the objective; `sequence` is what a task calls one."""
     titles = {term: f"Term {term.replace('_', ' ')}" for term in terms}
     return (
         Measure("reward", f"Mean reward a {sequence}"),
         *(Measure(f"term_{term}", title) for term, title in titles.items()),
+        Measure("objective", f"Objective E[r]/c − KL, nats a {sequence}"),
     )
 
 
@@ -120,6 +121,12 @@ def policy_estimates(samples: Samples) -> dict[str, Estimate]:
     return found
 
 
+def objective_estimate(samples: Samples, c: float) -> Estimate:
+    """E[r]/c − KL per sequence, in nats; at each step KL is exact over the vocabulary."""
+    assert samples.reward is not None
+    return mean_estimate(samples.reward.astype(np.float64) / c - samples.kl)
+
+
 def comparison_estimates(samples: Samples, c: float | None = None) -> dict[str, Estimate]:
     """The measures that policies are compared by at equal distance from the prior.
 
@@ -143,9 +150,9 @@ def comparison_estimates(samples: Samples, c: float | None = None) -> dict[str, 
         "entropy": (samples.entropy, samples.steps),
         "log_prior": (samples.expected_log_prior, samples.steps),
     }
-    if c is not None:
-        ratios["objective"] = (reward / c - kl, sequences)
     found = {name: ratio_estimate(*parts) for name, parts in ratios.items()}
+    if c is not None:
+        found["objective"] = objective_estimate(samples, c)
     found["distinct"] = Estimate(distinct_share(samples.tokens))
     found["self_similarity"] = self_similarity(samples.tokens, samples.mask)
     return found

@@ -179,6 +179,38 @@ def join_samples(parts: Sequence[Samples]) -> Samples:
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
+def log_probabilities(
+    model: SequenceModel, samples: Samples, temperature: float = 1.0
+) -> Float[np.ndarray, " sequence"]:
+    """Log π of sequences that another policy may have generated, in nats.
+
+    Args:
+        model: the policy.
+        samples: whose tokens were all chosen, none forced.
+        temperature: of the policy.
+    """
+    number, size = len(samples), min(BATCH, len(samples))
+    found = []
+    for start in range(0, number, size):
+        # The last part has as many rows as the others, so that one program serves all.
+        rows = np.minimum(np.arange(start, start + size), number - 1)
+        tokens, mask = jnp.asarray(samples.tokens[rows]), jnp.asarray(samples.mask[rows])
+        part = _log_probability(model, tokens, mask, temperature)
+        found.append(np.asarray(part)[: number - start])
+    return np.concatenate(found)
+
+
+@eqx.filter_jit
+def _log_probability(
+    model: SequenceModel,
+    tokens: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    temperature: float,
+) -> Float[Array, " batch"]:
+    log_probability = jax.nn.log_softmax(model.unroll(tokens) / temperature)
+    return jnp.sum(jnp.where(mask, of_action(log_probability, tokens), 0.0), axis=1)
+
+
 @eqx.filter_jit
 def _draw_batch(
     policy: SequenceModel,

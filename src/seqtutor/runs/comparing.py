@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.measure import Estimate
+from seqtutor.measures.intervals import CONFIDENCE
+from seqtutor.measures.log_partition import LogPartition, joined
 from seqtutor.measures.policy import has_collapsed
 from seqtutor.models.files import SavedModel
 from seqtutor.report.comparison import Comparison, write_comparison
@@ -35,6 +37,9 @@ from seqtutor.task_spec import TaskSpec
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 
+JOINED = 50
+"""The bounds on log Z from each run have so high a confidence that those of so many runs of one c
+can be joined; a larger comparison measures all its runs anew, with a higher one."""
 RECORDS = 25
 """Records of a run, the points of its learning curve."""
 
@@ -231,7 +236,13 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
     key = {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)}
     if spec.source_sha256 is not None:
         key[TASK_FILE_SHA256] = spec.source_sha256
-    evaluator = CachedEvaluator(task, load_prior(spec, plan.prior).model, plan.number, key)
+    evaluator = CachedEvaluator(
+        task,
+        load_prior(spec, plan.prior).model,
+        plan.number,
+        key,
+        confidence=1 - (1 - CONFIDENCE) / max(JOINED, plan.seeds * len(plan.methods)),
+    )
     count = len(grid.tuned) + 1 + len(plan.temperatures) + len(plan.best_of)
     with progress_bar() as progress:
         bar = progress.add_task("Measuring", total=count * plan.number, unit=spec.many, note="")
@@ -274,6 +285,15 @@ def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) ->
     )
 
 
+def _log_partitions(policies: Sequence[MeasuredPolicy]) -> dict[float, LogPartition]:
+    """By c, the bounds from the samples of all its runs."""
+    bounds: dict[float, list[LogPartition]] = {}
+    for policy in policies:
+        if policy.c is not None:
+            bounds.setdefault(policy.c, []).append(LogPartition.of_estimates(policy.estimates))
+    return {c: joined(found) for c, found in bounds.items()}
+
+
 def _training_seconds(job: Job) -> list[float]:
     """When each record was made, as if the first had taken as long as the others.
 
@@ -297,6 +317,7 @@ def _write(
         title=f"Comparison on {plan.spec.many}: {title[0].lower()}{title[1:]}",
         remarks=[_made_of(grid, plan), *left_out, made_by_in_words()],
         policies=policies,
+        log_partitions=_log_partitions(policies),
         histories=_histories(grid),
         number=plan.number,
         kls=plan.at_kl,
