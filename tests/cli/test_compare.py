@@ -8,6 +8,7 @@ import pytest
 
 from seqtutor.cli.main import main
 from seqtutor.runs.comparing import ComparisonPlan
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.spec import spec
 from seqtutor.training.settings import TutorSettings
 
@@ -118,6 +119,15 @@ def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
     assert compare("--discount", "0.5") == 2
     assert "other settings" in capsys.readouterr().err
     assert made_at(folder) == before
+
+
+def test_a_second_comparison_in_one_folder_is_told_at_once(compare, folder, capsys):
+    before = sorted(folder.rglob("*"))
+    with RunFolder(folder).locked():
+        assert compare("--number", "100") == 2
+        assert sorted(folder.rglob("*")) == sorted([*before, folder / ".lock"])
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"another process runs in {folder}" in line
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from seqtutor.report.frontier import MeasuredPolicy
 from seqtutor.report.plots import History
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluation import CachedEvaluator
+from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
 from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
@@ -172,8 +173,14 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
         The path of the report, and remarks about what it leaves out.
 
     Raises:
-        UserError: if a run fails for another reason than divergence.
+        UserError: if a run fails for another reason than divergence, or another process compares
+            or tunes in the folder.
     """
+    with made_and_locked(plan.output):
+        return _compare(plan, in_this_process)
+
+
+def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:
     spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
     # Runs in other processes have workers of their own.
     with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:
