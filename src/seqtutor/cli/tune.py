@@ -196,9 +196,11 @@ def _report(
     from seqtutor.runs.evaluating import evaluate_runs
     from seqtutor.runs.terminal import counted, print_table
 
-    written = ["the policy in model/" if len(folders) == 1 else "a run for each seed"]
+    is_one = folders == [output]
+    written = ["the policy in model/" if is_one else f"a run in {folders[0].name}/ and so on"]
     if options.samples:
-        written.append(f"{counted(options.samples, spec.one, spec.many)} in samples/")
+        place = "samples/" if is_one else f"{folders[0].name}/samples/"
+        written.append(f"{counted(options.samples, spec.one, spec.many)} in {place}")
     for one in spec.summarise(folders, config.settings, output):
         (print_table if isinstance(one, Table) else print)(one)
     if options.evaluate:

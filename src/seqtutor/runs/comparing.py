@@ -88,15 +88,14 @@ class ComparisonPlan:
     def __post_init__(self) -> None:
         for name, least in (("seeds", 1), ("steps", 1), ("number", 2)):
             value = getattr(self, name)
-            require(value >= least, f"--{name} must be at least {least}, not {value}")
+            require(value >= least, f"{name} must be at least {least}, not {value}")
         for name in ("methods", "c"):
-            require(len(getattr(self, name)) >= 1, f"--{name} needs at least one value")
+            require(len(getattr(self, name)) >= 1, f"{name} needs at least one value")
         for name in ("c", "temperatures", "at_kl"):
-            option = f"--{name.replace('_', '-')}"
             for value in getattr(self, name):
-                require(0 < value < math.inf, f"{option} must be above 0, not {value}")
+                require(0 < value < math.inf, f"{name} must be above 0, not {value}")
         for n in self.best_of:
-            require(n >= 2, f"--best-of must be at least 2, not {n}")
+            require(n >= 2, f"best_of must be at least 2, not {n}")
         worker_count(self.workers)
         for method in self.methods:
             TutorSettings.of(method, discount=self.discount)
