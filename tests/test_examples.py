@@ -78,6 +78,7 @@ def test_seeds_end_with_the_tasks_own_table(folder, capsys):
     table = " ".join(capsys.readouterr().out.split())
     assert "Hydropathy in the window" in table
     assert "interval over 2 seeds" in table
+    assert "16 sequences in seed0/samples/" in table
 
 
 def test_an_unfinished_run_continues(folder, capsys):

@@ -29,7 +29,7 @@ def require_unused(path: Path) -> None:
         UserError: if the path is taken.
     """
     if path.exists() and not (path.is_dir() and _is_left_over(path)):
-        raise UserError(f"{path} exists already; choose another folder with --output")
+        raise UserError(f"{path} exists already; choose another output folder")
 
 
 def _is_left_over(path: Path) -> bool:

@@ -219,7 +219,7 @@ class TaskSpec(Generic[Settings]):
             raise UserError(
                 f"the model in {prior.folder} has another vocabulary than the task {self.name} "
                 f"({prior.vocabulary.size} tokens; the task has {own.size}); train one with: "
-                f"seqtutor pretrain {self.name}"
+                f"seqtutor pretrain {self.reference or self.name}"
             )
 
     def usual_task(self) -> Task:

@@ -8,6 +8,7 @@ import pytest
 
 from seqtutor.cli.main import main
 from seqtutor.runs.comparing import ComparisonPlan
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.spec import spec
 from seqtutor.training.settings import TutorSettings
 
@@ -124,24 +125,33 @@ def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
     assert made_at(folder) == before
 
 
+def test_a_second_comparison_in_one_folder_is_told_at_once(compare, folder, capsys):
+    before = sorted(folder.rglob("*"))
+    with RunFolder(folder).locked():
+        assert compare("--number", "100") == 2
+        assert sorted(folder.rglob("*")) == sorted([*before, folder / ".lock"])
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"another process runs in {folder}" in line
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--methods", "psi", "sarsa"], "no method 'sarsa'"),
-        (["--methods"], "--methods needs at least one"),
-        (["--c"], "--c needs at least one"),
-        (["--c", "1", "0"], "--c must be above 0"),
-        (["--c", "-2"], "--c must be above 0"),
-        (["--c", "nan"], "--c must be above 0"),
-        (["--seeds", "0"], "--seeds must be at least 1"),
-        (["--steps", "0"], "--steps must be at least 1"),
-        (["--number", "1"], "--number must be at least 2"),
+        (["--methods"], "methods needs at least one"),
+        (["--c"], "c needs at least one"),
+        (["--c", "1", "0"], "c must be above 0"),
+        (["--c", "-2"], "c must be above 0"),
+        (["--c", "nan"], "c must be above 0"),
+        (["--seeds", "0"], "seeds must be at least 1"),
+        (["--steps", "0"], "steps must be at least 1"),
+        (["--number", "1"], "number must be at least 2"),
         (["--discount", "1.5"], "discount must be between 0 and 1"),
-        (["--temperatures", "0"], "--temperatures must be above 0"),
-        (["--best-of", "1"], "--best-of must be at least 2"),
-        (["--at-kl", "inf"], "--at-kl must be above 0"),
+        (["--temperatures", "0"], "temperatures must be above 0"),
+        (["--best-of", "1"], "best_of must be at least 2"),
+        (["--at-kl", "inf"], "at_kl must be above 0"),
         (["--preset", "best"], "no preset 'best'"),
-        (["--workers", "0"], "--workers must be at least 1"),
+        (["--workers", "0"], "workers must be at least 1"),
         (["--prior", "nowhere"], "nowhere is not a model folder"),
     ],
 )

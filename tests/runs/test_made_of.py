@@ -13,7 +13,7 @@ from seqtutor.models.files import SavedModel, save_model, weights_hash
 from seqtutor.references import source_sha256
 from seqtutor.rewards import Reward, compiled
 from seqtutor.runs.comparing import ComparisonPlan, compare
-from seqtutor.runs.config import RunConfig
+from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.grouping import remarks_on
 from seqtutor.runs.jobs import Job
 from seqtutor.runs.measure_cache import cached_estimates
@@ -139,6 +139,21 @@ def test_what_has_changed_is_told_where_the_run_is_measured_or_run_again(begun, 
         assert "begun with other weights of its prior" in remark_on_origin(a_spec(), config, path)
     given = replace(config, prior=save_prior(prior_folder.with_name("given"), 5))
     assert remark_on_origin(a_spec(), given, begun) is None, "--prior is meant to be another"
+
+
+def test_a_game_is_not_continued_as_a_run(tmp_path):
+    RunFolder.start(tmp_path / "game", {"generator": "psi", "adversary": {}, "task": "ones"}, {})
+    with pytest.raises(UserError, match="is the folder of a game"):
+        read_config(a_spec(), tmp_path / "game")
+
+
+def test_what_is_missing_is_asked_for_by_the_tasks_reference(tmp_path):
+    with pytest.raises(UserError, match=r"seqtutor pretrain /here/ones\.py:task"):
+        load_prior(a_spec())
+    saved = SavedModel(prior(4, hidden=(4,)), vocabulary(4), {"max_length": LENGTH})
+    save_model(saved, tmp_path / "other")
+    with pytest.raises(UserError, match=r"seqtutor pretrain /here/ones\.py:task"):
+        load_prior(a_spec(), tmp_path / "other")
 
 
 def test_a_comparison_mixes_no_rewards(prior_folder, tmp_path):

@@ -196,9 +196,11 @@ def _report(
     from seqtutor.runs.evaluating import evaluate_runs
     from seqtutor.runs.terminal import counted, print_table
 
-    written = ["the policy in model/" if len(folders) == 1 else "a run for each seed"]
+    is_one = folders == [output]
+    written = ["the policy in model/" if is_one else f"a run in {folders[0].name}/ and so on"]
     if options.samples:
-        written.append(f"{counted(options.samples, spec.one, spec.many)} in samples/")
+        place = "samples/" if is_one else f"{folders[0].name}/samples/"
+        written.append(f"{counted(options.samples, spec.one, spec.many)} in {place}")
     for one in spec.summarise(folders, config.settings, output):
         (print_table if isinstance(one, Table) else print)(one)
     if options.evaluate:
@@ -289,18 +291,20 @@ def _tune_seeds(
     spec: TaskSpec[Any], config: RunConfig[Any], output: Path, options: Options
 ) -> list[Path]:
     """A run for each seed; gives the folders of the runs."""
+    from seqtutor.runs.folder_lock import made_and_locked
     from seqtutor.runs.progress import console
     from seqtutor.runs.seeds import seed_jobs, seeds_in_one_program, tune_jobs, tune_together
 
-    if seeds_in_one_program(options.seeds_by, spec.has_memory(config.settings)):
-        jobs = seed_jobs(spec, config, output, options.seeds, options.samples)
-        console.print(f"{len(jobs)} seeds into {output} (compiling first)")
-        tune_together(jobs)
-    else:
-        jobs = seed_jobs(
-            spec, config, output, options.seeds, options.samples, options.reward_workers
-        )
-        tune_jobs(jobs, options.workers, output)
+    with made_and_locked(output):
+        if seeds_in_one_program(options.seeds_by, spec.has_memory(config.settings)):
+            jobs = seed_jobs(spec, config, output, options.seeds, options.samples)
+            console.print(f"{len(jobs)} seeds into {output} (compiling first)")
+            tune_together(jobs)
+        else:
+            jobs = seed_jobs(
+                spec, config, output, options.seeds, options.samples, options.reward_workers
+            )
+            tune_jobs(jobs, options.workers, output)
     return [job.folder for job in jobs]
 
 

@@ -20,6 +20,7 @@ from seqtutor.report.frontier import MeasuredPolicy
 from seqtutor.report.plots import History
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluation import CachedEvaluator
+from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
 from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
@@ -92,15 +93,14 @@ class ComparisonPlan:
     def __post_init__(self) -> None:
         for name, least in (("seeds", 1), ("steps", 1), ("number", 2)):
             value = getattr(self, name)
-            require(value >= least, f"--{name} must be at least {least}, not {value}")
+            require(value >= least, f"{name} must be at least {least}, not {value}")
         for name in ("methods", "c"):
-            require(len(getattr(self, name)) >= 1, f"--{name} needs at least one value")
+            require(len(getattr(self, name)) >= 1, f"{name} needs at least one value")
         for name in ("c", "temperatures", "at_kl"):
-            option = f"--{name.replace('_', '-')}"
             for value in getattr(self, name):
-                require(0 < value < math.inf, f"{option} must be above 0, not {value}")
+                require(0 < value < math.inf, f"{name} must be above 0, not {value}")
         for n in self.best_of:
-            require(n >= 2, f"--best-of must be at least 2, not {n}")
+            require(n >= 2, f"best_of must be at least 2, not {n}")
         worker_count(self.workers)
         for method in self.methods:
             TutorSettings.of(method, discount=self.discount)
@@ -177,8 +177,14 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
         The path of the report, and remarks about what it leaves out.
 
     Raises:
-        UserError: if a run fails for another reason than divergence.
+        UserError: if a run fails for another reason than divergence, or another process compares
+            or tunes in the folder.
     """
+    with made_and_locked(plan.output):
+        return _compare(plan, in_this_process)
+
+
+def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:
     spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
     # Runs in other processes have workers of their own.
     with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:

@@ -60,6 +60,11 @@ def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
             entry.
     """
     path = path / CONFIG if path.is_dir() else path
+    if is_game(path.parent):
+        raise UserError(
+            f"{path.parent} is the folder of a game, not of a run of tune; a game goes on when the "
+            "command that began it is given again"
+        )
     content = read_settings(path)
     task = content.pop("task", None)
     if not _fits(spec, task, content):

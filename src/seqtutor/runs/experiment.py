@@ -19,6 +19,7 @@ from seqtutor.report.experiment import ExperimentReport, Section, write_report
 from seqtutor.report.tables import Table
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of, title_of
+from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, histories_of, run_jobs, worker_count
 from seqtutor.runs.made_of import made_of
@@ -120,8 +121,14 @@ def run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
 
     Raises:
         Interrupted: at an interruption, with what to do to continue.
-        UserError: if data or prior cannot be read, or a run fails.
+        UserError: if data or prior cannot be read, a run fails, or another process works in the
+            folder.
     """
+    with made_and_locked(plan.output):
+        return _run_experiment(plan)
+
+
+def _run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
     workers = worker_count(plan.workers)
     console.rule("1  The prior")
     folder, fit = _prior(plan)

@@ -114,7 +114,7 @@ class GameJob:
         if differ:
             raise UserError(
                 f"{self.folder} holds a game of other settings, data or prior "
-                f"({', '.join(sorted(differ))}); choose another folder with --output"
+                f"({', '.join(sorted(differ))}); choose another output folder"
             )
 
     def begin(self) -> None:

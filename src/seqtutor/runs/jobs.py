@@ -147,10 +147,10 @@ class Job:
             changed = ", ".join(differing(own, self.config.content()))
             raise UserError(
                 f"{self.folder} holds a run with other settings ({changed}); choose another "
-                "--output"
+                "output folder"
             )
         else:
-            require_made_of(self.folder, self.made_of, self.spec, "choose another --output")
+            require_made_of(self.folder, self.made_of, self.spec, "choose another output folder")
 
     def clear(self) -> None:
         """Remove an unfinished run from the folder."""
@@ -200,7 +200,7 @@ def worker_count(asked: int | None) -> int:
     """
     workers = usable_cores() if asked is None else asked
     if workers < 1:
-        raise UserError(f"--workers must be at least 1, not {workers}")
+        raise UserError(f"workers must be at least 1, not {workers}")
     return workers
 
 

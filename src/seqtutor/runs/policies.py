@@ -103,7 +103,7 @@ def load_prior(spec: TaskSpec[Any], folder: Path | None = None) -> SavedModel:
         if not spec.priors:
             raise UserError(
                 f"the task {spec.name} comes without a prior: train one with seqtutor pretrain "
-                "and give its folder with --prior"
+                f"{spec.reference or spec.name} and give its folder with --prior"
             )
         folder = next(iter(spec.priors.values()))
     saved = load_model(folder)
