@@ -37,6 +37,16 @@ def slowly(item: str) -> str:
     return item
 
 
+def behave_together(items: tuple[str, ...]) -> list[str]:
+    """Do as each item says."""
+    return [behave(item) for item in items]
+
+
+def slowly_together(items: tuple[str, ...]) -> list[str]:
+    """The items, after half a second each."""
+    return [slowly(item) for item in items]
+
+
 def process_id(_: object) -> int:
     """The number of the process that does the work."""
     return os.getpid()

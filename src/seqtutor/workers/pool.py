@@ -83,7 +83,8 @@ class WorkerPool:
             import it by name. An exception that it raises becomes a `Failure`; what it prints is
             lost. If it has a method `prepare`, that is called before the first item.
         workers: number of processes.
-        seconds: time limit of an item; if one takes longer, its worker is replaced.
+        seconds: time limit of an item; if one takes longer, its worker is replaced. A tuple is a
+            batch, which has as many times that.
 
     Raises:
         UserError: if there are no workers, or the function cannot be sent to another process.
