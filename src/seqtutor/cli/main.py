@@ -251,8 +251,9 @@ def parse(call: Call) -> Any:
     import tyro
 
     from seqtutor.cli.flat_settings import FLAT_SETTINGS
+    from seqtutor.cli.options import with_named_groups
 
-    default = call.module.defaults(call.spec, call.arguments)
+    default = with_named_groups(call.module.defaults(call.spec, call.arguments), call.arguments)
     arguments = call.arguments
     if not {"-h", "--help"}.isdisjoint(arguments):
         arguments = ["--help"]  # Positional arguments that were given would be left out of it.

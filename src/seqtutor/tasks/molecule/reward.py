@@ -20,15 +20,11 @@ from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
-from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.vocabulary import Vocabulary
 from seqtutor.workers.cache import Pending
 
 UNMEASURED = "unmeasured.csv"
 """The file of a run's strings that could not be measured, in its folder."""
-
-_HOPELESS = 8
-"""If no molecule of a batch can be measured and this many fail, the function is at fault."""
 
 
 class MoleculeReward:
@@ -71,7 +67,9 @@ class MoleculeReward:
         self.known = known
         if known is None and "known" in settings.weights:
             raise UserError("the term known needs the molecules that it refers to")
-        self.scorer = scorer or MoleculeScorer(measurer_for(settings, goal))
+        self.scorer = scorer or MoleculeScorer.with_workers(
+            measurer_for(settings, goal), 0, scorers=settings.own_scorers
+        )
         wants_memory = "diversity" in settings.weights
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None
         self.oracle = None if goal is None else Oracle(calls)
@@ -132,17 +130,7 @@ class MoleculeReward:
         return PendingTerms(self, self.scorer.start(strings))
 
     def terms(self, scores: Scores) -> dict[str, Values]:
-        """The terms of a batch; the goal's values and the batch's scaffolds are recorded.
-
-        Raises:
-            UserError: if no molecule of the batch could be measured, though some could be read.
-        """
-        if len(scores.reasons) >= _HOPELESS and not scores.is_valid.any():
-            index, reason = next(reversed(scores.reasons.items()))
-            raise UserError(
-                "no molecule of a batch could be measured: "
-                f"{shortened(scores.strings[index])}: {reason}"
-            )
+        """The terms of a batch; the goal's values and the batch's scaffolds are recorded."""
         self._unmeasured |= {scores.strings[i]: reason for i, reason in scores.reasons.items()}
         if self.goal is not None and self.oracle is not None:
             self.oracle.ask(scores.smiles, self.goal.value(scores.columns))

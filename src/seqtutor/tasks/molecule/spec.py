@@ -184,10 +184,12 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         self, settings: MoleculeSettings, prior: PriorRecord
     ) -> tuple[MoleculeSettings, list[str]]:
         """The length and the extremes of the prior's training set; its elements are checked."""
+        from seqtutor.tasks.molecule.scorers import require_usable
         from seqtutor.tasks.molecule.task import completed, require_elements
         from seqtutor.tasks.molecule.terms import measurer_for
 
         measurer_for(settings.reward, settings.chosen_goal)  # Refuses unusable patterns now.
+        require_usable(settings.reward)
         require_elements(settings, prior.vocabulary)
         whole, warnings = completed(settings, prior), []
         if "known" in settings.reward.weights and "known" not in whole.reward.weights:
