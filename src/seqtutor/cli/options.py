@@ -53,7 +53,7 @@ def with_named_groups(options: _Options, arguments: list[str]) -> _Options:
 
 def _with_named(options: Any, prefix: str, arguments: list[str]) -> Any:
     hints = get_type_hints(type(options), include_extras=True)
-    changed = {}
+    changed: dict[str, Any] = {}
     for one in fields(options):
         value, hint = getattr(options, one.name), hints[one.name]
         metadata = hint.__metadata__ if get_origin(hint) is Annotated else ()

@@ -115,7 +115,11 @@ def run_on_disk(
     run = _Run(tutor, drive, tutor.prior, reward, "step", GUARDED, tutor.whole, tutor.devices)
     with folder.locked():
         begin()
-        state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
+        reward.record_in(folder.path)
+        try:
+            state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
+        finally:
+            reward.record_in(None)
         policy = tutor.policy(state.network)
         finish(policy)
     return policy
@@ -194,8 +198,8 @@ def _continued(
         folder.append(record)
         reward.write(folder.path)
         on_record(record)
-        if progress.remark:
-            remark(progress.remark)
+        for text in (*filter(None, [progress.remark]), *reward.remarks()):
+            remark(text)
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
             save()
@@ -204,6 +208,8 @@ def _continued(
             raise StoppedError(int(record[counter]), counter)
     assert state is not None
     reward.write(folder.path)
+    for text in reward.remarks(is_over=True):
+        remark(text)
     if record:
         try:
             save()

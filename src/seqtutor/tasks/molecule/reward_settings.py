@@ -35,7 +35,7 @@ PROPERTIES = (
 
 _NAME = re.compile("[a-z][a-z0-9_]*")
 _TAKEN = {*PROPERTIES, "step", "smiles", "total", "reward", "line", "name", "reason", "scaffold"}
-_TAKEN |= {"canonical_smiles"}
+_TAKEN |= {"canonical_smiles", "is_valid"}
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class MoleculeScorer(CachedPool[Scores]):
         columns = (*measurer.columns, *(scorers or ()))
         if scorers:
             pool = ScoringPool(pool, scorers)
+        self._scorers = dict(scorers or {})
         alias = None if measurer.as_written else canonical_of
         super().__init__(pool, partial(scores_of, columns), size=size, alias=alias)
         self.measurer = measurer
@@ -65,6 +66,11 @@ class MoleculeScorer(CachedPool[Scores]):
         measurer.check()
         own = {name: open_scorer(term, workers) for name, term in (scorers or {}).items()}
         return cls(measurer, open_pool(measurer, workers, seconds), scorers=own)
+
+    def know_scores(self, scores: Mapping[str, Mapping[str, float | Failure]]) -> None:
+        """Keep scores of canonical SMILES strings, by scorer, that need not be found again."""
+        for name, known in scores.items():
+            self._scorers[name].know(known)
 
     def score(self, strings: Sequence[str]) -> Scores:
         """Score strings, and wait for the scores."""
