@@ -270,8 +270,9 @@ def parse(call: Call) -> Any:
     Raises:
         UserError: if an option is unknown or its value cannot be read.
     """
+    from seqtutor.cli.options import with_named_groups
     from seqtutor.cli.parsing import parse as parse_options
 
-    default = call.module.defaults(call.spec, call.arguments)
+    default = with_named_groups(call.module.defaults(call.spec, call.arguments), call.arguments)
     is_of_every_task = not hasattr(call.module, "TASK")
     return parse_options(call.name, call.spec, default, call.arguments, is_of_every_task)

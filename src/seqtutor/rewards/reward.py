@@ -21,6 +21,7 @@ from seqtutor.rewards.protocols import (
     AsynchronousReward,
     ClosableReward,
     EndingReward,
+    RecordingReward,
     RewardFunction,
     VocabularyReward,
     WritingReward,
@@ -195,6 +196,16 @@ class Reward:
         """Have the function write its files into the folder of a run."""
         if isinstance(self.function, WritingReward):
             self.function.write(folder)
+
+    def record_in(self, folder: Path | None) -> None:
+        """Have the function begin its record in the folder of a run, or end it."""
+        if isinstance(self.function, RecordingReward):
+            self.function.record_in(folder)
+
+    def remarks(self, is_over: bool = False) -> list[str]:
+        """What the function has to say about a run that it records."""
+        function = self.function
+        return function.remarks(is_over) if isinstance(function, RecordingReward) else []
 
     def close(self) -> None:
         """Release what the function holds, such as worker processes."""

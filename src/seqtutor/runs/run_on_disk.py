@@ -123,7 +123,11 @@ def run_on_disk(
     run = _Run(tutor, drive, tutor.prior, reward, "step", GUARDED, tutor.whole, tutor.devices)
     with folder.locked():
         begin()
-        state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
+        reward.record_in(folder.path)
+        try:
+            state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
+        finally:
+            reward.record_in(None)
         policy = tutor.policy(state.network)
         finish(policy)
     return policy
@@ -203,8 +207,8 @@ def _continued(
         reward.write(folder.path)
         goes_on = on_record(record) is not False
         made = joined(progress.remark, None if goes_on else ended_by_caller(record[counter]))
-        if made:
-            remark(made)
+        for text in (*filter(None, [made]), *reward.remarks()):
+            remark(text)
         if not goes_on:
             break
         stops = is_to_stop()
@@ -215,6 +219,8 @@ def _continued(
             raise StoppedError(int(record[counter]), counter)
     assert state is not None
     reward.write(folder.path)
+    for text in reward.remarks(is_over=True):
+        remark(text)
     if record:
         try:
             save()
