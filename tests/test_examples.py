@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,23 @@ def test_peptides_are_sampled_scored_and_measured(folder, capsys):
     assert found["prior"][0]["kl"] == 0
     assert found["psi"][0]["reward"] > found["prior"][0]["reward"]
     assert 0 <= found["psi"][0]["in_window"] <= 1
+
+
+def test_the_page_of_a_task_of_ones_own_has_its_strings_and_measures(folder, capsys):
+    page = folder / "page.html"
+    arguments = ["report", TASK, str(folder / "run"), "--output", str(page), "--number", "200"]
+    assert main([*arguments, "--samples", "8"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<article") == 16
+    assert "<audio" not in text
+    assert "Hydropathy in the window" in text
+    assert "term motif" in text.lower()
+    example = load(PEPTIDE)
+    rows = re.findall(r"<td><code>([A-Z]*)</code></td>(.*?)</tr>", text)
+    assert len(rows) == 200
+    for peptide, cells in rows[:20]:
+        total = sum(values[0] for values in example.reward([peptide]).values())
+        assert float(re.search(r'data-value="([^"]*)"', cells)[1]) == pytest.approx(total, abs=1e-5)
 
 
 def test_seeds_end_with_the_tasks_own_table(folder, capsys):

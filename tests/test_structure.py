@@ -35,6 +35,7 @@ CORE += [
     "token_files",
     "text_sequences",
     "task_records",
+    "exhibits",
     "task_spec",
     "task_registry",
 ]

@@ -31,6 +31,7 @@ from seqtutor.task_records import (
 
 if TYPE_CHECKING:
     from seqtutor.data import Dataset, Sequences
+    from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup, Published
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
@@ -357,6 +358,16 @@ class TaskSpec(Generic[Settings]):
             UserError: if the data cannot be read.
         """
         return [], ""
+
+    def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
+        """What the page of runs shows of sequences; by default their text and their lengths.
+
+        Args:
+            policies: by title, the prior first.
+        """
+        from seqtutor.exhibits import plain_exhibition
+
+        return plain_exhibition(policies)
 
     def illustrate(self, gallery: Gallery) -> list[str]:
         """Write pictures of the policies and their samples; gives paragraphs of Markdown.

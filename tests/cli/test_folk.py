@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import symusic
@@ -105,6 +109,19 @@ def test_samples_are_the_same_music_in_every_format(prior, tmp_path):
         melody = score.tracks[0]
         assert [note.pitch for note in melody.notes] == [note.pitch for note in sheet.notes]
         assert "score-partwise" in (output / f"tune-{number:03d}.musicxml").read_text()
+
+
+def test_the_page_of_a_prior_shows_tunes_with_their_chords(prior, tmp_path):
+    page = tmp_path / "page.html"
+    arguments = ["report", "folk", str(prior), "--output", str(page), "--number", "20"]
+    assert main([*arguments, "--samples", "3"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<article") == text.count("<audio") == text.count("data-score=") == 3
+    assert "No tuned policy" in text
+    assert re.search(r'aria-label="[A-G]#?\d, [^"]* in bar \d+, (not )?a tone of [A-G]', text)
+    for link in re.findall(r'download="[^"]*\.mxl" href="data:[^,]*,([^"]*)"', text):
+        with ZipFile(io.BytesIO(base64.b64decode(link))) as archive:
+            assert "score-partwise" in archive.read("score.musicxml").decode()
 
 
 def test_published_sequences_keep_their_ids(tmp_path, capsys):

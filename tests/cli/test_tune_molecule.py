@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 import sys
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +111,25 @@ def test_a_run_writes_its_whole_configuration_and_molecules_to_open(run):
         assert float(row["reward_logp"]) == pytest.approx(expected)
         terms = [float(v) for name, v in row.items() if name.startswith("reward_")]
         assert float(row["reward"]) == pytest.approx(sum(terms))
+
+
+def test_the_page_of_a_run_draws_molecules_and_has_their_structures(run, tmp_path):
+    page = tmp_path / "page.html"
+    arguments = ["report", str(run), "--output", str(page), "--number", "60", "--samples", "8"]
+    assert main([*arguments, "--workers", "0"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<article") == 16
+    assert text.count("structure of") == text.count("<!-- END OF HEADER -->") >= 1
+    (content,) = re.findall(r'id="records">(.*?)</script>', text)
+    records = json.loads(content)
+    rows = re.findall(r"<td><code>([^<]*)</code></td>(.*?)</tr>", text)
+    assert len(rows) == len(records["sdf"]) == 120
+    for (smiles, cells), sdf in zip(rows, records["sdf"], strict=True):
+        found = Chem.MolFromSmiles(unescape(smiles)) if smiles else None
+        assert (found is not None) == (sdf != "") == (">yes<" in cells)
+        if sdf:
+            again = Chem.MolFromMolBlock(sdf.partition(">  <")[0])
+            assert Chem.MolToSmiles(again) == Chem.MolToSmiles(found)
 
 
 def test_its_configuration_runs_it_again_in_a_process_and_without_workers(run, tmp_path):

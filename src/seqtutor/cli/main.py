@@ -37,12 +37,13 @@ COMMANDS = {
     "sample": "write sequences that a model generates",
     "score": "what given sequences earn, by each term of the reward",
     "evaluate": "measure runs, models or given sequences beside published figures",
+    "report": "one page of runs to look at and listen to, as a single HTML file",
     "verify": "check every method against exact solutions, or a task against its contract",
     "bench": "how fast policies learn on this machine, beside how fast they could",
 }
 """The commands that every task has; a task may bring more."""
 
-NAMES_A_MODEL = ("sample", "evaluate")
+NAMES_A_MODEL = ("sample", "evaluate", "report")
 """Commands whose first word may be a run or a model, whose task is then meant."""
 
 NAMES_A_FILE = ("score",)

@@ -217,23 +217,28 @@ def _count_rows(
     beside, best_of_all = [], []
     for column in columns:
         figures = published.figures_beside(column.name)
-        beside.append(_count_better(column, measures, figures))
-        best_of_all.append(_count_better(column, measures, best if figures else {}))
+        beside.append(_counts(count_better(column, measures, figures)))
+        own = count_better(column, measures, best if figures else {})
+        best_of_all.append(_counts(own))
     return [
         Row("Rows better than the papers'", tuple(beside)),
         Row("Rows better than all of the papers'", tuple(best_of_all)),
     ]
 
 
-def _count_better(
+def count_better(
     column: PolicyColumn, measures: Sequence[Measure], figures: Mapping[str, float]
-) -> Cell:
+) -> tuple[int, int]:
+    """In how many rows a mean is better than a figure, and how many rows there are to compare."""
     counted = [one for one in measures if one.name in figures and one.better is not None]
-    if not counted:
-        return Cell(UNDEFINED)
     means = {one.name: column.interval(one.name).value for one in counted}
     better = sum(one.improves(means[one.name], figures[one.name]) for one in counted)
-    return Cell(f"{better} of {len(counted)}")
+    return better, len(counted)
+
+
+def _counts(found: tuple[int, int]) -> Cell:
+    better, number = found
+    return Cell(f"{better} of {number}" if number else UNDEFINED)
 
 
 def _has_value(cell: Cell) -> bool:

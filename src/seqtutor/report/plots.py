@@ -29,6 +29,10 @@ History = Mapping[str, ArrayLike]
 
 Band = Literal["range", "interval"]
 
+TAILS = 0.5
+"""Per cent of each set's values that may lie beyond either end of a histogram's axis."""
+_FEWEST_BINS, _MOST_BINS = 10, 50
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -174,6 +178,21 @@ def short_count(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.4g}{letter}"
     return f"{value:g}"
+
+
+def bin_edges(values: Sequence[Float[np.ndarray, " value"]], is_count: bool) -> np.ndarray:
+    """Edges of bins that hold all but the tails of every set of values.
+
+    Small sets get wide bins, so that chance does not look like structure.
+    """
+    ends = [np.percentile(one, (TAILS, 100 - TAILS)) for one in values if len(one)]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    if is_count:
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    bins = np.sqrt(min(len(one) for one in values if len(one)))
+    return np.linspace(low, high, int(np.clip(bins, _FEWEST_BINS, _MOST_BINS)) + 1)
 
 
 def token_probabilities(

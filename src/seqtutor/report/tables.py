@@ -221,13 +221,15 @@ def _plain(value: float, decimals: int) -> str:
     return shown.replace("-", "−")
 
 
-def _format_cell(cell: Cell, unit: Unit) -> str:
+def format_cell(cell: Cell, unit: Unit) -> str:
+    """What a table shows of a cell, without its reference."""
     if isinstance(cell.value, str):
         return cell.value
     return format_interval(cell.interval, unit)
 
 
-def _format_reference(cell: Cell, unit: Unit) -> str:
+def format_reference(cell: Cell, unit: Unit) -> str:
+    """What a table shows beside a cell as its reference; empty without one."""
     return "" if cell.reference is None else format_value(cell.reference, unit)
 
 
@@ -266,9 +268,9 @@ def render_rich(table: Table) -> rich.table.Table:
             found = verdict(cell, row.better)
             mark = "  " if found is None else f" {found.value}"
             style = "" if found is None else styles[found]
-            texts.append(text(_format_cell(cell, row.unit) + mark, style=style))
+            texts.append(text(format_cell(cell, row.unit) + mark, style=style))
             if column.reference_title is not None:
-                texts.append(text(_format_reference(cell, row.unit)))
+                texts.append(text(format_reference(cell, row.unit)))
         rendered.add_row(*texts)
     return rendered
 
@@ -286,7 +288,7 @@ def render_markdown(table: Table) -> str:
         for column, cell in zip(table.columns, row.cells, strict=True):
             line.append(_markdown_cell(cell, row))
             if column.reference_title is not None:
-                line.append(_format_reference(cell, row.unit))
+                line.append(format_reference(cell, row.unit))
         lines.append(line)
     grid = "\n".join("| " + " | ".join(_escape(text) for text in line) + " |" for line in lines)
     parts = [f"**{_escape(table.title)}**"] if table.title else []
@@ -294,7 +296,7 @@ def render_markdown(table: Table) -> str:
 
 
 def _markdown_cell(cell: Cell, row: Row) -> str:
-    text = _format_cell(cell, row.unit)
+    text = format_cell(cell, row.unit)
     found = verdict(cell, row.better)
     if found is None:
         return text

@@ -120,9 +120,22 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Read a configuration as mappings, lists, numbers and strings, without the entry `made_by`.
 
     Raises:
+        UserError: as `read_whole` does.
+    """
+    return {key: value for key, value in read_whole(path).items() if key != "made_by"}
+
+
+def read_whole(path: Path) -> dict[str, Any]:
+    """Read a configuration as mappings, lists, numbers and strings, with the entry `made_by`.
+
+    Raises:
         UserError: if it cannot be read, is too large, or has no entries.
     """
-    return {name: value for name, value in _entries(path).items() if name != "made_by"}
+    with _unusable(path):
+        content = _parsed(read_regular(path, LARGEST_CONFIG).decode("utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("it has no entries")
+    return dict(content)
 
 
 def read_made_by(path: Path) -> dict[str, Any]:
@@ -131,16 +144,8 @@ def read_made_by(path: Path) -> dict[str, Any]:
     Raises:
         UserError: as `read_settings` does.
     """
-    found = _entries(path).get("made_by")
+    found = read_whole(path).get("made_by")
     return dict(found) if isinstance(found, dict) else {}
-
-
-def _entries(path: Path) -> dict[str, Any]:
-    with _unusable(path):
-        content = _parsed(read_regular(path, LARGEST_CONFIG).decode("utf-8"))
-        if not isinstance(content, dict):
-            raise TypeError("it has no entries")
-    return content
 
 
 class _WithoutAliases(yaml.SafeLoader):

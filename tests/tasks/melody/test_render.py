@@ -1,7 +1,6 @@
 """What is written is what was composed: every format, read back by somebody else's reader."""
 
 import stat
-import wave
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -15,11 +14,7 @@ from seqtutor.files import atomic_write
 from seqtutor.tasks.melody.abc import read_abc
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens, tokens_to_notes
 from seqtutor.tasks.melody.folder import read_melody_file
-from seqtutor.tasks.melody.notation import (
-    NOTE_VALUES,
-    Meter,
-    write_bars,
-)
+from seqtutor.tasks.melody.notation import Meter, write_bars
 from seqtutor.tasks.melody.render import (
     RenderSettings,
     render_abc,
@@ -30,9 +25,8 @@ from seqtutor.tasks.melody.render import (
 )
 from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.keys import MODES, Key
-from seqtutor.tasks.scores.musicxml import beam_states
 from seqtutor.tasks.scores.notation import (
-    beat_length,
+    is_note_value,
     signature_alteration,
     signature_fifths,
     spell,
@@ -184,6 +178,9 @@ def test_musicxml_follows_the_schema_and_adds_up(tokens, key, meter):
     assert set(lengths[:-1]) <= {meter.bar_length}
     assert sum(lengths) == len(tokens)
     for note in root.iter("note"):
+        if note.find("rest[@measure]") is not None:
+            assert int(note.findtext("duration")) == meter.bar_length
+            continue
         written = TYPE_LENGTHS[note.findtext("type")]
         dots = len(note.findall("dot"))
         assert int(note.findtext("duration")) == written + dots * written // 2
@@ -259,34 +256,8 @@ def test_symbols_fill_their_bars_without_gaps(tokens, meter):
         assert places == [0, *ends[:-1]]
         expected = min(meter.bar_length, len(tokens) - number * meter.bar_length)
         assert ends[-1] == expected
-        assert {4 * symbol.duration for symbol in bar.symbols} <= set(NOTE_VALUES)
-
-
-def test_note_values_show_the_beats():
-    def durations(tokens, meter):
-        return [
-            [4 * symbol.duration for symbol in bar.symbols] for bar in write_bars(tokens, meter)
-        ]
-
-    assert durations([14, *[1] * 15], Meter()) == [[16]]
-    assert durations([14, 1, 16, 1, 1, 1, 18, 1], Meter()) == [[2, 4, 2]]  # the common syncopation
-    assert durations([14, 16, 1, 1, 1, 18, 1, 1], Meter()) == [[1, 3, 1, 3]]  # cut at the beat
-    assert durations([14, *[1] * 11], Meter(6, 8)) == [[12]]
-
-
-def test_beams_stay_in_their_beat():
-    (bar,) = write_bars([14, 1, 16, 18, 19, 1, 1, 1, 21, 1, 1, 19, 18, 16, 0, 1], Meter())
-    assert beam_states(bar.symbols, beat_length((4, 4))) == [
-        ["begin"],
-        ["continue", "begin"],
-        ["end", "end"],
-        [],
-        ["begin"],
-        ["end", "backward hook"],
-        ["begin", "begin"],
-        ["end", "end"],
-        [],
-    ]
+        is_silent = [symbol.pitch for symbol in bar.symbols] == [None]
+        assert is_silent or all(is_note_value(symbol.duration) for symbol in bar.symbols)
 
 
 @pytest.mark.parametrize("suffix", [".mid", ".midi", ".abc", ".musicxml", ".xml"])
@@ -295,18 +266,6 @@ def test_files_are_read_back_by_our_own_reader(tmp_path, suffix):
     tunes, _ = read_melody_file(path)
     assert list(tunes[0].notes) == tokens_to_notes(MELODY)
     assert tunes[0].key == Key(2)
-
-
-def test_a_melody_is_heard_as_long_as_its_tempo_says(tmp_path):
-    lengths = {}
-    for tempo in (60.0, 120.0):
-        path = write_melody(MELODY, tmp_path / f"{tempo}.wav", RenderSettings(tempo=tempo))
-        with wave.open(str(path)) as file:
-            lengths[tempo] = file.getnframes() / file.getframerate()
-    last = tokens_to_notes(MELODY)[-1]
-    sixteenths = last.onset + last.duration
-    # Beside the notes there is a moment in which the last one dies away.
-    assert lengths[60.0] - lengths[120.0] == pytest.approx(sixteenths / 4 / 2, abs=0.01)
 
 
 def test_many_melodies_become_numbered_files_and_one_tune_book(tmp_path):
@@ -324,8 +283,8 @@ def test_many_melodies_become_numbered_files_and_one_tune_book(tmp_path):
 def test_nothing_is_written_when_anything_is_wrong(tmp_path):
     with pytest.raises(UserError, match="token 99 at position 2"):
         write_melodies([MELODY, [14, 99]], tmp_path / "out", ["mid"])
-    with pytest.raises(UserError, match=r"\.ogg; use one of"):
-        write_melodies([MELODY], tmp_path / "out", ["mid", "ogg"])
+    with pytest.raises(UserError, match=r"\.mp3; use one of"):
+        write_melodies([MELODY], tmp_path / "out", ["mid", "mp3"])
     assert not (tmp_path / "out").exists()
 
 

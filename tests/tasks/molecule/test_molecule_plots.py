@@ -3,12 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seqtutor.report.plots import TAILS, bin_edges
 from seqtutor.report.style import method_style
 from seqtutor.tasks.molecule.plots import (
     PANELS,
-    TAILS,
     Panel,
-    bin_edges,
     property_distributions,
 )
 

@@ -27,12 +27,13 @@ COMMON_TIME: Meter = (4, 4)
 
 def score_of(sheet: LeadSheet, tempo: float, cut_at_chords: bool = False) -> Score:
     """A lead sheet as notes on paper; arguments as for `write_bars`."""
-    bars = tuple(
-        replace(bar, groups=tuple(note_values(bar.symbols)))
-        for bar in write_bars(sheet, cut_at_chords)
-    )
-    meter = sheet.meter or COMMON_TIME
-    return Score(bars, sheet.key, meter, tempo, sheet.title, has_upbeat=sheet.pickup > 0)
+    meter, bars = sheet.meter or COMMON_TIME, write_bars(sheet, cut_at_chords)
+    score = Score(tuple(bars), sheet.key, meter, tempo, sheet.title, has_upbeat=sheet.pickup > 0)
+    valued = [
+        replace(bar, groups=tuple(note_values(bar.symbols, meter, score.offset(bar))))
+        for bar in bars
+    ]
+    return replace(score, bars=tuple(valued))
 
 
 def write_bars(sheet: LeadSheet, cut_at_chords: bool = False) -> list[Bar]:

@@ -1,4 +1,4 @@
-"""Note values for notes of any length: powers of two, dots, ties and tuplets."""
+"""Note values for notes of any length: those that show the metre, ties and tuplets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from seqtutor.tasks.scores.notation import Group, Symbol
+from seqtutor.tasks.scores.notation import Group, Meter, Symbol
+from seqtutor.tasks.scores.values import pieces_of
 
 _DOTTED = (7, 3, 1)
 """What the numerators of lengths are that a note value has: twice dotted, dotted, plain."""
@@ -16,22 +17,29 @@ _IN_TIME_OF = {3: 2, 5: 4, 7: 4, 9: 8}
 """How many notes' time the notes of a tuplet take."""
 
 
-def note_values(notes: Sequence[Symbol]) -> list[Group]:
+def note_values(
+    notes: Sequence[Symbol], meter: Meter, offset: Fraction = Fraction(0)
+) -> list[Group]:
     """The notes of a bar in groups, one for each tuplet and for what is between tuplets.
 
     A tuplet lasts until notes begin on the binary grid again. Notes that leave the grid or reach it
     are cut where a beat begins, if they are longer than one. A length that no tuplet of up to nine
     explains stays as it is.
+
+    Args:
+        notes: of the bar.
+        meter: which lengths outside tuplets show.
+        offset: quarters that are missing before the first note of an upbeat.
     """
     groups: list[Group] = []
     run: list[Symbol] = []
     for piece in (piece for note in notes for piece in _cut_at_beats(note)):
         run.append(piece)
         if is_binary(piece.start + piece.duration):
-            groups.append(_group(run))
+            groups.append(_group(run, meter, offset))
             run = []
     if run:
-        groups.append(_group(run))
+        groups.append(_group(run, meter, offset))
     return _joined(groups)
 
 
@@ -68,11 +76,11 @@ def _tied(note: Symbol, durations: Sequence[Fraction]) -> Iterator[Symbol]:
         start += duration
 
 
-def _group(run: Sequence[Symbol]) -> Group:
+def _group(run: Sequence[Symbol], meter: Meter, offset: Fraction) -> Group:
     """Notes from one place on the binary grid to the next."""
     odd = math.lcm(*(_odd_part(note.duration.denominator) for note in run))
     if odd == 1:
-        return Group(tuple(_representable(run, Fraction(1))))
+        return Group(tuple(piece for note in run for piece in _in_meter(note, meter, offset)))
     if odd not in _IN_TIME_OF:
         return Group(tuple(run))
     tuplet = (odd, _IN_TIME_OF[odd])
@@ -81,6 +89,13 @@ def _group(run: Sequence[Symbol]) -> Group:
 
 def _odd_part(number: int) -> int:
     return number // (number & -number)
+
+
+def _in_meter(note: Symbol, meter: Meter, offset: Fraction) -> Iterator[Symbol]:
+    """A note as note values tied together that show the metre."""
+    start = offset + note.start
+    pieces = pieces_of(start, start + note.duration, meter, rests=note.pitch is None)
+    return _tied(note, [duration for _, duration in pieces])
 
 
 def _representable(run: Sequence[Symbol], stretch: Fraction) -> Iterator[Symbol]:

@@ -1,10 +1,10 @@
-"""Lead sheets as files that a person can open: MIDI, ABC, MusicXML, and WAV to listen."""
+"""Lead sheets as files that a person can open: notes, engraved scores and sound."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +15,9 @@ from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores import rendering as files
 from seqtutor.tasks.scores.abc_writer import abc_tune
 from seqtutor.tasks.scores.musicxml import musicxml
+from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.rendering import MidiTrack, PieceWriter
-from seqtutor.tasks.scores.sound import Tone, render_wav
+from seqtutor.tasks.scores.sound import Clock, Tone
 
 _Event = TypeVar("_Event", MelodyNote, Chord)
 
@@ -36,6 +37,7 @@ class LeadSheetRendering:
         tempo: quarter notes a minute.
         melody_program, chord_program: General MIDI instruments from 0; 0 is a grand piano.
         melody_velocity, chord_velocity: MIDI velocities, 1 to 127.
+        sound: of WAV and OGG files.
 
     Raises:
         UserError: if a value is out of range.
@@ -46,6 +48,7 @@ class LeadSheetRendering:
     chord_program: int = 0
     melody_velocity: int = 90
     chord_velocity: int = 60
+    sound: SoundSettings = field(default_factory=SoundSettings)
 
     def __post_init__(self) -> None:
         files.require_playable(
@@ -127,28 +130,23 @@ def _in_divisions(sheet: LeadSheet) -> LeadSheet:
     )
 
 
-def render_audio(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> bytes:
-    """A WAV file of plucked strings, whatever the rendering's instruments.
-
-    Raises:
-        UserError: if the tune lasts for more than an hour.
-    """
-    rendering = rendering or LeadSheetRendering()
-    quarter = 60 / rendering.tempo
-
-    def tone(event: MelodyNote | Chord, pitch: int, velocity: int) -> Tone:
-        onset, duration = float(event.onset) * quarter, float(event.duration) * quarter
-        return Tone(onset, duration, pitch, velocity / 127)
-
-    melody = [tone(note, note.pitch, rendering.melody_velocity) for note in sheet.notes]
-    # A chord as a whole is to be softer than the melody, not each of its notes.
-    softly = rendering.chord_velocity // 2
-    chords = [tone(chord, pitch, softly) for chord in sheet.chords for pitch in chord.pitches]
-    return render_wav([*melody, *chords])
+def tones_of(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> list[Tone]:
+    """What is heard of a lead sheet."""
+    own = rendering or LeadSheetRendering()
+    clock = Clock(own.tempo, sheet.meter or COMMON_TIME, own.sound.swing, sheet.pickup)
+    melody = [
+        clock.tone(note.onset, note.end, note.pitch, own.melody_velocity, own.melody_program)
+        for note in sheet.notes
+    ]
+    return melody + [
+        clock.tone(chord.onset, chord.end, pitch, own.chord_velocity, own.chord_program)
+        for chord in sheet.chords
+        for pitch in chord.pitches
+    ]
 
 
 _WRITER: PieceWriter[LeadSheet, LeadSheetRendering] = PieceWriter(
-    "a lead sheet", render_midi, render_abc, render_musicxml, render_audio
+    "a lead sheet", render_midi, render_abc, render_musicxml, tones_of
 )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
 
 from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.settings import require
@@ -14,10 +16,18 @@ from seqtutor.task_records import Drawn, Numbers, Preset, PriorRecord
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.settings import FolkSettings
+from seqtutor.tasks.scores.instruments import program_of
+from seqtutor.tasks.scores.options import (
+    USUAL_FORMATS,
+    Format,
+    SoundSettings,
+    require_formats,
+)
 from seqtutor.training.settings import applicable_settings
 
 if TYPE_CHECKING:
     from seqtutor.data import Dataset, Sequences
+    from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
@@ -40,13 +50,22 @@ USUAL_TRAINING: Mapping[str, Any] = {
 class FolkSamples:
     """How tunes are written."""
 
-    formats: tuple[Literal["mid", "abc", "musicxml", "wav"], ...] = ("mid", "abc", "musicxml")
-    """Kinds of files; wav can be played by any program, ABC is one tune book with all tunes."""
+    formats: tuple[Format, ...] = USUAL_FORMATS
+    """Kinds of files: notes, ABC as one tune book with all tunes; sound (wav, ogg); engraved scores
+    (svg, png)."""
     tempo: float = 120.0
     """Quarter notes a minute."""
+    instrument: str = "acoustic grand piano"
+    """The instrument of the melody, by its name in General MIDI or its number (1 to 128)."""
+    chord_instrument: str = "acoustic grand piano"
+    """The instrument of the chords."""
+    sound: Annotated[SoundSettings, tyro.conf.arg(name="")] = field(default_factory=SoundSettings)
 
     def __post_init__(self) -> None:
-        require(bool(self.formats), "--formats needs at least one of mid, abc, musicxml, wav")
+        require(4 <= self.tempo <= 1000, f"--tempo must lie between 4 and 1000, not {self.tempo}")
+        require_formats(self.formats)
+        program_of(self.instrument)
+        program_of(self.chord_instrument)
 
 
 def _tutor(method: str) -> Mapping[str, Any]:
@@ -142,13 +161,18 @@ class FolkSpec(TaskSpec[FolkSettings]):
         return read_folk_data(options, vocabulary)
 
     def write(self, drawn: Drawn, folder: Path, options: FolkSamples) -> list[Path]:
-        """MIDI, MusicXML and WAV files, and an ABC tune book."""
+        """A file of each format for each tune, but one ABC tune book."""
         from seqtutor.tasks.folk.model import LeadSheetReader, titled
         from seqtutor.tasks.folk.render import LeadSheetRendering, write_tunes
 
         reader = LeadSheetReader(drawn.vocabulary, drawn.origin)
         sheets = titled(reader(drawn.sequences.tokens, drawn.sequences.mask))
-        rendering = LeadSheetRendering(tempo=options.tempo)
+        rendering = LeadSheetRendering(
+            options.tempo,
+            program_of(options.instrument),
+            program_of(options.chord_instrument),
+            sound=options.sound,
+        )
         return write_tunes(sheets, folder, options.formats, rendering=rendering)
 
     def read_sequences(
@@ -178,6 +202,12 @@ class FolkSpec(TaskSpec[FolkSettings]):
         from seqtutor.tasks.folk.terms import sheet_measures
 
         yield [sheet_measures(LeadSheetReader(priors[0].vocabulary, priors[0].origin))]
+
+    def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
+        """Sound, score and piano roll with chords."""
+        from seqtutor.tasks.folk.exhibits import exhibition
+
+        return exhibition(policies)
 
 
 spec = FolkSpec()

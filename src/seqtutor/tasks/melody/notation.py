@@ -13,9 +13,10 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note, tokens_to_notes
 from seqtutor.tasks.scores import notation
 from seqtutor.tasks.scores.notation import Bar, Group, Symbol
+from seqtutor.tasks.scores.values import pieces_of
 
-NOTE_VALUES = (24, 16, 12, 8, 6, 4, 3, 2, 1)
-"""Durations in sixteenths that one note head, with at most one dot, can have."""
+Place = tuple[int, Fraction, Fraction]
+"""The number of a bar, and start and duration in it in quarters."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,6 @@ class Meter:
         return int(STEPS_PER_QUARTER * notation.bar_length(self.signature))
 
     @property
-    def beat_length(self) -> int:
-        """Sixteenths in what is felt as one beat: a dotted note in 6/8, 9/8, 12/8."""
-        return int(STEPS_PER_QUARTER * notation.beat_length(self.signature))
-
-    @property
     def signature(self) -> notation.Meter:
         """Numerator and denominator."""
         return self.beats, self.beat_type
@@ -67,14 +63,11 @@ def write_bars(
     """
     bars: list[list[Symbol]] = [[] for _ in range(-(-len(tokens) // meter.bar_length))]
     for note, sounds in _with_rests(tokens_to_notes(tokens, transposition), len(tokens)):
-        pieces = list(_pieces(note.onset, note.end, meter))
-        for index, (start, duration) in enumerate(pieces):
-            bar, place = divmod(start, meter.bar_length)
+        pieces = list(_pieces(note.onset, note.end, meter, sounds))
+        for index, (bar, place, duration) in enumerate(pieces):
             tied_from, tied_to = sounds and index > 0, sounds and index < len(pieces) - 1
             pitch = note.pitch if sounds else None
-            bars[bar].append(
-                Symbol(_quarters(place), _quarters(duration), pitch, tied_from, tied_to)
-            )
+            bars[bar].append(Symbol(place, duration, pitch, tied_from, tied_to))
     return tuple(
         Bar(sum((symbol.duration for symbol in bar), Fraction(0)), (Group(tuple(bar)),))
         for bar in bars
@@ -97,49 +90,12 @@ def _with_rests(notes: Sequence[Note], length: int) -> Iterator[tuple[Note, bool
         yield Note(time, length - time, 0), False
 
 
-def _pieces(start: int, end: int, meter: Meter) -> Iterator[tuple[int, int]]:
-    """Split a time span into (start, duration) pieces that stay in a bar and are note values."""
+def _pieces(start: int, end: int, meter: Meter, sounds: bool) -> Iterator[Place]:
+    """Split a time span into pieces that stay in a bar and are note values."""
     while start < end:
-        bar_end = (start // meter.bar_length + 1) * meter.bar_length
-        bar_start = bar_end - meter.bar_length
-        for place, duration in _pieces_in_bar(
-            start - bar_start, min(end, bar_end) - bar_start, meter
-        ):
-            yield bar_start + place, duration
-        start = bar_end
-
-
-def _pieces_in_bar(start: int, end: int, meter: Meter) -> Iterator[tuple[int, int]]:
-    """Split so that the beats stay visible.
-
-    From a beat on, the longest note value is taken. What begins between two beats is cut at the
-    next one, except the common syncopation short–long–short of one beat's length.
-    """
-    beat = meter.beat_length
-    while start < end:
-        offset = start % beat
-        if offset == 0:
-            duration = next(value for value in NOTE_VALUES if value <= end - start)
-            yield start, duration
-            start += duration
-            continue
-        syncopated = beat == 4 and offset == 2 and end - start == 4
-        crosses_middle = (start + 2) % (2 * beat) == 0
-        if syncopated and not crosses_middle:
-            yield start, 4
-            return
-        stop = min(end, start - offset + beat)
-        # Short before long: the long piece then begins on the stronger place.
-        for duration in reversed(_note_values(stop - start)):
-            yield start, duration
-            start += duration
-
-
-def _note_values(duration: int) -> list[int]:
-    """Note values, longest first, that add up to a duration."""
-    values = []
-    while duration:
-        value = next(value for value in NOTE_VALUES if value <= duration)
-        values.append(value)
-        duration -= value
-    return values
+        bar, place = divmod(start, meter.bar_length)
+        stop = min(end, (bar + 1) * meter.bar_length)
+        span = _quarters(place), _quarters(place + stop - start)
+        for onset, duration in pieces_of(*span, meter.signature, rests=not sounds):
+            yield bar, onset, duration
+        start = stop

@@ -1,4 +1,4 @@
-"""Melodies as files that a person can open: MIDI, ABC, MusicXML, and WAV to listen."""
+"""Melodies as files that a person can open: notes, engraved scores and sound."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from seqtutor.tasks.scores.abc_writer import abc_tune
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.musicxml import musicxml
 from seqtutor.tasks.scores.notation import Score
+from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.rendering import MidiTrack, PieceWriter
-from seqtutor.tasks.scores.sound import Tone, render_wav
+from seqtutor.tasks.scores.sound import Clock, Tone
 
 Tokens = Sequence[int] | Int[np.ndarray, " time"]
 
@@ -37,6 +38,7 @@ class RenderSettings:
         title: the piece's name, may be empty.
         program: General MIDI instrument from 0; 0 is a grand piano.
         velocity: MIDI velocity of every note, 1 to 127.
+        sound: of WAV and OGG files.
 
     Raises:
         UserError: if the tempo, the program or the velocity is out of range.
@@ -49,6 +51,7 @@ class RenderSettings:
     title: str = ""
     program: int = 0
     velocity: int = 90
+    sound: SoundSettings = field(default_factory=SoundSettings)
 
     def __post_init__(self) -> None:
         rendering.require_playable(self.tempo, [self.program], [self.velocity])
@@ -102,24 +105,28 @@ def render_score(tokens: Tokens, settings: RenderSettings | None = None) -> str:
     return musicxml(score_of(tokens, settings), settings.program, STEPS_PER_QUARTER)
 
 
-def render_audio(tokens: Tokens, settings: RenderSettings | None = None) -> bytes:
-    """A melody as a WAV file of a plucked string, whatever the settings' instrument.
+def tones_of(tokens: Tokens, settings: RenderSettings | None = None) -> list[Tone]:
+    """What is heard of a melody.
 
     Raises:
-        UserError: if a token is not a melody token, or the melody lasts for more than an hour.
+        UserError: if a token is not a melody token.
     """
     settings = settings or RenderSettings()
-    step = 60 / settings.tempo / STEPS_PER_QUARTER
-    return render_wav(
-        [
-            Tone(note.onset * step, note.duration * step, note.pitch)
-            for note in tokens_to_notes(tokens, settings.transposition)
-        ]
-    )
+    clock = Clock(settings.tempo, settings.meter.signature, settings.sound.swing)
+    return [
+        clock.tone(
+            Fraction(note.onset, STEPS_PER_QUARTER),
+            Fraction(note.end, STEPS_PER_QUARTER),
+            note.pitch,
+            settings.velocity,
+            settings.program,
+        )
+        for note in tokens_to_notes(tokens, settings.transposition)
+    ]
 
 
 _WRITER: PieceWriter[Tokens, RenderSettings] = PieceWriter(
-    "a melody", render_midi, render_abc, render_score, render_audio
+    "a melody", render_midi, render_abc, render_score, tones_of
 )
 
 

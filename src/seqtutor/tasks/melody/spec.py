@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -18,11 +18,19 @@ from seqtutor.tasks.melody.presets import PRESETS
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.melody.table_1 import PUBLISHED
+from seqtutor.tasks.scores.instruments import program_of
+from seqtutor.tasks.scores.options import (
+    USUAL_FORMATS,
+    Format,
+    SoundSettings,
+    require_formats,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
     from seqtutor.data import Dataset
+    from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
     from seqtutor.task import Task
     from seqtutor.tasks.melody.primer import Primer
@@ -41,10 +49,14 @@ class MelodySamples:
     """How each melody begins: tokens such as "14 1 16 1", a MIDI, ABC, MusicXML or kern file, or
     "random" for a random note of the key in each. A file in another key than the model's is
     transposed for the model, and the melodies are transposed back."""
-    formats: tuple[Literal["mid", "abc", "musicxml", "wav"], ...] = ("mid", "abc", "musicxml")
-    """Kinds of files; wav can be played by any program, ABC is one tune book with all melodies."""
+    formats: tuple[Format, ...] = USUAL_FORMATS
+    """Kinds of files: notes, ABC as one tune book with all melodies; sound (wav, ogg); engraved
+    scores (svg, png)."""
     tempo: float = 120.0
     """Quarter notes a minute."""
+    instrument: str = "acoustic grand piano"
+    """An instrument of General MIDI, by name or number (1 to 128)."""
+    sound: Annotated[SoundSettings, tyro.conf.arg(name="")] = field(default_factory=SoundSettings)
     key: tyro.conf.Suppress[Any] = None
     """The key of the primer, in which the melodies are written."""
     transposition: tyro.conf.Suppress[int] = 0
@@ -52,7 +64,8 @@ class MelodySamples:
 
     def __post_init__(self) -> None:
         require(0 < self.tempo <= 1000, f"--tempo must lie between 0 and 1000, not {self.tempo}")
-        require(bool(self.formats), "--formats needs at least one of mid, abc, musicxml, wav")
+        require_formats(self.formats)
+        program_of(self.instrument)
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,15 @@ class MelodySpec(TaskSpec[MelodySettings]):
     name = "melody"
     one, many = "melody", "melodies"
     settings_type = MelodySettings
-    main_options = ("length", "rules.tonic", "rules.mode", "prime", "formats", "tempo")
+    main_options = (
+        "length",
+        "rules.tonic",
+        "rules.mode",
+        "prime",
+        "formats",
+        "tempo",
+        "instrument",
+    )
     presets = PRESETS
     priors: Mapping[str, Path] = {"note-rnn": SHIPPED_PRIOR}
     data_type = MelodyData
@@ -148,13 +169,15 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return np.stack([primer.tokens for primer in primers]), own
 
     def write(self, drawn: Drawn, folder: Path, options: MelodySamples) -> list[Path]:
-        """MIDI, MusicXML and WAV files, and an ABC tune book."""
+        """A file of each format for each melody, but one ABC tune book."""
         from seqtutor.tasks.melody.render import RenderSettings, write_melodies
 
         rendering = RenderSettings(
             tempo=options.tempo,
             key=options.key or key_of(drawn.settings.rules),
             transposition=options.transposition,
+            program=program_of(options.instrument),
+            sound=options.sound,
         )
         return write_melodies(drawn.sequences.tokens, folder, options.formats, settings=rendering)
 
@@ -183,6 +206,13 @@ class MelodySpec(TaskSpec[MelodySettings]):
             f"On {fit.sequences:,} melodies of test tunes the prior's log-perplexity is "
             f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
         )
+
+    def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
+        """Sound, score and piano roll, with what each note earned by which rule."""
+        from seqtutor.tasks.melody.exhibits import exhibition
+
+        first = next(iter(policies.values()))
+        return exhibition(policies, key_of(first.drawn.settings.rules))
 
     def illustrate(self, gallery: Gallery) -> list[str]:
         """Note probabilities and piano rolls."""

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from seqtutor.report.plots import bin_edges
 from seqtutor.report.style import QUIET, figure_style, method_style, save_for_page_and_print
 from seqtutor.task_records import Gallery
 
@@ -18,13 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TAILS = 0.5
-"""Per cent of each set's values that may lie beyond either end of the axis."""
-
 DRAWN = 2_000
 """Molecules of each set whose properties are drawn."""
 
-_FEWEST_BINS, _MOST_BINS = 10, 50
 _PANELS_IN_A_ROW = 3
 
 
@@ -94,21 +91,6 @@ def property_distributions(
             handles, names, loc="outside lower center", ncols=len(names), handlelength=3.2
         )
     return figure
-
-
-def bin_edges(values: Sequence[Float[np.ndarray, " value"]], is_count: bool) -> np.ndarray:
-    """Edges of bins that hold all but the tails of every set of values.
-
-    Small sets get wide bins, so that chance does not look like structure.
-    """
-    ends = [np.percentile(one, (TAILS, 100 - TAILS)) for one in values if len(one)]
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    if is_count:
-        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    bins = np.sqrt(min(len(one) for one in values if len(one)))
-    return np.linspace(low, high, int(np.clip(bins, _FEWEST_BINS, _MOST_BINS)) + 1)
 
 
 def _values(one_set: Mapping[str, ArrayLike], one: Panel) -> Float[np.ndarray, " value"]:

@@ -23,6 +23,7 @@ from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
 
 if TYPE_CHECKING:
     from seqtutor.data import Dataset
+    from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
@@ -322,6 +323,12 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
             f"{test['log_perplexity']:.4f} nats a token, its accuracy {100 * test['accuracy']:.2f} "
             "%."
         )
+
+    def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
+        """Drawings, distributions of properties, and structures to download."""
+        from seqtutor.tasks.molecule.exhibits import exhibition
+
+        return exhibition(policies)
 
     def illustrate(self, gallery: Gallery) -> list[str]:
         """Distributions of properties, and the pictures of molecules beside the samples."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -144,10 +144,11 @@ def to_smi(molecules: ScoredMolecules) -> str:
 
 def to_sdf(molecules: ScoredMolecules) -> str:
     """Structures in the plane with their numbers as data fields."""
-    return "".join(_record(row) for row in molecules.rows() if row["valid"] == "1")
+    return "".join(sdf_record(row) for row in molecules.rows() if row["valid"] == "1")
 
 
-def _record(row: dict[str, str]) -> str:
+def sdf_record(row: Mapping[str, str]) -> str:
+    """The structure of a row of a valid molecule, with its numbers as data fields."""
     molecule = parse(row["smiles"])
     assert molecule is not None
     flat = Chem.Mol(molecule.rdkit)

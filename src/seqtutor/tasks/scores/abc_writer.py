@@ -10,10 +10,10 @@ from seqtutor.tasks.scores.notation import (
     Bar,
     Score,
     SpelledPitch,
-    beat_length,
     spell,
     spell_tonic,
 )
+from seqtutor.tasks.scores.values import beam_places
 
 _BARS_PER_LINE = 4
 _MODES = {
@@ -81,15 +81,16 @@ def _rows(bars: Sequence[str], width: int | None) -> list[list[str]]:
 def _bar(bar: Bar, score: Score, unit: Fraction, beams: bool) -> str:
     accidentals = Accidentals(score.key)
     chords = {chord.start: chord.text for chord in bar.chords}
-    text, beat = "", 0
+    text, beam = "", Fraction(-1)
+    places = iter(beam_places(bar.symbols, score.meter, score.offset(bar)))
     for group in bar.groups:
         tuplet = "" if group.tuplet is None else _tuplet(*group.tuplet, len(group.symbols))
         for symbol in group.symbols:
             # Notes without a space between them are beamed together.
-            own_beat = symbol.start // beat_length(score.meter)
-            if text and not (beams and own_beat == beat):
+            own_beam = next(places)
+            if text and not (beams and own_beam == beam):
                 text += " "
-            beat = own_beat
+            beam = own_beam
             text += tuplet
             tuplet = ""
             if symbol.start in chords:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from seqtutor.tasks.scores.notation import (
@@ -19,10 +20,10 @@ from seqtutor.tasks.scores.notation import (
     Score,
     Symbol,
     bar_length,
-    beat_length,
     signature_fifths,
     spell,
 )
+from seqtutor.tasks.scores.values import beam_places
 
 _HEADER = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -65,6 +66,7 @@ def musicxml(score: Score, program: int = 0, finest: int = 1) -> str:
     _part_list(root, program)
     part = _add(root, "part", id="P1")
     first = 0 if score.has_upbeat else 1
+    names = _Names()
     for number, bar in enumerate(score.bars or [Bar(Fraction(0), ())], start=first):
         measure = _add(part, "measure", number=str(number))
         if bar.length != bar_length(score.meter):
@@ -72,7 +74,7 @@ def musicxml(score: Score, program: int = 0, finest: int = 1) -> str:
         if number == first:
             _attributes(measure, score, divisions)
             _tempo(measure, score.tempo)
-        _Measure(measure, bar, score, divisions).write()
+        _Measure(measure, bar, score, divisions, names).write()
         if number - first == len(score.bars) - 1:
             _add(_add(measure, "barline", location="right"), "bar-style", "light-heavy")
     ET.indent(root)
@@ -126,17 +128,38 @@ def _tempo(measure: ET.Element, tempo: float) -> None:
     _add(direction, "sound", tempo=f"{tempo:g}")
 
 
+@dataclass
+class _Names:
+    """The names of the note heads: `n0`, `n1` and so on, and `n1-1` of one tied to `n1`.
+
+    By them a picture of the score says which note is where.
+    """
+
+    note: int = -1
+    part: int = 0
+
+    def next(self, symbol: Symbol) -> str:
+        """The name of the next note head."""
+        self.note += not symbol.tied_from
+        self.part = self.part + 1 if symbol.tied_from else 0
+        return f"n{self.note}-{self.part}" if self.part else f"n{self.note}"
+
+
 class _Measure:
     """The element of a bar, to which notes and chord symbols are added."""
 
-    def __init__(self, element: ET.Element, bar: Bar, score: Score, divisions: int) -> None:
+    def __init__(
+        self, element: ET.Element, bar: Bar, score: Score, divisions: int, names: _Names
+    ) -> None:
         self.element, self.bar, self.score, self.divisions = element, bar, score, divisions
+        self.names, self.offset = names, score.offset(bar)
         self.accidentals = Accidentals(score.key)
         self.chords = list(bar.chords)
 
     def write(self) -> None:
         """Add everything."""
-        beams = iter(beam_states(self.bar.symbols, beat_length(self.score.meter)))
+        symbols = self.bar.symbols
+        beams = iter(beam_states(symbols, beam_places(symbols, self.score.meter, self.offset)))
         for group in self.bar.groups:
             for symbol in group.symbols:
                 self._chords_before(symbol.start + group.sounding(symbol), symbol.start)
@@ -168,11 +191,13 @@ class _Measure:
 
     def _note(self, symbol: Symbol, group: Group, beam: list[str]) -> None:
         note = _add(self.element, "note")
+        is_whole_bar = symbol.duration == bar_length(self.score.meter)
         if symbol.pitch is None:
             rest = _add(note, "rest")
-            if symbol.duration == bar_length(self.score.meter):
+            if is_whole_bar:
                 rest.set("measure", "yes")
         else:
+            note.set("id", self.names.next(symbol))
             spelled = spell(symbol.pitch, self.score.key)
             pitch = _add(note, "pitch")
             _add(pitch, "step", spelled.letter)
@@ -184,10 +209,12 @@ class _Measure:
         for kind in ties:
             _add(note, "tie", type=kind)
         _add(note, "voice", 1)
-        name, dots = _note_value(symbol.duration)
-        _add(note, "type", name)
-        for _ in range(dots):
-            _add(note, "dot")
+        # A rest of a whole bar looks the same in every metre.
+        if symbol.pitch is not None or not is_whole_bar:
+            name, dots = _note_value(symbol.duration)
+            _add(note, "type", name)
+            for _ in range(dots):
+                _add(note, "dot")
         self._accidental(note, symbol)
         if group.tuplet is not None:
             ratio = _add(note, "time-modification")
@@ -228,20 +255,17 @@ def _note_value(duration: Fraction) -> tuple[str, int]:
     return _NAMES[_LONGEST - min(max(exponent, _SHORTEST), _LONGEST)], dots
 
 
-def beam_states(symbols: Sequence[Symbol], beat: Fraction) -> list[list[str]]:
+def beam_states(symbols: Sequence[Symbol], places: Sequence[Fraction]) -> list[list[str]]:
     """For each symbol of a bar, the states of its beams in MusicXML's words, the first one first.
 
-    Neighbouring notes shorter than a quarter are beamed within a beat; rests part them.
+    Neighbouring notes shorter than a quarter are beamed where their places, those of `beam_places`,
+    are the same; rests part them.
     """
     states: list[list[str]] = [[] for _ in symbols]
     group: list[int] = []
     for index, symbol in enumerate([*symbols, None]):
         beamable = symbol is not None and symbol.pitch is not None and _flags(symbol) > 0
-        if group and (
-            symbol is None
-            or not beamable
-            or symbol.start // beat != symbols[group[0]].start // beat
-        ):
+        if group and not (beamable and places[index] == places[group[0]]):
             _beam_group([_flags(symbols[place]) for place in group], group, states)
             group = []
         if beamable:

@@ -100,6 +100,11 @@ class Score:
     title: str = ""
     has_upbeat: bool = False
 
+    def offset(self, bar: Bar) -> Fraction:
+        """Quarters that are missing before the first note of a bar, which may be the upbeat."""
+        is_upbeat = self.has_upbeat and bar is self.bars[0]
+        return bar_length(self.meter) - bar.length if is_upbeat else Fraction(0)
+
 
 def bar_length(meter: Meter) -> Fraction:
     """Quarters in a full bar."""
@@ -109,10 +114,20 @@ def bar_length(meter: Meter) -> Fraction:
 
 def beat_length(meter: Meter) -> Fraction:
     """Quarters in what is felt as one beat: a dotted note in 6/8, 9/8, 12/8."""
+    single = Fraction(4, meter[1])
+    return 3 * single if is_compound(meter) else max(single, Fraction(1))
+
+
+def is_compound(meter: Meter) -> bool:
+    """Whether beats are divided by three, as in 6/8, 9/8 and 12/8."""
     beats, unit = meter
-    single = Fraction(4, unit)
-    is_compound = unit >= 8 and beats % 3 == 0
-    return 3 * single if is_compound else max(single, Fraction(1))
+    return unit >= 8 and beats % 3 == 0
+
+
+def is_note_value(duration: Fraction) -> bool:
+    """Whether one note head with at most one dot has a duration in quarters."""
+    odd = duration.numerator // (duration.numerator & -duration.numerator)
+    return odd in (1, 3) and duration.denominator & (duration.denominator - 1) == 0
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
 from seqtutor.settings import require
 from seqtutor.tasks.scores.abc_writer import abc_file
+from seqtutor.tasks.scores.engraving import png_of, svg_of
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import Meter, signature_fifths
+from seqtutor.tasks.scores.options import SoundSettings
+from seqtutor.tasks.scores.sound import Tone, ogg_of, wav_of
 
 
 def require_playable(tempo: float, programs: Sequence[int], velocities: Sequence[int]) -> None:
@@ -58,8 +61,16 @@ def render_midi(
     return bytes(score.dumps_midi())
 
 
+class Rendering(Protocol):
+    """What the settings of every kind of piece have."""
+
+    @property
+    def sound(self) -> SoundSettings:
+        """How it sounds."""
+
+
 Piece = TypeVar("Piece")
-Settings = TypeVar("Settings")
+Settings = TypeVar("Settings", bound=Rendering)
 
 
 @dataclass(frozen=True)
@@ -68,24 +79,26 @@ class PieceWriter(Generic[Piece, Settings]):
 
     Attributes:
         what: a piece is called in messages, such as "a melody".
-        midi, musicxml, wav: render a piece with its settings.
+        midi, musicxml: render a piece with its settings.
         abc: the same, with the number of the tune in its book.
+        tones: what is heard of a piece.
     """
 
     what: str
     midi: Callable[[Piece, Settings], bytes]
     abc: Callable[[Piece, Settings, int], str]
     musicxml: Callable[[Piece, Settings], str]
-    wav: Callable[[Piece, Settings], bytes]
+    tones: Callable[[Piece, Settings], Sequence[Tone]]
 
     def write(self, piece: Piece, settings: Settings, path: Path) -> Path:
         """Write one piece, whole or not at all.
 
         Raises:
-            UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, the piece
-                cannot be rendered, or the file cannot be written.
+            UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, .ogg,
+                .svg, .png, the piece cannot be rendered, or the file cannot be written.
         """
-        return atomic_write(path, self._rendered(path.suffix.lower(), [(piece, settings)])[0])
+        (content,) = self._rendered(path.suffix.lower(), [(piece, settings)])
+        return atomic_write(path, content)
 
     def write_all(
         self,
@@ -97,7 +110,7 @@ class PieceWriter(Generic[Piece, Settings]):
         """Write `prefix-001.mid` and so on, but ABC as one tune book, `prefix.abc`.
 
         Args:
-            pieces: each with its settings.
+            pieces: each with its settings; those of the sound are the same in all.
             folder: made if it is missing.
             formats: suffixes, with or without the dot.
             prefix: how the files' names begin.
@@ -106,17 +119,19 @@ class PieceWriter(Generic[Piece, Settings]):
             UserError: as for `write`; where something cannot be rendered, nothing is written.
         """
         digits = max(3, len(str(len(pieces))))
-        contents: dict[Path, bytes | str] = {}
-        for suffix in dict.fromkeys("." + name.lower().lstrip(".") for name in formats):
-            for number, content in enumerate(self._rendered(suffix, pieces), start=1):
+        suffixes = dict.fromkeys("." + name.lower().lstrip(".") for name in formats)
+        contents = {suffix: self._rendered(suffix, pieces) for suffix in suffixes}
+        paths = []
+        for suffix, files in contents.items():
+            for number, content in enumerate(files, start=1):
                 place = "" if suffix == ".abc" else f"-{number:0{digits}d}"
-                contents[folder / f"{prefix}{place}{suffix}"] = content
-        return [atomic_write(path, content) for path, content in contents.items()]
+                paths.append(atomic_write(folder / f"{prefix}{place}{suffix}", content))
+        return paths
 
     def _rendered(
         self, suffix: str, pieces: Sequence[tuple[Piece, Settings]]
-    ) -> Sequence[bytes | str]:
-        """The content of each file."""
+    ) -> Iterable[bytes | str]:
+        """The content of each file; of large ones, one after the other."""
         match suffix:
             case ".abc":
                 book = (self.abc(*piece, number) for number, piece in enumerate(pieces, start=1))
@@ -125,9 +140,14 @@ class PieceWriter(Generic[Piece, Settings]):
                 return [self.midi(*piece) for piece in pieces]
             case ".musicxml" | ".xml":
                 return [self.musicxml(*piece) for piece in pieces]
-            case ".wav":
-                return [self.wav(*piece) for piece in pieces]
+            case ".wav" | ".ogg":
+                sound = pieces[0][1].sound if pieces else SoundSettings()
+                encode = wav_of if suffix == ".wav" else ogg_of
+                return encode([self.tones(*piece) for piece in pieces], sound)
+            case ".svg" | ".png":
+                scores = svg_of([self.musicxml(*piece) for piece in pieces])
+                return scores if suffix == ".svg" else map(png_of, scores)
         raise UserError(
             f"cannot write {self.what} as {suffix or 'a file without a suffix'}; use one of .mid, "
-            ".midi, .abc, .musicxml, .xml, .wav"
+            ".midi, .abc, .musicxml, .xml, .wav, .ogg, .svg, .png"
         )

@@ -1,91 +1,282 @@
-"""Tones as sound: a plain plucked string, to hear a tune where no synthesiser is at hand."""
+"""Pieces as sound, by a SoundFont synthesiser; all equally loud.
+
+The synthesiser is that of midirenderer (rustysynth). The loudness is that of ITU-R BS.1770-4, by
+pyloudnorm.
+"""
 
 from __future__ import annotations
 
 import io
-import wave
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy import ndimage, signal
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.scores.notation import Meter, is_compound
+from seqtutor.tasks.scores.options import STRAIGHT, SoundSettings
+from seqtutor.tasks.scores.requirements import imported
+from seqtutor.tasks.scores.soundfont import with_programs
+from seqtutor.tasks.scores.soundfont_files import soundfont_path
 
-RATE = 22_050
-"""Samples a second."""
+Clip = Float[np.ndarray, "frame channel"]
+
+RATE = 48_000
+"""Frames a second that the synthesiser makes."""
 LONGEST = 3600.0
-"""Seconds of a sound: an hour takes 160 MB."""
-ATTACK, RELEASE = 0.006, 0.09
-"""Seconds in which a tone comes, and in which it dies away once it has ended."""
-PARTIALS = 7
-DECAY = 1.4
-"""By which power of e the first partial fades in a second; the k-th fades k times as fast."""
-PEAK = 0.85
-"""Of the loudest sample, as a share of the largest that there is."""
+"""Seconds of a piece."""
+TAIL = 2.5
+"""Seconds that are kept at most of what sounds after the last note."""
+_FADE = 0.05
+_SHORTEST = 0.5
+"""Seconds of a clip; loudness is measured in blocks of 0.4."""
+_SILENCE = 1e-3
+"""A clip ends where no frame is louder than this share of its loudest."""
+CEILING = 0.84
+"""The largest frame, −1.5 dB; a decoder of Vorbis may come out a little above."""
+_LIMITER_WINDOW = 480
+_ATTEMPTS = 8
+_TICKS = 2400
+"""Of MIDI in a second."""
+_MAIN_VOLUME, _LOUDEST = 7, 127
+_OGG_BLOCK = 1 << 16
+"""Frames that libsndfile encodes in one call; its encoder of Vorbis keeps them on the stack."""
 
 
 @dataclass(frozen=True)
 class Tone:
-    """One note: `onset` and `duration` in seconds, `pitch` as a MIDI number, its loudness."""
+    """One note: `onset` and `duration` in seconds, MIDI pitch, velocity and program from 0."""
 
     onset: float
     duration: float
     pitch: int
-    loudness: float = 1.0
+    velocity: int = 90
+    program: int = 0
 
     @property
     def end(self) -> float:
-        """When it dies away."""
+        """When it is released."""
         return self.onset + self.duration
 
 
-def render_wav(tones: Sequence[Tone]) -> bytes:
-    """A WAV file, 16 bits, one channel; silence of a moment if there is no tone.
+@dataclass(frozen=True)
+class Clock:
+    """When what is written sounds.
+
+    Attributes:
+        tempo: quarters a minute.
+        meter: a bar of three-part beats, such as 6/8, does not swing.
+        swing: where in a quarter its second eighth sounds.
+        upbeat: quarters before the first full bar.
+    """
+
+    tempo: float
+    meter: Meter
+    swing: float = STRAIGHT
+    upbeat: Fraction = Fraction(0)
+
+    def tone(self, start: Fraction, end: Fraction, pitch: int, velocity: int, program: int) -> Tone:
+        """A note from one time in quarters to another."""
+        onset = self._seconds(start)
+        return Tone(onset, self._seconds(end) - onset, pitch, velocity, program)
+
+    def _seconds(self, quarters: Fraction) -> float:
+        time = float(quarters - self.upbeat)
+        moved = time if is_compound(self.meter) else swung(time, self.swing)
+        return 60 / self.tempo * (moved + float(self.upbeat))
+
+
+def swung(quarters: float, swing: float) -> float:
+    """When what is written at a time sounds, both in quarters: the second eighth comes later."""
+    whole = math.floor(quarters)
+    part = quarters - whole
+    return whole + (2 * swing * part if part < 0.5 else swing + (2 * part - 1) * (1 - swing))
+
+
+def require_short(pieces: Sequence[Sequence[Tone]]) -> None:
+    """Refuse what would fill a disk.
 
     Raises:
-        UserError: if the tones last for more than an hour.
+        UserError: if a piece lasts for more than an hour.
     """
-    wave_form = mixed(tones)
-    largest = max(float(np.abs(wave_form).max()), 1e-9)
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((PEAK * 32767 / largest * wave_form).astype("<i2").tobytes())
-    return content.getvalue()
-
-
-def mixed(tones: Sequence[Tone]) -> Float[np.ndarray, " sample"]:
-    """The sum of all tones.
-
-    Raises:
-        UserError: as `render_wav` does.
-    """
-    seconds = max((tone.end for tone in tones), default=0.0)
+    seconds = max((tone.end for piece in pieces for tone in piece), default=0.0)
     if seconds > LONGEST:
         raise UserError(
             f"a sound of {seconds / 60:,.0f} minutes is too long; write fewer notes, or faster"
         )
-    mix = np.zeros(round((seconds + 2 * RELEASE) * RATE) + 1, np.float32)
-    for tone in tones:
-        start, sound = round(tone.onset * RATE), plucked(tone)
-        mix[start : start + len(sound)] += sound
-    return mix
 
 
-def plucked(tone: Tone) -> Float[np.ndarray, " sample"]:
-    """A tone alone: harmonic partials, of which higher ones are weaker and fade sooner."""
-    time = np.arange(round((tone.duration + RELEASE) * RATE)) / RATE
-    frequency = 440.0 * 2 ** ((tone.pitch - 69) / 12)
-    sound = np.zeros(len(time))
-    for partial in range(1, PARTIALS + 1):
-        # Above half the sampling rate a partial would be heard as another, lower one. Of MIDI's
-        # pitches the three highest are therefore not heard at all.
-        if partial * frequency < RATE / 2:
-            fading = np.exp(-DECAY * partial * time) / partial**1.5
-            sound += fading * np.sin(2 * np.pi * partial * frequency * time)
-    envelope = np.minimum(time / ATTACK, 1.0)
-    envelope *= np.clip((tone.duration + RELEASE - time) / RELEASE, 0.0, 1.0)
-    return (tone.loudness * envelope * sound).astype(np.float32)
+def wav_of(
+    pieces: Sequence[Sequence[Tone]], settings: SoundSettings | None = None
+) -> Iterator[bytes]:
+    """WAV files of pieces, one after the other: 16 bits, two channels, 48 kHz.
+
+    Raises:
+        UserError: if a piece lasts for more than an hour, or the SoundFont cannot be used; before
+            the first file is asked for.
+    """
+    clips = clips_of(pieces, settings or SoundSettings())
+    return (_encoded(clip, RATE, "WAV", "PCM_16") for clip in clips)
+
+
+def ogg_of(
+    pieces: Sequence[Sequence[Tone]],
+    settings: SoundSettings | None = None,
+    *,
+    compact: bool = False,
+) -> Iterator[bytes]:
+    """OGG files of pieces, one after the other, encoded as Vorbis in parallel.
+
+    Args:
+        pieces: the tones of each.
+        settings: how they sound.
+        compact: one channel of 24 kHz, about 4 kB a second instead of 17, for pages with many.
+
+    Raises:
+        UserError: as `wav_of` does.
+    """
+    clips = clips_of(pieces, settings or SoundSettings(), compact=compact)
+    return _in_threads(clips, compact)
+
+
+def _in_threads(clips: Iterator[Clip], compact: bool) -> Iterator[bytes]:
+    # libsndfile does not hold Python's lock while it encodes.
+    with ThreadPoolExecutor(2) as pool:
+        while batch := [clip for _, clip in zip(range(16), clips, strict=False)]:
+            yield from pool.map(lambda clip: _ogg(clip, compact), batch)
+
+
+def _ogg(clip: Clip, compact: bool) -> bytes:
+    rate, level = (RATE // 2, 0.9) if compact else (RATE, 0.6)
+    return _encoded(clip, rate, "OGG", "VORBIS", level)
+
+
+def clips_of(
+    pieces: Sequence[Sequence[Tone]], settings: SoundSettings, *, compact: bool = False
+) -> Iterator[Clip]:
+    """The sound of pieces, one after the other, at the loudness of the settings and never clipped.
+
+    Args:
+        pieces: the tones of each.
+        settings: the SoundFont and the loudness.
+        compact: one channel of 24 kHz instead of two of 48 kHz.
+
+    Raises:
+        UserError: as `wav_of` does.
+    """
+    require_short(pieces)
+    for package in ("midirenderer", "pyloudnorm", "soundfile"):
+        imported(package, "sound")
+    programs = tuple(sorted({tone.program for piece in pieces for tone in piece}))
+    font = _font(soundfont_path(settings.soundfont), programs)
+
+    def clip(piece: Sequence[Tone]) -> Clip:
+        played = _played(piece, font)
+        if compact:
+            played = signal.resample_poly(played.mean(axis=1, keepdims=True), 1, 2)
+        return matched(played, settings.loudness, RATE // 2 if compact else RATE)
+
+    return map(clip, pieces)
+
+
+@lru_cache(maxsize=4)
+def _font(path: Path, programs: tuple[int, ...]) -> bytes:
+    try:
+        return with_programs(path.read_bytes(), programs)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot play with the SoundFont {path}: {error}") from None
+
+
+def _played(piece: Sequence[Tone], font: bytes) -> Clip:
+    """What the synthesiser makes of a piece, without the silence after it."""
+    if not piece:
+        return np.zeros((round(_SHORTEST * RATE), 2), np.float32)
+    import midirenderer
+    import soundfile
+
+    frames = soundfile.read(
+        io.BytesIO(midirenderer.render_wave_from(font, _midi(piece))), dtype="float32"
+    )[0]
+    loud = np.maximum(*np.abs(frames.T))
+    last = int(np.flatnonzero(loud > _SILENCE * loud.max())[-1]) if loud.any() else 0
+    frames = frames[: max(last + 1, round(_SHORTEST * RATE))]
+    fading = min(round(_FADE * RATE), len(frames))
+    frames[-fading:] *= np.linspace(1, 0, fading, dtype=np.float32)[:, None]
+    return np.asarray(frames)
+
+
+def _midi(piece: Sequence[Tone]) -> bytes:
+    """Tones as MIDI, a track for each program, in ticks that are parts of a second."""
+    import symusic
+
+    def tick(seconds: float) -> int:
+        return round(seconds * _TICKS)
+
+    score: Any = symusic.Score(_TICKS)
+    score.tempos.append(symusic.Tempo(0, 60))
+    end = tick(max(tone.end for tone in piece) + TAIL)
+    for program in sorted({tone.program for tone in piece}):
+        track: Any = symusic.Track(program=program)
+        # Again at the end, since the synthesiser stops with the last event.
+        for time in (0, end):
+            track.controls.append(symusic.ControlChange(time, _MAIN_VOLUME, _LOUDEST))
+        for tone in piece:
+            if tone.program == program:
+                start = tick(tone.onset)
+                length = max(tick(tone.end) - start, 1)
+                track.notes.append(symusic.Note(start, length, tone.pitch, tone.velocity))
+        score.tracks.append(track)
+    return bytes(score.dumps_midi())
+
+
+def matched(clip: Clip, loudness: float, rate: int) -> Clip:
+    """A clip at a loudness in LUFS, with its peaks below `CEILING`; silence stays silence.
+
+    Where a clip has peaks so high that the loudness is out of reach, it stays softer.
+    """
+    from pyloudnorm import Meter
+
+    meter = Meter(rate)
+    measured = meter.integrated_loudness(clip)
+    if not math.isfinite(measured):
+        return clip
+    gain = 10 ** ((loudness - measured) / 20)
+    for _ in range(_ATTEMPTS):
+        louder = _limited(gain * clip)
+        missing = loudness - meter.integrated_loudness(louder)
+        if abs(missing) < 0.1:
+            break
+        gain *= 10 ** (missing / 20)
+    return louder
+
+
+def _limited(clip: Clip) -> Clip:
+    """Turn the volume down around each peak above the ceiling, smoothly."""
+    peaks = np.abs(clip).max(axis=1)
+    if peaks.max() <= CEILING:
+        return clip
+    volume = CEILING / np.maximum(peaks, CEILING)
+    lowest = ndimage.minimum_filter1d(volume, _LIMITER_WINDOW + 1, mode="nearest")
+    # The mean over a window in which every value is at most the one wanted in its middle.
+    smooth = ndimage.uniform_filter1d(lowest, _LIMITER_WINDOW + 1, mode="nearest")
+    return np.asarray(clip * np.minimum(smooth, volume)[:, None])
+
+
+def _encoded(clip: Clip, rate: int, kind: str, subtype: str, level: float | None = None) -> bytes:
+    import soundfile
+
+    content = io.BytesIO()
+    with soundfile.SoundFile(
+        content, "w", rate, clip.shape[1], subtype, format=kind, compression_level=level
+    ) as file:
+        for start in range(0, len(clip), _OGG_BLOCK):
+            file.write(clip[start : start + _OGG_BLOCK])
+    return content.getvalue()

@@ -1,0 +1,175 @@
+"""What a page shows of sequences: pictures, sounds and numbers, as a task gives them.
+
+A page shows a few sequences of each policy one by one, lists more of them in a table, and draws
+distributions of all. `TaskSpec.exhibits` gives what the task has for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Int
+
+if TYPE_CHECKING:
+    from seqtutor.task_records import Drawn
+
+Fact: TypeAlias = float | str
+"""A number or a text about a sequence; NaN where it is not known."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The sequences of one policy that a page is made of.
+
+    Attributes:
+        drawn: all that were generated, in the order of generation.
+        chosen: rows of those that are shown one by one.
+        terms: by name the weighted reward of each step of the chosen ones; empty without a reward.
+    """
+
+    drawn: Drawn
+    chosen: Int[np.ndarray, " shown"]
+    terms: Mapping[str, Float[np.ndarray, "shown time"]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A part of a sequence that a reader can point at to see what it earned.
+
+    Attributes:
+        label: a word for it, such as "E4".
+        first, end: its first step, and the step after its last.
+        detail: what else it is, such as "a quarter note".
+        words: by the name of a term, what its reward here is for, such as "completes a motif".
+    """
+
+    label: str
+    first: int
+    end: int
+    detail: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing of a sequence.
+
+    Attributes:
+        svg: an `<svg>` element. Elements within it that have the attribute `data-mark="3"` stand
+            for the fourth mark of the exhibit; one with `data-cursor` moves from left to right
+            while the sound plays.
+        alt: what it shows, in words.
+        ink: "own" if its colours are for white paper, "theme" if they follow those of the page.
+    """
+
+    svg: str
+    alt: str
+    ink: Literal["own", "theme"] = "own"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A sequence that is shown by itself.
+
+    Attributes:
+        text: the sequence.
+        pictures: in the order in which they are shown.
+        sound: an Ogg file.
+        marks: parts that earned something, in order.
+        facts: by name, what else is to be said of it.
+        files: by suffix, files to download, such as {"mid": …}.
+    """
+
+    text: str
+    pictures: Sequence[Picture] = ()
+    sound: bytes | None = None
+    marks: Sequence[Mark] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A sequence in the table: its facts, and by suffix its part of a file of the listed ones."""
+
+    text: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    records: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Values of sequences or of their parts, whose histograms are drawn for each policy.
+
+    Attributes:
+        title: stands above the picture.
+        axis: what the values are, with the unit.
+        values: of each policy; NaN is left out.
+        is_count: whether they are whole numbers, which get a bin each.
+        categories: names of the values 0, 1, 2 …, where they stand for names.
+    """
+
+    title: str
+    axis: str
+    values: Mapping[str, Float[np.ndarray, " value"] | Int[np.ndarray, " value"]]
+    is_count: bool = False
+    categories: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Exhibition:
+    """All that a task has to show of several policies, by their names.
+
+    Attributes:
+        exhibits: of the chosen sequences of each policy.
+        listed: the first sequences that each policy generated, in order.
+        distributions: of all sequences.
+        notes: sentences about pictures, sounds and files.
+    """
+
+    exhibits: Mapping[str, Sequence[Exhibit]]
+    listed: Mapping[str, Sequence[Listed]]
+    distributions: Sequence[Distribution] = ()
+    notes: Sequence[str] = ()
+
+
+LISTED = 100
+"""Sequences of each policy in the table."""
+
+
+def plain_exhibition(policies: Mapping[str, Shown]) -> Exhibition:
+    """The exhibition of any task: sequences as text, and how long they are.
+
+    Where a term rewards single steps, each token is a mark.
+    """
+    texts = {name: shown.drawn.texts() for name, shown in policies.items()}
+    lengths = {name: one.drawn.sequences.mask.sum(1) for name, one in policies.items()}
+    has_lengths = len({int(n) for each in lengths.values() for n in each}) > 1
+    return Exhibition(
+        {
+            name: [
+                Exhibit(texts[name][row], marks=_marks_of_tokens(shown, place))
+                for place, row in enumerate(shown.chosen)
+            ]
+            for name, shown in policies.items()
+        },
+        {name: [Listed(text) for text in own[:LISTED]] for name, own in texts.items()},
+        [Distribution("Lengths", "tokens, the end included", lengths, is_count=True)]
+        if has_lengths
+        else (),
+    )
+
+
+def _marks_of_tokens(shown: Shown, place: int) -> list[Mark]:
+    sequences, row = shown.drawn.sequences, shown.chosen[place]
+    length = int(sequences.mask[row].sum())
+    if not any(term[place, : length - 1].any() for term in shown.terms.values()):
+        return []
+    names = shown.drawn.vocabulary.tokens
+    tokens = sequences.tokens[row, :length]
+    return [
+        Mark(names[token], step, step + 1, f"token {step + 1}") for step, token in enumerate(tokens)
+    ]

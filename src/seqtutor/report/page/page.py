@@ -1,0 +1,255 @@
+"""The page itself: what it holds, and how that becomes one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from seqtutor.exhibits import Exhibit, Fact, Mark
+from seqtutor.files import atomic_write
+from seqtutor.report.page.charts import Ink
+from seqtutor.report.page.choosing import Rule
+from seqtutor.report.page.figures import FigureGroup
+from seqtutor.report.page.verdict import term_title
+from seqtutor.report.tables import (
+    LEGEND,
+    Table,
+    Verdict,
+    format_cell,
+    format_reference,
+    format_value,
+    verdict,
+    verdicts,
+)
+
+MEDIA = {
+    "mid": "audio/midi",
+    "mxl": "application/vnd.recordare.musicxml",
+    "sdf": "chemical/x-mdl-sdfile",
+}
+"""Types of files to download; others are octets."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A sample on the page.
+
+    Attributes:
+        policy: the title of the policy that generated it.
+        title: names it, such as "Ψ, best 1".
+        exhibit: what the task shows of it.
+        terms: weighted, of each step, by name; empty without a reward.
+    """
+
+    policy: str
+    title: str
+    exhibit: Exhibit
+    terms: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The beginning of the names of its files."""
+        return "-".join("".join(c if c.isalnum() else " " for c in self.title).split())
+
+    @property
+    def reward(self) -> float | None:
+        """The sum of all terms; `None` without a reward."""
+        return sum(map(sum, self.terms.values())) if self.terms else None
+
+    @property
+    def sums(self) -> list[tuple[str, float]]:
+        """The terms that gave something, the largest first."""
+        found = [(term_title(name), sum(steps)) for name, steps in self.terms.items()]
+        return sorted((one for one in found if one[1]), key=lambda one: -abs(one[1]))
+
+    @property
+    def is_earned_in_parts(self) -> bool:
+        """Whether its parts earned anything, and not only the whole."""
+        return any(map(self.earned, self.exhibit.marks))
+
+    def earned(self, mark: Mark) -> float:
+        """What a part of the sequence earned."""
+        return float(sum(sum(steps[mark.first : mark.end]) for steps in self.terms.values()))
+
+    def sentence(self, mark: Mark) -> str:
+        """What a part of the sequence is, and what it earned for what."""
+        parts = []
+        for name, steps in self.terms.items():
+            given = sum(steps[mark.first : mark.end])
+            if given:
+                parts.append(f"{mark.words.get(name, term_title(name))} {signed(given)}")
+        what = ", ".join(filter(None, [mark.label, mark.detail]))
+        if not parts:
+            return f"{what}: earned nothing" if self.terms and mark.end > mark.first else what
+        return f"{what}: {signed(self.earned(mark))} ({'; '.join(parts)})"
+
+
+@dataclass(frozen=True)
+class CardGroup:
+    """The samples that one rule chose, beside each other by policy."""
+
+    rule: Rule
+    cards: Mapping[str, Sequence[Card]]
+
+
+@dataclass(frozen=True)
+class ListedRow:
+    """A line of the table of sequences."""
+
+    policy: str
+    text: str
+    cells: Mapping[str, Fact]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The table of sequences; `records` are, by suffix, each line's part of a file."""
+
+    columns: Sequence[str]
+    rows: Sequence[ListedRow]
+    records: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How a run was made: facts by name, its whole configuration, and remarks of the run."""
+
+    title: str
+    facts: Mapping[str, str]
+    config: str = ""
+    remarks: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the page of some runs holds.
+
+    Attributes:
+        title: heads the page.
+        subtitle: one line below.
+        one, many: what a sequence is called.
+        inks: of each policy by its title, in the order of the page.
+        colors: of each policy by its title.
+        verdict: for each tuned policy, sentences.
+        number: sequences that each policy was measured on.
+        groups: the samples that are shown.
+        table: of the measures.
+        figures: the charts.
+        listing: the table of sequences.
+        runs: how they were made.
+        notes: of the task, on pictures and sounds.
+        made_by: how the page was made.
+    """
+
+    title: str
+    subtitle: str
+    one: str
+    many: str
+    inks: Mapping[str, Ink]
+    colors: Mapping[str, str]
+    verdict: Mapping[str, Sequence[str]]
+    number: int
+    groups: Sequence[CardGroup]
+    table: Table
+    figures: Sequence[FigureGroup]
+    listing: Listing
+    runs: Sequence[RunRecord]
+    notes: Sequence[str] = ()
+    made_by: str = ""
+
+
+def write_page(page: Page, path: Path) -> Path:
+    """Write the page as one HTML file.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    return atomic_write(path, render_page(page))
+
+
+def render_page(page: Page) -> str:
+    """The page as HTML."""
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=page,
+            css=_packaged("page.css"),
+            js=_packaged("page.js"),
+            records=json.dumps(page.listing.records).replace("<", "\\u003c"),
+            largest=_largest(page),
+            has_legend=any(verdicts(page.table, i) for i in range(len(page.table.columns))),
+        )
+    )
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=DictLoader({"page.html": _packaged("page.html")}),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals |= {"LEGEND": LEGEND, "Verdict": Verdict}
+    environment.filters |= {
+        "data_uri": data_uri,
+        "drawing": Markup,
+        "fact": shown_fact,
+        "signed": signed,
+        "tint": _tint,
+        "cell": format_cell,
+        "reference": format_reference,
+        "verdict": verdict,
+    }
+    return environment
+
+
+def _packaged(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def data_uri(content: bytes, suffix: str) -> str:
+    """A file's content as an address."""
+    kind = MEDIA.get(suffix, "application/octet-stream") if suffix != "ogg" else "audio/ogg"
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def shown_fact(fact: Fact) -> str:
+    """A number briefly, a text as it is."""
+    if isinstance(fact, str):
+        return fact
+    return format_value(float(fact), "integer" if float(fact).is_integer() else "number")
+
+
+def signed(value: float) -> str:
+    """A number with two decimals and its sign."""
+    shown = f"{value:+.2f}".removesuffix("0").removesuffix(".0")
+    return shown.replace("-", "−")
+
+
+def _largest(page: Page) -> float:
+    """What most marks stay below, for the strength of their colours."""
+    sizes = sorted(
+        abs(card.earned(mark))
+        for group in page.groups
+        for cards in group.cards.values()
+        for card in cards
+        for mark in card.exhibit.marks
+    )
+    return (sizes[int(0.95 * (len(sizes) - 1))] if sizes else 0.0) or 1.0
+
+
+def _tint(value: float, largest: float) -> str:
+    """How strongly, in per cent, a mark is coloured for what it earned."""
+    return f"{min(100, round(100 * abs(value) / largest))}%"

@@ -1,0 +1,339 @@
+"""The page of runs: measured, sampled and shown by their task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqtutor.data import Sequences
+from seqtutor.exhibits import Distribution, Exhibition, Fact, Shown
+from seqtutor.measures.policy import Evaluation
+from seqtutor.methods.registry import symbol_of
+from seqtutor.report.evaluation_table import PolicyColumn
+from seqtutor.report.page.charts import Ink
+from seqtutor.report.page.choosing import Rule, choose
+from seqtutor.report.page.figures import Drawn as DrawnCharts
+from seqtutor.report.page.figures import figure_groups
+from seqtutor.report.page.page import Card, CardGroup, ListedRow, Listing, Page, RunRecord
+from seqtutor.report.page.verdict import term_title, verdict
+from seqtutor.report.style import method_style
+from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of
+from seqtutor.runs.page_records import histories_of, run_record
+from seqtutor.runs.policies import PRIOR, NamedPolicy, common_settings, find_policy
+from seqtutor.runs.progress import progress_bar
+from seqtutor.runs.provenance import made_by_in_words
+from seqtutor.task_records import Drawn
+from seqtutor.task_spec import TaskSpec
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """How a page is made.
+
+    Attributes:
+        number: sequences that each policy is measured on.
+        samples: of each policy that are shown one by one.
+        seed: of the sampling.
+        reward_workers: worker processes of the reward, and of measures that use them.
+    """
+
+    number: int = 2000
+    samples: int = 12
+    seed: int = 0
+    reward_workers: int | None = None
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A policy of the page with its seeds: runs that differ in nothing else."""
+
+    title: str
+    name: str
+    folders: Sequence[Path | None]
+    policies: Sequence[NamedPolicy]
+    evaluations: Sequence[Evaluation] = ()
+
+    @property
+    def column(self) -> PolicyColumn:
+        return PolicyColumn(self.name, [one.estimates for one in self.evaluations], self.title)
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """The samples of all seeds."""
+        return np.concatenate([one.samples.tokens for one in self.evaluations])
+
+    @property
+    def rewards(self) -> np.ndarray | None:
+        parts = [one.samples.reward for one in self.evaluations]
+        return None if any(one is None for one in parts) else np.concatenate(parts)  # type: ignore[arg-type]
+
+    @property
+    def terms(self) -> Mapping[str, np.ndarray]:
+        """The terms of every sample."""
+        parts = [one.samples.terms for one in self.evaluations]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def drawn(self, settings: Any) -> Drawn:
+        """The samples as a task takes them."""
+        mask = np.concatenate([one.samples.mask for one in self.evaluations])
+        first = self.policies[0]
+        saved = first.saved
+        sequences = Sequences(self.tokens, mask)
+        has_reward = self.rewards is not None
+        return Drawn(sequences, saved.vocabulary, saved.origin, settings, first.seed, has_reward)
+
+
+def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -> Page:
+    """Measure runs and models, and collect all that their page shows.
+
+    Args:
+        spec: the task.
+        names: of runs or models, each once; the priors are added.
+        options: how much is measured and shown.
+
+    Raises:
+        UserError: if a run cannot be read or is not finished, or the runs cannot be measured side
+            by side.
+    """
+    members = _members(spec, names)
+    policies = [policy for member in members for policy in member.policies]
+    with open_evaluator(
+        spec, policies, number=options.number, reward_workers=options.reward_workers
+    ) as evaluator:
+        measured = [
+            replace(
+                member,
+                evaluations=[
+                    evaluator.evaluate(one, options.seed + one.seed) for one in member.policies
+                ],
+            )
+            for member in members
+        ]
+        return _page(spec, evaluator, measured, options)
+
+
+def _members(spec: TaskSpec[Any], names: Sequence[str]) -> list[_Member]:
+    """The priors, and then the runs and models, with runs that differ in the seed together."""
+    found: dict[str, list[tuple[Path, NamedPolicy]]] = {}
+    for name in names:
+        policy = find_policy(spec, name)
+        found.setdefault(_likeness(name, policy), []).append((Path(name), policy))
+    groups = list(found.values())
+    priors = _priors(spec, [one for group in groups for one in group])
+    members = list(priors.values())
+    for group in groups:
+        folders, policies = [one for one, _ in group], [one for _, one in group]
+        if policies[0].config is not None or str(policies[0].saved.folder) not in priors:
+            name = policies[0].name
+            members.append(_Member(symbol_of(name), name, folders, policies))
+    return _distinct(members)
+
+
+def _likeness(name: str, policy: NamedPolicy) -> str:
+    """What runs of several seeds have in common; of a model, its name."""
+    if policy.config is None:
+        return name
+    return repr(replace(policy.config, tutor=replace(policy.config.tutor, seed=0)))
+
+
+def _priors(
+    spec: TaskSpec[Any], policies: Sequence[tuple[Path, NamedPolicy]]
+) -> dict[str, _Member]:
+    """By folder, the policies that the others are compared with.
+
+    A model that is not compared with another, such as a prior of the user's, is one by itself.
+    """
+    found: dict[str, NamedPolicy] = {}
+    given: dict[str, Path] = {}
+    tuned_from: set[str] = set()
+    for folder, policy in policies:
+        own = policy.prior()
+        # Measured by itself, as a mere model is; the seed of a run is not its own.
+        found.setdefault(str(own.folder), replace(policy.as_prior(own), config=None))
+        if own.folder == policy.saved.folder:
+            given[str(own.folder)] = folder
+        else:
+            tuned_from.add(str(own.folder))
+    members = {}
+    for key, prior in found.items():
+        is_given = key in given and key not in tuned_from and given[key].name != PRIOR
+        title = given[key].name if is_given else spec.prior_title
+        members[key] = _Member(title, PRIOR, [given.get(key)], [prior])
+    return members
+
+
+def _distinct(members: Sequence[_Member]) -> list[_Member]:
+    """The same with titles that differ: where several are equal, their folders are named."""
+    titles = [one.title for one in members]
+    for name_of in (lambda folder: folder.name, str):
+        titles = [
+            title
+            if titles.count(title) == 1
+            else f"{one.title} ({name_of(one.folders[0] or one.policies[0].saved.folder)})"
+            for title, one in zip(titles, members, strict=True)
+        ]
+    return [replace(one, title=title) for one, title in zip(members, titles, strict=True)]
+
+
+def _page(
+    spec: TaskSpec[Any], evaluator: Evaluator, members: Sequence[_Member], options: PageOptions
+) -> Page:
+    policies = [policy for member in members for policy in member.policies]
+    settings = _settings(spec, policies)
+    chosen = {one.title: choose(one.tokens, one.rewards, options.samples) for one in members}
+    shown = {one.title: _shown(evaluator, one, chosen[one.title], settings) for one in members}
+    with progress_bar() as progress:
+        bar = progress.add_task("Drawing", total=1, unit="pages", note="")
+        exhibition = spec.exhibits(shown)
+        progress.update(bar, completed=1)
+    columns = [one.column for one in members]
+    rows = evaluator.rows(terms_of(spec, [e for one in members for e in one.evaluations]))
+    inks, colors = _inks(members)
+    titles = ", ".join(one.title for one in members if one.name != PRIOR) or spec.prior_title
+    drawn = DrawnCharts(
+        inks,
+        columns[0],
+        [one for one in columns if one.name != PRIOR],
+        {one.title: h for one in members if (h := histories_of(one.folders))},
+        [*_reward_distribution(members, spec.one), *exhibition.distributions],
+        spec.one,
+    )
+    return Page(
+        title=f"{spec.heading}: {titles}",
+        subtitle=(
+            f"Task {spec.name}. {evaluator.number:,} {spec.many} of each policy were generated, "
+            "measured, and some of them chosen by rule to be shown."
+        ),
+        one=spec.one,
+        many=spec.many,
+        inks=inks,
+        colors=colors,
+        verdict=_verdicts(spec, members, columns, evaluator),
+        number=evaluator.number,
+        groups=_groups(chosen, shown, exhibition),
+        table=table_of(evaluator, columns, rows),
+        figures=figure_groups(drawn),
+        listing=_listing(members, exhibition),
+        runs=list(_run_records(members)),
+        notes=exhibition.notes,
+        made_by=made_by_in_words(),
+    )
+
+
+def _settings(spec: TaskSpec[Any], policies: Sequence[NamedPolicy]) -> Any:
+    """The settings of the task that the runs share, or else of the first one."""
+    runs = [one for one in policies if one.config is not None]
+    return common_settings(runs[:1] or policies, "")
+
+
+def _shown(
+    evaluator: Evaluator, member: _Member, chosen: Mapping[Rule, Sequence[int]], settings: Any
+) -> Shown:
+    rows = np.array([row for own in chosen.values() for row in own], np.int64)
+    drawn = member.drawn(settings)
+    task = evaluator.tasks.get(drawn.vocabulary)
+    terms: dict[str, np.ndarray] = {}
+    if task is not None and len(rows):
+        few = drawn.sequences[rows]
+        found = task.reward(few.tokens, few.mask)
+        terms = {name: np.asarray(term, np.float64) for name, term in found.terms.items()}
+    return Shown(drawn, rows, terms)
+
+
+def _inks(members: Sequence[_Member]) -> tuple[dict[str, Ink], dict[str, str]]:
+    """A colour and dashes for each policy; a method that is there twice gets another colour."""
+    names: list[str] = []
+    for one in members:
+        names.append(one.title if one.name in names else one.name)
+    inks, colors = {}, {}
+    for number, (name, one) in enumerate(zip(names, members, strict=True)):
+        style = method_style(name, tuple(names))
+        dashes = "" if style.line == "-" else " ".join(f"{2 * d:g}" for d in _dashes(style.line))
+        inks[one.title], colors[one.title] = Ink(number, dashes), style.color
+    return inks, colors
+
+
+def _dashes(line: Any) -> Sequence[float]:
+    named = {"--": (3.7, 1.6), ":": (1.0, 1.6), "-.": (6.4, 1.6, 1.0, 1.6)}
+    return named.get(line, (3.7, 1.6)) if isinstance(line, str) else line[1]
+
+
+def _verdicts(
+    spec: TaskSpec[Any],
+    members: Sequence[_Member],
+    columns: Sequence[PolicyColumn],
+    evaluator: Evaluator,
+) -> dict[str, list[str]]:
+    rows = evaluator.rows()
+    priors = [column for column in columns if column.name == PRIOR]
+    folders = [str(m.policies[0].saved.folder) for m in members if m.name == PRIOR]
+    found = {}
+    for member, column in zip(members, columns, strict=True):
+        if member.name != PRIOR:
+            own = str(member.policies[0].prior().folder)
+            prior = priors[folders.index(own)] if own in folders else priors[0]
+            found[member.title] = verdict(column, prior, rows, spec.published, spec.one, spec.many)
+    return found
+
+
+def _groups(
+    chosen: Mapping[str, Mapping[Rule, Sequence[int]]],
+    shown: Mapping[str, Shown],
+    exhibition: Exhibition,
+) -> list[CardGroup]:
+    rules = dict.fromkeys(rule for rules in chosen.values() for rule in rules)
+    groups = []
+    for rule in rules:
+        cards: dict[str, list[Card]] = {}
+        for title, own in chosen.items():
+            ordered = [(r, row) for r, rows in own.items() for row in rows]
+            lengths = shown[title].drawn.sequences.mask.sum(1)
+            places = [place for place, (r, _) in enumerate(ordered) if r is rule]
+            cards[title] = [
+                Card(
+                    title,
+                    f"{title}, {rule.name} {number}",
+                    exhibition.exhibits[title][place],
+                    {
+                        name: term[place, : lengths[ordered[place][1]]].tolist()
+                        for name, term in shown[title].terms.items()
+                    },
+                )
+                for number, place in enumerate(places, start=1)
+            ]
+        if any(cards.values()):
+            groups.append(CardGroup(rule, cards))
+    return groups
+
+
+def _listing(members: Sequence[_Member], exhibition: Exhibition) -> Listing:
+    rows, records = [], []
+    for member in members:
+        rewards, terms = member.rewards, member.terms
+        for place, one in enumerate(exhibition.listed[member.title]):
+            cells: dict[str, Fact] = dict(one.facts)
+            if rewards is not None:
+                cells["reward"] = float(rewards[place])
+                cells |= {f"for {term_title(n)}": float(term[place]) for n, term in terms.items()}
+            rows.append(ListedRow(member.title, one.text, cells))
+            records.append(one.records)
+    columns = list(dict.fromkeys(name for row in rows for name in row.cells))
+    suffixes = dict.fromkeys(suffix for record in records for suffix in record)
+    return Listing(
+        columns, rows, {suffix: [r.get(suffix, "") for r in records] for suffix in suffixes}
+    )
+
+
+def _run_records(members: Sequence[_Member]) -> Iterator[RunRecord]:
+    for member in members:
+        for folder, policy in zip(member.folders, member.policies, strict=True):
+            yield run_record(member.title, folder, policy)
+
+
+def _reward_distribution(members: Sequence[_Member], one: str) -> list[Distribution]:
+    values = {m.title: m.rewards for m in members if m.rewards is not None}
+    return [Distribution("Rewards", f"reward of a {one}", values)] if values else []

@@ -1,0 +1,91 @@
+"""Tunes with chords on a page: sound, score, piano roll, and how notes fit their chords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Mark, Shown
+from seqtutor.tasks.folk.bars import COMMON_TIME
+from seqtutor.tasks.folk.chord_names import name_of
+from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.model import LeadSheetReader
+from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
+from seqtutor.tasks.folk.terms import SHARES
+from seqtutor.tasks.scores.exhibiting import Piece, with_media
+from seqtutor.tasks.scores.keys import PITCH_NAMES
+from seqtutor.tasks.scores.notation import bar_length, beat_length
+from seqtutor.tasks.scores.note_statistics import note_distributions
+from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
+
+MEASURED = 200
+"""Tunes of each policy whose notes are counted for distributions."""
+
+
+def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
+    """All that a page shows of tunes with chords."""
+    rendering = LeadSheetRendering()
+    pieces, listed, voices = {}, {}, {}
+    for name, shown in policies.items():
+        reader = LeadSheetReader(shown.drawn.vocabulary, shown.drawn.origin)
+        first, chosen = shown.drawn.sequences[:MEASURED], shown.drawn.sequences[shown.chosen]
+        sheets = reader(first.tokens, first.mask)
+        pieces[name] = [_piece(sheet, rendering) for sheet in reader(chosen.tokens, chosen.mask)]
+        listed[name] = [
+            Listed(text, _facts(sheet))
+            for text, sheet in zip(shown.drawn.texts()[:LISTED], sheets, strict=False)
+        ]
+        voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in sheets]
+    exhibits, problems = with_media(pieces)
+    return Exhibition(exhibits, listed, note_distributions(voices), problems)
+
+
+def _piece(sheet: LeadSheet, rendering: LeadSheetRendering) -> Piece:
+    meter = sheet.meter or COMMON_TIME
+    marks = [_mark(note, sheet) for note in sheet.notes]
+    roll = piano_roll(
+        [
+            RollNote(float(note.onset), float(note.duration), note.pitch, place)
+            for place, note in enumerate(sheet.notes)
+        ],
+        float(sheet.length),
+        float(bar_length(meter)),
+        float(beat_length(meter)),
+        float(sheet.length) * 60 / rendering.tempo,
+        [(float(one.onset), float(one.duration), _name(one, sheet)) for one in sheet.chords],
+    )
+    score = render_musicxml(sheet, rendering)
+    exhibit = Exhibit(
+        " ".join(mark.label for mark in marks),
+        [roll],
+        marks=marks,
+        facts=_facts(sheet),
+        files={"mid": render_midi(sheet, rendering)},
+    )
+    return Piece(exhibit, score, tones_of(sheet, rendering), range(len(marks)))
+
+
+def _facts(sheet: LeadSheet) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {
+        name.replace("_", " "): share(sheet) for name, share in SHARES.items()
+    }
+    return {"notes": len(sheet.notes), "chords": len(sheet.chords)} | facts
+
+
+def _name(chord: Chord, sheet: LeadSheet) -> str:
+    return name_of(chord.pitches).symbol(sheet.key)
+
+
+def _mark(note: MelodyNote, sheet: LeadSheet) -> Mark:
+    """A note; the terms of the reward are shares of a whole tune, of which it earns no part."""
+    bar = note.onset // bar_length(sheet.meter or COMMON_TIME) + 1
+    detail = f"{_quarters(note.duration)} in bar {bar}"
+    chord = next((c for c in sheet.chords if c.onset <= note.onset < c.end), None)
+    if chord is not None:
+        belongs = "a tone" if note.pitch % 12 in chord.pitch_classes else "not a tone"
+        detail += f", {belongs} of {_name(chord, sheet)}"
+    return Mark(f"{PITCH_NAMES[note.pitch % 12]}{note.pitch // 12 - 1}", 0, 0, detail)
+
+
+def _quarters(duration: Fraction) -> str:
+    return "a quarter" if duration == 1 else f"{duration} quarters"

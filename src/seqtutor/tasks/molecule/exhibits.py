@@ -1,0 +1,155 @@
+"""Molecules on a page: drawings that show what counts, their numbers, and files to download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import QED, rdMolDescriptors
+from rdkit.Chem.Draw import rdMolDraw2D
+
+from seqtutor.exhibits import (
+    LISTED,
+    Distribution,
+    Exhibit,
+    Exhibition,
+    Fact,
+    Listed,
+    Picture,
+    Shown,
+)
+from seqtutor.tasks.molecule.encoding import decode
+from seqtutor.tasks.molecule.plots import PANELS
+from seqtutor.tasks.molecule.properties import Molecule, parse
+from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.writers import ScoredMolecules, describing_measurer, sdf_record
+
+MEASURED = 500
+"""Strings of each policy whose properties are measured for distributions."""
+NOTES = (
+    "In the drawings, blue atoms raise logP and orange ones lower it (Wildman and Crippen's "
+    "contributions of atoms); purple bonds belong to one of QED's structural alerts.",
+)
+
+_SIZE = (300, 210)
+_RAISES, _LOWERS, _ALERT = (0.62, 0.8, 0.93), (0.98, 0.8, 0.6), (0.85, 0.6, 0.85)
+_COLOURED = 0.25
+"""Contribution to logP from which on an atom is coloured."""
+_SHOWN = {
+    "qed": "QED",
+    "logp": "logP",
+    "sa": "SA",
+    "molecular_weight": "g/mol",
+    "tpsa": "TPSA",
+    "largest_ring": "largest ring",
+    "alerts": "alerts",
+}
+"""Properties that are shown, and their names."""
+_WEAK = 0.5
+"""Desirability of QED below which a part is named."""
+
+
+def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
+    """All that a page shows of molecules."""
+    exhibits, listed, columns = {}, {}, {}
+    with MoleculeScorer.with_workers(describing_measurer()) as scorer:
+        for name, shown in policies.items():
+            sequences = shown.drawn.sequences
+            few = sequences[:MEASURED].tokens
+            strings = decode(few, shown.drawn.vocabulary)
+            chosen = decode(sequences.tokens[shown.chosen], shown.drawn.vocabulary)
+            scores = scorer.score([*strings, *chosen])
+            names = [f"{name}-{number + 1}" for number in range(len(scores.strings))]
+            rows = list(ScoredMolecules(scores, {}, names).rows())
+            columns[name] = {one.name: scores.columns[one.name][: len(strings)] for one in PANELS}
+            listed[name] = [_listed(row) for row in rows[: min(LISTED, len(strings))]]
+            exhibits[name] = [_exhibit(row) for row in rows[len(strings) :]]
+    return Exhibition(exhibits, listed, list(_distributions(columns)), NOTES)
+
+
+def _distributions(columns: Mapping[str, Mapping[str, np.ndarray]]) -> Sequence[Distribution]:
+    return [
+        Distribution(
+            one.label.partition(" (")[0].capitalize() if " " in one.label else one.label,
+            one.label,
+            {name: values[one.name] for name, values in columns.items()},
+            one.is_count,
+        )
+        for one in PANELS
+    ]
+
+
+def _listed(row: Mapping[str, str]) -> Listed:
+    if row["valid"] == "0":
+        return Listed(row["smiles"], {"valid": f"no: {row['reason']}"})
+    facts: dict[str, Fact] = {"valid": "yes"}
+    facts |= {name: float(row[key]) for key, name in _SHOWN.items()}
+    records = {
+        "sdf": sdf_record(row),
+        "smi": f"{row['canonical_smiles']} {row['name']}\n",
+    }
+    return Listed(row["smiles"], facts, records)
+
+
+def _exhibit(row: Mapping[str, str]) -> Exhibit:
+    molecule = parse(row["smiles"])
+    if molecule is None or row["valid"] == "0":
+        return Exhibit(row["smiles"], facts={"not a molecule": row.get("reason", "")})
+    facts: dict[str, Fact] = {name: float(row[key]) for key, name in _SHOWN.items()}
+    if weak := _weak_parts(molecule):
+        facts["weak parts of QED"] = weak
+    files = {"sdf": sdf_record(row).encode()}
+    return Exhibit(row["smiles"], [draw(molecule)], facts=facts, files=files)
+
+
+def _weak_parts(molecule: Molecule) -> str:
+    """The properties that QED finds less than half as desirable as they could be."""
+    values = QED.properties(molecule.rdkit)._asdict()
+    found = {name: QED.ads(value, QED.adsParameters[name]) for name, value in values.items()}
+    ranked = sorted(found, key=lambda name: found[name])
+    return ", ".join(f"{name} {found[name]:.2f}" for name in ranked if found[name] < _WEAK)
+
+
+def draw(molecule: Molecule) -> Picture:
+    """A molecule with the contributions of its atoms to logP and its alerts."""
+    rdkit = molecule.rdkit
+    parts = [one[0] for one in rdMolDescriptors._CalcCrippenContribs(rdkit)]
+    atoms = {
+        index: _RAISES if part > 0 else _LOWERS
+        for index, part in enumerate(parts)
+        if abs(part) >= _COLOURED
+    }
+    bonds = dict.fromkeys(_alert_bonds(rdkit), _ALERT)
+    drawer = rdMolDraw2D.MolDraw2DSVG(*_SIZE)
+    options: Any = drawer.drawOptions()
+    options.clearBackground = False
+    options.fillHighlights = True
+    options.highlightBondWidthMultiplier = 12
+    rdMolDraw2D.PrepareAndDrawMolecule(
+        drawer,
+        rdkit,
+        highlightAtoms=list(atoms),
+        highlightAtomColors=atoms,
+        highlightBonds=list(bonds),
+        highlightBondColors=bonds,
+    )
+    drawer.FinishDrawing()
+    # Without the declaration, which has no place within a page.
+    svg = drawer.GetDrawingText().partition("?>")[2].strip()
+    alerts = f", {molecule.alerts} structural alerts" if molecule.alerts else ""
+    return Picture(svg, f"structure of {molecule.formula}, {molecule.rings} rings{alerts}")
+
+
+def _alert_bonds(molecule: Chem.Mol) -> list[int]:
+    """The bonds within matches of QED's structural alerts."""
+    found: dict[int, None] = {}
+    for pattern in QED.StructuralAlerts:
+        for match in molecule.GetSubstructMatches(pattern):
+            for bond in pattern.GetBonds():
+                ends = (match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()])
+                own = molecule.GetBondBetweenAtoms(*ends)
+                if own is not None:
+                    found[own.GetIdx()] = None
+    return list(found)

@@ -1,0 +1,83 @@
+"""A process that engraves: a JSON list of MusicXML documents in, a JSON string of SVG a line out.
+
+It is a process of its own because verovio, which is written in C++, can end the process that it
+runs in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import verovio
+
+_SCALE = 40
+"""Of the picture, in per cent of the page."""
+_LETTER, _MARGIN = 30, 50
+"""Of a letter of a title, and of what verovio wants beside the notes."""
+_OPTIONS = {
+    "adjustPageHeight": True,
+    "footer": "none",
+    "header": "auto",
+    "pageHeight": 60_000,
+    "scale": _SCALE,
+    # Text in the music font would bring that font into every score.
+    "smuflTextFont": "none",
+    "svgFormatRaw": True,
+    "svgRemoveXlink": True,
+    "svgViewBox": True,
+}
+# What verovio takes from the music font within text, by its code there, as text.
+_TEXT_OF_GLYPH = {"\ueca5": "♩", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯"}
+_GLYPHS = re.compile(r'<tspan font-family="Leipzig" font-size="\d+px">([^<]*)</tspan>')
+_TEXT_SIZE = 405
+_TOOLTIP = re.compile(r'<title class="labelAttr">[^<]*</title>')
+_SYSTEM, _WIDTH = re.compile(r'class="system"'), re.compile(r'viewBox="0 0 (\d+)')
+_TITLE = re.compile(r"<work-title>([^<]*)<")
+_NOTE = re.compile(r' id="n(\d+)(?:-\d+)?"')
+_OTHER = re.compile(r'(?<=<g) id="[a-z0-9]+"|(?<=<tspan) id="[a-z0-9]+"')
+
+
+def main() -> None:
+    """Engrave what comes on standard input; the argument is the width of the widest page."""
+    widest = int(sys.argv[1])
+    toolkit = verovio.toolkit()
+    for number, document in enumerate(json.load(sys.stdin)):
+        # The names of glyphs differ from score to score, so that several fit on one page.
+        toolkit.setOptions({**_OPTIONS, "xmlIdSeed": number + 1})
+        if not toolkit.loadData(document):
+            raise SystemExit(f"verovio cannot read score {number + 1}")
+        print(json.dumps(_plain(_page(toolkit, document, widest))), flush=True)
+
+
+def _page(toolkit: verovio.toolkit, document: str, widest: int) -> str:
+    """The score on a page that is as wide as a single system and the title, or has several."""
+
+    def laid_out(width: int, adjust: bool) -> str:
+        toolkit.setOptions({"pageWidth": width, "adjustPageWidth": adjust})
+        toolkit.redoLayout()
+        return str(toolkit.renderToSVG(1))
+
+    page = laid_out(widest, adjust=False)
+    if len(_SYSTEM.findall(page)) > 1:
+        return page
+    narrow = _WIDTH.search(laid_out(widest, adjust=True))
+    title = _TITLE.search(document)
+    music = 100 * int(narrow[1]) // _SCALE + _MARGIN if narrow else widest
+    return laid_out(min(max(music, _LETTER * len(title[1]) if title else 0), widest), adjust=False)
+
+
+def _plain(svg: str) -> str:
+    """SVG without the music font and the names of elements, but with the numbers of the notes."""
+    svg = _GLYPHS.sub(_as_text, _TOOLTIP.sub("", svg))
+    return _OTHER.sub("", _NOTE.sub(r' data-note="\1"', svg))
+
+
+def _as_text(match: re.Match[str]) -> str:
+    text = "".join(_TEXT_OF_GLYPH.get(sign, sign) for sign in match[1])
+    return f'<tspan font-size="{_TEXT_SIZE}px">{text}</tspan>'
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Pieces on a page: their sound and their scores, all of them made together."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from seqtutor.errors import UserError
+from seqtutor.exhibits import Exhibit, Picture
+from seqtutor.tasks.scores.engraving import svg_of
+from seqtutor.tasks.scores.sound import Tone, ogg_of
+
+WIDTH = 1200
+"""Of a score, in tenths of a millimetre, so that it can be read in a column of the page."""
+_CONTAINER = (
+    '<?xml version="1.0" encoding="UTF-8"?><container><rootfiles>'
+    '<rootfile full-path="score.musicxml"/></rootfiles></container>'
+)
+_NOTE = re.compile(r'data-note="(\d+)"')
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece that is to be shown.
+
+    Attributes:
+        exhibit: what is shown of it beside its sound and its score.
+        musicxml: the score.
+        tones: what is heard.
+        marks: of each note of the score the mark of the exhibit that it belongs to.
+    """
+
+    exhibit: Exhibit
+    musicxml: str
+    tones: Sequence[Tone]
+    marks: Sequence[int]
+
+
+def with_media(
+    policies: Mapping[str, Sequence[Piece]],
+) -> tuple[dict[str, list[Exhibit]], list[str]]:
+    """The exhibits with their sounds and scores, and why something is missing, if it is.
+
+    A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
+    """
+    pieces = [piece for own in policies.values() for piece in own]
+    problems: list[str] = []
+    sounds: list[bytes | None] = [None] * len(pieces)
+    scores: list[str | None] = [None] * len(pieces)
+    try:
+        sounds = list(ogg_of([piece.tones for piece in pieces], compact=True))
+    except UserError as error:
+        problems.append(f"There is no sound: {error}.")
+    try:
+        scores = list(svg_of([piece.musicxml for piece in pieces], WIDTH))
+    except UserError as error:
+        problems.append(f"There are no scores: {error}.")
+    finished = iter(map(_finished, pieces, sounds, scores))
+    return {name: [next(finished) for _ in own] for name, own in policies.items()}, problems
+
+
+def _finished(piece: Piece, sound: bytes | None, score: str | None) -> Exhibit:
+    pictures = list(piece.exhibit.pictures)
+    files = {**piece.exhibit.files, "mxl": compressed(piece.musicxml)}
+    if score is not None:
+        svg = _NOTE.sub(lambda match: _mark(piece.marks, int(match[1])), score)
+        alt = f"score of {len(piece.marks)} notes"
+        pictures.insert(0, Picture(svg.replace("<svg ", '<svg data-score="" ', 1), alt, "theme"))
+    return replace(piece.exhibit, pictures=pictures, sound=sound, files=files)
+
+
+def compressed(musicxml: str) -> bytes:
+    """A MusicXML document as a file of the suffix .mxl, a tenth of its size.
+
+    Format: W3C, "MusicXML 4.0", chapter "Compressed .mxl files".
+    """
+    content = io.BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED) as archive:
+        for name, text in (("META-INF/container.xml", _CONTAINER), ("score.musicxml", musicxml)):
+            # With a date of its own each time, the same page would have other bytes.
+            archive.writestr(ZipInfo(name), text, ZIP_DEFLATED)
+    return content.getvalue()
+
+
+def _mark(marks: Sequence[int], note: int) -> str:
+    """The attribute that makes a note head stand for a mark."""
+    return f'data-mark="{marks[note]}"' if note < len(marks) else ""

@@ -1,0 +1,267 @@
+"""The parts of a page: choosing samples, charts, sentences, and the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqtutor.exhibits import Exhibit, Mark, Picture
+from seqtutor.measure import Estimate, Measure, Published
+from seqtutor.measures.intervals import Interval
+from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
+from seqtutor.report.page.charts import (
+    Ink,
+    bar_chart,
+    category_chart,
+    histogram,
+    line_chart,
+    point_chart,
+    ticks,
+)
+from seqtutor.report.page.choosing import BEST, RANDOM, TYPICAL, WORST, choose
+from seqtutor.report.page.page import (
+    Card,
+    CardGroup,
+    ListedRow,
+    Listing,
+    Page,
+    RunRecord,
+    render_page,
+)
+from seqtutor.report.page.verdict import verdict
+from seqtutor.report.plots import SeedBand
+
+INK = Ink(0)
+
+
+def distinct_tokens(number):
+    return np.arange(number)[:, None]
+
+
+@given(
+    rewards=st.lists(st.floats(-5, 5), min_size=1, max_size=40),
+    number=st.integers(1, 12),
+    kinds=st.integers(1, 40),
+)
+def test_no_sample_is_shown_twice_and_the_rules_hold(rewards, number, kinds):
+    tokens = distinct_tokens(len(rewards)) % kinds
+    values = np.array(rewards)
+    chosen = choose(tokens, values, number)
+    rows = [row for own in chosen.values() for row in own]
+    shown = {tokens[row, 0] for row in rows}
+    assert len(shown) == len(rows) <= number
+    left = [row for row in range(len(values)) if tokens[row, 0] not in shown]
+    before = {tokens[row, 0] for rule in (RANDOM,) for row in chosen[rule]}
+    candidates = [row for row in range(len(values)) if tokens[row, 0] not in before]
+    if chosen[BEST]:
+        assert values[chosen[BEST][0]] == values[candidates].max()
+    for row in chosen[BEST]:
+        assert all(values[row] >= values[other] for other in left)
+    for row in chosen[WORST]:
+        assert all(values[row] <= values[other] for other in left)
+    distance = np.abs(values - np.median(values))
+    for row in chosen[TYPICAL]:
+        assert all(distance[row] <= distance[other] for other in left)
+
+
+def test_random_samples_are_the_first_and_without_a_reward_there_are_no_others():
+    tokens = distinct_tokens(20)
+    assert choose(tokens, np.zeros(20), 8)[RANDOM] == [0, 1]
+    assert choose(tokens, None, 5) == {RANDOM: [0, 1, 2, 3, 4]}
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
+def test_ticks_are_round_and_within(low, width):
+    found = ticks(low, low + width)
+    steps = np.diff(found)
+    assert len(found) <= 8
+    assert all(low - 1e-6 * width <= one <= low + width * (1 + 1e-6) for one in found)
+    if len(found) > 1:
+        leading = float(f"{steps[0]:.3e}".partition("e")[0])
+        assert leading in (1, 2, 5)
+
+
+def attributes(svg, name, attribute):
+    found = re.findall(rf'<{name}[^>]*? {attribute}="([^"]*)"', svg)
+    return [float(one) for one in found]
+
+
+def numbers(path):
+    return [tuple(map(float, one.split(","))) for one in re.findall(r"[-\d.]+,[-\d.]+", path)]
+
+
+def test_a_curve_goes_where_its_values_are():
+    band = SeedBand(*(np.array(v, float) for v in ([0, 10, 20], [1, 3, 2], [0, 2, 1], [2, 4, 3])))
+    svg = line_chart([(INK, band)], "alt & text", "steps", "reward", reference=3.5)
+    (path,) = re.findall(r'class="line"[^>]* d="([^"]*)"', svg)
+    (x0, y0), (x1, y1), (x2, y2) = numbers(path)
+    assert x1 - x0 == pytest.approx(x2 - x1)
+    assert (y0 - y1) == pytest.approx(2 * (y0 - y2), abs=0.3), "up is less, and in proportion"
+    (area,) = re.findall(r'class="band"[^>]* d="([^"]*)"', svg)
+    assert len(numbers(area)) == 6
+    assert 'aria-label="alt &amp; text"' in svg
+    (line,) = re.findall(r'class="reference" d="M[\d.]+,([\d.]+)H', svg)
+    assert float(line) == pytest.approx((y1 + (y1 - y2) * 0.5), abs=0.3)
+
+
+def test_bars_are_as_long_as_their_values():
+    rows = [("one", [(INK, Interval.around(2, 0.1))]), ("two", [(INK, Interval.around(-1, 0.1))])]
+    widths = attributes(bar_chart(rows, "", "reward"), "rect", "width")
+    assert widths[0] == pytest.approx(2 * widths[1], rel=0.01)
+
+
+def test_histograms_show_shares():
+    many, few = np.repeat([0.0, 1.0], [300, 100]), np.repeat([0.0, 1.0], [3, 1])
+    edges = np.array([-0.5, 0.5, 1.5])
+    svg = histogram([(INK, many), (Ink(1), few)], edges, "", "values", is_count=True)
+    first, second = re.findall(r'class="line"[^>]* d="([^"]*)"', svg)
+    assert first == second, "of sets of any size"
+    heights = sorted({y for _, y in numbers(first)})
+    assert heights[2] - heights[1] == pytest.approx((heights[2] - heights[0]) / 3, abs=0.2)
+    bars = attributes(category_chart([(INK, many)], ["a", "b"], "", ""), "rect", "height")
+    assert bars[0] == pytest.approx(3 * bars[1], rel=0.01)
+
+
+def test_points_lie_in_the_order_of_their_values():
+    points = [
+        (INK, "prior", Interval.around(0, 0), Interval.around(1, 0.1)),
+        (Ink(1), "Ψ", Interval.around(0.3, 0.01), Interval.around(5, 0.1)),
+    ]
+    svg = point_chart(points, "", "KL", "reward")
+    (left, right), (low, high) = (attributes(svg, "circle", place) for place in ("cx", "cy"))
+    assert left < right
+    assert low > high
+
+
+def column(name, reward, distinct=1.0, **others):
+    values = {
+        "reward": Estimate(reward, 0.1, 100),
+        "kl": Estimate(0.25, 0.01, 100),
+        "log_prior": Estimate(-1.5, 0.01, 100),
+        "distinct": Estimate(distinct),
+    } | {name: Estimate(value, 0.01, 100) for name, value in others.items()}
+    return PolicyColumn(name, [values])
+
+
+PRIOR = column("prior", 1.0, term_good=1.0, term_bad=0.0)
+ROWS = (Measure("reward", "Reward", better="higher"), Measure("kl", "KL", better="lower"))
+
+
+def said(tuned, published=None):
+    return " ".join(verdict(tuned, PRIOR, ROWS, published, "word", "words"))
+
+
+def test_the_verdict_says_what_rose_and_what_fell():
+    text = said(column("psi", 3.0, term_good=3.5, term_bad=-0.5))
+    assert "psi earns 3.00 ± 0.20 a word, prior 1.00 ± 0.20: more by 2.00 ± 0.28, beyond" in text
+    assert "More comes from good (+2.50)." in text
+    assert "Less comes from bad (−0.50)." in text
+    assert "collapsed" not in text
+
+
+def test_the_verdict_leaves_open_what_the_interval_does_and_warns_of_collapse():
+    text = said(column("psi", 1.1, distinct=0.1, term_good=1.0, term_bad=0.0))
+    assert "lies within its interval" in text
+    assert "More comes" not in text
+    assert "It has collapsed" in text
+
+
+def test_the_verdict_counts_rows_better_than_the_published_ones():
+    published = Published({"Psi": {"reward": 2.0, "kl": 0.1}}, {"psi": "Psi"}, "paper")
+    text = said(column("psi", 3.0, term_good=1.0, term_bad=0.0), published)
+    assert text.endswith("(paper) it is better in 1 of 2.")
+
+
+def page(**changes):
+    mark = Mark("a<b", 0, 2, "first", {"good": "well done"})
+    exhibit = Exhibit(
+        "a<b c",
+        [Picture('<svg class="roll"><rect data-mark="0"/></svg>', "a picture")],
+        sound=b"OggS",
+        marks=[mark],
+        facts={"length": 3, "unknown": float("nan")},
+        files={"mid": b"MThd"},
+    )
+    card = Card("psi", "psi, best 1", exhibit, {"good": [1.0, 0.5, 2.0], "bad": [0.0, -0.25, 0.0]})
+    return replace(
+        Page(
+            title="Words: psi",
+            subtitle="of <words>",
+            one="word",
+            many="words",
+            inks={"prior": Ink(0), "psi": Ink(1, "3 2")},
+            colors={"prior": "#555555", "psi": "#0072b2"},
+            verdict={"psi": ["It is better."]},
+            number=100,
+            groups=[CardGroup(BEST, {"prior": [], "psi": [card]})],
+            table=evaluation_table([PRIOR, column("psi", 3.0)], ROWS, title="Words"),
+            figures=[],
+            listing=Listing(
+                ["reward"],
+                [ListedRow("psi", "a<b", {"reward": 1.5}), ListedRow("psi", "x", {})],
+                {"sdf": ["</script>", "two"]},
+            ),
+            runs=[RunRecord("psi", {"command": "seqtutor tune"}, "steps: 1\n", ["it collapsed"])],
+        ),
+        **changes,
+    )
+
+
+class Elements(HTMLParser):
+    """Counts elements, checks that they are closed, and collects addresses."""
+
+    VOID = ("meta", "input")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.counts, self.addresses = [], {}, []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_a_page_is_whole_and_asks_for_nothing_outside():
+    text = render_page(page())
+    found = Elements(text)
+    assert found.counts["audio"] == 1
+    assert found.counts["article"] == 1
+    assert all(address.startswith(("#", "data:")) for address in found.addresses)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "https://" not in text
+
+
+def test_what_a_part_earned_is_said_in_words():
+    text = render_page(page())
+    assert "a&lt;b, first: +1.25 (well done +1.5; bad −0.25)" in text
+    assert "reward +3.25" in text
+
+
+def test_texts_of_sequences_are_never_markup():
+    text = render_page(page())
+    assert "a<b" not in text
+    assert "of <words>" not in text
+    assert text.count("</script>") == 2, "that of the records and that of the page's own script"
+
+
+def test_what_is_not_there_is_left_out():
+    text = render_page(page(verdict={}, groups=[], runs=[]))
+    assert Elements(text).counts.get("audio", 0) == 0
+    assert "No tuned policy" in text
