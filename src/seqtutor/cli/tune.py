@@ -255,7 +255,8 @@ def _tune_with_bar(
 ) -> None:
     from seqtutor.runs.interruption import Interrupted
     from seqtutor.runs.progress import console, note_of, progress_bar
-    from seqtutor.runs.tuning import StoppedError, tune_in_folder
+    from seqtutor.runs.run_on_disk import StoppedError
+    from seqtutor.runs.tuning import tune_in_folder
 
     done = folder.records()
     with progress_bar() as progress:

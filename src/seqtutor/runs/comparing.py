@@ -18,8 +18,8 @@ from seqtutor.models.files import SavedModel
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import MeasuredPolicy
 from seqtutor.report.plots import History
+from seqtutor.runs.cached_evaluation import CachedEvaluator
 from seqtutor.runs.config import RunConfig
-from seqtutor.runs.evaluation import CachedEvaluator
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count

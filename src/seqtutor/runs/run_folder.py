@@ -32,6 +32,7 @@ from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.training.settings import TutorSettings, from_flat, to_flat
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
+CHECKPOINTS = "checkpoints"
 LARGEST_CONFIG = 1 << 18
 """Bytes of a configuration that is read; those of the package have a few thousand."""
 _HALF_A_CHARACTER = re.compile(r"\\(u|U0000)[dD][89a-fA-F]")

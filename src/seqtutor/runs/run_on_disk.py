@@ -15,7 +15,7 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import weights_hash
 from seqtutor.rewards import Reward
 from seqtutor.runs.checkpoint import Checkpoint, Checkpoints
-from seqtutor.runs.run_folder import METRICS, RunFolder
+from seqtutor.runs.run_folder import CHECKPOINTS, METRICS, RunFolder
 from seqtutor.training.run import (
     GUARDED,
     OnRecord,
@@ -27,7 +27,6 @@ from seqtutor.training.run import (
 )
 from seqtutor.training.tutor import Tutor
 
-CHECKPOINTS = "checkpoints"
 CHECKPOINT_SECONDS = 60.0
 
 

@@ -20,8 +20,8 @@ from seqtutor.runs.devices import Place
 from seqtutor.runs.made_of import PRIOR_SHA256, made_of, require_made_of, what_differs
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.provenance import lasting_origin, made_by
-from seqtutor.runs.run_folder import CONFIG, RunFolder, differing, read_made_by
-from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
+from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder, differing, read_made_by
+from seqtutor.runs.run_on_disk import run_on_disk
 from seqtutor.task import Task
 from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
@@ -252,6 +252,3 @@ def with_last_good(
 def has_diverged(folder: RunFolder) -> bool:
     """Whether the run of a folder ended with a loss or reward that was not finite."""
     return (folder.path / LAST_GOOD).is_dir() and (folder.path / CONFIG).is_file()
-
-
-__all__ = ["StoppedError", "completed", "open_tutor", "tune_in_folder"]
