@@ -8,6 +8,8 @@ import pytest
 
 import seqtutor as st
 from seqtutor.data import pad
+from seqtutor.measure import OF_EVERY_POLICY
+from seqtutor.measures.policy import policy_measures, reward_measures
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.training.run import DivergedError
 from tiny_problems import identical, prior, vocabulary
@@ -17,6 +19,7 @@ def count_a(tokens, mask):
     return {"a": (tokens == 0) * 1.0, "length": 0.1 * mask.sum(1)}
 
 
+LENGTH = st.Measure("length", "Length")
 TASK = st.Task(st.Vocabulary("abc.", end_token="."), 8, count_a)
 TUNING = {
     "method": "psi",
@@ -240,14 +243,53 @@ def test_sequences_that_do_not_fit_are_the_users_error(end, sequences, message):
         pad(exercise.vocabulary, exercise.max_length, sequences)
 
 
+def test_the_names_that_a_tasks_measure_cannot_have_are_those_of_every_policy():
+    always = {row.name for row in (*policy_measures(), *reward_measures([]))}
+    assert always == set(OF_EVERY_POLICY)
+
+
+def test_the_name_of_a_spec_is_checked_like_that_of_a_task():
+    with pytest.raises(st.UserError, match="the name of a task must be one that a folder can have"):
+        type("Spec", (st.TaskSpec,), {"name": "../x"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"name": ""}, "a measure needs a name"),
+        ({"better": "up"}, "'up' is not None or 'higher' or 'lower' or 'near zero'"),
+        ({"unit": "percent"}, "'percent' is not 'number' or 'share' or 'integer'"),
+        ({"of_strings": [1.0]}, "'length' takes a function"),
+        ({"of_strings": len, "of_tokens": len}, "'length' takes a function"),
+    ],
+)
+def test_what_a_measure_is_not_made_of_is_said(wrong, said):
+    with pytest.raises(st.UserError, match=said):
+        st.Measure(**{"name": "length", "title": "Length", **wrong})
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({"vocabulary": "abc"}, "needs a seqtutor.Vocabulary, not 'abc'"),
         ({"max_length": "5"}, "a length of at least one token, not '5'"),
         ({"reward": None}, "needs a reward function, not None"),
+        ({"measures": ("x",)}, "must be seqtutor.Measure or MeasureGroup, not 'x'"),
+        ({"measures": "length"}, "must be seqtutor.Measure or MeasureGroup, not 'length'"),
+        ({"measures": 5}, "must be seqtutor.Measure or MeasureGroup, not 5"),
+        ({"measures": [LENGTH, LENGTH]}, "two measures of the task have the name 'length'"),
+        (
+            {"measures": [LENGTH, st.MeasureGroup((LENGTH,))]},
+            "two measures of the task have the name 'length'",
+        ),
+        ({"measures": [st.Measure("kl", "Mine")]}, "'kl' needs another name"),
+        ({"measures": [st.Measure("term_a", "Mine")]}, "'term_a' needs another name"),
+        *(
+            ({"name": name}, "the name of a task must be one that a folder can have")
+            for name in ["../x", "", "a/b", ".hidden", "-x", "a\x1b[2J", "a\n", " a", "é" * 51, 5]
+        ),
     ],
-    ids=str,
+    ids=repr,
 )
 def test_what_a_task_is_not_made_of_is_said(wrong, said):
     parts = {"vocabulary": st.Vocabulary("ab."), "max_length": 5, "reward": lambda t, m: {}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from collections.abc import Collection
 from typing import Any
 
 
@@ -17,7 +18,10 @@ class UserError(Exception):
 
 def in_one_line(error: BaseException) -> str:
     """The type and the message of an error that is not the user's."""
-    message = " ".join(str(error).split())
+    try:
+        message = " ".join(str(error).split())
+    except Exception:  # Of a class that a user wrote.
+        message = ""
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
@@ -29,11 +33,14 @@ def place_in(function: Any, error: BaseException) -> str:
     """
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    if code is None:
-        return ""
+    return "" if code is None else place_in_files({code.co_filename}, error)
+
+
+def place_in_files(files: Collection[str], error: BaseException) -> str:
+    """The last line of one of the files in an error's traceback, as ` (line 3 of FILE)`, or ""."""
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == code.co_filename]
-    return f" (line {lines[-1]} of {code.co_filename})" if lines else ""
+    places = [f" (line {one.lineno} of {one.filename})" for one in frames if one.filename in files]
+    return places[-1] if places else ""
 
 
 def name_of(function: Any) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from seqtutor.settings import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 Unit = Literal["number", "share", "integer"]
 """How a value is formatted; a share, from 0 to 1, is shown in per cent."""
+
+OF_EVERY_POLICY = ("entropy", "kl", "log_prior", "distinct", "reward")
+"""The names of the measures that every policy has; the terms of its reward are `term_NAME`."""
 
 Better = Literal["higher", "lower", "near zero"]
 """Which way a value improves; near zero: the smaller its absolute value."""
@@ -56,7 +61,8 @@ class Measure:
         unit: how it is formatted.
         of_tokens: a function of `tokens: Int["sequence time"]` and `mask: Bool["sequence time"]`,
             which is true up to and including the last token of a sequence.
-        of_strings: a function of the sequences as strings, without the end token.
+        of_strings: a function of the sequences as strings: their tokens without the end token,
+            joined by `Vocabulary.join`, as a string reward sees them.
     """
 
     name: str
@@ -65,6 +71,17 @@ class Measure:
     unit: Unit = "number"
     of_tokens: Callable[[np.ndarray, np.ndarray], ArrayLike] | None = None
     of_strings: Callable[[list[str]], ArrayLike] | None = None
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.name, str) and self.name != "", "a measure needs a name")
+        for given, known in ((self.better, (None, *get_args(Better))), (self.unit, get_args(Unit))):
+            accepted = " or ".join(map(repr, known))
+            require(given in known, f"of the measure {self.name!r}, {given!r} is not {accepted}")
+        functions = [f for f in (self.of_tokens, self.of_strings) if f is not None]
+        require(
+            len(functions) < 2 and all(map(callable, functions)),
+            f"the measure {self.name!r} takes a function, of_tokens or of_strings",
+        )
 
     def improves(self, value: float, reference: float) -> bool:
         """Whether `value` is better than `reference`; false if they are equal or one is NaN."""
@@ -81,12 +98,14 @@ class MeasureGroup:
         measures: the rows.
         estimate: a function of tokens and mask, as in `Measure.of_tokens`.
         of_strings: a function of the sequences as strings, as in `Measure.of_strings`.
+        join: makes a string of the tokens of a sequence, in place of `Vocabulary.join`.
         note: stands below a table with these rows.
     """
 
     measures: tuple[Measure, ...]
     estimate: Callable[[np.ndarray, np.ndarray], Estimates] | None = None
     of_strings: Callable[[list[str]], Estimates] | None = None
+    join: Callable[[Sequence[str]], str] | None = None
     note: str = ""
 
 
@@ -124,6 +143,39 @@ class Published:
                 if measure.name not in found or measure.improves(value, found[measure.name]):
                     found[measure.name] = value
         return found
+
+
+def rows_of(measures: Iterable[Measure | MeasureGroup]) -> tuple[Measure, ...]:
+    """All measures in order, those of groups one by one."""
+    return tuple(
+        row
+        for measure in measures
+        for row in (measure.measures if isinstance(measure, MeasureGroup) else (measure,))
+    )
+
+
+def checked_measures(measures: Any) -> tuple[Measure | MeasureGroup, ...]:
+    """The measures of a task.
+
+    Raises:
+        UserError: if they are no such, or two have a name, or one has that of a measure of every
+            policy.
+    """
+    is_many = isinstance(measures, Iterable) and not isinstance(measures, str)
+    chosen = tuple(measures) if is_many else (measures,)
+    for one in chosen:
+        require(
+            isinstance(one, Measure | MeasureGroup),
+            f"the measures of a task must be seqtutor.Measure or MeasureGroup, not {one!r}",
+        )
+    names = [row.name for row in rows_of(chosen)]
+    for name in names:
+        require(names.count(name) == 1, f"two measures of the task have the name {name!r}")
+        require(
+            name not in OF_EVERY_POLICY and not name.startswith("term_"),
+            f"the measure {name!r} needs another name: every policy has one of that name",
+        )
+    return chosen
 
 
 def gain(value: float, reference: float, better: Better) -> float:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, in_one_line, place_in_files
+
+_own_files: dict[str, str] = {}
+"""The files that references named, by the names of their modules."""
 
 
 @cache
@@ -43,22 +47,40 @@ def load_reference(reference: str) -> Any:
     where, _, name = reference.rpartition(":")
     if not where or not name.isidentifier():
         raise UserError(f"{reference!r} names no Python object; write FILE.py:NAME or module:NAME")
-    module = _module_of_file(Path(where)) if where.endswith(".py") else _module(where)
-    if not hasattr(module, name):
-        raise UserError(f"{where} defines no {name!r}")
-    return getattr(module, name)
+    module = load_file(Path(where)) if where.endswith(".py") else _module(where)
+    with running_users_code(where, "imported"):
+        try:
+            return getattr(module, name)
+        except AttributeError:
+            raise UserError(f"{where} defines no {name!r}") from None
+
+
+def place_in_own_files(error: BaseException) -> str:
+    """The last line in an error's traceback of a file that a reference named, or ""."""
+    return place_in_files(_own_files.values(), error)
+
+
+def files_of(pickled: bytes) -> list[str]:
+    """The files that `load_file` loaded and that a pickle names: unpickling needs them loaded."""
+    return [file for name, file in _own_files.items() if name.encode() in pickled]
 
 
 def _module(name: str) -> ModuleType:
     if name.partition(".")[0] not in sys.modules:
         _search_in(Path.cwd())
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise _import_failed(name, error) from error
+    with running_users_code(name, "imported"):
+        module = importlib.import_module(name)
+    if name.partition(".")[0] != __name__.partition(".")[0] and module.__file__ is not None:
+        _own_files[name] = module.__file__
+    return module
 
 
-def _module_of_file(path: Path) -> ModuleType:
+def load_file(path: Path) -> ModuleType:
+    """Import a file, once per process.
+
+    Raises:
+        UserError: if there is none, or the import fails.
+    """
     path = path.resolve()
     name = f"_seqtutor_file_{path.stem}_{zlib.crc32(bytes(path)):08x}"
     if name in sys.modules:
@@ -70,13 +92,15 @@ def _module_of_file(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     _search_in(path.parent)
-    # Dataclasses look their module up while the file is executed.
+    # Dataclasses look their module up while the file is executed, as does pickle.
     sys.modules[name] = module
+    _own_files[name] = str(path)
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise _import_failed(str(path), error) from error
+        with running_users_code(str(path), "imported"):
+            spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
     return module
 
 
@@ -86,11 +110,13 @@ def _search_in(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
-def _import_failed(name: str, error: Exception) -> UserError:
-    if isinstance(error, UserError):
-        return error
-    reason = " ".join(str(error).split())
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == name]
-    place = f" (line {lines[-1]})" if lines else ""
-    return UserError(f"{name} cannot be imported: {type(error).__name__}: {reason}{place}")
+@contextmanager
+def running_users_code(name: str, done: str = "used") -> Iterator[None]:
+    """Within, whatever a user's code raises, `sys.exit(0)` too, becomes a `UserError`."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        reason = f"{in_one_line(error)}{place_in_own_files(error)}"
+        raise UserError(f"{name} cannot be {done}: {reason}") from error

@@ -24,6 +24,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from seqtutor.errors import UserError
 
 LARGEST_SEED = 2**63 - 1
+LONGEST_NAME = 100
+"""Bytes of a task's name; a folder's may have 255."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,19 @@ def require(condition: bool, message: str) -> None:
 def require_seed(name: str, seed: int) -> None:
     """Raise a `UserError` unless a random number generator accepts the seed."""
     require(0 <= seed <= LARGEST_SEED, f"{name} must lie between 0 and 2^63 − 1, not {seed}")
+
+
+def require_name(name: object) -> None:
+    """Raise a `UserError` unless a task can have the name, which its runs' folders begin with."""
+    require(
+        isinstance(name, str)
+        and name.isprintable()
+        and name == name.strip()
+        and 0 < len(name.encode()) <= LONGEST_NAME
+        and name[0] not in ".-"
+        and not set("/\\:") & set(name),
+        f"the name of a task must be one that a folder can have, such as 'words', not {name!r}",
+    )
 
 
 def check_settings(settings: object) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from seqtutor.errors import UserError
-from seqtutor.measure import Measure, MeasureGroup
+from seqtutor.measure import Measure, MeasureGroup, checked_measures
 from seqtutor.rewards import Reward, RewardFunction
+from seqtutor.settings import require_name
 from seqtutor.vocabulary import Vocabulary
 
 
@@ -26,7 +27,8 @@ class Task:
     block around the use of the task.
 
     Raises:
-        UserError: if `max_length` is below one, or anything is not of its type.
+        UserError: if `max_length` is below one, anything is not of its type, the name cannot be one
+            of a folder, or two measures have the same name.
     """
 
     vocabulary: Vocabulary
@@ -53,7 +55,8 @@ class Task:
             raise UserError(f"a task needs a length of at least one token, not {self.max_length!r}")
         if not callable(self.reward):
             raise UserError(f"a task needs a reward function, not {self.reward!r}")
-        object.__setattr__(self, "measures", tuple(self.measures))
+        require_name(self.name)
+        object.__setattr__(self, "measures", checked_measures(self.measures))
         reward = self.reward if isinstance(self.reward, Reward) else Reward(self.reward)
         object.__setattr__(self, "reward", reward.bound_to(self.vocabulary))
 

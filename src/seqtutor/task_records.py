@@ -173,5 +173,4 @@ class Drawn:
 
     def texts(self) -> list[str]:
         """Each sequence as text, without its end token."""
-        rows = self.sequences.tokens
-        return [self.vocabulary.join(self.vocabulary.decode(row)) for row in rows]
+        return self.vocabulary.texts(self.sequences.tokens, self.sequences.mask)

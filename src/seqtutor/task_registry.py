@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.references import entry_points_of, is_reference, load_reference
+from seqtutor.references import (
+    entry_points_of,
+    is_reference,
+    load_reference,
+    running_users_code,
+)
+from seqtutor.settings import require_name
 from seqtutor.task_spec import TaskSpec
 
 GROUP = "seqtutor.tasks"
@@ -31,12 +37,18 @@ def find_spec(name: str) -> TaskSpec[Any]:
     if is_reference(name):
         found = load_reference(name)
     elif name in entry_points_of(GROUP):
-        found = entry_points_of(GROUP)[name].load()
+        with running_users_code(f"the task {name}"):
+            found = entry_points_of(GROUP)[name].load()
     else:
         raise UserError(
             f"there is no task {name!r}; choose one of {', '.join(task_names())}, or give your own "
             "as FILE.py:ATTRIBUTE"
         )
+    with running_users_code(name):
+        return _spec_of(found, name)
+
+
+def _spec_of(found: Any, name: str) -> TaskSpec[Any]:
     if isinstance(found, type) and issubclass(found, TaskSpec):
         found = found()
     elif not isinstance(found, TaskSpec):
@@ -45,7 +57,9 @@ def find_spec(name: str) -> TaskSpec[Any]:
         found = TaskSpec.of(found) if isinstance(found, Task) else found
     if not isinstance(found, TaskSpec):
         raise UserError(f"{name} is {found!r}, not a seqtutor.Task or a seqtutor.TaskSpec")
-    found.reference = _absolute(name)
+    require_name(found.name)
+    # Not an assignment: the spec may be a frozen dataclass.
+    object.__setattr__(found, "reference", _absolute(name))
     return found
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
+from seqtutor.settings import require_name
 from seqtutor.task_records import (
     PROFILES,
     Drawn,
@@ -44,6 +45,8 @@ class TaskSpec(Generic[Settings]):
         one, many: what a sequence is called.
         settings_type: the task's own settings, a frozen dataclass; they are options of the
             commands, and part of a run's configuration.
+        main_options: names of the settings that the short help of a command shows, such as "key" or
+            "rules.key"; `None` for all of them.
         presets: named settings of tuning; the first is the default.
         priors: folders of the priors that come with the package; the first is called "prior".
         prior_folder: where `pretrain` writes a model by default.
@@ -67,6 +70,7 @@ class TaskSpec(Generic[Settings]):
     one: str = "sequence"
     many: str = "sequences"
     settings_type: type[Any] = NoSettings
+    main_options: tuple[str, ...] | None = None
     presets: Mapping[str, Preset[Settings]] = {}
     priors: Mapping[str, Path] = {}
     prior_folder: str = "prior"
@@ -81,6 +85,11 @@ class TaskSpec(Generic[Settings]):
     published_beside_runs: bool = True
     measures_need_settings: bool = True
     shows_terms: bool = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if isinstance(own := vars(cls).get("name"), str):
+            require_name(own)
 
     @staticmethod
     def of(task: Task) -> TaskSpec[NoSettings]:

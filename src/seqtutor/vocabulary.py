@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, parse_json, read_regular
@@ -96,6 +97,19 @@ class Vocabulary:
         The end token does not count, since `decode` leaves it out.
         """
         return self._separator.join(tokens)
+
+    def texts(
+        self,
+        tokens: Int[np.ndarray, "sequence time"],
+        mask: Bool[np.ndarray, "sequence time"],
+        join: Callable[[Sequence[str]], str] | None = None,
+    ) -> list[str]:
+        """Each sequence as one text, without the end token.
+
+        `join` makes a text of the tokens of a sequence; that of the vocabulary by default.
+        """
+        rows = zip(tokens, mask, strict=True)
+        return [(join or self.join)(self.decode(row[real])) for row, real in rows]
 
     def split(self, text: str) -> list[str]:
         """The tokens of a text that `join` made; whether they are in the vocabulary is not checked.

@@ -50,9 +50,9 @@ def test_help_names_its_options(command, capsys):
 
 
 def test_help_of_tune_has_the_options_of_its_method_alone(capsys):
-    assert main(["tune", "--method", "ppo", "--help"]) == 0
+    assert main(["tune", "--method", "ppo", "--help-all"]) == 0
     of_ppo = capsys.readouterr().out
-    assert main(["tune", "--method", "merl", "--help"]) == 0
+    assert main(["tune", "--method", "merl", "--help-all"]) == 0
     of_merl = capsys.readouterr().out
     for option, page, other in [("--clip", of_ppo, of_merl), ("--entropy-weight", of_merl, of_ppo)]:
         assert f"{option} FLOAT" in page

@@ -77,7 +77,7 @@ def test_options_are_those_of_the_kind(tmp_path, fresh, capsys):
     assert "no kind of model 'rnn'" in refusal(capsys, [*output, "--model", "rnn"])
     assert "'product' is made of other models" in refusal(capsys, [*output, "--model", "product"])
     for task in ("melody", "molecule", "folk"):
-        assert main(["pretrain", task, "--model", OWN, "--help"]) == 0
+        assert main(["pretrain", task, "--model", OWN, "--help-all"]) == 0
         told = capsys.readouterr().out
         assert "--width" in told
         assert "--hidden-sizes" not in told

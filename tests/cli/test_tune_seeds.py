@@ -170,7 +170,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     assert "continue it with: seqtutor tune melody --resume" in refusal(capsys, output)
     with RunFolder(output).locked():
         assert "another process runs in" in refusal(capsys, output)
-    assert "leave out what would change --c" in resume_refusal(capsys, output, "--c", "9")
+    assert "leave out what would change c" in resume_refusal(capsys, output, "--c", "9")
     assert "leave out --output" in resume_refusal(capsys, output, "--output", str(output))
     assert main(["tune", "--resume", str(output), "--samples", "2", "--evaluate", "0"]) == 0
     assert {path.name for path in output.iterdir()} == {path.name for path in alone.iterdir()}
@@ -185,7 +185,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     assert (output / "table.csv").read_text() == "made before"
     assert "is complete" in " ".join(capsys.readouterr().err.split())
     assert (output / model).read_bytes() == (alone / model).read_bytes()
-    assert "leave out what would change --c" in resume_refusal(capsys, output, "--c", "9")
+    assert "leave out what would change c" in resume_refusal(capsys, output, "--c", "9")
 
 
 def resume_refusal(capsys, folder: Path, *options: str) -> str:

@@ -9,19 +9,21 @@ import pytest
 from scipy import stats
 
 from seqtutor.errors import UserError
-from seqtutor.measure import Estimate, Measure, MeasureGroup, Published, gain
+from seqtutor.measure import Estimate, Measure, MeasureGroup, Published, gain, rows_of
 from seqtutor.measures.estimates import (
     estimates_of,
     mean_estimate,
     mean_share_estimate,
     ratio_estimate,
-    rows_of,
     share_estimate,
 )
 from seqtutor.measures.intervals import interval_of, interval_over_seeds
+from seqtutor.rewards import string_reward
+from seqtutor.task import Task
 from seqtutor.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("ab.", end_token=".")
+TONES = Vocabulary("ab")
 TOKENS = np.array([[0, 1, 2, 2], [0, 0, 0, 2], [1, 2, 2, 2]])
 MASK = np.array([[1, 1, 1, 0], [1, 1, 1, 1], [1, 1, 0, 0]], bool)
 
@@ -127,6 +129,50 @@ def test_a_measure_is_a_function_of_tokens_or_of_strings():
     assert found["has_b"].trials == 3
     assert written == ["ab", "aaa", "b"]
     assert found["spelled"].value == 2
+
+
+def test_strings_are_those_that_a_string_reward_sees():
+    words = Vocabulary(("do", "re", "end"), end_token="end")
+    seen = {"measure": [], "group": [], "reward": []}
+
+    def note(name):
+        return lambda strings: seen[name].extend(strings) or [1.0 for _ in strings]
+
+    group = MeasureGroup(
+        (Measure("joined", "Joined"),),
+        of_strings=lambda strings: {"joined": mean_estimate(note("group")(strings))},
+        join="".join,
+    )
+    row = Measure("row", "Row", of_strings=note("measure"))
+    estimates_of([row, group], TOKENS, MASK, words)
+    reward = string_reward(lambda strings: {"one": note("reward")(strings)})
+    Task(words, 4, reward).reward(TOKENS, MASK)
+    assert seen["measure"] == ["do re", "do do do", "re"]
+    assert seen["group"] == ["dore", "dododo", "re"]
+    assert seen["reward"][-3:] == seen["measure"]
+
+
+def test_what_is_masked_is_not_part_of_a_string():
+    """Of given sequences without an end token, the shorter ones are filled up with token 0."""
+    seen = []
+    measure = Measure("n", "N", of_strings=lambda s: seen.extend(s) or [0.0 for _ in s])
+    estimates_of([measure], np.array([[1, 0], [1, 1]]), np.array([[1, 0], [1, 1]], bool), TONES)
+    assert seen == ["b", "bb"]
+
+
+def test_a_measure_that_fails_is_told_in_one_line_with_its_place():
+    def divides(strings):
+        return [1 / 0 for _ in strings]
+
+    line = divides.__code__.co_firstlineno + 1
+    said = rf"^the measure 'odd' failed: ZeroDivisionError: .* \(line {line} of .*{__name__}.py\)$"
+    with pytest.raises(UserError, match=said):
+        estimates(Measure("odd", "Odd", of_strings=divides))
+    rows = (Measure("odd", "Odd"),)
+    with pytest.raises(UserError, match=said):
+        estimates(MeasureGroup(rows, of_strings=divides))
+    with pytest.raises(UserError, match="group of the measure 'odd' must return a mapping"):
+        estimates(MeasureGroup(rows, of_strings=lambda strings: [1.0 for _ in strings]))
 
 
 def test_a_group_gives_estimates_of_its_own():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,16 @@ def test_the_note_says_what_the_intervals_are_over():
     )
     several = interval_note([PRIOR, PSI], 5000, "words")
     assert several.endswith("over 3 seeds, of the prior over its words.")
+    mixed = interval_note([PRIOR, PSI, OTHER, PolicyColumn("g", PSI.seeds[:2])], 5000, "words")
+    assert mixed.endswith("over 2 or 3 seeds, of a single policy over its words.")
+
+
+def test_columns_of_one_name_are_told_apart():
+    columns = [replace(PSI, title="Ψ", variant=f"c {c}") for c in (1, 2)]
+    table = evaluation_table(columns, ROWS, PUBLISHED)
+    assert [column.title for column in table.columns] == ["Ψ (c 1)", "Ψ (c 2)"]
+    assert {column.reference_title for column in table.columns} == {PUBLISHED.heading_beside("psi")}
+    assert list(evaluation_json(columns)) == ["psi (c 1)", "psi (c 2)"]
 
 
 def test_the_json_has_each_seed_with_its_intervals():

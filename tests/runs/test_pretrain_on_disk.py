@@ -63,19 +63,6 @@ def test_an_interrupted_training_goes_on_bit_for_bit(whole, tmp_path, updates):
     assert numbers[0] == 5 * over + 1
 
 
-def test_two_trainings_into_one_folder_are_kept_apart(tmp_path):
-    folder = tmp_path / "prior" / "checkpoints"
-
-    def another(model, updates):
-        with pytest.raises(UserError, match="another process runs"):
-            train(folder)
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        train(folder, on_update=another)
-    assert list(tmp_path.iterdir()) == [], "neither came to a checkpoint"
-
-
 def test_a_finished_training_is_not_trained_again(whole, tmp_path):
     train(tmp_path)
     told = []

@@ -10,15 +10,17 @@ from seqtutor.runs import progress as progress_module
 from seqtutor.runs.progress import progress_bar
 
 
-def test_a_bar_that_goes_to_a_file_tells_in_lines_how_it_goes(monkeypatch, capsys):
+def test_a_bar_in_a_file_prints_lines_with_the_time_left(monkeypatch, capsys):
     monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
+    clock = [0.0]
     with progress_bar() as progress:
-        bar = progress.add_task("Ψ", total=8, note="compiles")
-        progress.update(bar, completed=2, note="r 1.00")
-        progress.update(bar, completed=6, note="r 2.00")
-        progress.update(bar, completed=6, note="r 2.00")
+        progress.get_time = lambda: clock[0]
+        bar = progress.add_task("Ψ", total=8000, note="compiles")
+        for clock[0], completed, note in ((10.0, 1000, "r 1.00"), (20.0, 2000, "r 2.00")):
+            progress.update(bar, completed=completed, note=note)
+        progress.update(bar, completed=2000, note="r 2.00")
         lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
-    assert lines == ["Ψ 25 % r 1.00", "Ψ 75 % r 2.00"]
+    assert lines == ["Ψ 12 % r 1.00", "Ψ 25 % r 2.00 0:01:00 left"]
 
 
 @pytest.mark.parametrize("width", [8, 80, 200])

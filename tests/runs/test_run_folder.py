@@ -75,3 +75,5 @@ def test_settings_that_differ_are_named_by_their_place():
     other = TutorSettings.of(c=1.0, seed=3, exploration=Exploration(epsilon_start=0.25))
     assert differing(one, other) == ["c", "exploration.epsilon_start"]
     assert differing(one, one) == []
+    runs = [{"tutor": one, "rules": {"tonic": tonic}} for one, tonic in ((one, 1), (other, 2))]
+    assert differing(*runs) == ["c", "exploration.epsilon_start", "rules.tonic"]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Options:
     """Measure policies on sequences that they generate, with 95 % intervals.
 
-    Runs of one method count as its seeds. With --tokens, given sequences are measured instead.
+    Runs that differ in their seed alone are the seeds of one column. With --tokens, given sequences
+    are measured instead.
     """
 
     models: tyro.conf.Positional[
@@ -71,8 +72,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
 
 
 def _evaluate_tokens(spec: TaskSpec[Any], options: Any) -> None:
-    from seqtutor.measure import Estimate
-    from seqtutor.measures.estimates import rows_of
+    from seqtutor.measure import Estimate, rows_of
     from seqtutor.report.evaluation_table import (
         PolicyColumn,
         estimates_json,
@@ -105,6 +105,7 @@ def _evaluate_policies(spec: TaskSpec[Any], options: Any) -> None:
     from seqtutor.report.evaluation_table import evaluation_json
     from seqtutor.runs.evaluating import columns_of, open_evaluator, table_of
     from seqtutor.runs.policies import PRIOR, find_policy, with_seeds
+    from seqtutor.runs.progress import console
     from seqtutor.runs.terminal import print_table
 
     names = with_seeds(options.models or ((PRIOR,) if spec.priors else ()))
@@ -124,6 +125,8 @@ def _evaluate_policies(spec: TaskSpec[Any], options: Any) -> None:
     ) as evaluator:
         columns, rows = columns_of(evaluator, policies, options.seed)
         if options.json:
+            for remark in evaluator.remarks:
+                console.print(remark, style="yellow")
             print(json.dumps(evaluation_json(columns)))
         else:
             print_table(table_of(evaluator, columns, rows))

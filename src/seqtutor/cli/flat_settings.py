@@ -12,17 +12,14 @@ from seqtutor.methods.registry import loadable_methods, method_named, method_nam
 from seqtutor.methods.settings import MethodSettings
 from seqtutor.training.settings import TutorSettings, methods_with, require_setting
 
-FLAT_SETTINGS = ConstructorRegistry()
-"""To be given to `tyro.cli`; the default instance decides which method's options there are."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Flat(TutorSettings):
     options: Annotated[MethodSettings, tyro.conf.arg(name="")]
 
 
-@FLAT_SETTINGS.struct_rule
-def _tutor_settings(info: StructTypeInfo) -> StructConstructorSpec | None:
+def tutor_settings(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """A rule for tyro; the default instance decides which method's options there are."""
     if info.type is not TutorSettings:
         return None
     nested = ConstructorRegistry.get_struct_spec(replace(info, type=_Flat))

@@ -6,9 +6,7 @@ import contextlib
 import difflib
 import errno
 import importlib
-import io
 import os
-import re
 import signal
 import sys
 import threading
@@ -19,8 +17,8 @@ from typing import Any
 
 from seqtutor import __version__
 from seqtutor.arguments import value_of
-from seqtutor.errors import UserError
-from seqtutor.references import entry_points_of, is_reference
+from seqtutor.errors import UserError, in_one_line
+from seqtutor.references import entry_points_of, is_reference, place_in_own_files
 from seqtutor.task_registry import find_spec, task_names
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks import DEFAULT_TASK
@@ -60,7 +58,7 @@ usage: seqtutor COMMAND [OPTIONS]
 
 {commands}
 
-Each command tells its options with --help. To see everything at work:
+Each command prints its main options with --help, all with --help-all. To see everything at work:
 
   seqtutor reproduce {task}
 
@@ -112,9 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, _interrupt)
     try:
         return _run_command(arguments[0], arguments[1:])
-    except UserError as error:
-        _say(" ".join(str(error).splitlines()))
-        return 2
     except KeyboardInterrupt as interruption:
         _say(str(interruption) or "interrupted")
         # Not a return: a thread of XLA that is still compiling would crash as Python shuts down.
@@ -123,14 +118,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has what it wanted; there is nobody left to tell.
         sys.stderr.close()
         return 1
-    except OSError as error:
-        if error.filename is not None:
-            _say(f"cannot use {error.filename}: {error.strerror}")
-        elif error.errno in _OF_THE_SYSTEM:
-            _say(error.strerror or str(error))
-        else:
+    except (Exception, SystemExit) as error:
+        if (line := _in_a_line(error)) is None:
             raise
+        _say(line)
         return 2
+
+
+def _in_a_line(error: BaseException) -> str | None:
+    """What the user is told of an error; `None` of one that is a fault of this program."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).splitlines())
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"cannot use {error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+        return error.strerror or str(error)
+    place = place_in_own_files(error)
+    return f"{in_one_line(error)}{place}" if place or isinstance(error, SystemExit) else None
 
 
 def _first_undecodable(arguments: Sequence[str]) -> str | None:
@@ -153,6 +157,8 @@ def _run_command(name: str, arguments: list[str]) -> int:
 
     # Before the options are read: those of methods and models are in their files, which import JAX.
     keep_compiled_programs()
+    # XLA reports slow compilation as an error; what is one ends as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     call = find_call(name, arguments)
     options = parse(call)
     if options is None:
@@ -246,41 +252,10 @@ def parse(call: Call) -> Any:
     """Read a command's options; `None` if it was asked for help instead.
 
     Raises:
-        UserError: in one line, where tyro would print a box.
+        UserError: if an option is unknown or its value cannot be read.
     """
-    import tyro
-
-    from seqtutor.cli.flat_settings import FLAT_SETTINGS
+    from seqtutor.cli.parsing import parse as parse_options
 
     default = call.module.defaults(call.spec, call.arguments)
-    arguments = call.arguments
-    if not {"-h", "--help"}.isdisjoint(arguments):
-        arguments = ["--help"]  # Positional arguments that were given would be left out of it.
-    messages = io.StringIO()
-    command = f"seqtutor {call.name}"
-    if call.spec is not None and not hasattr(call.module, "TASK"):
-        command += f" {call.spec.reference}"
-    try:
-        with contextlib.redirect_stderr(messages), FLAT_SETTINGS:
-            return tyro.cli(type(default), prog=command, args=arguments, default=default)
-    except SystemExit as stop:
-        if not stop.code:
-            return None
-        message = _one_line(messages.getvalue())
-        raise UserError(f"{message}; see: {command} --help") from None
-
-
-NOT_WHOLE = r"\1 is not a whole number"
-NOT_A_NUMBER = r"\1 is not a number"
-
-
-def _one_line(message: str) -> str:
-    """The first sentences of tyro's error: in a box or, in plain ASCII, under a title."""
-    has_box = "╭" in message
-    plain = re.sub(r"\x1b\[[0-9;]*m|╭.*╮|╰.*╯|│", "", message)
-    blocks = [" ".join(block.split()) for block in re.split(r"[─-]{5,}", plain)]
-    found = [block for block in blocks if block][0 if has_box else 1 :]
-    sentences = re.split(r"Argument helptext|Perhaps you meant|For full helptext", found[0])
-    sentence = sentences[0].strip().rstrip(".")
-    sentence = re.sub(r"invalid literal for int\(\) with base 10: (.*)", NOT_WHOLE, sentence)
-    return re.sub(r"could not convert string to float: (.*)", NOT_A_NUMBER, sentence)
+    is_of_every_task = not hasattr(call.module, "TASK")
+    return parse_options(call.name, call.spec, default, call.arguments, is_of_every_task)

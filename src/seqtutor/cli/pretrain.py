@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from seqtutor.cli.options import extended
 
 if TYPE_CHECKING:
     from seqtutor.models.files import SavedModel
+    from seqtutor.runs.pretraining import Pretraining
     from seqtutor.task_spec import TaskSpec
 
 
@@ -48,18 +50,26 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 
 def run(spec: TaskSpec[Any], options: Any) -> None:
     """Read, train, measure, write."""
-    from seqtutor.files import make_folder
-    from seqtutor.runs.pretraining import (
-        Pretraining,
-        fitting_batch,
-        pretrain_in_folder,
-        require_own_folder,
-    )
-    from seqtutor.runs.progress import console
+    from seqtutor.runs.pretraining import pretrain_in_folder
 
     spec.require_dependencies()
-    require_own_folder(options.output)
-    make_folder(options.output.parent)
+    _, fit = pretrain_in_folder(partial(_prepared, spec, options), options.output)
+    if fit is not None:
+        print(
+            f"On {fit.sequences:,} {spec.many} of the test part: log-perplexity "
+            f"{fit.log_perplexity:.4f} nats a token, accuracy {100 * fit.accuracy:.2f} %"
+        )
+    print(
+        f"The prior is in {options.output}; tune it with: seqtutor tune {spec.reference} "
+        f"--prior {options.output}"
+    )
+
+
+def _prepared(spec: TaskSpec[Any], options: Any) -> Pretraining:
+    """The data and the settings, with what a user should know of them on the screen."""
+    from seqtutor.runs.pretraining import Pretraining, fitting_batch
+    from seqtutor.runs.progress import console
+
     start = _start(spec, options)
     data = spec.read_data(options.data_options, None if start is None else start.vocabulary)
     console.print("\n".join(data.summary), highlight=False)
@@ -71,16 +81,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
             f"{len(data.train):,} training {spec.many} are few: the batch is {settings.batch}",
             style="yellow",
         )
-    _, fit = pretrain_in_folder(Pretraining(spec, data, settings, start), options.output)
-    if fit is not None:
-        print(
-            f"On {fit.sequences:,} {spec.many} of the test part: log-perplexity "
-            f"{fit.log_perplexity:.4f} nats a token, accuracy {100 * fit.accuracy:.2f} %"
-        )
-    print(
-        f"The prior is in {options.output}; tune it with: seqtutor tune {spec.reference} "
-        f"--prior {options.output}"
-    )
+    return Pretraining(spec, data, settings, start)
 
 
 def _start(spec: TaskSpec[Any], options: Any) -> SavedModel | None:

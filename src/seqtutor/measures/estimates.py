@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
 from numpy.typing import ArrayLike
 
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, in_one_line, place_in
 from seqtutor.measure import Estimate, Measure, MeasureGroup
 from seqtutor.measures.intervals import quantile
 from seqtutor.vocabulary import Vocabulary
@@ -110,15 +111,6 @@ def _number_of_equal_size(parts: np.ndarray) -> float:
     return float(parts.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def rows_of(measures: Iterable[Measure | MeasureGroup]) -> tuple[Measure, ...]:
-    """All measures in order, those of groups one by one."""
-    return tuple(
-        row
-        for measure in measures
-        for row in (measure.measures if isinstance(measure, MeasureGroup) else (measure,))
-    )
-
-
 def estimates_of(
     measures: Iterable[Measure | MeasureGroup],
     tokens: Int[np.ndarray, "sequence time"],
@@ -128,22 +120,31 @@ def estimates_of(
     """Compute measures on sequences; a measure without a function is left out.
 
     Raises:
-        UserError: if a measure's function does not return one number per sequence, or a group's
-            does not return an estimate of each of its measures.
+        UserError: if a measure's function fails or does not return one number per sequence, or a
+            group's does not return an estimate of each of its measures.
     """
-    listed = list(measures)
-    strings: list[str] = []
-    if any(one.of_strings is not None for one in listed):
-        strings = ["".join(vocabulary.decode(row)) for row in tokens]
+    texts = cache(partial(vocabulary.texts, tokens, mask))
     found: dict[str, Estimate] = {}
-    for measure in listed:
+    for measure in measures:
         if isinstance(measure, MeasureGroup):
-            found.update(_of_group(measure, tokens, mask, strings))
+            found.update(_of_group(measure, tokens, mask, texts))
         elif measure.of_tokens is not None:
-            found[measure.name] = _of_values(measure, measure.of_tokens(tokens, mask), len(tokens))
+            values = _called(measure.name, measure.of_tokens, tokens, mask)
+            found[measure.name] = _of_values(measure, values, len(tokens))
         elif measure.of_strings is not None:
-            found[measure.name] = _of_values(measure, measure.of_strings(strings), len(tokens))
+            values = _called(measure.name, measure.of_strings, list(texts(None)))
+            found[measure.name] = _of_values(measure, values, len(tokens))
     return found
+
+
+def _called(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = f"{in_one_line(error)}{place_in(function, error)}"
+        raise UserError(f"the measure {name!r} failed: {reason}") from error
 
 
 def _of_values(measure: Measure, values: Any, number: int) -> Estimate:
@@ -160,13 +161,27 @@ def _of_values(measure: Measure, values: Any, number: int) -> Estimate:
 
 
 def _of_group(
-    group: MeasureGroup, tokens: np.ndarray, mask: np.ndarray, strings: list[str]
+    group: MeasureGroup,
+    tokens: np.ndarray,
+    mask: np.ndarray,
+    texts: Callable[[Callable[[Sequence[str]], str] | None], list[str]],
 ) -> dict[str, Estimate]:
-    found: dict[str, Estimate] = {}
+    if not group.measures:
+        return {}
+    name = group.measures[0].name
+    returned = []
     if group.estimate is not None:
-        found.update(group.estimate(tokens, mask))
+        returned.append(_called(name, group.estimate, tokens, mask))
     if group.of_strings is not None:
-        found.update(group.of_strings(strings))
+        returned.append(_called(name, group.of_strings, list(texts(group.join))))
+    found: dict[str, Estimate] = {}
+    for one in returned:
+        if not isinstance(one, Mapping) or not all(isinstance(e, Estimate) for e in one.values()):
+            raise UserError(
+                f"the group of the measure {name!r} must return a mapping of names to "
+                f"seqtutor.Estimate, not {type(one).__name__}"
+            )
+        found.update(one)
     missing = [measure.name for measure in group.measures if measure.name not in found]
     if missing:
         raise UserError(f"the measure {missing[0]!r} is not among those that its group computes")

@@ -22,12 +22,27 @@ class PolicyColumn:
         seeds: the estimates of each seed.
         title: the heading; the name if left out.
         settings: further rows of text, such as {"c / γ": "0.5 / 1"}.
+        variant: what tells it from other columns of its name, such as "c 0.5".
     """
 
     name: str
     seeds: Sequence[Estimates]
     title: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    variant: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title with the variant."""
+        return self._with_variant(self.title or self.name)
+
+    @property
+    def key(self) -> str:
+        """The name with the variant, which no other column has."""
+        return self._with_variant(self.name)
+
+    def _with_variant(self, text: str) -> str:
+        return f"{text} ({self.variant})" if self.variant else text
 
     def interval(self, measure: str) -> Interval:
         """Mean and 95 % interval over seeds; of a single seed, over its sequences."""
@@ -69,7 +84,7 @@ def evaluation_table(
     return Table(
         title,
         tuple(
-            Column(column.title or column.name, heading)
+            Column(column.heading, heading)
             for column, heading in zip(columns, headings, strict=True)
         ),
         tuple(row for row in rows if any(map(_has_value, row.cells))),
@@ -84,18 +99,20 @@ def interval_note(
     temperature: float = 1.0,
 ) -> str:
     """How many sequences a policy was measured on, and what the intervals are over."""
-    seeds = max(len(column.seeds) for column in columns)
+    seeds = sorted({len(column.seeds) for column in columns} - {1})
     spread = f"± or (low … high) is the 95 % interval over {sequences} of one run"
-    if seeds > 1:
-        spread = f"± or (low … high) is the 95 % interval over {seeds} seeds"
-        if any(len(column.seeds) == 1 for column in columns):
-            spread += f", of the prior over its {sequences}"
+    if seeds:
+        spread = f"± or (low … high) is the 95 % interval over {' or '.join(map(str, seeds))} seeds"
+        single = [column.name for column in columns if len(column.seeds) == 1]
+        if single:
+            whose = "the prior" if single == ["prior"] else "a single policy"
+            spread += f", of {whose} over its {sequences}"
     return f"{number:,} {sequences} a policy at temperature {temperature:g}; {spread}."
 
 
 def evaluation_json(columns: Sequence[PolicyColumn]) -> dict[str, list[dict[str, Any]]]:
-    """By policy and seed, what `estimates_json` gives."""
-    return {column.name: [estimates_json(one) for one in column.seeds] for column in columns}
+    """By column and seed, what `estimates_json` gives."""
+    return {column.key: [estimates_json(one) for one in column.seeds] for column in columns}
 
 
 def estimates_json(estimates: Estimates) -> dict[str, Any]:

@@ -38,14 +38,15 @@ def string_reward(
     each of them; it is paid at the last token.
 
     With `workers`, that many processes call the function with one string at a time, while methods
-    that learn from a replay learn. The function must be in a module that the processes can import.
-    The terms of a string must depend on it alone: they are kept and not computed again.
+    that learn from a replay learn. The function must be one that they can import: of a module, or
+    of the file that a reference such as `words.py:task` names. The terms of a string must depend on
+    it alone: they are kept and not computed again.
 
     Args:
         function: takes strings, returns `{term: [number, …]}`.
         weights: of terms; terms without one weigh one.
-        workers: number of processes, which start at once and end with `Task.close`; 0 to call the
-            function in this one.
+        workers: number of processes, which start with the first batch and end with `Task.close`; 0
+            to call the function in this one.
         seconds: time limit of a string in a process, beyond which the run ends with an error.
 
     Raises:
@@ -90,11 +91,9 @@ class StringReward:
         Raises:
             UserError: if the reward has no vocabulary yet.
         """
-        vocabulary = self.vocabulary
-        if vocabulary is None:
+        if self.vocabulary is None:
             raise UserError("a string reward has no vocabulary yet; give it to a Task")
-        rows = zip(tokens, mask, strict=True)
-        return [vocabulary.join(vocabulary.decode(row[real])) for row, real in rows]
+        return self.vocabulary.texts(tokens, mask)
 
 
 class PooledStringReward(StringReward):
@@ -102,7 +101,8 @@ class PooledStringReward(StringReward):
 
     def __init__(self, function: StringFunction, workers: int, seconds: float) -> None:
         super().__init__(function)
-        pool = WorkerPool(OneByOne(function), workers, seconds)
+        # The processes import the file of the function, where this very reward may be made.
+        pool = WorkerPool(OneByOne(function), workers, seconds, starts_at_once=False)
         self.pool = CachedPool(pool, partial(_combined, function))
 
     def __call__(

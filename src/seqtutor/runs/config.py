@@ -126,17 +126,3 @@ def _fits(spec: TaskSpec[Any], task: Any, content: Mapping[str, Any]) -> bool:
         return bool(task == spec.name)
     own = {one.name for one in fields(spec.settings_type)}
     return set(content) <= own | set(OWN_NAMES)
-
-
-def differing_options(one: Any, other: Any, name: str = "") -> list[str]:
-    """The options, as on the command line, by which two configurations in YAML's types differ."""
-    if one == other:
-        return []
-    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
-        return [f"--{name}".replace("_", "-")]
-    found: list[str] = []
-    for key in dict.fromkeys([*one, *other]):
-        # The settings of the tutor have no prefix on the command line.
-        inner = name if key == "tutor" else f"{name}.{key}".lstrip(".")
-        found += differing_options(one.get(key), other.get(key), inner)
-    return found

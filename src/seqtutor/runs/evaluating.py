@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqtutor.data import Sequences
-from seqtutor.measure import Measure, MeasureGroup
-from seqtutor.measures.estimates import estimates_of, rows_of
+from seqtutor.measure import Measure, MeasureGroup, rows_of
+from seqtutor.measures.estimates import estimates_of
 from seqtutor.measures.policy import Evaluation, evaluate, policy_measures, reward_measures
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
+from seqtutor.runs.grouping import grouped, remark_on_priors
 from seqtutor.runs.policies import (
     PRIOR,
     NamedPolicy,
@@ -41,6 +42,7 @@ class Evaluator:
         temperature: of the sampling.
         tasks: by vocabulary, the tasks whose reward is measured; empty for none.
         notes: stand below tables.
+        remarks: about the policies; they stand there, too.
     """
 
     spec: TaskSpec[Any]
@@ -49,6 +51,7 @@ class Evaluator:
     temperature: float = 1.0
     tasks: Mapping[Vocabulary, Task] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
@@ -118,6 +121,8 @@ def open_evaluator(
         settings = spec.settings_type()
     own = spec.evaluate_type() if options is None else options
     priors = [policy.prior() for policy in policies]
+    on_priors = remark_on_priors(policies)
+    remarks = [] if on_priors is None else [on_priors]
     tasks: dict[Vocabulary, Task] = {}
     reward_notes = []
     with ExitStack() as stack:
@@ -132,13 +137,15 @@ def open_evaluator(
                 reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
         measures = stack.enter_context(spec.measures(settings, own, priors, number, reward_workers))
         notes = [one.note for one in measures if isinstance(one, MeasureGroup) and one.note]
-        yield Evaluator(spec, measures, number, temperature, tasks, [*notes, *reward_notes])
+        yield Evaluator(
+            spec, measures, number, temperature, tasks, [*notes, *reward_notes], remarks
+        )
 
 
 def columns_of(
     evaluator: Evaluator, policies: Sequence[NamedPolicy], seed: int = 0
 ) -> tuple[list[PolicyColumn], list[Measure]]:
-    """Measure policies; runs of one method are the seeds of one column.
+    """Measure policies; runs that differ in their seed alone are the seeds of one column.
 
     Args:
         evaluator: measures them.
@@ -147,23 +154,28 @@ def columns_of(
 
     Returns:
         The columns, and the rows of a table of them.
+
+    Raises:
+        UserError: if a policy is named twice, or a run and its copy.
     """
-    grouped: dict[str, list[Evaluation]] = {}
-    for policy in policies:
-        found = evaluator.evaluate(policy, seed + policy.seed)
-        grouped.setdefault(policy.name, []).append(found)
-    tutors = {p.name: p.config.tutor for p in policies if p.config is not None}
-    columns = [
-        PolicyColumn(
-            name,
-            [one.estimates for one in evaluations],
-            title_of(evaluator.spec, name),
-            {"c / γ": f"{tutors[name].c:g} / {tutors[name].discount:g}"} if name in tutors else {},
+    columns, evaluations = [], []
+    for group in grouped(policies):
+        found = [evaluator.evaluate(one, seed + one.seed) for one in group.policies]
+        evaluations += found
+        config = group.policies[0].config
+        settings = {}
+        if config is not None:
+            settings["c / γ"] = f"{config.tutor.c:g} / {config.tutor.discount:g}"
+        columns.append(
+            PolicyColumn(
+                group.name,
+                [one.estimates for one in found],
+                title_of(evaluator.spec, group.name),
+                settings,
+                group.variant,
+            )
         )
-        for name, evaluations in grouped.items()
-    ]
-    of_all = [one for evaluations in grouped.values() for one in evaluations]
-    return columns, evaluator.rows(terms_of(evaluator.spec, of_all))
+    return columns, evaluator.rows(terms_of(evaluator.spec, evaluations))
 
 
 def terms_of(spec: TaskSpec[Any], evaluations: Iterable[Evaluation]) -> list[str]:
@@ -193,7 +205,7 @@ def table_of(
         rows,
         published,
         title=title or spec.heading,
-        note=" ".join((note, *evaluator.notes)),
+        note=" ".join((note, *evaluator.notes, *evaluator.remarks)),
         is_marked=evaluator.temperature == 1,
         counts_better=published is not None,
     )
@@ -208,7 +220,6 @@ def evaluate_runs(
     named = [first.as_prior(first.prior()), *policies]
     with open_evaluator(spec, named, number=number, reward_workers=reward_workers) as evaluator:
         columns, rows = columns_of(evaluator, named)
-        columns[0] = replace(columns[0], settings={})
         return table_of(evaluator, columns, rows, has_published=spec.published_beside_runs)
 
 

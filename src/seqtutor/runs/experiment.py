@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +159,7 @@ def _prior(plan: ExperimentPlan) -> tuple[Path | None, str]:
         return plan.prior, fit
     folder = plan.output / "prior"
     if not (folder / MODEL_CONFIG).is_file() or not _is_finished(load_prior(spec, folder)):
-        data = spec.read_data(plan.data)
-        console.print("\n".join([*data.summary, *data.warnings]), highlight=False)
-        training = plan.training or PretrainSettings.of(**spec.training_defaults(None))
-        pretrain_in_folder(Pretraining(spec, data, fitting_batch(training, data)), folder)
+        pretrain_in_folder(partial(_pretraining, plan), folder)
     test = load_prior(spec, folder).origin.get("test")
     fit = ""
     if isinstance(test, dict):
@@ -172,6 +170,13 @@ def _prior(plan: ExperimentPlan) -> tuple[Path | None, str]:
         )
         console.print(fit)
     return folder, fit
+
+
+def _pretraining(plan: ExperimentPlan) -> Pretraining:
+    data = plan.spec.read_data(plan.data)
+    console.print("\n".join([*data.summary, *data.warnings]), highlight=False)
+    training = plan.training or PretrainSettings.of(**plan.spec.training_defaults(None))
+    return Pretraining(plan.spec, data, fitting_batch(training, data))
 
 
 def _is_finished(saved: SavedModel) -> bool:

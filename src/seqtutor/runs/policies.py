@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
-from seqtutor.models.files import SavedModel, load_model
+from seqtutor.models.files import SavedModel, load_model, weights_hash
 from seqtutor.runs.config import RunConfig, is_game, read_config
-from seqtutor.runs.run_folder import CONFIG, RunFolder
+from seqtutor.runs.provenance import PRIOR_SHA256
+from seqtutor.runs.run_folder import CONFIG, RunFolder, read_made_by
 from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
 
@@ -29,6 +31,7 @@ class NamedPolicy:
         length: of the sequences on which it was tuned or trained.
         spec: the task.
         config: of the run that tuned it; `None` for a mere model.
+        made_by: what the run's configuration says about its making.
         reference: the prior that it is compared with, if that is known already.
     """
 
@@ -37,12 +40,24 @@ class NamedPolicy:
     length: int
     spec: TaskSpec[Any]
     config: RunConfig[Any] | None = None
+    made_by: Mapping[str, Any] = field(default_factory=dict)
     reference: SavedModel | None = None
 
     @property
     def seed(self) -> int:
         """The seed of the run; 0 for a mere model."""
         return 0 if self.config is None else self.config.tutor.seed
+
+    @property
+    def folder(self) -> Path | None:
+        """Of the run or the model."""
+        found = self.saved.folder
+        return found if found is None or self.config is None else found.parent
+
+    @property
+    def prior_sha256(self) -> str:
+        """Of the weights of the prior that it was tuned from, as far as that is known."""
+        return str(self.made_by.get(PRIOR_SHA256) or weights_hash(self.prior().model))
 
     @property
     def model(self) -> SequenceModel:
@@ -57,6 +72,10 @@ class NamedPolicy:
         Raises:
             UserError: if it is no longer where it was.
         """
+        return self._prior
+
+    @cached_property
+    def _prior(self) -> SavedModel:
         if self.reference is not None:
             return self.reference
         if self.config is not None:
@@ -71,7 +90,7 @@ class NamedPolicy:
     def as_prior(self, saved: SavedModel | None = None) -> NamedPolicy:
         """The model, or another one in its place, as the prior of an experiment."""
         saved = self.saved if saved is None else saved
-        return replace(self, name=PRIOR, saved=saved, reference=saved)
+        return NamedPolicy(PRIOR, saved, self.length, self.spec, reference=saved)
 
 
 def load_prior(spec: TaskSpec[Any], folder: Path | None = None) -> SavedModel:
@@ -109,7 +128,9 @@ def find_policy(spec: TaskSpec[Any], name: str) -> NamedPolicy:
         if config is None:
             return _of_model(spec, path.name, load_prior(spec, run.model))
         saved = load_prior(spec, run.model)
-        return NamedPolicy(config.tutor.method, saved, _length(spec, name, saved), spec, config)
+        made_by = read_made_by(path / CONFIG)
+        length = _length(spec, name, saved)
+        return NamedPolicy(config.tutor.method, saved, length, spec, config, made_by)
     if seeds := _runs_of_seeds(path):
         raise UserError(f"{path} holds a run for each seed; name one, such as {seeds[0]}")
     is_missing = name == PRIOR and not path.exists()

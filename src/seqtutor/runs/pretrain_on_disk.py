@@ -15,7 +15,6 @@ import numpy as np
 
 from seqtutor.models.base import SequenceModel
 from seqtutor.runs.checkpoint import Checkpoints
-from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.run_folder import plain
 from seqtutor.training.pretrain import (
     EpochRecord,
@@ -74,28 +73,27 @@ def train_on_disk(
 
     Raises:
         UserError: as there, or if the checkpoints belong to other settings, sequences or another
-            start, cannot be read or written, or another process uses them.
+            start, or cannot be read or written.
     """
     start = beginning(model, training, settings)
     checkpoints = Checkpoints(folder, _digest(model, training, validation, settings))
-    with made_and_locked(folder):
-        found = checkpoints.latest(_Training(start))
-        if found is not None:
-            epochs = [EpochRecord(**record) for record in found.extra]
-            start = Pretrained(found.state.best, epochs, found.state.latest, found.state.optimiser)
-            for remark in found.remarks:
-                on_remark(remark)
+    found = checkpoints.latest(_Training(start))
+    if found is not None:
+        epochs = [EpochRecord(**record) for record in found.extra]
+        start = Pretrained(found.state.best, epochs, found.state.latest, found.state.optimiser)
+        for remark in found.remarks:
+            on_remark(remark)
 
-        def after_epoch(so_far: Pretrained) -> None:
-            records = [vars(record) for record in so_far.epochs]
-            checkpoints.save(_state(so_far), len(so_far.epochs), records)
-            on_epoch(so_far)
+    def after_epoch(so_far: Pretrained) -> None:
+        records = [vars(record) for record in so_far.epochs]
+        checkpoints.save(_state(so_far), len(so_far.epochs), records)
+        on_epoch(so_far)
 
-        if found is not None:
-            on_epoch(start)
-        return train_by_maximum_likelihood(
-            model, training, validation, settings, after_epoch, on_update, start
-        )
+    if found is not None:
+        on_epoch(start)
+    return train_by_maximum_likelihood(
+        model, training, validation, settings, after_epoch, on_update, start
+    )
 
 
 def _state(so_far: Pretrained) -> PretrainState:

@@ -12,6 +12,7 @@ from seqtutor.files import require_unused
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.checkpoint import Checkpoints
+from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import Interrupted
 from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.runs.progress import console, progress_bar
@@ -83,19 +84,33 @@ def require_own_folder(output: Path) -> None:
     require_unused(output)
 
 
-def pretrain_in_folder(pretraining: Pretraining, output: Path) -> tuple[SavedModel, Fit | None]:
+def pretrain_in_folder(
+    prepare: Callable[[], Pretraining], output: Path
+) -> tuple[SavedModel, Fit | None]:
     """Train a prior, measure it on the test part and write it; a progress bar shows how it goes.
 
     The best model so far is written after each epoch that improved it, so that an interrupted
-    training leaves a model.
+    training leaves a model. No other process can train into the folder from before `prepare` until
+    the last file is written.
+
+    Args:
+        prepare: reads the data, and gives what is trained.
+        output: a folder that is unused, or holds an interrupted training.
 
     Returns:
         The model, and how well it predicts the test part, if there is one.
 
     Raises:
         Interrupted: at an interruption after the first epoch.
-        UserError: if there are too few sequences, or the loss is not finite.
+        UserError: if there are too few sequences, the loss is not finite, the folder holds
+            something else, or another process trains into it.
     """
+    with made_and_locked(output):
+        require_own_folder(output)
+        return _pretrain(prepare(), output)
+
+
+def _pretrain(pretraining: Pretraining, output: Path) -> tuple[SavedModel, Fit | None]:
     data, settings = pretraining.data, pretraining.settings
     model = (
         new_model(data.vocabulary.size, settings)

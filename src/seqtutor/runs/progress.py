@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import cached_property
 from typing import IO, Any, cast
 
@@ -70,6 +72,13 @@ class SpeedColumn(ProgressColumn):
         return Text(f"{_thousands(speed)} {unit}/s", style="cyan") if speed else Text()
 
 
+def _time_left(bar: Task) -> str:
+    """For a line in a file: how long the bar needs at its speed of late."""
+    if not bar.time_remaining:
+        return ""
+    return f"  {timedelta(seconds=math.ceil(bar.time_remaining))} left"
+
+
 def _thousands(number: float) -> str:
     return f"{number / 1000:.1f}k" if number >= 1000 else f"{number:.0f}"
 
@@ -114,7 +123,7 @@ class _LoggedProgress(Progress):
             self._print_end(bar)
         elif line != printed and now - printed_at >= LINE_EVERY:
             self._printed[task_id] = now, line
-            self._print_line(line)
+            self._print_line(line + _time_left(bar))
 
     def stop(self) -> None:
         """Stop, and without a terminal print the last line of bars that are not at their end."""

@@ -24,6 +24,9 @@ COMMAND = "SEQTUTOR_COMMAND"
 PACKAGES = ("jax", "jaxlib", "numpy", "equinox", "optax", "music21", "rdkit")
 """Those on which results depend."""
 
+PRIOR_SHA256 = "prior_sha256"
+"""Under this name a run keeps the hash of its prior's weights."""
+
 
 def command_line() -> str:
     """The command as it was typed, also in the processes that it starts."""
@@ -83,7 +86,7 @@ def made_by(prior: SequenceModel | None = None, devices: int = 1) -> dict[str, s
     return facts | {
         "device": jax.devices()[0].device_kind,
         "devices": devices,
-        "prior_sha256": weights_hash(prior),
+        PRIOR_SHA256: weights_hash(prior),
     }
 
 

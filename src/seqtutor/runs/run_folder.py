@@ -62,17 +62,26 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def differing(one: Any, other: Any, within: str = "") -> list[str]:
+def flattened(config: Any, within: str = "") -> dict[str, Any]:
+    """The settings of a configuration by their dotted names, as `plain` has them.
+
+    Those of the tutor have no prefix, as on the command line.
+    """
+    content = plain(config)
+    if not (isinstance(content, dict) and content):
+        return {within: content}
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        found |= flattened(value, within if name == "tutor" else f"{within}.{name}".lstrip("."))
+    return found
+
+
+def differing(one: Any, other: Any) -> list[str]:
     """The dotted names of the settings in which two configurations of a kind differ."""
-    first, second = plain(one), plain(other)
-    if not (isinstance(first, dict) and isinstance(second, dict)):
-        return [] if first == second else [within]
-    names = dict.fromkeys([*first, *second])
-    found = (
-        differing(first.get(name), second.get(name), f"{within}.{name}" if within else name)
-        for name in names
-    )
-    return [name for part in found for name in part]
+    first, second = flattened(one), flattened(other)
+    return [
+        name for name in dict.fromkeys([*first, *second]) if first.get(name) != second.get(name)
+    ]
 
 
 def read_config(kind: type[_Config], path: Path) -> _Config:
@@ -113,13 +122,27 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         UserError: if it cannot be read, is too large, or has no entries.
     """
+    return {name: value for name, value in _entries(path).items() if name != "made_by"}
+
+
+def read_made_by(path: Path) -> dict[str, Any]:
+    """What a configuration says about the making of its run; empty where it says nothing.
+
+    Raises:
+        UserError: as `read_settings` does.
+    """
+    found = _entries(path).get("made_by")
+    return found if isinstance(found, dict) else {}
+
+
+def _entries(path: Path) -> dict[str, Any]:
     with _unusable(path):
         if path.stat().st_size > LARGEST_CONFIG:
             raise ValueError(f"it is larger than {LARGEST_CONFIG >> 10} KiB")
         content = _parsed(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise TypeError("it has no entries")
-    return {key: value for key, value in content.items() if key != "made_by"}
+    return content
 
 
 @lru_cache(maxsize=8)

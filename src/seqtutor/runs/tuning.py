@@ -15,11 +15,11 @@ from seqtutor.files import require_unused
 from seqtutor.measures.sampling import draw
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, save_model
-from seqtutor.runs.config import RunConfig, differing_options, read_config
+from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.devices import Place
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.provenance import lasting_origin, made_by
-from seqtutor.runs.run_folder import CONFIG, RunFolder
+from seqtutor.runs.run_folder import CONFIG, RunFolder, differing
 from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
 from seqtutor.task import Task
 from seqtutor.task_records import Drawn
@@ -203,10 +203,10 @@ def require_same(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder)
     """Refuse a configuration that is not the one of the folder's run.
 
     Raises:
-        UserError: which names the options that differ.
+        UserError: which names the settings that differ.
     """
     own = read_config(spec, folder.path)
-    changed = differing_options(own.content(), config.content())
+    changed = differing(own.content(), config.content())
     if changed:
         raise UserError(
             f"the run in {folder.path} continues with its own settings; leave out what would "

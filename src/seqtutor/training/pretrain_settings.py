@@ -32,7 +32,7 @@ class PretrainSettings:
 
     model: str = "lstm"
     """Kind of model: a registered name such as lstm, or your own class as FILE.py:NAME or
-    module:NAME. Each kind has settings of its own; see them with --model KIND --help."""
+    module:NAME. Each kind has settings of its own; see them with --model KIND --help-all."""
     architecture: ModelSettings = field(default=None)  # type: ignore[assignment]
     """Settings of the model; the defaults of its kind if not given."""
     batch: Count = 128

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from seqtutor.errors import UserError, name_of
@@ -72,7 +73,7 @@ class InProcessPool:
 
 
 class WorkerPool:
-    """Applies a function in several processes, which start at once and are kept.
+    """Applies a function in several processes, which are kept.
 
     The processes end when the pool is closed, has no reference left, or Python ends. They may be
     started before JAX, to load what they need meanwhile, or after it. Several threads may use a
@@ -84,17 +85,26 @@ class WorkerPool:
             lost. If it has a method `prepare`, that is called before the first item.
         workers: number of processes.
         seconds: time limit of an item; if one takes longer, its worker is replaced.
+        starts_at_once: whether the processes start now and not with the first items. A file that
+            makes a pool as it is imported must say no, if the processes import it themselves.
 
     Raises:
         UserError: if there are no workers, or the function cannot be sent to another process.
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], workers: int, seconds: float = SECONDS_PER_ITEM
+        self,
+        function: Callable[[Any], Any],
+        workers: int,
+        seconds: float = SECONDS_PER_ITEM,
+        *,
+        starts_at_once: bool = True,
     ) -> None:
         if workers < 1:
             raise UserError(f"a pool needs at least one worker, not {workers}")
         self._team = _Team(_pickled(function), workers, seconds)
+        if starts_at_once:
+            self._team.start()
         self._end = weakref.finalize(self, self._team.close)
 
     @property
@@ -177,23 +187,35 @@ class _Team:
 
     def __init__(self, function: bytes, workers: int, seconds: float) -> None:
         self.restarts = 0
+        self.workers: list[WorkerProcess] = []
+        self._worker = partial(WorkerProcess, function, seconds)
+        self._number = workers
         self._has_results = False
-        self.workers = [WorkerProcess(function, seconds) for _ in range(workers)]
         self._closed = threading.Event()
         self._failure: Exception = RuntimeError("the pool is closed")
         self._waiting: deque[_Portion] = deque()
         self._jobs: set[_Job] = set()
         self._changed = threading.Condition()
-        self._threads = [
-            threading.Thread(target=self._serve, args=(worker,), daemon=True)
-            for worker in self.workers
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the processes, if they have not been."""
+        with self._changed:
+            if self._threads or self._closed.is_set():
+                return
+            self.workers += [self._worker() for _ in range(self._number)]
+            self._threads += [
+                threading.Thread(target=self._serve, args=(worker,), daemon=True)
+                for worker in self.workers
+            ]
+            for thread in self._threads:
+                thread.start()
 
     def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
+        if items:
+            self.start()
         job = _Job(len(items))
-        wanted = -(-len(items) // (_PORTIONS_PER_WORKER * len(self.workers)))
+        wanted = -(-len(items) // (_PORTIONS_PER_WORKER * self._number))
         size = max(1, min(_LARGEST_PORTION, wanted))
         whole = _Portion(job, 0, items)
         with self._changed:

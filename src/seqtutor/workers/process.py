@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import IO, Any
 
 from seqtutor.errors import UserError
+from seqtutor.references import files_of
 from seqtutor.workers.worker import MARK_BYTES, NO_ITEM, OUT_OF_MEMORY
 
 _SECONDS_TO_START = 120.0
@@ -27,6 +28,8 @@ _ENDED_FROM_OUTSIDE = {
 }
 """Exit codes of a process that did not fail by itself."""
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_SHARES_A_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""For a user's file, which may use JAX as it is imported: the parent needs the device's memory."""
 
 
 @dataclass(eq=False)
@@ -54,7 +57,8 @@ class WorkerProcess:
     may deadlock. Only one thread may call `start` and `work`; any may call `kill`.
 
     Args:
-        function: the function to apply, pickled.
+        function: the function to apply, pickled. The files that `references.load_file` has loaded
+            here and that it names are loaded there first.
         seconds: time limit of one item.
     """
 
@@ -90,11 +94,12 @@ class WorkerProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=self._printed,
                 pass_fds=descriptors,
-                env={**os.environ, **_ONE_THREAD},
+                env={**_SHARES_A_GPU, **os.environ, **_ONE_THREAD},
                 # Ctrl-C in the terminal is for the parent alone.
                 start_new_session=True,
             )
         with contextlib.suppress(OSError):  # If it died at once, `work` raises the error.
+            self._connection.send(files_of(self._function))
             self._connection.send_bytes(self._function)
 
     def work(self, items: Sequence[Any]) -> list[Any]:

@@ -12,13 +12,14 @@ import mmap
 import os
 import pickle
 import signal
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from seqtutor.errors import in_one_line, place_in
+from seqtutor.errors import UserError, in_one_line, place_in
+from seqtutor.references import load_file
 
 MARK_BYTES = 8
 NO_ITEM = -1
@@ -56,21 +57,23 @@ def apply(function: Callable[[Any], Any], item: Any) -> Any:
 
 
 def main(connection: int, mark: int, seconds: float) -> None:
-    """Serve until the parent ends: receive a pickled function, then lists of items.
+    """Serve until the parent ends: receive files, a function pickled, then lists of items.
 
-    Answers the function with `None`, or with the reason why it cannot be loaded, and each list with
-    the list of results. `connection` and `mark` are file descriptors; `seconds` is the time limit
-    of an item.
+    The files are loaded, because the function is of one of them. Answers the function with `None`,
+    or with the reason why it cannot be loaded, and each list with the list of results. `connection`
+    and `mark` are file descriptors; `seconds` is the time limit of an item.
     """
     # The parent ends its workers; Ctrl-C in the terminal is meant for the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = Connection(connection)
     current = memoryview(mmap.mmap(mark, MARK_BYTES)).cast("q")
     try:
+        for file in parent.recv():
+            load_file(Path(file))
         function = pickle.loads(parent.recv_bytes())
         getattr(function, "prepare", lambda: None)()
-    except Exception as error:
-        parent.send(traceback.format_exception_only(error)[-1].strip())
+    except (Exception, SystemExit) as error:
+        parent.send(str(error) if isinstance(error, UserError) else in_one_line(error))
         return
     parent.send(None)
     # Standard error was kept for the reason why a worker cannot start.

@@ -7,7 +7,7 @@ import pytest
 from tiny_molecules import LENGTH, VOCABULARY, tiny_prior
 
 from seqtutor.errors import UserError
-from seqtutor.measures.estimates import rows_of
+from seqtutor.measure import rows_of
 from seqtutor.measures.policy import evaluate
 from seqtutor.models.files import load_model
 from seqtutor.tasks.molecule.encoding import decode

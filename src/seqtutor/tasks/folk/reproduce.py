@@ -192,7 +192,7 @@ def _own_prior(spec: TaskSpec[Any], scale: Scale, data: Dataset, output: Path) -
             "another folder with --output",
         )
         training = fitting_batch(scale.pretraining, data)
-        pretrain_in_folder(Pretraining(spec, data, training), folder)
+        pretrain_in_folder(lambda: Pretraining(spec, data, training), folder)
     prior = load_prior(spec, folder)
     _require_same_data(prior, data, "folder with --output")
     return prior

@@ -95,6 +95,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
     name = "melody"
     one, many = "melody", "melodies"
     settings_type = MelodySettings
+    main_options = ("length", "rules.tonic", "rules.mode", "prime", "formats", "tempo")
     presets = PRESETS
     priors: Mapping[str, Path] = {"note-rnn": SHIPPED_PRIOR}
     data_type = MelodyData

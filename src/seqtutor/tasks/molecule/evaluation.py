@@ -9,6 +9,7 @@ from seqtutor.tasks.molecule.metrics import molecule_metrics
 from seqtutor.tasks.molecule.references import ReferenceSet
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.table_2 import FRECHET, MOSES, TABLE_2
+from seqtutor.tasks.molecule.tokens import join_tokens
 
 
 def molecule_measures(
@@ -30,7 +31,7 @@ def molecule_measures(
         return molecule_metrics(scores, None if reference is None else reference.reference)
 
     note = "" if reference is None else f"Novelty and similarities refer to {reference.name}."
-    groups = [MeasureGroup((*TABLE_2, *MOSES), of_strings=estimate, note=note)]
+    groups = [MeasureGroup((*TABLE_2, *MOSES), of_strings=estimate, join=join_tokens, note=note)]
     if wants_frechet:
         groups.append(_frechet(scorer, reference))
     return groups
@@ -46,4 +47,4 @@ def _frechet(scorer: MoleculeScorer, reference: ReferenceSet | None) -> MeasureG
         valid = [smiles for smiles in scorer.score(strings).smiles if smiles is not None]
         return {FRECHET.name: Estimate(frechet_distance(chemnet_statistics(valid), theirs))}
 
-    return MeasureGroup((FRECHET,), of_strings=distance)
+    return MeasureGroup((FRECHET,), of_strings=distance, join=join_tokens)
