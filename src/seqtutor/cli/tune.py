@@ -45,7 +45,8 @@ class Options:
     """Named settings to start from; options that are given beside it win."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Take all settings from the config.yaml of an earlier run, or from the folder of that run,
-    instead of a preset."""
+    instead of a preset. What does not decide the policy is not part of them: give --samples and
+    --evaluate again."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the run; by default a new one in runs/."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
