@@ -210,6 +210,12 @@ def _report(
         write_csv(table, output / TABLE)
         written.append(f"the table in {TABLE}")
     print(f"{output}: {', '.join(written)}")
+    print(f"A page of it: {_page_command(spec, output)}")
+
+
+def _page_command(spec: TaskSpec[Any], output: Path) -> str:
+    """The command that writes the page of a run."""
+    return f"seqtutor report {shlex.quote(spec.reference)} {shlex.quote(str(output))}"
 
 
 def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, options: Options) -> None:

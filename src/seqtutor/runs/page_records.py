@@ -12,7 +12,7 @@ import yaml
 from seqtutor.report.page.page import RunRecord
 from seqtutor.report.plots import History
 from seqtutor.runs.policies import NamedPolicy
-from seqtutor.runs.run_folder import CONFIG, RunFolder, read_whole
+from seqtutor.runs.run_folder import CONFIG, RunFolder, read_made_by, read_settings
 
 _NAMES = {
     "command": "command",
@@ -56,10 +56,9 @@ def run_record(title: str, folder: Path | None, policy: NamedPolicy) -> RunRecor
     facts = {"model": str(policy.saved.folder)} if policy.saved.folder else {}
     if folder is None or not (folder / CONFIG).is_file():
         return RunRecord(title, facts | _data(origin) | _made(origin.get("made_by")))
-    run, content = RunFolder(folder), read_whole(folder / CONFIG)
-    made = content.pop("made_by", None)
+    run, content = RunFolder(folder), read_settings(folder / CONFIG)
     records = run.records(())
-    facts = {"run": str(folder)} | _made(made)
+    facts = {"run": str(folder)} | _made(read_made_by(folder / CONFIG))
     if records and "seconds" in records[-1]:
         facts["training took"] = f"{records[-1]['seconds']:,.0f} s"
     config = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -121,15 +121,6 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Read a configuration as mappings, lists, numbers and strings, without the entry `made_by`.
 
     Raises:
-        UserError: as `read_whole` does.
-    """
-    return {key: value for key, value in read_whole(path).items() if key != "made_by"}
-
-
-def read_whole(path: Path) -> dict[str, Any]:
-    """Read a configuration as mappings, lists, numbers and strings, with the entry `made_by`.
-
-    Raises:
         UserError: if it cannot be read, is too large, or has no entries.
     """
     with _unusable(path):
