@@ -17,6 +17,7 @@ from small_scores import (
 )
 
 from seqtutor.tasks.melody.abc import read_abc
+from seqtutor.tasks.melody.folder import SEVERAL_PARTS
 from seqtutor.tasks.scores.keys import Key
 
 C, D, E, F, G, A, B, C2 = SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
@@ -224,7 +225,7 @@ def test_a_change_of_program_is_no_new_part(tmp_path):
     second = midi_notes([(0, 32, 48)], channel=1)
     tune, report = read_score(tmp_path, midi(changes + notes[8:], second), ".mid")
     assert pitches(tune) == list(SCALE)
-    assert report.noted == {"with several parts": 1}
+    assert report.noted == {SEVERAL_PARTS: 1}
 
 
 def test_an_upbeat_in_midi_is_a_short_first_metre(tmp_path):
@@ -328,7 +329,7 @@ def test_a_first_part_without_pitches_hides_none(tmp_path):
         parts = xml_part([first]), xml_part([xml_bar(C, D, E, F)])
         tune, report = read_score(tmp_path, musicxml(*parts), ".musicxml")
         assert pitches(tune) == [C, D, E, F]
-        assert report.noted["with several parts"] == 1
+        assert report.noted[SEVERAL_PARTS] == 1
     voice = xml_note(None, 16) + "<backup><duration>96</duration></backup>"
     second = xml_bar(C, D, E, F).replace("<voice>1", "<voice>2")
     assert xml_pitches(tmp_path, xml_part([voice + second])) == [C, D, E, F]

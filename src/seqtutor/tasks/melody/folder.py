@@ -25,7 +25,7 @@ from seqtutor.tasks.scores.voices import PolyphonicError, Sound, one_voice
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
 SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
 
-SEVERAL_PARTS = "with several parts"
+SEVERAL_PARTS = "with several parts; only the first with notes is read"
 """What the report calls a file of which only the first part was read."""
 
 
