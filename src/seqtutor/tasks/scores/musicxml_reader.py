@@ -97,7 +97,7 @@ def _measures(
     for place, written in enumerate(chosen.written):
         everywhere = [part.written[place] for part in parts if place < len(part.written)]
         signs = united(one.signs for one in everywhere)
-        length = max(one.length for one in everywhere)
+        length = written.length or max(one.length for one in everywhere)
         full = written.full_length
         if full is not None and abs(length - full) <= _TOLERANCE:
             length = full
