@@ -123,11 +123,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         UserError: if it cannot be read, is too large, or has no entries.
     """
-    with _unusable(path):
-        content = _parsed(read_regular(path, LARGEST_CONFIG).decode("utf-8"))
-        if not isinstance(content, dict):
-            raise TypeError("it has no entries")
-    return dict(content)
+    return {name: value for name, value in _entries(path).items() if name != "made_by"}
 
 
 def read_made_by(path: Path) -> dict[str, Any]:
@@ -136,8 +132,16 @@ def read_made_by(path: Path) -> dict[str, Any]:
     Raises:
         UserError: as `read_settings` does.
     """
-    found = read_whole(path).get("made_by")
+    found = _entries(path).get("made_by")
     return dict(found) if isinstance(found, dict) else {}
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    with _unusable(path):
+        content = _parsed(read_regular(path, LARGEST_CONFIG).decode("utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("it has no entries")
+    return content
 
 
 class _WithoutAliases(yaml.SafeLoader):
