@@ -37,6 +37,16 @@ def slowly(item: str) -> str:
     return item
 
 
+def behave_together(items: tuple[str, ...]) -> list[str]:
+    """Do as each item says."""
+    return [behave(item) for item in items]
+
+
+def slowly_together(items: tuple[str, ...]) -> list[str]:
+    """The items, after half a second each."""
+    return [slowly(item) for item in items]
+
+
 def process_id(_: object) -> int:
     """The number of the process that does the work."""
     return os.getpid()
@@ -92,24 +102,10 @@ class CrashesWhenLoaded:
 
 
 def by_size(molecule: object) -> float:
-    """Heavy atoms of a molecule; 7 raise, 8 crash, 9 hang."""
-    size = molecule.heavy_atoms  # type: ignore[attr-defined]
-    behave({7: "raise", 8: "crash", 9: "hang"}.get(size, ""))
-    return size
-
-
-def not_methane(molecule: object) -> float:
-    """Heavy atoms of a molecule that has more than one."""
-    size: int = molecule.heavy_atoms  # type: ignore[attr-defined]
-    return size / (size > 1)
+    """Heavy atoms of a molecule."""
+    return molecule.heavy_atoms  # type: ignore[attr-defined,no-any-return]
 
 
 def never(molecule: object) -> float:
     """What a bug makes of a reward."""
     raise ValueError("a bug")
-
-
-def not_a_number(molecule: object) -> float:
-    """What no reward should give."""
-    del molecule
-    return float("nan")

@@ -63,6 +63,67 @@ def test_five_lines_raise_the_reward(trained, tuned):
     assert trained.records[-1]["epoch"] == 3
 
 
+CHUNKED = TUNING | {"log_every": 32 * 8 * 20}
+HALF = 32 * 8 * 40
+
+
+@pytest.mark.filterwarnings("ignore:ended at step")
+def test_a_callback_ends_a_run_and_its_policy_stays(trained, tmp_path):
+    """In memory and in a folder, which is complete and is not run again."""
+    told = []
+
+    def until_half(record):
+        told.append(record["step"])
+        return record["step"] < HALF
+
+    ended = st.tune(trained, TASK, on_record=until_half, **CHUNKED)
+    assert told == [HALF / 2, HALF]
+    assert ended.remarks == [f"ended at step {HALF:,}: on_record returned False"]
+    written = st.tune(trained, TASK, output=tmp_path / "run", on_record=until_half, **CHUNKED)
+    again = st.tune(trained, TASK, output=tmp_path / "run", on_record=until_half, **CHUNKED)
+    assert told == [HALF / 2, HALF] * 2
+    assert identical(ended.model, written.model)
+    assert identical(ended.model, again.model)
+    assert again.remarks == ended.remarks
+    assert [record["step"] for record in again.records] == [HALF / 2, HALF]
+    whole = st.tune(trained, TASK, on_record=lambda record: None, **CHUNKED)
+    assert len(whole.records) == 5
+    assert not identical(ended.model, whole.model)
+
+
+def test_a_callback_ends_a_pretraining():
+    words = ["ab", "abc", "cab", "b"] * 40
+    ended = st.pretrain(TASK, words, hidden_sizes=(4,), on_record=lambda one: one["epoch"] < 2)
+    assert [record["epoch"] for record in ended.records] == [1, 2]
+
+
+def test_other_steps_than_asked_for_are_told(trained, tmp_path):
+    few = TUNING | {"steps": 10, "output": tmp_path / "run"}
+    said = (
+        "256 steps are made where 10 were asked for: a collection has 256, 32 sequences of 8 tokens"
+    )
+    with pytest.warns(UserWarning, match=said):
+        tuned = st.tune(trained, TASK, **few)
+    assert [record["step"] for record in tuned.records] == [256]
+    (remark,) = st.load(tmp_path / "run").remarks
+    assert remark.startswith(said)
+    with pytest.warns(UserWarning, match=said):
+        st.tune(trained, TASK, **TUNING | {"steps": 10})
+    almost = TUNING | {"steps": 32 * 8 * 5 + 100, "log_every": 10_000}
+    assert st.tune(trained, TASK, **almost).remarks == []
+
+
+def test_records_are_loaded_with_the_model(trained, tuned, tmp_path):
+    for name, generator in {"prior": trained, "tuned": tuned}.items():
+        generator.save(tmp_path / name)
+        loaded = st.load(tmp_path / name)
+        assert loaded.records == generator.records
+        assert len(loaded.records) > 0
+    bare = st.Generator(trained.model, trained.vocabulary, 8)
+    bare.save(tmp_path / "prior")
+    assert st.load(tmp_path / "prior").records == []
+
+
 def test_a_collapse_is_a_warning(trained):
     with pytest.warns(UserWarning, match="the policy has collapsed"):
         tuned = st.tune(trained, TASK, collapse_entropy=9.0, **TUNING)
@@ -160,6 +221,24 @@ def test_a_prior_of_another_vocabulary_is_refused(trained):
 def test_impossible_samples_are_the_users_error(trained, arguments, message):
     with pytest.raises(st.UserError, match=message):
         trained.sample(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ("ab", "must be whole numbers in an array"),
+        ([["a", "b"]], "must be whole numbers in an array"),
+        ([[0.5, 1.0]], "must be whole numbers in an array"),
+        ([0, 1], "must be whole numbers in an array"),
+        ([[0, 1], [0]], "must be whole numbers in an array"),
+        (None, "must be whole numbers in an array"),
+        ([[0, 4]], "the token 4 is not one of the vocabulary, 0 to 3"),
+        ([[-1, 0]], "the token -1 is not one of the vocabulary, 0 to 3"),
+    ],
+)
+def test_tokens_without_log_probabilities_are_the_users_error(trained, tokens, message):
+    with pytest.raises(st.UserError, match=message):
+        trained.log_probabilities(tokens)
 
 
 def test_padding_with_an_end_token():

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
-from seqtutor.cli.main import COMMANDS, find_call, parse
+from seqtutor.cli.main import COMMANDS, find_call, main, parse
 from seqtutor.errors import UserError
 from seqtutor.methods.registry import method_named, method_names
 from seqtutor.training.settings import TutorSettings, to_flat
@@ -136,6 +136,24 @@ def test_the_loop_names_what_exists():
             assert f"TutorPlan.{name}" in names_in(sources["plan"])
         else:
             assert name in names_in(sources[module])
+
+
+def test_the_example_of_a_task_and_of_its_spec_run_as_they_stand(tmp_path, capsys):
+    page = ROOT / "docs" / "add_a_task.md"
+    task, _, spec = blocks_of(page, "python")
+    file, words = tmp_path / "words.py", tmp_path / "my_words.txt"
+    file.write_text(f"{task}\n\n{spec}")
+    words.write_text("cafe\n")
+    for arguments, total in [(["task"], 2 - 0.4), (["Words"], 2 - 0.4), (["Words", "2"], 4 - 0.4)]:
+        options = [f"--vowels={number}" for number in arguments[1:]]
+        command = ["score", f"{file}:{arguments[0]}", str(words), "--json", *options]
+        assert main(command) == 0
+        assert json.loads(capsys.readouterr().out)["total"] == pytest.approx(total)
+    commands = re.findall(r"^    (seqtutor \w+ words\.py.*)$", text_of(page), re.MULTILINE)
+    assert len(commands) > 8
+    for _, name, *arguments in map(shlex.split, commands):
+        given = [one.replace("words.py:", f"{file}:") for one in arguments]
+        parse(find_call(name, given))
 
 
 def settings_in(path):

@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seqtutor.cli.main import main
+from seqtutor.references import source_sha256
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PEPTIDE = EXAMPLES / "peptide" / "peptide.py"
@@ -94,6 +96,7 @@ def test_seeds_end_with_the_tasks_own_table(folder, capsys):
     table = " ".join(capsys.readouterr().out.split())
     assert "Hydropathy in the window" in table
     assert "interval over 2 seeds" in table
+    assert "16 sequences in seed0/samples/" in table
 
 
 def test_an_unfinished_run_continues(folder, capsys):
@@ -107,6 +110,12 @@ def test_an_unfinished_run_continues(folder, capsys):
         path.unlink()
     assert main(["tune", TASK, "--resume", str(run), "--evaluate", "0"]) == 0
     assert (run / "model" / "model.safetensors").read_bytes() == whole
+
+
+def test_a_run_keeps_what_it_was_made_of(folder):
+    made_by = yaml.safe_load((folder / "run" / "config.yaml").read_text())["made_by"]
+    assert made_by["task_file_sha256"] == source_sha256(TASK)
+    assert made_by["max_length"] == load(PEPTIDE).task.max_length
 
 
 def test_methods_are_compared_and_the_task_is_verified(folder, capsys):

@@ -51,6 +51,7 @@ def test_the_begin_id_is_no_token():
         (("a", "b", "a"), None, "'a' more than once"),
         (("a", "b"), ".", "'.' is not in the vocabulary"),
         ((0, 1), None, "must be strings"),
+        (("a", "\ud800"), None, "half a character"),
     ],
 )
 def test_impossible_vocabularies_are_refused(tokens, end, message):

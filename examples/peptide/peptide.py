@@ -4,7 +4,7 @@ The data are fragments of nine well-known proteins. Write them into a file, then
 
     python examples/peptide/peptide.py peptides.txt
     seqtutor pretrain examples/peptide/peptide.py:task --data peptides.txt --output peptide-prior
-    seqtutor tune examples/peptide/peptide.py:task --prior peptide-prior --method psi --c 0.5
+    seqtutor tune examples/peptide/peptide.py:task --prior peptide-prior --c 0.5 --discount 1
     seqtutor compare examples/peptide/peptide.py:task --prior peptide-prior --methods psi g rloo
 """
 

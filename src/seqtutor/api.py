@@ -19,10 +19,12 @@ from seqtutor.errors import UserError
 from seqtutor.files import make_folder
 from seqtutor.measures.policy import Evaluation
 from seqtutor.measures.policy import evaluate as evaluate_model
+from seqtutor.measures.sampling import require_room
 from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import SavedModel, load_model, save_model, weights_hash
+from seqtutor.models.registry import register_model
 from seqtutor.runs.comparing import ComparisonPlan
 from seqtutor.runs.comparing import compare as run_comparison
 from seqtutor.runs.config import RunConfig
@@ -35,7 +37,7 @@ from seqtutor.task_spec import TaskSpec
 from seqtutor.training.pretrain import new_model, train_by_maximum_likelihood
 from seqtutor.training.pretrain_settings import PretrainSettings
 from seqtutor.training.rollout import sample
-from seqtutor.training.run import Record, Tuned, run_tutor
+from seqtutor.training.run import OnRecord, Record, Tuned, ignore_record, run_tutor
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
@@ -43,8 +45,6 @@ from seqtutor.vocabulary import Vocabulary
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
-
-OnRecord = Callable[[Record], None]
 
 
 def _with_plain_errors(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
@@ -97,7 +97,8 @@ class Generator:
         """Draw sequences as lists of tokens, without the end token.
 
         Raises:
-            UserError: if `number` or `length` is below one, or `temperature` is not above zero.
+            UserError: if `number` or `length` is below one or too large, or `temperature` is not
+                above zero.
         """
         length = self.max_length if length is None else length
         require(
@@ -105,6 +106,7 @@ class Generator:
         )
         require(temperature > 0, f"the temperature must be above 0, not {temperature}")
         require_seed("seed", seed)
+        require_room(number, length, self.vocabulary.size)
         key, end = jax.random.key(seed), self.vocabulary.end
         rollout = sample(self.model, key, number, length, temperature, end)
         return [self.vocabulary.decode(row) for row in np.asarray(rollout.tokens)]
@@ -112,34 +114,46 @@ class Generator:
     def log_probabilities(
         self, tokens: Int[np.ndarray, "batch time"]
     ) -> Float[np.ndarray, "batch time vocab"]:
-        """Entry t is log p(· | begin, tokens before t), over the whole vocabulary."""
-        logits = self.model.unroll(jnp.asarray(tokens, jnp.int32))
+        """Entry t is log p(· | begin, tokens before t), over the whole vocabulary.
+
+        Raises:
+            UserError: if `tokens` are not ids of the vocabulary in an array of this shape.
+        """
+        ids = _ids(tokens, self.vocabulary.size)
+        logits = self.model.unroll(jnp.asarray(ids, jnp.int32))
         return np.asarray(jax.nn.log_softmax(logits))
 
     def save(self, folder: str | Path) -> None:
-        """Write a model folder."""
+        """Write a model folder, and the records into it as metrics.jsonl."""
         origin = {**self.origin, "max_length": self.max_length}
         save_model(SavedModel(self.model, self.vocabulary, origin), Path(folder))
+        run = RunFolder(Path(folder))
+        if self.records or run.records(()):
+            run.replace_records(self.records)
 
     @classmethod
     def load(cls, folder: str | Path, kinds: Iterable[type[SequenceModel]] = ()) -> Generator:
-        """Read what `save` wrote, or the policy of a run's folder, with its records.
+        """Read what `save` or `seqtutor pretrain` wrote, or a run's policy, with the records.
 
         Args:
             folder: of a model or a run.
-            kinds: classes of models that it may be of, beside the registered ones. Code that the
+            kinds: classes of models of your own that it may be of; they stay known. Code that the
                 folder names is never imported.
 
         Raises:
             UserError: if it cannot be read, its kind of model is not known, or the run is not
                 finished.
         """
+        for kind in kinds:
+            register_model(kind)
         folder, records, remarks = Path(folder), [], []
         run = RunFolder(folder)
         if (folder / CONFIG).is_file():
             require(run.is_complete, f"the run in {folder} is not finished: it has no model yet")
             records, remarks, folder = run.records(), run.remarks(), run.model
-        saved = load_model(folder, kinds)
+        saved = load_model(folder)
+        if not records:
+            records = RunFolder(folder).records(()) or saved.origin.get("epochs", [])
         max_length = saved.origin.get("max_length")
         if not isinstance(max_length, int):
             raise UserError(f"the model in {folder} does not say how long its sequences are")
@@ -157,7 +171,7 @@ def pretrain(
     sequences: Iterable[Sequence[str]],
     *,
     validation_share: float = 0.1,
-    on_record: OnRecord = lambda record: None,
+    on_record: OnRecord = ignore_record,
     **settings: Any,
 ) -> Generator:
     """Train a prior on sequences of tokens by maximum likelihood.
@@ -166,7 +180,8 @@ def pretrain(
         task: whose vocabulary and length the sequences have.
         sequences: lists of tokens, or strings where every token is one character.
         validation_share: random share of the sequences that decides when to stop.
-        on_record: called with the record of each epoch; `print` shows how the training goes.
+        on_record: called with the record of each epoch; `print` shows how the training goes. If it
+            returns False, the training ends with the best model so far.
         **settings: those of `PretrainSettings.of`: `model`, a kind of model or its class, and the
             settings of the model and of the training by name.
 
@@ -226,7 +241,7 @@ def tune(
     seeds: int | None = None,
     devices: int = 1,
     output: str | Path | None = None,
-    on_record: OnRecord = lambda record: None,
+    on_record: OnRecord = ignore_record,
     **settings: Any,
 ) -> Generator | list[Generator]:
     """Tune a copy of the prior on the task's reward by one of the methods.
@@ -243,7 +258,9 @@ def tune(
             records, checkpoints, the policy. An interrupted run with the same settings continues
             from there, a finished one is loaded. With `seeds`, a folder for each seed below it.
         on_record: called with every record (with its `seed`, where there are `seeds`); `print`
-            shows how the run goes.
+            shows how the run goes. The run, or that of the seed, ends with the first record for
+            which it returns False: the policy is that of this moment, a remark tells the step, and
+            the folder of `output` is complete.
         **settings: those of `TutorSettings` and of the method; the rest are the method's defaults.
 
     Raises:
@@ -267,7 +284,7 @@ def tune(
     chosen = range(tutor.settings.seed, tutor.settings.seed + seeds)
     tutors = [replace(tutor, settings=replace(tutor.settings, seed=seed)) for seed in chosen]
     if jax.default_backend() != "cpu" and folder is None and not task.reward.has_memory:
-        tuned = run_seeds(tutor, chosen, lambda one: on_record({"seed": one.seed, **one.record}))
+        tuned = run_seeds(tutor, chosen, lambda seed, one: on_record({"seed": seed, **one}))
         return list(map(_generator, tuned, tutors, [prior] * seeds))
 
     def alone(one: Tutor) -> Generator:
@@ -300,6 +317,7 @@ def _keep_prior(prior: Generator, folder: Path) -> Path:
 
     Where `prior` there is another model, its name ends with the start of its weights' hash.
     """
+    register_model(type(prior.model))
     if prior.folder is not None:
         return prior.folder
     wanted = weights_hash(prior.model)
@@ -385,6 +403,21 @@ def compare(
     for remark in remarks:
         warnings.warn(remark, stacklevel=3)
     return report
+
+
+def _ids(tokens: Any, size: int) -> np.ndarray:
+    try:
+        ids = np.asarray(tokens)
+    except ValueError:  # Of lists that differ in length.
+        ids = np.array(None)
+    require(
+        ids.ndim == 2 and np.issubdtype(ids.dtype, np.integer),
+        "the tokens must be whole numbers in an array of sequences of one length, such as "
+        "[[0, 1, 2]]; Vocabulary.encode gives those of a sequence",
+    )
+    for outside in ids[(ids < 0) | (ids >= size)]:
+        raise UserError(f"the token {outside} is not one of the vocabulary, 0 to {size - 1}")
+    return ids
 
 
 def _require_task(task: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require_shares
 from seqtutor.vocabulary import Vocabulary
 
 
@@ -108,10 +110,22 @@ def _encode(vocabulary: Vocabulary, number: int, sequence: Iterable[str]) -> np.
 def split(
     sequences: Sequences, *, validation_share: float, test_share: float, seed: int
 ) -> tuple[Sequences, Sequences, Sequences]:
-    """A random split into training, validation and test; validation gets at least one sequence."""
+    """A random split into training, validation and test; validation gets at least one sequence.
+
+    Raises:
+        UserError: if the shares are not such, or nothing is left for training.
+    """
+    require_shares(validation_share, test_share)
     order = np.random.default_rng(seed).permutation(len(sequences))
     validation = max(1, round(validation_share * len(sequences)))
     test = round(test_share * len(sequences))
+    if validation + test >= len(sequences):
+        # So many leave one for training, whichever way the two parts are rounded.
+        enough = math.ceil(2.5 / (1 - validation_share - test_share))
+        raise UserError(
+            f"{len(sequences)} sequences leave none for training: {validation} would be for "
+            f"validation and {test} for the test; {enough:,} are enough, or choose smaller shares"
+        )
     return (
         sequences[order[validation + test :]],
         sequences[order[:validation]],

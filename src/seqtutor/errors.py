@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import traceback
 from collections.abc import Collection
 from typing import Any
@@ -23,6 +24,18 @@ def in_one_line(error: BaseException) -> str:
     except Exception:  # Of a class that a user wrote.
         message = ""
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Characters that move a terminal's cursor, change its colours, or reverse what follows."""
+
+
+def printable(text: str) -> str:
+    """A text without characters that a terminal obeys: they are shown as `\\x1b`.
+
+    Names in files of strangers can have such. Tabs and ends of lines stay.
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def place_in(function: Any, error: BaseException) -> str:

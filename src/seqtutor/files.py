@@ -15,6 +15,8 @@ from seqtutor.errors import UserError
 TEMPORARY = ".tmp"
 LOCK = ".lock"
 """Held by the process that works in a folder."""
+LARGEST_TEXT = 1 << 30
+"""Bytes of a text file that is read."""
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -27,7 +29,7 @@ def require_unused(path: Path) -> None:
         UserError: if the path is taken.
     """
     if path.exists() and not (path.is_dir() and _is_left_over(path)):
-        raise UserError(f"{path} exists already; choose another folder with --output")
+        raise UserError(f"{path} exists already; choose another output folder")
 
 
 def _is_left_over(path: Path) -> bool:
@@ -47,8 +49,26 @@ def read_regular(path: Path, most: int) -> bytes:
     """
     require_regular(path)
     if path.stat().st_size > most:
-        raise ValueError(f"{path.name} is larger than {most >> 20} MiB")
+        raise ValueError(f"{path.name} is larger than {most >> 10:,} KiB")
     return path.read_bytes()
+
+
+def read_lines(path: Path) -> list[str]:
+    r"""The lines of a text file in UTF-8, which end at \n or \r\n; there may be blank ones.
+
+    Raises:
+        UserError: if it cannot be read, is too large, or is not text.
+    """
+    try:
+        text = read_regular(path, LARGEST_TEXT).decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"cannot read {path}: it is not text in UTF-8") from None
+    except ValueError as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+    # Not `splitlines`, which also splits at characters that a token may have.
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def require_regular(path: Path) -> None:

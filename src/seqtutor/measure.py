@@ -32,11 +32,14 @@ class Estimate:
         standard_error: NaN where it is not known.
         count: how many independent values the standard error comes from. The confidence interval
             is Student's t with `count` − 1 degrees of freedom; there is none below two.
+        trials: of a share, how many independent trials of that chance would tell as much about it.
+            Its interval is that of Clopper and Pearson. NaN for what is not a share.
     """
 
     value: float
     standard_error: float = math.nan
     count: int = 0
+    trials: float = math.nan
 
 
 Estimates: TypeAlias = Mapping[str, Estimate]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import importlib
 import importlib.util
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -63,6 +65,58 @@ def place_in_own_files(error: BaseException) -> str:
 def files_of(pickled: bytes) -> list[str]:
     """The files that `load_file` loaded and that a pickle names: unpickling needs them loaded."""
     return [file for name, file in _own_files.items() if name.encode() in pickled]
+
+
+@cache
+def source_sha256(reference: str) -> str | None:
+    """SHA-256 of the file of a `FILE.py:NAME` and of what it imports from beside it, at any depth.
+
+    It is kept for the process, as the imported modules are: ask for it once they are imported.
+
+    Returns:
+        Hexadecimal digits; `None` if the reference names no file.
+    """
+    where = reference.rpartition(":")[0]
+    if not where.endswith(".py"):
+        return None
+    file = Path(where).resolve()
+    found, waiting = {file: ""}, [file]
+    while waiting:
+        for path in _beside(file.parent, _imported_by(waiting.pop())):
+            if path not in found:
+                found[path] = path.relative_to(file.parent).as_posix()
+                waiting.append(path)
+    sums = hashlib.sha256()
+    for path, name in sorted(found.items(), key=lambda item: item[1]):
+        sums.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
+    return sums.hexdigest()
+
+
+def _imported_by(path: Path) -> set[str]:
+    """The first names of the modules that a file imports, anywhere in it."""
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    except (SyntaxError, ValueError):
+        return set()  # A file of a package that nobody has imported.
+    imports = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    imports += [
+        node.module
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    ]
+    return {name.partition(".")[0] for name in imports}
+
+
+def _beside(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """The files of the modules, and all files of the packages, that lie in a folder."""
+    for name in names:
+        module = sys.modules.get(name)
+        places = [*getattr(module, "__path__", []), getattr(module, "__file__", None)]
+        if module is not None and not any(one and folder in Path(one).parents for one in places):
+            continue  # An installed one hides what lies here.
+        package = folder / name
+        files = sorted(package.rglob("*.py")) if package.is_dir() else [folder / f"{name}.py"]
+        yield from (path for path in files if path.is_file())
 
 
 def _module(name: str) -> ModuleType:

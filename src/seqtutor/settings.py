@@ -70,6 +70,15 @@ def require_seed(name: str, seed: int) -> None:
     require(0 <= seed <= LARGEST_SEED, f"{name} must lie between 0 and 2^63 − 1, not {seed}")
 
 
+def require_shares(validation: float, test: float) -> None:
+    """Raise a `UserError` unless the two shares of some data leave a part for training."""
+    require(
+        validation >= 0 and test >= 0 and validation + test < 1,
+        "the shares for validation and test must be at least 0, and together below 1, not "
+        f"{validation} and {test}",
+    )
+
+
 def require_name(name: object) -> None:
     """Raise a `UserError` unless a task can have the name, which its runs' folders begin with."""
     require(

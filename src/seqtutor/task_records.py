@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from seqtutor.errors import UserError
+from seqtutor.settings import require, require_seed, require_shares
 
 if TYPE_CHECKING:
     from seqtutor.data import Sequences
@@ -37,6 +37,15 @@ class Preset(Generic[Settings]):
     summary: str
     tutor: Callable[[str], Mapping[str, Any]]
     settings: Callable[[str], Settings]
+
+    def __post_init__(self) -> None:
+        for name in ("tutor", "settings"):
+            given = getattr(self, name)
+            require(
+                callable(given),
+                f"`{name}` of the preset {self.title!r} must be a function of the method's name, "
+                f"not {given!r}",
+            )
 
 
 class PriorRecord(Protocol):
@@ -70,9 +79,8 @@ class TextData:
     """Seed of the random split into training, validation and test."""
 
     def __post_init__(self) -> None:
-        shares = (self.validation_share, self.test_share)
-        if min(shares) < 0 or sum(shares) >= 1:
-            raise UserError("--validation-share and --test-share must be at least 0, together < 1")
+        require_shares(self.validation_share, self.test_share)
+        require_seed("--split-seed", self.split_seed)
 
 
 @dataclass(frozen=True)

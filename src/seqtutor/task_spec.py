@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
 
+OWN_NAMES = ("task", "prior", "tutor", "made_by")
+"""Names in a run's configuration that no task may use for its settings."""
+
 
 class TaskSpec(Generic[Settings]):
     """A task as the commands see it. Subclasses override what they have more of.
@@ -43,6 +46,8 @@ class TaskSpec(Generic[Settings]):
     Attributes:
         name: on the command line and in the folders of runs.
         reference: how a command finds the task again: its name, or FILE.py:ATTRIBUTE.
+        source_sha256: hash of that FILE.py and the modules beside it that it imports, as they were
+            when it was imported; `None` for a task without a file of the user's.
         one, many: what a sequence is called.
         settings_type: the task's own settings, a frozen dataclass; they are options of the
             commands, and part of a run's configuration.
@@ -68,6 +73,7 @@ class TaskSpec(Generic[Settings]):
 
     name: str = "task"
     reference: str = ""
+    source_sha256: str | None = None
     one: str = "sequence"
     many: str = "sequences"
     settings_type: type[Any] = NoSettings
@@ -119,7 +125,13 @@ class TaskSpec(Generic[Settings]):
         chosen = next(iter(presets)) if name is None else name
         if chosen not in presets:
             raise UserError(f"there is no preset {name!r}; choose one of {', '.join(presets)}")
-        return presets[chosen]
+        preset = presets[chosen]
+        if not isinstance(preset, Preset):
+            raise UserError(
+                f"the preset {chosen!r} of the task {self.name} must be a seqtutor.Preset, not "
+                f"{preset!r}; its `settings` is a function of the method's name"
+            )
+        return preset
 
     def _default_preset(self) -> Preset[Settings]:
         return Preset(
@@ -150,7 +162,10 @@ class TaskSpec(Generic[Settings]):
         Raises:
             UserError: if the settings cannot be used, or the prior does not fit them.
         """
-        raise NotImplementedError
+        raise UserError(
+            f"the task {self.name} lacks the method task(settings, prior, workers), which returns "
+            "a seqtutor.Task"
+        )
 
     def opened(
         self, settings: Settings, prior: PriorRecord | None = None, workers: int | None = None
@@ -159,7 +174,16 @@ class TaskSpec(Generic[Settings]):
 
         Arguments and errors as for `task`.
         """
-        return self.task(settings, prior, workers)
+        return self._made(self.task(settings, prior, workers))
+
+    def _made(self, task: Any) -> Task:
+        from seqtutor.task import Task
+
+        if not isinstance(task, Task):
+            raise UserError(
+                f"the method `task` of {self.name} must return a seqtutor.Task, not {task!r}"
+            )
+        return task
 
     def complete(self, settings: Settings, prior: PriorRecord) -> tuple[Settings, list[str]]:
         """The settings with nothing left open, and warnings about them.
@@ -196,12 +220,12 @@ class TaskSpec(Generic[Settings]):
             raise UserError(
                 f"the model in {prior.folder} has another vocabulary than the task {self.name} "
                 f"({prior.vocabulary.size} tokens; the task has {own.size}); train one with: "
-                f"seqtutor pretrain {self.name}"
+                f"seqtutor pretrain {self.reference or self.name}"
             )
 
     def usual_task(self) -> Task:
         """The task of the default settings, for a task whose vocabulary no prior decides."""
-        return self.task(self.settings_type())
+        return self._made(self.task(self.settings_type()))
 
     def default_length(self) -> int | None:
         """The length of sequences, for a model that does not say how long its sequences are."""

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from seqtutor.data import Sequences, pad
 from seqtutor.errors import UserError
+from seqtutor.files import read_lines
 from seqtutor.vocabulary import Vocabulary
-
-LARGEST_TEXT = 1 << 30
-"""Bytes of a text file of sequences that is read."""
 
 
 def read_text(
@@ -29,7 +27,9 @@ def read_text(
     Raises:
         UserError: if the file cannot be read, or a line is not a sequence of the vocabulary.
     """
-    texts = read_lines(path)
+    # What surrounds a line does not count, unless it is a token.
+    space = "".join(one for one in " \t\r" if one not in vocabulary.tokens)
+    texts = [text for line in read_lines(path) if (text := line.strip(space)).strip(" \t\r")]
     if not texts:
         raise UserError(f"{path} holds no sequence; write one a line")
     try:
@@ -37,20 +37,3 @@ def read_text(
         return texts, pad(vocabulary, max_length, tokens, may_be_cut=may_be_cut)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file that are not blank, without the space around them.
-
-    Raises:
-        UserError: if it cannot be read as text.
-    """
-    try:
-        if path.stat().st_size > LARGEST_TEXT:
-            raise UserError(f"{path} is larger than {LARGEST_TEXT >> 30} GiB; split it")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"cannot read {path}: it is not text in UTF-8") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from seqtutor.errors import UserError
-
-LARGEST_FILE = 1 << 30
+from seqtutor.files import read_lines
 
 
 def read_token_file(path: Path, vocabulary_size: int) -> list[list[int]]:
@@ -17,17 +16,9 @@ def read_token_file(path: Path, vocabulary_size: int) -> list[list[int]]:
         UserError: if the file cannot be read, is empty, or a line is not a sequence; the message
             has the number of the line.
     """
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path} is larger than 1 GiB; split it")
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"cannot read {path}: it is not text in UTF-8") from None
     found = [
         _sequence(path, number, line, vocabulary_size)
-        for number, line in enumerate(lines, 1)
+        for number, line in enumerate(read_lines(path), 1)
         if line.strip()
     ]
     if not found:

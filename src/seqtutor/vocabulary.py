@@ -28,8 +28,8 @@ class Vocabulary:
     (after `end`) is padded with `end` itself and a mask, so that no further id is needed.
 
     Raises:
-        UserError: if tokens repeat or are not strings, there are fewer than two, or `end_token` is
-            not one of them.
+        UserError: if tokens repeat or are not strings of whole characters, there are fewer than
+            two, or `end_token` is not one of them.
     """
 
     tokens: tuple[str, ...]
@@ -39,6 +39,10 @@ class Vocabulary:
         object.__setattr__(self, "tokens", tuple(self.tokens))
         if not all(isinstance(token, str) for token in self.tokens):
             raise UserError("the tokens of a vocabulary must be strings")
+        if any("\ud800" <= character <= "\udfff" for character in "".join(self.tokens)):
+            raise UserError(
+                "a token of the vocabulary has half a character, which no file can hold"
+            )
         if len(self.tokens) < 2:
             raise UserError("a vocabulary needs at least two tokens")
         if len(set(self.tokens)) != len(self.tokens):

@@ -39,7 +39,7 @@ def test_a_person_gets_a_table():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rounds", "0"], "--rounds must be above 0, not 0"),
+        (["--rounds", "0"], "--rounds must be a number above 0, not 0"),
         (["--methods", "none"], "none"),
         (["--devices", "64"], "not 64"),
     ],

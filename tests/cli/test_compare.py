@@ -8,6 +8,7 @@ import pytest
 
 from seqtutor.cli.main import main
 from seqtutor.runs.comparing import ComparisonPlan
+from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.spec import spec
 from seqtutor.training.settings import TutorSettings
 
@@ -61,6 +62,10 @@ def test_every_policy_and_control_is_measured(compare, folder):
         gain = float(row["reward"]) / float(row["c"])
         assert float(row["objective"]) == pytest.approx(gain - float(row["kl"]), abs=1e-3)
         assert float(row["seconds"]) > 0
+    for row in rows(folder / "results.csv"):
+        if row["entropy"]:
+            total = sum(float(row[name]) for name in ("kl_per_step", "entropy", "log_prior"))
+            assert total == pytest.approx(0, abs=1e-4), row
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "8 runs in all" in report
     assert "300 melodies" in report
@@ -120,24 +125,33 @@ def test_runs_with_other_settings_are_not_written_over(compare, folder, capsys):
     assert made_at(folder) == before
 
 
+def test_a_second_comparison_in_one_folder_is_told_at_once(compare, folder, capsys):
+    before = sorted(folder.rglob("*"))
+    with RunFolder(folder).locked():
+        assert compare("--number", "100") == 2
+        assert sorted(folder.rglob("*")) == sorted([*before, folder / ".lock"])
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"another process runs in {folder}" in line
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--methods", "psi", "sarsa"], "no method 'sarsa'"),
-        (["--methods"], "--methods needs at least one"),
-        (["--c"], "--c needs at least one"),
-        (["--c", "1", "0"], "--c must be above 0"),
-        (["--c", "-2"], "--c must be above 0"),
-        (["--c", "nan"], "--c must be above 0"),
-        (["--seeds", "0"], "--seeds must be at least 1"),
-        (["--steps", "0"], "--steps must be at least 1"),
-        (["--number", "1"], "--number must be at least 2"),
+        (["--methods"], "methods needs at least one"),
+        (["--c"], "c needs at least one"),
+        (["--c", "1", "0"], "c must be above 0"),
+        (["--c", "-2"], "c must be above 0"),
+        (["--c", "nan"], "c must be above 0"),
+        (["--seeds", "0"], "seeds must be at least 1"),
+        (["--steps", "0"], "steps must be at least 1"),
+        (["--number", "1"], "number must be at least 2"),
         (["--discount", "1.5"], "discount must be between 0 and 1"),
-        (["--temperatures", "0"], "--temperatures must be above 0"),
-        (["--best-of", "1"], "--best-of must be at least 2"),
-        (["--at-kl", "inf"], "--at-kl must be above 0"),
+        (["--temperatures", "0"], "temperatures must be above 0"),
+        (["--best-of", "1"], "best_of must be at least 2"),
+        (["--at-kl", "inf"], "at_kl must be above 0"),
         (["--preset", "best"], "no preset 'best'"),
-        (["--workers", "0"], "--workers must be at least 1"),
+        (["--workers", "0"], "workers must be at least 1"),
         (["--prior", "nowhere"], "nowhere is not a model folder"),
     ],
 )
@@ -154,7 +168,7 @@ def test_bad_grids_are_refused_before_anything_is_made(options, told, tmp_path, 
 def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
     """Rules, weights, c and γ are one for all, whatever a preset has for each method."""
     plan = ComparisonPlan(spec, ("q", "psi", "rloo"), tmp_path, (2.0,), seeds=1, preset=preset)
-    configs = [job.config for job in plan.jobs(length=32)]
+    configs = [job.config for job in plan.jobs(length=32, now={})]
     assert [config.tutor.method for config in configs] == ["q", "psi", "rloo"]
     expected = spec.preset(preset).settings("q")
     assert all(config.settings == expected for config in configs)

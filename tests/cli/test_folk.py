@@ -19,7 +19,7 @@ from seqtutor.cli.main import main
 from seqtutor.models.files import load_model
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.pretrain_on_disk import train_on_disk
-from seqtutor.runs.pretraining import CHECKPOINTS
+from seqtutor.runs.run_folder import CHECKPOINTS
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.dataset import read_folk_data

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import seqtutor as st
 from seqtutor.cli.main import main
 
 TASK = """\
+from dataclasses import dataclass
 import seqtutor as st
 
 def vowels(strings):
@@ -129,3 +133,192 @@ def test_a_file_that_workers_cannot_import_is_told_in_a_line(refusal):
     code = f"import os\nif os.getpid() != {os.getpid()}:\n    raise KeyError('gone')\n"
     said = refusal(code + "task = made(reward=st.string_reward(vowels, workers=1))")
     assert said.startswith("the worker processes cannot start: FILE cannot be imported: KeyError")
+
+
+BROKEN = [
+    # Whatever is wrong shows only with a "b", which the batch of first tokens has not.
+    (
+        "def odd(strings):\n    return {'n': [1 / ('b' not in one) for one in strings]}\n"
+        "task = made(reward=st.string_reward(odd))",
+        "the reward failed: ZeroDivisionError: division by zero (line 17 of FILE)",
+    ),
+    (
+        "def odd(strings):\n    return {'n': [exit(0) if 'b' in one else 1 for one in strings]}\n"
+        "task = made(reward=st.string_reward(odd))",
+        "the reward failed: SystemExit: 0 (line 17 of FILE)",
+    ),
+    (
+        "task = made(reward=lambda t, m: {'n': (t == 0)[:, : 3 + 3 * (t != 1).all()]})",
+        "the reward term 'n' has shape (N, 3); it must be (N,), one number a sequence, or (N, 6),"
+        " one number a step",
+    ),
+    (
+        "task = made(reward=lambda t, m: {'a' if (t != 1).all() else 2: m * 1.0})",
+        "a reward function must give a dictionary of at least one named term, such as"
+        " {'length': …}, not dict",
+    ),
+    ("class task(st.TaskSpec):\n    name = 'words'", "the task words lacks the method task("),
+    (
+        "class task(Spec):\n    def task(self, *given):\n        return [made()]",
+        "the method `task` of words must return a seqtutor.Task, not [Task(",
+    ),
+    (
+        "class task(Spec):\n    commands = dict.fromkeys(['verify', 'score'], 'no_such_module')",
+        "the command COMMAND of FILE:task cannot be used: ModuleNotFoundError: No module named",
+    ),
+    (
+        "class task(Spec):\n    settings_type = dict",
+        "`settings_type` of the task words must be a frozen dataclass whose fields have defaults,",
+    ),
+    (
+        "@dataclass\nclass Own:\n    a: int = 1\nclass task(Spec):\n    data_type = Own",
+        "`data_type` of the task words must be a frozen dataclass whose fields have defaults,",
+    ),
+    (
+        "@dataclass(frozen=True)\nclass Own:\n    a: int\nclass task(Spec):\n"
+        "    settings_type = Own",
+        "`settings_type` of the task words must be a frozen dataclass whose fields have defaults,",
+    ),
+    (
+        "@dataclass(frozen=True)\nclass Own:\n    tutor: int = 1\nclass task(Spec):\n"
+        "    settings_type = Own",
+        "no setting of the task words can be called 'tutor', as part of a run's configuration is",
+    ),
+    (
+        "class task(Spec):\n    priors = {'mine': 'prior'}",
+        "the prior 'mine' of the task words must be a pathlib.Path, not 'prior'",
+    ),
+    (
+        "class task(Spec):\n    presets = {'mine': st.TaskSpec.settings_type()}",
+        "the preset 'mine' of the task words must be a seqtutor.Preset, not NoSettings(); its"
+        " `settings` is a function of the method's name",
+    ),
+    (
+        "class task(Spec):\n    presets = {'mine': st.Preset('Mine', '', {}, lambda method: None)}",
+        "`tutor` of the preset 'Mine' must be a function of the method's name, not {}",
+    ),
+]
+
+
+@pytest.mark.parametrize("command", ["verify", "score"])
+@pytest.mark.parametrize(("code", "said"), BROKEN)
+def test_what_a_task_cannot_be_made_of_is_a_line(command, code, said, refusal, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("aa\nab\nbe\n")
+    found = refusal(code, command, *([str(words)] if command == "score" else []))
+    assert re.sub(r"\((64|3)\b", "(N", found).startswith(said.replace("COMMAND", command))
+
+
+@pytest.mark.parametrize(("command", "name"), [("tune", "seed"), ("score", "files")])
+def test_an_option_that_is_there_already_is_named(command, name, refusal):
+    code = f"@dataclass(frozen=True)\nclass Own:\n    {name}: int = 1\n"
+    code += "class task(Spec):\n    settings_type = Own"
+    said = f"there is an option --{name} already; rename yours"
+    assert refusal(code, command) == said
+
+
+def test_a_reward_whose_terms_change_is_named_by_verify(refusal):
+    code = "calls = []\ndef odd(tokens, mask):\n    calls.append(1)\n"
+    code += "    return {'odd' if len(calls) % 2 else 'even': mask * 1.0}\n"
+    said = refusal(code + "task = made(reward=odd)")
+    assert said == "the reward term 'odd' is not there at every call"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--seed", "-1"], "--seed must lie between 0 and 2^63 − 1, not -1"),
+        (["--methods", "psi"], "leave out the task, or --methods"),
+        (["--quick", "--workers", "2"], "leave out the task, or --quick and --workers"),
+        (["--problems", "words", "--output", "out"], "or --problems and --output"),
+    ],
+)
+def test_verify_says_which_options_are_not_for_a_task(options, said, refusal):
+    assert refusal("task = made()", "verify", *options).endswith(said)
+
+
+def test_verify_without_a_task_has_no_use_for_a_prior(capsys):
+    assert main(["verify", "--prior", "prior"]) == 2
+    assert "name the task first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--validation-share", "nan"], "must be at least 0, and together below 1, not nan and"),
+        (["--test-share", "-0.1"], "must be at least 0, and together below 1, not 0.1 and -0.1"),
+        (["--split-seed", "-1"], "--split-seed must lie between"),
+        (
+            [],
+            "1 sequences leave none for training: 1 would be for validation and 0 for the test; 4"
+            " are enough, or choose smaller shares",
+        ),
+        (["--data", "/dev/zero"], "cannot read /dev/zero: zero is not a regular file"),
+    ],
+)
+def test_data_that_cannot_be_split_or_read_are_a_line(options, said, refusal, tmp_path):
+    words, output = tmp_path / "one.txt", tmp_path / "prior"
+    words.write_text("ab\n")
+    given = ["--data", str(words), "--output", str(output), *options]
+    assert said in refusal("task = made()", "pretrain", *given)
+    assert not output.exists()
+
+
+def test_a_pipe_is_not_waited_for(refusal, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    said = f"cannot read {pipe}: pipe is not a regular file"
+    assert refusal("task = made()", "score", str(pipe)) == said
+    assert refusal("task = made()", "evaluate", "--tokens", str(pipe)) == said
+
+
+def test_lengths_that_memory_has_no_room_for_are_refused(refusal, tmp_path):
+    task = st.Task(st.Vocabulary("abe.", end_token="."), 6, lambda tokens, mask: {"n": mask})
+    st.pretrain(task, ["ab", "be"] * 20, epochs=1, batch=8, hidden_sizes=(4,)).save(tmp_path / "p")
+    options = [str(tmp_path / "p"), "--output", str(tmp_path / "s"), "--length", "99999999999"]
+    said = refusal("task = made()", "sample", *options, "--number", "2")
+    assert said.endswith(
+        "2 sequences of 99,999,999,999 tokens are too many at a time: of that "
+        "number, with 4 tokens to choose from, the length can be 67,108,864 at most"
+    )
+    with pytest.raises(st.UserError, match="the length can be 134,217,728 at most"):
+        st.load(tmp_path / "p").sample(1, length=1 << 40)
+    assert not (tmp_path / "s").exists()
+
+
+def test_score_prints_json_of_what_is_not_a_number(tmp_path, capsys):
+    file, words = tmp_path / "own.py", tmp_path / "words.txt"
+    reward = "lambda t, m: {'n': m * float('nan'), 'm': m / 0.0}"
+    file.write_text(
+        f"{TASK}import numpy as np\nnp.seterr(all='ignore')\ntask = made(reward={reward})"
+    )
+    words.write_text("ab\n")
+    assert main(["score", f"{file}:task", str(words), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found == {"sequence": "ab", "total": None, "terms": {"n": [None] * 3, "m": [None] * 3}}
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("task = made()\nbrackets = st.Task(None, 5, None)", "brackets"),
+        ("", "Spec"),
+        ("other = st.TaskSpec.of(made())", "NAME"),
+        ("task = (", "NAME"),
+    ],
+)
+@pytest.mark.parametrize("command", ["tune", "score", "sample"])
+def test_a_file_without_a_name_is_met_with_the_name(command, code, name, tmp_path, capsys):
+    file = tmp_path / "own.py"
+    file.write_text((TASK.replace("(st.TaskSpec)", "") if name == "brackets" else TASK) + code)
+    assert main([command, str(file)]) == 2
+    said = f"seqtutor: name the task in the file, as {file}:{name}\n"
+    assert capsys.readouterr().err == said
+    assert main([command, f"{file}:no-name"]) == 2
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "-1"])
+def test_bench_refuses_turns_without_end(seconds, capsys):
+    assert main(["bench", "--seconds", seconds]) == 2
+    assert "--seconds must be a number above 0" in capsys.readouterr().err

@@ -137,7 +137,7 @@ def test_one_process_at_a_time_works_in_a_folder(experiment, capsys):
         (["--generators", "psi", "psi"], "named twice"),
         (["--c", "0"], "--c must be above 0"),
         (["--seeds", "0"], "--seeds is 0"),
-        (["--workers", "0"], "--workers must be at least 1"),
+        (["--workers", "0"], "workers must be at least 1"),
         (["--rollouts", "16"], "rewards of its whole replay in each round"),
         (["--temperatures", "0.7", "0.7000001"], "two of 0.7, 0.7 are the same"),
         (["--temperatures", "1"], "--temperatures"),

@@ -93,7 +93,8 @@ def test_a_run_writes_its_whole_configuration_and_molecules_to_open(run):
     names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     model = {f"model/{name}" for name in ("config.json", "model.safetensors", "vocabulary.json")}
     molecules = {f"samples/molecules.{suffix}" for suffix in ("csv", "smi", "sdf", "svg")}
-    assert names - {"remarks.txt"} == model | molecules | {"config.yaml", "metrics.jsonl"}
+    own = {"config.yaml", "metrics.jsonl", "molecules.csv", "best-by-reward.sdf"}
+    assert names - {"remarks.txt"} == model | molecules | own
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["length"] == LENGTH
     assert config["reward"]["short"]["shortest"] == 2
@@ -205,13 +206,23 @@ def test_the_table_and_the_first_line_are_about_the_reward_that_was_asked_for(
     assert found == pytest.approx(means)
 
 
-def test_a_function_that_never_works_ends_the_run(prior, tmp_path, capsys):
+def test_a_function_that_never_works_is_told_and_ends_no_run(prior, tmp_path, capsys):
     output = tmp_path / "run"
     arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(output), *TINY]
-    arguments += ["--reward.custom.function", "ill_behaved:never", "--reward-workers", "0"]
-    said = refusal(capsys, arguments)
-    assert "no molecule of a batch could be measured" in said
-    assert "ValueError: a bug" in said
+    arguments += ["--preset", "blank", "--reward-workers", "0"]
+    assert main([*arguments, "--reward.custom.function", "ill_behaved:never"]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no score by custom for" in told
+    assert "ValueError: a bug (line" in told
+    with (output / "molecules.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["custom"] for row in rows} == {"0"}
+    valid = sum(row["is_valid"] == "1" for row in rows)
+    assert f"custom gave no score {valid:,} times in {valid:,} (ValueError: {valid:,})" in told
+    with (output / "failures.csv").open() as file:
+        assert [row["smiles"] for row in csv.DictReader(file)] == [
+            row["smiles"] for row in rows if row["is_valid"] == "1"
+        ]
 
 
 def test_molecules_are_scored_by_the_reward_of_a_run(prior, tmp_path, capsys):
@@ -239,14 +250,15 @@ def test_molecules_are_scored_by_the_reward_of_a_run(prior, tmp_path, capsys):
 
 def test_a_function_that_never_works_is_no_fault_of_the_molecules(tmp_path, capsys):
     file = tmp_path / "molecules.smi"
-    file.write_text("CCO\nc1ccccc1\n")
+    file.write_text("CCO\nC1CC\n")
     arguments = ["score", "molecule", str(file), "--workers", "0"]
-    assert main(arguments) == 0
-    capsys.readouterr()
-    assert main([*arguments, "--reward.custom.function", "ill_behaved:never"]) == 2
-    said = capsys.readouterr()
-    assert "no molecule could be measured: 'CCO': ValueError: a bug" in said.err
-    assert not said.out
+    assert main([*arguments, "--reward.custom.function", "ill_behaved:never"]) == 0
+    ethanol, invalid = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert ethanol["valid"] == "1"
+    assert ethanol["reason"].startswith("custom: ValueError: a bug")
+    assert ethanol["reward"] == ethanol["reward_custom"] == ethanol["custom"] == ""
+    assert float(ethanol["reward_logp"]) == float(ethanol["logp"])
+    assert invalid["reason"] == "ring bond 1 is not closed"
 
 
 def test_a_reward_of_an_element_that_the_prior_cannot_write_is_refused(prior, tmp_path, capsys):
@@ -285,13 +297,3 @@ def test_what_a_goal_lacks_is_told_in_one_line(prior, tmp_path, capsys):
     other = ["--preset", "celecoxib", "--reward.similarity.to", "CCO"]
     assert "the reward's similarity another" in refusal(capsys, [*tune, *other])
     assert not (tmp_path / "run").exists()
-
-
-def test_a_reward_that_is_not_finite_ends_the_run_and_the_workers(prior, tmp_path, capsys):
-    output = tmp_path / "run"
-    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(output), *TINY]
-    arguments += ["--reward.custom.function", "ill_behaved:not_a_number", "--reward-workers", "0"]
-    said = refusal(capsys, [*arguments, "--preset", "qed", "--method", "psi"])
-    assert "the reward term 'custom' is not finite" in said
-    assert f"the policy before that is in {output}/last-good" in said
-    assert (output / "last-good" / "config.json").is_file()

@@ -153,6 +153,15 @@ def test_a_folder_of_seeds_is_measured_as_seeds_and_is_no_single_policy(seeds, t
     assert f"name one, such as {seeds}/seed0" in " ".join(capsys.readouterr().err.split())
 
 
+def test_seeds_and_experiments_have_their_folder_to_themselves(tmp_path, capsys):
+    with RunFolder(tmp_path).locked():
+        for arguments in (["tune", "melody", "--seeds", "2", *TINY], ["reproduce", "melody"]):
+            assert main([*arguments, "--output", str(tmp_path)]) == 2
+            (line,) = capsys.readouterr().err.strip().splitlines()
+            assert f"another process runs in {tmp_path}" in line
+            assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     """The signal comes after the first of its two chunks, or while that is compiled."""
     output = tmp_path / "seed1"

@@ -46,7 +46,7 @@ def test_a_wrong_method_ends_with_code_one_and_a_line_that_says_why(monkeypatch,
         (["--methods", "sarsa"], "there is no method 'sarsa'"),
         (["--problems", "hard"], "there is no problem 'hard'"),
         (["--problems", "long", "--quick"], "nothing to verify"),
-        (["--workers", "0"], "--workers must be at least 1"),
+        (["--workers", "0"], "workers must be at least 1"),
         (["--seed", "-1"], "--seed must lie between"),
     ],
 )

@@ -6,10 +6,17 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from seqtutor.errors import UserError
 from seqtutor.measure import Estimate, Measure, MeasureGroup, Published, gain, rows_of
-from seqtutor.measures.estimates import estimates_of, mean_estimate, ratio_estimate
+from seqtutor.measures.estimates import (
+    estimates_of,
+    mean_estimate,
+    mean_share_estimate,
+    ratio_estimate,
+    share_estimate,
+)
 from seqtutor.measures.intervals import interval_of, interval_over_seeds
 from seqtutor.rewards import string_reward
 from seqtutor.task import Task
@@ -31,8 +38,9 @@ def test_the_mean_is_over_values_that_are_defined():
     assert found.standard_error == pytest.approx(np.std([1, 2, 6], ddof=1) / math.sqrt(3))
     assert found.count == 3
     assert math.isnan(mean_estimate([math.nan]).value)
-    one = mean_estimate([4.0])
-    assert (one.value, math.isnan(one.standard_error)) == (4.0, True)
+    for values in ([4.0], [4.0, 4.0, 4.0]):
+        equal = mean_estimate(values)
+        assert (equal.value, math.isnan(equal.standard_error)) == (4.0, True)
 
 
 def test_a_ratio_of_equal_denominators_is_a_mean():
@@ -52,6 +60,61 @@ def test_the_error_of_a_ratio_is_the_spread_of_repeated_samples():
     assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.1)
 
 
+def test_a_share_of_sequences_is_worth_as_many_trials_as_there_are():
+    for values in ([1, 0, 0, 1, 0], [0, 0, 0, 0, math.nan, 0], [1, 1, 1, 1, 1], [0.3] * 5):
+        assert mean_share_estimate(values).trials == 5
+    assert math.isnan(mean_share_estimate([0.5, 1.5, 0.2]).trials), "that is not a share"
+    assert math.isnan(mean_share_estimate([math.nan]).value)
+
+
+def test_a_share_of_steps_is_worth_as_many_trials_as_are_independent():
+    generator = np.random.default_rng(0)
+    independent = generator.binomial(20, 0.3, 5000)
+    assert share_estimate(independent, np.full(5000, 20)).trials == pytest.approx(100_000, rel=0.1)
+    whole = 20 * generator.binomial(1, 0.3, 5000)
+    assert share_estimate(whole, np.full(5000, 20)).trials == pytest.approx(5000)
+    # Nobody knows from events that were not seen whether they would have come alone.
+    assert share_estimate(np.zeros(50), np.full(50, 20)).trials == pytest.approx(50)
+    lengths = np.arange(1, 11)
+    assert share_estimate(np.zeros(10), lengths).trials == pytest.approx(55**2 / 385)
+
+
+RATES = (0.0003, 0.003, 0.03, 0.2, 0.5)
+COVERAGE = {
+    "sequences": lambda p, size, g: (g.random(size) < p, np.ones(size)),
+    "steps": lambda p, size, g: (g.binomial(32, p, size), np.full(size, 32)),
+    "steps of a rate of their own": lambda p, size, g: (
+        g.binomial(32, g.beta(2 * p, 2 - 2 * p, size)),
+        np.full(size, 32),
+    ),
+    "bursts": lambda p, size, g: (
+        (g.random(size) < 2 * p) * g.integers(1, 32, size),
+        np.full(size, 32),
+    ),
+    "shares": lambda p, size, g: (g.beta(2 * p, 2 - 2 * p, size), np.ones(size)),
+}
+
+
+@pytest.mark.parametrize("kind", COVERAGE)
+@pytest.mark.parametrize("size", [20, 100, 400])
+def test_the_interval_of_a_share_contains_it_at_every_rate_and_size(kind, size):
+    """1,000 samples each; `benchmarks/interval_coverage.py` has more kinds, and real melodies."""
+    generator = np.random.default_rng(3)
+    for rate in RATES:
+        events, trials = COVERAGE[kind](rate, (1000, size), generator)
+        found = [interval_of(share_estimate(*one)) for one in zip(events, trials, strict=True)]
+        assert np.mean([one.low <= rate <= one.high for one in found]) > 0.93, rate
+        assert all(one.low < one.high for one in found)
+
+
+def test_seeds_that_all_saw_nothing_have_the_interval_of_all_their_sequences():
+    seeds = [mean_share_estimate(np.zeros(100)) for _ in range(3)]
+    assert interval_over_seeds(seeds) == interval_of(mean_share_estimate(np.zeros(300)))
+    differing = [mean_share_estimate(np.arange(100) < number) for number in (10, 40, 60)]
+    plain = [Estimate(one.value) for one in differing]
+    assert interval_over_seeds(differing) == interval_over_seeds(plain), "seeds differ by more"
+
+
 def test_a_measure_is_a_function_of_tokens_or_of_strings():
     length = Measure("length", "Length", of_tokens=lambda tokens, mask: mask.sum(axis=1))
     has_b = Measure("has_b", "With b", unit="share", of_strings=lambda s: ["b" in one for one in s])
@@ -63,6 +126,7 @@ def test_a_measure_is_a_function_of_tokens_or_of_strings():
     assert list(found) == ["length", "has_b", "spelled"]
     assert found["length"].value == 3
     assert found["has_b"].value == pytest.approx(2 / 3)
+    assert found["has_b"].trials == 3
     assert written == ["ab", "aaa", "b"]
     assert found["spelled"].value == 2
 
@@ -142,6 +206,13 @@ def test_the_interval_is_students_t_with_the_counts_degrees_of_freedom():
     assert interval_of(Estimate(1.0, 0.1, 3)).half_width == pytest.approx(0.430265, rel=1e-5)
     assert math.isnan(interval_of(Estimate(1.0, 0.1, 1)).low)
     assert math.isnan(interval_of(Estimate(1.0)).low)
+
+
+def test_the_interval_of_a_share_is_that_of_clopper_and_pearson():
+    for seen, trials in ((0, 20), (1, 20), (7, 20), (20, 20), (3, 1000)):
+        expected = stats.binomtest(seen, trials).proportion_ci(0.95, "exact")
+        found = interval_of(Estimate(seen / trials, 0.1, trials, trials))
+        assert found[1:] == pytest.approx(tuple(expected))
 
 
 def test_of_one_seed_the_interval_is_over_samples_and_of_several_over_seeds():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seqtutor.measures.controls import TemperedModel
+from seqtutor.measures.estimates import ratio_estimate
 from seqtutor.measures.policy import policy_estimates
 from seqtutor.measures.sampling import draw, draw_batches, join_samples
 from seqtutor.rewards import Reward
@@ -51,18 +52,18 @@ def test_kl_and_entropy_are_those_of_the_distribution_that_was_sampled(temperatu
     np.testing.assert_allclose(samples.entropy, exact(-log_policy), atol=1e-4)
     np.testing.assert_allclose(samples.kl, exact(log_policy - log_prior), atol=1e-4)
     np.testing.assert_allclose(samples.kl + samples.entropy, cross_entropy, atol=1e-4)
+    np.testing.assert_allclose(-samples.expected_log_prior, cross_entropy, atol=1e-4)
     own = {"log_policy": log_policy, "log_prior": log_prior}
     for name, model in own.items():
         expected = summed(of_tokens(model, samples), samples.mask)
         np.testing.assert_allclose(getattr(samples, name), expected, atol=1e-4)
     means = policy_estimates(samples)
-    steps = samples.mask.sum()
-    assert means["kl"].value + means["entropy"].value == pytest.approx(
-        cross_entropy.sum() / steps, abs=1e-5
-    )
+    total = means["kl"].value + means["entropy"].value + means["log_prior"].value
+    assert total == pytest.approx(0, abs=1e-6)
     # Of the sampled tokens it is the same in expectation.
-    error = means["log_prior"].standard_error
-    assert -means["log_prior"].value == pytest.approx(cross_entropy.sum() / steps, abs=4 * error)
+    sampled = ratio_estimate(samples.log_prior, samples.steps)
+    error = np.hypot(sampled.standard_error, means["log_prior"].standard_error)
+    assert means["log_prior"].value == pytest.approx(sampled.value, abs=4 * error)
 
 
 def test_a_temperature_is_that_of_a_tempered_model():

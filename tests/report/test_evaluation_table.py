@@ -51,9 +51,9 @@ def rows_of(table):
 def test_a_cell_has_the_interval_over_seeds_or_over_sequences():
     cells = rows_of(evaluation_table([PRIOR, PSI], ROWS))["Valid"].cells
     half = interval_of(Estimate(0.6, 0.001, 1000)).half_width
-    assert (cells[0].value, cells[0].half_width) == (0.6, pytest.approx(half))
+    assert (cells[0].value, cells[0].interval.half_width) == (0.6, pytest.approx(half))
     mean, half = mean_interval([0.8, 0.9, 1.0])
-    assert (cells[1].value, cells[1].half_width) == (pytest.approx(mean), pytest.approx(half))
+    assert cells[1].interval == pytest.approx((mean, mean - half, mean + half))
     assert rows_of(evaluation_table([PRIOR], ROWS))["Entropy"].cells == (Cell(1.5),)
 
 
@@ -97,7 +97,8 @@ def test_settings_are_rows_of_text():
 def test_the_note_says_what_the_intervals_are_over():
     one = interval_note([PRIOR, OTHER], 5000, "words", 0.5)
     assert one == (
-        "5,000 words a policy at temperature 0.5; ± is the 95 % interval over words of one run."
+        "5,000 words a policy at temperature 0.5; "
+        "± or (low … high) is the 95 % interval over words of one run."
     )
     several = interval_note([PRIOR, PSI], 5000, "words")
     assert several.endswith("over 3 seeds, of the prior over its words.")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.measures.intervals import mean_interval
+from seqtutor.measures.intervals import Interval, mean_interval, share_interval
 from seqtutor.report.tables import (
     LEGEND,
     Cell,
@@ -18,6 +18,7 @@ from seqtutor.report.tables import (
     Row,
     Table,
     Verdict,
+    format_interval,
     format_value,
     render_markdown,
     render_rich,
@@ -26,13 +27,18 @@ from seqtutor.report.tables import (
     write_csv,
 )
 
+
+def cell(value, half_width=math.nan, reference=None):
+    return Cell.of_interval(Interval.around(value, half_width), reference)
+
+
 TABLE = Table(
     "Two methods",
     (Column("Q", "paper, Q"), Column("Ψ")),
     (
-        Row("in key", (Cell(0.987, 0.004, 0.9), Cell(0.5)), "share", "higher"),
-        Row("repeated", (Cell(0.02, 0.001, 0.01), Cell(0.00007)), "share", "lower"),
-        Row("lag 1", (Cell(-0.163, 0.05, 0.17), Cell(math.nan)), "number", "near zero"),
+        Row("in key", (cell(0.987, 0.004, 0.9), Cell(0.5)), "share", "higher"),
+        Row("repeated", (cell(0.02, 0.001, 0.01), Cell(0.00007)), "share", "lower"),
+        Row("lag 1", (cell(-0.163, 0.05, 0.17), Cell(math.nan)), "number", "near zero"),
         Row("steps", (Cell(3e6), Cell("a|b")), "integer"),
     ),
     note="Three seeds.",
@@ -49,28 +55,43 @@ def parse(text):
 @pytest.mark.parametrize(
     ("value", "unit", "half_width", "shown"),
     [
-        (0.633, "share", None, "63.3 %"),
-        (0.00007, "share", None, "0.007 %"),
-        (0.006, "share", None, "0.60 %"),
-        (1.0, "share", None, "100 %"),
-        (0.0, "share", None, "0 %"),
+        (0.633, "share", math.nan, "63.3 %"),
+        (0.00007, "share", math.nan, "0.007 %"),
+        (0.006, "share", math.nan, "0.60 %"),
+        (1.0, "share", math.nan, "100 %"),
+        (0.0, "share", 0.0, "0 %"),
         (0.633, "share", 0.0031, "63.30 ± 0.31 %"),
         (0.982, "share", 0.04, "98.2 (94.2 … 100) %"),
         (0.34, "share", 1.41, "34 (0 … 100) %"),
         (0.0004, "share", 0.0011, "0.04 (0 … 0.15) %"),
-        (-0.16, "number", None, "−0.16"),
+        (-0.16, "number", math.nan, "−0.16"),
         (-0.16, "number", 0.0123, "−0.160 ± 0.012"),
         (-0.001, "number", 0.12, "0.00 ± 0.12"),
-        (1e-9, "number", None, "1.0e−09"),
-        (-3.65, "number", None, "−3.65"),
-        (100_000, "integer", None, "100,000"),
+        (1e-9, "number", math.nan, "1.0e−09"),
+        (-3.65, "number", math.nan, "−3.65"),
+        (100_000, "integer", math.nan, "100,000"),
         (1234.5, "integer", 56.7, "1,234 ± 57"),
-        (math.nan, "number", None, "–"),
+        (math.nan, "number", math.nan, "–"),
         (0.5, "number", math.nan, "0.50"),
     ],
 )
 def test_numbers_are_written_as_a_reader_wants_them(value, unit, half_width, shown):
-    assert format_value(value, unit, half_width) == shown
+    assert format_interval(Interval.around(value, half_width), unit) == shown
+
+
+@pytest.mark.parametrize(
+    ("seen", "trials", "shown"),
+    [
+        (0, 20, "0 (0 … 17) %"),
+        (0, 100_000, "0 (0 … 0.0037) %"),
+        (20, 20, "100 (83 … 100) %"),
+        (3, 3200, "0.094 (0.019 … 0.274) %"),
+        (10, 20, "50 ± 23 %"),
+        (15_000, 100_000, "15.00 ± 0.22 %"),
+    ],
+)
+def test_an_interval_that_is_not_symmetrical_is_shown_by_its_ends(seen, trials, shown):
+    assert format_interval(share_interval(seen / trials, trials), "share") == shown
 
 
 @given(st.floats(-1e6, 1e6), st.sampled_from(["number", "share"]))
@@ -80,28 +101,31 @@ def test_a_number_is_shown_to_two_digits_at_least(value, unit):
 
 @given(st.floats(-100, 100), st.floats(1e-4, 50))
 def test_an_interval_is_shown_to_two_digits(value, half_width):
-    shown_value, shown_half_width = parse(format_value(value, "number", half_width))
+    shown_value, shown_half_width = parse(format_interval(Interval.around(value, half_width)))
     assert shown_half_width == pytest.approx(half_width, rel=0.051)
     assert abs(shown_value - value) <= 0.051 * half_width
 
 
 @pytest.mark.parametrize(
-    ("cell", "better", "expected"),
+    ("given", "better", "expected"),
     [
-        (Cell(0.9, 0.05, 0.8), "higher", Verdict.BETTER),
-        (Cell(0.9, 0.05, 0.8), "lower", Verdict.WORSE),
-        (Cell(0.9, 0.2, 0.8), "higher", Verdict.UNDECIDED),
-        (Cell(-0.1, None, 0.11), "near zero", Verdict.BETTER),
-        (Cell(-0.12, math.nan, 0.11), "near zero", Verdict.WORSE),
-        (Cell(0.5, None, 0.5), "higher", Verdict.UNDECIDED),
-        (Cell(0.5, None, 0.4), None, None),
+        (cell(0.9, 0.05, 0.8), "higher", Verdict.BETTER),
+        (cell(0.9, 0.05, 0.8), "lower", Verdict.WORSE),
+        (cell(0.9, 0.2, 0.8), "higher", Verdict.UNDECIDED),
+        (Cell(0.1, 0.09, 0.3, 0.25), "higher", Verdict.UNDECIDED),
+        (Cell(0.1, 0.09, 0.3, 0.08), "higher", Verdict.BETTER),
+        (cell(-0.1, reference=0.11), "near zero", Verdict.BETTER),
+        (cell(-0.1, 0.05, 0.11), "near zero", Verdict.UNDECIDED),
+        (cell(-0.12, reference=0.11), "near zero", Verdict.WORSE),
+        (cell(0.5, reference=0.5), "higher", Verdict.UNDECIDED),
+        (cell(0.5, reference=0.4), None, None),
         (Cell(0.5), "higher", None),
-        (Cell("text", None, 0.4), "higher", None),
-        (Cell(math.nan, None, 0.4), "higher", None),
+        (Cell("text", reference=0.4), "higher", None),
+        (cell(math.nan, reference=0.4), "higher", None),
     ],
 )
-def test_verdicts(cell, better, expected):
-    assert verdict(cell, better) is expected
+def test_verdicts(given, better, expected):
+    assert verdict(given, better) is expected
 
 
 def test_verdicts_of_a_column():
@@ -156,7 +180,8 @@ def test_csv_keeps_full_precision(tmp_path):
     assert len(lines) == len(TABLE.rows) * len(TABLE.columns)
     first = lines[0]
     assert (first["row"], first["column"], first["verdict"]) == ("in key", "Q", "better")
-    assert [float(first[k]) for k in ("value", "half_width", "reference")] == [0.987, 0.004, 0.9]
+    numbers = [float(first[k]) for k in ("value", "half_width", "low", "high", "reference")]
+    assert numbers == pytest.approx([0.987, 0.004, 0.983, 0.991, 0.9])
     assert lines[1]["half_width"] == lines[1]["reference"] == lines[1]["verdict"] == ""
 
 
@@ -170,8 +195,7 @@ def test_interval_over_seeds_is_student_s():
     mean, half_width = mean_interval([1.0, 2.0, 3.0])
     assert mean == pytest.approx(2.0)
     assert half_width == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
-    cell = Cell.from_seeds([1.0, 2.0, 3.0], reference=5.0)
-    assert (cell.value, cell.half_width, cell.reference) == (mean, half_width, 5.0)
+    assert Cell.from_seeds([1.0, 2.0, 3.0], reference=5.0) == cell(mean, half_width, 5.0)
     assert Cell.from_seeds([1.5]) == Cell(1.5)
 
 

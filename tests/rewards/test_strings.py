@@ -120,6 +120,19 @@ def test_a_function_that_fails_in_a_worker_names_the_string(function, message):
             jax.block_until_ready(reward(TOKENS, MASK))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"workers": -1}, "workers must be a whole number, 0 or more, not -1"),
+        ({"workers": 1, "seconds": float("nan")}, "must be a number above 0, not nan"),
+        ({"weights": {"n": float("nan")}}, "'n' must be a finite number, not nan"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        st.string_reward(string_scores.vowels, **arguments)
+
+
 def test_a_function_that_workers_cannot_import_is_refused():
     with pytest.raises(UserError, match="<lambda> cannot be sent to another process"):
         st.string_reward(lambda strings: {}, workers=1)

@@ -130,6 +130,13 @@ def test_a_network_of_another_shape_is_refused(saved):
         saved.latest(bigger)
 
 
+def test_a_task_with_another_length_is_told_from_damage(saved):
+    longer = replace(TUTOR, task=replace(TUTOR.task, max_length=TUTOR.task.max_length + 1))
+    with pytest.raises(UserError, match="max_length or vocabulary has changed") as error:
+        saved.latest(longer)
+    assert "damaged" not in str(error.value)
+
+
 def test_a_manifest_of_other_settings_beside_one_of_these_is_damaged(saved):
     newest = saved.folder / "step-96.json"
     newest.write_text(json.dumps({**json.loads(newest.read_text()), "settings": "another"}))

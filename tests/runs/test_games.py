@@ -106,7 +106,7 @@ def test_the_folder_of_a_game_is_that_of_a_run(tmp_path):
     assert task_of_folder(job.folder) == "words"
     job.require_own_folder()
     other = replace(job, config=replace(job.config, adversary=replace(RULES, rounds=3)))
-    with pytest.raises(UserError, match=r"another folder with --output"):
+    with pytest.raises(UserError, match=r"another output folder"):
         other.require_own_folder()
 
 

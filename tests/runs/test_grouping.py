@@ -11,7 +11,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel, save_model, weights_hash
 from seqtutor.models.lstm import LSTM
 from seqtutor.runs.config import RunConfig
-from seqtutor.runs.grouping import grouped, remark_on_priors
+from seqtutor.runs.grouping import grouped, remarks_on
 from seqtutor.runs.policies import find_policy
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE, melody_vocabulary
@@ -79,12 +79,12 @@ def test_runs_of_other_priors_are_told_apart(a_run, tmp_path):
     own = [weights_hash(a_model(seed)) for seed in (100, 101)]
     assert groups(*folders) == [("psi", f"prior {one[:8]}", 1) for one in own]
     policies = [find_policy(spec, str(folder)) for folder in folders]
-    assert remark_on_priors(policies) == (
+    assert remarks_on(policies) == [
         "KL and log p(a|s) refer to different priors: "
         f"{tmp_path / 'prior'} ({own[0][:8]}) for {folders[0]}; "
         f"{other} ({own[1][:8]}) for {folders[1]}."
-    )
-    assert remark_on_priors(policies[:1]) is None
+    ]
+    assert remarks_on(policies[:1]) == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from test_pretrain import fresh_model, markov_chain, with_lengths
 from seqtutor.errors import UserError
 from seqtutor.runs.checkpoint import Checkpoints
 from seqtutor.runs.pretrain_on_disk import train_on_disk
-from seqtutor.runs.pretraining import CHECKPOINTS, require_own_folder
+from seqtutor.runs.pretraining import require_own_folder
+from seqtutor.runs.run_folder import CHECKPOINTS
 from seqtutor.training.pretrain import train_by_maximum_likelihood
 from seqtutor.training.pretrain_settings import PretrainSettings
 from tiny_problems import identical

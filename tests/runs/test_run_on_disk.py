@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
-from seqtutor.runs.run_folder import CONFIG, RunFolder
-from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
+from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder
+from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
 from seqtutor.training.run import GUARDED, run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor

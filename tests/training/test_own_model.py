@@ -67,19 +67,45 @@ def test_python_takes_the_class_itself(tmp_path):
     assert identical(loaded.model, prior_of_words.model)
     with pytest.raises(st.UserError, match="no setting 'hidden_sizes' where the model"):
         st.pretrain(letters, words, model=Attention, hidden_sizes=(4,))
+    with pytest.raises(st.UserError, match=r"the model \(Attention\) is not a class derived from"):
+        st.pretrain(letters, words, model=prior_of_words.model)
 
 
-def test_a_model_whose_two_ways_differ_is_refused_before_anything_is_learned():
+QUICK = {"environments": 16, "steps": 16 * 4 * 3, "log_every": 16 * 4}
+
+
+@pytest.mark.parametrize("method", ["g", "psi", "q", "rloo"])
+def test_a_model_of_ones_own_goes_all_the_way_with_every_family_of_methods(method, tmp_path):
+    """Made by hand, tuned in a folder, which loads the prior in turn, saved, loaded and sampled."""
+    letters = st.Task(st.Vocabulary("abc"), 4, lambda tokens, mask: {"a": tokens == 0})
+    prior_by_hand = st.Generator(attention(), letters.vocabulary, 4)
+    chosen = QUICK | ({} if method == "rloo" else {"batch": 16, "replay_capacity": 64})
+    tuned = st.tune(prior_by_hand, letters, method=method, output=tmp_path / "run", **chosen)
+    again = st.load(tmp_path / "run", kinds=[Attention])
+    assert identical(again.model, tuned.model)
+    assert not identical(tuned.model, prior_by_hand.model.as_policy_start(4))
+    assert again.records == tuned.records
+    assert len(again.records) == 3
+    assert again.sample(3) == tuned.sample(3)
+    assert st.evaluate(again, letters, prior=prior_by_hand, number=50).estimates["kl"].value > 0
+
+
+def test_a_model_whose_two_ways_differ_is_refused_before_anything_is_learned(tmp_path):
     model, learned = attention(kind=Shifted), []
+    letters = task(3, LENGTH)
+    by_hand = st.Generator(model, letters.vocabulary, LENGTH)
+    grid = {"methods": ["rloo"], "c": [1.0], "steps": 512, "number": 20}
     data, settings = alternating(16), PretrainSettings(batch=16, epochs=1)
     tutor = tutor_of(model, "psi")
     starts = [
         lambda: train_by_maximum_likelihood(model, data, data, settings, learned.append),
         lambda: run_tutor(tutor, learned.append),
-        lambda: run_seeds(tutor, [0, 1], learned.append),
+        lambda: run_seeds(tutor, [0, 1], lambda seed, record: learned.append(record)),
+        lambda: st.tune(by_hand, letters, output=tmp_path / "run", on_record=learned.append),
+        lambda: st.compare(by_hand, letters, output=tmp_path / "comparison", **grid),
     ]
     for start in starts:
-        with pytest.raises(UserError, match="largest difference"):
+        with pytest.raises(UserError, match=r"'shifted attention' .* largest difference"):
             start()
     assert not learned
 

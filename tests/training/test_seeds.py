@@ -16,7 +16,7 @@ import pytest
 from seqtutor.errors import UserError
 from seqtutor.rewards import Reward
 from seqtutor.training.run import DivergedError, run_tutor
-from seqtutor.training.seeds import initial_states, run_seeds
+from seqtutor.training.seeds import initial_states, run_seeds, seed_chunks
 from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import arrays_of, identical, in_float64, prior, task
@@ -150,7 +150,7 @@ def test_a_seed_that_diverges_is_named_and_the_others_come_to_their_end(late_bat
         jax.enable_x64(True),
         pytest.raises(DivergedError, match=r"seed 6: the reward term 'bad'") as caught,
     ):
-        run_seeds(tutor, SEEDS, reached.append)
+        reached.extend(seed_chunks(tutor, SEEDS))
     policies = {one.seed: one.policy for one in reached if one.policy is not None}
     records = [(one.seed, one.record["step"]) for one in reached]
     assert caught.value.seed == 6
@@ -168,6 +168,23 @@ def test_a_seed_that_diverges_is_named_and_the_others_come_to_their_end(late_bat
         before = run_tutor(replace(tutor, settings=two_chunks))
     assert len(before.records) == 2
     for a, b in zip(arrays_of(caught.value.last_good), arrays_of(before.policy), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+def test_a_callback_ends_one_seed_and_not_the_others():
+    tutor = tutor_of("rloo", True)
+    with jax.enable_x64(True):
+        found = run_seeds(tutor, SEEDS, lambda seed, one: (seed, one["step"]) != (6, 1280))
+    assert [len(run.records) for run in found] == [CHUNKS, 2, CHUNKS]
+    assert [run.remarks for run in found] == [
+        [],
+        ["ended at step 1,280: on_record returned False"],
+        [],
+    ]
+    own = replace(tutor, settings=replace(tutor.settings, seed=6))
+    with jax.enable_x64(True):
+        alone = run_tutor(own, lambda one: one["step"] < 1280).policy
+    for a, b in zip(arrays_of(found[1].policy), arrays_of(alone), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -57,7 +58,7 @@ class Options:
         require(len(self.methods) > 0, "give --methods at least one method")
         for name in ("rounds", "seconds", "iterations", "devices"):
             value = getattr(self, name)
-            require(value > 0, f"--{name} must be above 0, not {value}")
+            require(0 < value < math.inf, f"--{name} must be a number above 0, not {value}")
 
 
 @dataclass(frozen=True)

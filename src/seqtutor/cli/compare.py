@@ -60,15 +60,12 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Tune, measure, write."""
-    from seqtutor.files import make_folder
     from seqtutor.runs.comparing import ComparisonPlan, compare
 
     spec.require_dependencies()
     output = options.output or Path("runs") / f"compare-{spec.name}"
     given = vars(options) | {"output": output, "methods": _methods(options)}
-    plan = ComparisonPlan(spec, **given)
-    make_folder(output)
-    report, left_out = compare(plan)
+    report, left_out = compare(ComparisonPlan(spec, **given))
     for remark in left_out:
         print(remark)
     print(f"Everything is in {output}; begin with {report}")

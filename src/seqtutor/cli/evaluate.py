@@ -111,7 +111,8 @@ def _evaluate_policies(spec: TaskSpec[Any], options: Any) -> None:
     names = with_seeds(options.models or ((PRIOR,) if spec.priors else ()))
     if not names:
         raise UserError(
-            f"name the folder of a run or a model, such as: seqtutor evaluate {spec.name} FOLDER"
+            "name the folder of a run or a model, such as: seqtutor evaluate "
+            f"{spec.reference or spec.name} FOLDER"
         )
     policies = [find_policy(spec, name) for name in names]
     with open_evaluator(
@@ -125,7 +126,8 @@ def _evaluate_policies(spec: TaskSpec[Any], options: Any) -> None:
     ) as evaluator:
         columns, rows = columns_of(evaluator, policies, options.seed)
         if options.json:
-            for remark in evaluator.remarks:
+            of_columns = (remark for column in columns for remark in column.remarks)
+            for remark in dict.fromkeys((*evaluator.remarks, *of_columns)):
                 console.print(remark, style="yellow")
             print(json.dumps(evaluation_json(columns)))
         else:

@@ -7,6 +7,7 @@ import difflib
 import errno
 import importlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,9 +18,14 @@ from typing import Any
 
 from seqtutor import __version__
 from seqtutor.arguments import value_of
-from seqtutor.errors import UserError, in_one_line
-from seqtutor.references import entry_points_of, is_reference, place_in_own_files
-from seqtutor.task_registry import find_spec, task_names
+from seqtutor.errors import UserError, in_one_line, printable
+from seqtutor.references import (
+    entry_points_of,
+    is_reference,
+    place_in_own_files,
+    running_users_code,
+)
+from seqtutor.task_registry import find_spec, task_name_in, task_names
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks import DEFAULT_TASK
 
@@ -82,7 +88,8 @@ def _commands_of_tasks() -> dict[str, str]:
     """The commands that tasks bring, each with the first line of its module."""
     found = {}
     for name, point in entry_points_of(COMMAND_GROUP).items():
-        _, _, text = (point.load().__doc__ or "").partition(": ")
+        with running_users_code(f"the command {name}"):
+            _, _, text = (point.load().__doc__ or "").partition(": ")
         found[name] = text.partition("\n")[0].rstrip(".")
     return found
 
@@ -97,12 +104,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (undecodable := _first_undecodable(arguments)) is not None:
         _say(f"an argument is not text in UTF-8: {undecodable!a}")
         return 2
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage(), end="")
-        return 0
-    if arguments[0] == "--version":
-        print(f"seqtutor {__version__}")
-        return 0
     # A terminated command ends like an interrupted one, so that it can end what it started.
     if threading.current_thread() is threading.main_thread():
         from seqtutor.runs.interruption import hangup
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in (signal.SIGTERM, *hangup()):
             signal.signal(number, _interrupt)
     try:
-        return _run_command(arguments[0], arguments[1:])
+        return _run(arguments)
     except KeyboardInterrupt as interruption:
         _say(str(interruption) or "interrupted")
         # Not a return: a thread of XLA that is still compiling would crash as Python shuts down.
@@ -119,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has what it wanted; there is nobody left to tell.
         sys.stderr.close()
         return 1
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if (line := _in_a_line(error)) is None:
             raise
         _say(line)
@@ -134,8 +135,12 @@ def _in_a_line(error: BaseException) -> str | None:
         return f"cannot use {error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
         return error.strerror or str(error)
-    place = place_in_own_files(error)
-    return f"{in_one_line(error)}{place}" if place or isinstance(error, SystemExit) else None
+    if place := place_in_own_files(error):
+        return f"{in_one_line(error)}{place}"
+    said = in_one_line(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said:
+        return "memory ran out; ask for fewer or shorter sequences, or smaller batches"
+    return said if isinstance(error, SystemExit) else None
 
 
 def _first_undecodable(arguments: Sequence[str]) -> str | None:
@@ -146,21 +151,27 @@ def _first_undecodable(arguments: Sequence[str]) -> str | None:
 def _say(text: str) -> None:
     """Print the last line to standard error, if that is still open."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"seqtutor: {text}", file=sys.stderr, flush=True)
+        print(f"seqtutor: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _run_command(name: str, arguments: list[str]) -> int:
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0
+    if arguments[0] == "--version":
+        print(f"seqtutor {__version__}")
+        return 0
     from seqtutor.runs.compiled_programs import keep_compiled_programs
 
     # Before the options are read: those of methods and models are in their files, which import JAX.
     keep_compiled_programs()
     # XLA reports slow compilation as an error; what is one ends as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    call = find_call(name, arguments)
+    call = find_call(arguments[0], arguments[1:])
     options = parse(call)
     if options is None:
         return 0
@@ -187,14 +198,17 @@ def find_call(name: str, arguments: list[str]) -> Call:
     if name not in COMMANDS and name not in own:
         raise UserError(_no_command(name, [*COMMANDS, *own]))
     if name in own:
-        module = own[name].load()
+        with running_users_code(f"the command {name}"):
+            module = own[name].load()
         return Call(name, module, find_spec(module.TASK), arguments)
     task, rest = split_task(name, arguments)
     usual = f"seqtutor.cli.{name}"
     if name in TASK_IS_OPTIONAL and rest == arguments:
         return Call(name, importlib.import_module(usual), None, rest)
     spec = find_spec(task)
-    return Call(name, importlib.import_module(spec.commands.get(name, usual)), spec, rest)
+    with running_users_code(f"the command {name} of {task}"):
+        module = importlib.import_module(spec.commands.get(name, usual))
+    return Call(name, module, spec, rest)
 
 
 def _no_command(name: str, names: list[str]) -> str:
@@ -215,6 +229,8 @@ def split_task(name: str, arguments: list[str]) -> tuple[str, list[str]]:
     word = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if word is not None and (word in task_names() or is_reference(word)):
         return word, arguments[1:]
+    if word is not None and (file := re.fullmatch(r"(.*\.py)(:.*)?", word)):
+        raise UserError(f"name the task in the file, as {file[1]}:{task_name_in(Path(file[1]))}")
     if word is not None and name not in (*NAMES_A_MODEL, *NAMES_A_FILE):
         near = difflib.get_close_matches(word, task_names(), n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
@@ -255,8 +271,9 @@ def parse(call: Call) -> Any:
     Raises:
         UserError: if an option is unknown or its value cannot be read.
     """
+    from seqtutor.cli.options import with_named_groups
     from seqtutor.cli.parsing import parse as parse_options
 
-    default = call.module.defaults(call.spec, call.arguments)
+    default = with_named_groups(call.module.defaults(call.spec, call.arguments), call.arguments)
     is_of_every_task = not hasattr(call.module, "TASK")
     return parse_options(call.name, call.spec, default, call.arguments, is_of_every_task)

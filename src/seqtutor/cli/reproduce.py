@@ -55,7 +55,6 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 
 def run(spec: TaskSpec[Any], options: Any) -> None:
     """Run it step by step, and print the tables."""
-    from seqtutor.files import make_folder
     from seqtutor.runs.experiment import ExperimentPlan, run_experiment
     from seqtutor.runs.terminal import print_table
 
@@ -70,7 +69,6 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         prior=options.prior,
         workers=options.workers,
     )
-    make_folder(output)
     path, tables = run_experiment(plan)
     for table in tables:
         print_table(table)

@@ -76,11 +76,12 @@ def require_sampling(temperature: float, seed: int) -> None:
 
 def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tuple[list[Path], int]:
     from seqtutor.data import Sequences
-    from seqtutor.measures.sampling import draw
+    from seqtutor.measures.sampling import BATCH, draw, require_room
     from seqtutor.runs.policies import common_settings
     from seqtutor.task_records import Drawn
 
     length = options.length or policy.length
+    require_room(min(options.number, BATCH), length, policy.saved.vocabulary.size)
     settings = common_settings([policy], "")
     forced, own = spec.primer(options.own, settings, options.number, options.seed)
     require(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,12 +68,22 @@ def _print_json(names: list[str], sequences: Any, breakdowns: list[Any]) -> None
         for index in range(len(breakdown.total)):
             steps = int(lengths[row])
             terms = {
-                name: [float(x) for x in term[index, :steps]]
+                name: [_number(x) for x in term[index, :steps]]
                 for name, term in breakdown.terms.items()
             }
-            total = float(breakdown.total[index].sum())
-            print(json.dumps({"sequence": names[row], "total": total, "terms": terms}))
+            total = _number(breakdown.total[index].sum())
+            print(
+                json.dumps(
+                    {"sequence": names[row], "total": total, "terms": terms}, allow_nan=False
+                )
+            )
             row += 1
+
+
+def _number(value: Any) -> float | None:
+    """JSON has no number for what is not finite."""
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def _print_table(title: str, names: list[str], breakdowns: list[Any]) -> None:

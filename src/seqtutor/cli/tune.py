@@ -45,7 +45,8 @@ class Options:
     """Named settings to start from; options that are given beside it win."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Take all settings from the config.yaml of an earlier run, or from the folder of that run,
-    instead of a preset."""
+    instead of a preset. What does not decide the policy is not part of them: give --samples and
+    --evaluate again."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the run; by default a new one in runs/."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
@@ -130,7 +131,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     """Tune, write the folder of the run or one for each seed, print the table."""
     from seqtutor.runs.config import RunConfig
     from seqtutor.runs.progress import console
-    from seqtutor.runs.tuning import completed
+    from seqtutor.runs.tuning import completed, remark_on_origin
 
     spec.require_dependencies()
     config = RunConfig(spec.name, options.tutor, options.settings, options.prior)
@@ -139,6 +140,8 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         if options.place.follows:
             _follow(spec, config, options)
             return
+        if options.config is not None:
+            warnings += filter(None, [remark_on_origin(spec, config, options.config)])
         for warning in warnings:
             console.print(warning, style="yellow")
         _lead(spec, config, options)
@@ -194,9 +197,11 @@ def _report(
     from seqtutor.runs.evaluating import evaluate_runs
     from seqtutor.runs.terminal import counted, print_table
 
-    written = ["the policy in model/" if len(folders) == 1 else "a run for each seed"]
+    is_one = folders == [output]
+    written = ["the policy in model/" if is_one else f"a run in {folders[0].name}/ and so on"]
     if options.samples:
-        written.append(f"{counted(options.samples, spec.one, spec.many)} in samples/")
+        place = "samples/" if is_one else f"{folders[0].name}/samples/"
+        written.append(f"{counted(options.samples, spec.one, spec.many)} in {place}")
     for one in spec.summarise(folders, config.settings, output):
         (print_table if isinstance(one, Table) else print)(one)
     if options.evaluate:
@@ -233,8 +238,8 @@ def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, option
 
         def announce() -> None:
             console.print(
-                f"Tuning with {tutor.method.symbol}, c = {tutor.settings.c:g}, into {folder.path} "
-                "(compiling first)"
+                f"Tuning with {tutor.method.symbol}, c = {tutor.settings.c:g}, {tutor.steps:,} "
+                f"steps, into {folder.path} (compiling first)"
             )
             if (description := spec.describe(config.settings)) is not None:
                 console.print(description, highlight=False)
@@ -257,13 +262,14 @@ def _tune_with_bar(
 ) -> None:
     from seqtutor.runs.interruption import Interrupted
     from seqtutor.runs.progress import console, note_of, progress_bar
-    from seqtutor.runs.tuning import StoppedError, tune_in_folder
+    from seqtutor.runs.run_on_disk import StoppedError
+    from seqtutor.runs.tuning import tune_in_folder
 
     done = folder.records()
     with progress_bar() as progress:
         bar = progress.add_task(
             tutor.method.symbol,
-            total=tutor.iterations * tutor.steps_per_iteration,
+            total=tutor.steps,
             completed=int(done[-1]["step"]) if done else 0,
             note="",
         )
@@ -293,18 +299,20 @@ def _tune_seeds(
     spec: TaskSpec[Any], config: RunConfig[Any], output: Path, options: Options
 ) -> list[Path]:
     """A run for each seed; gives the folders of the runs."""
+    from seqtutor.runs.folder_lock import made_and_locked
     from seqtutor.runs.progress import console
     from seqtutor.runs.seeds import seed_jobs, seeds_in_one_program, tune_jobs, tune_together
 
-    if seeds_in_one_program(options.seeds_by, spec.has_memory(config.settings)):
-        jobs = seed_jobs(spec, config, output, options.seeds, options.samples)
-        console.print(f"{len(jobs)} seeds into {output} (compiling first)")
-        tune_together(jobs)
-    else:
-        jobs = seed_jobs(
-            spec, config, output, options.seeds, options.samples, options.reward_workers
-        )
-        tune_jobs(jobs, options.workers, output)
+    with made_and_locked(output):
+        if seeds_in_one_program(options.seeds_by, spec.has_memory(config.settings)):
+            jobs = seed_jobs(spec, config, output, options.seeds, options.samples)
+            console.print(f"{len(jobs)} seeds into {output} (compiling first)")
+            tune_together(jobs)
+        else:
+            jobs = seed_jobs(
+                spec, config, output, options.seeds, options.samples, options.reward_workers
+            )
+            tune_jobs(jobs, options.workers, output)
     return [job.folder for job in jobs]
 
 

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqtutor.settings import require, require_seed
+
 if TYPE_CHECKING:
     from seqtutor.proof.verify import Case, Outcome
     from seqtutor.report.tables import Row, Table
@@ -27,6 +29,9 @@ another objective than E[r]/c − KL has a gap. expected gap: the target is not 
 theory says of this method or γ, and is reached. FAIL: it is not. \
 Reached means a distance below {divergence:g} nats or {shortfall:.0%} of the reward, and a \
 gradient above {cosine:g}."""
+
+OF_METHODS = ("methods", "problems", "quick", "output", "workers")
+"""Options that say nothing of a task that is checked."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,9 @@ def run(spec: TaskSpec[Any] | None, options: Options) -> int:
     from seqtutor.runs.jobs import worker_count
     from seqtutor.runs.progress import console, progress_bar
     from seqtutor.runs.terminal import print_table
-    from seqtutor.settings import require_seed
 
     require_seed("--seed", options.seed)
+    require(options.prior is None, "--prior is for checking a task: name the task first")
     cases = all_cases(options.methods, options.problems, quick=options.quick)
     workers = min(worker_count(options.workers), len(cases))
     if options.output is not None:
@@ -105,6 +110,10 @@ def _verify_task(spec: TaskSpec[Any], options: Options) -> int:
     from seqtutor.proof.contract import check_task
     from seqtutor.runs.policies import load_prior
 
+    require_seed("--seed", options.seed)
+    given = [f"--{one}" for one in OF_METHODS if getattr(options, one) != getattr(Options(), one)]
+    told = "methods are verified without a task: leave out the task, or "
+    require(not given, told + " and ".join(given))
     spec.require_dependencies()
     settings = spec.preset().settings("psi")
     prior = load_prior(spec, options.prior) if spec.priors or options.prior else None

@@ -97,8 +97,9 @@ def best_of_n(
     """For each n, `number` sequences, each the one of n samples with the highest reward.
 
     All n choose from the same groups of samples: the best of 4 is the best among the first four of
-    those that the best of 64 is chosen from. Of equal rewards the first is chosen. `kl` is the
-    upper bound; `entropy` and `log_policy` are NaN, since the policy of single steps is not known.
+    those that the best of 64 is chosen from. Of equal rewards the first is chosen. The policy of
+    single steps is not known: `kl` is the upper bound, `entropy` and `log_policy` are NaN, and
+    `expected_log_prior` is that of the chosen tokens.
 
     Args:
         model: the prior.
@@ -136,4 +137,10 @@ def best_of_n(
 def _as_best(samples: Samples, size: int) -> Samples:
     unknown = np.full(len(samples), math.nan)
     bound = np.full(len(samples), best_of_n_kl_bound(size))
-    return replace(samples, kl=bound, entropy=unknown, log_policy=unknown)
+    return replace(
+        samples,
+        kl=bound,
+        entropy=unknown,
+        log_policy=unknown,
+        expected_log_prior=samples.log_prior,
+    )

@@ -2,11 +2,13 @@
 
 A measured value varies with the seed of the training run and with the sequences that were sampled.
 The value of seed i is m_i = μ + a_i + e_i, with a_i from training and e_i, whose standard error is
-known, from sampling.
+known, from sampling. Shares, which may be of rare events, have intervals of their own;
+`benchmarks/interval_coverage.py` prints how often these contain the true value.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -68,26 +70,53 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> MeanInte
     if count < 2:
         return MeanInterval(mean, np.full_like(mean, np.nan))
     standard_error = values.std(axis=0, ddof=1) / np.sqrt(count)
-    return MeanInterval(mean, _quantile(count, confidence) * standard_error)
+    return MeanInterval(mean, _of_count(count, confidence) * standard_error)
+
+
+def share_interval(share: float, trials: float, confidence: float = CONFIDENCE) -> Interval:
+    """The interval of Clopper and Pearson (1934) of a share of independent trials.
+
+    It contains the true share at least as often as it says, whatever that is, and has a width where
+    nothing was seen. `trials` need not be a whole number (see `share_estimate`).
+    """
+    from scipy.special import betaincinv
+
+    seen, tail = share * trials, (1 - confidence) / 2
+    low = float(betaincinv(seen, trials - seen + 1, tail)) if seen > 0 else 0.0
+    high = float(betaincinv(seen + 1, trials - seen, 1 - tail)) if seen < trials else 1.0
+    return Interval(share, low, high)
 
 
 def interval_of(estimate: Estimate, confidence: float = CONFIDENCE) -> Interval:
-    """Student's t interval of an estimate; NaN ends if its standard error is not known."""
+    """The interval of an estimate over its samples; NaN ends if it is not known.
+
+    It is Student's t, and that of `share_interval` for a share.
+    """
+    if not math.isnan(estimate.trials):
+        return share_interval(estimate.value, estimate.trials, confidence)
     if estimate.count < 2:
         return Interval.around(estimate.value, float("nan"))
-    half = _quantile(estimate.count, confidence) * estimate.standard_error
+    half = _of_count(estimate.count, confidence) * estimate.standard_error
     return Interval.around(estimate.value, half)
 
 
 def interval_over_seeds(seeds: Sequence[Estimate], confidence: float = CONFIDENCE) -> Interval:
     """Mean over seeds with Student's t interval; of a single seed the interval over its samples.
 
-    The latter says nothing about other seeds.
+    The latter says nothing about other seeds. The interval of a share over seeds contains that over
+    all their samples: seeds that agree, such as on an event that none of them saw, still do not
+    know it better than their samples tell.
     """
     if len(seeds) == 1:
         return interval_of(seeds[0], confidence)
     mean, half_width = mean_interval([one.value for one in seeds], confidence)
-    return Interval.around(float(mean), float(half_width))
+    over_seeds = Interval.around(float(mean), float(half_width))
+    trials = sum(one.trials for one in seeds)
+    if math.isnan(trials):
+        return over_seeds
+    over_samples = share_interval(over_seeds.value, trials, confidence)
+    low, high = min(over_seeds.low, over_samples.low), max(over_seeds.high, over_samples.high)
+    return Interval(over_seeds.value, low, high)
 
 
 def seeds_and_samples_interval(
@@ -113,7 +142,7 @@ def seeds_and_samples_interval(
     else:
         sampling = float(np.mean(np.nan_to_num(errors) ** 2))
         error = np.sqrt(max(means.var(ddof=1), sampling) / seeds)
-    half = _quantile(seeds, confidence) * error
+    half = _of_count(seeds, confidence) * error
     mean = float(means.mean())
     return Interval.around(mean, float(half))
 
@@ -162,13 +191,18 @@ def bootstrap_interval(
     narrow (Hesterberg 2015, "What teachers should know about the bootstrap"). For a plain mean the
     result is that of `seeds_and_samples_interval`.
     """
-    half = _quantile(seeds, confidence) * float(np.std(resampled, ddof=1))
+    half = _of_count(seeds, confidence) * float(np.std(resampled, ddof=1))
     return Interval.around(value, half)
 
 
-def _quantile(count: int, confidence: float) -> float:
-    """The half width in standard errors: of Student's t, or of the normal law for one value."""
+def quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
+    """Half the width of an interval in standard errors: of Student's t, of the normal law for ∞."""
     from scipy.special import ndtri, stdtrit
 
     upper = 0.5 + confidence / 2
-    return float(stdtrit(count - 1, upper) if count > 1 else ndtri(upper))
+    return float(ndtri(upper) if math.isinf(degrees) else stdtrit(degrees, upper))
+
+
+def _of_count(count: int, confidence: float) -> float:
+    """The quantile of Student's t, and of the normal law for a single value."""
+    return quantile(count - 1 if count > 1 else math.inf, confidence)

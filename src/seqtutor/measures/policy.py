@@ -16,7 +16,7 @@ from seqtutor.rewards import Reward
 from seqtutor.training.settings import TutorSettings
 from seqtutor.vocabulary import Vocabulary
 
-DEFINITIONS = 1
+DEFINITIONS = 2
 """Increased when a measure of `comparison_estimates` is defined anew, so that cached values of the
 old definition are not used."""
 
@@ -90,11 +90,12 @@ def policy_measures(sequences: str = "sequences") -> tuple[Measure, ...]:
 
 
 def reward_measures(terms: Iterable[str], sequence: str = "sequence") -> tuple[Measure, ...]:
-    """The rows of a reward and its terms; `sequence` is what a task calls one."""
+    """The rows of a reward, its terms and the objective; `sequence` is what a task calls one."""
     titles = {term: f"Term {term.replace('_', ' ')}" for term in terms}
     return (
         Measure("reward", f"Mean reward a {sequence}"),
         *(Measure(f"term_{term}", title) for term, title in titles.items()),
+        Measure("objective", f"Objective E[r]/c − KL, nats a {sequence}"),
     )
 
 
@@ -103,13 +104,14 @@ def policy_estimates(samples: Samples) -> dict[str, Estimate]:
 
     Returns:
         `entropy`, `kl` and `log_prior` in nats per step, each a sum over all steps divided by
-        their number; `distinct`, the share of different sequences among all. With a reward also
-        `reward` and each of its terms, `term_NAME`, per sequence.
+        their number, exact over the vocabulary, so that `kl` + `entropy` = −`log_prior`;
+        `distinct`, the share of different sequences among all. With a reward also `reward` and each
+        of its terms, `term_NAME`, per sequence.
     """
     per_step = {
         "entropy": samples.entropy,
         "kl": samples.kl,
-        "log_prior": samples.log_prior,
+        "log_prior": samples.expected_log_prior,
     }
     found = {name: ratio_estimate(sums, samples.steps) for name, sums in per_step.items()}
     found["distinct"] = Estimate(distinct_share(samples.tokens))
@@ -117,6 +119,12 @@ def policy_estimates(samples: Samples) -> dict[str, Estimate]:
         found["reward"] = mean_estimate(samples.reward)
         found |= {f"term_{name}": mean_estimate(term) for name, term in samples.terms.items()}
     return found
+
+
+def objective_estimate(samples: Samples, c: float) -> Estimate:
+    """E[r]/c − KL per sequence, in nats; at each step KL is exact over the vocabulary."""
+    assert samples.reward is not None
+    return mean_estimate(samples.reward.astype(np.float64) / c - samples.kl)
 
 
 def comparison_estimates(samples: Samples, c: float | None = None) -> dict[str, Estimate]:
@@ -140,11 +148,11 @@ def comparison_estimates(samples: Samples, c: float | None = None) -> dict[str, 
         "kl": (kl, sequences),
         "kl_per_step": (kl, samples.steps),
         "entropy": (samples.entropy, samples.steps),
-        "log_prior": (samples.log_prior, samples.steps),
+        "log_prior": (samples.expected_log_prior, samples.steps),
     }
-    if c is not None:
-        ratios["objective"] = (reward / c - kl, sequences)
     found = {name: ratio_estimate(*parts) for name, parts in ratios.items()}
+    if c is not None:
+        found["objective"] = objective_estimate(samples, c)
     found["distinct"] = Estimate(distinct_share(samples.tokens))
     found["self_similarity"] = self_similarity(samples.tokens, samples.mask)
     return found

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Reward
@@ -20,6 +21,10 @@ from seqtutor.training.rollout import sample
 BATCH = 4096
 """Most sequences sampled at a time."""
 
+MOST_PROBABILITIES = 1 << 29
+"""Of every token of the vocabulary at every step of the sequences that are sampled at a time; three
+arrays of 2 GiB each hold so many."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
@@ -27,8 +32,8 @@ class Samples:
     """Sequences, and for each of them sums over the steps that the policy chose.
 
     All are of the distribution that was sampled: at a temperature T, π is the policy tempered by T.
-    At every state Σ_a π log(π/p) + H(π) = −Σ_a π log p, so that `kl` + `entropy` is the exact
-    cross-entropy with the prior, of which −`log_prior` is an unbiased estimate.
+    At every state Σ_a π log(π/p) + H(π) = −Σ_a π log p, so that `kl` + `entropy` is exactly
+    −`expected_log_prior`, of which −`log_prior` is an unbiased estimate.
 
     Attributes:
         tokens: the sequences.
@@ -36,6 +41,7 @@ class Samples:
         steps: how many tokens the policy chose; forced tokens do not count.
         log_policy: log π of these tokens, in nats.
         log_prior: log p of these tokens, in nats.
+        expected_log_prior: E_π log p in nats, at each step exact over the vocabulary.
         kl: KL(π‖p) in nats, at each step exact over the vocabulary. Its mean over sequences is an
             unbiased estimate of the divergence between the distributions of whole sequences.
         entropy: H(π) in nats, at each step exact over the vocabulary.
@@ -48,6 +54,7 @@ class Samples:
     steps: Int[np.ndarray, " sequence"]
     log_policy: Float[np.ndarray, " sequence"]
     log_prior: Float[np.ndarray, " sequence"]
+    expected_log_prior: Float[np.ndarray, " sequence"]
     kl: Float[np.ndarray, " sequence"]
     entropy: Float[np.ndarray, " sequence"]
     reward: Float[np.ndarray, " sequence"] | None = None
@@ -59,6 +66,20 @@ class Samples:
     def __getitem__(self, index: slice | np.ndarray) -> Samples:
         """Some of the sequences."""
         return jax.tree.map(lambda array: array[index], self)
+
+
+def require_room(number: int, length: int, vocabulary_size: int) -> None:
+    """Refuse more sequences at a time, or longer ones, than memory has room for.
+
+    Raises:
+        UserError: which says how long they may be.
+    """
+    most = MOST_PROBABILITIES // (number * vocabulary_size)
+    if length > most:
+        raise UserError(
+            f"{number:,} sequences of {length:,} tokens are too many at a time: of that number, "
+            f"with {vocabulary_size:,} tokens to choose from, the length can be {most:,} at most"
+        )
 
 
 def draw(
@@ -158,6 +179,38 @@ def join_samples(parts: Sequence[Samples]) -> Samples:
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
+def log_probabilities(
+    model: SequenceModel, samples: Samples, temperature: float = 1.0
+) -> Float[np.ndarray, " sequence"]:
+    """Log π of sequences that another policy may have generated, in nats.
+
+    Args:
+        model: the policy.
+        samples: whose tokens were all chosen, none forced.
+        temperature: of the policy.
+    """
+    number, size = len(samples), min(BATCH, len(samples))
+    found = []
+    for start in range(0, number, size):
+        # The last part has as many rows as the others, so that one program serves all.
+        rows = np.minimum(np.arange(start, start + size), number - 1)
+        tokens, mask = jnp.asarray(samples.tokens[rows]), jnp.asarray(samples.mask[rows])
+        part = _log_probability(model, tokens, mask, temperature)
+        found.append(np.asarray(part)[: number - start])
+    return np.concatenate(found)
+
+
+@eqx.filter_jit
+def _log_probability(
+    model: SequenceModel,
+    tokens: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    temperature: float,
+) -> Float[Array, " batch"]:
+    log_probability = jax.nn.log_softmax(model.unroll(tokens) / temperature)
+    return jnp.sum(jnp.where(mask, of_action(log_probability, tokens), 0.0), axis=1)
+
+
 @eqx.filter_jit
 def _draw_batch(
     policy: SequenceModel,
@@ -180,8 +233,12 @@ def _draw_batch(
         is_chosen = mask & (jnp.arange(length) >= forced.shape[1])
     probability = jnp.exp(log_policy)
     # A token of probability zero contributes nothing, though its log-probability is −∞.
-    log_possible = jnp.where(probability > 0, log_policy, 0.0)
-    log_ratio = log_possible - jnp.where(probability > 0, log_prior, 0.0)
+    log_own, log_other = (
+        jnp.where(probability > 0, of_all, 0.0) for of_all in (log_policy, log_prior)
+    )
+
+    def expected(log_of_all: Float[Array, "batch time vocab"]) -> Float[Array, "batch time"]:
+        return jnp.sum(probability * log_of_all, axis=-1)
 
     def total(per_step: Float[Array, "batch time"]) -> Float[Array, " batch"]:
         return jnp.sum(jnp.where(is_chosen, per_step, 0.0), axis=1)
@@ -192,8 +249,9 @@ def _draw_batch(
         "steps": jnp.sum(is_chosen, axis=1),
         "log_policy": total(of_action(log_policy, tokens)),
         "log_prior": total(of_action(log_prior, tokens)),
-        "kl": total(jnp.sum(probability * log_ratio, axis=-1)),
-        "entropy": total(-jnp.sum(probability * log_possible, axis=-1)),
+        "expected_log_prior": total(expected(log_other)),
+        "kl": total(expected(log_own - log_other)),
+        "entropy": total(-expected(log_own)),
     }
     if reward is not None:
         rewards = reward(tokens, mask)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from seqtutor.errors import UserError
-from seqtutor.models.base import SequenceModel, shift_right
+from seqtutor.models.base import AdaptedModel, SequenceModel, shift_right
 
 SEQUENCES = 4
 """Random sequences that the two ways are compared on."""
@@ -42,15 +42,16 @@ def require_consistent(model: SequenceModel, length: int, key: PRNGKeyArray | No
     for name, logits in (("step", stepped), ("unroll", unrolled)):
         if logits.shape != expected:
             raise UserError(
-                f"`{name}` of the model {model.kind!r} gives logits of the shape {logits.shape} "
-                f"for {expected[0]} sequences of {length} tokens out of {expected[2]}"
+                f"`{name}` of the model {_kind_of(model)!r} gives logits of the shape "
+                f"{logits.shape} for {expected[0]} sequences of {length} tokens out of "
+                f"{expected[2]}"
             )
     if not (np.isfinite(stepped).all() and np.isfinite(unrolled).all()):
         return
     difference = np.abs(stepped - unrolled).max()
     if difference > TOLERANCE * np.ptp(unrolled):
         raise UserError(
-            f"the model {model.kind!r} gives other logits token by token (`advance`) than for "
+            f"the model {_kind_of(model)!r} gives other logits token by token (`advance`) than for "
             f"whole sequences (`features`): the largest difference is {difference:.3g}, where "
             f"logits range over {np.ptp(unrolled):.3g}"
         )
@@ -61,9 +62,14 @@ def _require_floating_point(model: SequenceModel) -> None:
         if not eqx.is_inexact_array(leaf):
             name = jax.tree_util.keystr(path, simple=True, separator=".")
             raise UserError(
-                f"{name} of the model {model.kind!r} is not an array of floating-point numbers; "
-                "make it a static field, or compute it where it is used"
+                f"{name} of the model {_kind_of(model)!r} is not an array of floating-point "
+                "numbers; make it a static field, or compute it where it is used"
             )
+
+
+def _kind_of(model: SequenceModel) -> str:
+    """The kind that a user knows: of the model that was adapted, not of the wrapper."""
+    return _kind_of(model.model) if isinstance(model, AdaptedModel) else model.kind
 
 
 @eqx.filter_jit

@@ -59,7 +59,7 @@ def register_model(kind: _Kind) -> _Kind:
         UserError: if it is not a sequence model with a name, or the package has a kind of that
             name.
     """
-    _require_kind(kind, getattr(kind, "__name__", repr(kind)))
+    _require_kind(kind, getattr(kind, "__name__", f"the model ({type(kind).__name__})"))
     if kind.kind not in MODELS | WRAPPERS:
         _registered[kind.kind] = kind
     elif registered_kind(kind.kind) is not kind:

@@ -35,6 +35,8 @@ def check_task(task: Task, model: SequenceModel | None, seed: int) -> Iterator[s
     mask = mask_of(tokens, task.vocabulary)
     first, again = task.reward(tokens, mask), task.reward(tokens, mask)
     for name, term in first.terms.items():
+        if name not in again.terms:
+            raise UserError(f"the reward term {name!r} is not there at every call")
         if not np.isfinite(np.asarray(term)).all():
             raise UserError(f"the reward term {name!r} is not finite for some sequences")
         if not task.reward.has_memory and not np.array_equal(term, again.terms[name]):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqtutor.files import atomic_write
 from seqtutor.measures.estimates import UNKNOWN
 from seqtutor.measures.intervals import Interval
+from seqtutor.measures.log_partition import LogPartition
 from seqtutor.report import reading
+from seqtutor.report.evaluation_table import shown_distance, shown_nats
 from seqtutor.report.frontier import (
     BEST_OF_N,
     CONTROLS,
@@ -52,6 +54,7 @@ class Comparison:
         policies: every policy of every seed, and the controls.
         histories: for each c and method, the records of each seed's run.
         number: sequences that each policy was measured on.
+        log_partitions: by c, the bounds on log Z.
         kls: where to compare at equal KL, in nats a sequence; empty: chosen from the frontiers.
         sequence: what a sequence is called.
         sequences: its plural.
@@ -65,6 +68,7 @@ class Comparison:
     kls: Sequence[float] = ()
     sequence: str = "sequence"
     sequences: str = "sequences"
+    log_partitions: Mapping[float, LogPartition] = field(default_factory=dict)
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
@@ -74,10 +78,12 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         UserError: if a file cannot be written.
     """
     points = points_of(comparison.policies)
-    frontiers = frontiers_of(points)
+    frontiers, objectives = frontiers_of(points), _objectives(points)
     kls = list(comparison.kls) or common_kls(frontiers)
     _write_csv(folder / "results.csv", map(_result, comparison.policies))
     _write_csv(folder / "summary.csv", map(_summary, points))
+    if comparison.log_partitions:
+        _write_csv(folder / "optimum.csv", _optimum(objectives, comparison.log_partitions))
     _write_equal_kl(folder / "equal_kl.csv", _equal_kl(kls, frontiers))
     words = {"sequence": comparison.sequence, "sequences": comparison.sequences}
     for name, figure in {
@@ -86,7 +92,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         "learning": learning_curves(comparison.histories),
     }.items():
         save_for_page_and_print(figure, folder / name)
-    page = "\n".join(_page(comparison, points, frontiers, kls))
+    page = "\n".join(_page(comparison, points, frontiers, kls, objectives))
     return atomic_write(folder / "report.md", page)
 
 
@@ -164,9 +170,9 @@ def _page(
     points: Sequence[Point],
     frontiers: Sequence[Frontier],
     kls: Sequence[float],
+    objectives: Mapping[float, Mapping[str, Interval]],
 ) -> list[str]:
     sequence, sequences = comparison.sequence, comparison.sequences
-    objectives = _objectives(points)
     return [
         f"# {comparison.title}\n",
         *[f"{remark}\n" for remark in comparison.remarks],
@@ -196,6 +202,7 @@ def _page(
         "maximises when γ is 1.\n",
         render_markdown(_objective_table(objectives)),
         *_bullets(reading.objective_winners(objectives)),
+        *_optimum_section(objectives, comparison),
         "## Diversity\n",
         f"Self-similarity is the mean over pairs of {sequences} of the cosine of their 4-gram "
         "counts: 1 if all are the same.\n",
@@ -213,6 +220,64 @@ def _page(
 
 def _bullets(sentences: Sequence[str]) -> list[str]:
     return [*(f"- {sentence}" for sentence in sentences), ""]
+
+
+def _optimum(
+    objectives: Mapping[float, Mapping[str, Interval]], bounds: Mapping[float, LogPartition]
+) -> Iterator[dict[str, object]]:
+    """A row for each c and policy: log Z and the distance from it, KL(π‖π*)."""
+    for c, found in bounds.items():
+        for name, objective in objectives[c].items():
+            distance = found.above(objective)
+            yield {
+                "c": c,
+                "policy": name,
+                "log_partition_lower": found.lower,
+                "log_partition_upper": found.upper,
+                "effective_size": found.effective_size,
+                "pareto_k": found.pareto_k,
+                "objective": objective.value,
+                "nats_from_optimum": distance.value,
+                "nats_from_optimum_low": distance.low,
+                "nats_from_optimum_high": distance.high,
+            }
+
+
+def _optimum_section(
+    objectives: Mapping[float, Mapping[str, Interval]], comparison: Comparison
+) -> list[str]:
+    bounds = comparison.log_partitions
+    if not bounds:
+        return []
+    doubtful = [f"{c:g}" for c, one in bounds.items() if not one.is_trusted]
+    remark = (
+        f"At c = {', '.join(doubtful)} the weights behind log Z have too heavy a tail: its lower "
+        "bound holds, but it may be higher than its upper bound.\n"
+    )
+    return [
+        "## From the optimum\n",
+        "The objective of the optimum π* is log Z, and how far that of a policy is below it is "
+        f"KL(π‖π*), in nats a {comparison.sequence}. Both have 95 % intervals.\n",
+        render_markdown(_distance_table(objectives, bounds)),
+        *([remark] if doubtful else []),
+    ]
+
+
+def _distance_table(
+    objectives: Mapping[float, Mapping[str, Interval]], bounds: Mapping[float, LogPartition]
+) -> Table:
+    names = dict.fromkeys(name for c in bounds for name in objectives[c])
+    ends = ((shown_nats(one.lower), shown_nats(one.upper)) for one in bounds.values())
+    log_z = tuple(Cell(f"{lower} … {upper}") for lower, upper in ends)
+    rows = [Row("log Z, at least … at most", log_z)]
+    for name in names:
+        own = {c: objectives[c].get(name) for c in bounds}
+        cells = (
+            Cell(UNDEFINED if one is None else shown_distance(bounds[c].above(one)))
+            for c, one in own.items()
+        )
+        rows.append(Row(reading.title_of(name), tuple(cells)))
+    return Table("", tuple(Column(f"c = {c:g}") for c in bounds), tuple(rows))
 
 
 def _equal_kl_section(

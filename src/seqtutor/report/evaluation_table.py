@@ -10,6 +10,7 @@ from typing import Any
 from seqtutor.measure import Estimates, Measure, Published
 from seqtutor.measures.estimates import UNKNOWN
 from seqtutor.measures.intervals import Interval, interval_of, interval_over_seeds
+from seqtutor.measures.log_partition import LogPartition
 from seqtutor.report.tables import UNDEFINED, Cell, Column, Row, Table
 
 
@@ -23,6 +24,8 @@ class PolicyColumn:
         title: the heading; the name if left out.
         settings: further rows of text, such as {"c / γ": "0.5 / 1"}.
         variant: what tells it from other columns of its name, such as "c 0.5".
+        log_partition: the bounds on log Z; the estimates then have the `objective`.
+        remarks: stand below the table.
     """
 
     name: str
@@ -30,6 +33,8 @@ class PolicyColumn:
     title: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
+    log_partition: LogPartition | None = None
+    remarks: Sequence[str] = ()
 
     @property
     def heading(self) -> str:
@@ -77,10 +82,11 @@ def evaluation_table(
     """
     headings = [published.heading_beside(one.name) if published else None for one in columns]
     rows = [_row(columns, measure, published, is_marked) for measure in measures]
-    rows += _settings_rows(columns)
+    rows += _optimum_rows(columns) + _settings_rows(columns)
     if published is not None and counts_better and any(headings):
         rows += _count_rows(columns, measures, published)
         note += " The last two rows count means, also those that the interval leaves open (≈)."
+    remarks = dict.fromkeys(remark for column in columns for remark in column.remarks)
     return Table(
         title,
         tuple(
@@ -88,7 +94,7 @@ def evaluation_table(
             for column, heading in zip(columns, headings, strict=True)
         ),
         tuple(row for row in rows if any(map(_has_value, row.cells))),
-        note.strip(),
+        " ".join((note.strip(), *remarks)).strip(),
     )
 
 
@@ -100,9 +106,9 @@ def interval_note(
 ) -> str:
     """How many sequences a policy was measured on, and what the intervals are over."""
     seeds = sorted({len(column.seeds) for column in columns} - {1})
-    spread = f"± is the 95 % interval over {sequences} of one run"
+    spread = f"± or (low … high) is the 95 % interval over {sequences} of one run"
     if seeds:
-        spread = f"± is the 95 % interval over {' or '.join(map(str, seeds))} seeds"
+        spread = f"± or (low … high) is the 95 % interval over {' or '.join(map(str, seeds))} seeds"
         single = [column.name for column in columns if len(column.seeds) == 1]
         if single:
             whose = "the prior" if single == ["prior"] else "a single policy"
@@ -111,8 +117,8 @@ def interval_note(
 
 
 def evaluation_json(columns: Sequence[PolicyColumn]) -> dict[str, list[dict[str, Any]]]:
-    """By column and seed, what `estimates_json` gives."""
-    return {column.key: [estimates_json(one) for one in column.seeds] for column in columns}
+    """By column and seed, the estimates, and log Z where it has bounds."""
+    return {column.key: [_seed_json(column, one) for one in column.seeds] for column in columns}
 
 
 def estimates_json(estimates: Estimates) -> dict[str, Any]:
@@ -122,13 +128,63 @@ def estimates_json(estimates: Estimates) -> dict[str, Any]:
     """
     intervals = {name: interval_of(estimate) for name, estimate in estimates.items()}
     return {
-        **{name: None if math.isnan(one.value) else one.value for name, one in estimates.items()},
+        **{name: _or_null(one.value) for name, one in estimates.items()},
         "intervals": {
             name: [one.low, one.high]
             for name, one in intervals.items()
             if not math.isnan(one.half_width)
         },
     }
+
+
+def _seed_json(column: PolicyColumn, estimates: Estimates) -> dict[str, Any]:
+    """What `estimates_json` gives and, where log Z has bounds, these and the distance from it."""
+    found = estimates_json(estimates)
+    bounds = column.log_partition
+    if bounds is None:
+        return found
+    distance = bounds.above(interval_of(estimates["objective"]))
+    intervals = found.pop("intervals") | {"nats_from_optimum": [distance.low, distance.high]}
+    of_bounds = {"lower": bounds.lower, "upper": bounds.upper, "estimate": bounds.estimate}
+    tail = {"effective_size": bounds.effective_size, "pareto_k": _or_null(bounds.pareto_k)}
+    return {
+        **found,
+        "log_partition": {**of_bounds, **tail, "is_trusted": bounds.is_trusted},
+        "nats_from_optimum": distance.value,
+        "intervals": intervals,
+    }
+
+
+def _or_null(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _optimum_rows(columns: Sequence[PolicyColumn]) -> list[Row]:
+    """The bounds on log Z and the distance from it, with its interval."""
+    bounds, distances = [], []
+    for column in columns:
+        if column.log_partition is None:
+            bounds.append(Cell(UNDEFINED))
+            distances.append(Cell(UNDEFINED))
+            continue
+        own = column.log_partition
+        bounds.append(Cell(f"{shown_nats(own.lower)} … {shown_nats(own.upper)}"))
+        distances.append(Cell(shown_distance(own.above(column.interval("objective")))))
+    return [
+        Row("Optimum: log Z, nats, at least … at most", tuple(bounds)),
+        Row("Nats from the optimum", tuple(distances)),
+    ]
+
+
+def shown_distance(distance: Interval) -> str:
+    """A distance from the optimum with its interval, such as "1.19 (1.13 … 1.26)"."""
+    ends = f"{shown_nats(distance.low)} … {shown_nats(distance.high)}"
+    return f"{shown_nats(distance.value)} ({ends})"
+
+
+def shown_nats(value: float) -> str:
+    """A number of nats to a hundredth, which is what bounds on log Z are good to."""
+    return f"{value:,.2f}".replace("-", "−")
 
 
 def _row(

@@ -13,7 +13,7 @@ from seqtutor.measures.intervals import Interval, difference
 from seqtutor.methods.registry import is_method, method_named
 from seqtutor.report.frontier import BEST_OF_N, CONTROLS, PRIOR, AtKL, Frontier, Point
 from seqtutor.report.style import method_style
-from seqtutor.report.tables import format_value
+from seqtutor.report.tables import format_interval
 
 BEST_TEMPERATURE = "prior at its best temperature"
 
@@ -32,7 +32,7 @@ def title_of(name: str) -> str:
 
 def shown(interval: Interval, unit: str = "number") -> str:
     """A value with half of its interval."""
-    return format_value(interval.value, unit, interval.half_width)  # type: ignore[arg-type]
+    return format_interval(interval, unit)  # type: ignore[arg-type]
 
 
 def listed(items: Sequence[str]) -> str:

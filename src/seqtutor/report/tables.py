@@ -1,6 +1,6 @@
 """Tables of measurements: built once, shown in a terminal, in Markdown or as CSV.
 
-A cell holds a value, half the width of its interval, and the reference that it is compared with.
+A cell holds a value, the ends of its interval, and the reference that it is compared with.
 The unit and the better direction of a row determine how its numbers are formatted and whether a
 cell is marked as better or worse than its reference.
 """
@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
+from seqtutor.errors import printable
 from seqtutor.files import atomic_write
 from seqtutor.measure import Better, Estimate, Unit, gain
 from seqtutor.measures.intervals import Interval, interval_over_seeds
@@ -41,19 +42,28 @@ LEGEND = "✓ better than the reference, ✗ worse, ≈ the interval contains th
 class Cell:
     """One measurement, or a text.
 
-    `half_width` is half the width of the interval around `value`, in the same unit; `None` or NaN
-    if it is not known.
+    `low` and `high` are the ends of the interval around `value`, in the same unit; `None` if they
+    are not known.
     """
 
     value: float | str
-    half_width: float | None = None
+    low: float | None = None
+    high: float | None = None
     reference: float | None = None
 
     @classmethod
     def of_interval(cls, interval: Interval, reference: float | None = None) -> Cell:
-        """A value with the half width of its interval."""
-        half = interval.half_width
-        return cls(interval.value, None if math.isnan(half) else half, reference)
+        """A value with the ends of its interval."""
+        if math.isnan(interval.half_width):
+            return cls(interval.value, reference=reference)
+        return cls(*interval, reference)
+
+    @property
+    def interval(self) -> Interval:
+        """The value, which is not a text, with the ends of its interval; NaN if not known."""
+        unknown = self.low is None or self.high is None
+        ends = (math.nan, math.nan) if unknown else (self.low, self.high)
+        return Interval(self.value, *ends)  # type: ignore[arg-type]
 
     @classmethod
     def from_seeds(cls, values: Sequence[float], reference: float | None = None) -> Cell:
@@ -105,15 +115,19 @@ class Table:
 def verdict(cell: Cell, better: Better | None) -> Verdict | None:
     """Compare a cell with its reference; `None` if there is nothing to compare.
 
-    A difference within the half width of the interval is undecided.
+    It is undecided if the interval contains the reference; by absolute values, if these differ by
+    no more than half the width of the interval.
     """
     if better is None or cell.reference is None or isinstance(cell.value, str):
         return None
-    found = gain(cell.value, cell.reference, better)
+    found, interval = gain(cell.value, cell.reference, better), cell.interval
     if math.isnan(found):
         return None
-    margin = cell.half_width if _is_known(cell.half_width) else 0.0
-    if abs(found) <= margin:
+    if better == "near zero":
+        is_open = abs(found) <= interval.half_width
+    else:
+        is_open = interval.low <= cell.reference <= interval.high
+    if is_open or found == 0:
         return Verdict.UNDECIDED
     return Verdict.BETTER if found > 0 else Verdict.WORSE
 
@@ -124,35 +138,61 @@ def verdicts(table: Table, column: int) -> dict[str, Verdict]:
     return {label: value for label, value in found.items() if value is not None}
 
 
-def format_value(value: float, unit: Unit = "number", half_width: float | None = None) -> str:
-    """Format a number for people: `63.3 %`, `0.007 %`, `−0.160 ± 0.012`, `100,000`.
+def format_value(value: float, unit: Unit = "number") -> str:
+    """Format a number for people: `63.3 %`, `0.007 %`, `−3.65`, `100,000`.
 
-    With an interval, the half width has two significant digits and the value as many decimals;
-    without, the value has up to three significant digits. The interval of a share that would leave
-    0 … 100 % is shown by its ends, cut there: `98 (94 … 100) %`. An interval without width, from
-    values that are all equal, is left out. NaN is shown as a dash.
+    It has up to three significant digits. NaN is shown as a dash.
     """
     if math.isnan(value):
         return UNDEFINED
-    scale = 100.0 if unit == "share" else 1.0
-    sign = " %" if unit == "share" else ""
-    value *= scale
-    if not _is_known(half_width) or half_width == 0:
-        return _integer(value) if unit == "integer" else _three_digits(value) + sign
-    half_width *= scale
-    if math.isinf(half_width):
-        shown = _integer(value) if unit == "integer" else _three_digits(value)
-        return f"{shown} ± {_plain(half_width, 0)}{sign}"
-    decimals = 0 if unit == "integer" else min(6, max(0, 1 - _exponent(half_width)))
-    if unit == "share" and 0 <= value <= 100 and not half_width <= value <= 100 - half_width:
-        low = _plain(value - half_width, decimals) if value > half_width else "0"
-        high = _plain(value + half_width, decimals) if value < 100 - half_width else "100"
-        return f"{_plain(value, decimals)} ({low} … {high}){sign}"
-    return f"{_plain(value, decimals)} ± {_plain(half_width, decimals)}{sign}"
+    if unit == "integer":
+        return _plain(value, 0)
+    return f"{_three_digits(100.0 * value)} %" if unit == "share" else _three_digits(value)
 
 
-def _is_known(half_width: float | None) -> TypeGuard[float]:
-    return half_width is not None and not math.isnan(half_width)
+def format_interval(interval: Interval, unit: Unit = "number") -> str:
+    """Format a value with its interval: `63.30 ± 0.31 %`, `−0.160 ± 0.012`, `0.04 (0 … 0.15) %`.
+
+    Half the width has two significant digits, and the value as many decimals. The interval of a
+    share is shown by its ends, cut at 0 and 100 %, where it would leave them, or where its sides
+    differ by more than `LIKE_SIDES`. An interval that is not known, or without width, from values
+    that are all equal, is left out.
+    """
+    value, half = interval.value, interval.half_width
+    if math.isnan(half) or half == 0 or math.isnan(value):
+        return format_value(value, unit)
+    if math.isinf(half):
+        shown = format_value(value, unit).removesuffix(" %")
+        return f"{shown} ± {_plain(half, 0)}" + (" %" if unit == "share" else "")
+    if unit == "share":
+        return _format_share(Interval(*(100 * part for part in interval)))
+    decimals = 0 if unit == "integer" else _decimals(half)
+    return f"{_plain(value, decimals)} ± {_plain(half, decimals)}"
+
+
+LIKE_SIDES = 0.2
+"""By how much of its longer side the other one may be shorter where an interval is shown by a ±."""
+
+
+def _format_share(interval: Interval) -> str:
+    """An interval in per cent."""
+    value, low, high = interval
+    below, above = value - low, high - value
+    is_cut = 0 <= value <= 100 and (low < 0 or high > 100)
+    longer = max(below, above)
+    if not is_cut and abs(above - below) <= LIKE_SIDES * longer:
+        decimals = _decimals(longer)
+        return f"{_plain(value, decimals)} ± {_plain(longer, decimals)} %"
+    shorter = min(side for side in (below, above) if side > 0)
+    decimals = _decimals(longer if is_cut else shorter)
+    low, high = max(low, 0.0), min(high, 100.0)
+    shown = (str(round(x)) if x in (0, 100) else _plain(x, decimals) for x in (value, low, high))
+    return "{} ({} … {}) %".format(*shown)
+
+
+def _decimals(half_width: float) -> int:
+    """As many as show two significant digits of it."""
+    return min(6, max(0, 1 - _exponent(half_width)))
 
 
 def _exponent(value: float) -> int:
@@ -173,10 +213,6 @@ def _three_digits(value: float) -> str:
     return shown[: shown.index(".") + 3] + spare
 
 
-def _integer(value: float) -> str:
-    return _plain(value, 0)
-
-
 def _plain(value: float, decimals: int) -> str:
     """Fixed-point with thousands separated and a minus sign; zero has no sign."""
     shown = f"{value:,.{decimals}f}"
@@ -189,7 +225,7 @@ def format_cell(cell: Cell, unit: Unit) -> str:
     """What a table shows of a cell, without its reference."""
     if isinstance(cell.value, str):
         return cell.value
-    return format_value(cell.value, unit, cell.half_width)
+    return format_interval(cell.interval, unit)
 
 
 def format_reference(cell: Cell, unit: Unit) -> str:
@@ -208,30 +244,33 @@ def render_rich(table: Table) -> rich.table.Table:
     import rich.table
     from rich.text import Text
 
+    def text(content: str, style: str = "") -> Text:
+        return Text(printable(content), style)
+
     styles = {Verdict.BETTER: "bold green", Verdict.WORSE: "red", Verdict.UNDECIDED: "yellow"}
     rendered = rich.table.Table(
-        title=Text(table.title, style="bold"),
-        caption=Text("\n".join(_notes(table))),
+        title=text(table.title, style="bold"),
+        caption=text("\n".join(_notes(table))),
         caption_justify="left",
         box=rich.box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    rendered.add_column(Text(table.label_title), justify="left")
+    rendered.add_column(text(table.label_title), justify="left")
     for column in table.columns:
-        rendered.add_column(Text(column.title), justify="right", no_wrap=True)
+        rendered.add_column(text(column.title), justify="right", no_wrap=True)
         if column.reference_title is not None:
             rendered.add_column(
-                Text(column.reference_title), justify="right", style="dim", no_wrap=True
+                text(column.reference_title), justify="right", style="dim", no_wrap=True
             )
     for row in table.rows:
-        texts = [Text(row.label)]
+        texts = [text(row.label)]
         for column, cell in zip(table.columns, row.cells, strict=True):
             found = verdict(cell, row.better)
             mark = "  " if found is None else f" {found.value}"
             style = "" if found is None else styles[found]
-            texts.append(Text(format_cell(cell, row.unit) + mark, style=style))
+            texts.append(text(format_cell(cell, row.unit) + mark, style=style))
             if column.reference_title is not None:
-                texts.append(Text(format_reference(cell, row.unit)))
+                texts.append(text(format_reference(cell, row.unit)))
         rendered.add_row(*texts)
     return rendered
 
@@ -271,16 +310,16 @@ def _escape(text: str) -> str:
 def write_csv(table: Table, path: str | Path) -> Path:
     """Write one line per cell, with full precision and shares from 0 to 1.
 
-    Columns: row, column, value, half_width, reference, unit, better, verdict; empty where unknown.
+    Columns: row, column, value, half_width, low, high, reference, unit, better, verdict; empty
+    where unknown.
 
     Raises:
         UserError: if the file cannot be written.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["row", "column", "value", "half_width", "reference", "unit", "better", "verdict"]
-    )
+    ends = ["half_width", "low", "high"]
+    writer.writerow(["row", "column", "value", *ends, "reference", "unit", "better", "verdict"])
     writer.writerows(_csv_lines(table))
     return atomic_write(path, text.getvalue())
 
@@ -293,9 +332,16 @@ def _csv_lines(table: Table) -> Iterator[list[object]]:
                 row.label,
                 column.title,
                 cell.value,
-                cell.half_width if _is_known(cell.half_width) else "",
+                *_ends(cell),
                 "" if cell.reference is None else cell.reference,
                 row.unit,
                 row.better or "",
                 "" if found is None else found.name.lower(),
             ]
+
+
+def _ends(cell: Cell) -> list[float | str]:
+    """Half the width of the interval, and its ends; empty if they are not known."""
+    if cell.low is None or cell.high is None:
+        return [""] * 3
+    return [(cell.high - cell.low) / 2, cell.low, cell.high]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import io_callback
 from jaxtyping import Array, Bool, Int
@@ -40,10 +41,15 @@ class HostCalls:
     ) -> dict[str, Array]:
         """The terms of a batch, in the function's own order.
 
+        Outside of compiled programs the function is called at once.
+
         Raises:
-            UserError: if the function fails on the batch that it is tried on, or what it returns
-                are not named terms.
+            UserError: if the function fails on this batch or the one that it is tried on, or what
+                it returns are not named terms.
         """
+        if not isinstance(tokens, jax.core.Tracer) and not isinstance(mask, jax.core.Tracer):
+            with self._noting_failure():
+                return {n: jnp.asarray(term) for n, term in self._terms(tokens, mask).items()}
         shapes = self._shapes(tokens.shape)
 
         def call(tokens: Any, mask: Any) -> dict[str, np.ndarray]:
@@ -117,7 +123,7 @@ class HostCalls:
         except UserError as error:
             self._failures.append(error)
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = failed(self.function, error)
             self._failures.append(failure)
             raise failure from error
@@ -136,7 +142,7 @@ class HostCalls:
         return {name: jax.ShapeDtypeStruct(term.shape, np.float32) for name, term in terms.items()}
 
 
-def failed(function: Any, error: Exception) -> UserError:
+def failed(function: Any, error: BaseException) -> UserError:
     """The error that says where in a user's function another error arose."""
     return UserError(f"the reward failed: {in_one_line(error)}{place_in(function, error)}")
 

@@ -14,8 +14,8 @@ A function is one of three kinds:
 
 A host reward may have further methods, each with a protocol of its own: `start`, to compute while
 the device goes on; `restart`, `state` and `restore`, if it has a memory; `end`, to end a run;
-`write`, to keep files in a run's folder; `close`, to release what it holds; `bind`, to be given the
-task's vocabulary.
+`write`, to keep files in a run's folder; `record_in` and `remarks`, to record a run there; `close`,
+to release what it holds; `bind`, to be given the task's vocabulary.
 """
 
 from __future__ import annotations
@@ -123,6 +123,20 @@ class WritingReward(Protocol):
 
         Called after each record and at the end of a run.
         """
+
+
+@runtime_checkable
+class RecordingReward(Protocol):
+    """A reward that keeps a record of a run in its folder, as the run goes on.
+
+    While it records it has a memory, so that the record continues where an interrupted run does.
+    """
+
+    def record_in(self, folder: Path | None) -> None:
+        """Begin in the folder of a run, before `restart` or `restore`; end with `None`."""
+
+    def remarks(self, is_over: bool) -> list[str]:
+        """What the user should know by now; asked after each record and when the run is over."""
 
 
 @runtime_checkable

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +21,7 @@ from seqtutor.rewards.protocols import (
     AsynchronousReward,
     ClosableReward,
     EndingReward,
+    RecordingReward,
     RewardFunction,
     VocabularyReward,
     WritingReward,
@@ -28,6 +31,7 @@ from seqtutor.rewards.protocols import (
     memory_of,
 )
 from seqtutor.rewards.traced import traced_terms
+from seqtutor.settings import require
 from seqtutor.vocabulary import Vocabulary
 
 _Tree = TypeVar("_Tree")
@@ -49,7 +53,8 @@ class Reward:
         host: its calls from compiled programs, if it is not a compiled function.
 
     Raises:
-        UserError: if the function has only a part of the methods of a memory.
+        UserError: if the function has only a part of the methods of a memory, or a weight is not a
+            finite number.
     """
 
     function: RewardFunction
@@ -58,6 +63,15 @@ class Reward:
 
     def __post_init__(self) -> None:
         memory_of(self.function)
+        require(
+            isinstance(self.weights, Mapping),
+            f"the weights of a reward must be numbers by the names of terms, not {self.weights!r}",
+        )
+        for name, weight in self.weights.items():
+            require(
+                isinstance(weight, Real) and math.isfinite(weight),
+                f"the weight of the reward term {name!r} must be a finite number, not {weight!r}",
+            )
         object.__setattr__(self, "host", HostCalls(self.function))
 
     def __call__(
@@ -182,6 +196,16 @@ class Reward:
         """Have the function write its files into the folder of a run."""
         if isinstance(self.function, WritingReward):
             self.function.write(folder)
+
+    def record_in(self, folder: Path | None) -> None:
+        """Have the function begin its record in the folder of a run, or end it."""
+        if isinstance(self.function, RecordingReward):
+            self.function.record_in(folder)
+
+    def remarks(self, is_over: bool = False) -> list[str]:
+        """What the function has to say about a run that it records."""
+        function = self.function
+        return function.remarks(is_over) if isinstance(function, RecordingReward) else []
 
     def close(self) -> None:
         """Release what the function holds, such as worker processes."""

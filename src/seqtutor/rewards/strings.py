@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from seqtutor.errors import UserError, name_of
 from seqtutor.rewards.breakdown import named
 from seqtutor.rewards.host import as_numbers
 from seqtutor.rewards.reward import Reward
+from seqtutor.settings import require
 from seqtutor.vocabulary import Vocabulary
 from seqtutor.workers.cache import CachedPool, Pending
 from seqtutor.workers.pool import SECONDS_PER_ITEM, OneByOne, WorkerPool
@@ -50,8 +52,16 @@ def string_reward(
         seconds: time limit of a string in a process, beyond which the run ends with an error.
 
     Raises:
-        UserError: if the function cannot be sent to another process.
+        UserError: if a number is out of range, or the function cannot be sent to another process.
     """
+    require(
+        isinstance(workers, int) and workers >= 0,
+        f"the number of workers must be a whole number, 0 or more, not {workers!r}",
+    )
+    require(
+        isinstance(seconds, int | float) and 0 < seconds < math.inf,
+        f"the seconds of a string must be a number above 0, not {seconds!r}",
+    )
     if not workers:
         return Reward(StringReward(function), weights or {})
     return Reward(PooledStringReward(function, workers, seconds), weights or {})

@@ -23,7 +23,7 @@ def traced_terms(function: RewardFunction, *arguments: Any) -> dict[str, jax.Arr
         terms = function(*arguments)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not _is_of_tracing(error):
             raise failed(function, error) from error
         reason = f"{type(error).__name__}: {str(error).splitlines()[0].rstrip('.')}"
@@ -35,7 +35,7 @@ def traced_terms(function: RewardFunction, *arguments: Any) -> dict[str, jax.Arr
     return {name: _as_numbers(name, term) for name, term in named(terms).items()}
 
 
-def _is_of_tracing(error: Exception) -> bool:
+def _is_of_tracing(error: BaseException) -> bool:
     """Whether a function asked for the values of arrays that have none while it is traced."""
     own = isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError)
     return own or "Tracer" in str(error)

@@ -229,11 +229,19 @@ def _filled(shapes: _State, arrays: Mapping[str, np.ndarray]) -> _State:
     """The state of these shapes with these arrays in their places."""
 
     def place(path: Any, shape: Any) -> jax.Array:
-        array = arrays[jax.tree_util.keystr(path)]
+        name = jax.tree_util.keystr(path)
+        array = arrays[name]
         if _is_key(shape):
             return jax.random.wrap_key_data(jnp.asarray(array))
-        if array.shape != shape.shape or array.dtype != shape.dtype:
-            raise ValueError(f"{jax.tree_util.keystr(path)} has another shape or type")
+        if array.dtype != shape.dtype:
+            raise ValueError(f"{name} has another type")
+        if array.shape != shape.shape:
+            # Its content is whole and its settings are the same.
+            raise UserError(
+                f"{name} of the checkpoint has another shape than the task gives it now, "
+                f"{array.shape} and not {shape.shape}: its max_length or vocabulary has changed; "
+                "undo that, or start anew in another folder"
+            )
         # A copy of its own: the loop gives the state's memory away.
         return jnp.array(array)
 

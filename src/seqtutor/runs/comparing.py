@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,19 @@ from typing import Any, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.measure import Estimate
+from seqtutor.measures.intervals import CONFIDENCE
+from seqtutor.measures.log_partition import LogPartition, joined
 from seqtutor.measures.policy import has_collapsed
 from seqtutor.models.files import SavedModel
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import MeasuredPolicy
 from seqtutor.report.plots import History
+from seqtutor.runs.cached_evaluation import CachedEvaluator
 from seqtutor.runs.config import RunConfig
-from seqtutor.runs.evaluation import CachedEvaluator
+from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
+from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
 from seqtutor.runs.measure_cache import digest
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.progress import console, progress_bar
@@ -34,6 +38,9 @@ from seqtutor.task_spec import TaskSpec
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 
+JOINED = 50
+"""The bounds on log Z from each run have so high a confidence that those of so many runs of one c
+can be joined; a larger comparison measures all its runs anew, with a higher one."""
 RECORDS = 25
 """Records of a run, the points of its learning curve."""
 
@@ -86,15 +93,14 @@ class ComparisonPlan:
     def __post_init__(self) -> None:
         for name, least in (("seeds", 1), ("steps", 1), ("number", 2)):
             value = getattr(self, name)
-            require(value >= least, f"--{name} must be at least {least}, not {value}")
+            require(value >= least, f"{name} must be at least {least}, not {value}")
         for name in ("methods", "c"):
-            require(len(getattr(self, name)) >= 1, f"--{name} needs at least one value")
+            require(len(getattr(self, name)) >= 1, f"{name} needs at least one value")
         for name in ("c", "temperatures", "at_kl"):
-            option = f"--{name.replace('_', '-')}"
             for value in getattr(self, name):
-                require(0 < value < math.inf, f"{option} must be above 0, not {value}")
+                require(0 < value < math.inf, f"{name} must be above 0, not {value}")
         for n in self.best_of:
-            require(n >= 2, f"--best-of must be at least 2, not {n}")
+            require(n >= 2, f"best_of must be at least 2, not {n}")
         worker_count(self.workers)
         for method in self.methods:
             TutorSettings.of(method, discount=self.discount)
@@ -111,8 +117,13 @@ class ComparisonPlan:
         complete, _ = self.spec.complete(settings, load_prior(self.spec, self.prior))
         object.__setattr__(self, "settings", complete)
 
-    def jobs(self, length: int) -> tuple[Job, ...]:
-        """Every run, seed after seed, so that a whole comparison exists early."""
+    def jobs(self, length: int, now: Mapping[str, Any]) -> tuple[Job, ...]:
+        """Every run, seed after seed, so that a whole comparison exists early.
+
+        Args:
+            length: of the longest sequence.
+            now: what runs are made of beside their configuration, as `made_of` gives it.
+        """
         options = reward_worker_options(None, worker_count(self.workers))
         return tuple(
             Job(
@@ -122,6 +133,7 @@ class ComparisonPlan:
                 self.config(method, c, seed, length),
                 samples=0,
                 options=options,
+                made_of=now,
             )
             for seed in range(self.seeds)
             for c in self.c
@@ -165,12 +177,19 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
         The path of the report, and remarks about what it leaves out.
 
     Raises:
-        UserError: if a run fails for another reason than divergence.
+        UserError: if a run fails for another reason than divergence, or another process compares
+            or tunes in the folder.
     """
+    with made_and_locked(plan.output):
+        return _compare(plan, in_this_process)
+
+
+def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:
     spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
     # Runs in other processes have workers of their own.
     with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:
-        jobs = plan.jobs(task.max_length)
+        now = made_of(spec, prior.model, task.max_length)
+        jobs = plan.jobs(task.max_length, now)
         console.rule("1  Tuning")
         run = (
             partial(_run_here, task=task, prior=prior)
@@ -199,6 +218,8 @@ def _run_here(jobs: Sequence[Job], *, task: Task, prior: SavedModel) -> None:
 
 def _tune(jobs: tuple[Job, ...], run: Callable[[Sequence[Job]], None]) -> _Grid:
     """Run all; a run that diverges is left out and reported, instead of ending the comparison."""
+    for job in jobs:
+        job.require_own_folder()
     while True:
         diverged = tuple(job for job in jobs if _has_diverged(job))
         grid = _Grid(jobs, diverged)
@@ -218,11 +239,15 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
     """Every tuned policy and the controls, from the files of an earlier call where they hold."""
     spec, controls = plan.spec, plan.output / "controls"
     prior_folder = plan.prior or next(iter(spec.priors.values()))
+    key = {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)}
+    if spec.source_sha256 is not None:
+        key[TASK_FILE_SHA256] = spec.source_sha256
     evaluator = CachedEvaluator(
         task,
         load_prior(spec, plan.prior).model,
         plan.number,
-        {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)},
+        key,
+        confidence=1 - (1 - CONFIDENCE) / max(JOINED, plan.seeds * len(plan.methods)),
     )
     count = len(grid.tuned) + 1 + len(plan.temperatures) + len(plan.best_of)
     with progress_bar() as progress:
@@ -266,6 +291,15 @@ def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) ->
     )
 
 
+def _log_partitions(policies: Sequence[MeasuredPolicy]) -> dict[float, LogPartition]:
+    """By c, the bounds from the samples of all its runs."""
+    bounds: dict[float, list[LogPartition]] = {}
+    for policy in policies:
+        if policy.c is not None:
+            bounds.setdefault(policy.c, []).append(LogPartition.of_estimates(policy.estimates))
+    return {c: joined(found) for c, found in bounds.items()}
+
+
 def _training_seconds(job: Job) -> list[float]:
     """When each record was made, as if the first had taken as long as the others.
 
@@ -289,6 +323,7 @@ def _write(
         title=f"Comparison on {plan.spec.many}: {title[0].lower()}{title[1:]}",
         remarks=[_made_of(grid, plan), *left_out, made_by_in_words()],
         policies=policies,
+        log_partitions=_log_partitions(policies),
         histories=_histories(grid),
         number=plan.number,
         kls=plan.at_kl,

@@ -12,16 +12,14 @@ from seqtutor.files import parse_json, read_regular
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import MOST_CONFIG
 from seqtutor.runs.run_folder import CONFIG, MODEL, from_plain, plain, read_settings
+from seqtutor.settings import require
 from seqtutor.task_records import NoSettings
 from seqtutor.task_registry import find_spec, task_names
-from seqtutor.task_spec import TaskSpec
+from seqtutor.task_spec import OWN_NAMES, TaskSpec
 from seqtutor.training.settings import TutorSettings
 
 _Settings = TypeVar("_Settings")
 _UNREADABLE = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
-
-OWN_NAMES = ("task", "prior", "tutor", "made_by")
-"""Names in a configuration that no task may use for its settings."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,11 @@ def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
             entry.
     """
     path = path / CONFIG if path.is_dir() else path
+    if is_game(path.parent):
+        raise UserError(
+            f"{path.parent} is the folder of a game, not of a run of tune; a game goes on when the "
+            "command that began it is given again"
+        )
     content = read_settings(path)
     task = content.pop("task", None)
     if not _fits(spec, task, content):
@@ -71,9 +74,13 @@ def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
             + "; name its own task before it"
         )
     prior = content.pop("prior", None)
+    require(
+        prior is None or isinstance(prior, str),
+        f"{path} is not a usable configuration: prior must be a folder, not {prior!r}",
+    )
     tutor = from_plain(TutorSettings, content.pop("tutor", {}), path)
     settings = from_plain(spec.settings_type, content, path)
-    return RunConfig(spec.name, tutor, settings, None if prior is None else Path(str(prior)))
+    return RunConfig(spec.name, tutor, settings, None if prior is None else Path(prior))
 
 
 def is_game(folder: Path) -> bool:

@@ -11,13 +11,21 @@ from typing import Any
 import numpy as np
 
 from seqtutor.data import Sequences
-from seqtutor.measure import Measure, MeasureGroup, rows_of
+from seqtutor.measure import Estimates, Measure, MeasureGroup, rows_of
 from seqtutor.measures.estimates import estimates_of
-from seqtutor.measures.policy import Evaluation, evaluate, policy_measures, reward_measures
+from seqtutor.measures.log_partition import LogPartition
+from seqtutor.measures.policy import (
+    Evaluation,
+    evaluate,
+    objective_estimate,
+    policy_measures,
+    reward_measures,
+)
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
-from seqtutor.runs.grouping import grouped, remark_on_priors
+from seqtutor.runs.grouping import PolicyGroup, grouped, remarks_on
+from seqtutor.runs.optimum import log_partitions, remarks_on_optimum
 from seqtutor.runs.policies import (
     PRIOR,
     NamedPolicy,
@@ -121,8 +129,7 @@ def open_evaluator(
         settings = spec.settings_type()
     own = spec.evaluate_type() if options is None else options
     priors = [policy.prior() for policy in policies]
-    on_priors = remark_on_priors(policies)
-    remarks = [] if on_priors is None else [on_priors]
+    remarks = remarks_on(policies)
     tasks: dict[Vocabulary, Task] = {}
     reward_notes = []
     with ExitStack() as stack:
@@ -158,24 +165,40 @@ def columns_of(
     Raises:
         UserError: if a policy is named twice, or a run and its copy.
     """
-    columns, evaluations = [], []
-    for group in grouped(policies):
-        found = [evaluator.evaluate(one, seed + one.seed) for one in group.policies]
-        evaluations += found
-        config = group.policies[0].config
-        settings = {}
-        if config is not None:
-            settings["c / γ"] = f"{config.tutor.c:g} / {config.tutor.discount:g}"
-        columns.append(
-            PolicyColumn(
-                group.name,
-                [one.estimates for one in found],
-                title_of(evaluator.spec, group.name),
-                settings,
-                group.variant,
-            )
-        )
+    groups = grouped(policies)
+    in_order = [one for group in groups for one in group.policies]
+    evaluations = [evaluator.evaluate(one, seed + one.seed) for one in in_order]
+    samples = [found.samples for found in evaluations]
+    log_z = log_partitions(in_order, samples, evaluator.tasks, evaluator.temperature, seed)
+    columns: list[PolicyColumn] = []
+    first = 0
+    for group in groups:
+        found = evaluations[first : first + len(group.policies)]
+        columns.append(_column(evaluator.spec, group, found, log_z[first]))
+        first += len(found)
     return columns, evaluator.rows(terms_of(evaluator.spec, evaluations))
+
+
+def _column(
+    spec: TaskSpec[Any],
+    group: PolicyGroup,
+    evaluations: Sequence[Evaluation],
+    log_z: LogPartition | None,
+) -> PolicyColumn:
+    config = group.policies[0].config
+    estimates: list[Estimates] = [one.estimates for one in evaluations]
+    settings, remarks = {}, []
+    if config is not None:
+        c, discount = config.tutor.c, config.tutor.discount
+        settings["c / γ"] = f"{c:g} / {discount:g}"
+        remarks = remarks_on_optimum(c, discount, log_z)
+        if log_z is not None:
+            objectives = [objective_estimate(one.samples, c) for one in evaluations]
+            estimates = [
+                {**one, "objective": own} for one, own in zip(estimates, objectives, strict=True)
+            ]
+    title = title_of(spec, group.name)
+    return PolicyColumn(group.name, estimates, title, settings, group.variant, log_z, remarks)
 
 
 def terms_of(spec: TaskSpec[Any], evaluations: Iterable[Evaluation]) -> list[str]:

@@ -19,8 +19,10 @@ from seqtutor.report.experiment import ExperimentReport, Section, write_report
 from seqtutor.report.tables import Table
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of, title_of
+from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, histories_of, run_jobs, worker_count
+from seqtutor.runs.made_of import made_of
 from seqtutor.runs.policies import PRIOR, NamedPolicy, find_policy, load_prior
 from seqtutor.runs.pretraining import Pretraining, fitting_batch, pretrain_in_folder
 from seqtutor.runs.progress import console
@@ -119,8 +121,14 @@ def run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
 
     Raises:
         Interrupted: at an interruption, with what to do to continue.
-        UserError: if data or prior cannot be read, or a run fails.
+        UserError: if data or prior cannot be read, a run fails, or another process works in the
+            folder.
     """
+    with made_and_locked(plan.output):
+        return _run_experiment(plan)
+
+
+def _run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
     workers = worker_count(plan.workers)
     console.rule("1  The prior")
     folder, fit = _prior(plan)
@@ -185,12 +193,13 @@ def _is_finished(saved: SavedModel) -> bool:
 
 def _jobs(plan: ExperimentPlan, prior: Path | None, workers: int) -> _Jobs:
     options = reward_worker_options(None, workers)
+    now = made_of(plan.spec, load_prior(plan.spec, prior).model)
 
     def job(preset: str, method: str, seed: int, name: str, c: float | None = None) -> Job:
         config = plan.config(preset, method, seed, prior, c)
         folder = plan.output / preset / name
         samples = plan.spec.numbers.samples_of_run
-        return Job(f"{preset} {name}", folder, plan.spec, config, samples, options)
+        return Job(f"{preset} {name}", folder, plan.spec, config, samples, options, now)
 
     of_preset = {
         preset: [

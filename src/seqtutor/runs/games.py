@@ -33,8 +33,8 @@ from seqtutor.runs.interruption import Interrupted, stop_request
 from seqtutor.runs.jobs import JobProgress, completed_in, run_jobs
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import lasting_origin, made_by
-from seqtutor.runs.run_folder import CONFIG, RunFolder, differing
-from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, play_on_disk
+from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder, differing
+from seqtutor.runs.run_on_disk import StoppedError, play_on_disk
 from seqtutor.task import Task
 from seqtutor.training.run import Record
 from seqtutor.training.settings import TutorSettings
@@ -114,7 +114,7 @@ class GameJob:
         if differ:
             raise UserError(
                 f"{self.folder} holds a game of other settings, data or prior "
-                f"({', '.join(sorted(differ))}); choose another folder with --output"
+                f"({', '.join(sorted(differ))}); choose another output folder"
             )
 
     def begin(self) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.models.files import weights_hash
+from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of, what_differs
 from seqtutor.runs.policies import NamedPolicy
 from seqtutor.runs.run_folder import flattened
 
 SHOWN = 8
-"""Characters of a hash that tell one prior from another."""
+"""Characters of a hash that tell one prior, or one file, from another."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,30 @@ def grouped(policies: Sequence[NamedPolicy]) -> list[PolicyGroup]:
     ]
 
 
-def remark_on_priors(policies: Sequence[NamedPolicy]) -> str | None:
-    """To which priors the KL divergences of policies refer, where they are not the same."""
+def remarks_on(policies: Sequence[NamedPolicy]) -> list[str]:
+    """What to know when policies are measured: to which priors KL refers, and what has changed."""
+    remarks = []
+    for policy in policies:
+        now = made_of(policy.spec, policy.prior().model)
+        if differs := what_differs(policy.made_by, now, policy.spec):
+            remarks.append(
+                f"{policy.folder} was tuned with {differs}; it is measured by what is there now."
+            )
+    return remarks + _on_priors(policies)
+
+
+def _on_priors(policies: Sequence[NamedPolicy]) -> list[str]:
     found: dict[str, list[NamedPolicy]] = {}
     for policy in policies:
         found.setdefault(weights_hash(policy.prior().model), []).append(policy)
     if len(found) < 2:
-        return None
+        return []
     parts = (
         f"{group[0].prior().folder} ({sha256[:SHOWN]}) for "
         + ", ".join(str(policy.folder) for policy in group)
         for sha256, group in found.items()
     )
-    return f"KL and log p(a|s) refer to different priors: {'; '.join(parts)}."
+    return [f"KL and log p(a|s) refer to different priors: {'; '.join(parts)}."]
 
 
 def _key(policy: NamedPolicy) -> str:
@@ -79,7 +91,8 @@ def _settings(policy: NamedPolicy) -> dict[str, Any]:
     assert policy.config is not None
     settings = flattened(policy.config.content())
     del settings["seed"]
-    return settings | {"prior": policy.prior_sha256[:SHOWN]}
+    file = str(policy.made_by.get(TASK_FILE_SHA256))
+    return settings | {"prior": policy.prior_sha256[:SHOWN], "task file": file[:SHOWN]}
 
 
 def _require_independent(group: Sequence[NamedPolicy]) -> None:

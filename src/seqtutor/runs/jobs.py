@@ -27,9 +27,10 @@ from seqtutor.files import atomic_write, require_unused
 from seqtutor.machine import usable_cores
 from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.interruption import resumable
+from seqtutor.runs.made_of import require_made_of, what_differs
 from seqtutor.runs.progress import console, note_of, progress_bar
 from seqtutor.runs.provenance import COMMAND, command_line
-from seqtutor.runs.run_folder import CONFIG, RunFolder, differing
+from seqtutor.runs.run_folder import CONFIG, RunFolder, differing, read_made_by
 from seqtutor.task_spec import TaskSpec
 
 SETTINGS, LOG = ".yaml", ".log"
@@ -89,6 +90,7 @@ class Job:
         config: of the run.
         samples: sequences that are written into the folder at the end.
         options: further options of the command, which do not change the outcome.
+        made_of: what the run is made of beside its configuration; see `runs/made_of.py`.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Job:
     config: RunConfig[Any]
     samples: int = 16
     options: tuple[str, ...] = ()
+    made_of: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def run(self) -> RunFolder:
@@ -106,8 +109,10 @@ class Job:
     @property
     def is_done(self) -> bool:
         """Whether the folder holds this run, complete."""
-        has_config = (self.folder / CONFIG).is_file()
-        return has_config and self.run.is_complete and self.has_same_config
+        if not (self.folder / CONFIG).is_file() or not self.run.is_complete:
+            return False
+        recorded = read_made_by(self.folder / CONFIG)
+        return self.has_same_config and not what_differs(recorded, self.made_of, self.spec)
 
     @property
     def total(self) -> int:
@@ -142,8 +147,10 @@ class Job:
             changed = ", ".join(differing(own, self.config.content()))
             raise UserError(
                 f"{self.folder} holds a run with other settings ({changed}); choose another "
-                "--output"
+                "output folder"
             )
+        else:
+            require_made_of(self.folder, self.made_of, self.spec, "choose another output folder")
 
     def clear(self) -> None:
         """Remove an unfinished run from the folder."""
@@ -193,7 +200,7 @@ def worker_count(asked: int | None) -> int:
     """
     workers = usable_cores() if asked is None else asked
     if workers < 1:
-        raise UserError(f"--workers must be at least 1, not {workers}")
+        raise UserError(f"workers must be at least 1, not {workers}")
     return workers
 
 
@@ -352,15 +359,24 @@ def _end(one: _Running, progress: Progress) -> str | None:
     beside(job.folder, SETTINGS).unlink(missing_ok=True)
     if one.process.returncode or not job.is_done:
         progress.update(one.bar, note="failed")
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        code = one.process.returncode
-        if code < 0:
-            reason = f"it was ended by {signal.Signals(-code).name}"
-        else:
-            reason = lines[-1] if lines else f"exit code {code}"
-        return f"the run {job.name} failed: {reason} (all it said is in {log})"
+        return f"the run {job.name} failed: {_failure(one)} (all it said is in {log})"
     progress.update(one.bar, completed=job.total)
     for remark in RunFolder(job.folder).remarks():
         console.print(f"{job.name}: {remark}")
     log.unlink(missing_ok=True)
     return None
+
+
+def _failure(one: _Running) -> str:
+    code = one.process.returncode
+    if code < 0:
+        return f"it was ended by {signal.Signals(-code).name}"
+    if code == 0:
+        # What it is made of was changed meanwhile, such as the file of its task.
+        try:
+            one.job.require_own_folder()
+        except UserError as error:
+            return str(error)
+    log = beside(one.job.folder, LOG).read_text(encoding="utf-8", errors="replace")
+    lines = log.strip().splitlines()
+    return lines[-1] if lines else f"exit code {code}"

@@ -73,14 +73,22 @@ def _as_json(estimates: Estimates) -> dict[str, dict[str, float | None]]:
         "values": {name: _or_null(one.value) for name, one in estimates.items()},
         "standard_errors": {name: _or_null(one.standard_error) for name, one in estimates.items()},
         "counts": {name: one.count for name, one in estimates.items()},
+        "trials": {name: _or_null(one.trials) for name, one in estimates.items()},
     }
 
 
 def _from_json(parts: Mapping[str, Mapping[str, float | None]]) -> dict[str, Estimate]:
-    # Files of earlier versions have no counts, and no standard errors where none were known.
-    errors, counts = parts["standard_errors"], parts.get("counts", {})
+    # Files of earlier versions have no counts or trials, nor standard errors that are not known.
+    errors, counts, trials = (
+        parts.get(name, {}) for name in ("standard_errors", "counts", "trials")
+    )
     return {
-        name: Estimate(_or_nan(value), _or_nan(errors.get(name)), int(counts.get(name) or 0))
+        name: Estimate(
+            _or_nan(value),
+            _or_nan(errors.get(name)),
+            int(counts.get(name) or 0),
+            _or_nan(trials.get(name)),
+        )
         for name, value in parts["values"].items()
     }
 

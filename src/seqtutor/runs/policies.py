@@ -12,7 +12,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, weights_hash
 from seqtutor.runs.config import RunConfig, is_game, read_config
-from seqtutor.runs.provenance import PRIOR_SHA256
+from seqtutor.runs.made_of import PRIOR_SHA256
 from seqtutor.runs.run_folder import CONFIG, RunFolder, read_made_by
 from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
@@ -103,7 +103,7 @@ def load_prior(spec: TaskSpec[Any], folder: Path | None = None) -> SavedModel:
         if not spec.priors:
             raise UserError(
                 f"the task {spec.name} comes without a prior: train one with seqtutor pretrain "
-                "and give its folder with --prior"
+                f"{spec.reference or spec.name} and give its folder with --prior"
             )
         folder = next(iter(spec.priors.values()))
     saved = load_model(folder)

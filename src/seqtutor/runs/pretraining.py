@@ -17,13 +17,11 @@ from seqtutor.runs.interruption import Interrupted
 from seqtutor.runs.pretrain_on_disk import train_on_disk
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by
-from seqtutor.runs.run_folder import CONFIG, plain
+from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, plain
 from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.pretrain import Fit, Pretrained, measure_fit, new_model
 from seqtutor.training.pretrain_settings import PretrainSettings
-
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from seqtutor.errors import printable
+
 LINE_EVERY = 30.0
 """Seconds between two lines of a bar that goes to a file."""
 
@@ -54,7 +56,17 @@ class _StandardError:
         return getattr(self._file, name)
 
 
-console = Console(file=cast(IO[str], _StandardError()), markup=False)
+class _Console(Console):
+    """Shows the characters that a terminal would obey: a name may come from a stranger's file."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, as of rich."""
+        super().print(
+            *(printable(one) if isinstance(one, str) else one for one in objects), **options
+        )
+
+
+console = _Console(file=cast(IO[str], _StandardError()), markup=False)
 """Everything that is not a result goes here, so that results can be piped."""
 
 

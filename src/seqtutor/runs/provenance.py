@@ -11,21 +11,15 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqtutor.machine import processor, usable_cores
-
-if TYPE_CHECKING:
-    from seqtutor.models.base import SequenceModel
 
 COMMAND = "SEQTUTOR_COMMAND"
 """Variable in which a command that starts others, and waits for them, tells what was typed."""
 
 PACKAGES = ("jax", "jaxlib", "numpy", "equinox", "optax", "music21", "rdkit")
 """Those on which results depend."""
-
-PRIOR_SHA256 = "prior_sha256"
-"""Under this name a run keeps the hash of its prior's weights."""
 
 
 def command_line() -> str:
@@ -59,11 +53,10 @@ def made_by_in_words() -> str:
     )
 
 
-def made_by(prior: SequenceModel | None = None, devices: int = 1) -> dict[str, str | int | None]:
+def made_by(devices: int | None = None) -> dict[str, str | int | None]:
     """Command, versions, machine and time, to be kept beside a run's settings.
 
-    With a prior, also a hash of its weights, the device that JAX computes on, and how many of them
-    share the work.
+    With the number of devices that share the work, also what they are.
     """
     facts = {
         "command": command_line(),
@@ -77,17 +70,11 @@ def made_by(prior: SequenceModel | None = None, devices: int = 1) -> dict[str, s
         "cores": os.cpu_count(),
         "usable_cores": usable_cores(),
     }
-    if prior is None:
+    if devices is None:
         return facts
     import jax
 
-    from seqtutor.models.files import weights_hash
-
-    return facts | {
-        "device": jax.devices()[0].device_kind,
-        "devices": devices,
-        PRIOR_SHA256: weights_hash(prior),
-    }
+    return facts | {"device": jax.devices()[0].device_kind, "devices": devices}
 
 
 OF_TRAINING = ("made_by", "finished", "start", "settings", "epochs", "test", "tuned")

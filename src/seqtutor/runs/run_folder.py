@@ -27,11 +27,12 @@ import numpy as np
 import yaml
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, open_own, require_unused
+from seqtutor.files import atomic_write, open_own, read_regular, require_unused
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.training.settings import TutorSettings, from_flat, to_flat
 
 CONFIG, METRICS, REMARKS, MODEL = "config.yaml", "metrics.jsonl", "remarks.txt", "model"
+CHECKPOINTS = "checkpoints"
 LARGEST_CONFIG = 1 << 18
 """Bytes of a configuration that is read; those of the package have a few thousand."""
 _HALF_A_CHARACTER = re.compile(r"\\(u|U0000)[dD][89a-fA-F]")
@@ -132,28 +133,36 @@ def read_made_by(path: Path) -> dict[str, Any]:
         UserError: as `read_settings` does.
     """
     found = _entries(path).get("made_by")
-    return found if isinstance(found, dict) else {}
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _entries(path: Path) -> dict[str, Any]:
     with _unusable(path):
-        if path.stat().st_size > LARGEST_CONFIG:
-            raise ValueError(f"it is larger than {LARGEST_CONFIG >> 10} KiB")
-        content = _parsed(path.read_text(encoding="utf-8"))
+        content = _parsed(read_regular(path, LARGEST_CONFIG).decode("utf-8"))
         if not isinstance(content, dict):
             raise TypeError("it has no entries")
     return content
+
+
+class _WithoutAliases(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise ValueError(f"line {mark.line + 1} has an alias; write out what it stands for")
+        return super().compose_node(parent, index)
 
 
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> Any:
     """What YAML says; a command reads a run's configuration several times, each tens of ms.
 
+    A value is written where it stands: an alias could stand for any number of copies of it.
+
     libyaml is ten times as fast, but crashes on values that are nested deeply.
     """
     if _HALF_A_CHARACTER.search(text):
         raise ValueError("it names half a character, which nothing can show")
-    return yaml.safe_load(text)
+    return yaml.load(text, _WithoutAliases)
 
 
 @contextlib.contextmanager
@@ -263,11 +272,18 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written.
         """
-        path = self.path / METRICS
-        if path.is_file():
+        if (self.path / METRICS).is_file():
             # Also makes what is kept as lasting as the checkpoint that it belongs to.
-            kept = [record for record in self.records((counter,)) if record[counter] <= last]
-            atomic_write(path, "".join(json.dumps(record) + "\n" for record in kept))
+            records = self.records((counter,))
+            self.replace_records([record for record in records if record[counter] <= last])
+
+    def replace_records(self, records: Iterable[Mapping[str, float]]) -> None:
+        """Write these records in the place of all others.
+
+        Raises:
+            UserError: if they cannot be written.
+        """
+        atomic_write(self.path / METRICS, "".join(json.dumps(one) + "\n" for one in records))
 
     def records(self, needed: Iterable[str] = ("step",)) -> list[dict[str, float]]:
         """All whole records so far, oldest first.

@@ -15,11 +15,18 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import weights_hash
 from seqtutor.rewards import Reward
 from seqtutor.runs.checkpoint import Checkpoint, Checkpoints
-from seqtutor.runs.run_folder import METRICS, RunFolder
-from seqtutor.training.run import GUARDED, Record, chunks
+from seqtutor.runs.run_folder import CHECKPOINTS, METRICS, RunFolder
+from seqtutor.training.run import (
+    GUARDED,
+    OnRecord,
+    Record,
+    chunks,
+    ended_by_caller,
+    ignore_record,
+    joined,
+)
 from seqtutor.training.tutor import Tutor
 
-CHECKPOINTS = "checkpoints"
 CHECKPOINT_SECONDS = 60.0
 
 
@@ -83,7 +90,7 @@ def run_on_disk(
     *,
     seconds: float = CHECKPOINT_SECONDS,
     is_to_stop: Callable[[], bool] = lambda: False,
-    on_record: Callable[[Record], None] = lambda record: None,
+    on_record: OnRecord = ignore_record,
     on_remark: Callable[[str], None] = lambda remark: None,
     begin: Callable[[], None] = lambda: None,
     finish: Callable[[SequenceModel], None] = lambda policy: None,
@@ -100,7 +107,7 @@ def run_on_disk(
         folder: of the run.
         seconds: between two checkpoints.
         is_to_stop: asked after each chunk; the run is saved and stops where it says so.
-        on_record: called with each record.
+        on_record: called with each record; the run ends with the first for which it returns False.
         on_remark: called with what the user should know: a collapse, or where the run continues.
         begin: called once the folder is locked; may write the configuration.
         finish: called with the policy.
@@ -115,7 +122,11 @@ def run_on_disk(
     run = _Run(tutor, drive, tutor.prior, reward, "step", GUARDED, tutor.whole, tutor.devices)
     with folder.locked():
         begin()
-        state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
+        reward.record_in(folder.path)
+        try:
+            state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
+        finally:
+            reward.record_in(None)
         policy = tutor.policy(state.network)
         finish(policy)
     return policy
@@ -127,7 +138,7 @@ def play_on_disk(
     *,
     seconds: float = CHECKPOINT_SECONDS,
     is_to_stop: Callable[[], bool] = lambda: False,
-    on_record: Callable[[Record], None] = lambda record: None,
+    on_record: OnRecord = ignore_record,
     on_remark: Callable[[str], None] = lambda remark: None,
     begin: Callable[[], None] = lambda: None,
     finish: Callable[[GameState], None] = lambda state: None,
@@ -153,7 +164,7 @@ def _continued(
     folder: RunFolder,
     seconds: float,
     is_to_stop: Callable[[], bool],
-    on_record: Callable[[Record], None],
+    on_record: OnRecord,
     on_remark: Callable[[str], None],
 ) -> Any:
     counter = run.counter
@@ -193,9 +204,12 @@ def _continued(
         state, record = progress.state, progress.record
         folder.append(record)
         reward.write(folder.path)
-        on_record(record)
-        if progress.remark:
-            remark(progress.remark)
+        goes_on = on_record(record) is not False
+        made = joined(progress.remark, None if goes_on else ended_by_caller(record[counter]))
+        for text in (*filter(None, [made]), *reward.remarks()):
+            remark(text)
+        if not goes_on:
+            break
         stops = is_to_stop()
         if stops or time.monotonic() - saved >= seconds:
             save()
@@ -204,6 +218,8 @@ def _continued(
             raise StoppedError(int(record[counter]), counter)
     assert state is not None
     reward.write(folder.path)
+    for text in reward.remarks(is_over=True):
+        remark(text)
     if record:
         try:
             save()

@@ -13,6 +13,8 @@ from seqtutor.errors import UserError
 from seqtutor.machine import usable_cores
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
+from seqtutor.runs.made_of import made_of
+from seqtutor.runs.policies import load_prior
 from seqtutor.runs.progress import console, note_of, progress_bar
 from seqtutor.runs.provenance import made_by
 from seqtutor.runs.run_folder import CONFIG, RunFolder
@@ -32,7 +34,7 @@ def seeds_in_one_program(choice: Literal["auto", "processes", "vmap"], has_memor
     """
     require(
         choice != "vmap" or not has_memory,
-        "the reward depends on earlier sequences, which seeds in one program would share; give "
+        "the reward remembers earlier sequences, which seeds in one program would share; give "
         "--seeds-by processes",
     )
     if choice != "auto" or has_memory:
@@ -59,6 +61,7 @@ def seed_jobs(
     if (output / CONFIG).exists():
         raise UserError(f"{output} holds a run of one seed; choose another --output")
     options = reward_worker_options(reward_workers, min(seeds, usable_cores()))
+    now = made_of(spec, load_prior(spec, config.prior).model)
     return [
         Job(
             f"{config.tutor.symbol} seed {seed}",
@@ -67,6 +70,7 @@ def seed_jobs(
             replace(config, tutor=replace(config.tutor, seed=seed)),
             samples,
             options,
+            now,
         )
         for seed in range(config.tutor.seed, config.tutor.seed + seeds)
     ]
@@ -91,7 +95,8 @@ def tune_together(jobs: list[Job]) -> None:
     if not waiting:
         return
     with open_tutor(jobs[0].spec, jobs[0].config) as tutor:
-        provenance = made_by(tutor.prior, tutor.devices)
+        own = made_of(jobs[0].spec, tutor.prior, tutor.task.max_length)
+        provenance = made_by(tutor.devices) | own
         for job in waiting.values():
             job.clear()
             RunFolder.start(job.folder, job.config.content(), provenance)
@@ -100,9 +105,9 @@ def tune_together(jobs: list[Job]) -> None:
 
 def _run_with_bars(tutor: Tutor, waiting: Mapping[int, Job]) -> None:
     with progress_bar() as progress:
-        steps = tutor.iterations * tutor.steps_per_iteration
         bars = {
-            seed: progress.add_task(job.name, total=steps, note="") for seed, job in waiting.items()
+            seed: progress.add_task(job.name, total=tutor.steps, note="")
+            for seed, job in waiting.items()
         }
         try:
             for reached in seed_chunks(tutor, list(waiting)):

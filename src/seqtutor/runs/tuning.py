@@ -17,24 +17,24 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.devices import Place
+from seqtutor.runs.made_of import PRIOR_SHA256, made_of, require_made_of, what_differs
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.provenance import lasting_origin, made_by
-from seqtutor.runs.run_folder import CONFIG, RunFolder, differing
-from seqtutor.runs.run_on_disk import CHECKPOINTS, StoppedError, run_on_disk
+from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder, differing, read_made_by
+from seqtutor.runs.run_on_disk import run_on_disk
 from seqtutor.task import Task
 from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
-from seqtutor.training.run import DivergedError, Record
+from seqtutor.training.run import DivergedError, OnRecord, ignore_record
 from seqtutor.training.tutor import Tutor
 
 SAMPLES, LAST_GOOD = "samples", "last-good"
 
-OnRecord = Callable[[Record], None]
 OnRemark = Callable[[str], None]
 
 
 def ignore(_: Any) -> None:
-    """Do nothing with a record or a remark."""
+    """Do nothing with a remark."""
 
 
 def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[Any], list[str]]:
@@ -45,6 +45,22 @@ def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[An
     """
     settings, warnings = spec.complete(config.settings, load_prior(spec, config.prior))
     return replace(config, settings=settings), warnings
+
+
+def remark_on_origin(spec: TaskSpec[Any], config: RunConfig[Any], path: Path) -> str | None:
+    """In what a run differs from the one whose configuration it takes, beside the configuration.
+
+    Args:
+        spec: the task.
+        config: of the run.
+        path: the configuration of the earlier one, or the folder of that run.
+    """
+    recorded = read_made_by(path / CONFIG if path.is_dir() else path)
+    if config.prior != read_config(spec, path).prior:
+        recorded.pop(PRIOR_SHA256, None)  # The user gave another, with --prior.
+    now = made_of(spec, load_prior(spec, config.prior).model)
+    differs = what_differs(recorded, now, spec)
+    return f"the run of {path} was begun with {differs}: this one is another" if differs else None
 
 
 @contextmanager
@@ -78,7 +94,7 @@ def tune_in_folder(
     *,
     samples: int = 0,
     is_to_stop: Callable[[], bool] = lambda: False,
-    on_record: OnRecord = ignore,
+    on_record: OnRecord = ignore_record,
     on_remark: OnRemark = ignore,
     on_begin: Callable[[], None] = lambda: None,
 ) -> SequenceModel:
@@ -91,7 +107,8 @@ def tune_in_folder(
         folder: new, or with an unfinished run of the same configuration.
         samples: sequences to write into the folder at the end.
         is_to_stop: asked after each chunk; the run is saved and stops where it says so.
-        on_record: called with each record.
+        on_record: called with each record; the run ends with the first for which it returns False,
+            and is complete.
         on_remark: called with what the user should know, such as a collapse.
         on_begin: called once the folder is locked and has its configuration.
 
@@ -104,8 +121,11 @@ def tune_in_folder(
 
     def begin() -> None:
         require_own_folder(spec, config, folder)
-        if not (folder.path / CONFIG).is_file():
-            RunFolder.start(folder.path, config.content(), made_by(tutor.prior, tutor.devices))
+        now = made_of(spec, tutor.prior, tutor.task.max_length)
+        if (folder.path / CONFIG).is_file():
+            require_made_of(folder.path, now, spec, "start anew in another folder")
+        else:
+            RunFolder.start(folder.path, config.content(), made_by(tutor.devices) | now)
         on_begin()
 
     def finish(policy: SequenceModel) -> None:
@@ -232,6 +252,3 @@ def with_last_good(
 def has_diverged(folder: RunFolder) -> bool:
     """Whether the run of a folder ended with a loss or reward that was not finite."""
     return (folder.path / LAST_GOOD).is_dir() and (folder.path / CONFIG).is_file()
-
-
-__all__ = ["StoppedError", "completed", "open_tutor", "tune_in_folder"]

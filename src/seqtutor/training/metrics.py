@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from seqtutor.objectives.temporal_difference import masked_mean, of_action
+from seqtutor.objectives.temporal_difference import masked_mean
 from seqtutor.rewards import RewardBreakdown
 from seqtutor.training.sharding import everywhere
 from seqtutor.types import Trajectories
@@ -30,14 +30,15 @@ def measure(trajectories: Trajectories, breakdown: RewardBreakdown, devices: int
 def measure_policy(trajectories: Trajectories, devices: int = 1) -> Metrics:
     """What a collection shows of the policy itself, whatever its reward is.
 
-    `kl` and `entropy` are exact sums over the vocabulary at the visited states. `distinct` is the
-    number of different sequences over the number of sequences in the batch.
+    `kl`, `entropy` and `log_prior` are exact sums over the vocabulary at the visited states, also
+    where other tokens than the policy's are explored, so that `kl` + `entropy` = −`log_prior`.
+    `distinct` is the number of different sequences over the number of sequences in the batch.
     """
     probability = jnp.exp(trajectories.log_policy)
     log_ratio = trajectories.log_policy - trajectories.log_prior
     mean = partial(masked_mean, mask=trajectories.mask)
     return {
-        "log_prior": mean(of_action(trajectories.log_prior, trajectories.tokens)),
+        "log_prior": mean(jnp.sum(probability * trajectories.log_prior, axis=-1)),
         "kl": mean(jnp.sum(probability * log_ratio, axis=-1)),
         "entropy": mean(-jnp.sum(probability * trajectories.log_policy, axis=-1)),
         # Sorting over devices would exchange more than the tokens.

@@ -32,6 +32,9 @@ from seqtutor.training.replay import Replay, empty_replay
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import require_devices
 
+UNREMARKED_SHARE = 0.1
+"""By how much of the steps that were asked for a run may have more or fewer without a remark."""
+
 MOST_PRIOR_BYTES = 2**17
 """That the prior's log-probabilities of all tokens may take of the replay for each sequence: those
 of 3,216 tokens at 100 steps would take 1.3 MB."""
@@ -122,6 +125,23 @@ class TutorPlan:
     def iterations(self) -> int:
         """Collections in the whole run."""
         return max(1, round(self.settings.steps / self.steps_per_iteration))
+
+    @property
+    def steps(self) -> int:
+        """Environment steps of the whole run, in whole collections."""
+        return self.iterations * self.steps_per_iteration
+
+    @property
+    def remark(self) -> str | None:
+        """What a user should know beforehand: that many more or fewer steps are made than asked."""
+        asked = self.settings.steps
+        if abs(self.steps - asked) <= UNREMARKED_SHARE * asked:
+            return None
+        return (
+            f"{self.steps:,} steps are made where {asked:,} were asked for: a collection has "
+            f"{self.steps_per_iteration:,}, {self.settings.environments} sequences of "
+            f"{self.task.max_length} tokens; a smaller `environments` makes it smaller"
+        )
 
     @property
     def updates(self) -> int:

@@ -150,7 +150,7 @@ def train_by_maximum_likelihood(
     training: Sequences,
     validation: Sequences,
     settings: PretrainSettings,
-    on_epoch: Callable[[Pretrained], None] = lambda so_far: None,
+    on_epoch: Callable[[Pretrained], object] = lambda so_far: None,
     on_update: Callable[[SequenceModel, int], None] = lambda model, updates: None,
     start: Pretrained | None = None,
 ) -> Pretrained:
@@ -163,7 +163,8 @@ def train_by_maximum_likelihood(
         training: sequences to learn from.
         validation: sequences that determine the best model and when to stop.
         settings: of the training.
-        on_epoch: called after each epoch with the state of the training.
+        on_epoch: called after each epoch with the state of the training, which ends where it
+            returns False.
         on_update: called after each update with the current model and the number of updates.
         start: state of the same training after some epochs, from which it continues bit for bit.
 
@@ -208,7 +209,8 @@ def train_by_maximum_likelihood(
         if not np.isfinite(record.training_loss + record.validation_loss):
             raise UserError(f"the loss is not finite in epoch {epoch}; lower the learning rate")
         so_far = so_far.after(current, state, record)
-        on_epoch(so_far)
+        if on_epoch(so_far) is False:
+            break
     return so_far
 
 

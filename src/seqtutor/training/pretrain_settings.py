@@ -97,7 +97,11 @@ class PretrainSettings:
         return {"model": own.pop("model"), **vars(own.pop("architecture")), **own}
 
     def __post_init__(self) -> None:
-        require(isinstance(self.model, str), f"model must be the name of a kind, not {self.model}")
+        require(
+            isinstance(self.model, str),
+            f"model must be the name of a kind, not {self.model}; a class is given to "
+            "PretrainSettings.of, or to st.pretrain",
+        )
         record = settings_type(self.model)
         if self.architecture is None:
             object.__setattr__(self, "architecture", record())

@@ -23,6 +23,13 @@ from seqtutor.training.watching import watched
 
 Record = dict[str, int | float]
 
+OnRecord = Callable[[Record], object]
+"""Is given each record; the run ends with the first for which it returns False."""
+
+
+def ignore_record(record: Record) -> None:
+    """Let the run go on."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -67,6 +74,7 @@ def chunks(
     guard reads them, and time continues where they end; a reward with a memory must have been
     restored to what it was then. The next chunk uses up a given state's memory: copy what is to be
     kept of it first. The run ends early where the settings' guards or the reward's `end` say so.
+    The plan's remark comes with the first record.
 
     Raises:
         DivergedError: if the loss or a reward term is not finite.
@@ -74,6 +82,7 @@ def chunks(
     """
     tutor.require_consistent_model()
     reward = tutor.task.reward
+    beforehand = tutor.remark if state is None else None
     if state is None:
         reward.restart()
         state = tutor.initial_state()
@@ -96,19 +105,26 @@ def chunks(
         if checked.failure is not None:
             raise DivergedError(checked.failure, tutor.policy(last_good), tutor.settings.seed)
         of_reward = None if end is None else f"ended at step {steps:,}: {end}"
-        yield Progress(state, record, _joined(checked.remark, of_reward))
+        yield Progress(state, record, joined(beforehand, checked.remark, of_reward))
+        beforehand = None
 
 
-def _joined(*remarks: str | None) -> str | None:
+def ended_by_caller(step: int | float) -> str:
+    """The remark on a run that `on_record` ended."""
+    return f"ended at step {step:,}: on_record returned False"
+
+
+def joined(*remarks: str | None) -> str | None:
+    """Remarks in one line, if there are any."""
     return "; ".join(filter(None, remarks)) or None
 
 
 def run_tutor(
     tutor: Tutor,
-    on_record: Callable[[Record], None] = lambda record: None,
+    on_record: OnRecord = ignore_record,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> Tuned:
-    """Run a tutor to its end.
+    """Run a tutor to its end, or to the record for which `on_record` returns False.
 
     Raises:
         DivergedError: if the loss or a reward term is not finite.
@@ -118,10 +134,15 @@ def run_tutor(
     for progress in chunks(tutor):
         state = progress.state
         records.append(progress.record)
-        on_record(progress.record)
-        if progress.remark:
-            remarks.append(progress.remark)
-            on_remark(progress.remark)
+        goes_on = on_record(progress.record) is not False
+        remark = joined(
+            progress.remark, None if goes_on else ended_by_caller(progress.record["step"])
+        )
+        if remark:
+            remarks.append(remark)
+            on_remark(remark)
+        if not goes_on:
+            break
     assert state is not None
     return Tuned(tutor.policy(state.network), records, remarks)
 
@@ -256,7 +277,7 @@ def check_chunk(
     failure = non_finite_message(saved)
     if failure is not None:
         return ChunkCheck(failure)
-    return ChunkCheck(None, _joined(remark, guard.check(saved, "the policy that is saved")))
+    return ChunkCheck(None, joined(remark, guard.check(saved, "the policy that is saved")))
 
 
 def non_finite_message(record: Record) -> str | None:

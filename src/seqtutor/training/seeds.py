@@ -34,6 +34,8 @@ from seqtutor.training.run import (
     Tuned,
     check_chunk,
     chunk_lengths,
+    ended_by_caller,
+    joined,
     record_of,
     record_of_final_policy,
 )
@@ -57,11 +59,17 @@ class SeedProgress:
     policy: SequenceModel | None = None
 
 
-def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
+OnSeedRecord = Callable[[int, Record], object]
+"""Is given each record with its seed; the run of a seed ends where it returns False."""
+
+
+def seed_chunks(
+    tutor: Tutor, seeds: Sequence[int], on_record: OnSeedRecord = lambda seed, record: None
+) -> Iterator[SeedProgress]:
     """Run a tutor with every seed to its end, giving each seed's record after each chunk.
 
-    The seed in the tutor's settings does not count. A run that its guards stop, or that diverges,
-    ends alone; the others go on.
+    The seed in the tutor's settings does not count. A run that its guards or `on_record` stop, or
+    that diverges, ends alone; the others go on.
 
     Raises:
         UserError: if the reward has a memory, which the seeds would share, or the model is
@@ -100,11 +108,15 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
                 diverged = diverged or DivergedError(f"seed {seed}: {checked.failure}", good, seed)
                 del guards[seed]
                 continue
-            has_ended = guards[seed].stops or is_last
+            goes_on = on_record(seed, record) is not False
+            has_ended = guards[seed].stops or is_last or not goes_on
             policy = tutor.policy(_row(states.network, row)) if has_ended else None
             if has_ended:
                 del guards[seed]
-            yield SeedProgress(seed, record, checked.remark, policy)
+            of_caller = None if goes_on else ended_by_caller(record["step"])
+            beforehand = tutor.remark if done == iterations else None
+            remark = joined(beforehand, checked.remark, of_caller)
+            yield SeedProgress(seed, record, remark, policy)
         if not guards:
             break
     if diverged is not None:
@@ -114,9 +126,11 @@ def seed_chunks(tutor: Tutor, seeds: Sequence[int]) -> Iterator[SeedProgress]:
 def run_seeds(
     tutor: Tutor,
     seeds: Sequence[int],
-    on_progress: Callable[[SeedProgress], None] = lambda progress: None,
+    on_record: OnSeedRecord = lambda seed, record: None,
 ) -> list[Tuned]:
     """Run a tutor with every seed to its end; what comes back is in the order of the seeds.
+
+    `on_record` is that of `seed_chunks`.
 
     Raises:
         UserError, DivergedError: as `seed_chunks` does.
@@ -124,13 +138,12 @@ def run_seeds(
     records: dict[int, list[Record]] = {seed: [] for seed in seeds}
     remarks: dict[int, list[str]] = {seed: [] for seed in seeds}
     policies: dict[int, SequenceModel] = {}
-    for progress in seed_chunks(tutor, seeds):
+    for progress in seed_chunks(tutor, seeds, on_record):
         records[progress.seed].append(progress.record)
         if progress.remark:
             remarks[progress.seed].append(progress.remark)
         if progress.policy is not None:
             policies[progress.seed] = progress.policy
-        on_progress(progress)
     return [Tuned(policies[seed], records[seed], remarks[seed]) for seed in seeds]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -79,6 +79,11 @@ class CachedPool(Generic[_Collected]):
             # Within the lock: a thread that finds `pending` under way must find its future, too.
             pending.future = self._pool.submit(pending.new)
         return pending
+
+    def know(self, results: Mapping[Any, Any]) -> None:
+        """Keep results that were computed before; the pool is not asked for them again."""
+        with self._lock:
+            self._kept.update(results)
 
     def close(self) -> None:
         """Close the pool."""

@@ -84,7 +84,8 @@ class WorkerPool:
             import it by name. An exception that it raises becomes a `Failure`; what it prints is
             lost. If it has a method `prepare`, that is called before the first item.
         workers: number of processes.
-        seconds: time limit of an item; if one takes longer, its worker is replaced.
+        seconds: time limit of an item; if one takes longer, its worker is replaced. A tuple is a
+            batch, which has as many times that.
         starts_at_once: whether the processes start now and not with the first items. A file that
             makes a pool as it is imported must say no, if the processes import it themselves.
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from seqtutor.errors import UserError
 from seqtutor.references import files_of
-from seqtutor.workers.worker import MARK_BYTES, NO_ITEM, OUT_OF_MEMORY
+from seqtutor.workers.worker import MARK_BYTES, NO_ITEM, OUT_OF_MEMORY, size_of
 
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_END = 2.0
@@ -59,11 +59,12 @@ class WorkerProcess:
     Args:
         function: the function to apply, pickled. The files that `references.load_file` has loaded
             here and that it names are loaded there first.
-        seconds: time limit of one item.
+        seconds: time limit of one item; a tuple is a batch, which has as many times that.
     """
 
     def __init__(self, function: bytes, seconds: float) -> None:
         self._function, self._seconds = function, seconds
+        self._limit = seconds
         # A file without a name: the system removes it however the processes end.
         self._shared = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this object
         self._shared.write(bytes(MARK_BYTES))
@@ -117,7 +118,8 @@ class WorkerProcess:
                     raise UserError(f"the worker processes cannot start: {reason}")
                 self._has_started = True
             self._connection.send(items)
-            return self._receive(self._seconds)
+            self._limit = self._seconds * max(map(size_of, items), default=1)
+            return self._receive(self._limit)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise self._death() from None
 
@@ -149,7 +151,7 @@ class WorkerProcess:
         code = self._process.returncode
         is_from_outside = code in _ENDED_FROM_OUTSIDE and not self._is_late
         if self._is_late:
-            reason = f"took longer than {self._seconds:g} s"
+            reason = f"took longer than {self._limit:g} s"
         elif code == OUT_OF_MEMORY:
             reason = "ran out of memory"
         elif self._has_started:

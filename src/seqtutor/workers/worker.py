@@ -56,6 +56,11 @@ def apply(function: Callable[[Any], Any], item: Any) -> Any:
         return Failure(in_one_line(error), place, isinstance(error, MemoryError))
 
 
+def size_of(item: Any) -> int:
+    """How many items an item stands for: a tuple is a batch."""
+    return len(item) if isinstance(item, tuple) else 1
+
+
 def main(connection: int, mark: int, seconds: float) -> None:
     """Serve until the parent ends: receive files, a function pickled, then lists of items.
 
@@ -82,7 +87,7 @@ def main(connection: int, mark: int, seconds: float) -> None:
         while True:
             items = parent.recv()
             # Ends a worker that hangs after its parent, which would have killed it, was killed.
-            limit = seconds * len(items) + _ORPHAN_SECONDS
+            limit = seconds * sum(map(size_of, items)) + _ORPHAN_SECONDS
             faulthandler.dump_traceback_later(limit, exit=True)
             results = []
             for index, item in enumerate(items):

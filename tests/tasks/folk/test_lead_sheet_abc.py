@@ -94,10 +94,14 @@ def test_chords_of_broken_rhythm_rests_and_bracketed_notes() -> None:
 
 
 def test_other_texts_are_no_chords() -> None:
-    text = 'X:1\nK:C\n"^Fine"c "D.C."d "C"e "<4"f "H"g\n'
+    text = 'X:1\nK:C\n"^loud"c "Solo"d "C"e "<4"f "H"g\n'
     sheets, report = read_abc(text, "test")
     assert [c.pitches for c in sheets[0].chords] == [C]
     assert report.noted == {"texts above the notes that name no chord": 2}
+
+
+def test_da_capo_plays_the_chords_again() -> None:
+    assert chords('"C"c4 !fine!| "G"d4 "D.C."|]') == [(0, 4, C), (4, 4, G), (8, 4, C)]
 
 
 def test_metadata() -> None:

@@ -27,8 +27,18 @@ def key(heard: list[int], length: int, settings: MelodyRuleSettings) -> float:
 
 def tonic(heard: list[int], length: int, settings: MelodyRuleSettings) -> float:
     step, token, bar = len(heard) - 1, heard[-1], length - settings.tonic_bar
-    if step in (0, bar):
-        fits = token == 14 + settings.tonic_pitch_class
+
+    def is_tonic(pitch: int | None) -> bool:
+        if settings.tonic_in_any_octave:
+            return pitch is not None and pitch >= 2 and degree(pitch, settings) == 0
+        return pitch == 14 + settings.tonic_pitch_class
+
+    if step >= bar and settings.tonic_close_on_tonic:
+        last_note = next((one for one in reversed(heard) if one >= 2), None)
+        sounds = token >= 2 or (token == 1 and step > 0) or (token == 0 and step > bar + 1)
+        fits = is_tonic(last_note) and sounds
+    elif step in (0, bar):
+        fits = is_tonic(token)
     elif step == bar + 1:
         fits = token == 1
     else:
@@ -51,6 +61,7 @@ def penalize_repeating(heard: list[int], length: int, settings: MelodyRuleSettin
     else:
         is_excessive = repeats >= settings.allowed_repeats
     is_excessive |= token == 0 and repeats >= settings.allowed_rests
+    is_excessive &= token != 1 or settings.repetition_counts_holds
     return settings.repetition_penalty if is_excessive else 0.0
 
 

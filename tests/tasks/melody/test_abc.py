@@ -81,7 +81,7 @@ def test_fast_triplets_merge() -> None:
     assert notes("(3ABc d2") == [(0, 1, 69), (1, 1, 71), (2, 2, 74)]
     _, report = read_abc("X:1\nM:C\nL:1/16\nK:C\n(3ABc d2\n", "test.abc")
     assert report.noted["notes moved to the grid"] == 2
-    assert report.noted["notes merged into the one before"] == 1
+    assert report.noted["notes merged with another"] == 1
 
 
 def test_tuplets_on_the_grid_stay_exact() -> None:

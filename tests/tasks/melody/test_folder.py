@@ -8,11 +8,11 @@ import pytest
 import symusic
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.melody import folder
 from seqtutor.tasks.melody.abc import AbcOptions
 from seqtutor.tasks.melody.dataset import load_melodies
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.melody.folder import read_folder, read_melody_file
+from seqtutor.tasks.scores import kern, musicxml_file
 from seqtutor.tasks.scores.keys import Key
 
 # An upbeat and two bars of 3/4 in G, with a tie over the bar line and a rest.
@@ -96,6 +96,9 @@ def write_midi(
     return path
 
 
+OVERLAPPING = [(0, 4, 60), (2, 4, 64)]
+
+
 def as_triples(notes: tuple[Note, ...]) -> list[tuple[float, float, int]]:
     return [(note.onset, note.duration, note.pitch) for note in notes]
 
@@ -142,9 +145,9 @@ def test_played_midi_is_quantised(tmp_path: Path) -> None:
         read_melody_file(path, AbcOptions(off_grid="drop"))
 
 
-@pytest.mark.parametrize("second", [(0, 4, 64), (2, 4, 64)])
+@pytest.mark.parametrize("second", [(0, 8, 48), (2, 4, 64)])
 def test_polyphony_is_the_users_error(tmp_path: Path, second: tuple[int, int, int]) -> None:
-    path = write_midi(tmp_path / "a.mid", [(0, 4, 60), second])
+    path = write_midi(tmp_path / "a.mid", [(0, 4, 60), second, (6, 2, 65)])
     with pytest.raises(UserError, match="polyphonic") as error:
         read_folder(path)
     assert "\n" not in str(error.value)
@@ -152,9 +155,16 @@ def test_polyphony_is_the_users_error(tmp_path: Path, second: tuple[int, int, in
 
 def test_a_polyphonic_score(tmp_path: Path) -> None:
     path = tmp_path / "a.krn"
-    path.write_text(KERN.replace("4b", "4b 4d"))
-    with pytest.raises(UserError, match="polyphonic"):
-        read_folder(path)
+    spines = "*^\n4b\t2d\n8a\t.\n8g\t.\n*v\t*v\n"
+    path.write_text(KERN.replace("4b\n8a\n8g\n", spines))
+    (tune,), report = read_folder(path)  # two voices, of which the first is read
+    assert tune.notes == TUNE
+    assert report.noted == {"with voices": 1}
+    late = "<backup><duration>3</duration></backup>" + _xml_note("C", 4, 3)
+    score = tmp_path / "a.musicxml"
+    score.write_text(MUSICXML.replace("</measure>", late + "</measure>"))
+    with pytest.raises(UserError, match="polyphonic: several notes sound at once in measure 1"):
+        read_folder(score)
 
 
 @pytest.mark.parametrize("name", ["a.mid", "a.musicxml", "a.mxl", "a.krn", "a.abc", "a.txt"])
@@ -170,7 +180,7 @@ def test_unreadable_files(tmp_path: Path, name: str, content: bytes) -> None:
 def test_a_folder_skips_what_it_cannot_use(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "tunes.ABC").write_text(ABC + "\n" + ABC.replace("X:1", "X:2") + "\nX:3\n")
-    write_midi(tmp_path / "chord.mid", [(0, 4, 60), (0, 4, 64)])
+    write_midi(tmp_path / "chord.mid", OVERLAPPING)
     write_midi(tmp_path / "good.midi", as_triples(TUNE))
     (tmp_path / "notes.txt").write_text("not music")
     tunes, report = read_folder(tmp_path)
@@ -189,7 +199,7 @@ def test_a_folder_skips_what_it_cannot_use(tmp_path: Path) -> None:
 def test_folders_without_anything_usable(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no melodies"):
         read_folder(tmp_path)
-    write_midi(tmp_path / "chord.mid", [(0, 4, 60), (0, 4, 64)])
+    write_midi(tmp_path / "chord.mid", OVERLAPPING)
     with pytest.raises(UserError, match=r"none of the 1 files .* polyphonic"):
         read_folder(tmp_path)
     with pytest.raises(UserError, match="does not exist"):
@@ -199,7 +209,7 @@ def test_folders_without_anything_usable(tmp_path: Path) -> None:
 def test_where_no_tune_is_left_the_files_that_could_not_be_read_are_told_too(
     tmp_path: Path,
 ) -> None:
-    write_midi(tmp_path / "chord.mid", [(0, 4, 60), (0, 4, 64)])
+    write_midi(tmp_path / "chord.mid", OVERLAPPING)
     write_midi(tmp_path / "short.mid", [(0, 4, 60)])
     with pytest.raises(
         UserError, match=r"1 too short for a window\); .* read: 1, the first, chord.mid: is poly"
@@ -232,7 +242,7 @@ def test_a_midi_file_that_waits_for_years(tmp_path: Path) -> None:
 def test_a_score_that_would_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "long.krn"
     path.write_text(KERN.replace("*M3/4", "*M999999/4").replace("4b", "65536b"))
-    monkeypatch.setattr(folder, "SECONDS_A_SCORE", 0.2)
+    monkeypatch.setattr(kern, "SECONDS_A_SCORE", 0.2)
     with pytest.raises(UserError, match="takes longer than 0 s"):
         read_folder(path)
 
@@ -242,6 +252,6 @@ def test_a_compressed_score_that_grows_too_large(tmp_path: Path, monkeypatch) ->
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("score.musicxml", b" " * 2_000_000)
     assert path.stat().st_size < 3000
-    monkeypatch.setattr(folder, "MAXIMUM_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr(musicxml_file, "MAXIMUM_FILE_BYTES", 1_000_000)
     with pytest.raises(UserError, match="unpacks to more than"):
         read_folder(path)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from golden_melodies import GOLDEN, GOLDEN_TOKENS, random_melodies
+from scipy import stats
 
 from seqtutor.measures.intervals import interval_of
 from seqtutor.tasks.melody.metrics import (
@@ -107,9 +108,18 @@ def test_undefined_metrics_are_nan() -> None:
 
 
 def test_interval_over_melodies_of_a_proportion(golden_counts: MelodyCounts) -> None:
-    estimate = interval_of(aggregate(golden_counts)["unique_highest"])
-    p = estimate.value
-    assert estimate.high - p == pytest.approx(1.972 * math.sqrt(p * (1 - p) / 199), rel=1e-3)
+    seen = int(golden_counts.unique_highest.sum())
+    exact = stats.binomtest(seen, len(golden_counts)).proportion_ci(0.95, "exact")
+    found = interval_of(aggregate(golden_counts)["unique_highest"])
+    assert found == pytest.approx((seen / len(golden_counts), exact.low, exact.high))
+
+
+def test_an_event_that_no_melody_has_has_an_interval_all_the_same() -> None:
+    none = aggregate(count_melodies([[14, 16, 18, 19] * 8] * 10))
+    for name in ("notes_not_in_key", "notes_excessively_repeated"):
+        found = interval_of(none[name])
+        assert (found.value, found.low) == (0, 0)
+        assert found.high == pytest.approx(1 - 0.025**0.1)
 
 
 def test_better_follows_the_direction_of_the_row() -> None:

@@ -116,8 +116,8 @@ def test_polyphony_is_refused(tmp_path):
 
     score = symusic.Score(480)
     track = symusic.Track()
-    for pitch in (60, 64):
-        track.notes.append(symusic.Note(0, 960, pitch, 80))
+    for start, pitch in ((0, 60), (480, 64)):
+        track.notes.append(symusic.Note(start, 960, pitch, 80))
     score.tracks.append(track)
     path = tmp_path / "chord.mid"
     path.write_bytes(score.dumps_midi())

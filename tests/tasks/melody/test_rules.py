@@ -37,6 +37,9 @@ CORRECTED = MelodyRuleSettings(
     tonic="Bb",
     mode="minor",
     tonic_bar=16,
+    tonic_close_on_tonic=True,
+    tonic_in_any_octave=True,
+    repetition_counts_holds=False,
     motif_window=16,
     autocorrelation_threshold=0.2,
     autocorrelation_lags=(2, 5),
@@ -278,6 +281,44 @@ def test_in_key_third_may_have_to_stay_in_key() -> None:
     assert score_one([e, g_sharp])["preferred_intervals"][1] == pytest.approx(0.75)
     assert score_one([e, g_sharp], corrected)["preferred_intervals"][1] == pytest.approx(0.45)
     assert score_one([e, c], corrected)["preferred_intervals"][1] == pytest.approx(0.75)
+
+
+def test_the_close_may_have_to_be_on_the_tonic() -> None:
+    """E held to the end in D minor earns 9 as published."""
+    d, e, a = 16, 18, 23
+    published = MelodyRuleSettings(tonic="D", mode="minor")
+    corrected = MelodyRuleSettings(tonic="D", mode="minor", tonic_close_on_tonic=True)
+
+    def earned(close: list[int], rules: MelodyRuleSettings) -> list[float]:
+        return score_one([a] * 28 + close, rules)["tonic"][-4:].tolist()
+
+    assert earned([e, 1, 1, 1], published) == [0, 3, 3, 3]
+    assert earned([e, 1, 1, 1], corrected) == [0, 0, 0, 0]
+    assert earned([d, 1, 1, 0], published) == earned([d, 1, 1, 0], corrected) == [3, 3, 3, 3]
+    assert earned([d, 1, a, 1], corrected) == [3, 3, 0, 0]
+    assert earned([e, d, 1, 1], published) == [0, 0, 3, 3]
+    assert earned([e, d, 1, 1], corrected) == [0, 3, 3, 3], "a tonic that comes later counts too"
+    held = [a] * 24 + [d, 1, 1, 1, 1, 1, 1, 1]
+    assert score_one(held, published)["tonic"].sum() == 9
+    assert score_one(held, corrected)["tonic"].sum() == 12
+
+
+def test_the_tonic_may_lie_in_any_octave() -> None:
+    low, middle, high = 2, 14, 26
+    anywhere = MelodyRuleSettings(tonic_in_any_octave=True)
+    for pitch in (low, middle, high):
+        melody = [pitch, *[16] * 27, pitch, 1, 1, 1]
+        assert score_one(melody, anywhere)["tonic"].sum() == 15
+        assert score_one(melody)["tonic"].sum() == (15 if pitch == middle else 9)
+    assert not score_one([16, 0, *[1] * 26, 16, 16, 16, 16], anywhere)["tonic"].any()
+
+
+def test_a_long_note_may_be_no_repetition() -> None:
+    half_note, six_notes = [14, *[1] * 7, 16], [14] * 6
+    corrected = MelodyRuleSettings(repetition_counts_holds=False)
+    assert score_one(half_note)["penalize_repeating"].sum() == -200
+    assert score_one(half_note, corrected)["penalize_repeating"].sum() == 0
+    assert score_one(six_notes, corrected)["penalize_repeating"].sum() == -100
 
 
 def test_immediate_leap_back_may_be_rewarded() -> None:

@@ -35,7 +35,7 @@ def test_cells_are_means_over_seeds_cut_at_the_budget():
     for number, label in LABELS.items():
         mean, half = mean_interval([mean_of_best(one, number) for one in seeds])
         cell, best = rows[label].cells
-        assert (cell.value, cell.half_width) == (pytest.approx(mean), pytest.approx(half))
+        assert cell.interval == pytest.approx((mean, mean - half, mean + half))
         assert best.value == 1
     area = rows[AREA_LABEL].cells[0]
     assert area.value == pytest.approx(np.mean([area_under_best(one, 200) for one in seeds]))

@@ -22,10 +22,8 @@ from seqtutor.runs.run_on_disk import StoppedError, run_on_disk
 from seqtutor.tasks.molecule.encoding import TokenisedText, decode
 from seqtutor.tasks.molecule.goals import CELECOXIB
 from seqtutor.tasks.molecule.presets import PRESETS
-from seqtutor.tasks.molecule.reward import UNMEASURED, read_unmeasured
 from seqtutor.tasks.molecule.reward_settings import (
     MOSES_EXTREMES,
-    CustomTerm,
     DiversityTerm,
     MoleculeRewardSettings,
     ScaledTerm,
@@ -111,8 +109,9 @@ def test_a_configuration_of_an_earlier_version_is_read(tmp_path):
 def test_a_policy_is_measured_without_what_depends_on_earlier_batches():
     settings = MoleculeSettings(REPEATED, LENGTH, goal="qed", calls=9)
     measured = spec.settings_for_evaluation(settings)
-    assert spec.has_memory(settings)
-    assert not spec.has_memory(measured)
+    for own, remembers in ((settings, True), (measured, False)):
+        with molecule_task(own, tiny_prior(), workers=0) as task:
+            assert task.reward.has_memory is remembers
     others = {name: weight for name, weight in REPEATED.weights.items() if name != "diversity"}
     assert measured.reward.weights == others
     assert (measured.goal, measured.calls, measured.length) == (None, None, LENGTH)
@@ -206,24 +205,6 @@ def test_a_run_that_goes_on_remembers_scaffolds_and_calls(tutor, tmp_path):
     assert reward.state() == at_the_end
     rewards = [record["reward"] for record in folder.records()]
     assert rewards == [record["reward"] for record in whole.records]
-
-
-def test_what_could_not_be_measured_is_written_and_reported(tmp_path):
-    settings = MoleculeSettings(
-        MoleculeRewardSettings(custom=CustomTerm(function="ill_behaved:not_methane"))
-    )
-    with molecule_task(settings, tiny_prior(), workers=0) as task:
-        tokens, mask = encode(["C", "CC", "CO"])
-        task.reward(tokens, mask)
-        task.reward.write(tmp_path)
-        (line,) = spec.summarise([tmp_path], settings, tmp_path)
-        assert read_unmeasured(tmp_path) == {"C": "ZeroDivisionError: division by zero"}
-        assert line.startswith("1 string could not be measured")
-        assert line.endswith("the last: 'C': ZeroDivisionError: division by zero")
-        (tmp_path / UNMEASURED).write_text("string,reason\nN,an earlier one\n")
-        task.reward(tokens, mask)
-        task.reward.write(tmp_path)
-    assert list(read_unmeasured(tmp_path)) == ["N", "C"], "those of before a resumption are kept"
 
 
 def test_a_comparison_measures_and_tunes_as_the_task_asks(tmp_path):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +8,6 @@ import pytest
 from molecules import HARD_AND_INVALID, real_molecules
 from rdkit import Chem
 
-import ill_behaved
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.measurer import Measured, Measurer
 from seqtutor.tasks.molecule.properties import parse
@@ -121,42 +119,6 @@ def test_a_molecule_that_rdkit_cannot_read_back_is_not_valid():
     assert scorer.counts.failed == 1
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_molecule_on_which_the_work_fails_does_not_stop_the_others(workers):
-    """A user's own function may do anything; here it does what the molecule's size says."""
-    measurer = Measurer(("logp",), custom="ill_behaved:by_size")
-    bad = {"raise": "C" * 7} | ({"crash": "C" * 8, "hang": "C" * 9} if workers else {})
-    strings = ["C", *bad.values(), "CC", "CCC"]
-    with MoleculeScorer.with_workers(measurer, workers, seconds=2.0) as scorer:
-        scores = scorer.score(strings)
-        assert scores.is_valid.tolist() == [smiles not in bad.values() for smiles in strings]
-        assert scores.columns["custom"][scores.is_valid].tolist() == [1, 2, 3]
-        assert scorer.counts.failed == len(bad)
-        assert [scores.reasons[index] for index in range(1, 1 + len(bad))] == [
-            *["ValueError: invalid literal for int() with base 10: 'no number'"],
-            *(["crashed its process (exit code 17)", "took longer than 2 s"] if workers else []),
-        ]
-        scorer.score(strings)
-        assert scorer.counts.computed == len(strings), "failures are kept, too"
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_function_that_fails_on_the_first_molecule_tried_is_used_for_the_others(workers):
-    measurer = Measurer((), custom="ill_behaved:not_methane")
-    with MoleculeScorer.with_workers(measurer, workers) as scorer:
-        scores = scorer.score(["C", "CC"])
-    assert scores.is_valid.tolist() == [False, True]
-    assert scores.reasons == {0: "ZeroDivisionError: division by zero"}
-
-
-def test_a_function_of_the_folder_that_one_works_in_is_found(tmp_path, monkeypatch):
-    (tmp_path / "a_reward_of_mine.py").write_text("def atoms(m): return m.heavy_atoms\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    with MoleculeScorer.with_workers(Measurer((), custom="a_reward_of_mine:atoms"), 1) as scorer:
-        assert scorer.score(["CCO"]).columns["custom"].tolist() == [3]
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -166,8 +128,6 @@ def test_a_function_of_the_folder_that_one_works_in_is_found(tmp_path, monkeypat
         ({"formula": "C9H10 N2"}, "'C9H10 N2' is not a molecular formula"),
         ({"formula": "C9Hx"}, "'C9Hx' is not a molecular formula"),
         ({"formula": "C9Xx2"}, "'C9Xx2' is not a molecular formula: Xx is not an element"),
-        ({"custom": "ill_behaved:nothing"}, "there is no function ill_behaved:nothing"),
-        ({"custom": "no_module:f"}, "there is no function no_module:f"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_starts(settings, message):
@@ -183,12 +143,11 @@ def test_further_columns_measure_what_they_say():
         forbidden=("C(=O)O", "[OH]", "C#N"),
         similar_to=("CCCC", aspirin),
         formula="C9H8O4",
-        custom="ill_behaved:by_size",
     )
-    assert measurer.columns == ("required", "forbidden", "similarity", "isomer", "custom")
+    assert measurer.columns == ("required", "forbidden", "similarity", "isomer")
     result = measurer(aspirin)
     assert isinstance(result, Measured)
-    assert result.values == (0.5, 2.0, 1.0, 1.0, 13.0)
+    assert result.values == (0.5, 2.0, 1.0, 1.0)
     folded = Measurer((), similar_to=(aspirin,), counted=False)
     assert folded(aspirin).values == (1.0,)
     assert 0 < folded("CC(=O)Oc1ccccc1C(=O)N").values[0] < 1
@@ -200,7 +159,3 @@ def test_nearness_to_a_formula_is_the_geometric_mean_of_guacamol():
     parts = [np.exp(-0.5 * (2 - 2) ** 2), np.exp(-0.5 * (7 - 6) ** 2), np.exp(-0.5 * (0 - 1) ** 2)]
     parts.append(np.exp(-0.5 * ((10 - 9) / 2) ** 2))
     assert near == pytest.approx(np.prod(parts) ** (1 / 4))
-
-
-def test_ill_behaved_functions_stand_where_workers_find_them():
-    assert ill_behaved.by_size(parse("CCO")) == 3

@@ -47,7 +47,9 @@ VALID = np.array([True, False, True, True, False, True])
 
 
 def terms(settings, strings=STRINGS):
-    return terms_of(settings, MoleculeScorer(measurer_for(settings)).score(strings))
+    own = settings.own_scorers
+    with MoleculeScorer.with_workers(measurer_for(settings), 0, scorers=own) as scorer:
+        return terms_of(settings, scorer.score(strings))
 
 
 def test_the_defaults_are_the_papers_terms():

@@ -1,72 +1,15 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.scores.keys import (
     MODES,
-    PITCH_CLASS_OF_LETTER,
     Key,
     estimate_key,
     mode_from_thirds,
-    parse_key_field,
 )
 
 WHITE = frozenset({0, 2, 4, 5, 7, 9, 11})
-
-
-@pytest.mark.parametrize(
-    ("field", "key", "signature"),
-    [
-        ("C", Key(0), {}),
-        ("Am", Key(9, "minor"), {}),
-        ("A Minor", Key(9, "minor"), {}),
-        ("AMin", Key(9, "minor"), {}),
-        ("EM", Key(4), {"F": 1, "C": 1, "G": 1, "D": 1}),
-        ("Bb", Key(10), {"B": -1, "E": -1}),
-        ("Edor", Key(4, "dorian"), {"F": 1, "C": 1}),
-        ("A Mixolydian", Key(9, "mixolydian"), {"F": 1, "C": 1}),
-        ("AMix", Key(9, "mixolydian"), {"F": 1, "C": 1}),
-        ("G lydian", Key(7, "lydian"), {"F": 1, "C": 1}),
-        ("Bphr", Key(11, "phrygian"), {"F": 1}),
-        ("Bloc", Key(11, "locrian"), {}),
-        ("F#m", Key(6, "minor"), {"F": 1, "C": 1, "G": 1}),
-        ("Caeo", Key(0, "minor"), {"B": -1, "E": -1, "A": -1}),
-        ("D ion", Key(2), {"F": 1, "C": 1}),
-        ("H", Key(11), {"F": 1, "C": 1, "G": 1, "D": 1, "A": 1}),
-        ("Es", Key(3), {"B": -1, "E": -1, "A": -1}),
-        ("Bn", Key(11), {"F": 1, "C": 1, "G": 1, "D": 1, "A": 1}),
-        ("Dmix=c", Key(2, "mixolydian"), {"F": 1, "C": 0}),
-        ("D exp ^f", Key(2), {"F": 1}),
-        ("D =c _b", Key(2), {"F": 1, "C": 0, "B": -1}),
-        ("Hp", Key(9, "mixolydian"), {"F": 1, "C": 1}),
-        ("HP", Key(9, "minor"), {}),
-        ("G clef=treble", Key(7), {"F": 1}),
-        ("", None, {}),
-        ("none", None, {}),
-    ],
-)
-def test_key_fields(field: str, key: Key | None, signature: dict[str, int]) -> None:
-    assert parse_key_field(field) == (key, signature)
-
-
-def test_nonsense_is_no_key() -> None:
-    assert parse_key_field("?!") is None
-
-
-@given(st.sampled_from("CDEFGAB"), st.sampled_from(["", "b", "#"]), st.sampled_from(MODES))
-def test_signature_and_scale_agree(letter: str, accidental: str, mode: str) -> None:
-    parsed = parse_key_field(f"{letter}{accidental} {mode}")
-    assert parsed is not None
-    key, signature = parsed
-    assert key is not None
-    written = {
-        (pitch + signature.get(name, 0)) % 12 for name, pitch in PITCH_CLASS_OF_LETTER.items()
-    }
-    # Beyond seven sharps or flats (G sharp major) there is no signature that could agree.
-    if sum(map(abs, signature.values())) < 7:
-        assert written == key.scale
-        assert key.tonic in written
 
 
 @given(st.integers(0, 11), st.sampled_from(MODES))

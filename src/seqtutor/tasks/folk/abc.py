@@ -10,16 +10,17 @@ from pathlib import Path
 
 from seqtutor.tasks.folk.chord_names import NO_CHORD, chord_pitches, parse_chord_name
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.scores.abc import PlayedTune, decode_abc, play_tune, read_limited, split_tunes
-from seqtutor.tasks.scores.abc_body import UnreadableTuneError
-from seqtutor.tasks.scores.abc_repeats import (
+from seqtutor.tasks.scores.abc import decode_abc, play_tune, read_limited, split_tunes
+from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.keys import estimate_key
+from seqtutor.tasks.scores.measures import (
     TICKS_PER_SIXTEENTH,
     Measure,
+    PlayedTune,
+    UnreadableTuneError,
     bar_starts,
     sounding_notes,
 )
-from seqtutor.tasks.scores.import_report import ImportReport
-from seqtutor.tasks.scores.keys import estimate_key
 
 TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 MAXIMUM_QUARTERS = 16_384

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqtutor.measure import Estimates
 from seqtutor.measures.intervals import Interval, difference, interval_over_seeds, mean_interval
-from seqtutor.report.tables import format_value
+from seqtutor.report.tables import format_interval, format_value
 from seqtutor.tasks.folk.table_1 import PAPER_TABLE_1
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, PUBLISHED, REAL, UNTRAINED, title_of
 
@@ -140,7 +140,7 @@ def _about_intervals(prior: Sequence[Estimates], comparisons: int) -> str:
 
 def _with_gain(name: str, generators: Generators, gain: Interval) -> str:
     sign = "+" if gain.value >= 0 else ""
-    change = sign + format_value(gain.value, half_width=gain.half_width)
+    change = sign + format_interval(gain)
     return f"{title_of(name)} {format_value(mean_of_judges(generators[name]).value)} ({change})"
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 
 from seqtutor.adversarial import discriminator_reward
 from seqtutor.measure import Estimates, Measure, MeasureGroup
-from seqtutor.measures.estimates import mean_estimate
+from seqtutor.measures.estimates import mean_share_estimate
 from seqtutor.rewards import Reward
 from seqtutor.rewards.weighted_sum import weighted_sum
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
@@ -141,7 +141,9 @@ def sheet_measures(reader: LeadSheetReader) -> MeasureGroup:
 
     def estimate(tokens: np.ndarray, mask: np.ndarray) -> Estimates:
         sheets = reader(tokens, mask)
-        return {name: mean_estimate([f(one) for one in sheets]) for name, f in functions.items()}
+        return {
+            name: mean_share_estimate([f(one) for one in sheets]) for name, f in functions.items()
+        }
 
     return MeasureGroup(MEASURES, estimate)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seqtutor.tasks.melody.timeline import timeline
+from seqtutor.tasks.melody.timeline import Timeline, timeline
 from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.scores.abc import decode_abc, play_tune, read_limited, split_tunes
-from seqtutor.tasks.scores.abc_body import UnreadableTuneError
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key, estimate_key, mode_from_thirds
+from seqtutor.tasks.scores.measures import PlayedTune, UnreadableTuneError
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised whenever the same text may give other tunes, so that caches notice."""
 
 
@@ -37,7 +36,7 @@ class AbcOptions:
 def read_abc(
     text: str, source: str, options: AbcOptions | None = None
 ) -> tuple[list[Tune], ImportReport]:
-    """Read every tune of an ABC file's text, at its written pitch, repeats played out.
+    """Read every tune of an ABC file's text, at its sounding pitch, repeats played out.
 
     A tune that cannot be read is left out and counted with the reason. Of several voices the
     first is taken, of chords the highest note; grace notes are left out.
@@ -49,7 +48,7 @@ def read_abc(
     index = -1
     for index, (defaults, lines) in enumerate(split_tunes(text)):
         try:
-            tune, changes = _read_tune(defaults + lines, source, index, options)
+            tune, changes = tune_of(play_tune(defaults + lines), source, options, index)
         except UnreadableTuneError as error:
             dropped[str(error)] += 1
         else:
@@ -69,33 +68,49 @@ def read_abc_file(
     return read_abc(decode_abc(read_limited(path)), source or path.name, options)
 
 
-def _read_tune(
-    lines: Sequence[str], source: str, index: int, options: AbcOptions
+def tune_of(
+    played: PlayedTune, source: str, options: AbcOptions, index: int = 0
 ) -> tuple[Tune, Counter[str]]:
-    tune = play_tune(lines)
-    played = timeline(tune.measures)
-    if not played.notes:
-        raise UnreadableTuneError("no notes")
-    if played.moved and options.off_grid == "drop":
-        raise UnreadableTuneError("notes off the sixteenth grid")
-    key = tune.key
+    """A tune in any notation on the grid of sixteenths, and what was changed, by name.
+
+    Raises:
+        UnreadableTuneError: if it has no notes, or cannot be brought to the grid.
+    """
+    on_grid = timeline(played.measures)
+    changes = Counter({f"with {feature}": 1 for feature in played.noted})
+    changes += changes_of(on_grid, options)
+    key = played.key
     if key is None:
-        key = estimate_key(played.notes)
+        key = estimate_key(on_grid.notes)
     elif options.modes == "thirds" and key.mode == "major":
-        key = Key(key.tonic, mode_from_thirds(key.tonic, played.notes))
-    changes = Counter({f"with {feature}": 1 for feature in tune.noted})
-    if played.moved:
-        changes["with notes moved to the grid"] = 1
-        changes["notes moved to the grid"] = played.moved
-        changes["notes merged into the one before"] = played.merged
-    melody = Tune(
-        title=tune.title,
+        key = Key(key.tonic, mode_from_thirds(key.tonic, on_grid.notes))
+    tune = Tune(
+        title=played.title,
         source=source,
         index=index,
-        notes=played.notes,
-        length=played.length,
+        notes=on_grid.notes,
+        length=on_grid.length,
         key=key,
-        meter=tune.meter,
-        downbeats=played.downbeats,
+        meter=played.meter,
+        downbeats=on_grid.downbeats,
     )
-    return melody, +changes
+    return tune, changes
+
+
+def changes_of(on_grid: Timeline, options: AbcOptions) -> Counter[str]:
+    """What was changed on the way to the grid, by name.
+
+    Raises:
+        UnreadableTuneError: if there are no notes, or they were to lie on the grid and do not.
+    """
+    if not on_grid.notes:
+        raise UnreadableTuneError("no notes")
+    if on_grid.moved and options.off_grid == "drop":
+        raise UnreadableTuneError("notes off the sixteenth grid")
+    return +Counter(
+        {
+            "with notes moved to the grid": int(on_grid.moved > 0),
+            "notes moved to the grid": on_grid.moved,
+            "notes merged with another": on_grid.merged,
+        }
+    )

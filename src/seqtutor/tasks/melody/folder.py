@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.melody.abc import AbcOptions, read_abc_file
-from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note
-from seqtutor.tasks.melody.time_limit import TooLongError, time_limit
-from seqtutor.tasks.melody.timeline import MAXIMUM_SIXTEENTHS
-from seqtutor.tasks.melody.tune import Tune, regular_downbeats
-from seqtutor.tasks.scores.abc import MAXIMUM_FILE_BYTES, read_limited
-from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, one_line, read_files
+from seqtutor.tasks.melody.abc import AbcOptions, changes_of, read_abc_file, tune_of
+from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
+from seqtutor.tasks.melody.timeline import MAXIMUM_SIXTEENTHS, nearest
+from seqtutor.tasks.melody.timeline import on_grid as put_on_grid
+from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files
 from seqtutor.tasks.scores.import_report import ImportReport
-from seqtutor.tasks.scores.keys import Key, estimate_key
+from seqtutor.tasks.scores.kern import read_kern
+from seqtutor.tasks.scores.keys import estimate_key
+from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
 from seqtutor.tasks.scores.midi import read_midi_tracks
+from seqtutor.tasks.scores.musicxml_reader import read_musicxml
+from seqtutor.tasks.scores.voices import PolyphonicError, Sound, one_voice
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
 SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
 
-SEVERAL_PARTS = "with several parts"
+SEVERAL_PARTS = "with several parts; only the first with notes is read"
 """What the report calls a file of which only the first part was read."""
-LEGATO = 1
-"""By how many sixteenths a note may reach into the next one and still be the same voice."""
-ON_GRID = 0.1
-"""How far from a sixteenth an onset may be, in sixteenths, to count as on the grid."""
-SECONDS_A_SCORE = 8.0
-SCORE_BYTES_A_SECOND = 20_000
-"""How long music21 may take for a score: so many seconds, and one more for so many bytes. It needs
-about a third of that for a long score, and for ever where one asks for bars without end."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One voice before it is put on the grid; onsets and durations in quarter notes."""
-
-    notes: tuple[tuple[float, float, int], ...]
-    key: Key | None
-    meter: tuple[int, int] | None
-    downbeats: tuple[int, ...] | None
-    parts_in_file: int
 
 
 def read_folder(path: Path, options: AbcOptions | None = None) -> tuple[list[Tune], ImportReport]:
@@ -80,120 +62,56 @@ def read_melody_file(
             reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
             raise UserError(f"{path} holds no usable tune ({reasons or 'no X: field'})")
         return tunes, report
-    readers: dict[frozenset[str], Callable[[Path], _Part]] = {
-        MIDI_SUFFIXES: _read_midi,
-        SCORE_SUFFIXES: _read_score,
-    }
-    for suffixes, reader in readers.items():
-        if suffix in suffixes:
-            part = reader(path)
-            tune, moved = _on_grid(path, part, options)
-            noted = {
-                SEVERAL_PARTS: int(part.parts_in_file > 1),
-                "with notes moved to the grid": int(moved > 0),
-                "notes moved to the grid": moved,
-            }
-            return [tune], ImportReport(1, {}, {name: n for name, n in noted.items() if n})
-    raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")
+    if suffix not in SUFFIXES:
+        raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")
+    read = _read_midi if suffix in MIDI_SUFFIXES else _read_score
+    try:
+        tune, changes, parts = read(path, options)
+    except UnreadableTuneError as error:
+        raise UserError(f"{path} cannot be used: {error}") from None
+    changes[SEVERAL_PARTS] = int(parts > 1)
+    return [replace(tune, title=tune.title or path.stem)], ImportReport(1, {}, dict(+changes))
 
 
-def _read_midi(path: Path) -> _Part:
+def _read_score(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int]:
+    played, parts = read_kern(path) if path.suffix.lower() == ".krn" else read_musicxml(path)
+    tune, changes = tune_of(played, path.name, options)
+    return tune, changes, parts
+
+
+def _read_midi(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int]:
     midi = read_midi_tracks(path)
-    notes = tuple(
-        (note.time / midi.quarter, note.duration / midi.quarter, note.pitch)
+    sounds = [
+        Sound(midi.ticks(note.time), midi.ticks(note.time + note.duration), note.pitch)
         for note in midi.tracks[0].notes
-    )
-    return _Part(notes, midi.key, midi.meter, None, len(midi.tracks))
-
-
-def _read_score(path: Path) -> _Part:
-    content = read_limited(path)
-    _require_small_archive(path, content)
-    import music21
-
-    seconds = SECONDS_A_SCORE + len(content) / SCORE_BYTES_A_SECOND
+    ]
+    lasting = [sound for sound in sounds if sound.end > sound.start]
     try:
-        with time_limit(seconds, "music21"):
-            score = music21.converter.parse(str(path), forceSource=True, storePickle=False)
-            parts = list(score.parts) if isinstance(score, music21.stream.Score) else [score]
-            part = parts[0]
-            if part[music21.bar.Repeat]:
-                part = part.expandRepeats()
-            melody = part.flatten().stripTies()
-    except TooLongError:
-        raise UserError(f"{path} takes longer than {seconds:.0f} s to read") from None
-    except Exception as error:  # music21 raises whatever its many readers come across
-        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
-    notes = tuple(
-        (float(element.offset), float(element.quarterLength), pitch.midi)
-        for element in melody.notes
-        if not element.duration.isGrace and not isinstance(element, music21.harmony.Harmony)
-        for pitch in element.pitches
-    )
-    key = meter = downbeats = None
-    found = melody.getElementsByClass(music21.key.Key).first()
-    if found is not None and found.mode in ("major", "minor"):
-        key = Key(found.tonic.pitchClass, found.mode)
-    signature = melody.getElementsByClass(music21.meter.TimeSignature).first()
-    if signature is not None:
-        meter = (signature.numerator, signature.denominator)
-    measures = list(part.getElementsByClass(music21.stream.Measure))
-    if measures:
-        # An upbeat is a first measure shorter than its bar.
-        upbeat = measures[0].quarterLength < measures[0].barDuration.quarterLength
-        downbeats = tuple(
-            round(measure.offset * STEPS_PER_QUARTER) for measure in measures[int(upbeat) :]
-        )
-    return _Part(notes, key, meter, downbeats, len(parts))
-
-
-def _require_small_archive(path: Path, content: bytes) -> None:
-    """A compressed score of a few kilobytes can unpack to gigabytes."""
-    if not content.startswith(b"PK"):
-        return
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise UserError(f"{path} is not a readable score: {error}") from None
-    if size > MAXIMUM_FILE_BYTES:
-        raise UserError(f"{path} unpacks to more than {MAXIMUM_FILE_BYTES >> 20} MiB")
-
-
-def _on_grid(path: Path, part: _Part, options: AbcOptions) -> tuple[Tune, int]:
-    """Round onsets and ends to sixteenths and hold the voice to one note at a time."""
-    notes: list[Note] = []
-    moved = 0
-    for onset_in_quarters, duration, pitch in sorted(part.notes):
-        onset = round(onset_in_quarters * STEPS_PER_QUARTER)
-        end = max(onset + 1, round((onset_in_quarters + duration) * STEPS_PER_QUARTER))
-        moved += abs(onset_in_quarters * STEPS_PER_QUARTER - onset) > ON_GRID
-        if notes:
-            last = notes[-1]
-            if onset == last.onset or last.end - onset > LEGATO:
-                raise UserError(
-                    f"{path} is polyphonic: several notes sound at once at quarter note "
-                    f"{onset_in_quarters:g}; save the melody alone in a file of its own"
-                )
-            notes[-1] = replace(last, duration=min(last.duration, onset - last.onset))
-        notes.append(Note(onset, end - onset, pitch))
-    if not notes:
-        raise UserError(f"{path} has no notes")
-    if notes[-1].end > MAXIMUM_SIXTEENTHS:
+        voice, has_chords = one_voice(lasting)
+    except PolyphonicError as error:
+        quarters = error.args[0] / (STEPS_PER_QUARTER * TICKS_PER_SIXTEENTH)
+        raise UserError(
+            f"{path} is polyphonic: several notes sound at once at quarter note {quarters:g}; "
+            "save the melody alone in a file of its own"
+        ) from None
+    length = voice[-1].end if voice else 0
+    if length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
         raise UserError(f"{path} is longer than {MAXIMUM_SIXTEENTHS:,} sixteenths; split it")
-    if moved and options.off_grid == "drop":
-        raise UserError(f"{path} has {moved} notes off the sixteenth grid")
-    meter = part.meter or (4, 4)
-    length = notes[-1].end
-    bar_length = max(1, meter[0] * 16 // meter[1]) if meter[1] else 16
+    end = max(note.time + note.duration for note in midi.tracks[0].notes)
+    downbeats = [nearest(midi.ticks(start)) for start in midi.bars(end)]
+    on_grid = put_on_grid([(one.start, one.end, one.pitch) for one in voice], length, downbeats)
+    changes = changes_of(on_grid, options)
+    changes["with chords"] = int(has_chords)
+    changes["with metre changes"] = int(len(midi.meters) > 1 + midi.has_upbeat)
+    changes["notes of length zero left out"] = len(sounds) - len(lasting)
     tune = Tune(
-        title=path.stem,
+        title="",
         source=path.name,
         index=0,
-        notes=tuple(notes),
-        length=length,
-        key=part.key or estimate_key(notes),
-        meter=meter,
-        downbeats=part.downbeats or regular_downbeats(length, bar_length),
+        notes=on_grid.notes,
+        length=on_grid.length,
+        key=midi.key or estimate_key(on_grid.notes),
+        meter=midi.meter or (4, 4),
+        downbeats=on_grid.downbeats,
     )
-    return tune, moved
+    return tune, changes, len(midi.tracks)

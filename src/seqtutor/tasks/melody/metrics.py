@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from seqtutor.measure import Estimate
-from seqtutor.measures.estimates import ratio_estimate
+from seqtutor.measures.estimates import ratio_estimate, share_estimate
 from seqtutor.tasks.melody.batches import Melodies, batches, intended_lengths
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules.arrays import melody_lengths
@@ -141,17 +141,21 @@ def join_counts(counts: Sequence[MelodyCounts]) -> MelodyCounts:
 
 
 def aggregate(counts: MelodyCounts) -> dict[str, Estimate]:
-    """Table 1's metrics by name, as fractions, with their standard errors over melodies.
+    """Table 1's metrics by name, as fractions, with what their intervals over melodies need.
 
-    Every metric is a ratio Σ y_i / Σ x_i over melodies i (see `ratio_estimate`): x is the number of
-    steps for those that count notes, resolved and doubled leaps for `leaps_resolved`, 1 for the
-    others (0 for an undefined autocorrelation). It is NaN if Σ x_i is 0.
+    Every metric is a ratio Σ y_i / Σ x_i over melodies i (see `ratio_estimate`, and for all but the
+    autocorrelations `share_estimate`): x is the number of steps for those that count notes, the
+    resolved and doubled leaps for `leaps_resolved`, 1 for the others (0 for an undefined
+    autocorrelation). It is NaN if Σ x_i is 0.
     """
-    parts = _ratio_parts(counts)
-    return {row.name: ratio_estimate(*parts[row.name]) for row in TABLE_1}
+    parts = ratio_parts(counts)
+    return {
+        row.name: (share_estimate if row.unit == "share" else ratio_estimate)(*parts[row.name])
+        for row in TABLE_1
+    }
 
 
-def _ratio_parts(counts: MelodyCounts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def ratio_parts(counts: MelodyCounts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The y and x of every metric, one of each a melody."""
     each = {f.name: np.asarray(getattr(counts, f.name), float) for f in fields(counts)}
     one = np.ones(len(counts))

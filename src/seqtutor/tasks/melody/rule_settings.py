@@ -101,10 +101,12 @@ class IntervalRewards:
 class MelodyRuleSettings:
     """Key, lengths and rewards of the nine rules.
 
-    The defaults give the values on which the figures of Jaques et al. (2017) rest. Some of those
-    values are musical slips; the settings that mend one say so: `tonic_bar` 16, `motif_window` 16,
-    `minimum_steps_before_leap_back` 0, `IntervalRewards.octave`, `highest_note_ignores_rests` and
-    `in_key_third_stays_in_key`.
+    The defaults give the values on which the figures of Jaques et al. (2017) rest. Some of them pay
+    for what the rule's name does not say, as the docstrings of the rules tell. What mends that:
+    `tonic_bar` 16, `tonic_close_on_tonic`, `tonic_in_any_octave`, `repetition_counts_holds` False,
+    `motif_window` 16, `repeated_motif_limit`, `minimum_steps_before_leap_back` 0, the rests, holds
+    and the octave of `IntervalRewards`, `in_key_third_stays_in_key`, `autocorrelation_first_step`
+    and `highest_note_ignores_rests`.
 
     Raises:
         UserError: if a setting is out of its range.
@@ -125,6 +127,11 @@ class MelodyRuleSettings:
     """Steps of the last bar, which should hold the closing tonic (16 is a bar of 4/4)."""
     tonic_reward: float = 3.0
     """For the tonic at the start, and for each step of the close."""
+    tonic_close_on_tonic: bool = False
+    """The steps of the close are paid while the tonic sounds, and for rests after it. By default
+    their holds and rests are paid whatever the last note is."""
+    tonic_in_any_octave: bool = False
+    """The tonic counts in every octave. By default it counts in the one from middle C alone."""
 
     repetition_penalty: float = -100.0
     """For each step of excessive repetition."""
@@ -134,6 +141,9 @@ class MelodyRuleSettings:
     """Soundings of one pitch (or holds) in immediate succession that are not yet excessive."""
     allowed_repeats_with_breaks: int = 7
     """The same where rests or holds lie between or before them."""
+    repetition_counts_holds: bool = True
+    """Holds count like repeats of a note, so that a note of more than six sixteenths costs the
+    penalty. With False a note is as long as it likes."""
 
     autocorrelation_penalties: tuple[float, ...] = (-3.0, -3.0, -3.0)
     """For each lag, times the absolute coefficient where that is above the threshold."""

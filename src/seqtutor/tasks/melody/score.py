@@ -27,19 +27,22 @@ if TYPE_CHECKING:
 class Options:
     """Score melodies with the nine rules.
 
-    Melodies come from a file of tokens, scored into one JSON line each on standard output, or
-    from MIDI, ABC, MusicXML or kern files, scored into a readable table each.
+    Melodies come from MIDI, ABC, MusicXML or kern files, or from files of tokens, and are scored
+    into a readable table each, or into a JSON line each.
     """
 
     files: tyro.conf.Positional[
         Annotated[tuple[Path, ...], tyro.conf.arg(metavar="[FILE ...]")]
     ] = ()
-    """MIDI, ABC, MusicXML or kern files."""
+    """MIDI, ABC, MusicXML or kern files, or .jsonl files of {"tokens": [...]} lines."""
+    json: bool = False
+    """Print one JSON object a melody instead of a table: its notes as read ([onset, length, pitch]
+    in sixteenths and sounding MIDI pitch), its key, metre and upbeat, its tokens, and what each
+    rule gives at every step."""
     tokens: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """A file of melodies, one {"tokens": [...]} a line."""
+    """A file of tokens, for JSON lines with nothing but the scores."""
     per_rule: bool = False
-    """Every rule's numbers beside the total, in the lines for --tokens. The tables for files show
-    them anyway."""
+    """Every rule's numbers beside the total, in the lines for --tokens."""
     rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
     """Key, lengths and rewards."""
     weights: RuleWeights = field(default_factory=RuleWeights)
@@ -79,38 +82,43 @@ def _score_files(options: Options) -> None:
     from rich.console import Console
 
     from seqtutor.runs.progress import console as errors
-    from seqtutor.tasks.melody.encoding import notes_to_tokens
-    from seqtutor.tasks.melody.folder import SEVERAL_PARTS, read_melody_file
+    from seqtutor.tasks.melody.given import read_given
     from seqtutor.tasks.melody.scoring import score_melodies
     from seqtutor.tasks.melody.spec import key_of
 
-    titles, melodies, keys = [], [], []
-    for path in options.files:
-        tunes, report = read_melody_file(path)
-        if report.noted.get(SEVERAL_PARTS):
-            errors.print(f"{path} has several parts; only the first is read")
-        for tune in tunes:
-            titles.append(f"{path}: {tune.title}" if tune.title else str(path))
-            keys.append(tune.key)
-            try:
-                melodies.append(notes_to_tokens(tune.notes, tune.length).tolist())
-            except UserError as error:
-                raise UserError(f"{path}: {error}") from None
-    if not melodies:
-        raise UserError("these files hold no melody that can be scored")
+    given = [one for path in options.files for one in read_given(path, errors.print)]
+    usable = [one for one in given if one.tokens is not None]
+    if not usable and not (given and options.json):
+        raise UserError(given[0].reason if given else "these files hold no melody to score")
+    melodies = [one.tokens for one in usable if one.tokens is not None]
+    scored = score_melodies(melodies, options.rules, vars(options.weights)) if melodies else []
+    scores = dict(zip(map(id, usable), scored, strict=True))
     console = Console()
-    scored = score_melodies(melodies, options.rules, vars(options.weights))
-    for title, scores, own in zip(titles, scored, keys, strict=True):
-        _print_scores(console, title, scores, key_of(options.rules), own)
+    for one in given:
+        found = scores.get(id(one))
+        if options.json:
+            print(json.dumps(one.facts | _numbers(found)))
+        elif found is None:
+            errors.print(one.reason)
+        else:
+            _print_scores(console, one.title, found, key_of(options.rules), one.key)
 
 
-def _print_scores(console: Console, title: str, scores: Scores, key: Key, own: Key) -> None:
-    """A table of the rules, counted in the key; `own` is the tune's."""
+def _numbers(scores: Scores | None) -> dict[str, object]:
+    """The score as every task's JSON has it, and by the name of the rules."""
+    if scores is None:
+        return {"rules": None, "total": None, "terms": None}
+    rules = {name: scores.rules[name].tolist() for name in RULE_NAMES}
+    return {"rules": rules, "total": float(scores.total.sum()), "terms": rules}
+
+
+def _print_scores(console: Console, title: str, scores: Scores, key: Key, own: Key | None) -> None:
+    """A table of the rules, counted in the key; `own` is the tune's, if it has one."""
     from rich.table import Table
 
     steps = len(scores.total)
     caption = f"In {key}; {steps} sixteenths; steps count from 1"
-    if own.scale != key.scale:
+    if own is not None and own.scale != key.scale:
         caption += f"\nThe tune itself seems to be in {own}; to count in its key: {_in_key(own)}"
     table = Table(title=title, caption=caption)
     for heading in ("Rule", "Sum", "Steps"):

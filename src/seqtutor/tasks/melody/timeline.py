@@ -1,4 +1,9 @@
-"""Put played measures on the grid of sixteenths."""
+"""Put notes on the grid of sixteenths: the same rules for every format.
+
+An onset or end moves to the nearest sixteenth, one halfway to the earlier one. Of notes whose
+onsets meet at one sixteenth the longest stays, of equally long ones the first: of two
+thirty-seconds the first, of a grace note that MIDI spells out and its main note the main note.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqtutor.tasks.melody.encoding import Note
-from seqtutor.tasks.scores.abc_body import UnreadableTuneError
-from seqtutor.tasks.scores.abc_repeats import (
+from seqtutor.tasks.scores.measures import (
     TICKS_PER_SIXTEENTH,
     Measure,
+    UnreadableTuneError,
     bar_starts,
     sounding_notes,
 )
 
 MAXIMUM_SIXTEENTHS = 65_536
+PLAYED = TICKS_PER_SIXTEENTH // 10
+"""How far from a sixteenth a note may lie and not count as moved, in ticks."""
 
 
 @dataclass(frozen=True)
 class Timeline:
     """Notes, length and bar lines in sixteenths.
 
-    `moved` counts notes whose onset was off the grid, `merged` those of them that fell on an
-    onset already taken and were swallowed by the note before.
+    `moved` counts notes whose onset was off the grid, `merged` those that fell on the onset of
+    another and were swallowed by it.
     """
 
     notes: tuple[Note, ...]
@@ -33,9 +40,7 @@ class Timeline:
 
 
 def timeline(measures: Sequence[Measure]) -> Timeline:
-    """Resolve ties, find the downbeats and round every onset to the nearest sixteenth.
-
-    Halfway onsets go to the earlier sixteenth, so that of two thirty-seconds the first stays.
+    """Resolve ties, find the downbeats and bring everything to the grid.
 
     Raises:
         UnreadableTuneError: if a bar line falls off the grid, or the tune is far too long.
@@ -46,31 +51,43 @@ def timeline(measures: Sequence[Measure]) -> Timeline:
     for measure in measures:
         if time % TICKS_PER_SIXTEENTH:
             raise UnreadableTuneError("bar lines off the sixteenth grid")
-        if time > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
-            raise UnreadableTuneError("too long")
         length = measure.length
+        if time + length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
+            raise UnreadableTuneError("too long")
         starts, previous = bar_starts(length, measure.full_length, previous, time == 0)
         downbeats += [(time + start) // TICKS_PER_SIXTEENTH for start in starts]
         time += length
-    notes, moved, merged = _quantise(sounding_notes(measures))
-    length = max(_nearest(time), notes[-1].end if notes else 0)
-    return Timeline(notes, length, tuple(downbeats), moved, merged)
+    return on_grid(sounding_notes(measures), time, downbeats)
 
 
-def _nearest(ticks: int) -> int:
-    return (ticks + TICKS_PER_SIXTEENTH // 2 - 1) // TICKS_PER_SIXTEENTH
+def on_grid(
+    sounding: Sequence[tuple[int, int, int]], length: int, downbeats: Sequence[int]
+) -> Timeline:
+    """Bring notes to the grid.
 
-
-def _quantise(sounding: list[tuple[int, int, int]]) -> tuple[tuple[Note, ...], int, int]:
+    Args:
+        sounding: onset and end in ticks and the pitch of every note, in order, one at a time.
+        length: of the tune, in ticks.
+        downbeats: in sixteenths.
+    """
     notes: list[Note] = []
-    moved = merged = 0
+    moved = merged = longest = 0
     for start, stop, pitch in sounding:
-        onset, end = _nearest(start), _nearest(stop)
-        moved += start % TICKS_PER_SIXTEENTH != 0
+        onset, end = nearest(start), nearest(stop)
+        moved += abs(start - onset * TICKS_PER_SIXTEENTH) > PLAYED
         if notes and notes[-1].onset == onset:
             merged += 1
-            last = notes[-1]
-            notes[-1] = Note(onset, max(last.duration, end - onset), last.pitch)
+            last = notes.pop()
+            pitch = pitch if stop - start > longest else last.pitch
+            longest = max(longest, stop - start)
+            notes.append(Note(onset, max(last.duration, end - onset), pitch))
         else:
+            longest = stop - start
             notes.append(Note(onset, max(1, end - onset), pitch))
-    return tuple(notes), moved, merged
+    last_end = notes[-1].end if notes else 0
+    return Timeline(tuple(notes), max(nearest(length), last_end), tuple(downbeats), moved, merged)
+
+
+def nearest(ticks: int) -> int:
+    """The nearest sixteenth, the earlier one from halfway between two."""
+    return (ticks + TICKS_PER_SIXTEENTH // 2 - 1) // TICKS_PER_SIXTEENTH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,9 @@ from seqtutor.tasks.molecule.oracle import (
     curve_points,
     mean_of_best,
 )
+from seqtutor.tasks.molecule.scored_log import MOLECULES, best_rows
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.terms import Values
 from seqtutor.tasks.molecule.writers import (
     GRID_MOLECULES,
     ScoredMolecules,
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
 LABELS = {1: "Best molecule", **{n: f"Mean of the {n} best" for n in TOPS[1:]}}
 SHORT_LABELS = {1: "best", **{n: f"{n} best" for n in TOPS[1:]}}
 BEST = ("best.csv", "best.sdf", "best.svg")
-"""The files of a run's best molecules."""
+"""The files of a run's best molecules by its goal."""
+
+BEST_BY_REWARD = "best-by-reward.sdf"
 
 AREA_LABEL = f"Area under the curve of the {AREA_OF} best"
 CALLS_LABEL = "Calls of the oracle"
@@ -152,6 +156,46 @@ def _history(values: CallValues, number: int, end: int) -> History:
     return {"step": np.array(points), "value": found[np.minimum(at, len(found) - 1)]}
 
 
+def report_best(folders: Sequence[Path], number: int = max(TOPS)) -> list[str]:
+    """Write the best molecules of each run by their reward into its folder; gives a line about it.
+
+    Each has its reward, weighted terms and the step at which it had them beside its properties; of
+    two equal rewards the earlier one comes first.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    for folder in folders:
+        rows = best_rows(folder, number)
+        if rows and not (folder / BEST_BY_REWARD).is_file():
+            names = [name for name in rows[0] if name not in ("smiles", "is_valid")]
+            columns = {
+                _title(name): np.array([float(row[name] or "nan") for row in rows])
+                for name in names
+            }
+            smiles = [row["smiles"] for row in rows]
+            write_molecules([described(smiles, columns)], folder / BEST_BY_REWARD)
+    if not all((folder / BEST_BY_REWARD).is_file() for folder in folders):
+        return []
+    where = "" if len(folders) == 1 else " in the folder of each run"
+    return [f"All molecules are in {MOLECULES}, the best by reward in {BEST_BY_REWARD}{where}"]
+
+
+def _title(column: str) -> str:
+    """What a column of the record is called in files of samples."""
+    if column == "total":
+        return "reward"
+    return column if column == "step" or column.endswith("_value") else f"reward_{column}"
+
+
+def described(smiles: Sequence[str], columns: Mapping[str, Values]) -> ScoredMolecules:
+    """Molecules in the order of their rank, with some columns beside their properties."""
+    with MoleculeScorer.with_workers(describing_measurer(), 1) as scorer:
+        scores = scorer.score(smiles)
+    names = [f"best-{rank}" for rank in range(1, len(smiles) + 1)]
+    return ScoredMolecules(replace(scores, columns=dict(columns) | scores.columns), {}, names)
+
+
 def write_best(oracle: Oracle, folder: Path, number: int = max(TOPS)) -> None:
     """Write the best molecules as tables and structures, with a picture of the first.
 
@@ -166,16 +210,13 @@ def write_best(oracle: Oracle, folder: Path, number: int = max(TOPS)) -> None:
         return
     smiles = oracle.smiles
     strings = [smiles[index] for index in order]
-    with MoleculeScorer.with_workers(describing_measurer(), 1) as scorer:
-        scores = scorer.score(strings)
     values = oracle.values[order]
-    scores = replace(scores, columns={"goal": values, "call": order + 1.0} | scores.columns)
-    names = [f"best-{rank}" for rank in range(1, len(order) + 1)]
+    best = described(strings, {"goal": values, "call": order + 1.0})
     *tables, picture = BEST
     for name in tables:
-        write_molecules([ScoredMolecules(scores, {}, names)], folder / name)
+        write_molecules([best], folder / name)
     captions = [
         f"{name}  {value:.3f}  call {call + 1:,}"
-        for name, value, call in zip(names, values, order, strict=True)
+        for name, value, call in zip(best.names, values, order, strict=True)
     ]
     draw_grid(strings[:GRID_MOLECULES], folder / picture, captions[:GRID_MOLECULES])

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import math
-import os
 import re
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -42,12 +38,14 @@ class Measured(NamedTuple):
         values: a number for each of the `Measurer`'s columns.
         scaffold: its Murcko scaffold, if that was measured; without rings, the molecule itself.
         fingerprint: its Morgan fingerprint in 128 bytes, if that was measured.
+        failures: by the name of a user's scorer, why the molecule has no score, whose value is NaN.
     """
 
     smiles: str
     values: tuple[float, ...]
     scaffold: str | None = None
     fingerprint: bytes | None = None
+    failures: Mapping[str, str] = {}
 
 
 class Invalid(NamedTuple):
@@ -71,7 +69,6 @@ class Measurer:
         radius: of the Morgan fingerprints.
         counted: whether these hold counts, unfolded, or 2,048 bits.
         formula: a molecular formula; column "isomer" is the nearness to it.
-        custom: module:name of a function of a `Molecule`; column "custom" is its result.
         wants_scaffold: whether to find scaffolds.
         wants_fingerprint: whether to compute fingerprints.
         as_written: measure a molecule in the order of its string instead.
@@ -85,7 +82,6 @@ class Measurer:
     radius: int = 2
     counted: bool = True
     formula: str = ""
-    custom: str = ""
     wants_scaffold: bool = False
     wants_fingerprint: bool = False
     as_written: bool = False
@@ -99,22 +95,18 @@ class Measurer:
             "forbidden": self.forbidden,
             "similarity": self.similar_to,
             "isomer": self.formula,
-            "custom": self.custom,
         }
         return (*self.properties, *(name for name, setting in further.items() if setting))
 
     def check(self) -> None:
-        """Raise a `UserError` if a pattern, a molecule, the formula or the function is unusable."""
+        """Raise a `UserError` if a pattern, a molecule or the formula is unusable."""
         _quantities(self)
 
     def prepare(self) -> None:
         """Load the libraries and tables that are slow to load, before the first molecule."""
         molecule = parse("C")
         assert molecule is not None
-        # A user's function may fail on this molecule and work for others.
-        suppressed = (Exception, SystemExit) if self.custom else ()
-        with contextlib.suppress(*suppressed):
-            self.measure(molecule)
+        self.measure(molecule)
 
     def __call__(self, smiles: str) -> Measured | Invalid:
         """Measure a string.
@@ -175,8 +167,6 @@ def _find_quantities(measurer: Measurer) -> Iterator[Quantity]:
         yield _similarity(measurer)
     if measurer.formula:
         yield _isomer(measurer.formula)
-    if measurer.custom:
-        yield _custom(measurer.custom)
 
 
 def _property(name: str) -> Quantity:
@@ -242,15 +232,3 @@ def element_counts(formula: str) -> Counter[str]:
     for element, number in _FORMULA_PART.findall(formula):
         counts[element] += int(number or 1)
     return counts
-
-
-def _custom(name: str) -> Quantity:
-    module, _, function = name.partition(":")
-    # As for `python file.py`, but last, so that no file there hides an installed module.
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        found: Quantity = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"there is no function {name}: {error}") from None
-    return lambda molecule: float(found(molecule))

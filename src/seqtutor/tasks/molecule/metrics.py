@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from seqtutor.measure import Estimate
-from seqtutor.measures.estimates import UNKNOWN, mean_estimate
+from seqtutor.measures.estimates import UNKNOWN, mean_estimate, mean_share_estimate
 from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.similarity import (
     FINGERPRINT_BYTES,
@@ -127,7 +127,7 @@ def molecule_metrics(
 def _of_properties(scores: Scores) -> dict[str, Estimate]:
     columns = {name: values[scores.is_valid] for name, values in scores.columns.items()}
     return {
-        "valid": mean_estimate(scores.is_valid.astype(float)),
+        "valid": mean_share_estimate(scores.is_valid),
         "logp": mean_estimate(columns["logp"]),
         "qed": mean_estimate(columns["qed"]),
         "sa_penalty": mean_estimate(-columns["sa"]),
@@ -151,7 +151,7 @@ def _distinct(names: Sequence[str], number: int) -> Estimate:
 def _novelty(names: Sequence[str], known: frozenset[str]) -> Estimate:
     if not known:
         return UNKNOWN
-    return mean_estimate([float(name not in known) for name in dict.fromkeys(names)])
+    return mean_share_estimate([name not in known for name in dict.fromkeys(names)])
 
 
 def _diversity(fingerprints: Fingerprints, power: int) -> Estimate:

@@ -75,24 +75,24 @@ def tutor_settings(method: str, **changes: Any) -> dict[str, Any]:
     return applicable_settings(method, **{**settings, **changes})
 
 
-def _goal_tutor(method: str) -> dict[str, Any]:
+def _goal_tutor(method: str, **changes: Any) -> dict[str, Any]:
     """Settings for a budget of calls: small collections, and many updates after each.
 
     Methods without a replay learn from each string once or a few times, and need longer steps. The
     learning rate is constant, since the step at which the calls are used up is not known before.
     """
     is_on_policy = method_named(method).is_on_policy
-    return tutor_settings(
-        method,
-        environments=32 if is_on_policy else 64,
-        updates=2 if is_on_policy else 8,
-        batch=32 if is_on_policy else 64,
-        replay_capacity=1024,
-        learning_rate=1e-3 if is_on_policy else 3e-4,
-        learning_rate_final_share=1.0,
-        huber_threshold=10.0,
-        value_body_share=1.0,
-    )
+    settings = {
+        "environments": 32 if is_on_policy else 64,
+        "updates": 2 if is_on_policy else 8,
+        "batch": 32 if is_on_policy else 64,
+        "replay_capacity": 1024,
+        "learning_rate": 1e-3 if is_on_policy else 3e-4,
+        "learning_rate_final_share": 1.0,
+        "huber_threshold": 10.0,
+        "value_body_share": 1.0,
+    }
+    return tutor_settings(method, **settings, **changes)
 
 
 def _preset(
@@ -141,6 +141,9 @@ _PAPER = MoleculeRewardSettings(
     ring=ScaledTerm(weight=50.0),
 )
 
+# A term of the user's has a scale of its own; an invalid string is to cost more than it can.
+_BLANK = MoleculeRewardSettings().without("logp", "sa", "qed", "ring", "short", "carbons")
+
 PRESETS = {
     "drug-like": _preset(
         "Drug-like, easier to make, logP + 1",
@@ -153,6 +156,12 @@ PRESETS = {
         "the terms of the paper, towards its tuned column",
         partial(tutor_settings, c=0.75, steps=4_000_000),
         _PAPER,
+    ),
+    "blank": _preset(
+        "Your own objective",
+        "validity alone: a start for an objective of your own, of which each term is given",
+        partial(_goal_tutor, steps=1_000_000),
+        _BLANK,
     ),
     "qed": _goal("Drug-likeness", "drug-likeness alone", "qed", qed=_scaled(5.0, _QED)),
     # The normalisation of You et al. (2018), "Graph convolutional policy network".

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,24 +9,20 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
 from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.known import KnownMolecules
 from seqtutor.tasks.molecule.oracle import CALLS, Oracle
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
+from seqtutor.tasks.molecule.scored_log import ScoredLog
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
-from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.vocabulary import Vocabulary
 from seqtutor.workers.cache import Pending
 
-UNMEASURED = "unmeasured.csv"
-"""The file of a run's strings that could not be measured, in its folder."""
-
-_HOPELESS = 8
-"""If no molecule of a batch can be measured and this many fail, the function is at fault."""
+RECORD = "record"
+"""The name of the record in the state of a reward."""
 
 
 class MoleculeReward:
@@ -71,38 +65,54 @@ class MoleculeReward:
         self.known = known
         if known is None and "known" in settings.weights:
             raise UserError("the term known needs the molecules that it refers to")
-        self.scorer = scorer or MoleculeScorer(measurer_for(settings, goal))
+        self.scorer = scorer or MoleculeScorer.with_workers(
+            measurer_for(settings, goal), 0, scorers=settings.own_scorers
+        )
         wants_memory = "diversity" in settings.weights
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None
         self.oracle = None if goal is None else Oracle(calls)
-        self._unmeasured: dict[str, str] = {}
+        self.log = ScoredLog(settings)
 
     @property
     def has_memory(self) -> bool:
-        """With the `diversity` term or a goal."""
-        return self.memory is not None or self.oracle is not None
+        """With the `diversity` term or a goal, and while a run is recorded."""
+        return bool(self._parts)
 
     def restart(self) -> None:
-        """Empty the memory; measurements of strings are kept."""
+        """Empty the memory and the record; measurements of strings are kept."""
         if self.memory is not None:
             self.memory.restart()
         if self.oracle is not None:
             self.oracle.restore(())
+        if self.log.is_open:
+            self.log.restore({})
 
     def state(self) -> dict[str, Any]:
-        """The scaffolds and the calls, in JSON's types."""
+        """The scaffolds, the calls and how far the record has come, in JSON's types."""
         return {name: part.state() for name, part in self._parts.items()}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Set the memory to what `state` returned."""
+    def restore(self, state: Mapping[str, Any] | None) -> None:
+        """Set the memory and the record to what they were when `state` was called."""
+        known = state or {}
         for name, part in self._parts.items():
-            part.restore(state[name])
+            # An earlier version kept no record.
+            part.restore(known.get(name, {}) if name == RECORD else known[name])
 
     @property
-    def _parts(self) -> dict[str, ScaffoldMemory | Oracle]:
+    def _parts(self) -> dict[str, ScaffoldMemory | Oracle | ScoredLog]:
         """The parts that have a memory, by name."""
-        parts = {"diversity": self.memory, "oracle": self.oracle}
+        record = self.log if self.log.is_open else None
+        parts = {"diversity": self.memory, "oracle": self.oracle, RECORD: record}
         return {name: part for name, part in parts.items() if part is not None}
+
+    def record_in(self, folder: Path | None) -> None:
+        """Record what is scored in the folder of a run; what is there already is used again."""
+        self.log.record_in(folder)
+        self.scorer.know_scores(self.log.known_scores())
+
+    def remarks(self, is_over: bool) -> list[str]:
+        """What could not be scored: the first of each scorer, and at the end the numbers."""
+        return self.log.remarks(is_over)
 
     @property
     def end(self) -> str | None:
@@ -112,12 +122,10 @@ class MoleculeReward:
         return f"the {len(self.oracle):,} calls of the oracle are used"
 
     def write(self, folder: Path) -> None:
-        """Write the calls of the goal's oracle, and the strings that could not be measured."""
+        """Write the calls of the goal's oracle, and what is new in the record."""
         if self.oracle is not None:
             self.oracle.write(folder / CALLS)
-        if self._unmeasured:
-            _write_unmeasured({**read_unmeasured(folder), **self._unmeasured}, folder)
-            self._unmeasured.clear()
+        self.log.flush()
 
     def __call__(self, tokens: Any, mask: Any) -> dict[str, Values]:
         """The terms of `Int["batch time"]` tokens, each `Float["batch"]`."""
@@ -125,25 +133,15 @@ class MoleculeReward:
 
     def start(self, tokens: Any, mask: Any) -> PendingTerms:
         """Begin to score; the end tokens already say what the mask does."""
-        return self.start_strings(decode(np.asarray(tokens), self.vocabulary))
+        array = np.asarray(tokens)
+        return self.start_strings(decode(array, self.vocabulary), array.size)
 
-    def start_strings(self, strings: list[str]) -> PendingTerms:
-        """Begin to score SMILES strings."""
-        return PendingTerms(self, self.scorer.start(strings))
+    def start_strings(self, strings: list[str], steps: int = 0) -> PendingTerms:
+        """Begin to score SMILES strings, for which so many environment steps were made."""
+        return PendingTerms(self, self.scorer.start(strings), steps)
 
-    def terms(self, scores: Scores) -> dict[str, Values]:
-        """The terms of a batch; the goal's values and the batch's scaffolds are recorded.
-
-        Raises:
-            UserError: if no molecule of the batch could be measured, though some could be read.
-        """
-        if len(scores.reasons) >= _HOPELESS and not scores.is_valid.any():
-            index, reason = next(reversed(scores.reasons.items()))
-            raise UserError(
-                "no molecule of a batch could be measured: "
-                f"{shortened(scores.strings[index])}: {reason}"
-            )
-        self._unmeasured |= {scores.strings[i]: reason for i, reason in scores.reasons.items()}
+    def terms(self, scores: Scores, steps: int = 0) -> dict[str, Values]:
+        """The terms of a batch; the goal's values, its scaffolds and all terms are recorded."""
         if self.goal is not None and self.oracle is not None:
             self.oracle.ask(scores.smiles, self.goal.value(scores.columns))
         terms = terms_of(self.settings, scores)
@@ -151,6 +149,7 @@ class MoleculeReward:
             terms["known"] = -self.known.contains(scores.smiles).astype(float)
         if self.memory is not None:
             terms["diversity"] = self.memory.term(scores.scaffolds)
+        self.log.add(steps, scores, terms)
         return terms
 
     def close(self) -> None:
@@ -161,28 +160,14 @@ class MoleculeReward:
 class PendingTerms:
     """Terms that are being computed."""
 
-    def __init__(self, reward: MoleculeReward, pending: Pending[Scores]) -> None:
+    def __init__(self, reward: MoleculeReward, pending: Pending[Scores], steps: int) -> None:
         self._reward = reward
         self._pending = pending
+        self._steps = steps
 
     def collect(self) -> dict[str, Values]:
         """Wait for the terms.
 
         With a memory, to be called once, in the order of batches.
         """
-        return self._reward.terms(self._pending.collect())
-
-
-def _write_unmeasured(reasons: Mapping[str, str], folder: Path) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("string", "reason"), *reasons.items()])
-    atomic_write(folder / UNMEASURED, text.getvalue())
-
-
-def read_unmeasured(folder: Path) -> dict[str, str]:
-    """The strings of a run that could not be measured, with the reasons, in order."""
-    path = folder / UNMEASURED
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        return dict(row[:2] for row in list(csv.reader(file))[1:] if len(row) > 1)
+        return self._reward.terms(self._pending.collect(), self._steps)

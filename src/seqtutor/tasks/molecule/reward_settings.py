@@ -7,11 +7,13 @@ gets a fixed penalty in place of all other terms.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, ClassVar
 
 from seqtutor.errors import UserError
+from seqtutor.references import is_reference
 from seqtutor.settings import Count, Positive, Range, check_settings, require
 
 PROPERTIES = (
@@ -30,6 +32,10 @@ PROPERTIES = (
     "alerts",
 )
 """Properties that files of molecules have, as columns with RDKit's own values."""
+
+_NAME = re.compile("[a-z][a-z0-9_]*")
+_TAKEN = {*PROPERTIES, "step", "smiles", "total", "reward", "line", "name", "reason", "scaffold"}
+_TAKEN |= {"canonical_smiles", "is_valid"}
 
 
 @dataclass(frozen=True)
@@ -207,18 +213,46 @@ class IsomerTerm(Term):
 
 @dataclass(frozen=True)
 class CustomTerm(ScaledTerm):
-    """A function of your own."""
+    """A function or a command of your own, which scores molecules."""
 
-    needs: ClassVar[str] = "function"
     function: str = ""
-    """module:name of a function that takes a `seqtutor.tasks.molecule.properties.Molecule` and
-    returns a number. It runs in worker processes."""
+    """module:NAME or FILE.py:NAME of a function that scores molecules. It takes a SMILES string,
+    which has the properties of the molecule as attributes, and returns a number; or, where its
+    parameter is annotated as a list, it takes a list of them and returns a list of numbers."""
+    command: str = ""
+    """A command in place of a function: it reads SMILES strings from its standard input, one a
+    line, and writes one number a line to its standard output."""
+    seconds: Positive = 10.0
+    """Time limit of a molecule; a batch of n molecules has n times that."""
+    workers: Annotated[int | None, Range(at_least=0)] = None
+    """Processes that score at the same time; by default as many as for the other terms. With 0 a
+    function is called in this process, without a time limit."""
+    batch: Count = 16
+    """Molecules that a command, or a function of lists, gets at a time at most."""
+    failed: float | None = None
+    """The score of a molecule for which there is none, because of an exception, a result that is
+    not a finite number, the time limit or a crash; by default the mean of the other scores of its
+    collection, which neither rewards nor punishes it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        module, _, name = self.function.partition(":")
-        if self.function and not (module and name):
+        if self.function and not is_reference(self.function):
             raise UserError(f"a function is given as module:name, not {self.function!r}")
+        require(
+            not (self.function and self.command),
+            f"give a function ({self.function}) or a command ({self.command}), not both; a further "
+            "scorer has a name: --reward.scorers.NAME.command",
+        )
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the reward has the term."""
+        return self.weight != 0 and self.code != ""
+
+    @property
+    def code(self) -> str:
+        """The function or the command; "" for none."""
+        return self.function or self.command
 
 
 @dataclass(frozen=True)
@@ -288,13 +322,22 @@ class MoleculeRewardSettings:
     alerts: Term = Term(0.0)
     """Minus the number of QED's structural alerts."""
     custom: CustomTerm = CustomTerm()
-    """A function of your own."""
+    """A function or a command of your own."""
+    scorers: dict[str, CustomTerm] = field(default_factory=dict)
+    """Further ones, each by a name of yours: --reward.scorers.NAME.function and so on."""
     known: KnownTerm = KnownTerm()
     """Molecules that the prior was trained on."""
     diversity: DiversityTerm = DiversityTerm()
     """Scaffolds that come too often."""
 
     def __post_init__(self) -> None:
+        for name in self.scorers:
+            is_taken = name in _TAKEN or name in (one.name for one in fields(self))
+            require(
+                bool(_NAME.fullmatch(name)) and not is_taken,
+                f"a scorer needs another name than {name!r}: small letters, digits and _, and not "
+                "that of a term or a column",
+            )
         require(bool(self.weights), "no term of the reward has a weight")
 
     def _terms(self) -> Iterator[tuple[str, Term]]:
@@ -303,6 +346,8 @@ class MoleculeRewardSettings:
             if isinstance(setting, Windows):
                 names = (window.name for window in fields(setting))
                 yield from ((f"window_{name}", getattr(setting, name)) for name in names)
+            elif isinstance(setting, dict):
+                yield from setting.items()
             else:
                 yield one.name, setting
 
@@ -311,9 +356,23 @@ class MoleculeRewardSettings:
         """The weights of the active terms, by name and in order."""
         return {name: term.weight for name, term in self._terms() if term.is_active}
 
+    @property
+    def own_scorers(self) -> dict[str, CustomTerm]:
+        """The active functions and commands of the user, by the name of their term."""
+        return {n: t for n, t in self._terms() if isinstance(t, CustomTerm) and t.is_active}
+
+    def without(self, *names: str) -> MoleculeRewardSettings:
+        """The settings without some terms; validity stays."""
+        scorers = {name: term for name, term in self.scorers.items() if name not in names}
+        own = {name for name in names if name not in self.scorers}
+        off = {name: replace(getattr(self, name), weight=0.0) for name in own}
+        return replace(self, scorers=scorers, **off)
+
     def in_words(self) -> str:
         """The active terms with their weights."""
-        return ", ".join(f"{name} × {weight:g}" for name, weight in self.weights.items())
+        own = {name: f" ({term.code})" for name, term in self.own_scorers.items()}
+        terms = self.weights.items()
+        return ", ".join(f"{name} × {weight:g}{own.get(name, '')}" for name, weight in terms)
 
     def with_extremes(self, extremes: TrainingExtremes) -> MoleculeRewardSettings:
         """The settings with the bounds of a training set where they are open."""

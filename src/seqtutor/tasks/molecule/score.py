@@ -17,7 +17,6 @@ from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, MoleculeRewa
 
 if TYPE_CHECKING:
     from seqtutor.tasks.molecule.spec import MoleculeSpec
-    from seqtutor.tasks.molecule.terms import Scores
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ def run(spec: MoleculeSpec, options: Options) -> None:
     """Read, score, write."""
     spec.require_dependencies()
     from seqtutor.runs.progress import console
+    from seqtutor.tasks.molecule.scorers import require_usable
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
     from seqtutor.tasks.molecule.smiles_files import read_entries
     from seqtutor.tasks.molecule.terms import weighted_terms
@@ -99,17 +99,17 @@ def run(spec: MoleculeSpec, options: Options) -> None:
             name not in options.reward.weights,
             f"the term {name} depends on a {whose}, not on a molecule alone; leave it out",
         )
+    require_usable(options.reward)
     entries = read_entries(options.file, options.column)
     parts: list[Any] = []
     measurer = describing_measurer(options.reward)
-    with MoleculeScorer.with_workers(measurer, options.workers) as scorer:
+    own = options.reward.own_scorers
+    with MoleculeScorer.with_workers(measurer, options.workers, scorers=own) as scorer:
         for scores in scorer.score_with_bar([entry.smiles for entry in entries]):
             done = sum(map(len, parts))
-            if not parts:
-                _require_working_function(options.reward, scores)
-            own = entries[done : done + len(scores.strings)]
+            read = entries[done : done + len(scores.strings)]
             terms = weighted_terms(options.reward, scores)
-            part = ScoredMolecules(scores, terms, [e.name for e in own], [e.line for e in own])
+            part = ScoredMolecules(scores, terms, [e.name for e in read], [e.line for e in read])
             if options.output is None:
                 sys.stdout.write(to_csv(part, heading=not parts))
             parts.append(part)
@@ -127,10 +127,3 @@ def run(spec: MoleculeSpec, options: Options) -> None:
 def _require_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
     if path is not None and path.suffix.lower() not in suffixes:
         raise UserError(f"cannot write {path.name}; use one of {', '.join(suffixes)}")
-
-
-def _require_working_function(settings: MoleculeRewardSettings, scores: Scores) -> None:
-    """Report a user's function that fails for all molecules, instead of invalid molecules."""
-    if settings.custom.is_active and scores.reasons and not scores.is_valid.any():
-        index, reason = next(iter(scores.reasons.items()))
-        raise UserError(f"no molecule could be measured: {scores.strings[index]!r}: {reason}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from seqtutor.tasks.molecule.measurer import Invalid, Measured, Measurer
+from seqtutor.tasks.molecule.reward_settings import CustomTerm
+from seqtutor.tasks.molecule.scorers import ScorerPool, ScoringPool, open_scorer
 from seqtutor.tasks.molecule.similarity import FINGERPRINT_BYTES
 from seqtutor.tasks.molecule.terms import Scores
 from seqtutor.workers.cache import CACHE_SIZE, CachedPool
@@ -25,20 +27,33 @@ class MoleculeScorer(CachedPool[Scores]):
         measurer: measures a string.
         pool: applies the measurer; by default in this process.
         size: strings whose results are kept, about half a kilobyte each.
+        scorers: score the molecules that were measured, each by the name of its column.
     """
 
     def __init__(
-        self, measurer: Measurer, pool: Pool | None = None, size: int = CACHE_SIZE
+        self,
+        measurer: Measurer,
+        pool: Pool | None = None,
+        size: int = CACHE_SIZE,
+        scorers: Mapping[str, ScorerPool] | None = None,
     ) -> None:
         measurer.check()
         pool = pool or InProcessPool(measurer)
+        columns = (*measurer.columns, *(scorers or ()))
+        if scorers:
+            pool = ScoringPool(pool, scorers)
+        self._scorers = dict(scorers or {})
         alias = None if measurer.as_written else canonical_of
-        super().__init__(pool, partial(scores_of, measurer), size=size, alias=alias)
+        super().__init__(pool, partial(scores_of, columns), size=size, alias=alias)
         self.measurer = measurer
 
     @classmethod
     def with_workers(
-        cls, measurer: Measurer, workers: int | None = None, seconds: float = SECONDS_PER_ITEM
+        cls,
+        measurer: Measurer,
+        workers: int | None = None,
+        seconds: float = SECONDS_PER_ITEM,
+        scorers: Mapping[str, CustomTerm] | None = None,
     ) -> MoleculeScorer:
         """A scorer with its own processes; `close` ends them.
 
@@ -46,9 +61,16 @@ class MoleculeScorer(CachedPool[Scores]):
             measurer: measures a string.
             workers: processes, by default one for each core; 0 for none but this one.
             seconds: time limit of a molecule, beyond which it counts as not measured.
+            scorers: the user's own, by the names of their terms.
         """
         measurer.check()
-        return cls(measurer, open_pool(measurer, workers, seconds))
+        own = {name: open_scorer(term, workers) for name, term in (scorers or {}).items()}
+        return cls(measurer, open_pool(measurer, workers, seconds), scorers=own)
+
+    def know_scores(self, scores: Mapping[str, Mapping[str, float | Failure]]) -> None:
+        """Keep scores of canonical SMILES strings, by scorer, that need not be found again."""
+        for name, known in scores.items():
+            self._scorers[name].know(known)
 
     def score(self, strings: Sequence[str]) -> Scores:
         """Score strings, and wait for the scores."""
@@ -76,25 +98,30 @@ def canonical_of(result: Measured | Invalid | Failure) -> str | None:
 
 
 def scores_of(
-    measurer: Measurer, strings: list[str], found: list[Measured | Invalid | Failure]
+    columns: Sequence[str], strings: list[str], found: list[Measured | Invalid | Failure]
 ) -> Scores:
     """The result of each string as one array for each column."""
     valid = [result for result in found if isinstance(result, Measured)]
     is_valid = np.array([isinstance(result, Measured) for result in found], bool)
-    table = np.full((len(strings), len(measurer.columns)), np.nan)
+    table = np.full((len(strings), len(columns)), np.nan)
     if valid:
         table[is_valid] = [result.values for result in valid]
+    failures: dict[str, dict[int, str]] = {}
+    for index, result in enumerate(found):
+        for name, reason in result.failures.items() if isinstance(result, Measured) else ():
+            failures.setdefault(name, {})[index] = reason
     fingerprints = b"".join(result.fingerprint or b"" for result in valid)
     return Scores(
         strings=strings,
         is_valid=is_valid,
         smiles=[result.smiles if isinstance(result, Measured) else None for result in found],
         scaffolds=[result.scaffold if isinstance(result, Measured) else None for result in found],
-        columns=dict(zip(measurer.columns, table.T, strict=True)),
+        columns=dict(zip(columns, table.T, strict=True)),
         fingerprints=np.frombuffer(fingerprints, np.uint8).reshape(-1, FINGERPRINT_BYTES),
         reasons={
             index: result.reason
             for index, result in enumerate(found)
             if not isinstance(result, Measured) and result.reason is not None
         },
+        failures=failures,
     )

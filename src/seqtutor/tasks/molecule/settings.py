@@ -47,11 +47,6 @@ class MoleculeSettings:
         )
 
     @property
-    def has_memory(self) -> bool:
-        """Whether the reward depends on earlier batches: with the `diversity` term or a goal."""
-        return "diversity" in self.reward.weights or self.goal is not None
-
-    @property
     def chosen_goal(self) -> Goal | None:
         """The goal, if there is one."""
         return None if self.goal is None else goal_named(self.goal)

@@ -19,7 +19,7 @@ from seqtutor.tasks.molecule.data_settings import MoleculeData
 from seqtutor.tasks.molecule.presets import PRESETS, tutor_settings
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.table_2 import PUBLISHED
-from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault, shortened
+from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
 
 if TYPE_CHECKING:
     from seqtutor.data import Dataset
@@ -185,10 +185,12 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         self, settings: MoleculeSettings, prior: PriorRecord
     ) -> tuple[MoleculeSettings, list[str]]:
         """The length and the extremes of the prior's training set; its elements are checked."""
+        from seqtutor.tasks.molecule.scorers import require_usable
         from seqtutor.tasks.molecule.task import completed, require_elements
         from seqtutor.tasks.molecule.terms import measurer_for
 
         measurer_for(settings.reward, settings.chosen_goal)  # Refuses unusable patterns now.
+        require_usable(settings.reward)
         require_elements(settings, prior.vocabulary)
         whole, warnings = completed(settings, prior), []
         if "known" in settings.reward.weights and "known" not in whole.reward.weights:
@@ -210,8 +212,8 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         return f"Reward: {settings.reward.in_words()}."
 
     def has_memory(self, settings: MoleculeSettings) -> bool:
-        """With the `diversity` term or a goal."""
-        return settings.has_memory
+        """It keeps a record of what a run scored."""
+        return True
 
     def settings_for_evaluation(self, settings: MoleculeSettings) -> MoleculeSettings:
         """Without the `diversity` term and the goal."""
@@ -337,21 +339,11 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
     def summarise(
         self, folders: Sequence[Path], settings: MoleculeSettings, output: Path
     ) -> list[Any]:
-        """The goal's table and files, and the strings that could not be measured."""
+        """The best molecules by reward, and the goal's table and files."""
         from seqtutor.runs.config import read_config
-        from seqtutor.runs.terminal import counted
-        from seqtutor.tasks.molecule.goal_report import report_goal
-        from seqtutor.tasks.molecule.reward import UNMEASURED, read_unmeasured
+        from seqtutor.tasks.molecule.goal_report import report_best, report_goal
 
-        lines: list[Any] = []
-        for folder in folders:
-            if reasons := read_unmeasured(folder):
-                string, reason = next(reversed(reasons.items()))
-                number = counted(len(reasons), "string", "strings")
-                lines.append(
-                    f"{number} could not be measured and counted as invalid (see "
-                    f"{folder / UNMEASURED}), the last: {shortened(string)}: {reason}"
-                )
+        lines: list[Any] = [*report_best(folders)]
         if settings.chosen_goal is not None:
             method = read_config(self, folders[0]).tutor.method
             lines += report_goal(settings.chosen_goal, method, folders, output, settings.calls)

@@ -57,7 +57,7 @@ def molecule_task(
     function = MoleculeReward(
         reward,
         prior.vocabulary,
-        MoleculeScorer.with_workers(measurer, workers),
+        MoleculeScorer.with_workers(measurer, workers, scorers=reward.own_scorers),
         goal,
         settings.calls,
         known_in(prior.folder) if "known" in reward.weights else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -15,6 +15,7 @@ from seqtutor.tasks.molecule.goals import Goal
 from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.reward_settings import (
     PROPERTIES,
+    CustomTerm,
     MoleculeRewardSettings,
     ScaledTerm,
     TrainingExtremes,
@@ -40,6 +41,8 @@ class Scores:
         fingerprints: of each valid one in order, if those were measured.
         reasons: by index why a string has no numbers, where that is known: always where measuring
             crashed, took too long or raised an exception.
+        failures: by the name of a user's scorer, by index why a molecule has no score; NaN stands
+            in its column.
     """
 
     strings: list[str]
@@ -49,14 +52,15 @@ class Scores:
     columns: dict[str, Values]
     fingerprints: UInt8[np.ndarray, "valid bytes"]
     reasons: dict[int, str]
+    failures: dict[str, dict[int, str]] = field(default_factory=dict)
 
 
 def measurer_for(settings: MoleculeRewardSettings, goal: Goal | None = None) -> Measurer:
     """A measurer of all that the terms and the goal need, and no more.
 
     Raises:
-        UserError: if a pattern, a molecule, the formula or the function of the settings cannot be
-            used, or the goal needs another molecule or formula than the settings name.
+        UserError: if a pattern, a molecule or the formula of the settings cannot be used, or the
+            goal needs another molecule or formula than the settings name.
     """
     active = set(settings.weights)
     properties: list[str] = [n for n in ("logp", "sa", "qed", "alerts") if n in active]
@@ -71,7 +75,6 @@ def measurer_for(settings: MoleculeRewardSettings, goal: Goal | None = None) -> 
         radius=settings.similarity.radius,
         counted=settings.similarity.counted,
         formula=settings.isomer.formula if "isomer" in active else "",
-        custom=settings.custom.function if "custom" in active else "",
         wants_scaffold="diversity" in active,
     )
     if goal is not None:
@@ -103,16 +106,34 @@ def terms_of(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Valu
     """The active terms, not weighted, in the order of the settings' weights.
 
     Without `known`, which depends on the prior (`KnownMolecules`), and `diversity`, which depends
-    on earlier batches (`ScaffoldMemory`).
+    on earlier batches (`ScaffoldMemory`). A score that failed counts as the setting `failed` of its
+    scorer says.
     """
-    elsewhere = ("known", "diversity")
-    return {n: _term(n, settings, scores) for n in settings.weights if n not in elsewhere}
+    columns = dict(scores.columns)
+    for name, scorer in settings.own_scorers.items():
+        columns[name] = with_neutral(columns[name], scores.is_valid, scorer)
+    return _terms(settings, replace(scores, columns=columns))
 
 
 def weighted_terms(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Values]:
-    """The same terms, weighted."""
+    """The same terms, weighted; NaN where a score failed."""
     weights = settings.weights
-    return {name: weights[name] * term for name, term in terms_of(settings, scores).items()}
+    return {name: weights[name] * term for name, term in _terms(settings, scores).items()}
+
+
+def with_neutral(values: Values, is_valid: Bool[np.ndarray, " batch"], term: CustomTerm) -> Values:
+    """The scores with a neutral one in place of NaN: by default the mean of the others.
+
+    Where no molecule has a score, their term is zero.
+    """
+    known = values[is_valid & np.isfinite(values)]
+    mean = float(known.mean()) if len(known) else term.centre
+    return np.where(np.isfinite(values), values, mean if term.failed is None else term.failed)
+
+
+def _terms(settings: MoleculeRewardSettings, scores: Scores) -> dict[str, Values]:
+    elsewhere = ("known", "diversity")
+    return {n: _term(n, settings, scores) for n in settings.weights if n not in elsewhere}
 
 
 def _term(name: str, settings: MoleculeRewardSettings, scores: Scores) -> Values:
@@ -131,7 +152,7 @@ def _term(name: str, settings: MoleculeRewardSettings, scores: Scores) -> Values
     else:
         column, sign = _COLUMNS.get(name, (name, 1.0))
         term = sign * scores.columns[column]
-        own = getattr(settings, name)
+        own = settings.scorers.get(name) or getattr(settings, name)
         if isinstance(own, ScaledTerm):
             term = (term - own.centre) / own.scale
     # Adding zero turns −0 into 0.

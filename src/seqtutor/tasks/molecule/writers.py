@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,12 +83,18 @@ class ScoredMolecules:
                 row |= {"valid": "1", "canonical_smiles": scores.smiles[index] or ""}
                 row["scaffold"] = self._scaffold(index)
                 row |= {name: _number(values[index]) for name, values in scores.columns.items()}
+                row["reason"] = self._failures(index)
             else:
                 row |= {"valid": "0", "reason": scores.reasons.get(index, _UNEXPLAINED)}
             if self.terms:
                 row["reward"] = _number(sum(values[index] for values in self.terms.values()))
                 row |= {f"reward_{name}": _number(v[index]) for name, v in self.terms.items()}
             yield row
+
+    def _failures(self, index: int) -> str:
+        """Why scorers of the user's gave the molecule no score; "" if all did."""
+        found = self.scores.failures.items()
+        return "; ".join(f"{name}: {reasons[index]}" for name, reasons in found if index in reasons)
 
     def _scaffold(self, index: int) -> str:
         """The scaffold; empty for a molecule without rings, which stands in for its own."""
@@ -154,8 +161,10 @@ def sdf_record(row: Mapping[str, str]) -> str:
 
 
 def _number(value: float) -> str:
-    """The shortest text that is read back as the same number."""
+    """The shortest text that is read back as the same number; "" for NaN."""
     number = float(value)
+    if math.isnan(number):
+        return ""
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
@@ -242,7 +251,8 @@ def write_samples(
     if workers is None:
         workers = min(usable_cores(), -(-len(strings) // _STRINGS_OF_A_WORKER))
     parts: list[ScoredMolecules] = []
-    with MoleculeScorer.with_workers(describing_measurer(reward), workers) as scorer:
+    own = None if reward is None else reward.own_scorers
+    with MoleculeScorer.with_workers(describing_measurer(reward), workers, scorers=own) as scorer:
         for scores in scorer.score_with_bar(strings):
             first = sum(map(len, parts)) + 1
             names = [f"sample-{first + index}" for index in range(len(scores.strings))]

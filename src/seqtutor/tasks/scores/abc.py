@@ -4,45 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.abc_body import (
-    BodyReader,
-    UnreadableTuneError,
+from seqtutor.tasks.scores.abc_body import BodyReader
+from seqtutor.tasks.scores.abc_fields import (
     default_unit,
+    parse_key_field,
     parse_meter,
+    parse_part_order,
     parse_unit,
 )
-from seqtutor.tasks.scores.abc_repeats import Measure, expand_repeats
-from seqtutor.tasks.scores.keys import Key, parse_key_field
+from seqtutor.tasks.scores.measures import Measure, PlayedTune, UnreadableTuneError, has_notes
+from seqtutor.tasks.scores.playing_order import in_order_of_parts, playing_order
 
 MAXIMUM_FILE_BYTES = 64 * 2**20
 
 # A line of music may begin like a field: `G:|` and `c::` are notes before a repeat sign.
 _FIELD_LINE = re.compile(r"([A-Za-z]):(?![|:])(.*)")
-_MUSIC_FIELDS = "KLMV"
+_BODY_FIELDS = "IKLMPUV"
+_HEADER_DEFAULTS = ("M:", "L:", "I:", "U:", "m:", "%%")
 _TUNE_START = re.compile(r"^X:", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class PlayedTune:
-    """A tune of an ABC file as it is played.
-
-    Attributes:
-        title: the first `T:` field, may be empty.
-        key: `None` where the `K:` field names none.
-        meter: numerator and denominator, or `None` for free metre.
-        measures: in the order in which they are played; durations in ticks.
-        noted: what was simplified; see `BodyReader`.
-    """
-
-    title: str
-    key: Key | None
-    meter: tuple[int, int] | None
-    measures: Sequence[Measure]
-    noted: frozenset[str]
+_VOICE = re.compile(r"\[V:\s*([^\s\]]*)[^\]\n]*\]")
+_UNREAD = {"m": "macros passed over", "s": "symbol lines passed over"}
+"""Fields that may change what is played, and are only counted."""
 
 
 def read_limited(path: Path) -> bytes:
@@ -68,10 +53,11 @@ def decode_abc(content: bytes) -> str:
 
 
 def split_tunes(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the file header's metre and unit, and the lines of each tune up to an empty line."""
+    """Yield what the file's header sets for all tunes, and each tune's lines to an empty line."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     parts = _TUNE_START.split(text)
-    defaults = [line for line in parts[0].split("\n") if line.startswith(("M:", "L:"))]
+    header = _without_text(parts[0].split("\n"))
+    defaults = [line for line in header if line.startswith(_HEADER_DEFAULTS)]
     for part in parts[1:]:
         lines = part.split("\n")[1:]
         end = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
@@ -87,33 +73,114 @@ def _without_text(lines: Sequence[str]) -> Iterator[str]:
             yield line
 
 
+class _Tune:
+    """The fields of a tune's header, and its body with field lines as inline fields.
+
+    Attributes:
+        fields: the last of each kind before the key, but the first title.
+        voices: what `V:` says in the header, by the voice's name.
+        settings: directives and symbols that are set before the key, as inline fields.
+        body: the music.
+        noted: fields that are only counted.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.fields: dict[str, str] = {}
+        self.voices: dict[str, str] = {}
+        self.settings = ""
+        self.noted: set[str] = set()
+        body: list[str] = []
+        for raw in _without_text(lines):
+            line = raw.partition("%")[0]
+            if raw.startswith("%%"):
+                line = f"I:{raw[2:]}"
+            match = _FIELD_LINE.match(line)
+            in_body = "K" in self.fields
+            if match is None:
+                if in_body:
+                    body.append(line.rstrip().removesuffix("\\"))
+                continue
+            name, value = match.groups()
+            if name in _UNREAD:
+                self.noted.add(_UNREAD[name])
+            elif in_body and name in _BODY_FIELDS:
+                body.append(_inline(name, value))
+            elif not in_body:
+                self._set(name, value)
+        self.body = "\n".join(body)
+
+    def _set(self, name: str, value: str) -> None:
+        if name == "V":
+            voice, _, staff = value.strip().partition(" ")
+            self.voices[voice] = staff
+        elif name in "IU":
+            self.settings += _inline(name, value)
+        elif name != "T" or "T" not in self.fields:
+            self.fields[name] = value.strip()
+
+    def texts_of_voices(self) -> Iterator[str]:
+        """The music of each voice, the first first; what precedes all voices is the first's."""
+        # Text, a name, text, a name, text …, as `re.split` gives them.
+        start, *pieces = _VOICE.split(self.body)
+        fields = [match[0] for match in _VOICE.finditer(self.body)]
+        texts: dict[str, str] = {}
+        for name, field, text in zip(pieces[::2], fields, pieces[1::2], strict=True):
+            staff = _inline("V", f"{name} {self.voices[name]}") if name in self.voices else ""
+            texts[name] = texts.get(name, staff) + field + text
+        if not texts:
+            # A tune without a voice of its own has the settings of the only one it names.
+            staffs = [_inline("V", f"{name} {staff}") for name, staff in self.voices.items()]
+            texts[""] = staffs[0] if len(staffs) == 1 else ""
+        for place, text in enumerate(texts.values()):
+            yield self.settings + (start if place == 0 else "") + text
+
+
+def _inline(name: str, value: str) -> str:
+    return f"[{name}:{value.replace(']', ' ')[:200]}]"
+
+
 def play_tune(lines: Sequence[str]) -> PlayedTune:
     """Read the lines of one tune, as `split_tunes` gives them.
+
+    Of several voices the first that has notes and is not percussion is read.
 
     Raises:
         UnreadableTuneError: if it has no key, or something in it makes no sense.
     """
-    fields: dict[str, str] = {}
-    body: list[str] = []
-    for raw in _without_text(lines):
-        line = raw.partition("%")[0]
-        match = _FIELD_LINE.match(line)
-        if match is None:
-            if "K" in fields:
-                body.append(line.rstrip().removesuffix("\\"))
-        elif "K" in fields:
-            if match[1] in _MUSIC_FIELDS:
-                body.append(f"[{match[1]}:{match[2].replace(']', ' ')}]")
-        elif match[1] != "T" or "T" not in fields:
-            fields[match[1]] = match[2].strip()
+    tune = _Tune(lines)
+    fields, noted = tune.fields, set(tune.noted)
     if "K" not in fields:
         raise UnreadableTuneError("no key field")
-    parsed = parse_key_field(fields["K"])
-    if parsed is None:
-        raise UnreadableTuneError("unreadable key")
-    key, signature = parsed
+    key_field = parse_key_field(fields["K"])
     meter = parse_meter(fields.get("M", ""))
-    unit = parse_unit(fields.get("L", "")) or default_unit(meter)
-    reader = BodyReader(signature, meter, unit)
-    measures = expand_repeats(reader.read("\n".join(body)))
-    return PlayedTune(fields.get("T", ""), key, meter, measures, frozenset(reader.noted))
+    unit = parse_unit(fields.get("L", ""))
+    if unit is None and "L" in fields:
+        noted.add("a field L: that is not a length")
+    texts = list(tune.texts_of_voices())
+    if len(texts) > 1:
+        noted.add("voices")
+    for text in texts:
+        reader = BodyReader(dict(key_field.signature or {}), meter, unit or default_unit(meter))
+        reader.set_staff(key_field.staff)
+        written = reader.read(text)
+        if has_notes(written) and not reader.is_percussion:
+            break
+    else:
+        raise UnreadableTuneError("no notes")
+    measures, assumed = _ordered(written, fields.get("P", ""))
+    key = key_field.key
+    return PlayedTune(
+        title=fields.get("T", ""),
+        key=None if key is None else key.transposed(reader.transposition_at_start),
+        meter=meter,
+        measures=measures,
+        noted=frozenset(noted | reader.noted | assumed),
+    )
+
+
+def _ordered(written: Sequence[Measure], parts: str) -> tuple[list[Measure], set[str]]:
+    order = parse_part_order(parts)
+    if order:
+        return in_order_of_parts(written, order)
+    played, noted = playing_order(written)
+    return played, noted | ({"order of parts that is not understood"} if parts else set())

@@ -1,27 +1,30 @@
-"""Read the music of one ABC tune into measures of notes and rests.
+"""Read the music of one voice of an ABC tune into measures of notes and rests.
 
 Grammar: the ABC standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1. What a melody with
-chord symbols does not need (slurs, decorations, grace notes, annotations, lyrics, spacing) is
+chord symbols does not need (slurs, most decorations, grace notes, annotations, lyrics, spacing) is
 passed over. An accidental holds for its letter in every octave until the bar line, the standard's
-default, which the corpora follow: "EG=cG ECCE" in D has C natural throughout. An accidental inside
-grace notes holds only there.
+default, which the corpora follow: "EG=cG ECCE" in D has C natural throughout; the directive
+`propagate-accidentals` says otherwise. An accidental inside grace notes holds only there.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 
-from seqtutor.tasks.scores.abc_repeats import TICKS_PER_SIXTEENTH, Event, Measure
-from seqtutor.tasks.scores.keys import (
-    PITCH_CLASS_OF_LETTER,
+from seqtutor.tasks.scores.abc_fields import (
     SEMITONES_OF_ACCIDENTAL,
-    Signature,
+    TICKS_PER_WHOLE,
+    StaffSettings,
+    full_bar,
     parse_key_field,
+    parse_meter,
+    parse_staff,
+    parse_unit,
 )
-
-TICKS_PER_WHOLE = 16 * TICKS_PER_SIXTEENTH
+from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Signature
+from seqtutor.tasks.scores.measures import Event, Measure, UnreadableTuneError
+from seqtutor.tasks.scores.playing_order import mark_of, passes_of
 
 # Every repetition is bounded, so that no input makes the scan take more than linear time.
 _LENGTH = r"\d{0,3}(?:/{1,6}\d{0,3})?"
@@ -39,67 +42,33 @@ _ELEMENT = re.compile(
   | \((?P<tuplet>\d(?::\d{{0,2}}){{0,2}})
   | (?P<chord>\[(?P<notes>[A-Ga-gz^_=,'\d/~. -]{{1,100}})\](?P<chord_length>{_LENGTH}))
   | "(?P<symbol>[^"\n]{{0,200}})"
-  | (?P<skipped>\{{[^}}\n]{{0,200}}\}}|![^!\s|]{{1,40}}!|\+[^+\s|]{{1,40}}\+
-      |&[^|\n]{{0,400}})
+  | !(?P<decoration>[^!\s|]{{1,40}})!
+  | \+(?P<old_decoration>[^+\s|]{{1,40}})\+
+  | (?P<grace>\{{[^}}\n]{{0,200}}\}})
+  | (?P<overlay>&)
+  | (?P<user_symbol>[H-Wh-w])
     """,
     re.VERBOSE,
 )
-_CHORD_NOTE = re.compile(_NOTE)
-_METER = re.compile(r"\(?(\d{1,3}(?:\s?\+\s?\d{1,3}){0,9})\)?\s?/\s?(\d{1,3})")
-_UNIT = re.compile(r"\s*(\d{1,3})\s?/\s?(\d{1,3})")
-_ANNOTATION = tuple("^_<>@")
+_CHORD_NOTE = re.compile(_NOTE + r"(-?)")
+_INVISIBLE_BAR = "[|]"
+_ANNOTATION = "^_<>@"
 """First characters of a text above the notes that is not a chord symbol."""
 _BROKEN = {1: (3, 1), 2: (7, 1), 3: (15, 1)}
-
-
-class UnreadableTuneError(Exception):
-    """A tune that cannot be understood; the message is the reason that is counted."""
-
-
-def parse_meter(value: str) -> tuple[int, int] | None:
-    """Read what follows `M:`; `None` is free metre.
-
-    Raises:
-        UnreadableTuneError: for a metre of zero.
-    """
-    value = value.strip()
-    if value.startswith("C|"):
-        return 2, 2
-    if value.startswith("C"):
-        return 4, 4
-    match = _METER.match(value)
-    if match is None:  # empty, "none", "FREI4/4"
-        return None
-    meter = sum(map(int, match[1].split("+"))), int(match[2])
-    if 0 in meter:
-        raise UnreadableTuneError("unreadable metre")
-    return meter
-
-
-def default_unit(meter: tuple[int, int] | None) -> int:
-    """The unit note length in ticks where `L:` is missing: 1/16 for metres under 3/4, else 1/8."""
-    if meter is not None and 4 * meter[0] < 3 * meter[1]:
-        return TICKS_PER_WHOLE // 16
-    return TICKS_PER_WHOLE // 8
-
-
-def parse_unit(value: str) -> int | None:
-    """Read what follows `L:`, in ticks; `None` if it is not a length."""
-    match = _UNIT.match(value)
-    if match is None or int(match[2]) == 0:
-        return None
-    return TICKS_PER_WHOLE * int(match[1]) // int(match[2]) or None
-
-
-def full_bar(meter: tuple[int, int] | None) -> int | None:
-    """A bar's length in ticks, or `None` for free metre."""
-    return None if meter is None else TICKS_PER_WHOLE * meter[0] // meter[1]
+_USER_SYMBOL = re.compile(r"\s*([H-Wh-w])\s*=\s*[!+]?([^!+]*)")
+_SHORTHAND = dict.fromkeys("HLMPTuv", "") | {"S": "segno", "O": "coda"}
+"""The standard's letters for decorations, those without effect on what is played empty."""
+_WHILE_OVERLAID = ("bar", "ending", "field", "user_symbol")
+"""What is read after `&`, until the bar line: all but the music of the overlay."""
+_HOLDS_FOR = {"not": 0, "octave": 1, "pitch": 2}
+"""How far the directive `propagate-accidentals` lets an accidental hold."""
 
 
 class BodyReader:
-    """Scans the elements of a tune in order and collects its measures.
+    """Scans the elements of a voice in order and collects its measures.
 
-    `noted` holds what was simplified: "chords", "voices", "key changes", "tuplets".
+    `noted` holds what was simplified or passed over, such as "chords", "key changes", "tuplets";
+    `transposition_at_start` are the semitones by which the first note sounds above what is written.
     """
 
     def __init__(self, signature: Signature, meter: tuple[int, int] | None, unit: int) -> None:
@@ -107,20 +76,28 @@ class BodyReader:
         self._meter = meter
         self._unit = unit
         self._full_bar = full_bar(meter)
-        self._accidentals: dict[str, int] = {}
+        self._accidentals: dict[tuple[str, int], int] = {}
+        self._holds_for = "pitch"
+        self._clef_octaves = self._octaves = self._semitones = 0
+        self._symbols = dict(_SHORTHAND)
         self._tuplet = (1, 1, 0)  # factor's numerator and denominator, notes left
         self._next_factor: tuple[int, int] | None = None
         self._last: Event | None = None
         self._last_name = ("", "")
         self._chord_symbol: str | None = None
-        self._first_voice: str | None = None
-        self._silenced = False
+        self._overlaid = False
+        self._stray = 0
         self._measures = [Measure(self._full_bar)]
-        self.noted: Counter[str] = Counter()
-        self._handlers: dict[str, Callable[[re.Match[str]], None]] = {
+        self.is_percussion = False
+        self.transposition_at_start = 0
+        self.noted: set[str] = set()
+        self._handlers: dict[str, Callable[[re.Match[str]], object]] = {
             "note": self._read_note,
             "rest": self._read_rest,
             "symbol": self._read_symbol,
+            "decoration": lambda match: self._mark(match["decoration"]),
+            "old_decoration": lambda match: self._mark(match["old_decoration"]),
+            "grace": lambda match: self.noted.add("grace notes"),
             "chord": self._read_chord,
             "bar": self._read_bar,
             "ending": self._read_ending,
@@ -128,32 +105,61 @@ class BodyReader:
             "broken": self._read_broken,
             "tie": self._read_tie,
             "tuplet": self._read_tuplet,
+            "overlay": self._read_overlay,
+            "user_symbol": self._read_user_symbol,
         }
 
+    @property
+    def transposition(self) -> int:
+        """Semitones from what is written to what sounds."""
+        return 12 * (self._clef_octaves + self._octaves) + self._semitones
+
     def read(self, body: str) -> list[Measure]:
-        """Read a body whose field lines have been written as inline fields.
+        """Read a voice whose field lines have been written as inline fields.
 
         Raises:
             UnreadableTuneError: for a key, metre or length that makes no sense, and where more
                 letters mean nothing than there are notes and rests.
         """
         handlers = self._handlers
-        end = stray = 0
+        end = 0
         for match in _ELEMENT.finditer(body):
-            if end < match.start() and not self._silenced:
-                stray += _stray_letters(body[end : match.start()])
+            if end < match.start():
+                self._stray += _stray_letters(body[end : match.start()])
             end = match.end()
-            handle = handlers.get(match.lastgroup or "")
-            if handle is not None and (not self._silenced or match.lastgroup == "field"):
-                handle(match)
-        if not self._measures[-1].events:
+            kind = match.lastgroup or ""
+            if not self._overlaid or kind in _WHILE_OVERLAID:
+                handlers[kind](match)
+        last = self._measures[-1]
+        if not last.events:
             self._measures.pop()
+            if self._measures:
+                self._measures[-1].marks |= last.marks
         # Prose has notes, too: its letters from a to g.
-        if not self._silenced:
-            stray += _stray_letters(body[end:])
-        if stray > sum(len(one.events) for one in self._measures):
+        self._stray += _stray_letters(body[end:])
+        if self._stray > sum(len(one.events) for one in self._measures):
             raise UnreadableTuneError("more text than music")
         return self._measures
+
+    def set_staff(self, staff: StaffSettings) -> None:
+        """Take over what `K:` or `V:` say of clef, octave and transposition."""
+        if staff.clef_octaves is not None:
+            self._clef_octaves = staff.clef_octaves
+        if staff.octaves is not None:
+            self._octaves = staff.octaves
+        if staff.semitones is not None:
+            self._semitones = staff.semitones
+        self.is_percussion = self.is_percussion or staff.is_percussion
+        self.noted |= {f"the parameter {name}= passed over" for name in staff.passed_over}
+
+    def instruct(self, directive: str) -> None:
+        """Take over a directive, without its `%%` or `I:`, that changes what the notes mean."""
+        name, _, value = directive.strip().partition(" ")
+        if name == "propagate-accidentals":
+            if value.strip() in _HOLDS_FOR:
+                self._holds_for = value.strip()
+        elif name == "abc-include" or (name == "MIDI" and "transpose" in value):
+            self.noted.add(f"the directive {name} passed over")
 
     def _length(self, text: str) -> int:
         """A written length as ticks, before tuplets and broken rhythm."""
@@ -170,6 +176,8 @@ class BodyReader:
         return ticks
 
     def _add(self, ticks: int, pitch: int | None) -> None:
+        if self._last is None:
+            self.transposition_at_start = self.transposition
         numerator, denominator, left = self._tuplet
         if left:
             ticks = ticks * numerator // denominator
@@ -185,12 +193,16 @@ class BodyReader:
 
     def _pitch(self, accidental: str | None, letter: str, octave: str) -> int:
         upper = letter.upper()
-        if accidental:
-            alteration = self._accidentals[upper] = SEMITONES_OF_ACCIDENTAL[accidental]
-        else:
-            alteration = self._accidentals.get(upper, self._signature.get(upper, 0))
         natural = PITCH_CLASS_OF_LETTER[upper] + (60 if letter == upper else 72)
-        return natural + 12 * (octave.count("'") - octave.count(",")) + alteration
+        natural += 12 * (octave.count("'") - octave.count(","))
+        place = (upper, natural // 12 if self._holds_for == "octave" else 0)
+        if accidental:
+            alteration = SEMITONES_OF_ACCIDENTAL[accidental]
+            if self._holds_for != "not":
+                self._accidentals[place] = alteration
+        else:
+            alteration = self._accidentals.get(place, self._signature.get(upper, 0))
+        return natural + alteration + self.transposition
 
     def _read_note(self, match: re.Match[str]) -> None:
         _, accidental, letter, octave, length = match.group(1, 2, 3, 4, 5)
@@ -216,38 +228,59 @@ class BodyReader:
         if not notes:
             return
         if len(notes) > 1:
-            self.noted["chords"] += 1
-        pitches = [self._pitch(accidental, *name) for accidental, *name, _ in notes]
+            self.noted.add("chords")
+        pitches = [self._pitch(accidental, *name) for accidental, *name, _, _ in notes]
         highest = max(range(len(notes)), key=pitches.__getitem__)
         ticks = self._length(notes[0][3]) * self._length(match["chord_length"]) // self._unit
         self._add(ticks, pitches[highest])
         self._last_name = notes[highest][1:3]
-        if self._last is not None and match["notes"].rstrip().endswith("-"):
-            self._last.tied = True
+        if self._last is not None:
+            self._last.tied = bool(notes[highest][4])
 
     def _read_symbol(self, match: re.Match[str]) -> None:
         text = match["symbol"].strip()
-        if text and not text.startswith(_ANNOTATION):
+        if not self._mark(text.lstrip(_ANNOTATION)) and text and text[0] not in _ANNOTATION:
             self._chord_symbol = text
+
+    def _mark(self, text: str) -> bool:
+        """Keep what a word or sign says about the order of playing, if it says anything."""
+        mark = mark_of(text)
+        if mark is not None:
+            self._measures[-1].marks.add(mark)
+        return mark is not None
+
+    def _read_user_symbol(self, match: re.Match[str]) -> None:
+        letter = match["user_symbol"]
+        if letter in self._symbols:
+            self._mark(self._symbols[letter])
+        elif not self._overlaid:
+            self._stray += 1
+
+    def _begin_measure(self) -> Measure:
+        if self._measures[-1].events:
+            self._measures.append(Measure(self._full_bar))
+        self._overlaid = False
+        return self._measures[-1]
 
     def _read_bar(self, match: re.Match[str]) -> None:
         sign = match["sign"]
         self._accidentals.clear()
-        if self._measures[-1].events:
-            self._measures.append(Measure(self._full_bar))
-        here = self._measures[-1]
+        here = self._begin_measure()
         if len(self._measures) > 1:
             left = self._measures[-2]
-            left.ends_repeat = left.ends_repeat or sign.startswith(":")
-            left.ends_section = left.ends_section or sign != "|"
+            if sign.startswith(":"):
+                left.plays = 2 if sign == "::" else 1 + len(sign) - len(sign.lstrip(":"))
+            left.ends_section = left.ends_section or sign not in ("|", _INVISIBLE_BAR)
         here.starts_repeat = here.starts_repeat or sign.endswith(":")
         if match["passes"]:
-            here.ending = _passes_of(match["passes"])
+            here.ending = passes_of(match["passes"])
 
     def _read_ending(self, match: re.Match[str]) -> None:
-        if self._measures[-1].events:
-            self._measures.append(Measure(self._full_bar))
-        self._measures[-1].ending = _passes_of(match["ending"])
+        self._begin_measure().ending = passes_of(match["ending"])
+
+    def _read_overlay(self, match: re.Match[str]) -> None:
+        self._overlaid = True
+        self.noted.add("overlays")
 
     def _read_broken(self, match: re.Match[str]) -> None:
         if self._last is None:
@@ -275,46 +308,40 @@ class BodyReader:
         affected = int(others[1]) if len(others) > 1 and others[1] else notes
         if notes == 0 or in_time_of == 0:
             raise UnreadableTuneError("unreadable tuplet")
-        self.noted["tuplets"] += 1
+        self.noted.add("tuplets")
         self._tuplet = (in_time_of, notes, affected)
 
     def _read_field(self, match: re.Match[str]) -> None:
         name, value = match["name"], match["value"]
         if name == "V":
-            voice = value.split()[0] if value.split() else ""
-            self._first_voice = voice if self._first_voice is None else self._first_voice
-            self._silenced = voice != self._first_voice
-            if self._silenced:
-                self.noted["voices"] += 1
-        elif self._silenced:
-            return
+            self.set_staff(parse_staff(value.strip().partition(" ")[2])[0])
         elif name == "K":
-            parsed = parse_key_field(value)
-            if parsed is None:
-                raise UnreadableTuneError("unreadable key")
-            self._signature = parsed[1]
-            self.noted["key changes"] += 1
+            field = parse_key_field(value)
+            self.set_staff(field.staff)
+            if field.signature is not None:
+                self._signature = field.signature
+                self.noted.add("key changes")
         elif name == "L":
-            self._unit = parse_unit(value) or self._unit
+            unit = parse_unit(value)
+            if unit is None:
+                self.noted.add("a field L: that is not a length")
+            self._unit = unit or self._unit
         elif name == "M":
-            self._meter = parse_meter(value)
+            before, self._meter = self._meter, parse_meter(value)
             self._full_bar = full_bar(self._meter)
+            if self._meter != before:
+                self.noted.add("metre changes")
             if not self._measures[-1].events:
                 self._measures[-1].full_length = self._full_bar
+        elif name == "P":
+            here = self._begin_measure()
+            here.part = value.strip()[:1] or None
+        elif name == "I":
+            self.instruct(value)
+        elif name == "U" and (symbol := _USER_SYMBOL.match(value)):
+            self._symbols[symbol[1]] = symbol[2].strip()
 
 
 def _stray_letters(text: str) -> int:
-    """Letters that are neither music nor a decoration's shorthand or a spacer."""
-    return sum(letter.isalpha() and letter not in "HLMOPSTuvy" for letter in text)
-
-
-def _passes_of(ending: str) -> frozenset[int]:
-    """Read `1`, `2`, `1,3` or `1-3`."""
-    passes: set[int] = set()
-    for part in ending.strip(" \t\n[").split(","):
-        first, _, last = part.partition("-")
-        if first.isdigit():
-            low = min(int(first), 99)
-            high = min(int(last), 99) if last.isdigit() else low
-            passes.update(range(low, high + 1))
-    return frozenset(passes or {1})
+    """Letters that are neither music nor the spacer `y`."""
+    return sum(letter.isalpha() and letter != "y" for letter in text)

@@ -1,8 +1,7 @@
-"""Keys: tonic and mode, the `K:` field of ABC, and the key of notes that come without one."""
+"""Keys: tonic and mode, signatures, and the key of notes that come without one."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,25 +25,8 @@ FIFTHS_OF_MODE = {
 MODES = tuple(FIFTHS_OF_MODE)
 
 PITCH_CLASS_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_FIFTHS_OF_LETTER = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
+FIFTHS_OF_LETTER = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _SHARPS = "FCGDAEB"
-
-_MODE_OF_PREFIX = {
-    "maj": "major",
-    "ion": "major",
-    "min": "minor",
-    "aeo": "minor",
-    "mix": "mixolydian",
-    "dor": "dorian",
-    "phr": "phrygian",
-    "lyd": "lydian",
-    "loc": "locrian",
-}
-# `H`, `Es`, `As` and `Fis` are German names (B, E flat, A flat, F sharp), `Bn` is B natural.
-_KEY_FIELD = re.compile(r"\s*([A-H])(#|b|♯|♭|is(?![a-z])|e?s(?![a-z])|n(?![a-z]))?\s*([A-Za-z]*)")
-_ALTERATION = {"#": 1, "♯": 1, "is": 1, "b": -1, "♭": -1, "es": -1, "s": -1, "n": 0, None: 0}
-_EXPLICIT_ACCIDENTAL = re.compile(r"(\^\^|\^|__|_|=)([A-Ga-g])(?![a-z])")
-SEMITONES_OF_ACCIDENTAL = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 
 Signature = dict[str, int]
 """Semitones by which a key signature raises each letter it alters."""
@@ -87,35 +69,9 @@ def signature_of_fifths(fifths: int) -> Signature:
     return dict.fromkeys(_SHARPS[fifths:], -1)
 
 
-def parse_key_field(value: str) -> tuple[Key | None, Signature] | None:
-    """Read what follows `K:` in ABC.
-
-    Returns the key and the signature's alterations. The key is `None` where the field names none
-    (`K:`, `K:none`, only a clef); the whole result is `None` where it cannot be understood.
-    """
-    value = value.strip()
-    if value.startswith(("HP", "Hp")):
-        # Highland pipes: `Hp` writes F and C sharp, `HP` no signature. The scale is built on A.
-        piped = value.startswith("Hp")
-        return Key(9, "mixolydian" if piped else "minor"), signature_of_fifths(2 if piped else 0)
-    match = _KEY_FIELD.match(value)
-    if match is None:
-        names_no_key = not value or value.lower().startswith(("none", "clef", "treble", "bass"))
-        return (None, {}) if names_no_key else None
-    name, alteration, word = match.groups()
-    letter = "B" if name == "H" else name
-    semitones = _ALTERATION[alteration]
-    mode = "minor" if word == "m" else _MODE_OF_PREFIX.get(word[:3].lower(), "major")
-    key = Key((PITCH_CLASS_OF_LETTER[letter] + semitones) % 12, mode)
-    rest = value[match.end() :]
-    if word.lower() == "exp" or rest.split()[:1] == ["exp"]:
-        signature: Signature = {}
-    else:
-        fifths = _FIFTHS_OF_LETTER[letter] + 7 * semitones + FIFTHS_OF_MODE[mode]
-        signature = signature_of_fifths(fifths)
-    for accidental, altered in _EXPLICIT_ACCIDENTAL.findall(rest):
-        signature[altered.upper()] = SEMITONES_OF_ACCIDENTAL[accidental]
-    return key, signature
+def key_of_signature(fifths: int, mode: str = "major") -> Key:
+    """The key of a mode with so many sharps (positive) or flats (negative)."""
+    return Key(7 * (fifths - FIFTHS_OF_MODE[mode]) % 12, mode)
 
 
 class SoundingNote(Protocol):

@@ -1,7 +1,8 @@
-"""What every reader of MIDI needs first: the tracks with notes, the key and the metre."""
+"""What every reader of MIDI needs first: the tracks with notes, the key, the metre and the bars."""
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 from seqtutor.errors import UserError
 from seqtutor.tasks.scores.abc import read_limited
 from seqtutor.tasks.scores.files import one_line
-from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.keys import Key, key_of_signature
+from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
+
+MOST_BARS = 65_536
 
 
 @dataclass(frozen=True)
@@ -17,16 +21,62 @@ class MidiTracks:
     """A MIDI file as symusic reads it.
 
     Attributes:
-        tracks: those that have notes, drums aside; at least one.
-        quarter: ticks of a quarter note.
+        tracks: those that have notes, drums aside; at least one. A change of the instrument in the
+            middle of a track is not a new one.
+        quarter: the file's own ticks of a quarter note.
         key: of the first key signature.
-        meter: the first one.
+        meters: each time signature with the file's tick at which it begins.
     """
 
     tracks: tuple[Any, ...]
     quarter: int
     key: Key | None
-    meter: tuple[int, int] | None
+    meters: tuple[tuple[int, tuple[int, int]], ...]
+
+    @property
+    def has_upbeat(self) -> bool:
+        """Whether the first time signature is that of an upbeat: one bar, shorter than the next.
+
+        MIDI has no other way to tell an upbeat.
+        """
+        if len(self.meters) < 2:
+            return False
+        (start, first), (stop, second) = self.meters[:2]
+        length = stop - start
+        return start == 0 and length <= self._bar(first) and length < self._bar(second)
+
+    @property
+    def meter(self) -> tuple[int, int] | None:
+        """The first metre, an upbeat's aside."""
+        meters = self.meters[int(self.has_upbeat) :]
+        return meters[0][1] if meters else None
+
+    def _bar(self, meter: tuple[int, int]) -> int:
+        return max(1, self.quarter * 4 * meter[0] // meter[1])
+
+    def ticks(self, time: int) -> int:
+        """A time of the file in the ticks of `measures.TICKS_PER_SIXTEENTH`, the nearest."""
+        return (8 * TICKS_PER_SIXTEENTH * time + self.quarter) // (2 * self.quarter)
+
+    def bars(self, end: int) -> list[int]:
+        """Where the bars begin that lie before `end`, both in the file's ticks.
+
+        Without a time signature they have four quarters, as the MIDI standard has it.
+
+        Raises:
+            UnreadableTuneError: if there are more than `MOST_BARS`.
+        """
+        meters = list(self.meters)
+        if not meters or meters[0][0] > 0:
+            meters.insert(0, (0, (4, 4)))
+        starts: list[int] = []
+        for place, (start, meter) in enumerate(meters):
+            following = min(end, meters[place + 1][0] if place + 1 < len(meters) else end)
+            bars = range(start, following, self._bar(meter))
+            if len(starts) + len(bars) > MOST_BARS:
+                raise UnreadableTuneError("too long")
+            starts += bars if place or not self.has_upbeat else ()
+        return starts
 
 
 def read_midi_tracks(path: Path) -> MidiTracks:
@@ -37,7 +87,7 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     """
     import symusic
 
-    content = read_limited(path)
+    content = with_one_program(read_limited(path))
     try:
         score: Any = symusic.Score.from_midi(content)
     except Exception as error:  # symusic raises its own C++ exceptions under several names
@@ -49,13 +99,61 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     key = None
     if len(score.key_signatures):
         signature = score.key_signatures[0]
-        mode = "minor" if signature.tonality else "major"
-        key = Key((7 * signature.key + (9 if mode == "minor" else 0)) % 12, mode)
-    meter = None
-    if len(score.time_signatures):
-        meter = (score.time_signatures[0].numerator, score.time_signatures[0].denominator)
-    return MidiTracks(tracks, score.ticks_per_quarter, key, meter)
+        key = key_of_signature(signature.key, "minor" if signature.tonality else "major")
+    # Of several at one tick the last holds.
+    meters = {one.time: (one.numerator, one.denominator) for one in score.time_signatures}
+    known = tuple(sorted((time, meter) for time, meter in meters.items() if 0 not in meter))
+    return MidiTracks(tracks, score.ticks_per_quarter, key, known)
 
 
 def _has_notes(track: Any) -> bool:
     return len(track.notes) > 0
+
+
+def with_one_program(content: bytes) -> bytes:
+    """The same MIDI file with the first instrument chosen by every change of program.
+
+    symusic takes each program of a track for a part of its own.
+    """
+    data = bytearray(content)
+    position = 0
+    while position + 8 <= len(data):
+        kind, size = struct.unpack_from(">4sI", data, position)
+        position += 8
+        if kind == b"MTrk":
+            _set_programs(data, position, min(position + size, len(data)))
+        position += size
+    return bytes(data)
+
+
+def _set_programs(data: bytearray, position: int, end: int) -> None:
+    """Walk through the events of a track, up to the first that makes no sense."""
+    status = 0
+    while position < end:
+        position = _after_number(data, position, end)[1]
+        if position >= end:
+            return
+        if data[position] >= 0x80:
+            status = data[position]
+            position += 1
+        if status in (0xFF, 0xF0, 0xF7):
+            size, position = _after_number(data, position + (status == 0xFF), end)
+            position += size
+        elif status >> 4 == 0xC and position < end:
+            data[position] = 0
+            position += 1
+        elif 0x80 <= status < 0xF0:
+            position += 1 if status >> 4 == 0xD else 2
+        else:
+            return
+
+
+def _after_number(data: bytearray, position: int, end: int) -> tuple[int, int]:
+    """A number of variable length, and the place behind it."""
+    number = 0
+    while position < end:
+        byte = data[position]
+        number, position = number << 7 | byte & 0x7F, position + 1
+        if byte < 0x80:
+            break
+    return number, position

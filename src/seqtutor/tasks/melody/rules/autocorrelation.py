@@ -103,7 +103,11 @@ def penalize_autocorrelation(
     k for which |r_k| > `autocorrelation_threshold` (0.15), r_k as in `autocorrelations` over
     tokens 0 … t. Negative coefficients count as well, times `autocorrelation_negative_factors`
     (1). A melody that is constant so far is not punished here, nor is any before
-    `autocorrelation_first_step`.
+    `autocorrelation_first_step` (1).
+
+    The numbers of all tokens count, with rests and holds as the lowest: rhythm is punished as much
+    as contour. Two different tokens already have a coefficient of −½ at the second step, so that a
+    note that is only repeated, which varies least, begins best; a later first step mends that.
 
     Whether a coefficient is above the threshold is decided in exact integers up to
     `LONGEST_EXACT_IN_INT32` steps, and at any length in 64-bit mode; beyond both, in float32,

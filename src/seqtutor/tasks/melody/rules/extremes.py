@@ -51,6 +51,9 @@ def high_low_unique(
     r_t = `unique_note_reward` (3) if the largest of all tokens so far occurs once, plus the same
     if the smallest pitch does; 0 at all other steps. `lengths` gives L for each melody where they
     differ.
+
+    A single note is both. Without notes, the only hold among rests, or a single rest, is a highest
+    note, unless `highest_note_ignores_rests`.
     """
     last_step = melody_lengths(tokens, settings, lengths) - 1
     unique = unique_extremes(tokens, settings, lengths)

@@ -88,9 +88,13 @@ def preferred_intervals(
     jump of more than an octave.) r_t = `interval_scale` (5) × the entry of `intervals` for the
     interval from the last pitch to token t: rest 0.05, hold 0.075, after the tonic or fifth 0.15
     and 0.3; fifth from the tonic or fifth 0.1; third from the tonic or third 0.15; otherwise 2
-    semitones 0.08, 4 0.09, 5 0.07, 7 0.02, 9 0.05, 11 −0.3, more than 12 −1, all else 0. Rests and
-    holds count at every step, for as long as they last. In minor, the in-key third is three
-    semitones.
+    semitones 0.08, 4 0.09, 5 0.07, 7 0.02, 9 0.05, 11 −0.3, more than 12 −1, all else 0. In minor,
+    the in-key third is three semitones.
+
+    Rests and holds, which are no intervals, are paid at every step for as long as they last: a long
+    tonic or fifth earns more than any interval. An in-key third may leave the key, as from E to
+    G sharp in C major. The rests and holds of `IntervalRewards` at 0, and
+    `in_key_third_stays_in_key`, mend that.
     """
     table = reward_of_interval(settings)[interval_table(settings)]
     rewards = jnp.asarray(table, jnp.result_type(float))

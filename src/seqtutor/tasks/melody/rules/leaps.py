@@ -89,7 +89,9 @@ def leap_up_back(
     - a leap the same way doubles it: r_t = `leap_doubled_penalty` (−5), and the first leap stays
       pending.
 
-    All other steps earn 0. A leap that ends another is not pending itself.
+    All other steps earn 0. A leap that ends another is not pending itself. A leap back within
+    seven steps earns nothing, which the name does not say; `minimum_steps_before_leap_back` 0 pays
+    it. Motion back that stops short of where the leap came from does not resolve it.
     """
     outcome = track_leaps(tokens, settings).outcome
     penalised = jnp.where(outcome == DOUBLED, settings.leap_doubled_penalty, 0.0)

@@ -90,6 +90,9 @@ def motif(
     (Jaques et al. 2017, section 4.) With d the number of different pitches among the last
     `motif_window` (8) tokens, r_t = `motif_reward` (3) + `motif_reward_per_further_pitch` (0.3)
     · (d − 3) if d ≥ `motif_minimum_pitches` (3), else 0. 0 as long as fewer tokens were played.
+
+    Any three pitches within half a bar are a motif, wherever the window begins, and each of its
+    steps is paid anew: the rule asks for movement. `motif_window` 16 looks at whole bars.
     """
     amount = _per_pitch(
         tokens, settings, settings.motif_reward, settings.motif_reward_per_further_pitch
@@ -105,8 +108,10 @@ def repeated_motif(
     (Livingstone et al. 2012, as cited by Jaques et al. 2017, section 4.) If the last
     `motif_window` (8) tokens are a motif of d different pitches and the very same tokens were
     played before, at any earlier step and without overlap, r_t = `repeated_motif_reward` (4) +
-    `repeated_motif_reward_per_further_pitch` (1) · (d − 3), else 0. With a `repeated_motif_limit`
-    only that many steps of a melody earn it.
+    `repeated_motif_reward_per_further_pitch` (1) · (d − 3), else 0.
+
+    A repetition at another pitch earns nothing, and each step of a melody that goes round in
+    circles earns it. With a `repeated_motif_limit` only that many steps of a melody do.
     """
     repeated = is_repeated_motif(tokens, settings)
     if settings.repeated_motif_limit is not None:

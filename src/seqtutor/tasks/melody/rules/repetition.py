@@ -48,6 +48,8 @@ def is_excessively_repeated(
             breaks > 0, settings.allowed_repeats_with_breaks, settings.allowed_repeats
         )
         is_excessive = (repeats >= allowed) | (rest & (repeats >= settings.allowed_rests))
+        if not settings.repetition_counts_holds:
+            is_excessive &= ~hold
         is_other = note & ~is_same
         heard = _Run(
             pitch=jnp.where(note, token, run.pitch),
@@ -74,7 +76,8 @@ def penalize_repeating(
     - there is no break and m ≥ `allowed_repeats` (5): the sixth note in a row;
     - there is a break and m ≥ `allowed_repeats_with_breaks` (7): the eighth;
 
-    else 0. A hold is counted like a pitch, with rests as its breaks.
+    else 0. A hold is counted like a pitch, with rests as its breaks: the rule punishes long notes
+    too, which its name does not say, unless `repetition_counts_holds` is false.
     """
     excessive = is_excessively_repeated(tokens, settings)
     return jnp.where(excessive, settings.repetition_penalty, 0.0)

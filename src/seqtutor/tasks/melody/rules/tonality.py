@@ -14,7 +14,7 @@ from seqtutor.tasks.melody.encoding import (
     VOCABULARY_SIZE,
 )
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.melody.rules.arrays import melody_lengths
+from seqtutor.tasks.melody.rules.arrays import is_note, melody_lengths, previous_note
 from seqtutor.tasks.scores.keys import Key
 
 MIDDLE_C = 60 - TOKEN_TO_MIDI
@@ -55,16 +55,24 @@ def key(
     """All notes belong to one key (Gauldin, as cited by Jaques et al. 2017, section 4).
 
     r_t = `key_penalty` (−1) if token t is a pitch outside the major or natural minor scale,
-    else 0.
+    else 0. The raised sixth and seventh of minor count as outside. A pitch counts once, however
+    long it is held.
     """
     return jnp.where(is_out_of_key(tokens, settings), settings.key_penalty, 0.0)
+
+
+def is_tonic(tokens: Int[Array, "*shape"], settings: MelodyRuleSettings) -> Bool[Array, "*shape"]:
+    """True for the tonic, of the middle octave or of any."""
+    if settings.tonic_in_any_octave:
+        return jnp.asarray(degrees_above_tonic(settings) == 0)[tokens]
+    return tokens == tonic_token(settings)
 
 
 def starts_with_tonic(
     tokens: Int[Array, "batch time"], settings: MelodyRuleSettings
 ) -> Bool[Array, " batch"]:
-    """True for every melody whose first token is the tonic of the middle octave."""
-    return tokens[:, 0] == tonic_token(settings)
+    """True for every melody whose first token is the tonic."""
+    return is_tonic(tokens[:, 0], settings)
 
 
 def tonic(
@@ -80,15 +88,26 @@ def tonic(
     - t = L − b + 1 and token t is a hold, so that the final tonic sounds on;
     - L − b + 1 < t < L and token t is a hold or a note-off;
 
-    else 0. The tonic is one pitch, that of the octave from middle C (`tonic_token`), and not its
-    octaves. `lengths` gives L for each melody where they differ.
+    else 0. The tonic is one pitch, that of the octave from middle C (`tonic_token`), or one of any
+    octave with `tonic_in_any_octave`. `lengths` gives L for each melody where they differ.
+
+    Holds and rests of the close are paid whatever the last note is, which the name does not say: a
+    melody that ends on E, held through the last bar, earns 9 in D minor. With
+    `tonic_close_on_tonic`, step t ≥ L − b is paid if the last note up to it is the tonic, and token
+    t is this note, a hold, or a note-off after L − b + 1.
     """
     steps = jnp.arange(tokens.shape[1])
     length = melody_lengths(tokens, settings, lengths)
     last_bar = length - settings.tonic_bar
-    opening_or_close = (steps == 0) | (steps == last_bar)
-    on_tonic = opening_or_close & (tokens == tonic_token(settings))
+    is_here = is_tonic(tokens, settings)
     holding = (steps == last_bar + 1) & (tokens == HOLD)
     ending = (steps > last_bar + 1) & (steps < length) & ((tokens == HOLD) | (tokens == NOTE_OFF))
-    fits = on_tonic | ((steps > 0) & (holding | ending))
+    if settings.tonic_close_on_tonic:
+        in_close = (steps >= last_bar) & (steps < length)
+        last_note = jnp.where(is_note(tokens), tokens, previous_note(tokens))
+        sounds = in_close & (is_here | (tokens == HOLD) | ending) & is_tonic(last_note, settings)
+        fits = ((steps == 0) & is_here) | sounds
+    else:
+        opening_or_close = (steps == 0) | (steps == last_bar)
+        fits = (opening_or_close & is_here) | ((steps > 0) & (holding | ending))
     return jnp.where(fits, settings.tonic_reward, 0.0)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from seqtutor.measure import Estimates
 from seqtutor.measures.controls import TemperedModel, best_of_n
+from seqtutor.measures.intervals import CONFIDENCE
+from seqtutor.measures.log_partition import from_samples
 from seqtutor.measures.policy import comparison_estimates
-from seqtutor.measures.sampling import draw
+from seqtutor.measures.sampling import Samples, draw, log_probabilities
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, MeasuredPolicy
 from seqtutor.runs.measure_cache import cached_estimates
+from seqtutor.runs.optimum import samples_of_prior
 from seqtutor.task import Task
 
 
@@ -27,12 +31,14 @@ class CachedEvaluator:
         number: sequences that each policy is measured on.
         key: what the task and the prior are made of, in JSON's types: if it changes, results of
             earlier calls are computed anew.
+        confidence: of the bounds on log Z from the samples of one policy.
     """
 
     task: Task
     prior: SequenceModel
     number: int
     key: Mapping[str, Any]
+    confidence: float = CONFIDENCE
 
     def evaluate(
         self,
@@ -43,19 +49,20 @@ class CachedEvaluator:
         seed: int = 0,
         c: float | None = None,
     ) -> Estimates:
-        """The estimates of `comparison_estimates` for one policy.
+        """The estimates of `comparison_estimates` for one policy and, with `c`, of log Z.
 
         Args:
             path: the file.
             key: tells this policy from others.
             load: returns the policy; called if the file does not have its results.
             seed: of the sampling.
-            c: the weight of the prior, if the objective is to be measured too.
+            c: the weight of the prior, if the objective and log Z are to be measured too.
         """
 
         def compute() -> dict[str, Estimates]:
+            policy = load()
             samples = draw(
-                load(),
+                policy,
                 self.prior,
                 number=self.number,
                 length=self.task.max_length,
@@ -63,10 +70,22 @@ class CachedEvaluator:
                 seed=seed,
                 reward=self.task.reward,
             )
-            return {"policy": comparison_estimates(samples, c)}
+            found = comparison_estimates(samples, c)
+            if c is not None:
+                log_policy = log_probabilities(policy, self._of_prior)
+                bounds = from_samples(
+                    samples, self._of_prior, log_policy, c, confidence=self.confidence
+                )
+                found |= bounds.estimates
+            return {"policy": found}
 
-        whole_key = self._key(key, seed=seed, c=c)
+        whole_key = self._key(key, seed=seed, c=c, confidence=self.confidence)
         return cached_estimates(path, whole_key, compute)["policy"]
+
+    @cached_property
+    def _of_prior(self) -> Samples:
+        """Its sequences, by whose weights log Z is estimated for every policy."""
+        return samples_of_prior(self.prior, self.task, self.task.max_length, self.number)
 
     def evaluate_prior(self, folder: Path) -> MeasuredPolicy:
         """The prior itself, whose KL divergence from itself is exactly zero."""

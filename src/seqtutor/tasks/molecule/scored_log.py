@@ -1,0 +1,229 @@
+"""The record of a run in its folder: every string that it scored, and the scores that failed.
+
+Both are tables that grow with the run. A checkpoint holds how long they were; a run that continues
+from it cuts them there, so that they end up as if it had not been interrupted.
+"""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqtutor.errors import UserError
+from seqtutor.files import open_own
+from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
+from seqtutor.tasks.molecule.terms import Scores, Values
+from seqtutor.tasks.molecule.tokens import shortened
+from seqtutor.workers.worker import Failure
+
+MOLECULES, FAILURES = "molecules.csv", "failures.csv"
+"""The files of what was scored, and of what could not be, in the folder of a run."""
+
+RDKIT = "rdkit"
+"""Stands in the table of failures for the measurements of all terms but the user's own."""
+
+_FAILURE_COLUMNS = ["step", "smiles", "scorer", "reason"]
+
+
+class ScoredLog:
+    """What a run scores, in the order of the scoring; nothing before `record_in` names a folder.
+
+    Args:
+        settings: of the reward.
+    """
+
+    def __init__(self, settings: MoleculeRewardSettings) -> None:
+        self._settings = settings
+        self._own = list(settings.own_scorers)
+        values = [f"{name}_value" for name in self._own]
+        self._columns = {
+            MOLECULES: ["step", "smiles", "is_valid", *settings.weights, "total", *values],
+            FAILURES: _FAILURE_COLUMNS,
+        }
+        self._folder: Path | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._rows: dict[str, list[list[Any]]] = {MOLECULES: [], FAILURES: []}
+        self._step = self._scored = 0
+        self._first: dict[str, str] = {}
+        self._counts: dict[str, dict[str, int]] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a folder to record in."""
+        return self._folder is not None
+
+    def record_in(self, folder: Path | None) -> None:
+        """Begin in a folder, at what is there already, or end with `None`."""
+        self._folder = folder
+        self._forget()
+
+    def add(self, steps: int, scores: Scores, terms: Mapping[str, Values]) -> None:
+        """Record a batch, in which so many environment steps were made, with its terms."""
+        if self._folder is None:
+            return
+        self._step += steps
+        weights = self._settings.weights
+        weighted = [weights[name] * terms[name] for name in weights]
+        total = np.sum(weighted, axis=0)
+        numbers = [*weighted, total]
+        for row, string in enumerate(scores.strings):
+            smiles = scores.smiles[row]
+            known = [_exact(scores.columns[name][row]) for name in self._own]
+            cells = [f"{values[row]:.6g}" for values in numbers]
+            own = [self._step, smiles or string, int(scores.is_valid[row]), *cells, *known]
+            self._rows[MOLECULES].append(own)
+        self._scored += int(scores.is_valid.sum())
+        self._add_failures(RDKIT, scores.strings, scores.reasons)
+        for name, reasons in scores.failures.items():
+            self._add_failures(name, scores.smiles, reasons)
+
+    def _add_failures(
+        self, scorer: str, strings: Sequence[str | None], reasons: Mapping[int, str]
+    ) -> None:
+        for row, reason in reasons.items():
+            if scorer not in self._first:
+                at = f"{shortened(strings[row] or '')} at step {self._step:,}"
+                self._first[scorer] = f"{at}: {reason}"
+            counts = self._counts.setdefault(scorer, {})
+            counts[kind_of(reason)] = counts.get(kind_of(reason), 0) + 1
+            self._rows[FAILURES].append([self._step, strings[row], scorer, reason])
+
+    def remarks(self, is_over: bool) -> list[str]:
+        """What the user should know: the first failure of each scorer; at the end, all counts."""
+        found = []
+        for scorer, first in self._first.items():
+            found.append(f"no score by {scorer} for {first}; {self._consequence(scorer)}")
+            if is_over:
+                counts = self._counts[scorer]
+                times = f"{sum(counts.values()):,} times in {self._scored:,}"
+                kinds = ", ".join(f"{kind}: {number:,}" for kind, number in counts.items())
+                found.append(f"{scorer} gave no score {times} ({kinds}); see {FAILURES}")
+        return found
+
+    def _consequence(self, scorer: str) -> str:
+        if scorer == RDKIT:
+            return "such a string counts as invalid"
+        failed = self._settings.own_scorers[scorer].failed
+        if failed is not None:
+            return f"such a molecule has the score {failed:g}"
+        return "such a molecule has the mean of the other scores of its collection"
+
+    def flush(self) -> None:
+        """Append what is new to the files.
+
+        Raises:
+            UserError: if that cannot be done.
+        """
+        for name, rows in self._rows.items():
+            if self._folder is None or not rows:
+                continue
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            path = self._folder / name
+            if not _size(path):
+                writer.writerow(self._columns[name])
+            writer.writerows(rows)
+            try:
+                with open(path, "a", encoding="utf-8", newline="", opener=open_own) as file:
+                    file.write(text.getvalue())
+            except OSError as error:
+                raise UserError(f"cannot write {path}: {error.strerror}") from None
+            rows.clear()
+
+    def state(self) -> dict[str, Any]:
+        """How far the record has come, which is then on the disk, in JSON's types."""
+        assert self._folder is not None
+        self.flush()
+        paths = {name: self._folder / name for name in self._rows}
+        for path in paths.values():
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+        return {
+            "bytes": {name: _size(path) for name, path in paths.items()},
+            "step": self._step,
+            "scored": self._scored,
+            "first": dict(self._first),
+            "counts": {scorer: dict(counts) for scorer, counts in self._counts.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Cut the files to what they were at a state, `{}` for the beginning."""
+        assert self._folder is not None
+        self._forget()
+        for name in self._rows:
+            _cut(self._folder / name, state.get("bytes", {}).get(name, 0))
+        self._step, self._scored = state.get("step", 0), state.get("scored", 0)
+        self._first = dict(state.get("first", {}))
+        self._counts = {s: dict(counts) for s, counts in state.get("counts", {}).items()}
+
+    def known_scores(self) -> dict[str, dict[str, float | Failure]]:
+        """What an interrupted run in the folder has found out, by scorer and canonical SMILES."""
+        known: dict[str, dict[str, float | Failure]] = {name: {} for name in self._own}
+        if self._folder is None or not known:
+            return known
+        for row in read_rows(self._folder / MOLECULES):
+            for name, scores in known.items():
+                if row.get("is_valid") == "1" and (value := row.get(f"{name}_value")):
+                    scores[row["smiles"]] = float(value)
+        for row in read_rows(self._folder / FAILURES):
+            if row.get("reason") and row["scorer"] in known:
+                known[row["scorer"]][row["smiles"]] = Failure(row["reason"])
+        return known
+
+
+def kind_of(reason: str) -> str:
+    """A reason without what differs from molecule to molecule, such as an exception's message."""
+    return reason.partition(":")[0]
+
+
+def read_rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a record; without what a killed process left of its last line."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        whole = (line for line in file if line.endswith("\n"))
+        yield from csv.DictReader(whole)
+
+
+def best_rows(folder: Path, number: int) -> list[dict[str, str]]:
+    """The rows of the molecules of a run with the highest total, each molecule once."""
+
+    def total(row: Mapping[str, str]) -> float:
+        return float(row["total"])
+
+    best: dict[str, dict[str, str]] = {}
+    for row in read_rows(folder / MOLECULES):
+        known = best.get(row["smiles"])
+        if row["is_valid"] == "1" and (
+            known is None or float(row["total"]) > float(known["total"])
+        ):
+            best[row["smiles"]] = row
+    return heapq.nlargest(number, best.values(), key=lambda row: float(row["total"]))
+
+
+def _exact(value: float) -> str:
+    """The shortest text that is read back as the same number; "" for NaN."""
+    return "" if value != value else repr(float(value))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _cut(path: Path, size: int) -> None:
+    if _size(path) > size:
+        try:
+            with open(path, "r+b", opener=open_own) as file:
+                file.truncate(size)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}") from None

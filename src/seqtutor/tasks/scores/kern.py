@@ -1,0 +1,137 @@
+"""Read kern, by way of music21, as the measures of one voice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.scores.abc import read_limited
+from seqtutor.tasks.scores.files import one_line
+from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, Key, key_of_signature
+from seqtutor.tasks.scores.measures import (
+    TICKS_PER_SIXTEENTH,
+    Measure,
+    PlayedTune,
+    UnreadableTuneError,
+)
+from seqtutor.tasks.scores.playing_order import playing_order
+from seqtutor.tasks.scores.time_limit import TooLongError, time_limit
+from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
+
+TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
+SECONDS_A_SCORE = 8.0
+SCORE_BYTES_A_SECOND = 20_000
+"""How long music21 may take for a score: so many seconds, and one more for so many bytes. It needs
+about a third of that for a long score, and for ever where one asks for bars without end."""
+
+
+def read_kern(path: Path) -> tuple[PlayedTune, int]:
+    """Read the first voice with notes of the first part with notes; gives the number of parts, too.
+
+    Raises:
+        UserError: if the file is not kern, its voice is polyphonic, or it takes too long.
+        UnreadableTuneError: if nothing sounds in it.
+    """
+    seconds = SECONDS_A_SCORE + len(read_limited(path)) / SCORE_BYTES_A_SECOND
+    import music21
+
+    try:
+        with time_limit(seconds, "music21"):
+            score = music21.converter.parse(str(path), forceSource=True, storePickle=False)
+            parts = list(score.parts) if isinstance(score, music21.stream.Score) else [score]
+            part = next((one for one in parts if one[music21.note.NotRest]), None)
+            if part is None:
+                raise UnreadableTuneError("no notes")
+            noted: set[str] = set()
+            measures = _measures(part, noted)
+            key, meter = _key(part), _meter(part)
+    except TooLongError:
+        raise UserError(f"{path} takes longer than {seconds:.0f} s to read") from None
+    except PolyphonicError as error:
+        raise UserError(
+            f"{path} is polyphonic: several notes sound at once {error}; save the melody alone in "
+            "a file of its own"
+        ) from None
+    except UnreadableTuneError:
+        raise
+    except Exception as error:  # music21 raises whatever its many readers come across
+        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
+    played, assumed = playing_order(measures)
+    return PlayedTune("", key, meter, played, frozenset(noted | assumed)), len(parts)
+
+
+def _key(part: Any) -> Key | None:
+    import music21
+
+    found = part.recurse().getElementsByClass(music21.key.KeySignature).first()
+    if found is None:
+        return None
+    mode = getattr(found, "mode", None)
+    return key_of_signature(found.sharps, mode if mode in FIFTHS_OF_MODE else "major")
+
+
+def _meter(part: Any) -> tuple[int, int] | None:
+    import music21
+
+    found = part.recurse().getElementsByClass(music21.meter.TimeSignature).first()
+    return None if found is None else (found.numerator, found.denominator)
+
+
+def _measures(part: Any, noted: set[str]) -> list[Measure]:
+    import music21
+
+    measures: list[Measure] = []
+    full: int | None = None
+    for element in part.getElementsByClass(music21.stream.Measure):
+        if element.timeSignature is not None:
+            full = _ticks(element.timeSignature.barDuration.quarterLength)
+        measure = Measure(full)
+        measure.starts_repeat = _is_repeat(element.leftBarline, "start")
+        if _is_repeat(element.rightBarline, "end"):
+            measure.plays = element.rightBarline.times or 2
+            measure.ends_section = True
+        length = _ticks(element.duration.quarterLength)
+        measure.events = list(events_of(_voice(element, noted), length))
+        if measure.events:
+            measures.append(measure)
+    return measures
+
+
+def _is_repeat(barline: Any, direction: str) -> bool:
+    return getattr(barline, "direction", None) == direction
+
+
+def _voice(measure: Any, noted: set[str]) -> Sequence[Sound]:
+    """The notes of a measure's first voice that has any."""
+    import music21
+
+    voices = [voice for voice in measure.voices if voice.notes]
+    if len(voices) > 1:
+        noted.add("voices")
+    # Where a spine is split within a measure, what all voices share stands beside them.
+    places = [(note, 0.0) for note in measure.notes]
+    places += [(note, voice.offset) for voice in voices[:1] for note in voice.notes]
+    sounds: list[Sound] = []
+    for note, place in places:
+        if note.duration.isGrace:
+            noted.add("grace notes")
+        elif not isinstance(note, music21.harmony.Harmony) and note.pitches:
+            start = _ticks(place + note.offset)
+            end = _ticks(place + note.offset + note.quarterLength)
+            tied = note.tie is not None and note.tie.type in ("start", "continue")
+            if note.duration.tuplets:
+                noted.add("tuplets")
+            sounds += [Sound(start, end, pitch.midi, tied) for pitch in note.pitches]
+    try:
+        voice, has_chords = one_voice(sound for sound in sounds if sound.end > sound.start)
+    except PolyphonicError:
+        raise PolyphonicError(f"in measure {measure.number}") from None
+    if has_chords:
+        noted.add("chords")
+    return voice
+
+
+def _ticks(quarters: Any) -> int:
+    return round(quarters * TICKS_PER_QUARTER)

@@ -1,0 +1,82 @@
+"""What is in a file of MusicXML: its title, and the measures of each part as elements."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import xml.etree.ElementTree as ET
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.scores.abc import MAXIMUM_FILE_BYTES, read_limited
+from seqtutor.tasks.scores.files import one_line
+
+_CONTAINER = "META-INF/container.xml"
+
+
+def read_root(path: Path) -> ET.Element:
+    """The root element of a file, compressed or not.
+
+    Raises:
+        UserError: if it cannot be read, is not MusicXML, or unpacks to too much.
+    """
+    content = read_limited(path)
+    try:
+        if content.startswith(b"PK"):
+            content = _unpacked(path, content)
+        root = ET.fromstring(content)
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
+    if root.tag not in ("score-partwise", "score-timewise"):
+        raise UserError(f"{path} is not MusicXML: its first element is {root.tag[:40]!r}")
+    return root
+
+
+def _unpacked(path: Path, content: bytes) -> bytes:
+    """The score in a compressed file, which can grow from kilobytes to gigabytes."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAXIMUM_FILE_BYTES:
+                raise UserError(f"{path} unpacks to more than {MAXIMUM_FILE_BYTES >> 20} MiB")
+            return archive.read(_name_of_score(archive))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
+    except Exception as error:
+        if type(error).__module__ == "zlib":
+            raise UserError(f"{path} is not a readable score: {error}") from None
+        raise
+
+
+def _name_of_score(archive: zipfile.ZipFile) -> str:
+    """The file that the container names first, else the first that looks like a score."""
+    names = archive.namelist()
+    if _CONTAINER in names:
+        container = ET.fromstring(archive.read(_CONTAINER))
+        for element in container.iter():
+            if (name := posixpath.normpath(element.get("full-path", ""))) in names:
+                return name
+    for name in names:
+        if name.lower().endswith((".xml", ".musicxml")) and not name.startswith("META-INF/"):
+            return name
+    raise LookupError("the archive holds no score")
+
+
+def title_of(root: ET.Element) -> str:
+    """The name of the work or its movement, or nothing."""
+    title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
+    return " ".join(title.split())
+
+
+def measures_of_parts(root: ET.Element) -> Iterator[list[ET.Element]]:
+    """The measures of each part, whether the file has them by part or by time."""
+    if root.tag == "score-partwise":
+        for part in root.iterfind("part"):
+            yield part.findall("measure")
+        return
+    by_part: dict[str, list[ET.Element]] = {}
+    for measure in root.iterfind("measure"):
+        for part in measure.iterfind("part"):
+            by_part.setdefault(part.get("id", ""), []).append(part)
+    yield from by_part.values()
