@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from html import unescape
@@ -12,6 +13,7 @@ import pytest
 
 from page_browser import faults_of, opened, requests_of, sounds_of
 from seqtutor.cli.main import main
+from seqtutor.measures.intervals import Interval
 from seqtutor.report.tables import Cell, format_cell
 from seqtutor.tasks.melody.evaluation import melody_measures
 
@@ -65,11 +67,10 @@ def test_the_numbers_are_those_of_evaluate(runs, page, capsys):
     (prior,) = json.loads(capsys.readouterr().out.splitlines()[-1])["prior"]
     shown = table_of(page.read_text(encoding="utf-8"))
     for measure in melody_measures().measures:
-        low, high = prior["intervals"].get(measure.name, (None, None))
-        half = None if low is None else (high - low) / 2
+        low, high = prior["intervals"].get(measure.name, (math.nan, math.nan))
         value = prior[measure.name]
         if value is not None:
-            expected = format_cell(Cell(value, half), measure.unit)
+            expected = format_cell(Cell.of_interval(Interval(value, low, high)), measure.unit)
             assert shown[measure.title][0].rstrip(" ✓✗≈") == expected
 
 

@@ -80,7 +80,8 @@ def term_title(name: str) -> str:
 def _compared(gain: Interval) -> str:
     if not gain.excludes_zero:
         return f"the difference, {shown(gain)}, lies within its interval"
-    size = shown(Interval.around(abs(gain.value), gain.half_width))
+    ends = sorted(map(abs, (gain.low, gain.high)))
+    size = shown(Interval(abs(gain.value), *ends))
     return f"{'more' if gain.value > 0 else 'less'} by {size}, beyond the interval"
 
 
