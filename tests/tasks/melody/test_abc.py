@@ -139,6 +139,9 @@ def test_fields_in_the_middle() -> None:
         ("|: A4 |1 B4 :| c4 |]", "ABAc"),
         ("|: A4 |1 B4 :|2 c4 :| d4 |]", "ABAcd"),
         ("A4 | :| B4", "AAB"),
+        ("A4 || B4 [|]:| c4", "ABBc"),
+        ("A4 [|] B4 :|", "ABAB"),
+        ("|:: A4 ::| B4", "AAAB"),
     ],
 )
 def test_repeats_and_endings(body: str, order: str) -> None:

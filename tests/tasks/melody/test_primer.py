@@ -16,6 +16,10 @@ def test_token_lists(text):
     assert read_primer(text).tokens.tolist() == [14, 1, 1, 16]
 
 
+def test_names_of_notes_are_tokens_too():
+    assert read_primer("C4 hold E4 off G#4").tokens.tolist() == [14, 1, 18, 0, 22]
+
+
 @pytest.mark.parametrize("suffix", [".mid", ".abc", ".musicxml"])
 def test_files_give_their_melody(tmp_path, suffix):
     tokens = notes_to_tokens([Note(2, 3, 60), Note(5, 4, 71), Note(9, 7, 55)], 16)

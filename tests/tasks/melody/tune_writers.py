@@ -20,27 +20,8 @@ DECORATIONS = {
     "D.C. al Coda": '"^D.C. al Coda"',
 }
 LEADING = ("segno", "coda")
-TONICS = [
-    "Cb",
-    "Gb",
-    "Db",
-    "Ab",
-    "Eb",
-    "Bb",
-    "F",
-    "C",
-    "G",
-    "D",
-    "A",
-    "E",
-    "B",
-    "F#",
-    "C#",
-    "G#",
-    "D#",
-    "A#",
-    "E#",
-]
+TONICS = ["Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B"]
+TONICS += ["F#", "C#", "G#", "D#", "A#", "E#"]
 
 
 def abc(piece: Piece) -> str:

@@ -15,6 +15,7 @@ from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
     LOWEST_PITCH,
     TOKEN_TO_MIDI,
+    melody_vocabulary,
     notes_to_tokens,
     tokens_to_notes,
 )
@@ -54,9 +55,9 @@ def read_primer(
     """Read a primer: tokens, a file, or a random note.
 
     Args:
-        text: tokens such as `14 1 16` or `[14, 1, 16]`; the path of a MIDI, ABC, MusicXML or kern
-            file, of which the first tune is taken; or `random`, one note of the key, all equally
-            likely.
+        text: tokens such as `14 1 16`, `[14, 1, 16]` or, by their names, `C4 hold D4`; the path of
+            a MIDI, ABC, MusicXML or kern file, of which the first tune is taken; or `random`, one
+            note of the key, all equally likely.
         generator: draws the random note.
         key: what the model writes in, C major by default. A tune of another signature is moved
             there by less than an octave, unless it would leave the range of the tokens.
@@ -75,13 +76,17 @@ def read_primer(
         tokens = [int(number) for number in re.findall(r"[-+]?\d+", words)]
         tokens_to_notes(tokens)  # says which token is wrong
         return Primer(np.array(tokens, dtype=np.int32))
+    names = words.split()
+    vocabulary = melody_vocabulary().tokens
+    if names and set(names) <= set(vocabulary):
+        return Primer(np.array([vocabulary.index(name) for name in names], dtype=np.int32))
     path = Path(text)
     # Not `path.is_file()`, which raises an error where the name of a file would be too long.
     if not os.path.isfile(path):
         shown = words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}…"
         raise UserError(
-            f"the primer {shown!r} is neither a list of tokens such as '14 1 16', nor an existing "
-            f"file, nor {RANDOM!r}"
+            f"the primer {shown!r} is neither a list of tokens such as '14 1 16' or "
+            f"'C4 hold E4', nor an existing file, nor {RANDOM!r}"
         )
     return _from_file(path, key)
 

@@ -263,14 +263,14 @@ class BodyReader:
         return self._measures[-1]
 
     def _read_bar(self, match: re.Match[str]) -> None:
-        sign = match["sign"]
+        sign = match["sign"].removeprefix(_INVISIBLE_BAR) or "|"
         self._accidentals.clear()
         here = self._begin_measure()
         if len(self._measures) > 1:
             left = self._measures[-2]
             if sign.startswith(":"):
                 left.plays = 2 if sign == "::" else 1 + len(sign) - len(sign.lstrip(":"))
-            left.ends_section = left.ends_section or sign not in ("|", _INVISIBLE_BAR)
+            left.ends_section = left.ends_section or sign != "|"
         here.starts_repeat = here.starts_repeat or sign.endswith(":")
         if match["passes"]:
             here.ending = passes_of(match["passes"])

@@ -1,0 +1,103 @@
+"""Real tunes in two formats: our readers of ABC, MusicXML and MIDI on the same music.
+
+    python benchmarks/reader_agreement.py --tunes 500
+
+Tunes of music21's public-domain books are parsed by music21, written by it as MusicXML and MIDI,
+and read by our readers. The three are compared in notes and key, and disagreements printed by kind.
+music21 reads some ABC otherwise than the standard has it (accidentals, da capo, order of parts):
+where MusicXML and MIDI agree with each other and not with ABC, the difference is in what it read.
+It fills incomplete bars of MusicXML with hidden rests, which are taken out here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import tempfile
+import warnings
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from seqtutor.errors import UserError
+from seqtutor.tasks.melody.abc import read_abc
+from seqtutor.tasks.melody.folder import read_melody_file
+from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.scores.abc import decode_abc
+from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
+
+FORMATS = ("musicxml", "midi")
+HIDDEN_REST = r'(?s)<note print-object="no"[^>]*>\s*<rest ?/>.*?</note>'
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tunes", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    texts = list(_texts())
+    random.Random(options.seed).shuffle(texts)
+    kinds: Counter[str] = Counter()
+    examples: defaultdict[str, list[str]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts[: options.tunes]:
+            for kind in _compare(text, Path(folder)):
+                kinds[kind] += 1
+                examples[kind].append(name)
+    for kind, count in kinds.most_common():
+        print(f"{count:>5}  {kind}  ({'; '.join(examples[kind][:3])})")
+
+
+def _texts() -> list[tuple[str, str]]:
+    """Each tune by itself, with its name."""
+    found = []
+    for source, content in book_sources(PUBLIC_DOMAIN_BOOKS):
+        for number, part in enumerate(decode_abc(content).replace("\r\n", "\n").split("\nX:")):
+            text = part if part.startswith("X:") else "X:" + part
+            found.append((f"{source} {number}", text.partition("\n\n")[0] + "\n"))
+    return found
+
+
+def _compare(text: str, folder: Path) -> list[str]:
+    import music21
+
+    ours, report = read_abc(text, "tune")
+    if not ours:
+        return [f"ABC not used: {', '.join(report.dropped) or 'no tune'}"]
+    try:
+        score = music21.converter.parse(text, format="abc")
+        paths = {
+            kind: Path(score.write(kind, folder / f"tune.{kind}")) for kind in ("musicxml", "midi")
+        }
+    except Exception as error:  # music21 raises whatever it comes across
+        return [f"music21 does not read or write it: {type(error).__name__}"]
+    hidden = re.sub(HIDDEN_REST, "", paths["musicxml"].read_text(encoding="utf-8"))
+    paths["musicxml"].write_text(hidden, encoding="utf-8")
+    read: dict[str, Tune] = {}
+    kinds = []
+    for kind, path in paths.items():
+        try:
+            (read[kind], *_), _ = read_melody_file(path)
+        except UserError as error:
+            kinds.append(f"{kind} not used: {str(error).removeprefix(str(path))[:60]}")
+    kinds += [f"{kind}: {_difference(ours[0], tune)}" for kind, tune in read.items()]
+    if len(read) == 2:
+        kinds.append(f"musicxml and midi: {_difference(read['musicxml'], read['midi'])}")
+    return kinds
+
+
+def _difference(one: Tune, other: Tune) -> str:
+    if one.notes == other.notes:
+        same_key = one.key.relative_major == other.key.relative_major
+        return "the same" if same_key else "the same notes, another key"
+    pitches = [note.pitch for note in one.notes], [note.pitch for note in other.notes]
+    if len(pitches[0]) != len(pitches[1]):
+        return "other repeats or other notes at a sixteenth"
+    if pitches[0] == pitches[1]:
+        return "the same pitches, other times"
+    return "as many notes, other pitches"
+
+
+if __name__ == "__main__":
+    main()
