@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -117,23 +118,51 @@ def atomic_write(path: str | Path, content: bytes | str) -> Path:
     Raises:
         UserError: if the folder or the file cannot be written.
     """
-    path = Path(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    # Not `tempfile`: its files are readable by their owner only, whatever the umask says.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    return write_together([(path, content)])[0]
+
+
+def write_together(files: Iterable[tuple[str | Path, bytes | str]]) -> list[Path]:
+    """Write files as `atomic_write` does, all of them or, if anything fails, none.
+
+    Each content is written before the next one is asked for.
+
+    Raises:
+        UserError: if a folder or a file cannot be written.
+    """
+    temporary: dict[Path, Path] = {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+        for given, content in files:
+            path = Path(given)
+            data = content.encode("utf-8") if isinstance(content, str) else content
+            try:
+                _write_temporary(path, data, temporary)
+            except OSError as error:
+                raise _cannot_write(path, error) from None
+        for path, own in temporary.items():
+            try:
+                os.replace(own, path)
+            except OSError as error:
+                raise _cannot_write(path, error) from None
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    return path
+        for own in temporary.values():
+            with contextlib.suppress(OSError):
+                own.unlink()
+    return list(temporary)
+
+
+def _write_temporary(path: Path, data: bytes, temporary: dict[Path, Path]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not `tempfile`: its files are readable by their owner only, whatever the umask says.
+    own = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    temporary[path] = own
+    with own.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write {path}: {error.strerror or error}")
 
 
 def parse_json(text: str) -> Any:

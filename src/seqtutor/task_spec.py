@@ -209,6 +209,15 @@ class TaskSpec(Generic[Settings]):
         """
         return settings
 
+    def without_code(self, settings: Settings, options: Any) -> tuple[Settings, str | None]:
+        """The settings of a folder without what would run code that they name, and a note about it.
+
+        Args:
+            settings: of a run, which may be a stranger's.
+            options: an instance of `evaluate_type`, by which a user may allow it.
+        """
+        return settings, None
+
     def check_prior(self, prior: PriorRecord) -> None:
         """Refuse a model that does not write sequences of this task.
 

@@ -94,6 +94,124 @@ def test_samples_of_a_run_tell_what_they_earn(run, tmp_path):
     assert "reward" not in (without / "molecules.csv").read_text().splitlines()[0]
 
 
+@pytest.fixture(scope="module")
+def with_code(prior, tmp_path_factory):
+    """A run whose folder names a function and a command, each of which notes that it ran."""
+    folder = tmp_path_factory.mktemp("code")
+    (folder / "theirs.py").write_text(
+        "open(__file__ + '.ran', 'a').write('imported')\n"
+        "def score(smiles: str) -> float: return len(smiles) / 4\n"
+    )
+    script = folder / "command.py"
+    script.write_text(
+        f"open({str(folder / 'command.ran')!r}, 'a').write('ran')\n"
+        "import sys\nfor line in sys.stdin: print(line.count('O'))\n"
+    )
+    run = folder / "run"
+    arguments = ["tune", "molecule", "--prior", str(prior), "--output", str(run), *TINY]
+    arguments += ["--method", "rloo", "--preset", "blank", "--reward-workers", "0"]
+    arguments += ["--reward.custom.function", f"{folder / 'theirs.py'}:score"]
+    arguments += ["--reward.scorers.oxygen.command", f"{sys.executable} {script}"]
+    arguments[arguments.index("--samples") + 1] = "8"
+    command = [sys.executable, "-m", "seqtutor", *arguments, "--reward.scorers.oxygen.weight", "3"]
+    subprocess.run(command, check=True, capture_output=True)
+    return run
+
+
+def ran(run):
+    """Whether code of the folder has run since this was asked last."""
+    notes = [run.parent / "theirs.py.ran", run.parent / "command.ran"]
+    found = [note.exists() for note in notes]
+    for note in notes:
+        note.unlink(missing_ok=True)
+    return found
+
+
+def in_a_process(*arguments):
+    command = [sys.executable, "-m", "seqtutor", *map(str, arguments), "--workers", "0"]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def rows_of(folder):
+    return list(csv.DictReader((folder / "molecules.csv").open()))
+
+
+def test_a_folder_runs_no_code_unless_it_is_allowed_to(with_code, tmp_path):
+    assert ran(with_code) == [True, True]
+    assert "reward_oxygen" in rows_of(with_code / "samples")[0], "which the user's own run does"
+    sample = ("sample", "molecule", with_code, "--number", "20", "--output", tmp_path / "out")
+    done = in_a_process(*sample)
+    assert done.returncode == 0
+    told = " ".join(done.stderr.split())
+    assert "Rewards are left out: the run's has custom" in told
+    assert "if you trust it, give --run-scorers" in told
+    assert "reward" not in (tmp_path / "out" / "molecules.csv").read_text()
+    sorted_ = in_a_process(*sample[:-1], tmp_path / "sorted", "--sort", "reward")
+    assert sorted_.returncode == 2
+    assert "cannot sort by reward" in sorted_.stderr
+    assert not (tmp_path / "sorted").exists()
+    evaluate = ("evaluate", "molecule", with_code, "--number", "20", "--reference", "none")
+    table = in_a_process(*evaluate)
+    assert "Rewards are without custom" in " ".join(table.stdout.split())
+    assert "Term oxygen" not in table.stdout
+    few = tmp_path / "few.smi"
+    few.write_text("CCO\n")
+    scored = in_a_process("score", "molecule", few, "--config", with_code)
+    assert "reward_oxygen" not in scored.stdout
+    assert "if you trust it, give --run-scorers" in " ".join(scored.stderr.split())
+    assert ran(with_code) == [False, False]
+    table = in_a_process(*evaluate, "--run-scorers")
+    assert "Term oxygen" in table.stdout
+    scored = in_a_process("score", "molecule", few, "--config", with_code, "--run-scorers")
+    (row,) = csv.DictReader(io.StringIO(scored.stdout))
+    assert (row["reward_custom"], row["reward_oxygen"]) == ("0.75", "3")
+    assert ran(with_code) == [True, True]
+
+
+def test_an_option_that_is_repeated_runs_the_code_that_it_names(with_code, tmp_path):
+    few = tmp_path / "few.smi"
+    few.write_text("CCO\n")
+    own = ["--reward.custom.function", f"{with_code.parent / 'theirs.py'}:score"]
+    scored = in_a_process("score", "molecule", few, "--config", with_code, *own)
+    (row,) = csv.DictReader(io.StringIO(scored.stdout))
+    assert row["reward_custom"] == "0.75"
+    assert "reward_oxygen" not in row
+    assert ran(with_code) == [True, False]
+
+
+def test_samples_can_be_sorted_by_reward_and_each_be_written_once(with_code, tmp_path):
+    arguments = ["sample", "molecule", str(with_code), "--number", "200", "--workers", "0"]
+    assert main([*arguments, "--run-scorers", "--output", str(tmp_path / "all")]) == 0
+    own = ["--unique", "--sort", "reward", "--grid", "none", "--run-scorers"]
+    assert main([*arguments, *own, "--output", str(tmp_path / "some")]) == 0
+    whole, some = rows_of(tmp_path / "all"), rows_of(tmp_path / "some")
+    assert [row["name"] for row in whole] == [f"sample-{n}" for n in range(1, 201)]
+    assert {row["name"]: row for row in whole}.items() >= {row["name"]: row for row in some}.items()
+    identities = [row["canonical_smiles"] or row["smiles"] for row in some]
+    assert len(set(identities)) == len(identities)
+    assert set(identities) == {row["canonical_smiles"] or row["smiles"] for row in whole}
+    valid = [float(row["reward"]) for row in some if row["valid"] == "1"]
+    assert valid == sorted(valid, reverse=True)
+    assert [row["valid"] for row in some] == sorted((r["valid"] for r in some), reverse=True)
+    ran(with_code)
+
+
+def test_on_a_disk_that_is_full_there_is_no_part_of_a_set_of_files(run, tmp_path):
+    """A limit on the size of a file stands for the disk: the picture is too large for it."""
+    output = tmp_path / "out"
+    arguments = ["sample", "molecule", str(run), "--number", "60", "--output", str(output)]
+    code = (
+        "import resource, sys; from seqtutor.cli.main import main; "
+        "import seqtutor.runs.policies, seqtutor.tasks.molecule.writers; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
+        f"sys.exit(main({[*arguments, '--workers', '0', '--no-rewards']!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert f"seqtutor: cannot write {output / 'molecules.svg'}: File too large" in done.stderr
+    assert not any(output.iterdir()), "nor the table, which had room"
+
+
 def test_evaluating_puts_the_papers_columns_beside_it(run, tmp_path, capsys):
     known = tmp_path / "known.smi"
     known.write_text("".join("C" * n + tail + "\n" for n in range(2, 9) for tail in ("O", "N")))

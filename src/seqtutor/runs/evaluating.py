@@ -105,6 +105,7 @@ def open_evaluator(
     options: Any = None,
     has_rewards: bool = True,
     reward_workers: int | None = None,
+    may_run_code: bool = True,
 ) -> Iterator[Evaluator]:
     """An evaluator of policies; what it started ends with the context.
 
@@ -116,6 +117,8 @@ def open_evaluator(
         options: an instance of the task's `evaluate_type`.
         has_rewards: whether rewards are measured, where the runs share one.
         reward_workers: worker processes of the reward, and of measures that use them.
+        may_run_code: whether code that the runs' settings name may run without being allowed by
+            the options: it may if the user named it.
 
     Raises:
         UserError: if the runs were tuned with different settings of the task, and its measures
@@ -135,6 +138,9 @@ def open_evaluator(
     with ExitStack() as stack:
         if has_rewards and runs and is_shared:
             of_reward = spec.settings_for_evaluation(settings)
+            if not may_run_code:
+                of_reward, note = spec.without_code(of_reward, own)
+                reward_notes += [] if note is None else [note]
             # A run's first: its settings fit its own prior.
             for prior in (runs[0].prior(), *priors):
                 if prior.vocabulary not in tasks:

@@ -34,7 +34,7 @@ def seeds_in_one_program(choice: Literal["auto", "processes", "vmap"], has_memor
     """
     require(
         choice != "vmap" or not has_memory,
-        "the reward remembers earlier sequences, which seeds in one program would share; give "
+        "the reward depends on earlier sequences, which seeds in one program would share; give "
         "--seeds-by processes",
     )
     if choice != "auto" or has_memory:

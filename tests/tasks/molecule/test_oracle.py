@@ -166,7 +166,6 @@ def test_presets_of_a_goals_name_have_it_and_the_budget():
         settings = PRESETS[name].settings("psi")
         has_goal = name in GOALS
         assert (settings.goal, settings.calls) == ((name, BUDGET) if has_goal else (None, None))
-        assert settings.has_memory == (has_goal or name == "drug-like")
 
 
 def test_what_a_goal_cannot_have_is_refused():

@@ -101,7 +101,7 @@ def test_lines_end_as_on_any_system(line_end, encoding, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "way"),
-    [("mine.sdf", "obabel mine.sdf"), ("mine.SDF.gz", "obabel"), ("mine.xlsx", "a text file")],
+    [("mine.mol2", "obabel mine.mol2"), ("mine.PDB.gz", "obabel"), ("mine.xlsx", "a text file")],
 )
 @pytest.mark.parametrize("read", [read_smiles_file, read_entries])
 def test_files_of_other_kinds_are_not_taken_for_smiles(read, name, way, tmp_path):

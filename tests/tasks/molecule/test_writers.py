@@ -166,6 +166,74 @@ def test_files_are_read_whatever_their_form(tmp_path):
     ]
 
 
+def test_a_table_keeps_its_other_columns(tmp_path, capsys):
+    path = tmp_path / "mine.csv"
+    path.write_text("id;Smiles;IC50 (nM);logp;name\nA1;CCO;12,5;0.3;ethanol\nA2;C1CC;;;ring\n")
+    score(path, "--words", "0")
+    printed = capsys.readouterr().out
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    own = [(row["id"], row["IC50 (nM)"], row["logp_given"], row["name"]) for row in rows]
+    assert own == [("A1", "12,5", "0.3", "ethanol"), ("A2", "", "", "ring")]
+    assert float(rows[0]["logp"]) == Crippen.MolLogP(Chem.MolFromSmiles("CCO"))
+    again = tmp_path / "again.csv"
+    again.write_text(printed)
+    score(again, "--words", "0")
+    assert capsys.readouterr().out == printed, "of its own table only foreign columns are kept"
+
+
+def test_structures_are_read_with_their_data(few, tmp_path, capsys):
+    """Those that this program writes, and others', whose strings RDKit writes."""
+    score(few, "--output", str(tmp_path / "own.sdf"))
+    score(few, "--output", str(tmp_path / "own.csv"))
+    score(tmp_path / "own.sdf", "--words", "0")
+    rows = scored(capsys)
+    with (tmp_path / "own.csv").open() as file:
+        valid = [row for row in csv.DictReader(file) if row["valid"] == "1"]
+    assert [{**row, "line": ""} for row in rows] == [{**row, "line": ""} for row in valid]
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("C[C@H](N)C(=O)O"))
+    records = [
+        f"alanine{block}>  <Ki>  (1)\n3.2\n\n$$$$\n",
+        f"none{block.replace(' N ', ' Xq')}>  <remark>\ntwo\nlines\n\n$$$$\n",
+    ]
+    (tmp_path / "theirs.sdf").write_bytes(gzip.compress("".join(records).encode()))
+    (tmp_path / "theirs.sdf").rename(tmp_path / "theirs.sdf.gz")
+    entries = read_entries(tmp_path / "theirs.sdf.gz")
+    assert [entry.name for entry in entries] == ["alanine", "none"]
+    assert Chem.CanonSmiles(entries[0].smiles) == Chem.CanonSmiles("C[C@H](N)C(=O)O")
+    assert entries[0].columns == {"Ki": "3.2", "remark": ""}
+    assert (entries[1].smiles, entries[1].columns["remark"]) == ("", "two\nlines")
+
+
+def test_a_reward_is_told_in_words(few, tmp_path, capsys):
+    options = ["--reward.logp.weight", "2", "--reward.window.tpsa.weight", "4"]
+    options += ["--reward.window.tpsa.high", "60", "--reward.required.smarts", "C(=O)O", "C#N"]
+    options += ["--reward.short.shortest", "24", "--reward.carbons.most", "1"]
+    score(few, *options, "--words", "2")
+    printed, told = capsys.readouterr()
+    aspirin = next(csv.DictReader(io.StringIO(printed)))
+    lines = told[told.index("aspirin (") :].splitlines()
+    words = {line.split()[0]: line.strip() for line in lines if line.startswith("  ")}
+    for name in ("valid", "logp", "sa", "qed", "ring", "short", "carbons", "window_tpsa"):
+        worth = float(words[name].split()[2].rstrip(":").replace("−", "-"))
+        assert worth == pytest.approx(float(aspirin[f"reward_{name}"]), abs=0.006), name
+    assert lines[0].endswith(f"reward {float(aspirin['reward']):+.2f}".replace("-", "−"))
+    assert "each unit more would earn 2 more" in words["logp"]
+    assert "the best, 1, would earn −1.00" in words["sa"]
+    assert "the best, 1, would earn +1.00" in words["qed"]
+    assert "its largest ring has 6 atoms" in words["ring"]
+    assert "21 characters, 3 too few (training strings have at least 24)" in words["short"]
+    assert "2 carbons written in a row, 1 too many" in words["carbons"]
+    assert (
+        "polar surface area: 63.6, wanted is at most 60: 3.6 too much for +4.00"
+        in (words["window_tpsa"])
+    )
+    assert "it lacks C#N" in words["required"]
+    assert "open ('C1CC'): not a molecule: ring bond 1 is not closed; it earns −10.00 in place" in (
+        told
+    )
+    assert "The first 2 are explained above" in told
+
+
 def test_a_grid_shows_every_molecule_with_its_caption(tmp_path):
     strings = ["CCO", "C1CC", "c1ccccc1", "CC(=O)O", "N", "C#N"]
     path = draw_grid(strings, tmp_path / "grid.svg", [f"number {i}" for i in range(6)], columns=4)
@@ -183,5 +251,5 @@ def test_a_grid_shows_every_molecule_with_its_caption(tmp_path):
     assert tuple(np.frombuffer(header[16:24], ">u4")) == (960, 400)
     with pytest.raises(UserError, match="no valid molecule to draw"):
         draw_grid([], tmp_path / "grid.svg")
-    with pytest.raises(UserError, match=r"cannot draw molecules as grid\.gif"):
+    with pytest.raises(UserError, match=r"cannot draw molecules as \.gif"):
         draw_grid(strings, tmp_path / "grid.gif")

@@ -362,10 +362,12 @@ class MoleculeRewardSettings:
         return {n: t for n, t in self._terms() if isinstance(t, CustomTerm) and t.is_active}
 
     def without(self, *names: str) -> MoleculeRewardSettings:
-        """The settings without some terms; validity stays."""
+        """The settings without some terms; of no other term, validity remains."""
         scorers = {name: term for name, term in self.scorers.items() if name not in names}
         own = {name for name in names if name not in self.scorers}
         off = {name: replace(getattr(self, name), weight=0.0) for name in own}
+        if self.weights.keys() <= set(names):
+            off["valid"] = replace(self.valid, weight=1.0)
         return replace(self, scorers=scorers, **off)
 
     def in_words(self) -> str:

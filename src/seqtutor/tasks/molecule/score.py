@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 class Options:
     """Score molecules with RDKit: their properties, or why they are invalid, and their reward.
 
-    Reads SMILES lines (.smi, .txt) or a table (.csv, .tsv), gzipped or not, and writes CSV to
-    standard output, a line for each string. The terms of the reward are written weighted.
+    Reads SMILES lines (.smi, .txt), a table (.csv, .tsv), whose other columns are kept, or
+    structures (.sdf), gzipped or not. Explains the first molecules in words on standard error:
+    each term, what it is worth and why it is not more. Writes CSV to standard output, unless that
+    is a terminal, a line for each string; the terms of the reward are written weighted.
     """
 
     file: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="FILE")]] = None
     """The file of SMILES strings."""
     column: str = "smiles"
-    """Column of the SMILES strings in a table."""
+    """Column of the SMILES strings in a table, or data field in a file of structures, without which
+    the structures themselves are read."""
+    words: int = 10
+    """First molecules that are explained in words."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """A file instead of standard output: .csv; .smi, valid molecules only, in canonical form; or
     .sdf, valid molecules with their structures."""
@@ -45,6 +50,9 @@ class Options:
     and too long, without its terms known and diversity, which no single molecule has."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """The reward of a run, by its folder or configuration, without these two terms."""
+    run_scorers: bool = False
+    """Run the functions and commands of your own that --config names. They are code: do so only if
+    you trust it. One that you name again by its option runs in any case."""
     reward: MoleculeRewardSettings = field(default_factory=MoleculeRewardSettings)
     """The terms of the reward."""
 
@@ -53,6 +61,7 @@ class Options:
             self.workers is None or self.workers >= 0,
             f"--workers must not be negative, not {self.workers}",
         )
+        require(self.words >= 0, f"--words must not be negative, not {self.words}")
         require(self.grid_size > 0, f"--grid-size must be above 0, not {self.grid_size}")
 
 
@@ -64,28 +73,42 @@ def defaults(spec: MoleculeSpec, arguments: list[str]) -> Options:
         from seqtutor.runs.config import read_config
 
         reward = read_config(spec, Path(config)).settings.reward
+        if "--run-scorers" not in arguments:
+            reward = _without_code(reward, arguments)
     elif preset is not None:
         reward = spec.preset(preset).settings("psi").reward.with_extremes(MOSES_EXTREMES)
     else:
         return Options()
-    off = {name: replace(getattr(reward, name), weight=0.0) for name in ("known", "diversity")}
-    return Options(reward=replace(reward, **off))
+    return Options(reward=reward.without("known", "diversity"))
+
+
+def _without_code(reward: MoleculeRewardSettings, arguments: list[str]) -> MoleculeRewardSettings:
+    """The reward without the functions and commands that the arguments do not name again."""
+    scorers = {
+        name: replace(term, function="", command="")
+        for name, term in reward.scorers.items()
+        if any(one.startswith(f"--reward.scorers.{name}.") for one in arguments)
+    }
+    rest = reward.without(*reward.own_scorers)
+    return replace(rest, scorers=scorers, custom=replace(reward.custom, function="", command=""))
 
 
 def run(spec: MoleculeSpec, options: Options) -> None:
-    """Read, score, write."""
+    """Read, score, write, and explain the first molecules."""
     spec.require_dependencies()
     from seqtutor.runs.progress import console
     from seqtutor.tasks.molecule.scorers import require_usable
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
     from seqtutor.tasks.molecule.smiles_files import read_entries
     from seqtutor.tasks.molecule.terms import weighted_terms
+    from seqtutor.tasks.molecule.words import in_words
     from seqtutor.tasks.molecule.writers import (
         DRAWING_FORMATS,
         MOLECULE_FORMATS,
         ScoredMolecules,
+        captions_of,
         describing_measurer,
-        draw_valid,
+        draw_grid,
         to_csv,
         write_molecules,
     )
@@ -102,26 +125,57 @@ def run(spec: MoleculeSpec, options: Options) -> None:
     require_usable(options.reward)
     entries = read_entries(options.file, options.column)
     parts: list[Any] = []
-    measurer = describing_measurer(options.reward)
-    own = options.reward.own_scorers
+    words: list[str] = []
+    # Nobody reads a table of forty columns on a screen.
+    prints_table = options.output is None and not sys.stdout.isatty()
+    measurer, own = describing_measurer(options.reward), options.reward.own_scorers
     with MoleculeScorer.with_workers(measurer, options.workers, scorers=own) as scorer:
         for scores in scorer.score_with_bar([entry.smiles for entry in entries]):
             done = sum(map(len, parts))
             read = entries[done : done + len(scores.strings)]
             terms = weighted_terms(options.reward, scores)
-            part = ScoredMolecules(scores, terms, [e.name for e in read], [e.line for e in read])
-            if options.output is None:
+            part = ScoredMolecules(
+                scores,
+                terms,
+                [e.name for e in read],
+                [e.line for e in read],
+                [e.columns for e in read],
+            )
+            if prints_table:
                 sys.stdout.write(to_csv(part, heading=not parts))
+            for index in range(min(len(part), options.words - done)):
+                words += in_words(options.reward, part, index)
             parts.append(part)
     if options.output is not None:
         write_molecules(parts, options.output)
     if options.grid is not None:
-        draw_valid(parts, options.grid, options.grid_size)
+        smiles, captions = captions_of(parts, options.grid_size)
+        draw_grid(smiles, options.grid, captions)
+    sys.stdout.flush()
+    for line in words:
+        console.print(line, highlight=False, soft_wrap=True)
     valid = sum(int(part.scores.is_valid.sum()) for part in parts)
     console.print(
         f"{len(entries):,} strings, {valid:,} of them valid molecules; reward: "
         f"{options.reward.in_words()}"
     )
+    if len(entries) > options.words > 0:
+        console.print(f"The first {options.words:,} are explained above; --words N explains more")
+    for line in _omitted(spec, options):
+        console.print(line)
+
+
+def _omitted(spec: MoleculeSpec, options: Options) -> list[str]:
+    """A line about the functions and commands of a run that were not run."""
+    if options.config is None or options.run_scorers:
+        return []
+    from seqtutor.runs.config import read_config
+    from seqtutor.tasks.molecule.spec import code_of
+
+    reward = read_config(spec, options.config).settings.reward
+    left_out = reward.own_scorers.keys() - options.reward.own_scorers.keys()
+    kept = reward.without(*(reward.own_scorers.keys() - left_out))
+    return [f"The reward is without {code_of(kept)}"] if left_out else []
 
 
 def _require_suffix(path: Path | None, suffixes: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,17 +23,22 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 _LONGEST_FIELD = 1 << 20
 _TABLES = (".csv", ".tsv")
-_STRUCTURES = {".sdf", ".mol", ".mol2", ".pdb", ".cif"}
+_STRUCTURES = {".mol", ".mol2", ".pdb", ".cif"}
 _NO_TEXT = {".xlsx", ".xls", ".zip", ".svg", ".png", ".pdf"}
+_RECORD_END = re.compile(r"^\$\$\$\$[^\n]*\n?", re.MULTILINE)
+_DATA_FIELD = re.compile(
+    r"^>[^\n<]*<([^>\n]+)>[^\n]*\n(.*?)(?:\n\n|\n?\Z)", re.MULTILINE | re.DOTALL
+)
 _NAME_COLUMNS = ("name", "id", "title", "identifier")
 
 
 class Entry(NamedTuple):
-    """One molecule of a file: the number of its line from 1 on, its string, and its name."""
+    """One molecule of a file: the number of its line from 1 on, its string, its name, the rest."""
 
     line: int
     smiles: str
     name: str
+    columns: Mapping[str, str] = {}
 
 
 def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], ImportReport]:
@@ -46,7 +52,7 @@ def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], Imp
     """
     strings: list[str] = []
     faults: list[str] = []
-    for line, smiles, _ in read_entries(path, column):
+    for line, smiles, *_ in read_entries(path, column):
         fault = find_fault(smiles)
         if fault is None:
             strings.append(smiles)
@@ -62,9 +68,11 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
     """Read every entry of a file, in order.
 
     A file whose name ends in `.csv` or `.tsv` (with or without `.gz`) is a table with a line of
-    column names, separated by commas, semicolons or tabs. Any other file has a SMILES string at
-    the start of each line and, after white space, perhaps a name. Blank lines, lines that begin
-    with # and a first line "SMILES" are not entries.
+    column names, separated by commas, semicolons or tabs. One whose name ends in `.sdf` has
+    structures with data fields; a structure's string is the field of the column's name or, without
+    it, what RDKit writes for the structure. Any other file has a SMILES string at the start of each
+    line and, after white space, perhaps a name. Blank lines, lines that begin with # and a first
+    line "SMILES" are not entries.
 
     Args:
         path: of the file; gzip is recognised by its content.
@@ -74,8 +82,11 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
         UserError: if the file cannot be read, lacks the column, or has no entry.
     """
     text = read_text(path)
-    is_table = any(suffix.lower() in _TABLES for suffix in path.suffixes[-2:])
-    entries = list(_rows(text, column, path) if is_table else _lines(text))
+    kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
+    if kinds & set(_TABLES):
+        entries = list(_rows(text, column, path))
+    else:
+        entries = _structures(text, column) if ".sdf" in kinds else list(_lines(text))
     if not entries:
         raise UserError(f"{path} has no SMILES string")
     return entries
@@ -102,13 +113,51 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
         # The exact name first: a table may have "smiles" and "SMILES".
         index = names.index(column) if column in names else lowered.index(column.lower())
         name_index = next((lowered.index(name) for name in _NAME_COLUMNS if name in lowered), None)
+        others = [(place, one) for place, one in enumerate(_distinct(names)) if place != index]
         for row in rows:
             if row:
                 cells = [*row, *[""] * (len(names) - len(row))]
                 name = "" if name_index is None else cells[name_index]
-                yield Entry(rows.line_num, cells[index].strip(), name)
+                rest = {other: cells[place] for place, other in others}
+                yield Entry(rows.line_num, cells[index].strip(), name, rest)
     except csv.Error as error:
         raise UserError(f"{path} is not a table, at line {rows.line_num}: {error}") from None
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names of columns, without repetitions and empty ones."""
+    found: list[str] = []
+    for place, name in enumerate(names, start=1):
+        own = name or f"column_{place}"
+        found.append(f"{own}_{place}" if own in found else own)
+    return found
+
+
+def _structures(text: str, column: str) -> list[Entry]:
+    """The records of a structure-data file: a title, a connection table, and data fields."""
+    line = 1
+    found: list[Entry] = []
+    for record in _RECORD_END.split(text):
+        table, end, data = record.partition("M  END")
+        if end:
+            fields = {name.strip(): value for name, value in _DATA_FIELD.findall(data)}
+            lowered = {name.lower(): value for name, value in fields.items()}
+            smiles = lowered.get(column.lower()) or _smiles_of(table + end + "\n")
+            rest = {name: value for name, value in fields.items() if name.lower() != column.lower()}
+            found.append(Entry(line, smiles.strip(), record.split("\n", 1)[0].strip(), rest))
+        line += record.count("\n") + 1
+    # A field may be missing in some.
+    empty = dict.fromkeys((name for entry in found for name in entry.columns), "")
+    return [entry._replace(columns={**empty, **entry.columns}) for entry in found]
+
+
+def _smiles_of(table: str) -> str:
+    """RDKit's string for a connection table; "" for one that cannot be read."""
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromMolBlock(table) or Chem.MolFromMolBlock(table, sanitize=False)
+        return "" if molecule is None else Chem.MolToSmiles(molecule)
 
 
 def read_text(path: Path) -> str:

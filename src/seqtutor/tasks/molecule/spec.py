@@ -17,6 +17,7 @@ from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.molecule.canonical import require_rdkit
 from seqtutor.tasks.molecule.data_settings import MoleculeData
 from seqtutor.tasks.molecule.presets import PRESETS, tutor_settings
+from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.table_2 import PUBLISHED
 from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
@@ -87,8 +88,14 @@ class MoleculeSamples:
     grid: Literal["svg", "png", "none"] = "svg"
     """Format of the picture of the first 40 valid molecules."""
     rewards: bool = True
-    """Write the terms of the run's reward for each string, except known and diversity; a function
-    of your own must be where it was during the run."""
+    """Write the terms of the run's reward for each string, except known and diversity."""
+    unique: bool = False
+    """Write each molecule once, and each string that is not a molecule."""
+    sort: Literal["none", "reward"] = "none"
+    """Order: as they were generated, or the highest reward first."""
+    run_scorers: bool = False
+    """Run the functions and commands of your own that the run's folder names, for its reward. They
+    are code: do so only if you trust the folder."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Processes that score molecules; by default up to one for each core, 0 for none but this
     one."""
@@ -111,6 +118,9 @@ class MoleculeMeasuring:
     reference: str = "auto"
     """Set for novelty and similarities: "moses" (see seqtutor data moses), "nci", or a file of
     molecules; "none" for none; auto: moses if the prior is made of it and it has been fetched."""
+    run_scorers: bool = False
+    """Run the functions and commands of your own that the runs' folders name, for their reward.
+    They are code: do so only if you trust the folders."""
     fcd: bool = False
     """Measure the Fréchet ChemNet distance to the reference's test set, too; some minutes."""
 
@@ -219,6 +229,16 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         """Without the `diversity` term and the goal."""
         return settings.without_memory()
 
+    def without_code(
+        self, settings: MoleculeSettings, options: MoleculeMeasuring
+    ) -> tuple[MoleculeSettings, str | None]:
+        """Without the user's own scorers, unless the options say that they may run."""
+        own = settings.reward.own_scorers
+        if not own or options.run_scorers:
+            return settings, None
+        note = f"Rewards are without {code_of(settings.reward)}."
+        return replace(settings, reward=settings.reward.without(*own)), note
+
     def training_defaults(self, data: Any) -> Mapping[str, Any]:
         """The passes and the batch for MOSES, or for a small set."""
         return MOSES_DATA if data == "moses" else SMALL_DATA
@@ -261,13 +281,25 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
 
     def write(self, drawn: Drawn, folder: Path, options: MoleculeSamples) -> list[Path]:
         """`molecules` in each format, and a picture of the first valid ones."""
+        from seqtutor.runs.progress import console
         from seqtutor.tasks.molecule.encoding import decode
         from seqtutor.tasks.molecule.writers import write_samples
 
-        reward = drawn.settings.reward if drawn.has_reward and options.rewards else None
-        strings = decode(drawn.sequences.tokens, drawn.vocabulary)
-        grid = None if options.grid == "none" else options.grid
-        return write_samples(strings, folder, reward, options.formats, grid, options.workers)
+        reward, why_none = _reward_to_write(drawn, options)
+        if why_none:
+            require(options.sort == "none", f"cannot sort by reward: {why_none}")
+            if drawn.has_reward and options.rewards:
+                console.print(f"Rewards are left out: {why_none}")
+        return write_samples(
+            decode(drawn.sequences.tokens, drawn.vocabulary),
+            folder,
+            reward,
+            options.formats,
+            None if options.grid == "none" else options.grid,
+            options.workers,
+            is_unique=options.unique,
+            is_sorted=options.sort == "reward",
+        )
 
     @contextmanager
     def measures(
@@ -348,6 +380,26 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
             method = read_config(self, folders[0]).tutor.method
             lines += report_goal(settings.chosen_goal, method, folders, output, settings.calls)
         return lines
+
+
+def code_of(reward: MoleculeRewardSettings) -> str:
+    """The user's own scorers of a reward that a folder names, and how to have them run."""
+    names = ", ".join(f"{name} ({term.code})" for name, term in reward.own_scorers.items())
+    return f"{names}, code that the folder names; if you trust it, give --run-scorers"
+
+
+def _reward_to_write(
+    drawn: Drawn, options: MoleculeSamples
+) -> tuple[MoleculeRewardSettings | None, str]:
+    """The reward of generated molecules, or why there is none."""
+    reward = drawn.settings.reward
+    if not drawn.has_reward:
+        return None, "the model is not that of a run, which has one"
+    if not options.rewards:
+        return None, "--no-rewards leaves it out"
+    if reward.own_scorers and not (drawn.may_run_code or options.run_scorers):
+        return None, f"the run's has {code_of(reward)}"
+    return reward, ""
 
 
 spec = MoleculeSpec()

@@ -5,21 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, write_together
 from seqtutor.machine import usable_cores
 from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.properties import parse
 from seqtutor.tasks.molecule.reward_settings import PROPERTIES, MoleculeRewardSettings
-from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.scoring import AT_ONCE, MoleculeScorer
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, weighted_terms
 
 MOLECULE_FORMATS = (".csv", ".smi", ".sdf")
@@ -30,6 +32,9 @@ GRID_MOLECULES = 40
 
 _STRINGS_OF_A_WORKER = 500
 """Strings to be written for which a further worker process is started by default."""
+
+_SIGNATURE = {"canonical_smiles", "valid"}
+"""Columns by which a table is known to be one of this program's."""
 
 _UNEXPLAINED = "no molecule"
 
@@ -56,29 +61,51 @@ class ScoredMolecules:
         terms: the weighted terms of a reward by name; may be empty.
         names: of the strings; empty where they have no name.
         lines: the lines of the file that they come from, if they do.
+        given: what the file says of each besides, by column. Of a file that this program wrote,
+            columns that are written anew are left out; another one's are called NAME_given.
     """
 
     scores: Scores
     terms: dict[str, Values]
     names: Sequence[str]
     lines: Sequence[int] = ()
+    given: Sequence[Mapping[str, str]] = ()
 
     def __len__(self) -> int:
         return len(self.scores.strings)
 
+    def reward(self) -> Values | None:
+        """The sum of the terms, NaN where one is not known; `None` without terms."""
+        return np.sum(list(self.terms.values()), axis=0) if self.terms else None
+
     def fields(self) -> list[str]:
         """The names of the cells of `rows`."""
+        first, own = int(bool(self.lines)), self._own_fields()
+        return [*own[:first], *self._given_names().values(), *own[first:]]
+
+    def _own_fields(self) -> list[str]:
         first = ["line"] if self.lines else []
         rewards = ["reward", *(f"reward_{name}" for name in self.terms)] if self.terms else []
         identity = ["smiles", "name", "valid", "reason", "canonical_smiles", "scaffold"]
         return [*first, *identity, *self.scores.columns, *rewards]
 
+    def _given_names(self) -> dict[str, str]:
+        """The given columns that are kept, with the names that they have here."""
+        names = dict.fromkeys(name for one in self.given for name in one)
+        own = set(self._own_fields())
+        if names.keys() >= _SIGNATURE:
+            return {name: name for name in names if name not in own}
+        # The name of a molecule is what the column says.
+        return {n: f"{n}_given" if n in own else n for n in names if n != "name"}
+
     def rows(self) -> Iterator[dict[str, str]]:
         """A row for each string; numbers are written so that they can be read back exactly."""
-        scores = self.scores
+        scores, reward, names = self.scores, self.reward(), self._given_names()
         for index, smiles in enumerate(scores.strings):
             row = {"line": str(self.lines[index])} if self.lines else {}
             row |= {"smiles": smiles, "name": self.names[index]}
+            if self.given:
+                row |= {names[n]: v for n, v in self.given[index].items() if n in names}
             if scores.is_valid[index]:
                 row |= {"valid": "1", "canonical_smiles": scores.smiles[index] or ""}
                 row["scaffold"] = self._scaffold(index)
@@ -86,8 +113,8 @@ class ScoredMolecules:
                 row["reason"] = self._failures(index)
             else:
                 row |= {"valid": "0", "reason": scores.reasons.get(index, _UNEXPLAINED)}
-            if self.terms:
-                row["reward"] = _number(sum(values[index] for values in self.terms.values()))
+            if reward is not None:
+                row["reward"] = _number(reward[index])
                 row |= {f"reward_{name}": _number(v[index]) for name, v in self.terms.items()}
             yield row
 
@@ -104,26 +131,33 @@ class ScoredMolecules:
 
 
 def write_molecules(parts: Sequence[ScoredMolecules], path: Path) -> Path:
-    """Write molecules in the format of the suffix.
+    """Write molecules in the format of the suffix; see `content_of`.
+
+    Raises:
+        UserError: if the suffix is another one, or the file cannot be written.
+    """
+    return atomic_write(path, content_of(parts, path.suffix))
+
+
+def content_of(parts: Sequence[ScoredMolecules], suffix: str) -> str:
+    """A file of molecules.
 
     `.csv` has all strings with every number and the reasons; `.smi` the valid ones in canonical
     form with their names; `.sdf` the valid ones as structures in the plane, with every number.
 
     Args:
         parts: molecules in one or more parts, all measured in the same way.
-        path: of the file.
+        suffix: of the file.
 
     Raises:
-        UserError: if the suffix is another one, or the file cannot be written.
+        UserError: if the suffix is another one.
     """
-    suffix = path.suffix.lower()
+    suffix = suffix.lower()
     if suffix == ".csv":
-        text = "".join(to_csv(part, heading=index == 0) for index, part in enumerate(parts))
-    elif suffix in MOLECULE_FORMATS:
-        text = "".join(map(to_smi if suffix == ".smi" else to_sdf, parts))
-    else:
-        raise UserError(f"cannot write molecules as {path.name}; use {', '.join(MOLECULE_FORMATS)}")
-    return atomic_write(path, text)
+        return "".join(to_csv(part, heading=index == 0) for index, part in enumerate(parts))
+    if suffix in MOLECULE_FORMATS:
+        return "".join(map(to_smi if suffix == ".smi" else to_sdf, parts))
+    raise UserError(f"cannot write molecules as {suffix}; use {', '.join(MOLECULE_FORMATS)}")
 
 
 def to_csv(molecules: ScoredMolecules, heading: bool = True) -> str:
@@ -175,24 +209,38 @@ def draw_grid(
     columns: int = 4,
     cell: tuple[int, int] = (240, 200),
 ) -> Path:
-    """Draw molecules in rows, in the order given; an invalid string leaves its cell empty.
+    """Draw molecules into a file; see `grid_of`.
+
+    Raises:
+        UserError: as `grid_of` does, there is nothing to draw, or the file cannot be written.
+    """
+    if path.suffix.lower() in DRAWING_FORMATS and not smiles:
+        raise UserError(f"there is no valid molecule to draw into {path}")
+    return atomic_write(path, grid_of(smiles, path.suffix, captions, columns, cell))
+
+
+def grid_of(
+    smiles: Sequence[str],
+    suffix: str,
+    captions: Sequence[str] = (),
+    columns: int = 4,
+    cell: tuple[int, int] = (240, 200),
+) -> str | bytes:
+    """A drawing of molecules in rows, in the order given; an invalid string leaves its cell empty.
 
     Args:
-        smiles: SMILES strings.
-        path: of the drawing, `.svg` or `.png`.
-        captions: a line under each molecule.
+        smiles: SMILES strings, at least one.
+        suffix: of the drawing, `.svg` or `.png`.
+        captions: lines under each molecule.
         columns: molecules in a row.
         cell: width and height of a molecule in pixels.
 
     Raises:
-        UserError: if the suffix is another one, there is nothing to draw, or the file cannot be
-            written.
+        UserError: if the suffix is another one.
     """
-    suffix = path.suffix.lower()
+    suffix = suffix.lower()
     if suffix not in DRAWING_FORMATS:
-        raise UserError(f"cannot draw molecules as {path.name}; use {', '.join(DRAWING_FORMATS)}")
-    if not smiles:
-        raise UserError(f"there is no valid molecule to draw into {path}")
+        raise UserError(f"cannot draw molecules as {suffix}; use {', '.join(DRAWING_FORMATS)}")
     columns = min(columns, len(smiles))
     rows = -(-len(smiles) // columns)
     canvas = rdMolDraw2D.MolDraw2DSVG if suffix == ".svg" else rdMolDraw2D.MolDraw2DCairo
@@ -202,24 +250,26 @@ def draw_grid(
     captions = list(captions) + [""] * (len(smiles) - len(captions))
     drawer.DrawMolecules(molecules, legends=captions)
     drawer.FinishDrawing()
-    return atomic_write(path, drawer.GetDrawingText())
+    drawing: str | bytes = drawer.GetDrawingText()
+    return drawing
 
 
-def draw_valid(parts: Sequence[ScoredMolecules], path: Path, number: int = GRID_MOLECULES) -> Path:
-    """Draw the first valid molecules with their names, QED and logP.
-
-    Raises:
-        UserError: as `draw_grid` does.
-    """
+def captions_of(
+    parts: Sequence[ScoredMolecules], number: int = GRID_MOLECULES
+) -> tuple[list[str], list[str]]:
+    """The first valid molecules, and for each its name, reward, QED and logP in two lines."""
     strings: list[str] = []
     captions: list[str] = []
     for part in parts:
-        columns = part.scores.columns
+        columns, reward = part.scores.columns, part.reward()
         for index in part.scores.is_valid.nonzero()[0][: number - len(strings)]:
             strings.append(part.scores.strings[index])
+            known = reward is not None and math.isfinite(reward[index])
+            worth = f"reward {reward[index]:.2f}" if reward is not None and known else ""
             qed, logp = columns["qed"][index], columns["logp"][index]
-            captions.append(f"{part.names[index]}  QED {qed:.2f}  logP {logp:.1f}".strip())
-    return draw_grid(strings, path, captions)
+            first = f"{part.names[index]}  {worth}".strip()
+            captions.append(f"{first}\nQED {qed:.2f}  logP {logp:.1f}".strip())
+    return strings, captions
 
 
 def write_samples(
@@ -229,6 +279,9 @@ def write_samples(
     formats: Sequence[str] = ("csv", "smi", "sdf"),
     grid: str | None = "svg",
     workers: int | None = None,
+    *,
+    is_unique: bool = False,
+    is_sorted: bool = False,
 ) -> list[Path]:
     """Score strings and write them as `molecules` in each format, with a picture of the first.
 
@@ -239,9 +292,11 @@ def write_samples(
         formats: kinds of files. CSV has all strings, the others the valid ones.
         grid: format of the picture, or `None` for none. There is none without a valid molecule.
         workers: processes that score; by default up to one for each core, 0 for none.
+        is_unique: write each molecule, and each string that is none, once.
+        is_sorted: write the molecules of the highest reward first.
 
     Returns:
-        The files.
+        The files, of which all are written or none.
 
     Raises:
         UserError: if a file cannot be written.
@@ -250,17 +305,58 @@ def write_samples(
 
     if workers is None:
         workers = min(usable_cores(), -(-len(strings) // _STRINGS_OF_A_WORKER))
-    parts: list[ScoredMolecules] = []
     own = None if reward is None else reward.own_scorers
     with MoleculeScorer.with_workers(describing_measurer(reward), workers, scorers=own) as scorer:
-        for scores in scorer.score_with_bar(strings):
-            first = sum(map(len, parts)) + 1
-            names = [f"sample-{first + index}" for index in range(len(scores.strings))]
-            terms = {} if reward is None else weighted_terms(reward, scores)
-            parts.append(ScoredMolecules(scores, terms, names))
-    paths = [write_molecules(parts, folder / f"molecules.{one}") for one in formats]
-    valid = sum(int(part.scores.is_valid.sum()) for part in parts)
-    if grid is not None and valid:
-        paths.append(draw_valid(parts, folder / f"molecules.{grid}"))
-    console.print(f"{valid:,} of {len(strings):,} strings are valid molecules")
+        found = [_described(scores, reward) for scores in scorer.score_with_bar(strings)]
+        order = _order(found, is_unique=is_unique, is_sorted=is_sorted)
+        if is_unique or is_sorted:
+            # The scorer has kept the results.
+            chosen = [strings[index] for index in order]
+            starts = range(0, len(chosen), AT_ONCE)
+            parts = [scorer.score(chosen[start : start + AT_ONCE]) for start in starts]
+            found = [_described(scores, reward) for scores in parts]
+    names = (f"sample-{index + 1}" for index in order)
+    parts_named = [replace(part, names=[next(names) for _ in range(len(part))]) for part in found]
+    drawn, captions = captions_of(parts_named)
+    files: list[tuple[Path, Callable[[], str | bytes]]] = [
+        (folder / f"molecules.{one}", partial(content_of, parts_named, f".{one}"))
+        for one in formats
+    ]
+    if grid is not None and drawn:
+        draw = partial(grid_of, drawn, f".{grid}", captions)
+        files.append((folder / f"molecules.{grid}", draw))
+    paths = write_together((path, content()) for path, content in files)
+    valid = sum(int(part.scores.is_valid.sum()) for part in found)
+    among = f"{len(order):,} {'different ' if is_unique else ''}strings"
+    console.print(f"{valid:,} of {among} are valid molecules")
     return paths
+
+
+def _described(scores: Scores, reward: MoleculeRewardSettings | None) -> ScoredMolecules:
+    return ScoredMolecules(scores, {} if reward is None else weighted_terms(reward, scores), ())
+
+
+def _order(parts: Sequence[ScoredMolecules], *, is_unique: bool, is_sorted: bool) -> list[int]:
+    """The places of the strings to write, in their order."""
+    names = [
+        smiles or string
+        for part in parts
+        for smiles, string in zip(part.scores.smiles, part.scores.strings, strict=True)
+    ]
+    order = list(range(len(names)))
+    if is_unique:
+        first: dict[str, int] = {}
+        for index, name in enumerate(names):
+            first.setdefault(name, index)
+        order = list(first.values())
+    if is_sorted:
+        rewards = [value for part in parts for value in _sortable(part)]
+        order.sort(key=lambda index: -rewards[index])
+    return order
+
+
+def _sortable(part: ScoredMolecules) -> Values:
+    """The rewards; what is not a molecule, and before it a molecule without a score, comes last."""
+    reward = part.reward()
+    assert reward is not None
+    return np.where(part.scores.is_valid, np.where(np.isfinite(reward), reward, -1e300), -np.inf)
