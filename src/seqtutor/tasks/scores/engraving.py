@@ -40,6 +40,10 @@ def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
     if importlib.util.find_spec("verovio") is None:
         imported("verovio", "engraving")
     documents = [_read(score) if isinstance(score, Path) else score for score in scores]
+    for number, document in enumerate(documents, start=1):
+        # verovio also reads ABC, at which it can fail beyond repair.
+        if "<score-partwise" not in document:
+            raise UserError(f"score {number} of {len(documents)} is not MusicXML of parts")
     limit = FIRST_SECONDS + SECONDS_EACH * len(documents)
     try:
         process = subprocess.run(
