@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Unit = Literal["number", "share", "integer"]
 """How a value is formatted; a share, from 0 to 1, is shown in per cent."""
 
-OF_EVERY_POLICY = ("entropy", "kl", "log_prior", "distinct", "reward")
+OF_EVERY_POLICY = ("entropy", "kl", "log_prior", "distinct", "reward", "objective")
 """The names of the measures that every policy has; the terms of its reward are `term_NAME`."""
 
 Better = Literal["higher", "lower", "near zero"]

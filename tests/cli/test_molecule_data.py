@@ -152,7 +152,7 @@ def test_what_cannot_be_done_is_told_in_one_line(prior, tmp_path, capsys, monkey
 
 def test_the_defaults_are_those_of_the_data(capsys):
     for data, batch in (("moses", "128"), ("nci", "64")):
-        assert main(["pretrain", "molecule", "--data", data, "--help"]) == 0
+        assert main(["pretrain", "molecule", "--data", data, "--help-all"]) == 0
         told = " ".join(capsys.readouterr().out.split())
         assert f"(default: {batch})" in told
 

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from seqtutor.measure import Estimate
+from seqtutor.measures.policy import DEFINITIONS
 from seqtutor.runs.measure_cache import cached_estimates, digest
 
 ESTIMATES = {"policy": {"reward": Estimate(1.25, 0.5, 7), "entropy": Estimate(math.nan)}}
@@ -36,7 +37,7 @@ def test_a_file_of_an_earlier_version_is_read(tmp_path):
     """It has no counts, and standard errors only where they were known."""
     path = tmp_path / "measures.json"
     measures = {"values": {"reward": 1.25, "kl": 2}, "standard_errors": {"reward": 0.5}}
-    content = {"made_of": {"definitions": 1}, "measures": {"policy": measures}}
+    content = {"made_of": {"definitions": DEFINITIONS}, "measures": {"policy": measures}}
     path.write_text(json.dumps(content))
     measure = Counter()
     found = cached_estimates(path, {}, measure)["policy"]

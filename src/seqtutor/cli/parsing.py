@@ -179,7 +179,10 @@ def _options(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, tuple[st
     for one in fields(value):
         inner = getattr(value, one.name)
         names = (*path, one.name)
-        if is_dataclass(inner):
+        if isinstance(inner, dict):  # Groups whose names the user gives.
+            for name, group in inner.items():
+                found += _options(group, (*names, name))
+        elif is_dataclass(inner):
             found += _options(inner, names)
         else:
             found.append((type(value).__name__, names))
