@@ -150,6 +150,7 @@ def test_a_missing_package_is_one_line(missing, suffix, tmp_path):
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.returncode == 2
     lines = found.stderr.strip().splitlines()
-    assert len(lines) == 1
-    assert f"pip install {missing}" in lines[0]
+    assert [line for line in lines if line.startswith("seqtutor: ")] == lines[-1:]
+    assert "Traceback" not in found.stderr
+    assert f"pip install {missing}" in lines[-1]
     assert not (tmp_path / "out").exists()
