@@ -109,8 +109,8 @@ def test_the_shape_of_a_tail_is_found(shape):
 def test_equal_weights_have_no_tail():
     assert math.isnan(pareto_k(np.zeros(1000)))
     assert LogPartition(0.0, 0.0, 0.0, 1000.0, math.nan, 1000).is_trusted
-    assert largest_trusted_k(100) == pytest.approx(0.5)
-    assert largest_trusted_k(10**6) == 0.7
+    assert largest_trusted_k(50) == pytest.approx(1 - 1 / np.log10(50))
+    assert largest_trusted_k(10**6) == 0.5
 
 
 def test_the_probabilities_of_foreign_sequences_are_those_of_the_model():

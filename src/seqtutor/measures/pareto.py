@@ -15,8 +15,9 @@ from jaxtyping import Float
 
 FEWEST = 5
 """Of the values that a tail is fitted to."""
-GOOD = 0.7
-"""Above this k̂, estimates from importance weights are not to be trusted at any practical number."""
+LARGEST = 0.5
+"""Above this k̂ the weights have no variance. Estimates are often fair up to 0.7, the limit of
+Vehtari et al.; but an upper bound from such weights may be too low (docs/optimum.md)."""
 
 
 def pareto_k(log_weights: Float[np.ndarray, " sequence"]) -> float:
@@ -36,8 +37,8 @@ def pareto_k(log_weights: Float[np.ndarray, " sequence"]) -> float:
 
 
 def largest_trusted_k(number: int) -> float:
-    """Up to this k̂ the estimate from so many weights is to be trusted: min(1 − 1/log₁₀ S, 0.7)."""
-    return min(1 - 1 / math.log10(number), GOOD) if number > 1 else -math.inf
+    """Up to this k̂ bounds from so many weights are to be trusted: min(1 − 1/log₁₀ S, 1/2)."""
+    return min(1 - 1 / math.log10(number), LARGEST) if number > 1 else -math.inf
 
 
 def _shape(sorted_values: Float[np.ndarray, " value"]) -> float:
