@@ -170,8 +170,8 @@ class Drawn:
         settings: the task's settings of the run, or its default settings for a mere model.
         seed: of the sampling.
         has_reward: whether the settings are those of a run, so that its reward may be reported.
-        may_run_code: whether functions and commands that the settings name may run: not where the
-            settings come from a folder, which may be a stranger's.
+        may_run_code: whether functions and commands that the settings name may run: the settings
+            of a folder may be a stranger's, unless the user has just had it made.
     """
 
     sequences: Sequences
@@ -180,7 +180,7 @@ class Drawn:
     settings: Any
     seed: int = 0
     has_reward: bool = False
-    may_run_code: bool = True
+    may_run_code: bool = False
 
     def texts(self) -> list[str]:
         """Each sequence as text, without its end token."""

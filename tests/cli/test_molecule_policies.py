@@ -154,6 +154,12 @@ def test_a_folder_runs_no_code_unless_it_is_allowed_to(with_code, tmp_path):
     table = in_a_process(*evaluate)
     assert "Rewards are without custom" in " ".join(table.stdout.split())
     assert "Term oxygen" not in table.stdout
+    report = ("report", "molecule", with_code, "--number", "20", "--samples", "4")
+    report = (*report, "--reference", "none", "--output", tmp_path / "page.html")
+    assert in_a_process(*report).returncode == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "Rewards are without custom" in page
+    assert "Term oxygen" not in page
     few = tmp_path / "few.smi"
     few.write_text("CCO\n")
     scored = in_a_process("score", "molecule", few, "--config", with_code)
@@ -162,6 +168,8 @@ def test_a_folder_runs_no_code_unless_it_is_allowed_to(with_code, tmp_path):
     assert ran(with_code) == [False, False]
     table = in_a_process(*evaluate, "--run-scorers")
     assert "Term oxygen" in table.stdout
+    assert in_a_process(*report, "--run-scorers").returncode == 0
+    assert "Term oxygen" in (tmp_path / "page.html").read_text()
     scored = in_a_process("score", "molecule", few, "--config", with_code, "--run-scorers")
     (row,) = csv.DictReader(io.StringIO(scored.stdout))
     assert (row["reward_custom"], row["reward_oxygen"]) == ("0.75", "3")

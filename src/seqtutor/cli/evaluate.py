@@ -123,7 +123,6 @@ def _evaluate_policies(spec: TaskSpec[Any], options: Any) -> None:
         options=options.own,
         has_rewards=options.rewards,
         reward_workers=options.workers,
-        may_run_code=False,
     ) as evaluator:
         columns, rows = columns_of(evaluator, policies, options.seed)
         if options.json:

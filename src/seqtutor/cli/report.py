@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from seqtutor.cli.options import extended
 from seqtutor.errors import UserError
 from seqtutor.settings import require, require_seed
 
@@ -47,11 +48,12 @@ class Options:
 
 
 def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
-    """As many sequences as the task's tables of runs have, if they are fewer."""
-    return Options(number=min(MOST_MEASURED, spec.numbers.evaluation_of_run))
+    """As many sequences as the task's tables of runs have, if fewer; and its own of `evaluate`."""
+    number = min(MOST_MEASURED, spec.numbers.evaluation_of_run)
+    return extended(Options, {"number": number}, {"own": spec.evaluate_type()})
 
 
-def run(spec: TaskSpec[Any], options: Options) -> None:
+def run(spec: TaskSpec[Any], options: Any) -> None:
     """Measure, choose, draw, write; prints the path."""
     if not options.runs:
         raise UserError(f"name the folder of a run, such as: seqtutor report {spec.name} RUN")
@@ -73,5 +75,5 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     from seqtutor.runs.page import PageOptions, make_page
     from seqtutor.runs.policies import with_seeds
 
-    how = PageOptions(options.number, options.samples, options.seed, options.workers)
+    how = PageOptions(options.number, options.samples, options.seed, options.workers, options.own)
     print(write_page(make_page(spec, with_seeds(options.runs), how), output))

@@ -106,7 +106,6 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
         settings,
         options.seed,
         has_reward=policy.config is not None,
-        may_run_code=False,
     )
     return spec.write(sequences, output, own), length
 

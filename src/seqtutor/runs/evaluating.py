@@ -105,7 +105,7 @@ def open_evaluator(
     options: Any = None,
     has_rewards: bool = True,
     reward_workers: int | None = None,
-    may_run_code: bool = True,
+    may_run_code: bool = False,
 ) -> Iterator[Evaluator]:
     """An evaluator of policies; what it started ends with the context.
 
@@ -118,7 +118,7 @@ def open_evaluator(
         has_rewards: whether rewards are measured, where the runs share one.
         reward_workers: worker processes of the reward, and of measures that use them.
         may_run_code: whether code that the runs' settings name may run without being allowed by
-            the options: it may if the user named it.
+            the options: a folder may be a stranger's, unless the user has just had it made.
 
     Raises:
         UserError: if the runs were tuned with different settings of the task, and its measures
@@ -247,7 +247,9 @@ def evaluate_runs(
     policies = [find_policy(spec, str(folder)) for folder in folders]
     first = policies[0]
     named = [first.as_prior(first.prior()), *policies]
-    with open_evaluator(spec, named, number=number, reward_workers=reward_workers) as evaluator:
+    with open_evaluator(
+        spec, named, number=number, reward_workers=reward_workers, may_run_code=True
+    ) as evaluator:
         columns, rows = columns_of(evaluator, named)
         return table_of(evaluator, columns, rows, has_published=spec.published_beside_runs)
 

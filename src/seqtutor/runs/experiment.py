@@ -244,6 +244,7 @@ def _measure(plan: ExperimentPlan, jobs: _Jobs, folder: Path | None) -> _Measure
             [*named.values(), prior],
             number=plan.profile.number,
             options=plan.measuring,
+            may_run_code=True,
         ) as evaluator:
             of_prior[preset] = evaluator.evaluate(prior, 0)
             for path, policy in named.items():
@@ -286,6 +287,7 @@ def _section(
             models[name].origin,
             settings,
             has_reward=True,
+            may_run_code=True,
         )
         for name, evaluation in evaluations.items()
     }

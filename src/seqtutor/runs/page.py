@@ -39,12 +39,14 @@ class PageOptions:
         samples: of each policy that are shown one by one.
         seed: of the sampling.
         reward_workers: worker processes of the reward, and of measures that use them.
+        measuring: an instance of the task's `evaluate_type`.
     """
 
     number: int = 2000
     samples: int = 12
     seed: int = 0
     reward_workers: int | None = None
+    measuring: Any = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,11 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
     members = _members(spec, names)
     policies = [policy for member in members for policy in member.policies]
     with open_evaluator(
-        spec, policies, number=options.number, reward_workers=options.reward_workers
+        spec,
+        policies,
+        number=options.number,
+        options=options.measuring,
+        reward_workers=options.reward_workers,
     ) as evaluator:
         measured = [
             replace(

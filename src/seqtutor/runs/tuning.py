@@ -181,7 +181,15 @@ def write_samples(
     )
     sequences = Sequences(drawn.tokens, drawn.mask)
     seed = config.tutor.seed
-    samples = Drawn(sequences, task.vocabulary, origin, config.settings, seed, has_reward=True)
+    samples = Drawn(
+        sequences,
+        task.vocabulary,
+        origin,
+        config.settings,
+        seed,
+        has_reward=True,
+        may_run_code=True,
+    )
     return spec.write(samples, folder, spec.sample_type())
 
 
