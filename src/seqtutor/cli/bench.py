@@ -9,9 +9,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import tyro
+from typing import TYPE_CHECKING, Any
 
 from seqtutor.settings import require
 from seqtutor.training.settings import TutorSettings
@@ -41,7 +39,7 @@ class Options:
 
     methods: tuple[str, ...] = ("psi",)
     """Methods to measure, one after the other."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    prior: Path | None = None
     """Folder of the prior; the one that comes with the package if not given."""
     rounds: int = 5
     """Turns of the loop and of the matrix product; the median counts."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import tyro
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -22,7 +20,7 @@ class Options:
     methods, values of c or seeds, it runs what is new.
     """
 
-    methods: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="STR [STR ...]")] = None
+    methods: tuple[str, ...] | None = None
     """Methods to compare (see seqtutor tune --help); all if not given."""
     c: tuple[float, ...] = (2.5, 5.0, 10.0, 20.0)
     """Weights of the prior, each a point on every method's frontier."""
@@ -30,7 +28,7 @@ class Options:
     """Runs of each method at each c, with the seeds 0, 1, 2 …"""
     steps: int = 500_000
     """Environment steps of a run, rounded up to whole records."""
-    preset: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    preset: str | None = None
     """Preset whose settings of the task are used; the other settings are the methods' defaults, or
     those that suit the task."""
     discount: float = 1.0
@@ -44,11 +42,11 @@ class Options:
     at_kl: tuple[float, ...] = ()
     """KL divergences, in nats a sequence, at which to compare; by default four where most methods
     are."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    prior: Path | None = None
     """Folder of the prior; the one that comes with the package if not given."""
-    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    output: Path | None = None
     """Folder for everything; by default runs/compare-TASK."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Runs at the same time; by default one for each core. Wall times are comparable only if all
     runs had the same number beside them."""
 

@@ -31,7 +31,7 @@ class Options:
     ] = ()
     """Folders of runs or models, or "prior" for the one that comes with the package, which is also
     meant if none is named."""
-    tokens: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    tokens: Path | None = None
     """A file of sequences to measure instead, one {"tokens": [...]} a line."""
     json: bool = False
     """Print one JSON object instead of a table."""
@@ -45,7 +45,7 @@ class Options:
     rewards: bool = True
     """Measure the reward of the runs, if they share one; a reward function of your own must be
     where it was during the run."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Worker processes of a reward or measures that use them; by default one for each core, 0 for
     none."""
 

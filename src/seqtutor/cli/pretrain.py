@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import tyro
+from typing import TYPE_CHECKING, Any
 
 from seqtutor.arguments import value_of
 from seqtutor.cli.options import extended
@@ -28,7 +26,7 @@ class Options:
 
     output: Path = Path("prior")
     """Folder of the model."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    prior: Path | None = None
     """Continue training this model, with its vocabulary and size, instead of a new one."""
 
 

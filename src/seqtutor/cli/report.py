@@ -42,7 +42,7 @@ class Options:
     """Sequences that each policy is measured on, among which the shown ones are chosen."""
     seed: int = 0
     """Seed of the sampling; the seed of a run is added."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Worker processes of a reward or measures that use them; by default one for each core, 0 for
     none."""
 

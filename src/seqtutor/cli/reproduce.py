@@ -25,25 +25,25 @@ class Options:
 
     profile: str = "default"
     """How much of it: smoke, default or full, unless the task has others."""
-    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    output: Path | None = None
     """Folder for everything; by default runs/reproduce-TASK-PROFILE."""
-    presets: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="STR [STR ...]")] = None
+    presets: tuple[str, ...] | None = None
     """Presets to tune with (see seqtutor tune --help), instead of the profile's."""
-    methods: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="STR [STR ...]")] = None
+    methods: tuple[str, ...] | None = None
     """Methods to tune by, instead of the profile's."""
-    seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    seeds: int | None = None
     """Seeds of each method, instead of the profile's."""
-    steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    steps: int | None = None
     """Environment steps of a run, instead of the profile's."""
-    number: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    number: int | None = None
     """Sequences that each policy is measured on, instead of the profile's."""
     c: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None
     """Further weights of the prior, of the first preset and method, for a table of reward against
     divergence, instead of the profile's."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    prior: Path | None = None
     """Folder of the prior; the one that comes with the package if not given, or one that is trained
     on the data."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Runs at the same time; by default one for each core."""
 
 

@@ -25,11 +25,11 @@ class Options:
 
     model: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[MODEL]")]] = "prior"
     """Folder of a run or of a model, or "prior" for the one that comes with the package."""
-    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    output: Path | None = None
     """Folder to write to; by default a new one, samples, samples-2 and so on."""
     number: int = 8
     """Sequences to write."""
-    length: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    length: int | None = None
     """Tokens in each at most, a primer included; by default as many as in training."""
     temperature: float = 1.0
     """Below 1 likely tokens become more likely, above 1 less."""

@@ -27,7 +27,7 @@ class Options:
         Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]")]
     ] = ()
     """Files of sequences; by default text files with one sequence a line."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    prior: Path | None = None
     """Folder of a prior, for a task whose vocabulary or reward depends on one; the one that comes
     with the package if not given."""
     json: bool = False

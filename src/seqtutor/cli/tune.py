@@ -43,13 +43,13 @@ class Options:
 
     preset: str = ""
     """Named settings to start from; options that are given beside it win."""
-    config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    config: Path | None = None
     """Take all settings from the config.yaml of an earlier run, or from the folder of that run,
     instead of a preset. What does not decide the policy is not part of them: give --samples and
     --evaluate again."""
-    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    output: Path | None = None
     """Folder of the run; by default a new one in runs/."""
-    resume: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    resume: Path | None = None
     """Continue the interrupted run in this folder, bit for bit as if it had not stopped. A run that
     was killed continues from its last checkpoint; there is one a minute."""
     seeds: int = 1
@@ -61,7 +61,7 @@ class Options:
     - vmap: all at the same time, in one program
     - auto: vmap on a GPU, processes on a CPU, where vmap gains nothing
     """
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Processes at the same time; by default one for each core."""
     place: Annotated[Place, tyro.conf.arg(name="")] = field(default_factory=Place)
     """The devices and processes of one run."""
@@ -69,10 +69,10 @@ class Options:
     """Sequences to write into the folder of the run at the end."""
     evaluate: int = 10_000
     """Sequences to generate for the table at the end; 0 for no table."""
-    reward_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    reward_workers: int | None = None
     """Worker processes of a reward that uses them; by default one for each core, shared by seeds
     that are trained at the same time. 0 computes the reward in this process."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    prior: Path | None = None
     """Folder of the prior; the one that comes with the package if not given."""
 
     def __post_init__(self) -> None:

@@ -36,9 +36,9 @@ class Options:
     """Folders of models, such as folk-prior, of runs, or of games of `seqtutor reproduce folk`."""
     temperature: float = 1.0
     """Temperature of the sampling; likelihood and entropy are those of the tempered model too."""
-    most_real: Annotated[int | None, tyro.conf.arg(metavar="INT")] = MOST_REAL
+    most_real: int | None = MOST_REAL
     """Largest number of training sequences for a judge, drawn at random; None for all."""
-    most_held_out: Annotated[int | None, tyro.conf.arg(metavar="INT")] = MOST_HELD_OUT
+    most_held_out: int | None = MOST_HELD_OUT
     """Largest number of sequences of the validation part, and of the test part; None for all."""
     seed: int = 0
     """Seed of the sampling and of the judges."""

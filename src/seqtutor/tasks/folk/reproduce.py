@@ -37,7 +37,7 @@ class Options:
     - default: an LSTM of 128 cells, one seed
     - full: the published sizes, three seeds; for a GPU
     """
-    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    output: Path | None = None
     """Folder for everything; by default runs/reproduce-folk-PROFILE."""
     generators: Annotated[tuple[str, ...], tyro.conf.arg(metavar="STR [STR ...]")] = USUAL
     """Generators that play, beside maximum likelihood:
@@ -49,21 +49,21 @@ class Options:
     """
     c: float = 1.0
     """Weight of the prior, of the generators that are held by it and of the controls."""
-    seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    seeds: int | None = None
     """Seeds of the games, instead of the profile's; all have one prior."""
-    rounds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    rounds: int | None = None
     """Rounds of each game, instead of the profile's."""
     temperatures: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None
     """Temperatures at which maximum likelihood is measured as well, instead of the profile's."""
-    judges: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    judges: int | None = None
     """Judges of each generator, whose mean counts, instead of the profile's."""
-    rollouts: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    rollouts: int | None = None
     """Monte-Carlo completions of each prefix, whose mean reward is the value of a token (16 in Yu
     et al. 2017), for all generators but psi, g and path; a round takes many times as long."""
-    prior: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    prior: Path | None = None
     """Folder of a prior, from `seqtutor pretrain folk` with the same data; one is trained if not
     given."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Games at the same time, each in a process of its own; by default one for each core, on a GPU
     one."""
     data: Annotated[FolkDataSettings, tyro.conf.arg(name="")] = field(

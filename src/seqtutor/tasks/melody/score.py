@@ -39,7 +39,7 @@ class Options:
     """Print one JSON object a melody instead of a table: its notes as read ([onset, length, pitch]
     in sixteenths and sounding MIDI pitch), its key, metre and upbeat, its tokens, and what each
     rule gives at every step."""
-    tokens: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    tokens: Path | None = None
     """A file of tokens, for JSON lines with nothing but the scores."""
     per_rule: bool = False
     """Every rule's numbers beside the total, in the lines for --tokens."""

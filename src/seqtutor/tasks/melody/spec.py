@@ -45,7 +45,7 @@ SHIPPED_PRIOR = Path(__file__).parent / "prior"
 class MelodySamples:
     """How melodies begin, and how they are written."""
 
-    prime: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    prime: str | None = None
     """How each melody begins: tokens such as "14 1 16 1" or "C4 hold D4" (a sixteenth each), a
     MIDI, ABC, MusicXML or kern file, or "random" for a random note of the key in each. A file in
     another key than the model's is transposed for the model, and the melodies back again."""

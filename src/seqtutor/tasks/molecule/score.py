@@ -36,19 +36,19 @@ class Options:
     the structures themselves are read."""
     words: int = 10
     """First molecules that are explained in words."""
-    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    output: Path | None = None
     """A file instead of standard output: .csv; .smi, valid molecules only, in canonical form; or
     .sdf, valid molecules with their structures."""
-    grid: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    grid: Path | None = None
     """Draw the valid molecules into this file, too: .svg or .png."""
     grid_size: int = 40
     """Number of first molecules to draw."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Processes that score molecules; by default one for each core, 0 for none but this one."""
-    preset: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    preset: str | None = None
     """The reward of a preset of `seqtutor tune molecule`, with MOSES's bounds of what is too short
     and too long, without its terms known and diversity, which no single molecule has."""
-    config: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    config: Path | None = None
     """The reward of a run, by its folder or configuration, without these two terms."""
     run_scorers: bool = False
     """Run the functions and commands of your own that --config names. They are code: do so only if

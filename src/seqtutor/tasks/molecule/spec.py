@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import tyro
+from typing import TYPE_CHECKING, Any, Literal
 
 from seqtutor.errors import UserError
 from seqtutor.settings import require
@@ -96,7 +94,7 @@ class MoleculeSamples:
     run_scorers: bool = False
     """Run the functions and commands of your own that the run's folder names, for its reward. They
     are code: do so only if you trust the folder."""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    workers: int | None = None
     """Processes that score molecules; by default up to one for each core, 0 for none but this
     one."""
 
