@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import stat
@@ -163,6 +164,12 @@ def _write_temporary(path: Path, data: bytes, temporary: dict[Path, Path]) -> No
 
 def _cannot_write(path: Path, error: OSError) -> UserError:
     return UserError(f"cannot write {path}: {error.strerror or error}")
+
+
+def json_number(value: float) -> float | None:
+    """The number, or `None` where it is not finite: JSON has no other number for that."""
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def parse_json(text: str) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 from seqtutor.measure import Estimate, Measure, Published
 from seqtutor.measures.intervals import interval_of, mean_interval
+from seqtutor.measures.log_partition import LogPartition
 from seqtutor.report.evaluation_table import (
     PolicyColumn,
     evaluation_json,
@@ -123,3 +124,13 @@ def test_the_json_has_each_seed_with_its_intervals():
     low, high = own["intervals"]["valid"]
     assert (low + high) / 2 == pytest.approx(0.6)
     assert high - low == pytest.approx(2 * interval_of(Estimate(0.6, 0.001, 1000)).half_width)
+
+
+def test_json_has_null_for_what_is_not_finite():
+    bounds = LogPartition(2.0, -math.inf, math.inf, 3.0, math.nan, 10)
+    estimates = {"objective": Estimate(1.0, 0.1, 100), "own": Estimate(math.inf, 1.0, 9)}
+    column = PolicyColumn("psi", [estimates], log_partition=bounds)
+    found = json.loads(json.dumps(evaluation_json([column]), allow_nan=False))["psi"][0]
+    assert found["own"] is None
+    assert found["log_partition"]["lower"] is found["log_partition"]["pareto_k"] is None
+    assert found["intervals"]["nats_from_optimum"][1] is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,28 +61,24 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
 
 
 def _print_json(names: list[str], sequences: Any, breakdowns: list[Any]) -> None:
+    from seqtutor.files import json_number
+
     lengths = sequences.mask.sum(1)
     row = 0
     for breakdown in breakdowns:
         for index in range(len(breakdown.total)):
             steps = int(lengths[row])
             terms = {
-                name: [_number(x) for x in term[index, :steps]]
+                name: [json_number(x) for x in term[index, :steps]]
                 for name, term in breakdown.terms.items()
             }
-            total = _number(breakdown.total[index].sum())
+            total = json_number(breakdown.total[index].sum())
             print(
                 json.dumps(
                     {"sequence": names[row], "total": total, "terms": terms}, allow_nan=False
                 )
             )
             row += 1
-
-
-def _number(value: Any) -> float | None:
-    """JSON has no number for what is not finite."""
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
 def _print_table(title: str, names: list[str], breakdowns: list[Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 from collections.abc import Iterator
@@ -198,13 +197,16 @@ def _conclusion(outcomes: list[Outcome]) -> str:
 
 
 def _write(outcomes: list[Outcome], folder: Path) -> None:
-    from seqtutor.files import atomic_write
+    from seqtutor.files import atomic_write, json_number
     from seqtutor.report.tables import render_markdown
     from seqtutor.runs.provenance import made_by_in_words
 
     results = [
         {
-            **{name: _for_json(value) for name, value in asdict(outcome).items()},
+            **{
+                name: json_number(value) if isinstance(value, float) else value
+                for name, value in asdict(outcome).items()
+            },
             "verdict": outcome.verdict,
             "faults": outcome.faults,
         }
@@ -213,8 +215,3 @@ def _write(outcomes: list[Outcome], folder: Path) -> None:
     atomic_write(folder / "verify.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     page = [f"{_conclusion(outcomes)}.", made_by_in_words(), render_markdown(table(outcomes))]
     atomic_write(folder / "verify.md", "\n\n".join(page))
-
-
-def _for_json(value: Any) -> Any:
-    """JSON has no number for what a diverged run gives."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seqtutor.files import json_number
 from seqtutor.measure import Estimates, Measure, Published
 from seqtutor.measures.estimates import UNKNOWN
 from seqtutor.measures.intervals import Interval, interval_of, interval_over_seeds
@@ -124,13 +125,13 @@ def evaluation_json(columns: Sequence[PolicyColumn]) -> dict[str, list[dict[str,
 def estimates_json(estimates: Estimates) -> dict[str, Any]:
     """Values by name, and under "intervals" the ends of the known 95 % intervals over sequences.
 
-    JSON has no NaN: a value that is undefined is null.
+    What is not finite is null.
     """
     intervals = {name: interval_of(estimate) for name, estimate in estimates.items()}
     return {
-        **{name: _or_null(one.value) for name, one in estimates.items()},
+        **{name: json_number(one.value) for name, one in estimates.items()},
         "intervals": {
-            name: [one.low, one.high]
+            name: [json_number(one.low), json_number(one.high)]
             for name, one in intervals.items()
             if not math.isnan(one.half_width)
         },
@@ -144,19 +145,16 @@ def _seed_json(column: PolicyColumn, estimates: Estimates) -> dict[str, Any]:
     if bounds is None:
         return found
     distance = bounds.above(interval_of(estimates["objective"]))
-    intervals = found.pop("intervals") | {"nats_from_optimum": [distance.low, distance.high]}
-    of_bounds = {"lower": bounds.lower, "upper": bounds.upper, "estimate": bounds.estimate}
-    tail = {"effective_size": bounds.effective_size, "pareto_k": _or_null(bounds.pareto_k)}
+    ends = [json_number(distance.low), json_number(distance.high)]
+    intervals = found.pop("intervals") | {"nats_from_optimum": ends}
+    shown = ("lower", "upper", "estimate", "effective_size", "pareto_k")
+    numbers = {name: json_number(getattr(bounds, name)) for name in shown}
     return {
         **found,
-        "log_partition": {**of_bounds, **tail, "is_trusted": bounds.is_trusted},
-        "nats_from_optimum": distance.value,
+        "log_partition": {**numbers, "is_trusted": bounds.is_trusted},
+        "nats_from_optimum": json_number(distance.value),
         "intervals": intervals,
     }
-
-
-def _or_null(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _optimum_rows(columns: Sequence[PolicyColumn]) -> list[Row]:
