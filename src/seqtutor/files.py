@@ -17,7 +17,7 @@ TEMPORARY = ".tmp"
 LOCK = ".lock"
 """Held by the process that works in a folder."""
 LARGEST_TEXT = 1 << 30
-"""Bytes of a text file that is read."""
+"""Bytes of a text file that is read, unpacked."""
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 

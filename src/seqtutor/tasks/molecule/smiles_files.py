@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqtutor.errors import UserError
+from seqtutor.files import LARGEST_TEXT
 from seqtutor.tasks.molecule.import_report import ImportReport
 from seqtutor.tasks.molecule.tokens import find_fault, shortened
-
-LARGEST_TEXT = 1 << 30
-"""Bytes of a file, unpacked; ten times the size of MOSES."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
