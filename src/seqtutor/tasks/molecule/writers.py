@@ -256,8 +256,8 @@ def captions_of(
         columns, reward = part.scores.columns, part.reward()
         for index in part.scores.is_valid.nonzero()[0][: number - len(strings)]:
             strings.append(part.scores.strings[index])
-            known = reward is not None and math.isfinite(reward[index])
-            worth = f"reward {reward[index]:.2f}" if reward is not None and known else ""
+            value = math.nan if reward is None else reward[index]
+            worth = f"reward {value:.2f}" if math.isfinite(value) else ""
             qed, logp = columns["qed"][index], columns["logp"][index]
             first = f"{part.names[index]}  {worth}".strip()
             captions.append(f"{first}\nQED {qed:.2f}  logP {logp:.1f}".strip())
