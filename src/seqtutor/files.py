@@ -18,7 +18,7 @@ TEMPORARY = ".tmp"
 LOCK = ".lock"
 """Held by the process that works in a folder."""
 LARGEST_TEXT = 1 << 30
-"""Bytes of a text file that is read."""
+"""Bytes of a text file that is read, unpacked."""
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -130,33 +130,33 @@ def write_together(files: Iterable[tuple[str | Path, bytes | str]]) -> list[Path
     Raises:
         UserError: if a folder or a file cannot be written.
     """
-    temporary: dict[Path, Path] = {}
+    temporary: list[tuple[Path, Path]] = []
     try:
         for given, content in files:
             path = Path(given)
             data = content.encode("utf-8") if isinstance(content, str) else content
+            # Not `tempfile`: its files are readable by their owner only, whatever the umask says.
+            own = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+            temporary.append((path, own))
             try:
-                _write_temporary(path, data, temporary)
+                _write_to_disk(own, data)
             except OSError as error:
                 raise _cannot_write(path, error) from None
-        for path, own in temporary.items():
+        for path, own in temporary:
             try:
                 os.replace(own, path)
             except OSError as error:
                 raise _cannot_write(path, error) from None
     finally:
-        for own in temporary.values():
+        for _, own in temporary:
             with contextlib.suppress(OSError):
                 own.unlink()
-    return list(temporary)
+    return [path for path, _ in temporary]
 
 
-def _write_temporary(path: Path, data: bytes, temporary: dict[Path, Path]) -> None:
+def _write_to_disk(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`: its files are readable by their owner only, whatever the umask says.
-    own = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
-    temporary[path] = own
-    with own.open("xb") as file:
+    with path.open("xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -5,8 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 import ill_behaved
+from counting_pool import CountingPool
 from seqtutor.workers.cache import CachedPool, Counts
-from seqtutor.workers.pool import InProcessPool, WorkerPool
+from seqtutor.workers.pool import WorkerPool
 from seqtutor.workers.worker import Failure
 
 WORDS = [f"word{number}" for number in range(60)]
@@ -14,18 +15,6 @@ WORDS = [f"word{number}" for number in range(60)]
 
 def shouted(words):
     return [word.upper() for word in words]
-
-
-class CountingPool(InProcessPool):
-    """Notes the items that it is given."""
-
-    def __init__(self, function):
-        super().__init__(function)
-        self.items = []
-
-    def submit(self, items):
-        self.items += items
-        return super().submit(items)
 
 
 class SlowPool:

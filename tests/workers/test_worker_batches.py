@@ -9,10 +9,11 @@ import time
 import pytest
 
 import ill_behaved
+from counting_pool import CountingPool
 from seqtutor.errors import UserError
 from seqtutor.workers.batches import BatchPool
 from seqtutor.workers.command import CommandPool
-from seqtutor.workers.pool import InProcessPool, WorkerPool
+from seqtutor.workers.pool import WorkerPool
 from seqtutor.workers.worker import Failure
 
 WORDS = tuple(f"word{number}" for number in range(40))
@@ -29,26 +30,14 @@ def reasons(results):
     return {at: one.reason for at, one in enumerate(results) if isinstance(one, Failure)}
 
 
-class Watched(InProcessPool):
-    """Notes the batches that it is given."""
-
-    def __init__(self, function):
-        super().__init__(function)
-        self.batches = []
-
-    def submit(self, items):
-        self.batches += items
-        return super().submit(items)
-
-
 def test_only_the_items_at_fault_fail_and_the_others_keep_their_results_in_order():
-    inner = Watched(ill_behaved.behave_together)
+    inner = CountingPool(ill_behaved.behave_together)
     words = [*WORDS[:10], "raise", *WORDS[10:25], "leave", *WORDS[25:]]
     results = BatchPool(inner, 16, 1).submit(words).result(20)
     assert reasons(results).keys() == {10, 26}
     assert [one for one in results if isinstance(one, str)] == [word.upper() for word in WORDS]
-    assert max(map(len, inner.batches)) == 16
-    assert len(inner.batches) <= 3 + 2 * 2 * 4, "a batch is halved, not taken apart item by item"
+    assert max(map(len, inner.items)) == 16
+    assert len(inner.items) <= 3 + 2 * 2 * 4, "a batch is halved, not taken apart item by item"
 
 
 def test_a_batch_that_crashes_or_hangs_costs_the_item_alone():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, write_together
 from seqtutor.tasks.melody.abc import read_abc
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens, tokens_to_notes
 from seqtutor.tasks.melody.folder import read_melody_file
@@ -311,6 +311,13 @@ def test_atomic_write_leaves_the_old_file_or_the_new_one(tmp_path):
     plain = tmp_path / "plain"
     plain.write_text("")
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_a_file_that_is_named_twice_has_the_last_content_and_nothing_beside_it(tmp_path):
+    """`--formats csv csv` names one file twice."""
+    write_together([(tmp_path / "file", "one"), (tmp_path / "file", "two")])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "two"
 
 
 def test_atomic_write_says_why_not(tmp_path):

@@ -8,26 +8,14 @@ import pytest
 from molecules import HARD_AND_INVALID, real_molecules
 from rdkit import Chem
 
+from counting_pool import CountingPool
 from seqtutor.errors import UserError
 from seqtutor.tasks.molecule.measurer import Measured, Measurer
 from seqtutor.tasks.molecule.properties import parse
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.workers.pool import InProcessPool
 
 MEASURER = Measurer(("logp", "qed"), wants_scaffold=True, wants_fingerprint=True)
 STRINGS = [*real_molecules()[:60], "", "C1CC", *real_molecules()[20:40]]
-
-
-class CountingPool(InProcessPool):
-    """Notes what it is asked to do."""
-
-    def __init__(self, function):
-        super().__init__(function)
-        self.items = []
-
-    def submit(self, items):
-        self.items += items
-        return super().submit(items)
 
 
 @pytest.fixture(scope="module")

@@ -236,7 +236,7 @@ def test_a_reward_is_told_in_words(few, tmp_path, capsys):
 
 def test_a_grid_shows_every_molecule_with_its_caption(tmp_path):
     strings = ["CCO", "C1CC", "c1ccccc1", "CC(=O)O", "N", "C#N"]
-    path = draw_grid(strings, tmp_path / "grid.svg", [f"number {i}" for i in range(6)], columns=4)
+    path = draw_grid(strings, tmp_path / "grid.svg", [f"number {i}" for i in range(6)])
     svg = ET.parse(path).getroot()
     assert (svg.get("width"), svg.get("height")) == ("960px", "400px")
     drawn = {

@@ -166,15 +166,15 @@ def report_best(folders: Sequence[Path], number: int = max(TOPS)) -> list[str]:
         UserError: if a file cannot be written.
     """
     for folder in folders:
-        rows = best_rows(folder, number)
-        if rows and not (folder / BEST_BY_REWARD).is_file():
+        path = folder / BEST_BY_REWARD
+        if not path.is_file() and (rows := best_rows(folder, number)):
             names = [name for name in rows[0] if name not in ("smiles", "is_valid")]
             columns = {
                 _title(name): np.array([float(row[name] or "nan") for row in rows])
                 for name in names
             }
             smiles = [row["smiles"] for row in rows]
-            write_molecules([described(smiles, columns)], folder / BEST_BY_REWARD)
+            write_molecules([described(smiles, columns)], path)
     if not all((folder / BEST_BY_REWARD).is_file() for folder in folders):
         return []
     where = "" if len(folders) == 1 else " in the folder of each run"

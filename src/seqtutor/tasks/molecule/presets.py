@@ -13,6 +13,7 @@ there is a trace. Single random tokens spoil most strings, so exploration is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,20 +31,17 @@ from seqtutor.tasks.molecule.goals import (
     Standard,
 )
 from seqtutor.tasks.molecule.reward_settings import (
-    CarbonsTerm,
     DiversityTerm,
     IsomerTerm,
     KnownTerm,
     MoleculeRewardSettings,
     ScaledTerm,
-    ShortTerm,
     SimilarityTerm,
     ValidTerm,
 )
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.training.settings import applicable_settings
 
-_OFF = ScaledTerm(weight=0.0)
 _LOGP, _SA, _QED = Standard(2.44, 0.93), Standard(-2.45, 0.46), Standard(0.807, 0.095)
 """Of the MOSES test set."""
 
@@ -111,9 +109,7 @@ def _goal(title: str, summary: str, goal: GoalName, **terms: Any) -> Preset[Mole
 
     The weights are so large that the policy moves far from the prior within the budget.
     """
-    off = dict.fromkeys(("logp", "sa", "qed", "ring"), _OFF)
-    strings = {"short": ShortTerm(weight=0.0), "carbons": CarbonsTerm(weight=0.0)}
-    reward = MoleculeRewardSettings(**{"valid": ValidTerm(penalty=-5.0), **off, **strings, **terms})
+    reward = replace(_BLANK, valid=ValidTerm(penalty=-5.0), **terms)
     summary = f"{summary}; with a goal and {BUDGET:,} calls of its oracle"
     return _preset(title, summary, _goal_tutor, reward, goal)
 
@@ -137,10 +133,11 @@ _PAPER = MoleculeRewardSettings(
     valid=ValidTerm(penalty=-20.0),
     logp=_scaled(4.0, _LOGP),
     sa=_scaled(4.0, _SA),
-    qed=_OFF,
+    qed=ScaledTerm(weight=0.0),
     ring=ScaledTerm(weight=50.0),
 )
 
+# Validity alone, to which the presets of goals add their terms.
 # A term of the user's has a scale of its own; an invalid string is to cost more than it can.
 _BLANK = MoleculeRewardSettings().without("logp", "sa", "qed", "ring", "short", "carbons")
 

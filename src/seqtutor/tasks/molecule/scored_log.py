@@ -204,11 +204,9 @@ def best_rows(folder: Path, number: int) -> list[dict[str, str]]:
     best: dict[str, dict[str, str]] = {}
     for row in read_rows(folder / MOLECULES):
         known = best.get(row["smiles"])
-        if row["is_valid"] == "1" and (
-            known is None or float(row["total"]) > float(known["total"])
-        ):
+        if row["is_valid"] == "1" and (known is None or total(row) > total(known)):
             best[row["smiles"]] = row
-    return heapq.nlargest(number, best.values(), key=lambda row: float(row["total"]))
+    return heapq.nlargest(number, best.values(), key=total)
 
 
 def _exact(value: float) -> str:

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqtutor.errors import UserError
+from seqtutor.files import LARGEST_TEXT
 from seqtutor.tasks.molecule.import_report import ImportReport
 from seqtutor.tasks.molecule.tokens import find_fault, shortened
-
-LARGEST_TEXT = 1 << 30
-"""Bytes of a file, unpacked; ten times the size of MOSES."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
@@ -52,7 +50,7 @@ def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], Imp
     """
     strings: list[str] = []
     faults: list[str] = []
-    for line, smiles, *_ in read_entries(path, column):
+    for line, smiles, *_ in _entries(path, column):
         fault = find_fault(smiles)
         if fault is None:
             strings.append(smiles)
@@ -81,15 +79,22 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
     Raises:
         UserError: if the file cannot be read, lacks the column, or has no entry.
     """
+    return list(_entries(path, column))
+
+
+def _entries(path: Path, column: str) -> Iterator[Entry]:
+    """The entries of a file one after the other: all columns of a large table take much memory."""
     text = read_text(path)
     kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
     if kinds & set(_TABLES):
-        entries = list(_rows(text, column, path))
+        entries = _rows(text, column, path)
     else:
-        entries = _structures(text, column) if ".sdf" in kinds else list(_lines(text))
-    if not entries:
+        entries = iter(_structures(text, column)) if ".sdf" in kinds else _lines(text)
+    first = next(entries, None)
+    if first is None:
         raise UserError(f"{path} has no SMILES string")
-    return entries
+    yield first
+    yield from entries
 
 
 def _lines(text: str) -> Iterator[Entry]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from rdkit import Chem
 
@@ -170,8 +168,7 @@ def _detail(name: str, settings: MoleculeRewardSettings, own: Molecule) -> str:
     """What exactly a molecule has or lacks, for terms of structures."""
     if name in ("required", "forbidden"):
         patterns = getattr(settings, name).smarts
-        has: Callable[[str], bool] = partial(_has, own)
-        found = [one for one in patterns if has(one) is (name == "forbidden")]
+        found = [one for one in patterns if _has(own, one) is (name == "forbidden")]
         word = "it has" if name == "forbidden" else "it lacks"
         return f"{word} {', '.join(found)}" if found else ""
     if name == "isomer":

@@ -30,6 +30,12 @@ DRAWING_FORMATS = (".svg", ".png")
 GRID_MOLECULES = 40
 """Molecules in a picture; a larger one is slow to open."""
 
+_GRID_COLUMNS = 4
+"""Molecules in a row of a picture."""
+
+_CELL = (240, 200)
+"""Width and height of a molecule in a picture, in pixels."""
+
 _STRINGS_OF_A_WORKER = 500
 """Strings to be written for which a further worker process is started by default."""
 
@@ -202,13 +208,7 @@ def _number(value: float) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def draw_grid(
-    smiles: Sequence[str],
-    path: Path,
-    captions: Sequence[str] = (),
-    columns: int = 4,
-    cell: tuple[int, int] = (240, 200),
-) -> Path:
+def draw_grid(smiles: Sequence[str], path: Path, captions: Sequence[str] = ()) -> Path:
     """Draw molecules into a file; see `grid_of`.
 
     Raises:
@@ -216,24 +216,16 @@ def draw_grid(
     """
     if path.suffix.lower() in DRAWING_FORMATS and not smiles:
         raise UserError(f"there is no valid molecule to draw into {path}")
-    return atomic_write(path, grid_of(smiles, path.suffix, captions, columns, cell))
+    return atomic_write(path, grid_of(smiles, path.suffix, captions))
 
 
-def grid_of(
-    smiles: Sequence[str],
-    suffix: str,
-    captions: Sequence[str] = (),
-    columns: int = 4,
-    cell: tuple[int, int] = (240, 200),
-) -> str | bytes:
+def grid_of(smiles: Sequence[str], suffix: str, captions: Sequence[str] = ()) -> str | bytes:
     """A drawing of molecules in rows, in the order given; an invalid string leaves its cell empty.
 
     Args:
         smiles: SMILES strings, at least one.
         suffix: of the drawing, `.svg` or `.png`.
         captions: lines under each molecule.
-        columns: molecules in a row.
-        cell: width and height of a molecule in pixels.
 
     Raises:
         UserError: if the suffix is another one.
@@ -241,10 +233,10 @@ def grid_of(
     suffix = suffix.lower()
     if suffix not in DRAWING_FORMATS:
         raise UserError(f"cannot draw molecules as {suffix}; use {', '.join(DRAWING_FORMATS)}")
-    columns = min(columns, len(smiles))
+    columns = min(_GRID_COLUMNS, len(smiles))
     rows = -(-len(smiles) // columns)
     canvas = rdMolDraw2D.MolDraw2DSVG if suffix == ".svg" else rdMolDraw2D.MolDraw2DCairo
-    drawer = canvas(columns * cell[0], rows * cell[1], *cell)
+    drawer = canvas(columns * _CELL[0], rows * _CELL[1], *_CELL)
     found = [parse(one) for one in smiles]
     molecules = [Chem.Mol() if one is None else one.rdkit for one in found]
     captions = list(captions) + [""] * (len(smiles) - len(captions))
@@ -264,8 +256,8 @@ def captions_of(
         columns, reward = part.scores.columns, part.reward()
         for index in part.scores.is_valid.nonzero()[0][: number - len(strings)]:
             strings.append(part.scores.strings[index])
-            known = reward is not None and math.isfinite(reward[index])
-            worth = f"reward {reward[index]:.2f}" if reward is not None and known else ""
+            value = math.nan if reward is None else reward[index]
+            worth = f"reward {value:.2f}" if math.isfinite(value) else ""
             qed, logp = columns["qed"][index], columns["logp"][index]
             first = f"{part.names[index]}  {worth}".strip()
             captions.append(f"{first}\nQED {qed:.2f}  logP {logp:.1f}".strip())
