@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 
@@ -90,6 +91,14 @@ def test_the_same_command_writes_the_same_page(runs, page, tmp_path):
         return re.findall(r'aria-label="([^"]*earned[^"]*|[A-G]#?\d, [^"]*)"', path.read_text())
 
     assert samples(again) == samples(page) != []
+
+
+def test_a_copy_of_a_run_is_not_a_further_seed(runs, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(runs / "seed0", copy)
+    assert main(["report", str(runs), str(copy), "--output", str(tmp_path / "page.html")]) == 2
+    assert "has the same weights as" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
 
 
 @pytest.mark.parametrize(

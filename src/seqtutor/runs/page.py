@@ -22,6 +22,7 @@ from seqtutor.report.page.page import Card, CardGroup, ListedRow, Listing, Page,
 from seqtutor.report.page.verdict import term_title, verdict
 from seqtutor.report.style import method_style
 from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of
+from seqtutor.runs.grouping import grouped
 from seqtutor.runs.page_records import histories_of, run_record
 from seqtutor.runs.policies import PRIOR, NamedPolicy, common_settings, find_policy
 from seqtutor.runs.progress import progress_bar
@@ -98,8 +99,8 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
         options: how much is measured and shown.
 
     Raises:
-        UserError: if a run cannot be read or is not finished, or the runs cannot be measured side
-            by side.
+        UserError: if a run cannot be read or is not finished, a run and its copy are named, or the
+            runs cannot be measured side by side.
     """
     members = _members(spec, names)
     policies = [policy for member in members for policy in member.policies]
@@ -124,26 +125,16 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
 
 def _members(spec: TaskSpec[Any], names: Sequence[str]) -> list[_Member]:
     """The priors, and then the runs and models, with runs that differ in the seed together."""
-    found: dict[str, list[tuple[Path, NamedPolicy]]] = {}
-    for name in names:
-        policy = find_policy(spec, name)
-        found.setdefault(_likeness(name, policy), []).append((Path(name), policy))
-    groups = list(found.values())
-    priors = _priors(spec, [one for group in groups for one in group])
+    policies = [find_policy(spec, name) for name in names]
+    folders = {id(policy): Path(name) for policy, name in zip(policies, names, strict=True)}
+    priors = _priors(spec, [(folders[id(policy)], policy) for policy in policies])
     members = list(priors.values())
-    for group in groups:
-        folders, policies = [one for one, _ in group], [one for _, one in group]
-        if policies[0].config is not None or str(policies[0].saved.folder) not in priors:
-            name = policies[0].name
-            members.append(_Member(symbol_of(name), name, folders, policies))
+    for group in grouped(policies):
+        first = group.policies[0]
+        if first.config is not None or str(first.saved.folder) not in priors:
+            own = [folders[id(policy)] for policy in group.policies]
+            members.append(_Member(symbol_of(group.name), group.name, own, group.policies))
     return _distinct(members)
-
-
-def _likeness(name: str, policy: NamedPolicy) -> str:
-    """What runs of several seeds have in common; of a model, its name."""
-    if policy.config is None:
-        return name
-    return repr(replace(policy.config, tutor=replace(policy.config.tutor, seed=0)))
 
 
 def _priors(
