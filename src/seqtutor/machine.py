@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,3 +30,26 @@ def device() -> str:
 
     first = jax.devices()[0]
     return processor() if first.platform == "cpu" else first.device_kind
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process has had, in MiB; `None` where it is not known."""
+    try:
+        import resource
+    except ImportError:  # There is no such module on Windows.
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 2**20 if sys.platform == "darwin" else most / 2**10
+
+
+def machine_facts() -> dict[str, str | int | None]:
+    """What a speed was measured on."""
+    import jax
+
+    return {
+        "machine": platform.machine(),
+        "device": device(),
+        "devices": jax.device_count(),
+        "cores": os.cpu_count(),
+        "jax": jax.__version__,
+    }

@@ -76,6 +76,7 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Measure and print."""
+    from seqtutor.machine import machine_facts, peak_memory
     from seqtutor.runs.devices import Place
     from seqtutor.runs.terminal import print_table
 
@@ -84,7 +85,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     with place.joined():
         waited = help_seconds()
         speeds = {method: _speed(spec, method, options, place) for method in options.methods}
-        report = Report(machine(), waited, peak_memory(), speeds)
+        report = Report(machine_facts(), waited, peak_memory(), speeds)
     if options.json:
         content = asdict(report)
         for method, speed in speeds.items():
@@ -121,40 +122,12 @@ def _speed(spec: TaskSpec[Any], method: str, options: Options, place: Place) -> 
         )
 
 
-def machine() -> dict[str, Any]:
-    """What was measured on."""
-    import os
-    import platform
-
-    import jax
-
-    from seqtutor.machine import device
-
-    return {
-        "machine": platform.machine(),
-        "device": device(),
-        "devices": jax.device_count(),
-        "cores": os.cpu_count(),
-        "jax": jax.__version__,
-    }
-
-
 def help_seconds() -> float:
     """What one waits for `seqtutor --help`."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "seqtutor", "--help"]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - start
-
-
-def peak_memory() -> float | None:
-    """The most memory that this process has had, in MiB; `None` where it is not known."""
-    try:
-        import resource
-    except ImportError:  # There is no such module on Windows.
-        return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 2**20 if sys.platform == "darwin" else most / 2**10
 
 
 def table(report: Report) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.cli.options import extended
+from seqtutor.cli.options import extended, require_measuring
 from seqtutor.cli.sample import require_sampling
 from seqtutor.errors import UserError
 from seqtutor.settings import require
@@ -62,11 +62,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         require(not options.models, "give either --tokens or the folders of runs, not both")
         _evaluate_tokens(spec, options)
         return
-    require(options.number >= 2, f"--number must be at least 2, not {options.number}")
-    require(
-        options.workers is None or options.workers >= 0,
-        f"--workers must not be negative, not {options.workers}",
-    )
+    require_measuring(options.number, options.workers)
     require_sampling(options.temperature, options.seed)
     _evaluate_policies(spec, options)
 

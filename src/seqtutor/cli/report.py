@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.cli.options import extended
+from seqtutor.cli.options import extended, require_measuring
 from seqtutor.errors import UserError
 from seqtutor.settings import require, require_seed
 
@@ -57,14 +57,10 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     """Measure, choose, draw, write; prints the path."""
     if not options.runs:
         raise UserError(f"name the folder of a run, such as: seqtutor report {spec.name} RUN")
-    require(options.number >= 2, f"--number must be at least 2, not {options.number}")
+    require_measuring(options.number, options.workers)
     require(
         1 <= options.samples <= options.number,
         f"--samples must lie between 1 and --number ({options.number}), not {options.samples}",
-    )
-    require(
-        options.workers is None or options.workers >= 0,
-        f"--workers must not be negative, not {options.workers}",
     )
     require_seed("--seed", options.seed)
     output = options.output or Path(options.runs[0]) / "page.html"

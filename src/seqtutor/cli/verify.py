@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +14,7 @@ from seqtutor.settings import require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.proof.verify import Case, Outcome
-    from seqtutor.report.tables import Row, Table
     from seqtutor.task_spec import TaskSpec
-
-NOTE = """\
-The distance is KL(policy ‖ target) or, where the target is the greatest reward, the share of it \
-that is missing. E[r]/c − KL is what the policy reaches, log Z the most that any policy can. The \
-gap is KL(policy ‖ π*): as theory expects it → as measured. The gradient is the cosine to the \
-enumerated one.
-pass: the target is the best of what the method maximises, and is reached; a method that maximises \
-another objective than E[r]/c − KL has a gap. expected gap: the target is not the best of it, as \
-theory says of this method or γ, and is reached. FAIL: it is not. \
-Reached means a distance below {divergence:g} nats or {shortfall:.0%} of the reward, and a \
-gradient above {cosine:g}."""
 
 OF_METHODS = ("methods", "problems", "quick", "output", "workers")
 """Options that say nothing of a task that is checked."""
@@ -73,8 +60,15 @@ def run(spec: TaskSpec[Any] | None, options: Options) -> int:
         return _verify_task(spec, options)
     from seqtutor.files import make_folder, require_unused
     from seqtutor.proof.verify import all_cases, settings_of
+    from seqtutor.report.verification import (
+        conclusion,
+        label_of,
+        verification_table,
+        write_verification,
+    )
     from seqtutor.runs.jobs import worker_count
     from seqtutor.runs.progress import console, progress_bar
+    from seqtutor.runs.provenance import made_by_in_words
     from seqtutor.runs.terminal import print_table
 
     require_seed("--seed", options.seed)
@@ -90,17 +84,16 @@ def run(spec: TaskSpec[Any] | None, options: Options) -> int:
         bar = progress.add_task("Verifying", total=steps, note="starts and compiles")
         for outcome in _outcomes(cases, options.seed, workers):
             outcomes.append(outcome)
-            note = f"{len(outcomes)}/{len(cases)} {_label(outcome.case)}: {outcome.verdict}"
+            note = f"{len(outcomes)}/{len(cases)} {label_of(outcome.case)}: {outcome.verdict}"
             progress.update(bar, advance=settings_of(outcome.case).steps, note=note)
-    print_table(table(outcomes))
+    print_table(verification_table(outcomes))
     if options.output is not None:
-        _write(outcomes, options.output)
+        write_verification(outcomes, made_by_in_words(), options.output)
     failed = [outcome for outcome in outcomes if outcome.verdict == "FAIL"]
     for outcome in failed:
-        console.print(
-            f"FAIL {_label(outcome.case)}: {'; '.join(outcome.faults)}", style="red", soft_wrap=True
-        )
-    print(_conclusion(outcomes))
+        text = f"FAIL {label_of(outcome.case)}: {'; '.join(outcome.faults)}"
+        console.print(text, style="red", soft_wrap=True)
+    print(conclusion(outcomes))
     return 1 if failed else 0
 
 
@@ -147,71 +140,3 @@ def _start_worker() -> None:
     os.environ["XLA_FLAGS"] = flags
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def table(outcomes: list[Outcome]) -> Table:
-    """One row a case."""
-    from seqtutor.proof.verify import LARGEST_DIVERGENCE, LARGEST_SHORTFALL, SMALLEST_COSINE
-    from seqtutor.report.tables import Column, Table
-
-    titles = ("target", "distance", "E[r]/c − KL", "log Z", "gap to π*", "gradient", "verdict")
-    return Table(
-        "Every method against the exact solution (nats a sequence)",
-        tuple(map(Column, titles)),
-        tuple(map(_row, outcomes)),
-        NOTE.format(
-            divergence=LARGEST_DIVERGENCE, shortfall=LARGEST_SHORTFALL, cosine=SMALLEST_COSINE
-        ),
-        "problem, method",
-    )
-
-
-def _row(outcome: Outcome) -> Row:
-    from seqtutor.report.tables import UNDEFINED, Cell, Row
-
-    if outcome.case.is_of_reward_alone:
-        distance = f"{100 * outcome.distance:.2f} %"
-    else:
-        distance = f"{outcome.distance:.4f}"
-    gap = f"{outcome.expected_gap:.3f} → {outcome.measured_gap:.3f}"
-    cells: list[Any] = [
-        outcome.target,
-        distance,
-        f"{outcome.objective:.3f}",
-        f"{outcome.greatest_objective:.3f}",
-        UNDEFINED if outcome.target == "π*" else gap,
-        UNDEFINED if outcome.cosine is None else f"{outcome.cosine:.4f}",
-        outcome.verdict,
-    ]
-    return Row(_label(outcome.case), tuple(map(Cell, cells)))
-
-
-def _label(case: Case) -> str:
-    discount = "" if case.discount == 1.0 else f", γ = {case.discount:g}"
-    return f"{case.problem.name}, {case.title}{discount}"
-
-
-def _conclusion(outcomes: list[Outcome]) -> str:
-    right = sum(outcome.verdict != "FAIL" for outcome in outcomes)
-    return f"{right} of {len(outcomes)} cases are as theory says"
-
-
-def _write(outcomes: list[Outcome], folder: Path) -> None:
-    from seqtutor.files import atomic_write, json_number
-    from seqtutor.report.tables import render_markdown
-    from seqtutor.runs.provenance import made_by_in_words
-
-    results = [
-        {
-            **{
-                name: json_number(value) if isinstance(value, float) else value
-                for name, value in asdict(outcome).items()
-            },
-            "verdict": outcome.verdict,
-            "faults": outcome.faults,
-        }
-        for outcome in outcomes
-    ]
-    atomic_write(folder / "verify.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    page = [f"{_conclusion(outcomes)}.", made_by_in_words(), render_markdown(table(outcomes))]
-    atomic_write(folder / "verify.md", "\n\n".join(page))
