@@ -10,7 +10,8 @@ from pathlib import Path
 
 from seqtutor.tasks.folk.chord_names import NO_CHORD, chord_pitches, parse_chord_name
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.scores.abc import decode_abc, play_tune, read_limited, split_tunes
+from seqtutor.tasks.scores.abc import decode_abc, play_tune, split_tunes
+from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
 from seqtutor.tasks.scores.measures import (

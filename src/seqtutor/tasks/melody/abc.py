@@ -9,7 +9,8 @@ from typing import Literal
 
 from seqtutor.tasks.melody.timeline import Timeline, timeline
 from seqtutor.tasks.melody.tune import Tune
-from seqtutor.tasks.scores.abc import decode_abc, play_tune, read_limited, split_tunes
+from seqtutor.tasks.scores.abc import decode_abc, play_tune, split_tunes
+from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key, estimate_key, mode_from_thirds
 from seqtutor.tasks.scores.measures import PlayedTune, UnreadableTuneError

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from seqtutor.errors import UserError
 from seqtutor.tasks.scores.abc_body import BodyReader
 from seqtutor.tasks.scores.abc_fields import (
     default_unit,
@@ -18,8 +16,6 @@ from seqtutor.tasks.scores.abc_fields import (
 from seqtutor.tasks.scores.measures import Measure, PlayedTune, UnreadableTuneError, has_notes
 from seqtutor.tasks.scores.playing_order import in_order_of_parts, playing_order
 
-MAXIMUM_FILE_BYTES = 64 * 2**20
-
 # A line of music may begin like a field: `G:|` and `c::` are notes before a repeat sign.
 _FIELD_LINE = re.compile(r"([A-Za-z]):(?![|:])(.*)")
 _BODY_FIELDS = "IKLMPUV"
@@ -28,20 +24,6 @@ _TUNE_START = re.compile(r"^X:", re.MULTILINE)
 _VOICE = re.compile(r"\[V:\s*([^\s\]]*)[^\]\n]*\]")
 _UNREAD = {"m": "macros passed over", "s": "symbol lines passed over"}
 """Fields that may change what is played, and are only counted."""
-
-
-def read_limited(path: Path) -> bytes:
-    """Read a whole file of reasonable size.
-
-    Raises:
-        UserError: if the file cannot be opened or is larger than `MAXIMUM_FILE_BYTES`.
-    """
-    try:
-        if path.stat().st_size > MAXIMUM_FILE_BYTES:
-            raise UserError(f"{path} is larger than {MAXIMUM_FILE_BYTES >> 20} MiB; split it")
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def decode_abc(content: bytes) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.abc import read_limited
-from seqtutor.tasks.scores.files import one_line
+from seqtutor.tasks.scores.files import one_line, read_limited
 from seqtutor.tasks.scores.keys import Key, key_of_signature
 from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
 

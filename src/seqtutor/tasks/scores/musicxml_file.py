@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.abc import MAXIMUM_FILE_BYTES, read_limited
-from seqtutor.tasks.scores.files import one_line
+from seqtutor.tasks.scores.files import MAXIMUM_FILE_BYTES, one_line, read_limited
 
 _CONTAINER = "META-INF/container.xml"
 
