@@ -13,7 +13,7 @@ from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
 from seqtutor.tasks.melody.timeline import MAXIMUM_SIXTEENTHS, nearest
 from seqtutor.tasks.melody.timeline import on_grid as put_on_grid
 from seqtutor.tasks.melody.tune import Tune
-from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files
+from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files, require_usable
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.kern import read_kern
 from seqtutor.tasks.scores.keys import estimate_key
@@ -58,9 +58,7 @@ def read_melody_file(
         raise UserError(f"{path} does not exist")
     if suffix in ABC_SUFFIXES:
         tunes, report = read_abc_file(path, options)
-        if not tunes:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
-            raise UserError(f"{path} holds no usable tune ({reasons or 'no X: field'})")
+        require_usable(path, report)
         return tunes, report
     if suffix not in SUFFIXES:
         raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")

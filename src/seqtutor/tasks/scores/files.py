@@ -80,6 +80,12 @@ def read_limited(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
+def require_usable(path: Path, report: ImportReport) -> None:
+    """Raise a `UserError` with the reasons unless a tune of an ABC file came through."""
+    if not report.usable:
+        raise UserError(f"{path} holds no usable tune ({report.reasons or 'no X: field'})")
+
+
 def one_line(error: Exception) -> str:
     """What a library says is wrong, short enough for one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
