@@ -15,7 +15,7 @@ from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
 from seqtutor.tasks.scores.measures import (
-    TICKS_PER_SIXTEENTH,
+    TICKS_PER_QUARTER,
     Measure,
     PlayedTune,
     UnreadableTuneError,
@@ -23,7 +23,6 @@ from seqtutor.tasks.scores.measures import (
     sounding_notes,
 )
 
-TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 MAXIMUM_QUARTERS = 16_384
 FEATURES = {"chords": "notes that sound together, of which the highest is kept"}
 """What was simplified, where its name alone would be mistaken for something else."""

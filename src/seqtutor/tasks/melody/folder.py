@@ -9,7 +9,6 @@ from pathlib import Path
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions, changes_of, read_abc_file, tune_of
-from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
 from seqtutor.tasks.melody.timeline import MAXIMUM_SIXTEENTHS, nearest
 from seqtutor.tasks.melody.timeline import on_grid as put_on_grid
 from seqtutor.tasks.melody.tune import Tune
@@ -17,7 +16,11 @@ from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files,
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.kern import read_kern
 from seqtutor.tasks.scores.keys import estimate_key
-from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
+from seqtutor.tasks.scores.measures import (
+    TICKS_PER_QUARTER,
+    TICKS_PER_SIXTEENTH,
+    UnreadableTuneError,
+)
 from seqtutor.tasks.scores.midi import read_midi_tracks
 from seqtutor.tasks.scores.musicxml_reader import read_musicxml
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, one_voice
@@ -87,7 +90,7 @@ def _read_midi(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int
     try:
         voice, has_chords = one_voice(lasting)
     except PolyphonicError as error:
-        quarters = error.args[0] / (STEPS_PER_QUARTER * TICKS_PER_SIXTEENTH)
+        quarters = error.args[0] / TICKS_PER_QUARTER
         raise UserError(
             f"{path} is polyphonic: several notes sound at once at quarter note {quarters:g}; "
             "save the melody alone in a file of its own"

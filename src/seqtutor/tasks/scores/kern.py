@@ -10,7 +10,7 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.scores.files import one_line, read_limited
 from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, Key, key_of_signature
 from seqtutor.tasks.scores.measures import (
-    TICKS_PER_SIXTEENTH,
+    TICKS_PER_QUARTER,
     Measure,
     PlayedTune,
     UnreadableTuneError,
@@ -19,7 +19,6 @@ from seqtutor.tasks.scores.playing_order import playing_order
 from seqtutor.tasks.scores.time_limit import TooLongError, time_limit
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
 
-TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 SECONDS_A_SCORE = 8.0
 SCORE_BYTES_A_SECOND = 20_000
 """How long music21 may take for a score: so many seconds, and one more for so many bytes. It needs

@@ -16,17 +16,18 @@ from pathlib import Path
 from seqtutor.errors import UserError
 from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, PITCH_CLASS_OF_LETTER, Key, key_of_signature
 from seqtutor.tasks.scores.measures import (
+    TICKS_PER_QUARTER,
     TICKS_PER_SIXTEENTH,
     Measure,
     PlayedTune,
     UnreadableTuneError,
+    full_bar,
 )
 from seqtutor.tasks.scores.musicxml_file import measures_of_parts, read_root, title_of
 from seqtutor.tasks.scores.musicxml_signs import read_barline, read_direction, read_sound, united
 from seqtutor.tasks.scores.playing_order import playing_order
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
 
-TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 LONGEST_MEASURE = 65_536 * TICKS_PER_SIXTEENTH
 _MODES = {"aeolian": "minor", "ionian": "major"}
 _NUMBER = re.compile(r"\s*[+-]?\d{1,9}(?:\.\d{1,6})?\s*")
@@ -257,7 +258,7 @@ class _Part:
             self.noted.add("metre changes")
         elif not any(one.voices for one in self.written):
             self.meter = meter
-        self._full_bar = None if meter is None else 4 * TICKS_PER_QUARTER * meter[0] // meter[1]
+        self._full_bar = full_bar(meter)
         if self._now == 0:
             self.written[-1].full_length = self._full_bar
 
