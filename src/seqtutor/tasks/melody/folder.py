@@ -70,6 +70,11 @@ def read_melody_file(
         tune, changes, parts = read(path, options)
     except UnreadableTuneError as error:
         raise UserError(f"{path} cannot be used: {error}") from None
+    except PolyphonicError as error:
+        raise UserError(
+            f"{path} is polyphonic: several notes sound at once {error}; save the melody alone in "
+            "a file of its own"
+        ) from None
     changes[SEVERAL_PARTS] = int(parts > 1)
     return [replace(tune, title=tune.title or path.stem)], ImportReport(1, {}, dict(+changes))
 
@@ -91,10 +96,7 @@ def _read_midi(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int
         voice, has_chords = one_voice(lasting)
     except PolyphonicError as error:
         quarters = error.args[0] / TICKS_PER_QUARTER
-        raise UserError(
-            f"{path} is polyphonic: several notes sound at once at quarter note {quarters:g}; "
-            "save the melody alone in a file of its own"
-        ) from None
+        raise PolyphonicError(f"at quarter note {quarters:g}") from None
     length = voice[-1].end if voice else 0
     if length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
         raise UserError(f"{path} is longer than {MAXIMUM_SIXTEENTHS:,} sixteenths; split it")

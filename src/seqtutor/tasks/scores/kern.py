@@ -29,7 +29,8 @@ def read_kern(path: Path) -> tuple[PlayedTune, int]:
     """Read the first voice with notes of the first part with notes; gives the number of parts, too.
 
     Raises:
-        UserError: if the file is not kern, its voice is polyphonic, or it takes too long.
+        UserError: if the file is not kern, or takes too long.
+        PolyphonicError: if its voice is polyphonic.
         UnreadableTuneError: if nothing sounds in it.
     """
     seconds = SECONDS_A_SCORE + len(read_limited(path)) / SCORE_BYTES_A_SECOND
@@ -47,12 +48,7 @@ def read_kern(path: Path) -> tuple[PlayedTune, int]:
             key, meter = _key(part), _meter(part)
     except TooLongError:
         raise UserError(f"{path} takes longer than {seconds:.0f} s to read") from None
-    except PolyphonicError as error:
-        raise UserError(
-            f"{path} is polyphonic: several notes sound at once {error}; save the melody alone in "
-            "a file of its own"
-        ) from None
-    except UnreadableTuneError:
+    except (PolyphonicError, UnreadableTuneError):
         raise
     except Exception as error:  # music21 raises whatever its many readers come across
         raise UserError(f"{path} is not a readable score: {one_line(error)}") from None

@@ -64,7 +64,8 @@ def read_musicxml(path: Path) -> tuple[PlayedTune, int]:
     major. Repeats and marks of any part hold for all.
 
     Raises:
-        UserError: if the file is not MusicXML, or its voice is polyphonic.
+        UserError: if the file is not MusicXML.
+        PolyphonicError: if its voice is polyphonic.
         UnreadableTuneError: if nothing sounds in it, or a measure is far too long.
     """
     root = read_root(path)
@@ -77,13 +78,7 @@ def read_musicxml(path: Path) -> tuple[PlayedTune, int]:
     noted = set(chosen.noted)
     if len(voices) > 1:
         noted.add("voices")
-    try:
-        measures = list(_measures(chosen, parts, voices[0], noted))
-    except PolyphonicError as error:
-        raise UserError(
-            f"{path} is polyphonic: several notes sound at once {error.args[0]}; save the "
-            "melody alone in a file of its own"
-        ) from None
+    measures = list(_measures(chosen, parts, voices[0], noted))
     played, assumed = playing_order(measures)
     tune = PlayedTune(title_of(root), chosen.key, chosen.meter, played, frozenset(noted | assumed))
     return tune, len(parts)
