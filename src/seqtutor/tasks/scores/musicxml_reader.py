@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, PITCH_CLASS_OF_LETTER, Key, key_of_signature
+from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, Key, key_of_signature
 from seqtutor.tasks.scores.measures import (
     TICKS_PER_QUARTER,
     TICKS_PER_SIXTEENTH,
@@ -25,6 +25,7 @@ from seqtutor.tasks.scores.measures import (
 )
 from seqtutor.tasks.scores.musicxml_file import measures_of_parts, read_root, title_of
 from seqtutor.tasks.scores.musicxml_signs import read_barline, read_direction, read_sound, united
+from seqtutor.tasks.scores.notation import SpelledPitch
 from seqtutor.tasks.scores.playing_order import playing_order
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
 
@@ -161,11 +162,9 @@ class _Part:
                 raise UnreadableTuneError("too long")
 
     def voices(self) -> list[VoiceName]:
-        """Those that have notes."""
-        named = {voice: False for one in self.written for voice in one.voices}
-        for one in self.written:
-            named |= {voice: True for voice, sounds in one.voices.items() if sounds}
-        return [voice for voice, sounds in named.items() if sounds]
+        """Those that have notes, in the order in which they begin, if only with a rest."""
+        named = dict.fromkeys(voice for one in self.written for voice in one.voices)
+        return [v for v in named if any(one.voices.get(v) for one in self.written)]
 
     def _move(self, ticks: Fraction) -> None:
         self._now = max(Fraction(0), self._now + ticks)
@@ -205,8 +204,7 @@ class _Part:
         if alteration.denominator != 1:
             self.noted.add("quarter tones rounded")
         octave = int(_number(pitch, "octave", 4))
-        natural = 12 * (octave + 1) + PITCH_CLASS_OF_LETTER[letter]
-        return natural + round(alteration) + self._transposition
+        return SpelledPitch(letter, round(alteration), octave).midi + self._transposition
 
     def _read_attributes(self, attributes: ET.Element) -> None:
         if attributes.find("divisions") is not None:
@@ -249,10 +247,10 @@ class _Part:
             if not (0 < unit < 1000 and 0 < total < 1000 and total.denominator == 1):
                 raise ValueError("the time signature makes no sense")
             meter = int(total), unit
-        if any(one.voices for one in self.written) and meter != self.meter:
-            self.noted.add("metre changes")
-        elif not any(one.voices for one in self.written):
+        if not any(one.voices for one in self.written):
             self.meter = meter
+        elif meter != self.meter:
+            self.noted.add("metre changes")
         self._full_bar = full_bar(meter)
         if self._now == 0:
             self.written[-1].full_length = self._full_bar
