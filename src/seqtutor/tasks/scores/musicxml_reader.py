@@ -93,7 +93,6 @@ def _measures(
     previous: Measure | None = None
     for place, written in enumerate(chosen.written):
         everywhere = [part.written[place] for part in parts if place < len(part.written)]
-        signs = united(one.signs for one in everywhere)
         length = written.length or max(one.length for one in everywhere)
         full = written.full_length
         if full is not None and abs(length - full) <= _TOLERANCE:
@@ -104,7 +103,7 @@ def _measures(
             raise PolyphonicError(f"in measure {written.number[:20]}") from None
         if has_chords:
             noted.add("chords")
-        signs = united((carried, signs), full)
+        signs = united([carried, *(one.signs for one in everywhere)], full)
         signs.events = list(events_of(sounds, length))
         if signs.events:
             yield signs
