@@ -5,13 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtutor.tasks.scores.abc_fields import (
-    TICKS_PER_WHOLE,
     parse_key_field,
     parse_part_order,
     parse_unit,
 )
 from seqtutor.tasks.scores.keys import MODES, PITCH_CLASS_OF_LETTER, Key
-from seqtutor.tasks.scores.measures import UnreadableTuneError
+from seqtutor.tasks.scores.measures import TICKS_PER_WHOLE, UnreadableTuneError
 
 
 @pytest.mark.parametrize(

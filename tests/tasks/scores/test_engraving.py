@@ -17,7 +17,7 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.render import render_musicxml
 from seqtutor.tasks.melody.notation import Meter, write_bars
-from seqtutor.tasks.melody.render import RenderSettings, render_score
+from seqtutor.tasks.melody.render import RenderSettings, render_score, write_melodies
 from seqtutor.tasks.scores import engraving
 from seqtutor.tasks.scores.engraving import png_of, svg_of
 from seqtutor.tasks.scores.keys import Key
@@ -125,6 +125,13 @@ def test_what_cannot_be_engraved_is_named(monkeypatch):
     monkeypatch.setattr(engraving, "SECONDS_EACH", 0.0)
     with pytest.raises(UserError, match="took more than"):
         svg_of([good])
+
+
+def test_no_file_is_left_where_the_last_picture_fails(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(UserError, match="pip install resvg_py"):
+        write_melodies([MELODY], tmp_path, ["mid", "png"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_png_is_dark_on_white(pictures):

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from seqtutor.tasks.folk.chord_names import NO_CHORD, chord_pitches, parse_chord_name
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.scores.abc import decode_abc, play_tune, read_limited, split_tunes
+from seqtutor.tasks.scores.abc import decode_abc, read_tunes
+from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
 from seqtutor.tasks.scores.measures import (
-    TICKS_PER_SIXTEENTH,
+    TICKS_PER_QUARTER,
     Measure,
     PlayedTune,
     UnreadableTuneError,
@@ -22,7 +23,6 @@ from seqtutor.tasks.scores.measures import (
     sounding_notes,
 )
 
-TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 MAXIMUM_QUARTERS = 16_384
 FEATURES = {"chords": "notes that sound together, of which the highest is kept"}
 """What was simplified, where its name alone would be mistaken for something else."""
@@ -36,19 +36,7 @@ def read_abc(text: str, source: str) -> tuple[list[LeadSheet], ImportReport]:
     and B3. Symbols that name no known chord are passed over and counted. A tune that cannot be
     read is left out and counted with the reason.
     """
-    sheets: list[LeadSheet] = []
-    dropped: Counter[str] = Counter()
-    noted: Counter[str] = Counter()
-    index = -1
-    for index, (defaults, lines) in enumerate(split_tunes(text)):
-        try:
-            sheet, changes = _read_tune(play_tune(defaults + lines), source, index)
-        except UnreadableTuneError as error:
-            dropped[str(error)] += 1
-        else:
-            sheets.append(sheet)
-            noted.update(changes)
-    return sheets, ImportReport(index + 1, dict(dropped), dict(noted))
+    return read_tunes(text, lambda tune, index: _sheet_of(tune, source, index))
 
 
 def read_abc_file(path: Path, source: str | None = None) -> tuple[list[LeadSheet], ImportReport]:
@@ -60,7 +48,7 @@ def read_abc_file(path: Path, source: str | None = None) -> tuple[list[LeadSheet
     return read_abc(decode_abc(read_limited(path)), source or path.name)
 
 
-def _read_tune(tune: PlayedTune, source: str, index: int) -> tuple[LeadSheet, Counter[str]]:
+def _sheet_of(tune: PlayedTune, source: str, index: int) -> tuple[LeadSheet, Counter[str]]:
     notes, length = _melody(tune.measures)
     if not notes:
         raise UnreadableTuneError("no notes")

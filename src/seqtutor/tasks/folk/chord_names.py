@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key
-from seqtutor.tasks.scores.notation import letter_and_alteration, signature_fifths
+from seqtutor.tasks.scores.notation import (
+    ACCIDENTAL_SIGNS,
+    letter_and_alteration,
+    signature_fifths,
+)
 
 LOWEST_CHORD_NOTE = 48
 """The lowest note of a chord that is read from a symbol lies in the octave from C3 (48) to B3."""
@@ -51,7 +55,6 @@ QUALITIES = (
 _QUALITY_OF_SUFFIX = {suffix: quality for quality in QUALITIES for suffix in quality.suffixes}
 _SYMBOL = re.compile(r"([A-G])([#b♯♭]?)([^/]{0,8}?)(?:/([A-Ga-g])([#b♯♭+]?))?")
 _SEMITONES = {"#": 1, "♯": 1, "+": 1, "b": -1, "♭": -1, "": 0}
-_SIGNS = {-1: "b", 0: "", 1: "#"}
 _G_FLAT, _A_SHARP = -6, 10
 """Places on the line of fifths, with C at 0."""
 NO_CHORD = frozenset({"N.C.", "NC", "N.C", "n.c."})
@@ -88,7 +91,7 @@ def spell_chord_note(pitch_class: int, key: Key) -> tuple[str, int]:
 
 def _letter(pitch_class: int, key: Key) -> str:
     letter, alteration = spell_chord_note(pitch_class, key)
-    return letter + _SIGNS[alteration]
+    return letter + ACCIDENTAL_SIGNS[alteration]
 
 
 def parse_chord_name(text: str) -> ChordName | None:

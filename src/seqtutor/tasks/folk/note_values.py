@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from seqtutor.tasks.scores.notation import Group, Meter, Symbol
+from seqtutor.tasks.scores.notation import Group, Meter, Symbol, is_binary, odd_part
 from seqtutor.tasks.scores.values import pieces_of
 
 _DOTTED = (7, 3, 1)
@@ -43,11 +43,6 @@ def note_values(
     return _joined(groups)
 
 
-def is_binary(time: Fraction) -> bool:
-    """Whether halving whole quarters leads there: no tuplet is needed to write it."""
-    return time.denominator & (time.denominator - 1) == 0
-
-
 def _cut_at_beats(note: Symbol) -> Iterator[Symbol]:
     """A note longer than a beat apart from what of it lies off the binary grid."""
     end = note.start + note.duration
@@ -78,17 +73,13 @@ def _tied(note: Symbol, durations: Sequence[Fraction]) -> Iterator[Symbol]:
 
 def _group(run: Sequence[Symbol], meter: Meter, offset: Fraction) -> Group:
     """Notes from one place on the binary grid to the next."""
-    odd = math.lcm(*(_odd_part(note.duration.denominator) for note in run))
+    odd = math.lcm(*(odd_part(note.duration.denominator) for note in run))
     if odd == 1:
         return Group(tuple(piece for note in run for piece in _in_meter(note, meter, offset)))
     if odd not in _IN_TIME_OF:
         return Group(tuple(run))
     tuplet = (odd, _IN_TIME_OF[odd])
     return Group(tuple(_representable(run, Fraction(*tuplet))), tuplet)
-
-
-def _odd_part(number: int) -> int:
-    return number // (number & -number)
 
 
 def _in_meter(note: Symbol, meter: Meter, offset: Fraction) -> Iterator[Symbol]:

@@ -10,7 +10,7 @@ from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.midi import read_midi_file
 from seqtutor.tasks.scores.abc import decode_abc
 from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
-from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files
+from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files, require_usable
 from seqtutor.tasks.scores.import_report import ImportReport
 
 SUFFIXES = ABC_SUFFIXES | MIDI_SUFFIXES
@@ -38,9 +38,7 @@ def read_lead_sheet_file(path: Path) -> tuple[list[LeadSheet], ImportReport]:
         return read_midi_file(path)
     if suffix in ABC_SUFFIXES:
         sheets, report = read_abc_file(path)
-        if not sheets:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
-            raise UserError(f"{path} holds no usable tune ({reasons or 'no X: field'})")
+        require_usable(path, report)
         return sheets, report
     raise UserError(f"{path} is not a lead sheet; known are files {', '.join(sorted(SUFFIXES))}")
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 from seqtutor.tasks.melody.timeline import Timeline, timeline
 from seqtutor.tasks.melody.tune import Tune
-from seqtutor.tasks.scores.abc import decode_abc, play_tune, read_limited, split_tunes
+from seqtutor.tasks.scores.abc import decode_abc, read_tunes
+from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import Key, estimate_key, mode_from_thirds
 from seqtutor.tasks.scores.measures import PlayedTune, UnreadableTuneError
@@ -41,20 +42,8 @@ def read_abc(
     A tune that cannot be read is left out and counted with the reason. Of several voices the
     first is taken, of chords the highest note; grace notes are left out.
     """
-    options = options or AbcOptions()
-    tunes: list[Tune] = []
-    dropped: Counter[str] = Counter()
-    noted: Counter[str] = Counter()
-    index = -1
-    for index, (defaults, lines) in enumerate(split_tunes(text)):
-        try:
-            tune, changes = tune_of(play_tune(defaults + lines), source, options, index)
-        except UnreadableTuneError as error:
-            dropped[str(error)] += 1
-        else:
-            tunes.append(tune)
-            noted.update(changes)
-    return tunes, ImportReport(index + 1, dict(dropped), dict(noted))
+    chosen = options or AbcOptions()
+    return read_tunes(text, lambda played, index: tune_of(played, source, chosen, index))
 
 
 def read_abc_file(

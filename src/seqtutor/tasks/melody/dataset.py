@@ -154,13 +154,12 @@ def build_dataset(
             kept.append((transposed, cut))
     report += ImportReport(0, dict(dropped))
     if not kept:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
         unread = ""
         if report.skipped_files:
             name, reason = report.skipped_files[0]
             number = len(report.skipped_files)
             unread = f"; files that could not be read: {number}, the first, {name}: {reason}"
-        raise UserError(f"none of {report.tunes_read} tunes can be used ({reasons}){unread}")
+        raise UserError(f"none of {report.tunes_read} tunes can be used ({report.reasons}){unread}")
     clusters = cluster_near_duplicates([tune for tune, _ in kept])
     parts = split_clusters(clusters, fractions, seed)
     train, validation, test = (

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.keys import PITCH_NAMES
+from seqtutor.tasks.scores.keys import pitch_name
 from seqtutor.vocabulary import Vocabulary
 
 NOTE_OFF = 0
@@ -41,11 +41,6 @@ class Note:
     def end(self) -> int:
         """The first sixteenth at which the note no longer sounds."""
         return self.onset + self.duration
-
-
-def pitch_name(pitch: int) -> str:
-    """Name a MIDI pitch, with middle C (60) as C4 and sharps for the black keys."""
-    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def melody_vocabulary() -> Vocabulary:

@@ -12,13 +12,12 @@ from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Mark, S
 from seqtutor.tasks.melody.encoding import (
     STEPS_PER_QUARTER,
     Note,
-    pitch_name,
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
-from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.keys import Key, pitch_name
 from seqtutor.tasks.scores.notation import beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions, changes_of, read_abc_file, tune_of
-from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
 from seqtutor.tasks.melody.timeline import MAXIMUM_SIXTEENTHS, nearest
 from seqtutor.tasks.melody.timeline import on_grid as put_on_grid
 from seqtutor.tasks.melody.tune import Tune
-from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files
+from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files, require_usable
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.kern import read_kern
 from seqtutor.tasks.scores.keys import estimate_key
-from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
+from seqtutor.tasks.scores.measures import (
+    TICKS_PER_QUARTER,
+    TICKS_PER_SIXTEENTH,
+    UnreadableTuneError,
+)
 from seqtutor.tasks.scores.midi import read_midi_tracks
 from seqtutor.tasks.scores.musicxml_reader import read_musicxml
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, one_voice
@@ -58,9 +61,7 @@ def read_melody_file(
         raise UserError(f"{path} does not exist")
     if suffix in ABC_SUFFIXES:
         tunes, report = read_abc_file(path, options)
-        if not tunes:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
-            raise UserError(f"{path} holds no usable tune ({reasons or 'no X: field'})")
+        require_usable(path, report)
         return tunes, report
     if suffix not in SUFFIXES:
         raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")
@@ -69,6 +70,11 @@ def read_melody_file(
         tune, changes, parts = read(path, options)
     except UnreadableTuneError as error:
         raise UserError(f"{path} cannot be used: {error}") from None
+    except PolyphonicError as error:
+        raise UserError(
+            f"{path} is polyphonic: several notes sound at once {error}; save the melody alone in "
+            "a file of its own"
+        ) from None
     changes[SEVERAL_PARTS] = int(parts > 1)
     return [replace(tune, title=tune.title or path.stem)], ImportReport(1, {}, dict(+changes))
 
@@ -89,11 +95,8 @@ def _read_midi(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int
     try:
         voice, has_chords = one_voice(lasting)
     except PolyphonicError as error:
-        quarters = error.args[0] / (STEPS_PER_QUARTER * TICKS_PER_SIXTEENTH)
-        raise UserError(
-            f"{path} is polyphonic: several notes sound at once at quarter note {quarters:g}; "
-            "save the melody alone in a file of its own"
-        ) from None
+        quarters = error.args[0] / TICKS_PER_QUARTER
+        raise PolyphonicError(f"at quarter note {quarters:g}") from None
     length = voice[-1].end if voice else 0
     if length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
         raise UserError(f"{path} is longer than {MAXIMUM_SIXTEENTHS:,} sixteenths; split it")

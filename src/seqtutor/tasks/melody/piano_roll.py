@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.report.style import GRID, QUIET, figure_style, method_style, save_figure
-from seqtutor.tasks.melody.encoding import Note, pitch_name, tokens_to_notes
+from seqtutor.tasks.melody.encoding import Note, tokens_to_notes
+from seqtutor.tasks.scores.keys import BLACK_KEYS, pitch_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
 _LABELLED = frozenset({0, 4, 7})
 _NARROWEST_RANGE = 12
 
@@ -94,7 +94,7 @@ def _pitch_range(pitches: Sequence[int]) -> tuple[int, int]:
 
 def _draw_keys(panel: Axes, low: int, high: int) -> None:
     for pitch in range(low, high + 1):
-        if pitch % 12 in _BLACK_KEYS:
+        if pitch % 12 in BLACK_KEYS:
             panel.axhspan(pitch - 0.5, pitch + 0.5, color="#f1f1f1", linewidth=0, zorder=0)
         if pitch % 12 in (0, 5):
             # Where two white keys meet, and so no grey row parts them.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
-from seqtutor.errors import UserError
 from seqtutor.tasks.scores.abc_body import BodyReader
 from seqtutor.tasks.scores.abc_fields import (
     default_unit,
@@ -15,10 +15,9 @@ from seqtutor.tasks.scores.abc_fields import (
     parse_part_order,
     parse_unit,
 )
+from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.measures import Measure, PlayedTune, UnreadableTuneError, has_notes
 from seqtutor.tasks.scores.playing_order import in_order_of_parts, playing_order
-
-MAXIMUM_FILE_BYTES = 64 * 2**20
 
 # A line of music may begin like a field: `G:|` and `c::` are notes before a repeat sign.
 _FIELD_LINE = re.compile(r"([A-Za-z]):(?![|:])(.*)")
@@ -29,19 +28,7 @@ _VOICE = re.compile(r"\[V:\s*([^\s\]]*)[^\]\n]*\]")
 _UNREAD = {"m": "macros passed over", "s": "symbol lines passed over"}
 """Fields that may change what is played, and are only counted."""
 
-
-def read_limited(path: Path) -> bytes:
-    """Read a whole file of reasonable size.
-
-    Raises:
-        UserError: if the file cannot be opened or is larger than `MAXIMUM_FILE_BYTES`.
-    """
-    try:
-        if path.stat().st_size > MAXIMUM_FILE_BYTES:
-            raise UserError(f"{path} is larger than {MAXIMUM_FILE_BYTES >> 20} MiB; split it")
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+Piece = TypeVar("Piece")
 
 
 def decode_abc(content: bytes) -> str:
@@ -137,6 +124,33 @@ class _Tune:
 
 def _inline(name: str, value: str) -> str:
     return f"[{name}:{value.replace(']', ' ')[:200]}]"
+
+
+def read_tunes(
+    text: str, piece_of: Callable[[PlayedTune, int], tuple[Piece, Counter[str]]]
+) -> tuple[list[Piece], ImportReport]:
+    """Read every tune of an ABC file's text.
+
+    A tune that cannot be read is left out and counted with the reason.
+
+    Args:
+        text: of the file.
+        piece_of: makes a piece of a tune and its place in the file, from 0, and says what was
+            changed, by name; it may raise an `UnreadableTuneError`.
+    """
+    pieces: list[Piece] = []
+    dropped: Counter[str] = Counter()
+    noted: Counter[str] = Counter()
+    index = -1
+    for index, (defaults, lines) in enumerate(split_tunes(text)):
+        try:
+            piece, changes = piece_of(play_tune(defaults + lines), index)
+        except UnreadableTuneError as error:
+            dropped[str(error)] += 1
+        else:
+            pieces.append(piece)
+            noted.update(changes)
+    return pieces, ImportReport(index + 1, dict(dropped), dict(noted))
 
 
 def play_tune(lines: Sequence[str]) -> PlayedTune:

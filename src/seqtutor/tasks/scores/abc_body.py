@@ -14,16 +14,20 @@ from collections.abc import Callable
 
 from seqtutor.tasks.scores.abc_fields import (
     SEMITONES_OF_ACCIDENTAL,
-    TICKS_PER_WHOLE,
     StaffSettings,
-    full_bar,
     parse_key_field,
     parse_meter,
     parse_staff,
     parse_unit,
 )
 from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Signature
-from seqtutor.tasks.scores.measures import Event, Measure, UnreadableTuneError
+from seqtutor.tasks.scores.measures import (
+    TICKS_PER_WHOLE,
+    Event,
+    Measure,
+    UnreadableTuneError,
+    full_bar,
+)
 from seqtutor.tasks.scores.playing_order import mark_of, passes_of
 
 # Every repetition is bounded, so that no input makes the scan take more than linear time.

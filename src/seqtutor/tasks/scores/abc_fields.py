@@ -16,9 +16,8 @@ from seqtutor.tasks.scores.keys import (
     Signature,
     signature_of_fifths,
 )
-from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
+from seqtutor.tasks.scores.measures import TICKS_PER_WHOLE, UnreadableTuneError
 
-TICKS_PER_WHOLE = 16 * TICKS_PER_SIXTEENTH
 LONGEST_ORDER = 256
 """Parts that `P:` may have played."""
 
@@ -94,11 +93,6 @@ def parse_unit(value: str) -> int | None:
     if int(match[2]) == 0:
         return None
     return TICKS_PER_WHOLE * int(match[1]) // int(match[2]) or None
-
-
-def full_bar(meter: tuple[int, int] | None) -> int | None:
-    """A bar's length in ticks, or `None` for free metre."""
-    return None if meter is None else TICKS_PER_WHOLE * meter[0] // meter[1]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from seqtutor.tasks.scores.notation import (
+    ACCIDENTAL_SIGNS,
     Accidentals,
     Bar,
     Score,
@@ -26,7 +27,6 @@ _MODES = {
     "locrian": "loc",
 }
 _ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-ACCIDENTAL_SIGNS = {-1: "b", 0: "", 1: "#"}
 
 
 def abc_tune(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.abc import read_limited
+from seqtutor.tasks.scores.files import read_limited
 
 PUBLIC_DOMAIN_BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
 ESSEN = "essenFolksong"

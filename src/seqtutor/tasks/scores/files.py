@@ -12,6 +12,7 @@ from seqtutor.tasks.scores.import_report import ImportReport
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi"})
 ABC_SUFFIXES = frozenset({".abc"})
+MAXIMUM_FILE_BYTES = 64 * 2**20
 
 Piece = TypeVar("Piece")
 
@@ -63,6 +64,26 @@ def read_files(
             f"none of the {len(files)} files in {path} can be used; the first, {name}: {reason}"
         )
     return pieces, report
+
+
+def read_limited(path: Path) -> bytes:
+    """Read a whole file of reasonable size.
+
+    Raises:
+        UserError: if the file cannot be opened or is larger than `MAXIMUM_FILE_BYTES`.
+    """
+    try:
+        if path.stat().st_size > MAXIMUM_FILE_BYTES:
+            raise UserError(f"{path} is larger than {MAXIMUM_FILE_BYTES >> 20} MiB; split it")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def require_usable(path: Path, report: ImportReport) -> None:
+    """Raise a `UserError` with the reasons unless a tune of an ABC file came through."""
+    if not report.usable:
+        raise UserError(f"{path} holds no usable tune ({report.reasons or 'no X: field'})")
 
 
 def one_line(error: Exception) -> str:

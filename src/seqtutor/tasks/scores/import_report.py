@@ -28,6 +28,11 @@ class ImportReport:
         """How many tunes came through."""
         return self.tunes_read - sum(self.dropped.values())
 
+    @property
+    def reasons(self) -> str:
+        """Why tunes were dropped, and how many, in words."""
+        return ", ".join(f"{count} {reason}" for reason, count in self.dropped.items())
+
     def __add__(self, other: ImportReport) -> ImportReport:
         return ImportReport(
             self.tunes_read + other.tunes_read,

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.abc import read_limited
-from seqtutor.tasks.scores.files import one_line
+from seqtutor.tasks.scores.files import one_line, read_limited
 from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, Key, key_of_signature
 from seqtutor.tasks.scores.measures import (
-    TICKS_PER_SIXTEENTH,
+    TICKS_PER_QUARTER,
     Measure,
     PlayedTune,
     UnreadableTuneError,
@@ -20,7 +19,6 @@ from seqtutor.tasks.scores.playing_order import playing_order
 from seqtutor.tasks.scores.time_limit import TooLongError, time_limit
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
 
-TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 SECONDS_A_SCORE = 8.0
 SCORE_BYTES_A_SECOND = 20_000
 """How long music21 may take for a score: so many seconds, and one more for so many bytes. It needs
@@ -31,7 +29,8 @@ def read_kern(path: Path) -> tuple[PlayedTune, int]:
     """Read the first voice with notes of the first part with notes; gives the number of parts, too.
 
     Raises:
-        UserError: if the file is not kern, its voice is polyphonic, or it takes too long.
+        UserError: if the file is not kern, or takes too long.
+        PolyphonicError: if its voice is polyphonic.
         UnreadableTuneError: if nothing sounds in it.
     """
     seconds = SECONDS_A_SCORE + len(read_limited(path)) / SCORE_BYTES_A_SECOND
@@ -49,12 +48,7 @@ def read_kern(path: Path) -> tuple[PlayedTune, int]:
             key, meter = _key(part), _meter(part)
     except TooLongError:
         raise UserError(f"{path} takes longer than {seconds:.0f} s to read") from None
-    except PolyphonicError as error:
-        raise UserError(
-            f"{path} is polyphonic: several notes sound at once {error}; save the melody alone in "
-            "a file of its own"
-        ) from None
-    except UnreadableTuneError:
+    except (PolyphonicError, UnreadableTuneError):
         raise
     except Exception as error:  # music21 raises whatever its many readers come across
         raise UserError(f"{path} is not a readable score: {one_line(error)}") from None

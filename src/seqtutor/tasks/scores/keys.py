@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 
 PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
+"""Of a piano, as pitch classes."""
 
 # A mode's place on the circle of fifths, counted from the major mode on the same tonic: Lydian has
 # one sharp more, Locrian five fewer.
@@ -59,6 +61,11 @@ class Key:
 
     def __str__(self) -> str:
         return f"{PITCH_NAMES[self.tonic]} {self.mode}"
+
+
+def pitch_name(pitch: int) -> str:
+    """Name a MIDI pitch, with middle C (60) as C4 and sharps for the black keys."""
+    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def signature_of_fifths(fifths: int) -> Signature:

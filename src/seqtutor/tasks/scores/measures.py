@@ -9,6 +9,8 @@ from seqtutor.tasks.scores.keys import Key
 
 TICKS_PER_SIXTEENTH = 5040
 """Divisible by 2 … 10 and by 16, so that tuplets, dots and short notes come out exact."""
+TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
+TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
 
 
 class UnreadableTuneError(Exception):
@@ -76,6 +78,11 @@ class PlayedTune:
     meter: tuple[int, int] | None
     measures: Sequence[Measure]
     noted: frozenset[str]
+
+
+def full_bar(meter: tuple[int, int] | None) -> int | None:
+    """A bar's length in ticks, or `None` for free metre."""
+    return None if meter is None else TICKS_PER_WHOLE * meter[0] // meter[1]
 
 
 def has_notes(measures: Sequence[Measure]) -> bool:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.abc import read_limited
-from seqtutor.tasks.scores.files import one_line
+from seqtutor.tasks.scores.files import one_line, read_limited
 from seqtutor.tasks.scores.keys import Key, key_of_signature
-from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
+from seqtutor.tasks.scores.measures import TICKS_PER_QUARTER, UnreadableTuneError
 
 MOST_BARS = 65_536
 
@@ -55,8 +54,8 @@ class MidiTracks:
         return max(1, self.quarter * 4 * meter[0] // meter[1])
 
     def ticks(self, time: int) -> int:
-        """A time of the file in the ticks of `measures.TICKS_PER_SIXTEENTH`, the nearest."""
-        return (8 * TICKS_PER_SIXTEENTH * time + self.quarter) // (2 * self.quarter)
+        """A time of the file in the ticks of `measures.TICKS_PER_QUARTER`, the nearest."""
+        return (2 * TICKS_PER_QUARTER * time + self.quarter) // (2 * self.quarter)
 
     def bars(self, end: int) -> list[int]:
         """Where the bars begin that lie before `end`, both in the file's ticks.

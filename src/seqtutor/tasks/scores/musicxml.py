@@ -20,6 +20,8 @@ from seqtutor.tasks.scores.notation import (
     Score,
     Symbol,
     bar_length,
+    is_binary,
+    odd_part,
     signature_fifths,
     spell,
 )
@@ -47,6 +49,8 @@ _NAMES = [
     "512th",
     "1024th",
 ]
+_DOTS = {1: 0, 3: 1, 7: 2}
+"""By the odd part of a note value."""
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 
 
@@ -248,9 +252,7 @@ class _Measure:
 
 def _note_value(duration: Fraction) -> tuple[str, int]:
     """The name of a note value in quarters, and its dots; of another length, the nearest one's."""
-    odd = duration.numerator // (duration.numerator & -duration.numerator)
-    is_value = duration.denominator & (duration.denominator - 1) == 0
-    dots = {1: 0, 3: 1, 7: 2}.get(odd, 0) if is_value else 0
+    dots = _DOTS.get(odd_part(duration.numerator), 0) if is_binary(duration) else 0
     exponent = round(math.log2(duration * Fraction(2**dots, 2 ** (dots + 1) - 1)))
     return _NAMES[_LONGEST - min(max(exponent, _SHORTEST), _LONGEST)], dots
 

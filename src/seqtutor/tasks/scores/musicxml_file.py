@@ -6,14 +6,19 @@ import io
 import posixpath
 import xml.etree.ElementTree as ET
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.abc import MAXIMUM_FILE_BYTES, read_limited
-from seqtutor.tasks.scores.files import one_line
+from seqtutor.tasks.scores.files import MAXIMUM_FILE_BYTES, one_line, read_limited
 
 _CONTAINER = "META-INF/container.xml"
+_DAMAGED = (
+    *(ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError),
+    *(NotImplementedError, RuntimeError, EOFError, OSError),
+)
+"""What XML and archives raise that are not what they should be."""
 
 
 def read_root(path: Path) -> ET.Element:
@@ -27,7 +32,7 @@ def read_root(path: Path) -> ET.Element:
         if content.startswith(b"PK"):
             content = _unpacked(path, content)
         root = ET.fromstring(content)
-    except (ET.ParseError, ValueError, LookupError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
     if root.tag not in ("score-partwise", "score-timewise"):
         raise UserError(f"{path} is not MusicXML: its first element is {root.tag[:40]!r}")
@@ -36,17 +41,10 @@ def read_root(path: Path) -> ET.Element:
 
 def _unpacked(path: Path, content: bytes) -> bytes:
     """The score in a compressed file, which can grow from kilobytes to gigabytes."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAXIMUM_FILE_BYTES:
-                raise UserError(f"{path} unpacks to more than {MAXIMUM_FILE_BYTES >> 20} MiB")
-            return archive.read(_name_of_score(archive))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
-    except Exception as error:
-        if type(error).__module__ == "zlib":
-            raise UserError(f"{path} is not a readable score: {error}") from None
-        raise
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > MAXIMUM_FILE_BYTES:
+            raise UserError(f"{path} unpacks to more than {MAXIMUM_FILE_BYTES >> 20} MiB")
+        return archive.read(_name_of_score(archive))
 
 
 def _name_of_score(archive: zipfile.ZipFile) -> str:

@@ -14,19 +14,21 @@ from fractions import Fraction
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, PITCH_CLASS_OF_LETTER, Key, key_of_signature
+from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, Key, key_of_signature
 from seqtutor.tasks.scores.measures import (
+    TICKS_PER_QUARTER,
     TICKS_PER_SIXTEENTH,
     Measure,
     PlayedTune,
     UnreadableTuneError,
+    full_bar,
 )
 from seqtutor.tasks.scores.musicxml_file import measures_of_parts, read_root, title_of
 from seqtutor.tasks.scores.musicxml_signs import read_barline, read_direction, read_sound, united
+from seqtutor.tasks.scores.notation import SpelledPitch
 from seqtutor.tasks.scores.playing_order import playing_order
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
 
-TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 LONGEST_MEASURE = 65_536 * TICKS_PER_SIXTEENTH
 _MODES = {"aeolian": "minor", "ionian": "major"}
 _NUMBER = re.compile(r"\s*[+-]?\d{1,9}(?:\.\d{1,6})?\s*")
@@ -63,7 +65,8 @@ def read_musicxml(path: Path) -> tuple[PlayedTune, int]:
     major. Repeats and marks of any part hold for all.
 
     Raises:
-        UserError: if the file is not MusicXML, or its voice is polyphonic.
+        UserError: if the file is not MusicXML.
+        PolyphonicError: if its voice is polyphonic.
         UnreadableTuneError: if nothing sounds in it, or a measure is far too long.
     """
     root = read_root(path)
@@ -76,13 +79,7 @@ def read_musicxml(path: Path) -> tuple[PlayedTune, int]:
     noted = set(chosen.noted)
     if len(voices) > 1:
         noted.add("voices")
-    try:
-        measures = list(_measures(chosen, parts, voices[0], noted))
-    except PolyphonicError as error:
-        raise UserError(
-            f"{path} is polyphonic: several notes sound at once {error.args[0]}; save the "
-            "melody alone in a file of its own"
-        ) from None
+    measures = list(_measures(chosen, parts, voices[0], noted))
     played, assumed = playing_order(measures)
     tune = PlayedTune(title_of(root), chosen.key, chosen.meter, played, frozenset(noted | assumed))
     return tune, len(parts)
@@ -96,7 +93,6 @@ def _measures(
     previous: Measure | None = None
     for place, written in enumerate(chosen.written):
         everywhere = [part.written[place] for part in parts if place < len(part.written)]
-        signs = united(one.signs for one in everywhere)
         length = written.length or max(one.length for one in everywhere)
         full = written.full_length
         if full is not None and abs(length - full) <= _TOLERANCE:
@@ -107,7 +103,7 @@ def _measures(
             raise PolyphonicError(f"in measure {written.number[:20]}") from None
         if has_chords:
             noted.add("chords")
-        signs = united((carried, signs), full)
+        signs = united([carried, *(one.signs for one in everywhere)], full)
         signs.events = list(events_of(sounds, length))
         if signs.events:
             yield signs
@@ -165,11 +161,9 @@ class _Part:
                 raise UnreadableTuneError("too long")
 
     def voices(self) -> list[VoiceName]:
-        """Those that have notes."""
-        named = {voice: False for one in self.written for voice in one.voices}
-        for one in self.written:
-            named |= {voice: True for voice, sounds in one.voices.items() if sounds}
-        return [voice for voice, sounds in named.items() if sounds]
+        """Those that have notes, in the order in which they begin, if only with a rest."""
+        named = dict.fromkeys(voice for one in self.written for voice in one.voices)
+        return [v for v in named if any(one.voices.get(v) for one in self.written)]
 
     def _move(self, ticks: Fraction) -> None:
         self._now = max(Fraction(0), self._now + ticks)
@@ -209,8 +203,7 @@ class _Part:
         if alteration.denominator != 1:
             self.noted.add("quarter tones rounded")
         octave = int(_number(pitch, "octave", 4))
-        natural = 12 * (octave + 1) + PITCH_CLASS_OF_LETTER[letter]
-        return natural + round(alteration) + self._transposition
+        return SpelledPitch(letter, round(alteration), octave).midi + self._transposition
 
     def _read_attributes(self, attributes: ET.Element) -> None:
         if attributes.find("divisions") is not None:
@@ -253,11 +246,11 @@ class _Part:
             if not (0 < unit < 1000 and 0 < total < 1000 and total.denominator == 1):
                 raise ValueError("the time signature makes no sense")
             meter = int(total), unit
-        if any(one.voices for one in self.written) and meter != self.meter:
-            self.noted.add("metre changes")
-        elif not any(one.voices for one in self.written):
+        if not any(one.voices for one in self.written):
             self.meter = meter
-        self._full_bar = None if meter is None else 4 * TICKS_PER_QUARTER * meter[0] // meter[1]
+        elif meter != self.meter:
+            self.noted.add("metre changes")
+        self._full_bar = full_bar(meter)
         if self._now == 0:
             self.written[-1].full_length = self._full_bar
 

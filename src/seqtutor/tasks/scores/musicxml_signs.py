@@ -38,11 +38,10 @@ def read_barline(barline: ET.Element, signs: Measure) -> None:
 def read_direction(direction: ET.Element, signs: Measure) -> None:
     """Words such as "D.C. al Fine", segno and coda, and what is said for playing them."""
     words = [one.text or "" for one in direction.iterfind("direction-type/words")]
-    marks = {mark_of(" ".join(words))} - {None} or {mark_of(one) for one in words} - {None}
-    for name in (SEGNO, CODA):
-        if direction.find(f"direction-type/{name}") is not None:
-            marks.add(name)
+    together = mark_of(" ".join(words))
+    marks = [together] if together else [mark_of(one) for one in words]
     own = Measure(None, marks={mark for mark in marks if mark})
+    own.marks |= {n for n in (SEGNO, CODA) if direction.find(f"direction-type/{n}") is not None}
     for sound in direction.iterfind("sound"):
         read_sound(sound, own)
     if TO_CODA in own.marks:

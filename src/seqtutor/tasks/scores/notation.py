@@ -18,6 +18,8 @@ Meter = tuple[int, int]
 # Letters along the line of fifths, with C at 0: … F −1, C 0, G 1 …; seven steps further is the
 # same letter a semitone higher.
 _LETTERS_BY_FIFTHS = "FCGDAEB"
+ACCIDENTAL_SIGNS = {-1: "b", 0: "", 1: "#"}
+"""Of the names of keys and chords, by alteration in semitones."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,19 @@ def is_compound(meter: Meter) -> bool:
     return unit >= 8 and beats % 3 == 0
 
 
+def odd_part(number: int) -> int:
+    """A number above 0 without its factors of two."""
+    return number // (number & -number)
+
+
+def is_binary(time: Fraction) -> bool:
+    """Whether halving whole quarters leads there: no tuplet is needed to write it."""
+    return odd_part(time.denominator) == 1
+
+
 def is_note_value(duration: Fraction) -> bool:
     """Whether one note head with at most one dot has a duration in quarters."""
-    odd = duration.numerator // (duration.numerator & -duration.numerator)
-    return odd in (1, 3) and duration.denominator & (duration.denominator - 1) == 0
+    return odd_part(duration.numerator) in (1, 3) and is_binary(duration)
 
 
 @dataclass(frozen=True)

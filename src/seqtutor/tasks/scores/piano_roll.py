@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from html import escape
 
 from seqtutor.exhibits import Picture
-from seqtutor.tasks.scores.keys import PITCH_NAMES
+from seqtutor.tasks.scores.keys import BLACK_KEYS, pitch_name
 
 _LEFT, _BOTTOM, _ROW = 26.0, 14.0, 5.5
 _NARROWEST, _QUARTER = 400.0, 14.0
 """Width of the picture, and the least of a quarter, in units."""
 _MARGIN, _FEWEST_ROWS = 2, 14
-_BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,14 @@ def _keys(low: int, high: int, width: float) -> str:
     parts = []
     for pitch in range(low, high + 1):
         top = _ROW * (high - pitch)
-        if pitch % 12 in _BLACK_KEYS:
+        if pitch % 12 in BLACK_KEYS:
             parts.append(
                 f'<path class="black" d="M{_LEFT},{top:.1f}h{width - _LEFT:.1f}v{_ROW}H{_LEFT}"/>'
             )
         if pitch % 12 in (0, 7):
             parts.append(
                 f'<text x="{_LEFT - 3}" y="{max(top + _ROW, 8.0):.1f}" text-anchor="end">'
-                f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}</text>"
+                f"{pitch_name(pitch)}</text>"
             )
     return "".join(parts)
 
@@ -117,14 +116,9 @@ def _in_words(
 ) -> str:
     if not notes:
         return f"piano roll of {length:g} quarters of silence"
-    names = [f"{PITCH_NAMES[p % 12]}{p // 12 - 1}" for p in _extremes(notes)]
+    pitches = [note.pitch for note in notes]
     with_chords = f" and {len(chords)} chords" if chords else ""
     return (
-        f"piano roll of {len(notes)} notes{with_chords} in {length:g} quarters, from {names[0]} "
-        f"to {names[1]}"
+        f"piano roll of {len(notes)} notes{with_chords} in {length:g} quarters, from "
+        f"{pitch_name(min(pitches))} to {pitch_name(max(pitches))}"
     )
-
-
-def _extremes(notes: Sequence[RollNote]) -> tuple[int, int]:
-    pitches = [note.pitch for note in notes]
-    return min(pitches), max(pitches)

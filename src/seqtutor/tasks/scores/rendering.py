@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write
+from seqtutor.files import atomic_write, write_together
 from seqtutor.settings import require
 from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.engraving import png_of, svg_of
@@ -121,12 +121,16 @@ class PieceWriter(Generic[Piece, Settings]):
         digits = max(3, len(str(len(pieces))))
         suffixes = dict.fromkeys("." + name.lower().lstrip(".") for name in formats)
         contents = {suffix: self._rendered(suffix, pieces) for suffix in suffixes}
-        paths = []
-        for suffix, files in contents.items():
-            for number, content in enumerate(files, start=1):
-                place = "" if suffix == ".abc" else f"-{number:0{digits}d}"
-                paths.append(atomic_write(folder / f"{prefix}{place}{suffix}", content))
-        return paths
+
+        def path(suffix: str, number: int) -> Path:
+            place = "" if suffix == ".abc" else f"-{number:0{digits}d}"
+            return folder / f"{prefix}{place}{suffix}"
+
+        return write_together(
+            (path(suffix, number), content)
+            for suffix, files in contents.items()
+            for number, content in enumerate(files, start=1)
+        )
 
     def _rendered(
         self, suffix: str, pieces: Sequence[tuple[Piece, Settings]]

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def ogg_of(
 def _in_threads(clips: Iterator[Clip], compact: bool) -> Iterator[bytes]:
     # libsndfile does not hold Python's lock while it encodes.
     with ThreadPoolExecutor(2) as pool:
-        while batch := [clip for _, clip in zip(range(16), clips, strict=False)]:
+        while batch := list(islice(clips, 16)):
             yield from pool.map(lambda clip: _ogg(clip, compact), batch)
 
 

@@ -13,7 +13,7 @@ LEGATO = TICKS_PER_SIXTEENTH
 
 
 class PolyphonicError(Exception):
-    """Several notes sound at once; the argument is where the second begins, in ticks or words."""
+    """Several notes sound at once; the argument is where, in ticks of `one_voice` or in words."""
 
 
 @dataclass(frozen=True)
