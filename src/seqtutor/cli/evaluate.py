@@ -12,7 +12,7 @@ import tyro
 from seqtutor.cli.options import extended
 from seqtutor.cli.sample import require_sampling
 from seqtutor.errors import UserError
-from seqtutor.settings import require
+from seqtutor.settings import require, require_workers
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -63,10 +63,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         _evaluate_tokens(spec, options)
         return
     require(options.number >= 2, f"--number must be at least 2, not {options.number}")
-    require(
-        options.workers is None or options.workers >= 0,
-        f"--workers must not be negative, not {options.workers}",
-    )
+    require_workers(options.workers)
     require_sampling(options.temperature, options.seed)
     _evaluate_policies(spec, options)
 

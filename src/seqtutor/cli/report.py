@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.settings import require, require_seed
+from seqtutor.settings import require, require_seed, require_workers
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -60,10 +60,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         1 <= options.samples <= options.number,
         f"--samples must lie between 1 and --number ({options.number}), not {options.samples}",
     )
-    require(
-        options.workers is None or options.workers >= 0,
-        f"--workers must not be negative, not {options.workers}",
-    )
+    require_workers(options.workers)
     require_seed("--seed", options.seed)
     output = options.output or Path(options.runs[0]) / "page.html"
     if output.suffix.lower() not in SUFFIXES:
