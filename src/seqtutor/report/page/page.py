@@ -18,14 +18,12 @@ from seqtutor.report.page.choosing import Rule
 from seqtutor.report.page.figures import FigureGroup
 from seqtutor.report.page.verdict import term_title
 from seqtutor.report.tables import (
-    LEGEND,
     Table,
-    Verdict,
     format_cell,
     format_reference,
     format_value,
+    notes_of,
     verdict,
-    verdicts,
 )
 
 MEDIA = {
@@ -184,7 +182,7 @@ def render_page(page: Page) -> str:
             js=_packaged("page.js"),
             records=json.dumps(page.listing.records).replace("<", "\\u003c"),
             largest=_largest(page),
-            has_legend=any(verdicts(page.table, i) for i in range(len(page.table.columns))),
+            table_notes=notes_of(page.table),
         )
     )
 
@@ -201,7 +199,6 @@ def _environment() -> Any:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals |= {"LEGEND": LEGEND, "Verdict": Verdict}
     environment.filters |= {
         "data_uri": data_uri,
         "drawing": Markup,
