@@ -29,9 +29,10 @@ from seqtutor.report.tables import (
 MEDIA = {
     "mid": "audio/midi",
     "mxl": "application/vnd.recordare.musicxml",
+    "ogg": "audio/ogg",
     "sdf": "chemical/x-mdl-sdfile",
 }
-"""Types of files to download; others are octets."""
+"""Types of files by suffix; others are octets."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def _packaged(name: str) -> str:
 
 def data_uri(content: bytes, suffix: str) -> str:
     """A file's content as an address."""
-    kind = MEDIA.get(suffix, "application/octet-stream") if suffix != "ogg" else "audio/ogg"
+    kind = MEDIA.get(suffix, "application/octet-stream")
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
