@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seqtutor.exhibits import Distribution
-from seqtutor.measures.estimates import mean_estimate
-from seqtutor.measures.intervals import Interval, interval_of
 from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.page.charts import (
     Ink,
@@ -207,12 +205,7 @@ def _distribution(drawn: Drawn, one: Distribution) -> Figure | None:
             one.title, category_chart(inked, one.categories, alt, one.axis), tuple(values)
         )
     alt = f"{one.title}, mean: " + "; ".join(
-        f"{policy} {_mean(own)}" for policy, own in values.items()
+        f"{policy} {format_value(float(own.mean()))}" for policy, own in values.items()
     )
     edges = bin_edges(list(values.values()), one.is_count)
     return Figure(one.title, histogram(inked, edges, alt, one.axis, one.is_count), tuple(values))
-
-
-def _mean(values: np.ndarray) -> str:
-    found: Interval = interval_of(mean_estimate(values))
-    return format_value(found.value)
