@@ -23,7 +23,7 @@ from seqtutor.report.page.verdict import term_title, verdict
 from seqtutor.report.style import method_style
 from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of
 from seqtutor.runs.page_records import histories_of, run_record
-from seqtutor.runs.policies import PRIOR, NamedPolicy, common_settings, find_policy
+from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_settings, find_policy
 from seqtutor.runs.progress import progress_bar
 from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.task_records import Drawn
@@ -152,8 +152,7 @@ def _priors(
     tuned_from: set[str] = set()
     for folder, policy in policies:
         own = policy.prior()
-        # Measured by itself, as a mere model is; the seed of a run is not its own.
-        found.setdefault(str(own.folder), replace(policy.as_prior(own), config=None))
+        found.setdefault(str(own.folder), policy.as_prior(own))
         if own.folder == policy.saved.folder:
             given[str(own.folder)] = folder
         else:
@@ -182,8 +181,7 @@ def _distinct(members: Sequence[_Member]) -> list[_Member]:
 def _page(
     spec: TaskSpec[Any], evaluator: Evaluator, members: Sequence[_Member], options: PageOptions
 ) -> Page:
-    policies = [policy for member in members for policy in member.policies]
-    settings = _settings(spec, policies)
+    settings = _settings(spec, members)
     chosen = {one.title: choose(one.tokens, one.rewards, options.samples) for one in members}
     shown = {one.title: _shown(evaluator, one, chosen[one.title], settings) for one in members}
     with progress_bar() as progress:
@@ -224,10 +222,10 @@ def _page(
     )
 
 
-def _settings(spec: TaskSpec[Any], policies: Sequence[NamedPolicy]) -> Any:
-    """The settings of the task that the runs share, or else of the first one."""
-    runs = [one for one in policies if one.config is not None]
-    return common_settings(runs[:1] or policies, "")
+def _settings(spec: TaskSpec[Any], members: Sequence[_Member]) -> Any:
+    """The settings of the task of the first run; defaults where there is none."""
+    found = distinct_settings([policy for member in members for policy in member.policies])
+    return found[0] if found else spec.settings_type()
 
 
 def _shown(
@@ -269,15 +267,19 @@ def _verdicts(
     evaluator: Evaluator,
 ) -> dict[str, list[str]]:
     rows = evaluator.rows()
-    priors = [column for column in columns if column.name == PRIOR]
-    folders = [str(m.policies[0].saved.folder) for m in members if m.name == PRIOR]
-    found = {}
-    for member, column in zip(members, columns, strict=True):
-        if member.name != PRIOR:
-            own = str(member.policies[0].prior().folder)
-            prior = priors[folders.index(own)] if own in folders else priors[0]
-            found[member.title] = verdict(column, prior, rows, spec.published, spec.one, spec.many)
-    return found
+    first = [member.policies[0] for member in members]
+    priors = {
+        policy.saved.folder: column
+        for policy, column in zip(first, columns, strict=True)
+        if column.name == PRIOR
+    }
+    return {
+        column.heading: verdict(
+            column, priors[policy.prior().folder], rows, spec.published, spec.one, spec.many
+        )
+        for policy, column in zip(first, columns, strict=True)
+        if column.name != PRIOR
+    }
 
 
 def _groups(
