@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqtutor.data import Sequences
-from seqtutor.exhibits import Distribution, Exhibition, Fact, Shown
+from seqtutor.exhibits import Distribution, Exhibit, Exhibition, Fact, Shown
 from seqtutor.measures.policy import Evaluation
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn
@@ -287,29 +288,42 @@ def _groups(
     shown: Mapping[str, Shown],
     exhibition: Exhibition,
 ) -> list[CardGroup]:
-    rules = dict.fromkeys(rule for rules in chosen.values() for rule in rules)
-    groups = []
-    for rule in rules:
-        cards: dict[str, list[Card]] = {}
-        for title, own in chosen.items():
-            ordered = [(r, row) for r, rows in own.items() for row in rows]
-            lengths = shown[title].drawn.sequences.mask.sum(1)
-            places = [place for place, (r, _) in enumerate(ordered) if r is rule]
-            cards[title] = [
-                Card(
-                    title,
-                    f"{title}, {rule.name} {number}",
-                    exhibition.exhibits[title][place],
-                    {
-                        name: term[place, : lengths[ordered[place][1]]].tolist()
-                        for name, term in shown[title].terms.items()
-                    },
-                )
-                for number, place in enumerate(places, start=1)
-            ]
-        if any(cards.values()):
-            groups.append(CardGroup(rule, cards))
-    return groups
+    cards = {
+        title: _cards(title, own, shown[title], exhibition.exhibits[title])
+        for title, own in chosen.items()
+    }
+    rules = dict.fromkeys(rule for own in chosen.values() for rule in own)
+    groups = [
+        CardGroup(rule, {title: own.get(rule, []) for title, own in cards.items()})
+        for rule in rules
+    ]
+    return [one for one in groups if any(one.cards.values())]
+
+
+def _cards(
+    title: str,
+    chosen: Mapping[Rule, Sequence[int]],
+    shown: Shown,
+    exhibits: Sequence[Exhibit],
+) -> dict[Rule, list[Card]]:
+    """The cards of a policy; what is shown of it is in the order of the rules."""
+    lengths = shown.drawn.sequences.mask[shown.chosen].sum(1)
+    places = iter(range(len(lengths)))
+    return {
+        rule: [
+            Card(
+                title,
+                f"{title}, {rule.name} {number}",
+                exhibits[place],
+                {
+                    name: term[place, : lengths[place]].tolist()
+                    for name, term in shown.terms.items()
+                },
+            )
+            for number, place in enumerate(islice(places, len(rows)), start=1)
+        ]
+        for rule, rows in chosen.items()
+    }
 
 
 def _listing(members: Sequence[_Member], exhibition: Exhibition) -> Listing:
