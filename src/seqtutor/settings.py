@@ -70,6 +70,11 @@ def require_seed(name: str, seed: int) -> None:
     require(0 <= seed <= LARGEST_SEED, f"{name} must lie between 0 and 2^63 − 1, not {seed}")
 
 
+def require_workers(workers: int | None) -> None:
+    """Raise a `UserError` unless `--workers` is left out or not negative."""
+    require(workers is None or workers >= 0, f"--workers must not be negative, not {workers}")
+
+
 def require_shares(validation: float, test: float) -> None:
     """Raise a `UserError` unless the two shares of some data leave a part for training."""
     require(

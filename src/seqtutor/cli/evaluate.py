@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.cli.options import extended, require_measuring
+from seqtutor.cli.options import extended
 from seqtutor.cli.sample import require_sampling
 from seqtutor.errors import UserError
-from seqtutor.settings import require
+from seqtutor.settings import require, require_workers
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -62,7 +62,8 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         require(not options.models, "give either --tokens or the folders of runs, not both")
         _evaluate_tokens(spec, options)
         return
-    require_measuring(options.number, options.workers)
+    require(options.number >= 2, f"--number must be at least 2, not {options.number}")
+    require_workers(options.workers)
     require_sampling(options.temperature, options.seed)
     _evaluate_policies(spec, options)
 

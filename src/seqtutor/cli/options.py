@@ -46,12 +46,6 @@ def extended(base: type[_Options], values: dict[str, Any], groups: dict[str, Any
     return kind(**values)
 
 
-def require_measuring(number: int, workers: int | None) -> None:
-    """Raise a `UserError` unless policies can be measured on that many sequences by the workers."""
-    require(number >= 2, f"--number must be at least 2, not {number}")
-    require(workers is None or workers >= 0, f"--workers must not be negative, not {workers}")
-
-
 def _names(options: Any) -> list[str]:
     if isinstance(options, TutorSettings):
         return list(to_flat(options))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.cli.options import extended, require_measuring
+from seqtutor.cli.options import extended
 from seqtutor.errors import UserError
-from seqtutor.settings import require, require_seed
+from seqtutor.settings import require, require_seed, require_workers
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -57,11 +57,12 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     """Measure, choose, draw, write; prints the path."""
     if not options.runs:
         raise UserError(f"name the folder of a run, such as: seqtutor report {spec.name} RUN")
-    require_measuring(options.number, options.workers)
+    require(options.number >= 2, f"--number must be at least 2, not {options.number}")
     require(
         1 <= options.samples <= options.number,
         f"--samples must lie between 1 and --number ({options.number}), not {options.samples}",
     )
+    require_workers(options.workers)
     require_seed("--seed", options.seed)
     output = options.output or Path(options.runs[0]) / "page.html"
     if output.suffix.lower() not in SUFFIXES:

@@ -14,7 +14,7 @@ from seqtutor.measures.estimates import UNKNOWN
 from seqtutor.measures.intervals import Interval
 from seqtutor.measures.log_partition import LogPartition
 from seqtutor.report import reading
-from seqtutor.report.evaluation_table import shown_distance, shown_nats
+from seqtutor.report.evaluation_table import shown_bounds, shown_distance
 from seqtutor.report.frontier import (
     BEST_OF_N,
     CONTROLS,
@@ -267,8 +267,7 @@ def _distance_table(
     objectives: Mapping[float, Mapping[str, Interval]], bounds: Mapping[float, LogPartition]
 ) -> Table:
     names = dict.fromkeys(name for c in bounds for name in objectives[c])
-    ends = ((shown_nats(one.lower), shown_nats(one.upper)) for one in bounds.values())
-    log_z = tuple(Cell(f"{lower} … {upper}") for lower, upper in ends)
+    log_z = tuple(Cell(shown_bounds(one)) for one in bounds.values())
     rows = [Row("log Z, at least … at most", log_z)]
     for name in names:
         own = {c: objectives[c].get(name) for c in bounds}

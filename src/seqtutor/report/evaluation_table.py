@@ -166,7 +166,7 @@ def _optimum_rows(columns: Sequence[PolicyColumn]) -> list[Row]:
             distances.append(Cell(UNDEFINED))
             continue
         own = column.log_partition
-        bounds.append(Cell(f"{shown_nats(own.lower)} … {shown_nats(own.upper)}"))
+        bounds.append(Cell(shown_bounds(own)))
         distances.append(Cell(shown_distance(own.above(column.interval("objective")))))
     return [
         Row("Optimum: log Z, nats, at least … at most", tuple(bounds)),
@@ -174,13 +174,21 @@ def _optimum_rows(columns: Sequence[PolicyColumn]) -> list[Row]:
     ]
 
 
+def shown_bounds(bounds: LogPartition) -> str:
+    """The bounds on log Z, such as "5.61 … 5.70"."""
+    return _shown_ends(bounds.lower, bounds.upper)
+
+
 def shown_distance(distance: Interval) -> str:
     """A distance from the optimum with its interval, such as "1.19 (1.13 … 1.26)"."""
-    ends = f"{shown_nats(distance.low)} … {shown_nats(distance.high)}"
-    return f"{shown_nats(distance.value)} ({ends})"
+    return f"{_shown_nats(distance.value)} ({_shown_ends(distance.low, distance.high)})"
 
 
-def shown_nats(value: float) -> str:
+def _shown_ends(low: float, high: float) -> str:
+    return f"{_shown_nats(low)} … {_shown_nats(high)}"
+
+
+def _shown_nats(value: float) -> str:
     """A number of nats to a hundredth, which is what bounds on log Z are good to."""
     return f"{value:,.2f}".replace("-", "−")
 

@@ -233,7 +233,8 @@ def format_reference(cell: Cell, unit: Unit) -> str:
     return "" if cell.reference is None else format_value(cell.reference, unit)
 
 
-def _notes(table: Table) -> list[str]:
+def notes_of(table: Table) -> list[str]:
+    """What stands below a table: its note, and the legend if any of its cells has a mark."""
     compared = any(verdicts(table, column) for column in range(len(table.columns)))
     return [line for line in (table.note, LEGEND if compared else "") if line]
 
@@ -250,7 +251,7 @@ def render_rich(table: Table) -> rich.table.Table:
     styles = {Verdict.BETTER: "bold green", Verdict.WORSE: "red", Verdict.UNDECIDED: "yellow"}
     rendered = rich.table.Table(
         title=text(table.title, style="bold"),
-        caption=text("\n".join(_notes(table))),
+        caption=text("\n".join(notes_of(table))),
         caption_justify="left",
         box=rich.box.SIMPLE_HEAD,
         pad_edge=False,
@@ -292,7 +293,7 @@ def render_markdown(table: Table) -> str:
         lines.append(line)
     grid = "\n".join("| " + " | ".join(_escape(text) for text in line) + " |" for line in lines)
     parts = [f"**{_escape(table.title)}**"] if table.title else []
-    return "\n\n".join([*parts, grid, *_notes(table)]) + "\n"
+    return "\n\n".join([*parts, grid, *notes_of(table)]) + "\n"
 
 
 def _markdown_cell(cell: Cell, row: Row) -> str:

@@ -30,7 +30,7 @@ from seqtutor.runs.interruption import resumable
 from seqtutor.runs.made_of import require_made_of, what_differs
 from seqtutor.runs.progress import console, note_of, progress_bar
 from seqtutor.runs.provenance import COMMAND, command_line
-from seqtutor.runs.run_folder import CONFIG, RunFolder, differing, read_made_by
+from seqtutor.runs.run_folder import CONFIG, RunFolder, as_columns, differing, read_made_by
 from seqtutor.task_spec import TaskSpec
 
 SETTINGS, LOG = ".yaml", ".log"
@@ -208,8 +208,7 @@ def histories_of(jobs: Sequence[Job]) -> dict[str, list[dict[str, list[float]]]]
     """The records of finished jobs as columns: for each method a history for each seed."""
     histories: dict[str, list[dict[str, list[float]]]] = {}
     for job in jobs:
-        records = job.run.records()
-        columns = {name: [record[name] for record in records] for name in records[0]}
+        columns = as_columns(job.run.records())
         histories.setdefault(job.config.tutor.method, []).append(columns)
     return histories
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqtutor.data import Sequences
-from seqtutor.exhibits import Distribution, Exhibition, Fact, Shown
+from seqtutor.exhibits import Distribution, Exhibit, Exhibition, Fact, Shown
 from seqtutor.measures.policy import Evaluation
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn
@@ -24,7 +25,7 @@ from seqtutor.report.style import method_style
 from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of
 from seqtutor.runs.grouping import grouped
 from seqtutor.runs.page_records import histories_of, run_record
-from seqtutor.runs.policies import PRIOR, NamedPolicy, common_settings, find_policy
+from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_settings, find_policy
 from seqtutor.runs.progress import progress_bar
 from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.task_records import Drawn
@@ -149,8 +150,7 @@ def _priors(
     tuned_from: set[str] = set()
     for folder, policy in policies:
         own = policy.prior()
-        # Measured by itself, as a mere model is; the seed of a run is not its own.
-        found.setdefault(str(own.folder), replace(policy.as_prior(own), config=None))
+        found.setdefault(str(own.folder), policy.as_prior(own))
         if own.folder == policy.saved.folder:
             given[str(own.folder)] = folder
         else:
@@ -179,8 +179,7 @@ def _distinct(members: Sequence[_Member]) -> list[_Member]:
 def _page(
     spec: TaskSpec[Any], evaluator: Evaluator, members: Sequence[_Member], options: PageOptions
 ) -> Page:
-    policies = [policy for member in members for policy in member.policies]
-    settings = _settings(spec, policies)
+    settings = _settings(spec, members)
     chosen = {one.title: choose(one.tokens, one.rewards, options.samples) for one in members}
     shown = {one.title: _shown(evaluator, one, chosen[one.title], settings) for one in members}
     with progress_bar() as progress:
@@ -221,10 +220,10 @@ def _page(
     )
 
 
-def _settings(spec: TaskSpec[Any], policies: Sequence[NamedPolicy]) -> Any:
-    """The settings of the task that the runs share, or else of the first one."""
-    runs = [one for one in policies if one.config is not None]
-    return common_settings(runs[:1] or policies, "")
+def _settings(spec: TaskSpec[Any], members: Sequence[_Member]) -> Any:
+    """The settings of the task of the first run; defaults where there is none."""
+    found = distinct_settings([policy for member in members for policy in member.policies])
+    return found[0] if found else spec.settings_type()
 
 
 def _shown(
@@ -266,15 +265,19 @@ def _verdicts(
     evaluator: Evaluator,
 ) -> dict[str, list[str]]:
     rows = evaluator.rows()
-    priors = [column for column in columns if column.name == PRIOR]
-    folders = [str(m.policies[0].saved.folder) for m in members if m.name == PRIOR]
-    found = {}
-    for member, column in zip(members, columns, strict=True):
-        if member.name != PRIOR:
-            own = str(member.policies[0].prior().folder)
-            prior = priors[folders.index(own)] if own in folders else priors[0]
-            found[member.title] = verdict(column, prior, rows, spec.published, spec.one, spec.many)
-    return found
+    first = [member.policies[0] for member in members]
+    priors = {
+        policy.saved.folder: column
+        for policy, column in zip(first, columns, strict=True)
+        if column.name == PRIOR
+    }
+    return {
+        column.heading: verdict(
+            column, priors[policy.prior().folder], rows, spec.published, spec.one, spec.many
+        )
+        for policy, column in zip(first, columns, strict=True)
+        if column.name != PRIOR
+    }
 
 
 def _groups(
@@ -282,29 +285,42 @@ def _groups(
     shown: Mapping[str, Shown],
     exhibition: Exhibition,
 ) -> list[CardGroup]:
-    rules = dict.fromkeys(rule for rules in chosen.values() for rule in rules)
-    groups = []
-    for rule in rules:
-        cards: dict[str, list[Card]] = {}
-        for title, own in chosen.items():
-            ordered = [(r, row) for r, rows in own.items() for row in rows]
-            lengths = shown[title].drawn.sequences.mask.sum(1)
-            places = [place for place, (r, _) in enumerate(ordered) if r is rule]
-            cards[title] = [
-                Card(
-                    title,
-                    f"{title}, {rule.name} {number}",
-                    exhibition.exhibits[title][place],
-                    {
-                        name: term[place, : lengths[ordered[place][1]]].tolist()
-                        for name, term in shown[title].terms.items()
-                    },
-                )
-                for number, place in enumerate(places, start=1)
-            ]
-        if any(cards.values()):
-            groups.append(CardGroup(rule, cards))
-    return groups
+    cards = {
+        title: _cards(title, own, shown[title], exhibition.exhibits[title])
+        for title, own in chosen.items()
+    }
+    rules = dict.fromkeys(rule for own in chosen.values() for rule in own)
+    groups = [
+        CardGroup(rule, {title: own.get(rule, []) for title, own in cards.items()})
+        for rule in rules
+    ]
+    return [one for one in groups if any(one.cards.values())]
+
+
+def _cards(
+    title: str,
+    chosen: Mapping[Rule, Sequence[int]],
+    shown: Shown,
+    exhibits: Sequence[Exhibit],
+) -> dict[Rule, list[Card]]:
+    """The cards of a policy; what is shown of it is in the order of the rules."""
+    lengths = shown.drawn.sequences.mask[shown.chosen].sum(1)
+    places = iter(range(len(lengths)))
+    return {
+        rule: [
+            Card(
+                title,
+                f"{title}, {rule.name} {number}",
+                exhibits[place],
+                {
+                    name: term[place, : lengths[place]].tolist()
+                    for name, term in shown.terms.items()
+                },
+            )
+            for number, place in enumerate(islice(places, len(rows)), start=1)
+        ]
+        for rule, rows in chosen.items()
+    }
 
 
 def _listing(members: Sequence[_Member], exhibition: Exhibition) -> Listing:

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from seqtutor.report.page.page import RunRecord
 from seqtutor.report.plots import History
 from seqtutor.runs.policies import NamedPolicy
-from seqtutor.runs.run_folder import CONFIG, RunFolder, read_made_by, read_settings
+from seqtutor.runs.run_folder import CONFIG, RunFolder, as_columns, read_made_by, read_settings
 
 _NAMES = {
     "command": "command",
@@ -38,16 +37,9 @@ _OF_DATA = ("source", "data", "sequences", "tunes", "windows", "tokenisation", "
 
 
 def histories_of(folders: Sequence[Path | None]) -> list[History]:
-    """The records of each run as arrays; none of mere models."""
-    found: list[History] = []
-    for folder in folders:
-        records = RunFolder(folder).records(()) if folder is not None else []
-        if records:
-            names = set.intersection(*(set(one) for one in records))
-            found.append(
-                {n: np.array([one[n] for one in records]) for n in records[0] if n in names}
-            )
-    return found
+    """The records of each run as columns; none of mere models."""
+    runs = [RunFolder(folder).records(()) for folder in folders if folder is not None]
+    return [as_columns(records) for records in runs if records]
 
 
 def run_record(title: str, folder: Path | None, policy: NamedPolicy) -> RunRecord:

@@ -15,7 +15,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
@@ -324,6 +324,12 @@ class RunFolder:
         # What follows the last line end is still being written.
         text = path.read_bytes().decode("utf-8", errors="replace")
         return [line for line in text.split("\n")[:-1] if line]
+
+
+def as_columns(records: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """The values that all records have, by name, in the order of the first of one or more."""
+    shared = set.intersection(*(set(record) for record in records))
+    return {name: [one[name] for one in records] for name in records[0] if name in shared}
 
 
 def _record_in(line: str) -> dict[str, float] | None:

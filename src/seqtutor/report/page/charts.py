@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 420, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 12, 24, 40
 _LETTER = 6.9
 """Mean width of a letter of the charts' text."""
-_ROW = 17
+_ROW = 12
 """Height of a bar with its gap."""
 
 
@@ -168,7 +168,7 @@ def bar_chart(
     ends = [end for _, bars in rows for _, one in bars for end in _ends(one)]
     low, high = _widened(min(0.0, *ends), max(0.0, *ends))
     left = min(190.0, 14 + max(len(label) for label, _ in rows) * _LETTER)
-    heights = [len(bars) * (_ROW - 5) + 9 for _, bars in rows]
+    heights = [len(bars) * _ROW + 9 for _, bars in rows]
     frame = _Frame(low, high, 0, 1, left, _TOP + sum(heights) + _BOTTOM)
     labels = [(value, _number(value)) for value in ticks(low, high)]
     parts = [_x_axis(frame, x_axis, labels, has_grid=True)]
@@ -180,7 +180,7 @@ def bar_chart(
             f"{escape(label)}</text>"
         )
         for place, (ink, one) in enumerate(bars):
-            y = top + 3 + place * (_ROW - 5)
+            y = top + 3 + place * _ROW
             parts.append(_bar(frame, y, ink, one))
         top += height
     zero = frame.x(0)

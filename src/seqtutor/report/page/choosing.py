@@ -21,7 +21,6 @@ RANDOM = Rule("random", "Drawn at random", "The first that were generated.")
 BEST = Rule("best", "Best", "Those with the highest rewards of all {number}.")
 TYPICAL = Rule("typical", "Most typical", "Those whose rewards are nearest to the median of all.")
 WORST = Rule("worst", "Worst", "Those with the lowest rewards of all {number}.")
-RULES = (RANDOM, BEST, TYPICAL, WORST)
 
 
 def choose(

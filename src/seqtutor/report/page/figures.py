@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seqtutor.exhibits import Distribution
-from seqtutor.measures.estimates import mean_estimate
-from seqtutor.measures.intervals import Interval, interval_of
 from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.page.charts import (
     Ink,
@@ -19,7 +17,7 @@ from seqtutor.report.page.charts import (
     line_chart,
     point_chart,
 )
-from seqtutor.report.page.verdict import term_title, title_of
+from seqtutor.report.page.verdict import term_title
 from seqtutor.report.plots import History, bin_edges, seed_band
 from seqtutor.report.tables import format_value
 
@@ -151,25 +149,25 @@ def _terms(drawn: Drawn) -> list[Figure]:
     rows = [
         (
             term_title(name),
-            [(drawn.inks[title_of(one)], one.interval(name)) for one in columns],
+            [(drawn.inks[one.heading], one.interval(name)) for one in columns],
         )
         for name in names
     ]
     alt = "Mean of each term: " + "; ".join(
         f"{label} "
         + ", ".join(
-            f"{title_of(one)} {format_value(bar.value)}"
+            f"{one.heading} {format_value(bar.value)}"
             for one, (_, bar) in zip(columns, bars, strict=True)
         )
         for label, bars in rows
     )
     svg = bar_chart(rows, alt, f"mean reward a {drawn.one}")
-    return [Figure("Terms of the reward", svg, [title_of(one) for one in columns])]
+    return [Figure("Terms of the reward", svg, [one.heading for one in columns])]
 
 
 def _frontier(drawn: Drawn) -> list[Figure]:
     points = [
-        (drawn.inks[title_of(one)], title_of(one), one.interval("kl"), one.interval("reward"))
+        (drawn.inks[one.heading], one.heading, one.interval("kl"), one.interval("reward"))
         for one in [drawn.prior, *drawn.tuned]
     ]
     if any(np.isnan(reward.value) for *_, reward in points):
@@ -207,12 +205,7 @@ def _distribution(drawn: Drawn, one: Distribution) -> Figure | None:
             one.title, category_chart(inked, one.categories, alt, one.axis), tuple(values)
         )
     alt = f"{one.title}, mean: " + "; ".join(
-        f"{policy} {_mean(own)}" for policy, own in values.items()
+        f"{policy} {format_value(float(own.mean()))}" for policy, own in values.items()
     )
     edges = bin_edges(list(values.values()), one.is_count)
     return Figure(one.title, histogram(inked, edges, alt, one.axis, one.is_count), tuple(values))
-
-
-def _mean(values: np.ndarray) -> str:
-    found: Interval = interval_of(mean_estimate(values))
-    return format_value(found.value)

@@ -18,22 +18,21 @@ from seqtutor.report.page.choosing import Rule
 from seqtutor.report.page.figures import FigureGroup
 from seqtutor.report.page.verdict import term_title
 from seqtutor.report.tables import (
-    LEGEND,
     Table,
-    Verdict,
     format_cell,
     format_reference,
     format_value,
+    notes_of,
     verdict,
-    verdicts,
 )
 
 MEDIA = {
     "mid": "audio/midi",
     "mxl": "application/vnd.recordare.musicxml",
+    "ogg": "audio/ogg",
     "sdf": "chemical/x-mdl-sdfile",
 }
-"""Types of files to download; others are octets."""
+"""Types of files by suffix; others are octets."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def render_page(page: Page) -> str:
             js=_packaged("page.js"),
             records=json.dumps(page.listing.records).replace("<", "\\u003c"),
             largest=_largest(page),
-            has_legend=any(verdicts(page.table, i) for i in range(len(page.table.columns))),
+            table_notes=notes_of(page.table),
         )
     )
 
@@ -201,7 +200,6 @@ def _environment() -> Any:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals |= {"LEGEND": LEGEND, "Verdict": Verdict}
     environment.filters |= {
         "data_uri": data_uri,
         "drawing": Markup,
@@ -221,7 +219,7 @@ def _packaged(name: str) -> str:
 
 def data_uri(content: bytes, suffix: str) -> str:
     """A file's content as an address."""
-    kind = MEDIA.get(suffix, "application/octet-stream") if suffix != "ogg" else "audio/ogg"
+    kind = MEDIA.get(suffix, "application/octet-stream")
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 

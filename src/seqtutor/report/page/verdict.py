@@ -45,18 +45,13 @@ def verdict(
     ]
 
 
-def title_of(column: PolicyColumn) -> str:
-    """What the policy is called."""
-    return column.title or column.name
-
-
 def _reward(column: PolicyColumn, prior: PolicyColumn, one: str) -> list[str]:
     own, before = column.interval("reward"), prior.interval("reward")
     gain = difference(own, before)
     if math.isnan(gain.value):
         return []
     text = (
-        f"{title_of(column)} earns {shown(own)} a {one}, {title_of(prior)} {shown(before)}: "
+        f"{column.heading} earns {shown(own)} a {one}, {prior.heading} {shown(before)}: "
         f"{_compared(gain)}."
     )
     names = [name for name in column.seeds[0] if name.startswith("term_")]

@@ -13,7 +13,7 @@ from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
 from seqtutor.tasks.folk.terms import SHARES
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
-from seqtutor.tasks.scores.keys import PITCH_NAMES
+from seqtutor.tasks.scores.keys import pitch_name
 from seqtutor.tasks.scores.notation import bar_length, beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
@@ -84,7 +84,7 @@ def _mark(note: MelodyNote, sheet: LeadSheet) -> Mark:
     if chord is not None:
         belongs = "a tone" if note.pitch % 12 in chord.pitch_classes else "not a tone"
         detail += f", {belongs} of {_name(chord, sheet)}"
-    return Mark(f"{PITCH_NAMES[note.pitch % 12]}{note.pitch // 12 - 1}", 0, 0, detail)
+    return Mark(pitch_name(note.pitch), 0, 0, detail)
 
 
 def _quarters(duration: Fraction) -> str:

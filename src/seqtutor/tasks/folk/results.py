@@ -15,6 +15,7 @@ from seqtutor.models.files import SavedModel, load_model
 from seqtutor.report.plots import History
 from seqtutor.runs.games import GameJob
 from seqtutor.runs.generator_measures import CachedGeneratorEvaluator
+from seqtutor.runs.run_folder import as_columns
 from seqtutor.tasks.folk.gallery import write_gallery, write_real_gallery
 from seqtutor.tasks.folk.next_token import NextToken, next_token
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, REAL, title_of
@@ -89,10 +90,8 @@ class Results:
         for game in self.games:
             records = [one for one in game.run.records() if "likeness/cross_entropy" in one]
             if records:
-                shared = set.intersection(*(set(record) for record in records))
-                columns = {name: [one[name] for one in records] for name in shared}
-                rounds = [record["round"] for record in records]
-                own: History = {**columns, "step": rounds}
+                columns = as_columns(records)
+                own: History = {**columns, "step": columns["round"]}
                 histories.setdefault(game.config.generator, []).append(own)
         return histories
 

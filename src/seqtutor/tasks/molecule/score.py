@@ -12,7 +12,7 @@ import tyro
 
 from seqtutor.arguments import value_of
 from seqtutor.errors import UserError
-from seqtutor.settings import require
+from seqtutor.settings import require, require_workers
 from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, MoleculeRewardSettings
 
 if TYPE_CHECKING:
@@ -57,10 +57,7 @@ class Options:
     """The terms of the reward."""
 
     def __post_init__(self) -> None:
-        require(
-            self.workers is None or self.workers >= 0,
-            f"--workers must not be negative, not {self.workers}",
-        )
+        require_workers(self.workers)
         require(self.words >= 0, f"--words must not be negative, not {self.words}")
         require(self.grid_size > 0, f"--grid-size must be above 0, not {self.grid_size}")
 

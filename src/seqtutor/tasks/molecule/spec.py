@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqtutor.errors import UserError
-from seqtutor.settings import require
+from seqtutor.settings import require, require_workers
 from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.molecule.canonical import require_rdkit
@@ -103,10 +103,7 @@ class MoleculeSamples:
             bool(self.formats) or self.grid != "none",
             "--formats needs at least one of csv, smi, sdf, or --grid a kind of picture",
         )
-        require(
-            self.workers is None or self.workers >= 0,
-            f"--workers must not be negative, not {self.workers}",
-        )
+        require_workers(self.workers)
 
 
 @dataclass(frozen=True)
