@@ -1,6 +1,7 @@
 """Progress where there is no terminal."""
 
 import errno
+import subprocess
 import sys
 
 import pytest
@@ -83,3 +84,17 @@ def test_what_cannot_be_shown_is_no_reason_to_end(is_terminal, monkeypatch):
         progress.update(bar, completed=1)
         progress_module.console.print("a remark")
         progress.update(bar, completed=2)
+
+
+def test_printing_imports_nothing_so_that_a_signal_handler_can_print_at_any_time():
+    code = (
+        "import sys; from seqtutor.runs.progress import console, progress_bar; "
+        "known = set(sys.modules); console.print('a :smile: of 1,024', style='yellow')\n"
+        "with progress_bar() as progress:\n"
+        "    bar = progress.add_task('Ψ', total=2, note='compiles')\n"
+        "    progress.update(bar, completed=1)\n"
+        "print(sorted(set(sys.modules) - known))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[0] == "a :smile: of 1,024"
+    assert done.stdout.strip() == "[]"

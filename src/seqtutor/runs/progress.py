@@ -66,8 +66,12 @@ class _Console(Console):
         )
 
 
-console = _Console(file=cast(IO[str], _StandardError()), markup=False)
-"""Everything that is not a result goes here, so that results can be piped."""
+console = _Console(file=cast(IO[str], _StandardError()), markup=False, emoji=False)
+"""Everything that is not a result goes here, so that results can be piped.
+
+Without emoji: rich would import their names with the first text, and a signal whose handler prints
+may come in the middle of that.
+"""
 
 
 class SpeedColumn(ProgressColumn):
@@ -175,7 +179,7 @@ def progress_bar() -> Iterator[Progress]:
     with _LoggedProgress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=12),
-        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.percentage:>3.0f} %", markup=False),
         SpeedColumn(Column(no_wrap=True)),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[note]}", style="dim", markup=False),
