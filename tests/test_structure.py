@@ -50,6 +50,7 @@ FLOORS = [
     ["runs"],
     ["api"],
     ["playing"],
+    ["study"],
     ["tasks"],
     ["cli"],
 ]
