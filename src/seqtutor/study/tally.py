@@ -85,9 +85,8 @@ def tally(votes: Sequence[Vote], models: Sequence[str]) -> Tally:
     number = {model: place for place, model in enumerate(models)}
     cells = {pair: place for place, pair in enumerate(cells_of(len(models)))}
     counted = [vote for vote in votes if vote.kind == "comparison" and vote.left != vote.right]
-    listeners = {
-        name: place for place, name in enumerate(dict.fromkeys(v.listener for v in counted))
-    }
+    names = tuple(dict.fromkeys(vote.listener for vote in counted))
+    listeners = {name: place for place, name in enumerate(names)}
     counts = np.zeros((len(listeners), len(cells), 3))
     for vote in counted:
         for model in (vote.left, vote.right):
