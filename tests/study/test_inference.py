@@ -80,7 +80,7 @@ def test_a_model_that_wins_always_is_bounded_below_only():
 def test_the_open_interval_covers_a_strong_preference():
     """With log-odds of 5, half of such small studies see no loss at all."""
     truth, found = 5.0, []
-    for counted in studies(60, 5, 2, (0.0, truth), seed=6):
+    for counted in studies(40, 5, 2, (0.0, truth), seed=6):
         inference = infer(counted)
         found.append(inference.interval(inference.contrast(1, 0)))
     assert 0.2 < np.mean([one.is_one_sided for one in found]) < 1
