@@ -68,7 +68,7 @@ class Options:
     samples: int = 16
     """Sequences to write into the folder of the run at the end."""
     evaluate: int = 10_000
-    """Sequences to generate for the table at the end; 0 for no table."""
+    """Sequences to generate for the table and the page at the end; 0 for neither."""
     reward_workers: int | None = None
     """Worker processes of a reward that uses them; by default one for each core, shared by seeds
     that are trained at the same time. 0 computes the reward in this process."""
@@ -192,9 +192,10 @@ def _report(
     output: Path,
     options: Options,
 ) -> None:
-    """Print what the task has to say, and the table, whose numbers are also written."""
+    """Print what the task has to say, and the table, whose numbers are written; and the page."""
     from seqtutor.report.tables import Table, write_csv
     from seqtutor.runs.evaluating import evaluate_runs
+    from seqtutor.runs.page import write_run_page
     from seqtutor.runs.terminal import counted, print_table
 
     is_one = folders == [output]
@@ -209,13 +210,11 @@ def _report(
         print_table(table)
         write_csv(table, output / TABLE)
         written.append(f"the table in {TABLE}")
+        page = write_run_page(
+            spec, folders, output, most=options.evaluate, reward_workers=options.reward_workers
+        )
+        written.append(f"a page to look at and listen to in {page.name}")
     print(f"{output}: {', '.join(written)}")
-    print(f"A page of it: {_page_command(spec, output)}")
-
-
-def _page_command(spec: TaskSpec[Any], output: Path) -> str:
-    """The command that writes the page of a run."""
-    return f"seqtutor report {shlex.quote(spec.reference)} {shlex.quote(str(output))}"
 
 
 def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, options: Options) -> None:
