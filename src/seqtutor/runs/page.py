@@ -38,6 +38,7 @@ from seqtutor.runs.evaluating import (
     table_of,
     terms_of,
 )
+from seqtutor.runs.event_logs import LogName, log_samples
 from seqtutor.runs.grouping import PolicyGroup, grouped
 from seqtutor.runs.page_records import histories_of, run_record
 from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_settings, find_policy
@@ -169,6 +170,7 @@ def write_run_page(
     most: int,
     reward_workers: int | None = None,
     measuring: Any = None,
+    logs: Sequence[LogName] = (),
 ) -> Path:
     """Write page.html of runs that the user has just had made.
 
@@ -179,6 +181,7 @@ def write_run_page(
         most: sequences that a policy may be measured on; a page has its own number otherwise.
         reward_workers: as for `PageOptions`.
         measuring: as for `PageOptions`.
+        logs: names of other programs that show the samples of the page.
 
     Returns:
         The path of the page.
@@ -192,7 +195,10 @@ def write_run_page(
         number, samples, 0, reward_workers, measuring=measuring, may_run_code=True
     )
     page = make_page(spec, [str(run) for run in runs], options)
-    return write_page(page, folder / "page.html")
+    path = write_page(page, folder / "page.html")
+    cards = [card for group in page.groups for own in group.cards.values() for card in own]
+    log_samples(logs, cards, folder)
+    return path
 
 
 def _members(spec: TaskSpec[Any], names: Sequence[str]) -> list[_Member]:
