@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -225,13 +225,12 @@ def _passes(connection: Connection, plan: Plan, session: Session) -> bool:
     return len(right) >= plan.rules.screen_passes
 
 
-def may_see(connection: Connection, session: Session, file: str, clips: Sequence[str]) -> bool:
-    """Whether a question of the session shows a file, which belongs to one of these clips."""
-    wanted = {file, *clips}
+def may_see(connection: Connection, session: Session, wanted: Collection[str]) -> bool:
+    """Whether a question of the session has one of these clips or files."""
     rows = connection.execute(
         select(trials.c.left, trials.c.right)
         .join(sessions)
         .where(trials.c.session == session.id, sessions.c.state == State.ACTIVE)
         .order_by(trials.c.place.desc())
     )
-    return any(not wanted.isdisjoint((*row.left, *row.right)) for row in rows)
+    return any(name in wanted for row in rows for name in (*row.left, *row.right))
