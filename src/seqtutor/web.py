@@ -21,6 +21,7 @@ from seqtutor.errors import UserError
 from seqtutor.settings import require
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -237,6 +238,8 @@ def serve(
     """
     import uvicorn
 
+    own = listening(host, port)
+
     class Announcing(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -246,9 +249,6 @@ def serve(
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
             # As in the base class, but the signal is not raised again once the server has ended.
-            if threading.current_thread() is not threading.main_thread():
-                yield
-                return
             before = {one: signal.signal(one, self.handle_exit) for one in _ENDING}
             try:
                 yield
@@ -256,8 +256,14 @@ def serve(
                 for one, handler in before.items():
                     signal.signal(one, handler)
 
-    own = listening(host, port)
-    config = uvicorn.Config(
+    with own:
+        Announcing(_config(app)).run(sockets=[own])
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
@@ -266,8 +272,27 @@ def serve(
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
     )
-    with own:
-        Announcing(config).run(sockets=[own])
+
+
+@contextlib.contextmanager
+def running(app: ASGIApp) -> Iterator[str]:
+    """A server on a free port of the loopback, in a thread, while the context lasts; its address.
+
+    Args:
+        app: what `secured` returns.
+    """
+    import uvicorn
+
+    with listening(LOOPBACK, 0) as own:
+        server = uvicorn.Server(_config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)
+        thread.start()
+        try:
+            # Connections wait in the socket's queue until the server takes them.
+            yield address_of(own)
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 class RateLimit:

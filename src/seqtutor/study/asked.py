@@ -22,8 +22,9 @@ SCALE = {
 
 @dataclass(frozen=True)
 class ShownClip:
-    """Addresses of a clip's files, or its text."""
+    """An opaque name, the addresses of a clip's files, and its text."""
 
+    id: str
     sound: str | None
     seconds: float
     pictures: tuple[tuple[str, str], ...]
@@ -69,7 +70,7 @@ def asked(plan: Plan, session: Session, trial: Trial) -> Asked:
     """What is shown of a trial."""
     if trial.kind == SCREEN:
         stimulus = next(one for one in plan.screen if one.media.file == trial.left[0])
-        sound = ShownClip(_address(stimulus.media), stimulus.seconds, (), "")
+        sound = ShownClip(stimulus.media.file, _address(stimulus.media), stimulus.seconds, (), "")
         sides: tuple[Side, ...] = (Side("the sounds", (sound,)),)
     else:
         sides = tuple(
@@ -90,6 +91,7 @@ def asked(plan: Plan, session: Session, trial: Trial) -> Asked:
 def _shown(plan: Plan, name: str) -> ShownClip:
     clip = plan.clip[name]
     return ShownClip(
+        clip.id,
         _address(clip.sound) if clip.sound else None,
         clip.seconds,
         tuple((_address(one), one.alt) for one in clip.pictures),

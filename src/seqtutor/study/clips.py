@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from seqtutor.exhibits import Exhibit
-from seqtutor.study.plan import Clip, Media, Stimulus
+from seqtutor.study.plan import Clip, Media, Stimulus, Use
 from seqtutor.study.sounds import (
     SCREEN_INTERVALS,
     SCREEN_TRIALS,
@@ -38,9 +38,9 @@ class ClipWriter:
     with_score: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
 
-    def clip(self, exhibit: Exhibit, model: str, number: int) -> Clip:
+    def clip(self, exhibit: Exhibit, model: str, number: int, use: Use) -> Clip:
         """The clip of a sequence of a model."""
-        own = Clip(self._name(), model, number)
+        own = Clip(self._name(), model, number, use=use)
         pictures = exhibit.pictures
         if exhibit.sound is not None:
             sound = decoded(exhibit.sound)
@@ -61,7 +61,7 @@ class ClipWriter:
         """A broken version of a clip that has a sound."""
         assert clip.sound is not None
         content = flac_of(broken(decoded(self.files[clip.sound.file]), seed))
-        own = replace(clip, id=self._name(), is_broken=True, pictures=())
+        own = replace(clip, id=self._name(), use="broken", pictures=())
         return replace(own, sound=self._kept(f"{own.id}.flac", SOUND_TYPE, content))
 
     def screen(self, seed: int) -> tuple[Stimulus, ...]:
@@ -84,10 +84,10 @@ class ClipWriter:
         return Media(file, kind, hashlib.sha256(content).hexdigest(), alt)
 
 
-def clips_by_model(clips: Sequence[Clip], number: int) -> Mapping[str, list[str]]:
-    """By model, the identifiers of its first clips, `number` at most, without broken ones."""
+def clips_by_model(clips: Sequence[Clip]) -> Mapping[str, list[str]]:
+    """By model, the identifiers of its clips that are compared."""
     found: dict[str, list[str]] = {}
     for clip in clips:
-        if not clip.is_broken and clip.number < number:
+        if clip.use == "compared":
             found.setdefault(clip.model, []).append(clip.id)
     return found

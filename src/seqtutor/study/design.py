@@ -45,10 +45,19 @@ class Balance:
             pair: the models, in any order.
             own: how often this listener hears each clip; what is chosen is added.
         """
-        left, right = self._on_sides(pair)
-        self._pairs[frozenset(pair)] += 1
-        self._sides[left, right] += 1
-        return Comparison("comparison", self._chosen(left, own, 1), self._chosen(right, own, -1))
+        order = self._on_sides(pair)
+        left, right = self._chosen(order[0], own, 1), self._chosen(order[1], own, -1)
+        own.update((*left, *right))
+        self.count(order, left, right)
+        return Comparison("comparison", left, right)
+
+    def count(self, order: tuple[str, str], left: Sequence[str], right: Sequence[str]) -> None:
+        """Take a comparison into account: the models on the left and right, and their clips."""
+        self._pairs[frozenset(order)] += 1
+        self._sides[order] += 1
+        self._heard.update((*left, *right))
+        self._left.update(left)
+        self._left.subtract(right)
 
     def _on_sides(self, pair: tuple[str, str]) -> tuple[str, str]:
         """The order that was rarer so far."""
@@ -73,12 +82,7 @@ class Balance:
             self.clips[model],
             key=lambda c: (own[c], self._heard[c], sign * self._left[c], self.chance.random()),
         )
-        chosen = tuple(ranked[: self.size])
-        for clip in chosen:
-            own[clip] += 1
-            self._heard[clip] += 1
-            self._left[clip] += sign
-        return chosen
+        return tuple(ranked[: self.size])
 
 
 @dataclass(frozen=True)

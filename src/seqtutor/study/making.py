@@ -128,7 +128,7 @@ def make_study(
     exhibits, seeds = _exhibits(spec, models, options, options.clips + options.side * extra)
     writer = ClipWriter(random.Random(f"{options.seed} clips"), options.with_score)
     clips = [
-        writer.clip(exhibit, name, number)
+        writer.clip(exhibit, name, number, "compared" if number < options.clips else "spare")
         for name, own in exhibits.items()
         for number, exhibit in enumerate(own)
     ]
@@ -137,6 +137,7 @@ def make_study(
     plan = Plan(
         task=spec.name,
         form=options.form,
+        set_size=options.set_size,
         is_adaptive=options.is_adaptive,
         seed=options.seed,
         rule=RULE.format(clips=options.clips, many=spec.many),
@@ -149,7 +150,7 @@ def make_study(
         clips=(*clips, *broken),
         sheets=tuple(
             sheets(
-                clips_by_model(clips, options.clips),
+                clips_by_model(clips),
                 size,
                 [one for one in trials if one.kind == "practice"],
                 [one for one in trials if one.kind == "catch"],
@@ -212,7 +213,7 @@ def _trials(
     """
     spare: dict[str, list[Clip]] = {}
     for clip in clips:
-        if clip.number >= options.clips:
+        if clip.use == "spare":
             spare.setdefault(clip.model, []).append(clip)
     models, size = list(spare), options.side
     trials, made = [], []

@@ -19,6 +19,9 @@ CLIPS = "clips"
 FORMAT = 1
 LARGEST_PLAN = 256 << 20
 
+Use: TypeAlias = Literal["compared", "spare", "broken"]
+"""What a clip is for."""
+
 Form: TypeAlias = Literal["pairs", "sets"]
 """Whether a side of a comparison is one clip or a set of clips."""
 
@@ -62,7 +65,8 @@ class Clip:
         sound: a file, if it has one.
         pictures: files, in the order in which they are shown.
         text: shown where there is neither sound nor picture.
-        is_broken: whether it is a broken version of another clip, for a catch trial.
+        use: whether it is compared, kept for practice and catch trials, or a broken version of
+            another clip, for a catch trial.
     """
 
     id: str
@@ -72,7 +76,12 @@ class Clip:
     sound: Media | None = None
     pictures: tuple[Media, ...] = ()
     text: str = ""
-    is_broken: bool = False
+    use: Use = "compared"
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it stands for what nobody can prefer."""
+        return self.use == "broken"
 
     @property
     def media(self) -> tuple[Media, ...]:
@@ -157,6 +166,7 @@ class Plan:
     Attributes:
         task: the name of the task.
         form: pairs of clips or of sets.
+        set_size: clips of a set.
         is_adaptive: whether the models of a comparison are chosen when it is due.
         seed: of the sampling and of the order.
         rule: how the clips were chosen, in words.
@@ -170,6 +180,7 @@ class Plan:
 
     task: str
     form: Form
+    set_size: int
     is_adaptive: bool
     seed: int
     rule: str
@@ -199,6 +210,11 @@ class Plan:
     def model_of(self, clips: tuple[str, ...]) -> str:
         """The model whose clips stand on a side."""
         return self.clip[clips[0]].model
+
+    @property
+    def side(self) -> int:
+        """Clips on a side of a comparison."""
+        return self.set_size if self.form == "sets" else 1
 
     @property
     def has_sound(self) -> bool:

@@ -25,8 +25,8 @@ def default_consent() -> tuple[str, ...]:
         "comments if you write any. We store neither your name nor your address nor anything "
         "about your device. If a recruiting service sent you, the number that it gave you is kept "
         "apart from your answers and erased after a while.",
-        "Taking part is voluntary. You can stop at any time, and you can have all your answers "
-        "erased at any time before you have finished, without giving a reason.",
+        "Taking part is voluntary. You can stop at any time and have all your answers erased, "
+        "without giving a reason.",
         "The answers are used for research, and may be published without anything that "
         "identifies you.",
     )
