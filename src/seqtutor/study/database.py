@@ -83,8 +83,9 @@ class Database:
     def forget(self) -> None:
         """Empty the write-ahead log of SQLite, in which erased rows may still stand."""
         if self._is_sqlite:
-            with self._writing, self.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            # Not within a transaction, in which SQLAlchemy's own connections always are.
+            with self._writing, contextlib.closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """End all connections."""

@@ -169,7 +169,7 @@ class Listening:
         if session.state is not State.ACTIVE:
             return None
         serving = self.serving
-        trial = next_trial(serving.database, serving.plan, session, serving.choose)
+        trial = next_trial(serving.database, serving.plan, session, serving.clock(), serving.choose)
         return None if trial is None else asked(serving.plan, session, trial)
 
     def answer(self, request: Request, body: Body) -> Response:

@@ -83,6 +83,11 @@ class StudyOptions:
         """Clips on a side of a comparison."""
         return self.set_size if self.form == "sets" else 1
 
+    @property
+    def drawn(self) -> int:
+        """Sequences that are drawn of each model, those for practice and catch trials included."""
+        return self.clips + self.side * (self.practice + self.catches)
+
 
 def named_models(spec: TaskSpec[Any], given: Sequence[str]) -> dict[str, NamedPolicy]:
     """The models by the names that the researcher gave them: MODEL, or NAME=MODEL.
@@ -113,19 +118,56 @@ def named_models(spec: TaskSpec[Any], given: Sequence[str]) -> dict[str, NamedPo
 
 def make_study(
     spec: TaskSpec[Any],
-    models: Mapping[str, NamedPolicy],
+    policies: Mapping[str, NamedPolicy],
     options: StudyOptions,
     output: Path,
     made_by: Mapping[str, Any],
 ) -> Study:
-    """Draw, render, plan and write a study; its folder is there as a whole or not at all.
+    """Draw sequences of each model, and write a study of them.
+
+    Args:
+        spec: the task.
+        policies: by the names that the researcher gave them.
+        options: what the researcher decided.
+        output: the folder.
+        made_by: facts that are kept beside the plan.
 
     Raises:
         UserError: if the folder is taken, or cannot be written.
     """
     require_unused(output)
-    extra = options.practice + options.catches
-    exhibits, seeds = _exhibits(spec, models, options, options.clips + options.side * extra)
+    models = []
+    for place, (name, policy) in enumerate(policies.items()):
+        # Models that begin with the same random numbers would often begin with the same notes.
+        seed = int(np.random.SeedSequence([options.seed, place]).generate_state(1)[0])
+        folder, sha256 = str(policy.saved.folder or ""), weights_hash(policy.saved.model)
+        models.append(Model(name, folder, sha256, seed))
+    exhibits = _exhibits(spec, policies, models, options)
+    return write_study(spec, models, exhibits, options, output, made_by)
+
+
+def write_study(
+    spec: TaskSpec[Any],
+    models: Sequence[Model],
+    exhibits: Mapping[str, Sequence[Exhibit]],
+    options: StudyOptions,
+    output: Path,
+    made_by: Mapping[str, Any],
+) -> Study:
+    """Write a study of what is shown; its folder is there as a whole or not at all.
+
+    Args:
+        spec: the task.
+        models: whose sequences are shown.
+        exhibits: by the name of a model, `options.drawn` of them.
+        options: what the researcher decided.
+        output: the folder.
+        made_by: facts that are kept beside the plan.
+
+    Raises:
+        UserError: if the folder is taken, or cannot be written.
+    """
+    require_unused(output)
     writer = ClipWriter(random.Random(f"{options.seed} clips"), options.with_score)
     clips = [
         writer.clip(exhibit, name, number, "compared" if number < options.clips else "spare")
@@ -134,6 +176,9 @@ def make_study(
     ]
     trials, broken = _trials(writer, clips, options)
     size = Size(options.listeners, options.comparisons, options.side, options.is_adaptive)
+    practice, catches = (
+        [one for one in trials if one.kind == kind] for kind in ("practice", "catch")
+    )
     plan = Plan(
         task=spec.name,
         form=options.form,
@@ -141,22 +186,9 @@ def make_study(
         is_adaptive=options.is_adaptive,
         seed=options.seed,
         rule=RULE.format(clips=options.clips, many=spec.many),
-        models=tuple(
-            Model(
-                name, str(policy.saved.folder or ""), weights_hash(policy.saved.model), seeds[name]
-            )
-            for name, policy in models.items()
-        ),
+        models=tuple(models),
         clips=(*clips, *broken),
-        sheets=tuple(
-            sheets(
-                clips_by_model(clips),
-                size,
-                [one for one in trials if one.kind == "practice"],
-                [one for one in trials if one.kind == "catch"],
-                options.seed,
-            )
-        ),
+        sheets=tuple(sheets(clips_by_model(clips), size, practice, catches, options.seed)),
         words=options.words,
         screen=writer.screen(options.seed) if options.has_screen else (),
         rules=options.rules,
@@ -169,38 +201,38 @@ def make_study(
 
 
 def _exhibits(
-    spec: TaskSpec[Any], models: Mapping[str, NamedPolicy], options: StudyOptions, number: int
-) -> tuple[dict[str, Sequence[Exhibit]], dict[str, int]]:
-    """What is shown of the first sequences of each model, and the seeds of the sampling."""
+    spec: TaskSpec[Any],
+    policies: Mapping[str, NamedPolicy],
+    models: Sequence[Model],
+    options: StudyOptions,
+) -> dict[str, Sequence[Exhibit]]:
+    """What is shown of the first sequences of each model."""
     from seqtutor.data import Sequences
     from seqtutor.measures.sampling import draw
     from seqtutor.task_records import Drawn
 
-    seeds, shown = {}, {}
-    for place, (name, policy) in enumerate(models.items()):
-        # Models that begin with the same random numbers would often begin with the same notes.
-        state = np.random.SeedSequence([options.seed, place]).generate_state(1)
-        seeds[name] = int(state[0])
+    shown = {}
+    for place, (model, policy) in enumerate(zip(models, policies.values(), strict=True)):
         settings = policy.config.settings if policy.config else spec.settings_type()
         drawn = draw(
             policy.model,
             policy.model,
-            number=number,
+            number=options.drawn,
             length=policy.length,
             end=policy.saved.vocabulary.end,
-            seed=seeds[name],
+            seed=model.seed,
             temperature=options.temperature,
         )
-        sequences = Sequences(drawn.tokens, drawn.mask)
-        own = Drawn(sequences, policy.saved.vocabulary, policy.saved.origin, settings, seeds[name])
+        sequences, saved = Sequences(drawn.tokens, drawn.mask), policy.saved
+        own = Drawn(sequences, saved.vocabulary, saved.origin, settings, model.seed)
         # By number, so that no file of a clip can hold the name of the model.
-        shown[str(place)] = Shown(own, np.arange(number))
+        shown[str(place)] = Shown(own, np.arange(options.drawn))
     exhibition = spec.exhibits(shown)
-    found = {name: exhibition.exhibits[str(place)] for place, name in enumerate(models)}
+    found = {model.name: exhibition.exhibits[str(n)] for n, model in enumerate(models)}
     have_sound = {exhibit.sound is not None for own in found.values() for exhibit in own}
     if len(have_sound) > 1:
         raise UserError(f"some {spec.many} have a sound and some have none: {exhibition.notes}")
-    return found, seeds
+    return found
 
 
 def _trials(

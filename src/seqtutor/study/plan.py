@@ -249,13 +249,15 @@ def read_study(folder: Path, *, checks_clips: bool = False) -> Study:
     Raises:
         UserError: if it is no study, is broken, or a file of a clip is missing or was changed.
     """
+    from dacite import DaciteError
+
     path = folder / PLAN
     if not path.is_file():
         raise UserError(f"{folder} holds no study; make one with: seqtutor study new")
     try:
         content = read_regular(path, LARGEST_PLAN)
         plan = _plan_of(parse_json(content.decode()))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, DaciteError) as error:
         raise UserError(f"cannot read {path}: {in_one_line(error)}") from None
     study = Study(folder, plan, hashlib.sha256(content).hexdigest())
     if checks_clips:

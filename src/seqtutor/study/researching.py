@@ -60,7 +60,7 @@ class Researching:
         """The page, or a form for the token."""
         words = self.serving.plan.words
         if not self._is_in(request):
-            return page("enter.html", 401, words=words)
+            return page("enter.html", words=words)
         return page("researcher.html", words=words, **self._values())
 
     def live(self, request: Request) -> Response:

@@ -7,7 +7,6 @@ is stored in one transaction before it is acknowledged; sent again, it changes n
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
@@ -76,7 +75,11 @@ def trial_count(plan: Plan, session: Session) -> int:
 
 
 def next_trial(
-    database: Database, plan: Plan, session: Session, choose: Chooser | None = None
+    database: Database,
+    plan: Plan,
+    session: Session,
+    now: float,
+    choose: Chooser | None = None,
 ) -> Trial | None:
     """The question that a session has to answer; `None` after the last one.
 
@@ -84,6 +87,7 @@ def next_trial(
         database: of the study.
         plan: of the study.
         session: an active one.
+        now: seconds since 1970.
         choose: the comparison where the plan leaves it open.
     """
     for _ in range(_ATTEMPTS):
@@ -96,7 +100,7 @@ def next_trial(
             return None
         try:
             with database.writing() as connection:
-                row = _row(connection, plan, session, place, choose)
+                row = _row(connection, plan, session, place, choose) | {"issued_at": now}
                 connection.execute(trials.insert().values(row))
         except IntegrityError:
             continue  # The same session asked twice at once; one of them was first.
@@ -128,12 +132,7 @@ def _row(
     connection: Connection, plan: Plan, session: Session, place: int, choose: Chooser | None
 ) -> dict[str, Any]:
     """What is stored of the question at a place."""
-    row = {
-        "id": secrets.token_hex(16),
-        "session": session.id,
-        "place": place,
-        "issued_at": time.time(),
-    }
+    row = {"id": secrets.token_hex(16), "session": session.id, "place": place}
     if place < len(plan.screen):
         stimulus = plan.screen[place]
         own = {"left": (stimulus.media.file,), "right": (), "expected": stimulus.answer}

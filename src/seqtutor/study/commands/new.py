@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seqtutor.study.plan import Words
     from seqtutor.task_spec import TaskSpec
 
-MOST_TRIALS = 1_000_000
+MOST_TRIALS = 100_000
 """Comparisons that a plan holds at most."""
 
 

@@ -26,7 +26,8 @@ function ready() {
   scale.disabled = false;
   const of = form.classList.contains("screen") ? "1 to 3" : "1 to 5";
   const words = form.dataset.instructed ? "Now choose as you are asked above." : "Now choose.";
-  hint.textContent = `${words} Keys ${of}.`;
+  const hasKeys = matchMedia("(hover: hover)").matches;
+  hint.textContent = hasKeys ? `${words} Keys ${of}.` : words;
 }
 
 function notice(player) {
