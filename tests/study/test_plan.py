@@ -59,7 +59,7 @@ def test_a_broken_plan_is_one_line(tmp_path, change):
     plan = plan_text(study)
     change(plan)
     (study.folder / "plan.json").write_text(json.dumps(plan))
-    with pytest.raises(UserError, match="cannot read .*plan.json"):
+    with pytest.raises(UserError, match=r"cannot read .*plan\.json"):
         read_study(study.folder)
 
 
