@@ -102,6 +102,7 @@ class Heterogeneity:
         spread: standard deviation of a listener's own log-odds of a model about the mean.
         p: of listeners being alike, from permutations of votes among them.
         p_direction: the same of the direction in which they differ most, which finds groups.
+        spread_along: the spread in that direction.
         design_effect: see `Inference`.
         direction: `Float["model"]`, of length 1, in which listeners differ most.
         leanings: `Float["listener"]`, each listener's lean along it in standard errors.
@@ -110,6 +111,7 @@ class Heterogeneity:
     spread: float
     p: float
     p_direction: float
+    spread_along: float
     design_effect: float
     direction: Float[np.ndarray, " model"]
     leanings: Float[np.ndarray, " listener"]
@@ -134,18 +136,24 @@ def heterogeneity(inference: Inference, generator: np.random.Generator) -> Heter
         drawn = _permuted(votes, residuals, generator, 100)
         permuted[:, start : start + 100] = _sizes(_scores(votes, drawn))
     information = _listener_information(counted, inference)
-    excess = float(size[0] - permuted[0].mean())
     scale = float(np.einsum("gij,gji->", information, information))
     direction = np.linalg.eigh(observed.T @ observed)[1][:, -1]
-    errors = np.sqrt(np.einsum("i,gij,j->g", direction, information, direction))
+    variances = np.einsum("i,gij,j->g", direction, information, direction)
+    errors = np.sqrt(variances)
     return Heterogeneity(
-        math.sqrt(max(0.0, excess / scale)) if scale > 0 else 0.0,
+        _root(size[0] - permuted[0].mean(), scale),
         _p(size[0], permuted[0]),
         _p(along[0], permuted[1]),
+        _root(along[0] - permuted[1].mean(), float((variances**2).sum())),
         inference.design_effect,
         direction,
         observed @ direction / np.maximum(errors, 1e-12),
     )
+
+
+def _root(excess: float, scale: float) -> float:
+    """The standard deviation of a variance that explains an excess; 0 if there is none."""
+    return math.sqrt(max(0.0, float(excess) / scale)) if scale > 0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -189,6 +189,19 @@ def _with_ridge(information: np.ndarray) -> np.ndarray:
     return information + _RIDGE * np.eye(information.shape[-1])
 
 
+def is_bounded(counts: Float[np.ndarray, "cell outcome"], models: int) -> bool:
+    """Whether the likelihood falls in every direction, so that it has one maximum."""
+    from scipy.optimize import linprog
+
+    if counts.min() > 0:
+        return True
+    rows = _not_falling(counts, models)
+    if np.linalg.matrix_rank(rows) < rows.shape[1]:
+        return False
+    solved = linprog(rows.sum(axis=0), A_ub=rows, b_ub=np.zeros(len(rows)), bounds=(-1.0, 1.0))
+    return bool(solved.fun > -1e-7)
+
+
 def unbounded_ends(
     counts: Float[np.ndarray, "cell outcome"],
     models: int,
@@ -202,16 +215,7 @@ def unbounded_ends(
     """
     from scipy.optimize import linprog
 
-    x = design(models)
-    rows = np.array(
-        [
-            x[cell, other] - x[cell, seen]
-            for cell, seen in zip(*np.nonzero(counts), strict=True)
-            for other in range(3)
-            if other != seen
-        ]
-    ).reshape(-1, x.shape[-1])
-    rows = np.unique(rows, axis=0)
+    rows = _not_falling(counts, models)
     found = np.zeros((len(contrasts), 2), bool)
     for place, contrast in enumerate(contrasts):
         for end, sign in enumerate((1.0, -1.0)):
@@ -220,3 +224,17 @@ def unbounded_ends(
             )
             found[place, end] = solved.fun < -1e-7
     return found
+
+
+def _not_falling(
+    counts: Float[np.ndarray, "cell outcome"], models: int
+) -> Float[np.ndarray, "row parameter"]:
+    """Rows x_other − x_seen: the likelihood does not fall along v where rows · v ≤ 0."""
+    x = design(models)
+    rows = [
+        x[cell, other] - x[cell, seen]
+        for cell, seen in zip(*np.nonzero(counts), strict=True)
+        for other in range(3)
+        if other != seen
+    ]
+    return np.unique(np.array(rows).reshape(-1, x.shape[-1]), axis=0)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from seqtutor.measures.intervals import CONFIDENCE, quantile
-from seqtutor.study.bradley_terry import Fit, fit, profile, unbounded_ends
+from seqtutor.study.bradley_terry import Fit, fit, is_bounded, profile, unbounded_ends
 from seqtutor.study.tally import Tally
 
 _FARTHEST, _GRID = 25.0, 400
@@ -52,6 +52,7 @@ class Inference:
         degrees: of freedom of Student's t; infinite with a single listener.
         design_effect: by how much votes of one listener, being alike, raise the variance; 1 if they
             are as votes of many listeners.
+        is_bounded: whether the likelihood has a maximum, so that every interval has two ends.
     """
 
     tally: Tally
@@ -59,6 +60,7 @@ class Inference:
     covariance: Float[np.ndarray, "parameter parameter"]
     degrees: float
     design_effect: float
+    is_bounded: bool
 
     def contrast(self, one: int, other: int) -> Float[np.ndarray, " parameter"]:
         """The weights of θ of a model minus θ of another one."""
@@ -74,7 +76,9 @@ class Inference:
         """The 95 % interval of a weighted sum of parameters."""
         total, models = self.tally.total, len(self.tally.models)
         estimate = float(contrast @ self.fitted.parameters)
-        no_low, no_high = unbounded_ends(total, models, contrast[None])[0]
+        no_low = no_high = False
+        if not self.is_bounded:
+            no_low, no_high = unbounded_ends(total, models, contrast[None])[0]
         width = quantile(self.degrees, confidence)
         if not (no_low or no_high):
             half = width * math.sqrt(contrast @ self.covariance @ contrast)
@@ -132,9 +136,9 @@ def infer(counted: Tally) -> Inference:
     """Fit the votes of a study, with the error over listeners."""
     counts, models = counted.counts, len(counted.models)
     fitted = fit(counted.total, models)
-    listeners = len(counts)
+    listeners, bounded = len(counts), is_bounded(counted.total, models)
     if listeners < 2:
-        return Inference(counted, fitted, fitted.covariance, math.inf, 1.0)
+        return Inference(counted, fitted, fitted.covariance, math.inf, 1.0, bounded)
     without = fit(counted.total - counts, models, tolerance=1e-7).parameters
     deviations = without - without.mean(axis=0)
     covariance = (listeners - 1) / listeners * deviations.T @ deviations
@@ -142,17 +146,17 @@ def infer(counted: Tally) -> Inference:
     # Listeners who answered little count for less than one.
     effective = votes.sum() ** 2 / (votes**2).sum()
     degrees = max(1.0, effective - 1)
-    return Inference(
-        counted, fitted, covariance, degrees, _design_effect(covariance, counted, fitted)
-    )
+    effect = _design_effect(covariance, counted, fitted, bounded)
+    return Inference(counted, fitted, covariance, degrees, effect, bounded)
 
 
-def _design_effect(covariance: np.ndarray, counted: Tally, fitted: Fit) -> float:
+def _design_effect(covariance: np.ndarray, counted: Tally, fitted: Fit, bounded: bool) -> float:
     """The mean ratio of variances over listeners and over independent votes, at least 1."""
     models = len(counted.models)
-    names = np.eye(models + 1)
-    ends = unbounded_ends(counted.total, models, names[: models - 1])
-    known = np.flatnonzero(~ends.any(axis=1))
+    known = np.arange(models - 1)
+    if not bounded:
+        ends = unbounded_ends(counted.total, models, np.eye(models + 1)[: models - 1])
+        known = np.flatnonzero(~ends.any(axis=1))
     if known.size == 0:
         return 1.0
     ratios = np.diag(covariance)[known] / np.diag(fitted.covariance)[known]

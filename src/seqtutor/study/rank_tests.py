@@ -95,13 +95,23 @@ def kruskal_wallis(
 
 
 def mann_whitney(
-    votes: Sequence[Vote], models: Sequence[str], generator: np.random.Generator
+    votes: Sequence[Vote],
+    models: Sequence[str],
+    generator: np.random.Generator,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> list[MannWhitney]:
-    """Test each pair of models, on all of their ratings, also those beside a third model."""
+    """Test each pair of models, on all of their ratings, also those beside a third model.
+
+    Args:
+        votes: of the study.
+        models: that it compares.
+        generator: of permutations.
+        pairs: which ones are tested, and corrected for; all unless given.
+    """
     from scipy.stats import mannwhitneyu
 
     ratings = dict(zip(models, ratings_of(votes, models), strict=True))
-    pairs = list(combinations(models, 2))
+    pairs = list(combinations(models, 2)) if pairs is None else pairs
     found = []
     for first, second in pairs:
         one, other = ratings[first], ratings[second]
