@@ -45,7 +45,10 @@ class Balance:
             pair: the models, in any order.
             own: how often this listener hears each clip; what is chosen is added.
         """
-        order = self._on_sides(pair)
+        return self.in_order(self._on_sides(pair), own)
+
+    def in_order(self, order: tuple[str, str], own: Counter[str]) -> Comparison:
+        """The same with the model of the left side first."""
         left, right = self._chosen(order[0], own, 1), self._chosen(order[1], own, -1)
         own.update((*left, *right))
         self.count(order, left, right)

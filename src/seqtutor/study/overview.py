@@ -16,6 +16,7 @@ from seqtutor.study.sessions import State, counts
 from seqtutor.study.stored import Collected, collect
 from seqtutor.study.tables import studies
 from seqtutor.study.votes import Vote
+from seqtutor.study.warnings import study_warnings
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Overview:
         votes: that count.
         agreement: of listeners, Krippendorff's α; `None` if it is not known yet.
         excluded: by listener, why the votes are left out.
+        warnings: defects that the votes show, in sentences.
         comments: of listeners, the latest first.
     """
 
@@ -56,6 +58,7 @@ class Overview:
     votes: int
     agreement: float | None
     excluded: Mapping[str, list[str]]
+    warnings: Sequence[str]
     comments: Sequence[tuple[str, str]]
 
 
@@ -75,6 +78,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
         len(counted),
         alpha if math.isfinite(alpha) else None,
         collected.excluded,
+        _warnings(plan, [one.vote for one in collected.votes]),
         _comments(collected),
     )
 
@@ -95,6 +99,11 @@ def pair_counts(votes: Sequence[Vote], models: Sequence[str]) -> list[PairCount]
         )
         for first, second in combinations(models, 2)
     ]
+
+
+def _warnings(plan: Plan, votes: Sequence[Vote]) -> list[str]:
+    found = study_warnings(votes, plan.model_names, plan.media, plan.is_adaptive)
+    return [str(one) for one in found]
 
 
 def _comments(collected: Collected) -> list[tuple[str, str]]:

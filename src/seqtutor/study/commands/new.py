@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.settings import Count, check_settings, require, require_seed
+from seqtutor.settings import Count, Positive, check_settings, require, require_seed
 from seqtutor.study.plan import Form
 
 if TYPE_CHECKING:
     from seqtutor.study.plan import Words
+    from seqtutor.study.power import PowerPlan
     from seqtutor.task_spec import TaskSpec
 
 MOST_TRIALS = 100_000
@@ -42,8 +43,10 @@ class Options:
     set_size: Count = 8
     """Clips of a set."""
     listeners: int | None = None
-    """For how many listeners comparisons are laid out; by default as many as tell a log-odds of 0.5
-    from none with a power of 80 %. Listeners beyond that begin again with the first layout."""
+    """For how many listeners comparisons are laid out; by default as many as --effect needs.
+    Listeners beyond that begin again with the first layout."""
+    effect: Positive = 0.5
+    """Log-odds between two models that the study should find with a power of 80 %."""
     comparisons: Count = 20
     """Comparisons of each listener, beside practice and catch trials."""
     adaptive: bool = False
@@ -93,12 +96,13 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
 
     models = named_models(spec, options.models)
     require(len(models) >= 2, "a study compares at least two models; name another one")
+    power = _power(options, len(models))
     how = StudyOptions(
         clips=options.clips,
         words=_words(spec, options),
         form=options.form,
         set_size=options.set_size,
-        listeners=options.listeners or _listeners(len(models), options.comparisons),
+        listeners=options.listeners or power.listeners,
         comparisons=options.comparisons,
         practice=options.practice,
         catches=options.catch,
@@ -120,6 +124,8 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         study = make_study(spec, models, how, options.output, made_by())
         progress.update(bar, completed=1)
     _print(study, how)
+    print(power)
+    print(f"Next: seqtutor study serve {study.folder}")
 
 
 def _check(options: Options) -> None:
@@ -139,9 +145,13 @@ def _check(options: Options) -> None:
     )
 
 
-def _listeners(models: int, comparisons: int) -> int:
-    """TODO wired to the power calculation."""
-    return 30
+def _power(options: Options, models: int) -> PowerPlan:
+    """What the listeners find, or how many it takes to find the effect."""
+    from seqtutor.study.power import listeners_needed, power_of
+
+    if options.listeners is None:
+        return listeners_needed(options.effect, options.comparisons, models=models)
+    return power_of(options.listeners, options.effect, options.comparisons, models=models)
 
 
 def _words(spec: TaskSpec[Any], options: Options) -> Words:
@@ -169,4 +179,3 @@ def _print(study: Any, how: Any) -> None:
         f"comparisons each, of which {how.practice} for practice and {how.catches} to catch who "
         f"does not listen. The plan's SHA-256 is {study.sha256[:16]}…"
     )
-    print(f"Next: seqtutor study serve {study.folder}")

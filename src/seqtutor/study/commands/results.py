@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +47,7 @@ def run(spec: Any, options: Options) -> None:
     from seqtutor.study.presentation import wins_figure
     from seqtutor.study.results import results_of
     from seqtutor.study.stored import collect
+    from seqtutor.study.warnings import study_warnings
 
     require_seed("--seed", options.seed)
     study = read_study(options.study)
@@ -58,20 +60,26 @@ def run(spec: Any, options: Options) -> None:
     votes = [one.vote for one in collected.votes]
     excluded = {name: "; ".join(reasons) for name, reasons in collected.excluded.items()}
     results = results_of(votes, study.plan.model_names, excluded, options.seed)
+    warnings = study_warnings(
+        votes, study.plan.model_names, study.plan.media, study.plan.is_adaptive, options.seed
+    )
     if options.json:
-        print(json.dumps(results.to_json() | {"simulated": collected.is_simulated}, indent=2))
+        more = {"simulated": collected.is_simulated, "warnings": [str(one) for one in warnings]}
+        print(json.dumps(results.to_json() | more, indent=2))
     else:
-        _print(results, collected.is_simulated)
+        _print(results, warnings, collected.is_simulated)
     if options.figure is not None:
         wins_figure(results.wins, options.figure, results.strengths)
 
 
-def _print(results: Any, is_simulated: bool) -> None:
+def _print(results: Any, warnings: Sequence[Any], is_simulated: bool) -> None:
     from seqtutor.runs.terminal import print_table
     from seqtutor.study.presentation import tables, verdict_lines
 
     if is_simulated:
         print("These are the votes of simulated listeners.")
     print("\n".join(verdict_lines(results)))
+    for warning in warnings:
+        print(f"Warning: {warning}")
     for table in tables(results):
         print_table(table)
