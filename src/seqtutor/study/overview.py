@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 from sqlalchemy import Connection, select
@@ -69,7 +70,9 @@ def overview(connection: Connection, plan: Plan) -> Overview:
     """The state of a study as the database has it now."""
     collected = collect(connection, plan)
     counted = [vote for vote in collected.counted if vote.kind == "comparison"]
-    alpha = agreement(counted).alpha.estimate if counted else math.nan
+    alpha = _agreement(tuple(counted))
+    votes = tuple(one.vote for one in collected.votes)
+    warnings = _warnings(votes, plan.model_names, tuple(plan.media), plan.is_adaptive)
     return Overview(
         bool(connection.execute(select(studies.c.is_open)).scalar_one()),
         collected.is_simulated,
@@ -78,7 +81,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
         len(counted),
         alpha if math.isfinite(alpha) else None,
         collected.excluded,
-        _warnings(plan, [one.vote for one in collected.votes]),
+        warnings,
         _comments(collected),
     )
 
@@ -101,9 +104,19 @@ def pair_counts(votes: Sequence[Vote], models: Sequence[str]) -> list[PairCount]
     ]
 
 
-def _warnings(plan: Plan, votes: Sequence[Vote]) -> list[str]:
-    found = study_warnings(votes, plan.model_names, plan.media, plan.is_adaptive)
-    return [str(one) for one in found]
+# Both take a moment, and are kept until another vote comes.
+
+
+@lru_cache(maxsize=2)
+def _agreement(votes: tuple[Vote, ...]) -> float:
+    return agreement(votes).alpha.estimate if votes else math.nan
+
+
+@lru_cache(maxsize=2)
+def _warnings(
+    votes: tuple[Vote, ...], models: tuple[str, ...], files: tuple[str, ...], is_adaptive: bool
+) -> tuple[str, ...]:
+    return tuple(map(str, study_warnings(votes, models, files, is_adaptive)))
 
 
 def _comments(collected: Collected) -> list[tuple[str, str]]:
