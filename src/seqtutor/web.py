@@ -29,6 +29,8 @@ LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 LARGEST_BODY = 64 << 10
 """Bytes of a request's body, unless the application allows more."""
+_MOST_CONNECTIONS = 800
+"""At once; a process may often have 1,024 files open."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 CONTENT_POLICY = "; ".join(
@@ -269,6 +271,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
     )

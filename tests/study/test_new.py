@@ -10,7 +10,18 @@ from seqtutor.study.plan import read_study
 from seqtutor.study.sounds import decoded
 
 NEW = ["study", "new"]
-SMALL = ["--clips", "2", "--comparisons", "2", "--listeners", "2", "--practice", "0", "--catch", "1"]
+SMALL = [
+    "--clips",
+    "2",
+    "--comparisons",
+    "2",
+    "--listeners",
+    "2",
+    "--practice",
+    "0",
+    "--catch",
+    "1",
+]
 
 
 def test_melodies_become_clips_that_are_equally_loud_and_the_same_by_their_seed(tmp_path, capsys):

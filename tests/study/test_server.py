@@ -19,9 +19,9 @@ from seqtutor.study.app import make_app
 from seqtutor.study.choosing import chooser_of
 from seqtutor.study.database import open_database
 from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
-from seqtutor.study.sessions import purge_recruits
+from seqtutor.study.sessions import find, purge_recruits, withdraw
 from seqtutor.study.stored import collect
-from seqtutor.study.trials import least_seconds
+from seqtutor.study.trials import least_seconds, next_trial
 from seqtutor.web import RateLimit
 
 ORIGIN = {"origin": "http://localhost"}
@@ -53,6 +53,10 @@ def served(study, **options):
 
 def consent(client, study, /, **more):
     return client.post("/api/consent", json={"version": study.plan.words.consent_version, **more})
+
+
+def cookie(study, role):
+    return f"{role}_{study.sha256[:8]}"
 
 
 def answer(client, asked, rating=1, **more):
@@ -130,7 +134,7 @@ def test_answers_of_others_and_invented_ones_are_refused(study):
         assert answer(mine, {"trial": "0" * 32}).status_code == 404
         assert answer(browser(), asked).status_code == 401
         guessed = browser()
-        guessed.cookies.set("listener", "guessed")
+        guessed.cookies.set(cookie(study, "listener"), "guessed")
         assert answer(guessed, asked).status_code == 401
         for bad in ({"rating": 3}, {"rating": "1"}, {"rating": True}, {"seconds": "x"}):
             assert answer(mine, asked, **({"rating": 1} | bad)).status_code == 400
@@ -171,17 +175,18 @@ def test_withdrawal_erases(study):
         consent(client := browser(), study, **recruit)
         answer(client, client.get("/api/trial").json(), comment=secret)
         finish(client)
-        cookie = client.cookies["listener"]
+        name = cookie(study, "listener")
+        old = client.cookies[name]
         files = lambda: b"".join(  # noqa: E731
             one.read_bytes() for one in study.folder.glob("votes.sqlite3*")
         )
         assert secret.encode() in files()
         assert client.post("/api/withdraw", json={}).json()["next"] == "/withdrawn"
-        assert "listener" not in client.cookies
+        assert name not in client.cookies
         assert secret.encode() not in files()
         assert b"unusual-person" not in files()
         assert votes_in(serving).votes == []
-        client.cookies.set("listener", cookie)
+        client.cookies.set(name, old)
         assert client.get("/api/trial").status_code == 401
 
 
@@ -385,10 +390,11 @@ def test_the_researcher_needs_the_token(study):
         files = b"".join(one.read_bytes() for one in study.folder.glob("votes.sqlite3*"))
         assert token.encode() not in files
         other = browser()
-        other.cookies.set("listener", token)
+        other.cookies.set(cookie(study, "listener"), token)
         assert other.get("/researcher/live").status_code == 401
         consent(listener := browser(), study)
-        listener.cookies.set("researcher", listener.cookies["listener"])
+        secret = listener.cookies[cookie(study, "listener")]
+        listener.cookies.set(cookie(study, "researcher"), secret)
         assert listener.get("/researcher/live").status_code == 401
 
 
@@ -511,3 +517,37 @@ def test_a_database_belongs_to_one_study(tmp_path, study):
         with pytest.raises(UserError, match=reason) as caught:
             open_database(other.folder, url, other.sha256)
         assert "hidden" not in str(caught.value)
+
+
+def test_a_running_server_erases_recruits_whose_time_is_over(study):
+    clock = Clock()
+    with served(study, clock=clock, recruitment=Recruitment(retention_days=2)) as (own, browser):
+        consent(browser(), study, participant="p1", study="st", submission="su")
+        clock.now += 86_400
+        consent(browser(), study, participant="p2", study="st", submission="su")
+        with own.database.writing() as connection:
+            connection.execute(
+                text("update recruits set made_at = made_at - 90000 where session=1")
+            )
+        clock.now += 86_400
+        with browser() as started:  # As the server does when it starts, and then every hour.
+            while "p1" in _recruits(own):
+                started.get("/")
+        assert _recruits(own) == ["p2"]
+
+
+def _recruits(serving):
+    with serving.database.reading() as connection:
+        return connection.execute(text("select participant from recruits")).scalars().all()
+
+
+def test_who_has_just_withdrawn_is_asked_nothing_more(study):
+    """A question that was due at the same moment leaves no trace."""
+    with served(study) as (serving, browser):
+        consent(client := browser(), study)
+        with serving.database.reading() as connection:
+            session = find(connection, client.cookies[cookie(study, "listener")])
+        withdraw(serving.database, session)
+        assert next_trial(serving.database, study.plan, session, time.time()) is None
+        with serving.database.reading() as connection:
+            assert connection.execute(text("select count(*) from trials")).scalar_one() == 0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount
@@ -16,12 +20,14 @@ from seqtutor.study.database import UnavailableError
 from seqtutor.study.listening import Listening
 from seqtutor.study.researching import Researching
 from seqtutor.study.serving import Serving, failed
+from seqtutor.study.sessions import purge_recruits
 from seqtutor.web import secured
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 LARGEST_BODY = 16 << 10
+_PURGE_EVERY = 3600.0
 
 
 def make_app(serving: Serving, hosts: Collection[str] = ()) -> ASGIApp:
@@ -39,9 +45,29 @@ def make_app(serving: Serving, hosts: Collection[str] = ()) -> ASGIApp:
             *Researching(serving).routes(),
             Mount("/static", static),
         ],
+        lifespan=lambda app: _forgetting(serving),
         exception_handlers={UnavailableError: _unavailable, Exception: _fault},
     )
     return secured(app, hosts=hosts, largest_body=LARGEST_BODY)
+
+
+@asynccontextmanager
+async def _forgetting(serving: Serving) -> AsyncIterator[None]:
+    """Erase recruited listeners whose time is over, now and every hour while the server runs."""
+
+    async def forget() -> None:
+        days = serving.recruitment.retention_days
+        while True:
+            # A database that does not answer now is asked again.
+            with contextlib.suppress(UnavailableError):
+                await run_in_threadpool(purge_recruits, serving.database, days, serving.clock())
+            await asyncio.sleep(_PURGE_EVERY)
+
+    task = asyncio.create_task(forget())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 class _Static(StaticFiles):

@@ -16,6 +16,7 @@ from seqtutor.study.serving import (
     Serving,
     address_of,
     failed,
+    forget_secret,
     is_researcher,
     of_json,
     page,
@@ -32,13 +33,12 @@ from seqtutor.study.sessions import (
     begin,
     find,
     new_resume_token,
-    purge_recruits,
     resume,
     withdraw,
 )
 from seqtutor.study.trials import Answer, Outcome, may_see, next_trial, store
 
-COOKIE = "listener"
+ROLE = "listener"
 LONGEST_COMMENT = 2_000
 _MOST_PLAYS = 10_000
 _STATUS = {
@@ -84,7 +84,10 @@ class Listening:
 
     def _session(self, request: Request) -> Session | None:
         with self.serving.database.reading() as connection:
-            return find(connection, request.cookies.get(COOKIE))
+            return find(connection, self._token(request))
+
+    def _token(self, request: Request) -> str:
+        return request.cookies.get(self.serving.cookie(ROLE), "")
 
     def _page(self, name: str, status: int = 200, **values: Any) -> Response:
         return page(name, status, words=self.serving.plan.words, **values)
@@ -112,7 +115,6 @@ class Listening:
             return failed(409, "The text has changed; load the page again.")
         given = [text_of(body, name, 200) for name in ("participant", "study", "submission")]
         recruit = Recruit(*given) if given[0] else None
-        purge_recruits(serving.database, serving.recruitment.retention_days, serving.clock())
         try:
             number, token = begin(
                 serving.database,
@@ -124,7 +126,7 @@ class Listening:
         except RefusedError as error:
             return failed(403, str(error))
         response = JSONResponse({"next": "/instructions", "session": number})
-        set_secret(response, serving, COOKIE, token)
+        set_secret(response, serving, ROLE, token)
         return response
 
     def _is_researcher(self, request: Request) -> bool:
@@ -174,7 +176,7 @@ class Listening:
 
     def answer(self, request: Request, body: Body) -> Response:
         """Store an answer; what comes back says that it is on the disk."""
-        token = request.cookies.get(COOKIE, "")
+        token = self._token(request)
         session = self._session(request)
         if session is None:
             return failed(401, "there is no session")
@@ -213,7 +215,7 @@ class Listening:
             return failed(401, "there is no session")
         withdraw(self.serving.database, session)
         response = JSONResponse({"next": self.serving.recruitment.withdrawn or "/withdrawn"})
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        forget_secret(response, self.serving, ROLE)
         return response
 
     def done(self, request: Request) -> Response:
@@ -259,7 +261,7 @@ class Listening:
                 404, "This link does not lead to a session, or a newer link took its place."
             )
         response = JSONResponse({"next": "/listen"})
-        set_secret(response, self.serving, COOKIE, token)
+        set_secret(response, self.serving, ROLE, token)
         return response
 
     def clip(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from seqtutor.study.serving import (
     Serving,
     address_of,
     failed,
+    forget_secret,
     is_researcher,
     of_json,
     page,
@@ -26,7 +27,7 @@ from seqtutor.study.serving import (
 from seqtutor.study.stored import Collected, collect
 from seqtutor.study.tables import studies
 
-COOKIE = "researcher"
+ROLE = "researcher"
 
 
 class Researching:
@@ -49,7 +50,8 @@ class Researching:
 
     def _is_in(self, request: Request) -> bool:
         serving = self.serving
-        return is_researcher(serving.database, request.cookies.get(COOKIE), serving.clock())
+        token = request.cookies.get(serving.cookie(ROLE))
+        return is_researcher(serving.database, token, serving.clock())
 
     def _values(self) -> dict[str, Any]:
         with self.serving.database.reading() as connection:
@@ -78,13 +80,13 @@ class Researching:
         if not is_researcher(serving.database, token, serving.clock()):
             return failed(403, "That is not the token which the server printed.")
         response = JSONResponse({"next": "/researcher"})
-        set_secret(response, serving, COOKIE, token)
+        set_secret(response, serving, ROLE, token)
         return response
 
     def leave(self, request: Request, body: Body) -> Response:
         """Forget the token in this browser."""
         response = JSONResponse({"next": "/researcher"})
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        forget_secret(response, self.serving, ROLE)
         return response
 
     def set_open(self, request: Request, body: Body) -> Response:

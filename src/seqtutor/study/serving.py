@@ -89,6 +89,10 @@ class Serving:
         """Of the study."""
         return self.study.plan
 
+    def cookie(self, role: str) -> str:
+        """The name of a cookie; ports of one machine share theirs, and so may studies."""
+        return f"{role}_{self.study.sha256[:8]}"
+
 
 _pages = Environment(
     loader=PackageLoader("seqtutor.study", "pages"),
@@ -173,16 +177,21 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def set_secret(response: Response, serving: Serving, name: str, token: str) -> None:
+def set_secret(response: Response, serving: Serving, role: str, token: str) -> None:
     """Give a browser a secret that scripts cannot read and other sites cannot send."""
     response.set_cookie(
-        name,
+        serving.cookie(role),
         token,
         max_age=_TOKEN_DAYS * 86_400,
         httponly=True,
         samesite="strict",
         secure=serving.is_https,
     )
+
+
+def forget_secret(response: Response, serving: Serving, role: str) -> None:
+    """Take the secret from a browser."""
+    response.delete_cookie(serving.cookie(role), httponly=True, samesite="strict")
 
 
 def new_researcher_token(database: Database, now: float) -> str:

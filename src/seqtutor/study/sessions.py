@@ -133,18 +133,28 @@ def _with_id(number: int) -> Any:
     return update(sessions).where(sessions.c.id == number)
 
 
-def find(connection: Connection, token: str | None) -> Session | None:
-    """The session of a token."""
+def find(connection: Connection, token: str | None, *, is_locked: bool = False) -> Session | None:
+    """The session of a token.
+
+    Args:
+        connection: to the database.
+        token: of the session, or what is given in its place.
+        is_locked: whether nobody else may write to the session until the transaction ends.
+    """
     if not token:
         return None
-    return _session(
-        connection.execute(select(sessions).where(sessions.c.token_sha256 == hashed(token))).first()
-    )
+    chosen = select(sessions).where(sessions.c.token_sha256 == hashed(token))
+    row = connection.execute(chosen.with_for_update() if is_locked else chosen).first()
+    return None if row is None else _session(row)
 
 
-def _session(row: Row[Any] | None) -> Session | None:
-    if row is None:
-        return None
+def locked(connection: Connection, session: Session) -> Session:
+    """A session as it is now, to which nobody else writes until the transaction ends."""
+    chosen = select(sessions).where(sessions.c.id == session.id).with_for_update()
+    return _session(connection.execute(chosen).one())
+
+
+def _session(row: Row[Any]) -> Session:
     return Session(row.id, row.sheet, State(row.state), row.is_simulated)
 
 
@@ -176,6 +186,7 @@ def end(connection: Connection, session: Session, state: State) -> None:
 def withdraw(database: Database, session: Session) -> None:
     """Erase everything of a session but its number and that it was withdrawn."""
     with database.writing() as connection:
+        locked(connection, session)
         own = select(trials.c.id).where(trials.c.session == session.id)
         connection.execute(delete(answers).where(answers.c.trial.in_(own)))
         connection.execute(delete(trials).where(trials.c.session == session.id))

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from seqtutor.study.database import Database
 from seqtutor.study.plan import Comparison, Plan
-from seqtutor.study.sessions import Session, State, end, find
+from seqtutor.study.sessions import Session, State, end, find, locked
 from seqtutor.study.tables import answers, sessions, trials
 
 SCREEN = "screen"
@@ -100,6 +100,8 @@ def next_trial(
             return None
         try:
             with database.writing() as connection:
+                if locked(connection, session).state is not State.ACTIVE:
+                    return None
                 row = _row(connection, plan, session, place, choose) | {"issued_at": now}
                 connection.execute(trials.insert().values(row))
         except IntegrityError:
@@ -176,7 +178,7 @@ def store(
             with database.writing() as connection:
                 return _stored(connection, plan, token, trial_id, answer, now)
         except IntegrityError:
-            # The same answer came twice at once, or the session was just withdrawn.
+            # The same answer came twice at once.
             if attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError
@@ -185,7 +187,7 @@ def store(
 def _stored(
     connection: Connection, plan: Plan, token: str, trial_id: str, answer: Answer, now: float
 ) -> Outcome:
-    session = find(connection, token)
+    session = find(connection, token, is_locked=True)
     row = connection.execute(select(trials).where(trials.c.id == trial_id)).first()
     if session is None or row is None or row.session != session.id:
         return Outcome.UNKNOWN

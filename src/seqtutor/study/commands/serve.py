@@ -62,7 +62,6 @@ def run(spec: Any, options: Options) -> None:
     from seqtutor.study.database import open_database
     from seqtutor.study.plan import read_study
     from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
-    from seqtutor.study.sessions import purge_recruits
     from seqtutor.web import names_for, serve
 
     recruitment = Recruitment(
@@ -79,7 +78,6 @@ def run(spec: Any, options: Options) -> None:
     )
     study = read_study(options.study, checks_clips=True)
     database = open_database(study.folder, options.database, study.sha256)
-    purge_recruits(database, recruitment.retention_days)
     serving = Serving(
         study,
         database,
