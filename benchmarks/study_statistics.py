@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -26,7 +26,8 @@ from seqtutor.study.inference import infer
 from seqtutor.study.power import TIES, listeners_needed
 from seqtutor.study.rank_tests import kruskal_wallis, mann_whitney, pairs_factor
 from seqtutor.study.simulated import Population, simulated_votes
-from seqtutor.study.tally import Tally, cells_of
+from seqtutor.study.tally import Tally, cells_of, tally
+from seqtutor.study.votes import Vote
 from seqtutor.study.warnings import study_warnings
 
 STRENGTHS = (0.0, 0.5, 1.0, 2.0)
@@ -166,12 +167,12 @@ def null(studies: int) -> None:
         found: dict[str, list[float]] = {}
         statistic = []
         for seed in range(studies):
-            votes = _population_votes(Population(spread=spread), listeners, trials, seed)
+            votes = _votes(Population(spread=spread), listeners, trials, seed)
             generator = np.random.default_rng(seed)
             whole = kruskal_wallis(votes, MODELS, generator)
             # Of one pair, so that Holm's correction changes nothing.
             pair = mann_whitney(votes, MODELS, generator, pairs=[MODELS[:2]])[0]
-            inference = infer(_counted(votes))
+            inference = infer(tally(votes, MODELS))
             test = inference.no_difference()
             assert test is not None
             statistic.append(whole.H)
@@ -191,15 +192,9 @@ def null(studies: int) -> None:
             print(f"  {name:37} {_row(rates, 1)}   {kstest(ps, 'uniform').pvalue:.3f}")
 
 
-def _population_votes(population, listeners, trials, seed, catch=0):  # type: ignore[no-untyped-def]
+def _votes(population: Population, listeners: int, trials: int, seed: int) -> list[Vote]:
     drawn = [population.listener(number, MODELS, seed) for number in range(listeners)]
-    return simulated_votes(drawn, MODELS, trials, catch=catch, seed=seed)
-
-
-def _counted(votes):  # type: ignore[no-untyped-def]
-    from seqtutor.study.tally import tally
-
-    return tally(votes, MODELS)
+    return simulated_votes(drawn, MODELS, trials, seed=seed)
 
 
 def spread_of_tastes(studies: int) -> None:
@@ -292,8 +287,18 @@ def _errors(strengths: Sequence[float], goal: Goal | None, votes: int, studies: 
     return np.array(found)
 
 
-def _voting(strengths, goal, votes, counts, spread=0.0, listeners=1):  # type: ignore[no-untyped-def]
-    """Votes one by one, listeners in turn; counts are changed in place."""
+def _voting(
+    strengths: Sequence[float],
+    goal: Goal | None,
+    votes: int,
+    counts: np.ndarray,
+    spread: float = 0.0,
+    listeners: int = 1,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Votes one by one, listeners in turn, with the counts, which are changed in place.
+
+    These are of each study, and of each of its listeners if there are several.
+    """
     generator = np.random.default_rng(2)
     studies, cells = counts.shape[:2]
     chance = _chances(np.array(strengths), 0.0, spread, (listeners, studies), generator)

@@ -48,8 +48,8 @@ def next_pair(
     """The comparison that tells most.
 
     Args:
-        counts: votes so far, such as `Tally.total`, together with comparisons that were handed out
-            and not yet answered, if these are counted as ties.
+        counts: votes so far, such as `Tally.total`; a comparison that was handed out and is not yet
+            answered may count as a third of each outcome.
         models: how many there are.
         generator: decides between pairs that tell the same.
         goal: what is to be known.

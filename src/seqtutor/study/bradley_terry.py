@@ -131,7 +131,7 @@ def profile(
     start = np.zeros((len(values), len(contrast)))
     start[:, place] = values
     tiled = np.tile(counts, (len(values), 1, 1))
-    fitted = _maximise(tiled, start, x, np.arange(len(contrast)) != place, 1e-7)
+    fitted = _maximise(tiled, start, x, np.arange(len(contrast)) != place, 1e-5)
     chance = probabilities(fitted.parameters, x)
     _, logarithm = np.linalg.slogdet(_with_ridge(fitted.information))
     logs = np.log(np.maximum(chance, 1e-300))

@@ -18,7 +18,7 @@ from seqtutor.measures.intervals import CONFIDENCE, quantile
 from seqtutor.study.bradley_terry import Fit, fit, is_bounded, profile, unbounded_ends
 from seqtutor.study.tally import Tally
 
-_FARTHEST, _GRID = 25.0, 400
+_FARTHEST, _GRID = 25.0, 26
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,21 @@ class Inference:
 
     def _profile_end(self, contrast: np.ndarray, sign: int, drop: float) -> float:
         """Where the profile of the penalised likelihood has dropped so far from its maximum."""
+        total, models = self.tally.total, len(self.tally.models)
         estimate = float(contrast @ self.fitted.parameters)
-        away = np.linspace(0.0, _FARTHEST, _GRID)
-        values = profile(self.tally.total, len(self.tally.models), contrast, estimate + sign * away)
-        below = np.flatnonzero(values < values[0] - drop)
-        if below.size == 0:
-            return sign * math.inf
-        last = below[0]
-        share = (values[last - 1] - values[0] + drop) / (values[last - 1] - values[last])
-        return estimate + sign * float(away[last - 1] + share * (away[last] - away[last - 1]))
+        near, far = 0.0, _FARTHEST
+        for _ in range(2):
+            away = np.linspace(near, far, _GRID)
+            values = profile(total, models, contrast, estimate + sign * away)
+            if near == 0.0 and far == _FARTHEST:
+                lowest = values[0] - drop
+            below = np.flatnonzero(values < lowest)
+            if below.size == 0 or below[0] == 0:
+                return sign * math.inf
+            near, far = away[below[0] - 1], away[below[0]]
+        ends = values[below[0] - 1 : below[0] + 1]
+        share = (ends[0] - lowest) / (ends[0] - ends[1])
+        return estimate + sign * float(near + share * (far - near))
 
     def test(self, contrast: Float[np.ndarray, " parameter"]) -> float:
         """The two-sided p of a weighted sum being zero, by Student's t."""

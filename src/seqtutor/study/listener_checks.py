@@ -226,7 +226,7 @@ def duplicates(votes: Sequence[Vote], models: Sequence[str], level: float) -> li
         given[row, np.arange(len(own)), [vote.rating + 2 for vote in own]] = 1
         likely[row, : len(own)] = chances[name]
     flat, expected = given.reshape(len(names), -1), likely.reshape(len(names), -1)
-    both = given.sum(axis=2) @ given.sum(axis=2).T
+    both = (given.sum(axis=2) @ given.sum(axis=2).T).astype(int)
     same, mean = flat @ flat.T, (expected @ expected.T) / both
     tests = len(names) * (len(names) - 1) / 2
     p = bdtrc(same - 1, both, np.minimum(mean, 1.0)) * tests
@@ -239,7 +239,7 @@ def duplicates(votes: Sequence[Vote], models: Sequence[str], level: float) -> li
             shared = times.get((names[i], names[j]), 0)
             if is_same[i, j]:
                 found.append(
-                    Suspect(pair, f"{same[i, j]:.0f} of {both[i, j]:.0f} answers are the same")
+                    Suspect(pair, f"{same[i, j]:.0f} of {both[i, j]} answers are the same")
                 )
             elif shared >= max(FEWEST_VOTES / 2, both[i, j] / 2):
                 found.append(Suspect(pair, f"{shared} answers took the same time to a millisecond"))

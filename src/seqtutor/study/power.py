@@ -66,10 +66,10 @@ def power_of(
 ) -> PowerPlan:
     """The power of the test of `Inference.test` in a plan of balanced pairs.
 
-    The estimate of a listener has the variance V/n + 2τ², with n trials, V from Fisher's
+    The estimate of a listener has the variance V/n + 2τ²k², with n trials, V from Fisher's
     information of a vote, and the spread τ of tastes; Student's t over listeners is then
-    noncentral. A wide spread also pulls the mean log-odds towards zero by about a factor
-    1/√(1 + 0.35·2τ²) (Zeger, Liang & Albert 1988), which is included.
+    noncentral. A wide spread pulls the log-odds of all votes together towards zero, by the factor
+    k = 1/√(1 + 0.35·2τ²) (Zeger, Liang & Albert 1988).
 
     Args:
         listeners: how many.
@@ -90,8 +90,9 @@ def power_of(
             "models, a level between 0 and 1 and a spread of at least 0"
         )
     tests = models * (models - 1) // 2 if tests is None else tests
-    seen = abs(effect) / math.sqrt(1 + 0.35 * 2 * spread**2)
-    variance = _vote_variance(seen, models, ties) / trials + 2 * spread**2
+    pull = 1 / math.sqrt(1 + 0.35 * 2 * spread**2)
+    seen = pull * abs(effect)
+    variance = _vote_variance(seen, models, ties) / trials + 2 * (spread * pull) ** 2
     power = 0.0
     if listeners >= 2:
         power = _noncentral_power(seen / math.sqrt(variance / listeners), listeners, level / tests)
