@@ -12,6 +12,7 @@ from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Shown
 from seqtutor.tasks.melody.encoding import (
     STEPS_PER_QUARTER,
     Note,
+    melody_vocabulary,
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.marks import REST, Bars, marks_of
@@ -25,11 +26,18 @@ from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 NOTES = ("Notes are blue where they earned something and orange where they lost something.",)
 
 
-def exhibition(policies: Mapping[str, Shown], key: Key) -> Exhibition:
-    """All that a page shows of melodies, which are written in a key."""
-    settings = RenderSettings(key=key)
+def exhibition(policies: Mapping[str, Shown], key: Key, transposition: int = 0) -> Exhibition:
+    """All that a page shows of melodies, which are written in a key.
+
+    Args:
+        policies: by title.
+        key: of the melodies.
+        transposition: semitones from the tokens' pitches up to it.
+    """
+    settings = RenderSettings(key=key, transposition=transposition)
+    vocabulary = melody_vocabulary(transposition)
     melodies = {
-        name: [tokens_to_notes(row) for row in shown.drawn.sequences.tokens]
+        name: [tokens_to_notes(row, transposition) for row in shown.drawn.sequences.tokens]
         for name, shown in policies.items()
     }
     voices = {
@@ -50,7 +58,11 @@ def exhibition(policies: Mapping[str, Shown], key: Key) -> Exhibition:
             name: [
                 Listed(text, _facts(notes))
                 for text, notes in zip(
-                    shown.drawn.texts()[:LISTED], melodies[name][:LISTED], strict=True
+                    vocabulary.texts(
+                        shown.drawn.sequences.tokens[:LISTED], shown.drawn.sequences.mask[:LISTED]
+                    ),
+                    melodies[name][:LISTED],
+                    strict=True,
                 )
             ]
             for name, shown in policies.items()
@@ -67,7 +79,7 @@ def _terms_of(shown: Shown, place: int) -> dict[str, np.ndarray]:
 def _piece(
     tokens: Int[np.ndarray, " time"], terms: Mapping[str, np.ndarray], settings: RenderSettings
 ) -> Piece:
-    notes = tokens_to_notes(tokens)
+    notes = tokens_to_notes(tokens, settings.transposition)
     meter = settings.meter
     bars = Bars.regular(meter.signature, len(tokens))
     marks = list(marks_of(notes, len(tokens), terms, settings.key, bars))
