@@ -1,4 +1,4 @@
-"""A tune with an upbeat has its chords on the beat in every format, and when nobody tells its bars."""
+"""A tune with an upbeat has its chords on the beat, also when nobody tells its bars."""
 
 from dataclasses import replace
 from fractions import Fraction
