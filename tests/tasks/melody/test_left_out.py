@@ -42,7 +42,7 @@ def test_scoring_names_them_and_goes_on(tmp_path, capsys):
     path = tmp_path / "book.abc"
     parts = [f"X:{i}\nT:{title}\n{BAD[title]}" for i, title in enumerate(["Too Wide", "Nonsense"])]
     path.write_text("".join([*parts, "X:9\nT:Good 9\nM:4/4\nL:1/8\nK:C\nC8|D8|]\n"]))
-    assert main(["score", "melody", str(path), "--json"]) == 0
+    assert main(["score", "melody", str(path)]) == 0
     out, err = capsys.readouterr()
     told = " ".join(err.split())
     assert "book.abc: Too Wide: MIDI pitch 24 is out of range" in told

@@ -84,7 +84,13 @@ METHODS = ("q", "psi", "g", "rl-only")
 BOTH_PRESETS = ("papers-rules", "strict-rules")
 PROFILES = {
     "smoke": Profile(
-        "a minute or two, too short to learn much", 1, 2_000, 24_000, methods=METHODS, is_trial=True
+        "a minute or two, too short to learn much",
+        seeds=1,
+        number=2_000,
+        steps=24_000,
+        methods=METHODS,
+        is_trial=True,
+        minutes=1,
     ),
     "default": Profile(
         "about ten minutes on two cores, one seed, the prior that comes with the package",
@@ -93,6 +99,7 @@ PROFILES = {
         steps=1_500_000,
         presets=BOTH_PRESETS,
         methods=METHODS,
+        minutes=4,
     ),
     "full": Profile(
         "three seeds, longer runs, 100,000 melodies a policy, and a prior trained anew",
