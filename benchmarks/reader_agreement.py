@@ -1,12 +1,14 @@
 """Real tunes in two formats: our readers of ABC, MusicXML and MIDI on the same music.
 
-    python benchmarks/reader_agreement.py --tunes 500
+    python benchmarks/reader_agreement.py --tunes 500 --through abc2midi
+    python benchmarks/reader_agreement.py --tunes 200 --through music21
 
-Tunes of music21's public-domain books are parsed by music21, written by it as MusicXML and MIDI,
-and read by our readers. The three are compared in notes and key, and disagreements printed by kind.
-music21 reads some ABC otherwise than the standard has it (accidentals, da capo, order of parts):
-where MusicXML and MIDI agree with each other and not with ABC, the difference is in what it read.
-It fills incomplete bars of MusicXML with hidden rests, which are taken out here.
+Tunes of music21's public-domain books are read by our reader of ABC. Another program, abc2midi
+(Debian's package `abcmidi`) or music21, reads the same text and writes it as MIDI, music21 also as
+MusicXML, which our other readers read. What comes is compared in notes and key, and disagreements
+are printed by kind; `--show KIND` prints the tunes of one. Before abc2midi ornaments are taken out
+of the text, and they are not played. music21 fills incomplete bars of MusicXML with hidden rests,
+which are taken out here.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import subprocess
 import tempfile
 import warnings
 from collections import Counter, defaultdict
@@ -27,6 +30,8 @@ from seqtutor.tasks.scores.abc import decode_abc
 from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
 
 FORMATS = ("musicxml", "midi")
+ABC2MIDI = ("abc2midi", "1", "-NGRA", "-NGUI", "-NFER", "-NFNP", "-silent")
+ORNAMENT = re.compile(r"![^!\n]*!|\{[^}\n]*\}|[~.HLMOPRSTkuv]+(?=[\^_=\[]*[A-Ga-g(\[])")
 HIDDEN_REST = r'(?s)<note print-object="no"[^>]*>\s*<rest ?/>.*?</note>'
 
 
@@ -34,7 +39,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tunes", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--through", choices=("abc2midi", "music21"), default="abc2midi")
+    parser.add_argument("--show", help="print the tunes of the kinds that contain this")
     options = parser.parse_args()
+    compare = _through_abc2midi if options.through == "abc2midi" else _through_music21
     warnings.simplefilter("ignore")
     texts = list(_texts())
     random.Random(options.seed).shuffle(texts)
@@ -42,9 +50,11 @@ def main() -> None:
     examples: defaultdict[str, list[str]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts[: options.tunes]:
-            for kind in _compare(text, Path(folder)):
+            for kind in compare(text, Path(folder)):
                 kinds[kind] += 1
                 examples[kind].append(name)
+                if options.show and options.show in kind:
+                    print(f"--- {name}: {kind}\n{text}")
     for kind, count in kinds.most_common():
         print(f"{count:>5}  {kind}  ({'; '.join(examples[kind][:3])})")
 
@@ -59,7 +69,7 @@ def _texts() -> list[tuple[str, str]]:
     return found
 
 
-def _compare(text: str, folder: Path) -> list[str]:
+def _through_music21(text: str, folder: Path) -> list[str]:
     import music21
 
     ours, report = read_abc(text, "tune")
@@ -85,6 +95,24 @@ def _compare(text: str, folder: Path) -> list[str]:
     if len(read) == 2:
         kinds.append(f"musicxml and midi: {_difference(read['musicxml'], read['midi'])}")
     return kinds
+
+
+def _through_abc2midi(text: str, folder: Path) -> list[str]:
+    ours, report = read_abc(text, "tune")
+    if not ours:
+        return [f"ABC not used: {', '.join(report.dropped) or 'no tune'}"]
+    lines = (x if re.match(r"[A-Za-z]:|%", x) else ORNAMENT.sub("", x) for x in text.splitlines())
+    source, written = folder / "tune.abc", folder / "tune.mid"
+    written.unlink(missing_ok=True)
+    plain = re.sub(r"^X:.*", "X:1", "\n".join(lines), count=1)
+    source.write_text(plain + "\n", encoding="latin-1", errors="replace")
+    command = [ABC2MIDI[0], str(source), *ABC2MIDI[1:], "-o", str(written)]
+    subprocess.run(command, capture_output=True, timeout=60, check=False)
+    try:
+        (read, *_), _ = read_melody_file(written)
+    except UserError as error:
+        return [f"midi not used: {str(error).removeprefix(str(written))[:60]}"]
+    return [_difference(ours[0], read)]
 
 
 def _difference(one: Tune, other: Tune) -> str:
