@@ -32,6 +32,34 @@ from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
 FORMATS = ("musicxml", "midi")
 ABC2MIDI = ("abc2midi", "1", "-NGRA", "-NGUI", "-NFER", "-NFNP", "-silent")
 ORNAMENT = re.compile(r"![^!\n]*!|\{[^}\n]*\}|[~.HLMOPRSTkuv]+(?=[\^_=\[]*[A-Ga-g(\[])")
+# What abc2midi reads otherwise, with a rewriting of the text that takes it away.
+KINDS = {
+    "da capo, segno, fine in words, which abc2midi does not play": (
+        r'(?i)"[^"\n]*(D\. ?[CS]|segno|fine|end|coda)[^"\n]*"|!D\.C\.!',
+        "",
+    ),
+    "a repeat without its beginning: abc2midi begins at the start, not at the last double bar": (
+        r"\|\||\|\](?!:)|(?<!\[)\|\]",
+        "|",
+    ),
+    "a repeat that begins where an ending is over: abc2midi begins at the start": (
+        r"((?:\||\[)2[^\n]*?)(\|\||\|\])",
+        r"\1|:",
+    ),
+    "a repeat sign after the last ending, which abc2midi plays a third time": (
+        r"((?:\||\[)2[^|\n]*):\|",
+        r"\1|",
+    ),
+    "broken rhythm between notes of unequal length, which the standard leaves open": (
+        r"(?<=[A-Ga-g0-9])[<>](?=[A-Ga-g]\d)",
+        "",
+    ),
+    "P: with repeats in its parts, which abc2midi plays once": (r"(?m)^P:.*\n", ""),
+    "an invisible bar line [|], which abc2midi takes for a chord": (r"\[\|\]", "|"),
+    "R:hornpipe, which abc2midi swings": (r"(?im)^R: *hornpipe.*\n", ""),
+    "five or nine notes without a number, which abc2midi counts otherwise": (r"\(([59])", r"(\1:2"),
+    "a second voice, which MIDI has as a track": (r"(?m)^\[V:2\].*\n", ""),
+}
 HIDDEN_REST = r'(?s)<note print-object="no"[^>]*>\s*<rest ?/>.*?</note>'
 
 
@@ -65,6 +93,8 @@ def _texts() -> list[tuple[str, str]]:
     for source, content in book_sources(PUBLIC_DOMAIN_BOOKS):
         for number, part in enumerate(decode_abc(content).replace("\r\n", "\n").split("\nX:")):
             text = part if part.startswith("X:") else "X:" + part
+            if "\nK:" not in text:
+                continue  # The head of a book.
             found.append((f"{source} {number}", text.partition("\n\n")[0] + "\n"))
     return found
 
@@ -97,7 +127,7 @@ def _through_music21(text: str, folder: Path) -> list[str]:
     return kinds
 
 
-def _through_abc2midi(text: str, folder: Path) -> list[str]:
+def _through_abc2midi(text: str, folder: Path, deep: bool = False) -> list[str]:
     ours, report = read_abc(text, "tune")
     if not ours:
         return [f"ABC not used: {', '.join(report.dropped) or 'no tune'}"]
@@ -112,7 +142,28 @@ def _through_abc2midi(text: str, folder: Path) -> list[str]:
         (read, *_), _ = read_melody_file(written)
     except UserError as error:
         return [f"midi not used: {str(error).removeprefix(str(written))[:60]}"]
-    return [_difference(ours[0], read)]
+    found = _difference(ours[0], read)
+    return [found if found == "the same" or deep else _kind_of(text, folder) or found]
+
+
+def _kind_of(text: str, folder: Path) -> str | None:
+    """The first of `KINDS`, alone or with others, without which both readers agree."""
+    named: list[str] = []
+    for kind, rewriting in KINDS.items():
+        if _agree(re.sub(*rewriting, text), folder):
+            return kind
+        if re.search(rewriting[0], text):
+            named.append(kind)
+            changed = text
+            for one in named:
+                changed = re.sub(*KINDS[one], changed)
+            if _agree(changed, folder):
+                return " + ".join(named)
+    return None
+
+
+def _agree(text: str, folder: Path) -> bool:
+    return _through_abc2midi(text, folder, deep=True) == ["the same"]
 
 
 def _difference(one: Tune, other: Tune) -> str:
