@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from seqtutor.data import Dataset, Sequences, pad
 from seqtutor.errors import UserError
+from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.scores.duplicates import FRACTIONS, cluster_near_duplicates, split_clusters
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.tunes.data import TOKENS_PER_BAR, TunesData
+from seqtutor.tasks.tunes.priors import bars_of
 from seqtutor.tasks.tunes.reader import Tune, read_sources
 from seqtutor.tasks.tunes.tokens import tokens_of, vocabulary_of
 from seqtutor.vocabulary import Vocabulary
@@ -118,3 +121,33 @@ def _lines(figures: dict, bars: int, report: ImportReport) -> list[str]:
         for name in PARTS
     ]
     return lines + [f"  {line}" for line in report.lines()[1:] if not line.startswith("skipped")]
+
+
+def read_given(
+    path: Path, vocabulary: Vocabulary, max_length: int, prior: PriorRecord
+) -> tuple[list[str], Sequences]:
+    """Phrases of a user's ABC file as tokens of a prior.
+
+    Returns:
+        The title of each tune, with the number of the phrase if there are several, and the phrases.
+
+    Raises:
+        UserError: if the file cannot be read, or no phrase of it can be written in these tokens.
+    """
+    tunes, report = read_sources(path, bars_of(prior))
+    known = set(vocabulary.tokens)
+    names: list[str] = []
+    written: list[list[str]] = []
+    for tune in tunes:
+        for number, phrase in enumerate(tune.phrases, start=1):
+            tokens = tokens_of(phrase)
+            if known.issuperset(tokens) and len(tokens) < max_length:
+                several = f", phrase {number}" if len(tune.phrases) > 1 else ""
+                names.append(f"{tune.title or path.name}{several}")
+                written.append(tokens)
+    if not written:
+        raise UserError(
+            f"{path} holds no phrase of {bars_of(prior)} bars in notes that the prior knows "
+            f"({report.reasons or 'its notes are rare ones'})"
+        )
+    return names, pad(vocabulary, max_length, written)

@@ -70,7 +70,7 @@ def units_in_bar(meter: Meter) -> int:
 
 
 def tonic_of(mode: str) -> int:
-    """The pitch class of the tonic of a mode on the white keys: 0 (C) for major, 9 (A) for minor."""
+    """The pitch class of a mode's tonic on the white keys: 0 (C) for major, 9 (A) for minor."""
     return -7 * FIFTHS_OF_MODE[mode] % 12
 
 

@@ -13,7 +13,6 @@ from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
 from seqtutor.tasks.scores.files import ABC_SUFFIXES, read_files, read_limited, require_usable
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
-from seqtutor.tasks.scores.measures import Event as Sounding
 from seqtutor.tasks.scores.measures import (
     TICKS_PER_QUARTER,
     Measure,
@@ -22,6 +21,7 @@ from seqtutor.tasks.scores.measures import (
     full_bar,
     sounding_notes,
 )
+from seqtutor.tasks.scores.measures import Event as Sounding
 from seqtutor.tasks.tunes.phrase import (
     METERS,
     MODES,
@@ -276,10 +276,11 @@ def _cut(
         following: Bar = ()
         if start + number < len(bars) and size:
             own[-1], following = _without_upbeat(own[-1], size)
-        if _begins(own):
+        is_regular = all(length_of(bar) == units_in_bar(meter) for bar in own[:-1])
+        if is_regular and _begins(own):
             yield Phrase(meter, mode, upbeat, tuple(own))
         else:
-            dropped["phrases without notes or that begin in the middle of one"] += 1
+            dropped["phrases with irregular bars or that begin in the middle of a note"] += 1
         upbeat = following
 
 

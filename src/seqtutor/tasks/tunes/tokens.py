@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.keys import PITCH_NAMES, pitch_name
+from seqtutor.tasks.scores.keys import pitch_name
 from seqtutor.tasks.tunes.phrase import METERS, MODES, UNITS_PER_QUARTER, Event, Phrase, tonic_of
 from seqtutor.tasks.tunes.phrase import units_in_bar as units_of
 from seqtutor.vocabulary import Vocabulary
@@ -89,7 +89,7 @@ def _event(token: str) -> Event:
 
 
 def vocabulary_of(sequences: Iterable[Sequence[str]]) -> Vocabulary:
-    """All metres and modes, the bar, the end, and the events of the sequences by pitch and length."""
+    """All metres and modes, the bar, the end, and the sequences' events by pitch and length."""
     found = {token for tokens in sequences for token in tokens}
     fixed = [*_METERS, *MODES, BAR, END]
     events = sorted(found.difference(fixed), key=_order)
@@ -159,4 +159,3 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
 
 
 _FIXED = frozenset({*_METERS, *MODES, BAR, END})
-DEGREES = PITCH_NAMES

@@ -1,0 +1,19 @@
+"""Tunes as lead sheets, which are written, engraved and played as those of the folk task."""
+
+from __future__ import annotations
+
+from seqtutor.task_records import Drawn
+from seqtutor.tasks.folk.lead_sheet import LeadSheet
+from seqtutor.tasks.tunes.phrase import lead_sheet_of
+from seqtutor.tasks.tunes.tokens import phrase_of
+
+
+def sheets_of(drawn: Drawn, transposition: int = 0) -> list[LeadSheet]:
+    """The tunes that a policy generated, with a number in the title, moved by so many semitones."""
+    rows = zip(drawn.sequences.tokens, drawn.sequences.mask, strict=True)
+    return [
+        lead_sheet_of(
+            phrase_of(drawn.vocabulary.decode(row[real])), transposition, f"tune {number:03d}"
+        )
+        for number, (row, real) in enumerate(rows, start=1)
+    ]

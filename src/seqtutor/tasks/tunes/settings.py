@@ -1,0 +1,41 @@
+"""The settings of the tunes task. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seqtutor.settings import require_finite
+
+
+@dataclass(frozen=True)
+class FormWeights:
+    """A weight for each rule of form, in nats at c = 1; zero leaves the rule out.
+
+    The defaults are those for which the optimum at c = 1 has, of all policies whose rules have the
+    means of real tunes, the smallest KL divergence from the prior that comes with the package:
+    `python benchmarks/form_weights.py`.
+    """
+
+    faulty_bars: float = -3.0
+    bar_returns: float = 0.0
+    phrase_returns: float = 0.0
+    varied_returns: float = 0.0
+    sequences: float = 0.0
+    rhythm_returns: float = 0.0
+    half_cadence: float = 0.0
+    tonic_close: float = 0.0
+    long_close: float = 0.0
+    usual_range: float = 0.0
+    arch: float = 0.0
+    one_harmony: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_finite(self)
+
+
+@dataclass(frozen=True)
+class TunesSettings:
+    """What the tunes task can be told."""
+
+    weights: FormWeights = field(default_factory=FormWeights)
+    """A weight for each rule of form."""
