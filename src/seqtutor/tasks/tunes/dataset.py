@@ -61,7 +61,7 @@ def read_phrases(options: TunesData, vocabulary: Vocabulary | None = None) -> Da
     if vocabulary is None:
         counts = Counter(token for phrase in written[0] for token in phrase)
         frequent = [token for token, count in counts.items() if count >= options.rare_below]
-        vocabulary = vocabulary_of([frequent])
+        vocabulary = vocabulary_of([frequent], options.bars)
     known = set(vocabulary.tokens)
     dropped: Counter[str] = Counter()
     kept: list[Sequences] = []

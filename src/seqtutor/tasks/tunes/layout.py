@@ -11,9 +11,9 @@ from jaxtyping import Array, Bool, Int
 from seqtutor.tasks.tunes.phrase import UNITS_PER_QUARTER
 from seqtutor.tasks.tunes.tokens import HEADER, TokenTable
 
-UNITS_PER_SLOT = UNITS_PER_QUARTER // 4
-"""A slot is a sixteenth; of notes that begin within one, as some triplets do, the last counts."""
-SLOTS = 18
+UNITS_PER_SLOT = UNITS_PER_QUARTER // 8
+"""A slot is a thirty-second, in which at most one note of a triplet begins."""
+SLOTS = 36
 """Slots of the longest bar, of 9/8; a shorter bar leaves the last ones unused."""
 
 
@@ -32,11 +32,11 @@ class Layout:
         bar_units, beat_units: of the metre.
         tonic: pitch class of the tonic.
         faults: tokens out of place: no metre first or no mode second, one of them later, a tie
-            without a note, no end.
+            without a note, a copy of no earlier bar or beside other notes, no end.
         last_pitch, last_units, last_place: of the last note: MIDI number, length with its ties, and
             how many units after the beginning of its bar it begins.
-        note_pitch: of each note, 0 elsewhere.
-        note_bar: the bar of each token, 0 before the first one.
+        note_pitch: of the notes of all bars, where they begin, 0 elsewhere.
+        token_bar: the bar of each token, 0 before the first one.
     """
 
     pitch: Int[Array, "batch bars slots"]
@@ -52,8 +52,8 @@ class Layout:
     last_pitch: Int[Array, " batch"]
     last_units: Int[Array, " batch"]
     last_place: Int[Array, " batch"]
-    note_pitch: Int[Array, "batch time"]
-    note_bar: Int[Array, "batch time"]
+    note_pitch: Int[Array, "batch barsXslots"]
+    token_bar: Int[Array, "batch time"]
 
 
 def lay_out(
@@ -84,39 +84,71 @@ def lay_out(
     is_event = (duration > 0) & ~is_tie
     inside = is_event & (bar > 0) & (bar <= bars) & (slot < SLOTS)
     cell = jnp.where(inside, own_bar * SLOTS + slot, bars * SLOTS)
-    grid = jnp.full((batch, bars * SLOTS), -1).at[rows, cell].set(of(table.pitch), mode="drop")
-    begins = (grid > 0).reshape(batch, bars, SLOTS)
-    # Each slot has the value of the last slot in which an event begins.
-    latest = jax.lax.cummax(jnp.where(grid >= 0, jnp.arange(bars * SLOTS), -1), axis=1)
-    filled = jnp.take_along_axis(grid, jnp.maximum(latest, 0), axis=1)
-    pitch = jnp.where(latest >= 0, filled, 0).reshape(batch, bars, SLOTS)
+    events = jnp.full((batch, bars * SLOTS), -1).at[rows, cell].set(of(table.pitch), mode="drop")
     lengths = jnp.zeros((batch, bars), jnp.int32).at[rows, own_bar].add(duration, mode="drop")
+    copied = of(table.copied)
+    source = jnp.zeros((batch, bars), jnp.int32).at[rows, own_bar].max(copied, mode="drop")
+    grid, lengths = _with_copies(events.reshape(batch, bars, SLOTS), lengths, source)
+    pitch = _sounding(grid)
+    begins = grid > 0
+    note_pitch = jnp.where(begins, grid, 0).reshape(batch, -1)
+    steps = jnp.arange(bars * SLOTS)
+    last = jnp.where(note_pitch > 0, steps, -1).max(axis=1)
+    within = jnp.arange(SLOTS) * UNITS_PER_SLOT < lengths[:, :, None]
+    sounds = ((pitch > 0) & within).reshape(batch, -1)
     bar_units = of(table.bar_units).max(axis=1)
     bar_units = jnp.where(bar_units > 0, bar_units, 4 * UNITS_PER_QUARTER)
     beat_units = of(table.beat_units).max(axis=1)
     beat_units = jnp.where(beat_units > 0, beat_units, UNITS_PER_QUARTER)
-    last = time - 1 - jnp.argmax(is_note[:, ::-1], axis=1)
-    after = jnp.arange(time) > last[:, None]
-    last_units = (duration * (after & is_tie)).sum(axis=1) + _at(duration, last)
-    has_note = is_note.any(axis=1)
-    used = jnp.arange(SLOTS) * UNITS_PER_SLOT < bar_units[:, None]
+    faults = _faults(tokens, mask, table, is_tie, is_note, duration)
+    # A copy is a fault unless its bar holds nothing else and the copied one comes before.
+    filled = (
+        jnp.zeros((batch, bars), jnp.int32).at[rows, own_bar].add(duration + copied, mode="drop")
+    )
+    wrong = (source > 0) & ((filled != source) | (source > jnp.arange(bars)))
+    misplaced = ((copied > 0) & (bar == 0)).sum(axis=1)
     return Layout(
         pitch=pitch,
-        begins=begins & used[:, None],
-        used=used[:, None],
+        begins=begins,
+        used=(jnp.arange(SLOTS) * UNITS_PER_SLOT < bar_units[:, None])[:, None],
         lengths=lengths,
         bars=bar[:, -1],
         upbeat=jnp.sum(jnp.where(bar == 0, duration, 0), axis=1),
         bar_units=bar_units,
         beat_units=beat_units,
         tonic=jnp.maximum(jnp.where(mask, jnp.asarray(table.tonic)[tokens], -1).max(axis=1), 0),
-        faults=_faults(tokens, mask, table, is_tie, is_note, duration),
-        last_pitch=jnp.where(has_note, _at(of(table.pitch), last), 0),
-        last_units=jnp.where(has_note, last_units, 0),
-        last_place=_at(place, last),
-        note_pitch=of(table.pitch),
-        note_bar=bar,
+        faults=faults + wrong.sum(axis=1) + misplaced,
+        last_pitch=jnp.where(last >= 0, _at(note_pitch, jnp.maximum(last, 0)), 0),
+        last_units=UNITS_PER_SLOT * (sounds & (steps >= last[:, None])).sum(axis=1) * (last >= 0),
+        last_place=UNITS_PER_SLOT * (last % SLOTS),
+        note_pitch=note_pitch,
+        token_bar=bar,
     )
+
+
+def _with_copies(
+    grid: Int[Array, "batch bars slots"],
+    lengths: Int[Array, "batch bars"],
+    source: Int[Array, "batch bars"],
+) -> tuple[Int[Array, "batch bars slots"], Int[Array, "batch bars"]]:
+    """Bars that copy an earlier one, filled in; `source` is its number from 1, else 0."""
+    for bar in range(1, grid.shape[1]):
+        number = source[:, bar]
+        is_copy = (number > 0) & (number <= bar)
+        place = jnp.clip(number - 1, 0, bar - 1)[:, None]
+        events = jnp.take_along_axis(grid, place[:, :, None], axis=1)[:, 0]
+        length = jnp.take_along_axis(lengths, place, axis=1)[:, 0]
+        grid = grid.at[:, bar].set(jnp.where(is_copy[:, None], events, grid[:, bar]))
+        lengths = lengths.at[:, bar].set(jnp.where(is_copy, length, lengths[:, bar]))
+    return grid, lengths
+
+
+def _sounding(grid: Int[Array, "batch bars slots"]) -> Int[Array, "batch bars slots"]:
+    """Each slot with the value of the last slot in which an event begins, 0 before the first."""
+    flat = grid.reshape(len(grid), -1)
+    latest = jax.lax.cummax(jnp.where(flat >= 0, jnp.arange(flat.shape[1]), -1), axis=1)
+    filled = jnp.take_along_axis(flat, jnp.maximum(latest, 0), axis=1)
+    return jnp.where(latest >= 0, filled, 0).reshape(grid.shape)
 
 
 def _at(values: Int[Array, "batch time"], steps: Int[Array, " batch"]) -> Int[Array, " batch"]:

@@ -150,7 +150,7 @@ def _notes(tokens: np.ndarray, layout: Layout, table: TokenTable) -> dict[str, E
     moved = np.abs(np.diff(pitch, axis=1)) * pairs
     steps = np.asarray(np.abs(np.diff(scale_steps(pitch), axis=1))) * pairs
     intervals = pairs.sum(axis=1)
-    beats = (layout.upbeat + layout.lengths.sum(axis=1)) / layout.beat_units
+    beats = layout.lengths.sum(axis=1) / layout.beat_units
     white = np.isin(pitch % 12, (0, 2, 4, 5, 7, 9, 11)) & there
     highest = (pitch == pitch.max(axis=1, keepdims=True)).sum(axis=1) == 1
     tonic = np.asarray(table.tonic)[tokens[:, 1]]

@@ -63,8 +63,8 @@ def _ended_bar(
 ) -> Int[Array, "batch time"]:
     """The bar that ends with each token, the number of bars where none does."""
     is_bar = jnp.asarray(table.is_bar)[tokens] & mask
-    ended = jnp.where(is_bar, layout.note_bar - 2, bars)
-    ended = jnp.where((tokens == table.end) & mask, layout.note_bar - 1, ended)
+    ended = jnp.where(is_bar, layout.token_bar - 2, bars)
+    ended = jnp.where((tokens == table.end) & mask, layout.token_bar - 1, ended)
     return jnp.where((ended >= 0) & (ended < bars), ended, bars)
 
 

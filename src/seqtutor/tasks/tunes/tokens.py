@@ -5,6 +5,11 @@ is the upbeat. A note is one token, its pitch and its length in quarters, so tha
 some sixty tokens instead of 128 sixteenths, and what comes back comes back a few tokens later. The
 `|` keeps the place in the bar: a note that sounds across a bar line goes on with `tie:1/2`. A rest
 is `rest:1/2`.
+
+A bar that is the same as an earlier one is written as the sign of its first occurrence, `| =1`, as
+musicians write a repeat sign instead of the notes. Two bars of eleven of real tunes are such, and
+more than half of the fifth bars; written out, an LSTM of this size learns to repeat one in a
+hundred.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from seqtutor.tasks.tunes.phrase import METERS, MODES, UNITS_PER_QUARTER, Event,
 from seqtutor.tasks.tunes.phrase import units_in_bar as units_of
 from seqtutor.vocabulary import Vocabulary
 
-BAR, END, REST, TIE = "|", "end", "rest", "tie"
+BAR, END, REST, TIE, COPY = "|", "end", "rest", "tie", "="
 HEADER = 2
 """Tokens before the first note: metre and mode."""
 _METERS = {f"{beats}/{unit}": (beats, unit) for beats, unit in METERS}
@@ -34,8 +39,10 @@ def tokens_of(phrase: Phrase) -> list[str]:
     """The tokens of a phrase, without the one that ends it."""
     meter = f"{phrase.meter[0]}/{phrase.meter[1]}"
     tokens = [meter, phrase.mode, *map(_name, phrase.upbeat)]
-    for bar in phrase.bars:
-        tokens += [BAR, *map(_name, bar)]
+    for place, bar in enumerate(phrase.bars):
+        first = phrase.bars.index(bar)
+        is_copy = first < place and not bar[0].is_tied
+        tokens += [BAR, *([f"{COPY}{first + 1}"] if is_copy else map(_name, bar))]
     return tokens
 
 
@@ -55,12 +62,20 @@ def phrase_of(tokens: Sequence[str]) -> Phrase:
             mode = token
         elif token == BAR:
             bars.append([])
+        elif number := copied_bar(token):
+            if number < len(bars) - 1:
+                bars[-1] = list(bars[number])
         else:
             event = _event(token)
             is_first = not any(bars)
             bars[-1].append(Event(event.duration, None) if is_first and event.is_tied else event)
     upbeat, *others = map(tuple, bars)
     return Phrase(meter, mode, upbeat, tuple(others))
+
+
+def copied_bar(token: str) -> int:
+    """The number of the bar that a token copies, from 1; 0 for another token."""
+    return int(token[1:]) if token.startswith(COPY) and token[1:].isdecimal() else 0
 
 
 def _name(event: Event) -> str:
@@ -88,10 +103,10 @@ def _event(token: str) -> Event:
     return Event(int(units), pitch, what == TIE)
 
 
-def vocabulary_of(sequences: Iterable[Sequence[str]]) -> Vocabulary:
-    """All metres and modes, the bar, the end, and the sequences' events by pitch and length."""
+def vocabulary_of(sequences: Iterable[Sequence[str]], bars: int) -> Vocabulary:
+    """Metres, modes, bar, end, copies of all bars but the last, and the events of the sequences."""
     found = {token for tokens in sequences for token in tokens}
-    fixed = [*_METERS, *MODES, BAR, END]
+    fixed = [*_METERS, *MODES, BAR, END, *(f"{COPY}{number}" for number in range(1, bars))]
     events = sorted(found.difference(fixed), key=_order)
     return Vocabulary((*fixed, *events), END)
 
@@ -112,6 +127,7 @@ class TokenTable:
         is_note: whether it begins a note.
         is_tie: whether it prolongs what sounds.
         is_bar: whether it begins a bar.
+        copied: the number of the bar that it copies, from 1; else 0.
         bar_units: units in a full bar, of a metre, else 0.
         beat_units: units in what is felt as a beat, of a metre, else 0.
         tonic: pitch class of the tonic, of a mode, else −1.
@@ -123,6 +139,7 @@ class TokenTable:
     is_note: Bool[np.ndarray, " token"]
     is_tie: Bool[np.ndarray, " token"]
     is_bar: Bool[np.ndarray, " token"]
+    copied: Int[np.ndarray, " token"]
     bar_units: Int[np.ndarray, " token"]
     beat_units: Int[np.ndarray, " token"]
     tonic: Int[np.ndarray, " token"]
@@ -139,7 +156,10 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
     from seqtutor.tasks.scores.notation import beat_length
 
     tokens = vocabulary.tokens
-    events = [None if t in _FIXED else _event(t) for t in tokens]
+    copied = [copied_bar(token) for token in tokens]
+    events = [
+        None if t in _FIXED or copy else _event(t) for t, copy in zip(tokens, copied, strict=True)
+    ]
     meters = [_METERS.get(token) for token in tokens]
     if vocabulary.end is None:
         raise UserError(f"the vocabulary of a tune needs the token {END!r}")
@@ -149,6 +169,7 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
         is_note=np.array([e is not None and e.pitch is not None for e in events]),
         is_tie=np.array([e is not None and e.is_tied for e in events]),
         is_bar=np.array([token == BAR for token in tokens]),
+        copied=np.array(copied, np.int32),
         bar_units=np.array([units_of(m) if m else 0 for m in meters], np.int32),
         beat_units=np.array(
             [int(UNITS_PER_QUARTER * beat_length(m)) if m else 0 for m in meters], np.int32

@@ -36,6 +36,6 @@ def long_close(layout: Layout) -> Float[Array, " batch"]:
     2006, ch. 9.) 1 if it begins on a beat of its bar and is longer than the phrase's mean note.
     """
     notes = jnp.maximum((layout.note_pitch > 0).sum(axis=1), 1)
-    total = layout.upbeat + layout.lengths.sum(axis=1)
+    total = layout.lengths.sum(axis=1)
     on_beat = layout.last_place % layout.beat_units == 0
     return (on_beat & (layout.last_units * notes > total)).astype(jnp.float32)
