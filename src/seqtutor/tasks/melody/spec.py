@@ -149,7 +149,12 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return read_melodies(options)
 
     def primer(
-        self, options: MelodySamples, settings: MelodySettings, number: int, seed: int
+        self,
+        options: MelodySamples,
+        settings: MelodySettings,
+        number: int,
+        seed: int,
+        vocabulary: Vocabulary,
     ) -> tuple[np.ndarray | None, MelodySamples]:
         """Tokens, a file in any key, or random notes of the key."""
         if options.prime is None:

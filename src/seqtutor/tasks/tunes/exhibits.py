@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from seqtutor.tasks.scores.notation import bar_length, beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 from seqtutor.tasks.tunes.render import sheets_of
-from seqtutor.tasks.tunes.tokens import BAR, END
+from seqtutor.tasks.tunes.tokens import BAR, END, copied_bar
 from seqtutor.vocabulary import Vocabulary
 
 MEASURED = 500
@@ -68,9 +68,7 @@ def _piece(
     rendering: LeadSheetRendering,
 ) -> Piece:
     assert sheet.meter is not None
-    marks = list(_marks(tokens, vocabulary))
-    of_notes = [place for place, mark in enumerate(marks) if mark.detail == "note"]
-    marks = [replace(mark, detail=_WHERE[mark.detail]) for mark in marks]
+    marks, of_notes = _marks(vocabulary.decode(tokens))
     roll = piano_roll(
         [
             RollNote(float(note.onset), float(note.duration), note.pitch, place)
@@ -92,20 +90,26 @@ def _piece(
     return Piece(exhibit, score, tones_of(sheet, rendering), of_notes)
 
 
-_WHERE = {"note": "a note", "bar": "the bar before ends", "end": "the tune ends", "": ""}
-
-
-def _marks(tokens: Int[np.ndarray, " time"], vocabulary: Vocabulary) -> Iterator[Mark]:
-    """Notes, bar lines and the end; what else there is goes with the token before."""
-    for step, token in enumerate(vocabulary.tokens[index] for index in tokens):
-        if token in (BAR, END):
-            yield Mark(token, step, step + 1, "bar" if token == BAR else "end", _WORDS)
-            if token == END:
-                return
-            continue
-        what, _, length = token.partition(":")
-        if length and what in _NAMES:
-            yield Mark(what, step, step + 1, "note", _WORDS)
+def _marks(tokens: Sequence[str]) -> tuple[list[Mark], list[int]]:
+    """Notes, bar lines, copies and the end as marks; and of each note that sounds its mark."""
+    marks: list[Mark] = []
+    of_bars: list[list[int]] = [[]]
+    for step, token in enumerate([*tokens, END]):
+        place = len(marks)
+        if token == BAR:
+            of_bars.append([])
+            marks.append(Mark(BAR, step, step + 1, "the bar before ends", _WORDS))
+        elif token == END:
+            marks.append(Mark(END, step, step + 1, "the tune ends", _WORDS))
+        elif number := copied_bar(token):
+            if number < len(of_bars) - 1:
+                of_bars[-1] = [place] * len(of_bars[number])
+            marks.append(Mark(token, step, step + 1, f"bar {number} again", _WORDS))
+        elif token.partition(":")[0] in _NAMES:
+            of_bars[-1].append(place)
+            name, _, length = token.partition(":")
+            marks.append(Mark(name, step, step + 1, f"{length} of a quarter", _WORDS))
+    return marks, [place for bar in of_bars for place in bar]
 
 
 _NAMES = {pitch_name(pitch) for pitch in range(128)}

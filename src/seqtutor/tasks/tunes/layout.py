@@ -63,7 +63,7 @@ def lay_out(
 
     Without a metre, or a mode, bars are of 4/4, and the tonic is C.
     """
-    batch, time = tokens.shape
+    batch = len(tokens)
     rows = jnp.arange(batch)[:, None]
 
     def of(values: object) -> Array:

@@ -165,16 +165,18 @@ class TunesSpec(TaskSpec[TunesSettings]):
         return read_phrases(options, vocabulary)
 
     def primer(
-        self, options: TuneSamples, settings: TunesSettings, number: int, seed: int
+        self,
+        options: TuneSamples,
+        settings: TunesSettings,
+        number: int,
+        seed: int,
+        vocabulary: Vocabulary,
     ) -> tuple[np.ndarray | None, TuneSamples]:
-        """Tokens of the prior that comes with the package."""
+        """Tokens such as a metre, a mode and the first notes."""
         if options.prime is None:
             return None, options
         import numpy as np
 
-        from seqtutor.vocabulary import Vocabulary
-
-        vocabulary = Vocabulary.load(SHIPPED_PRIOR / "vocabulary.json")
         tokens = vocabulary.encode(vocabulary.split(options.prime))
         return np.tile(tokens, (number, 1)), options
 
