@@ -38,13 +38,13 @@ SHIPPED_PRIOR = Path(__file__).parent / "prior"
 """The prior of eight bars that comes with the package; `config.json` says how it was made."""
 
 USUAL_TRAINING: Mapping[str, Any] = {
-    "hidden_sizes": (256,),
+    "hidden_sizes": (192,),
     "embedding_size": 48,
     "weight_decay": 0.0,
     "batch": 32,
-    "learning_rate": 4e-3,
-    "dropout": 0.25,
-    "epochs": 18,
+    "learning_rate": 5e-3,
+    "dropout": 0.15,
+    "epochs": 10,
 }
 """Settings of `pretrain` for six thousand phrases."""
 
