@@ -5,21 +5,26 @@ from __future__ import annotations
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from seqtutor.measure import Estimate, Estimates, Measure, MeasureGroup
 from seqtutor.measures.diversity import commonest_beginning, distinct_estimate
 from seqtutor.measures.estimates import mean_estimate, mean_share_estimate, share_estimate
-from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, Layout, lay_out
+from seqtutor.task_records import PriorRecord
+from seqtutor.tasks.melody.copies import RealMelodies
+from seqtutor.tasks.tunes.copies import melodies_of, training_melodies
+from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, Layout
+from seqtutor.tasks.tunes.layouts import in_parts, layouts_of
+from seqtutor.tasks.tunes.priors import bars_of, source_of
 from seqtutor.tasks.tunes.reward import rule_values
 from seqtutor.tasks.tunes.rules.arrays import scale_steps
 from seqtutor.tasks.tunes.tokens import TokenTable, table_of
 from seqtutor.vocabulary import Vocabulary
 
 FIRST_NOTES = 4
-_AT_ONCE = 2048
+COMPARED = 10_000
+"""Tunes at most that are compared with real ones, the first of those that are measured."""
 _LEAP = 7
 
 FORM = (
@@ -41,6 +46,7 @@ FORM = (
 OTHERS = (
     Measure("commonest_first_beat", "Tunes with the commonest first beat", unit="share"),
     Measure("commonest_first_four", "Tunes with the commonest four notes", unit="share"),
+    Measure("copies", "Copies of a training tune", unit="share"),
     Measure("distinct_rhythms", "Distinct rhythms", unit="share"),
     Measure("notes_a_beat", "Notes a beat"),
     Measure("steps", "Intervals of a step", unit="share"),
@@ -54,11 +60,13 @@ OTHERS = (
 """What no rule rewards."""
 
 
-def tune_measures(vocabulary: Vocabulary, bars: int) -> MeasureGroup:
-    """The measures of tunes of so many bars, in tokens of the vocabulary."""
+def tune_measures(prior: PriorRecord) -> MeasureGroup:
+    """The measures of tunes as a prior writes them; copies are those of its training tunes."""
+    vocabulary, bars = prior.vocabulary, bars_of(prior)
 
     def estimate(tokens: np.ndarray, mask: np.ndarray) -> Estimates:
-        return tune_estimates(tokens, mask, vocabulary, bars)
+        real = training_melodies(vocabulary, bars, source_of(prior))
+        return tune_estimates(tokens, mask, vocabulary, bars, real)
 
     return MeasureGroup((*FORM, *OTHERS), estimate)
 
@@ -70,12 +78,7 @@ def tune_values(
     bars: int,
 ) -> dict[str, Float[np.ndarray, " tune"]]:
     """What every rule gives for each tune as a whole."""
-    compute = partial(_compiled_values, vocabulary=vocabulary, bars=bars)
-    parts = [compute(*part) for part in _parts(tokens, mask)]
-    return {
-        name: np.concatenate([np.asarray(part[name]) for part in parts])[: len(tokens)]
-        for name in parts[0]
-    }
+    return in_parts(partial(_compiled_values, vocabulary=vocabulary, bars=bars), tokens, mask)
 
 
 @partial(jax.jit, static_argnames=("vocabulary", "bars"))
@@ -85,38 +88,23 @@ def _compiled_values(
     return dict(rule_values(tokens, mask, vocabulary, bars))
 
 
-@partial(jax.jit, static_argnames=("vocabulary", "bars"))
-def _compiled_layout(
-    tokens: jax.Array, mask: jax.Array, vocabulary: Vocabulary, bars: int
-) -> Layout:
-    return lay_out(tokens, mask, table_of(vocabulary), bars)
-
-
-def _parts(tokens: np.ndarray, mask: np.ndarray) -> list[tuple[jax.Array, jax.Array]]:
-    """Parts of one size, the last one filled up, so that little is compiled."""
-    size = min(_AT_ONCE, 1 << (len(tokens) - 1).bit_length())
-    missing = ((0, -len(tokens) % size), (0, 0))
-    tokens, mask = np.pad(tokens, missing), np.pad(mask, missing)
-    return [
-        (jnp.asarray(tokens[i : i + size], jnp.int32), jnp.asarray(mask[i : i + size]))
-        for i in range(0, len(tokens), size)
-    ]
-
-
 def tune_estimates(
     tokens: Int[np.ndarray, "tune time"],
     mask: Bool[np.ndarray, "tune time"],
     vocabulary: Vocabulary,
     bars: int,
+    real: RealMelodies | None = None,
 ) -> Estimates:
-    """The estimates of all measures."""
+    """The estimates of all measures; that of copies if there are real tunes to compare with."""
     values = tune_values(tokens, mask, vocabulary, bars)
     values["whole"] = values["faulty_bars"] == 0
     form = {row.name: mean_share_estimate(values[row.name]) for row in FORM}
-    layouts = [_compiled_layout(*part, vocabulary, bars) for part in _parts(tokens, mask)]
-    layout = jax.tree.map(lambda *each: np.concatenate(each)[: len(tokens)], *layouts)
+    layout = layouts_of(tokens, mask, vocabulary, bars)
+    few = jax.tree.map(lambda one: one[:COMPARED], layout)
+    copies = [] if real is None else real.copies(melodies_of(few))
     return {
         **form,
+        "copies": mean_share_estimate(copies),
         **_openings(layout),
         **_notes(tokens, layout, table_of(vocabulary)),
     }

@@ -26,3 +26,13 @@ def bars_of(prior: PriorRecord) -> int:
         )
     table_of(prior.vocabulary)
     return bars
+
+
+def source_of(prior: PriorRecord) -> Path | None:
+    """The user's file or folder on whose tunes a prior was trained; `None` for music21's.
+
+    What is no longer there, or was trained elsewhere, is taken for music21's.
+    """
+    source = (prior.origin.get("data") or {}).get("source")
+    is_there = isinstance(source, str) and Path(source).exists()
+    return Path(source) if is_there else None

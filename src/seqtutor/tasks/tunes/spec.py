@@ -215,9 +215,8 @@ class TunesSpec(TaskSpec[TunesSettings]):
     ) -> Iterator[Sequence[Measure | MeasureGroup]]:
         """The rules of form, openings, rhythm, and what no rule looks at."""
         from seqtutor.tasks.tunes.measures import tune_measures
-        from seqtutor.tasks.tunes.priors import bars_of
 
-        yield [tune_measures(priors[0].vocabulary, bars_of(priors[0]))]
+        yield [tune_measures(priors[0])]
 
     def fit_of_prior(self, prior: Any) -> tuple[list[str], str]:
         """Log-perplexity and accuracy on phrases of test tunes."""
