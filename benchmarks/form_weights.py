@@ -8,8 +8,9 @@ tunes have more of than the prior's, and no policy earns by going beyond them.
 
     python benchmarks/form_weights.py --number 50000
 
-prints the means of real tunes, of the prior, of the optimum, the weights for
-`seqtutor/tasks/tunes/settings.py`, and how many independent samples the estimate rests on.
+prints the measures of real tunes for `seqtutor/tasks/tunes/real_tunes.py`; the means of real tunes,
+of the prior and of the optimum; the weights for `seqtutor/tasks/tunes/settings.py`; and how many
+independent samples the estimate rests on.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from seqtutor.measures.intervals import interval_of
 from seqtutor.models.files import load_model
+from seqtutor.tasks.tunes.copies import training_melodies
 from seqtutor.tasks.tunes.data import TunesData
 from seqtutor.tasks.tunes.dataset import read_phrases
-from seqtutor.tasks.tunes.measures import tune_values
+from seqtutor.tasks.tunes.measures import tune_estimates, tune_values
 from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of
 from seqtutor.training.rollout import generate
 
@@ -43,7 +46,14 @@ def main() -> None:
     options = parser.parse_args()
     prior = load_model(options.prior)
     bars = bars_of(prior)
-    data = read_phrases(TunesData(bars=bars), prior.vocabulary).train
+    parts = read_phrases(TunesData(bars=bars), prior.vocabulary)
+    data, unseen = parts.train, parts.test
+    melodies = training_melodies(prior.vocabulary, bars, None)
+    estimates = tune_estimates(unseen.tokens, unseen.mask, prior.vocabulary, bars, melodies)
+    print(f"{len(unseen):,} phrases of test tunes, with 95 % intervals:")
+    for name, estimate in estimates.items():
+        interval = interval_of(estimate)
+        print(f'    "{name}": {estimate.value:.4f},  # {interval.low:.4f} to {interval.high:.4f}')
     real = tune_values(data.tokens, data.mask, prior.vocabulary, bars)
     drawn = generate(
         prior.model,

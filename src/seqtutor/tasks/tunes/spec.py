@@ -22,6 +22,7 @@ from seqtutor.tasks.scores.options import (
     require_formats,
 )
 from seqtutor.tasks.tunes.data import TunesData
+from seqtutor.tasks.tunes.real_tunes import PUBLISHED
 from seqtutor.tasks.tunes.settings import TunesSettings
 from seqtutor.training.settings import applicable_settings
 
@@ -132,6 +133,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
     sample_type = TuneSamples
     numbers = Numbers(evaluate=10_000, most_samples=10_000, evaluation_of_run=2_000)
     profiles: Mapping[str, Profile] = PROFILES
+    published = PUBLISHED
 
     def task(
         self,
