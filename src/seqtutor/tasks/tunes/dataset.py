@@ -81,7 +81,7 @@ def read_phrases(options: TunesData, vocabulary: Vocabulary | None = None) -> Da
             f"and {len(kept[1])} for validation; give more tunes"
         )
     report = report + ImportReport(0, {}, dict(dropped))
-    data = Dataset(vocabulary, longest, *kept)
+    data = Dataset(vocabulary, longest, kept[0], kept[1], kept[2])
     figures = _figures(split, kept, report) | {"sha256": data.digest}
     return replace(
         data,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -101,7 +103,7 @@ def tune_estimates(
     form = {row.name: mean_share_estimate(values[row.name]) for row in FORM}
     layout = layouts_of(tokens, mask, vocabulary, bars)
     few = jax.tree.map(lambda one: one[:COMPARED], layout)
-    copies = [] if real is None else real.copies(melodies_of(few))
+    copies: Sequence[bool] | np.ndarray = [] if real is None else real.copies(melodies_of(few))
     return {
         **form,
         "copies": mean_share_estimate(copies),
@@ -119,7 +121,9 @@ def _openings(layout: Layout) -> dict[str, Estimate]:
     begins = layout.begins.reshape(len(first), -1)
     return {
         "commonest_first_beat": commonest_beginning(first_beat, first_beat.shape[1]),
-        "commonest_first_four": commonest_beginning(_left(layout.note_pitch), FIRST_NOTES),
+        "commonest_first_four": commonest_beginning(
+            _left(np.asarray(layout.note_pitch)), FIRST_NOTES
+        ),
         "distinct_rhythms": distinct_estimate(np.concatenate([meter, begins], axis=1)),
     }
 
@@ -131,12 +135,12 @@ def _left(pitch: Int[np.ndarray, "tune time"]) -> Int[np.ndarray, "tune time"]:
 
 
 def _notes(tokens: np.ndarray, layout: Layout, table: TokenTable) -> dict[str, Estimate]:
-    pitch = _left(layout.note_pitch)
+    pitch = _left(np.asarray(layout.note_pitch))
     there = pitch > 0
     count = there.sum(axis=1)
     pairs = there[:, 1:]
     moved = np.abs(np.diff(pitch, axis=1)) * pairs
-    steps = np.asarray(np.abs(np.diff(scale_steps(pitch), axis=1))) * pairs
+    steps = np.asarray(np.abs(np.diff(scale_steps(jnp.asarray(pitch)), axis=1))) * pairs
     intervals = pairs.sum(axis=1)
     beats = layout.lengths.sum(axis=1) / layout.beat_units
     white = np.isin(pitch % 12, (0, 2, 4, 5, 7, 9, 11)) & there

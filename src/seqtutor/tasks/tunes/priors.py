@@ -34,5 +34,6 @@ def source_of(prior: PriorRecord) -> Path | None:
     What is no longer there, or was trained elsewhere, is taken for music21's.
     """
     source = (prior.origin.get("data") or {}).get("source")
-    is_there = isinstance(source, str) and Path(source).exists()
-    return Path(source) if is_there else None
+    if not isinstance(source, str) or not Path(source).exists():
+        return None
+    return Path(source)
