@@ -119,11 +119,10 @@ def _openings(layout: Layout) -> dict[str, Estimate]:
     in_beat = np.arange(SLOTS) * UNITS_PER_SLOT < layout.beat_units[:, None]
     first_beat = np.concatenate([meter, np.where(in_beat, first, 0)], axis=1)
     begins = layout.begins.reshape(len(first), -1)
+    notes = _left(np.asarray(layout.note_pitch))
     return {
         "commonest_first_beat": commonest_beginning(first_beat, first_beat.shape[1]),
-        "commonest_first_four": commonest_beginning(
-            _left(np.asarray(layout.note_pitch)), FIRST_NOTES
-        ),
+        "commonest_first_four": commonest_beginning(notes, FIRST_NOTES),
         "distinct_rhythms": distinct_estimate(np.concatenate([meter, begins], axis=1)),
     }
 
