@@ -17,17 +17,17 @@ class FormWeights:
     """
 
     faulty_bars: float = -3.0
-    bar_returns: float = 0.0
-    phrase_returns: float = 0.0
-    varied_returns: float = 0.0
+    bar_returns: float = -3.06
+    phrase_returns: float = 3.42
+    varied_returns: float = 5.86
     sequences: float = 0.0
-    rhythm_returns: float = 0.0
-    half_cadence: float = 0.0
-    tonic_close: float = 0.0
-    long_close: float = 0.0
-    usual_range: float = 0.0
-    arch: float = 0.0
-    one_harmony: float = 0.0
+    rhythm_returns: float = 0.64
+    half_cadence: float = 0.15
+    tonic_close: float = 0.62
+    long_close: float = 1.14
+    usual_range: float = 0.63
+    arch: float = 0.34
+    one_harmony: float = -0.64
 
     def __post_init__(self) -> None:
         require_finite(self)
