@@ -12,7 +12,7 @@ import tyro
 
 from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.settings import require
-from seqtutor.task_records import Drawn, Numbers, Preset, PriorRecord, Profile
+from seqtutor.task_records import Drawn, Gallery, Numbers, Preset, PriorRecord, Profile
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.options import (
@@ -85,14 +85,14 @@ def _tutor(method: str) -> Mapping[str, Any]:
         c=1.0,
         discount=1.0,
         trace=1.0,
-        environments=256,
-        batch=256,
+        environments=128,
+        batch=128,
         updates=2,
         replay_capacity=1024,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         exploration=NO_EXPLORATION,
-        steps=6_000_000,
-        log_every=250_000,
+        steps=3_000_000,
+        log_every=120_000,
     )
 
 
@@ -237,6 +237,12 @@ class TunesSpec(TaskSpec[TunesSettings]):
         from seqtutor.tasks.tunes.exhibits import exhibition
 
         return exhibition(policies)
+
+    def illustrate(self, gallery: Gallery) -> list[str]:
+        """Engraved scores of the first tunes of each policy."""
+        from seqtutor.tasks.tunes.render import illustrate
+
+        return illustrate(gallery)
 
 
 spec = TunesSpec()
