@@ -91,8 +91,8 @@ def _tutor(method: str) -> Mapping[str, Any]:
         replay_capacity=1024,
         learning_rate=2e-3,
         exploration=NO_EXPLORATION,
-        steps=3_000_000,
-        log_every=120_000,
+        steps=4_000_000,
+        log_every=100_000,
     )
 
 
