@@ -11,9 +11,11 @@ from jaxtyping import Array, Bool, Float, Int
 from seqtutor.rewards import compiled
 from seqtutor.tasks.tunes.layout import Layout, lay_out
 from seqtutor.tasks.tunes.rules import RULES
+from seqtutor.tasks.tunes.rules.headers import HEADERS, headers
 from seqtutor.tasks.tunes.tokens import TokenTable, table_of
 from seqtutor.vocabulary import Vocabulary
 
+TERMS = (*RULES, *HEADERS)
 Term = Float[Array, " batch"] | Float[Array, "batch time"]
 
 
@@ -30,20 +32,21 @@ class FormReward:
 
     vocabulary: Vocabulary
     bars: int
-    rules: tuple[str, ...] = tuple(RULES)
+    rules: tuple[str, ...] = TERMS
 
     def __call__(
         self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]
     ) -> dict[str, Term]:
-        """What every rule gives: for a phrase at its end, or for each bar at the end of the bar."""
+        """What every rule gives: for a phrase at its end, for a bar at the end of the bar."""
         table = table_of(self.vocabulary)
         layout = lay_out(tokens, mask, table, self.bars)
-        found = {name: RULES[name](layout) for name in self.rules}
+        found = {name: RULES[name](layout) for name in self.rules if name in RULES}
         ended = _ended_bar(tokens, mask, layout, table, self.bars)
-        return {
+        paid = {
             name: _paid(values, ended) if values.ndim == 2 else values
             for name, values in found.items()
         }
+        return paid | {n: v for n, v in headers(tokens, mask, table).items() if n in self.rules}
 
 
 def rule_values(
@@ -55,6 +58,7 @@ def rule_values(
     """What every rule gives for each phrase as a whole; a pure JAX function."""
     layout = lay_out(tokens, mask, table_of(vocabulary), bars)
     found = {name: rule(layout) for name, rule in RULES.items()}
+    found |= headers(tokens, mask, table_of(vocabulary))
     return {name: v.sum(axis=1) if v.ndim == 2 else v for name, v in found.items()}
 
 

@@ -28,6 +28,16 @@ class FormWeights:
     usual_range: float = 0.63
     arch: float = 0.34
     one_harmony: float = -0.64
+    meter_2_2: float = 0.0
+    meter_4_4: float = 0.0
+    meter_2_4: float = 0.0
+    meter_3_4: float = 0.0
+    meter_6_8: float = 0.0
+    meter_9_8: float = 0.0
+    mode_major: float = 0.0
+    mode_minor: float = 0.0
+    mode_dorian: float = 0.0
+    mode_mixolydian: float = 0.0
 
     def __post_init__(self) -> None:
         require_finite(self)

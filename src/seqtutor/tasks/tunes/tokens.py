@@ -14,7 +14,7 @@ hundred.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -132,6 +132,7 @@ class TokenTable:
         beat_units: units in what is felt as a beat, of a metre, else 0.
         tonic: pitch class of the tonic, of a mode, else −1.
         end: the id of the end token.
+        headers: the ids of metres and modes.
     """
 
     duration: Int[np.ndarray, " token"]
@@ -144,6 +145,7 @@ class TokenTable:
     beat_units: Int[np.ndarray, " token"]
     tonic: Int[np.ndarray, " token"]
     end: int
+    headers: Mapping[str, int]
 
 
 @lru_cache(maxsize=8)
@@ -161,8 +163,9 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
         None if t in _FIXED or copy else _event(t) for t, copy in zip(tokens, copied, strict=True)
     ]
     meters = [_METERS.get(token) for token in tokens]
-    if vocabulary.end is None:
-        raise UserError(f"the vocabulary of a tune needs the token {END!r}")
+    missing = [one for one in (*_METERS, *MODES, BAR, END) if one not in tokens]
+    if missing or vocabulary.end is None:
+        raise UserError(f"the vocabulary of a tune needs the token {[*missing, END][0]!r}")
     return TokenTable(
         duration=np.array([0 if e is None else e.duration for e in events], np.int32),
         pitch=np.array([(e and e.pitch) or 0 for e in events], np.int32),
@@ -176,6 +179,7 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
         ),
         tonic=np.array([tonic_of(t) if t in MODES else -1 for t in tokens], np.int32),
         end=vocabulary.end,
+        headers={token: tokens.index(token) for token in (*_METERS, *MODES)},
     )
 
 
