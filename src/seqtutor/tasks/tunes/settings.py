@@ -16,28 +16,28 @@ class FormWeights:
     `python benchmarks/form_weights.py`.
     """
 
-    faulty_bars: float = -3.0
-    bar_returns: float = -3.06
-    phrase_returns: float = 3.42
-    varied_returns: float = 5.86
+    faulty_bars: float = -2.0
+    bar_returns: float = -3.79
+    phrase_returns: float = 3.54
+    varied_returns: float = 6.03
     sequences: float = 0.0
-    rhythm_returns: float = 0.64
-    half_cadence: float = 0.15
-    tonic_close: float = 0.62
-    long_close: float = 1.14
-    usual_range: float = 0.63
-    arch: float = 0.34
-    one_harmony: float = -0.64
-    meter_2_2: float = 0.0
-    meter_4_4: float = 0.0
-    meter_2_4: float = 0.0
-    meter_3_4: float = 0.0
+    rhythm_returns: float = 2.28
+    half_cadence: float = 0.17
+    tonic_close: float = 0.82
+    long_close: float = 1.28
+    usual_range: float = 0.64
+    arch: float = 0.18
+    one_harmony: float = 0.62
+    meter_2_2: float = 0.86
+    meter_4_4: float = 1.75
+    meter_2_4: float = -0.1
+    meter_3_4: float = 1.55
     meter_6_8: float = 0.0
-    meter_9_8: float = 0.0
+    meter_9_8: float = 1.69
     mode_major: float = 0.0
-    mode_minor: float = 0.0
-    mode_dorian: float = 0.0
-    mode_mixolydian: float = 0.0
+    mode_minor: float = 0.61
+    mode_dorian: float = 0.83
+    mode_mixolydian: float = 0.8
 
     def __post_init__(self) -> None:
         require_finite(self)
