@@ -121,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except BaseException as error:
+        if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+            return 1  # So ends what rich was printing to such a reader.
         if (line := _in_a_line(error)) is None:
             raise
         _say(line)
