@@ -17,7 +17,6 @@ from seqtutor.tasks.melody.encoding import (
 from seqtutor.tasks.melody.marks import REST, Bars, marks_of
 from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
-from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
@@ -25,9 +24,8 @@ from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 NOTES = ("Notes are blue where they earned something and orange where they lost something.",)
 
 
-def exhibition(policies: Mapping[str, Shown], key: Key) -> Exhibition:
-    """All that a page shows of melodies, which are written in a key."""
-    settings = RenderSettings(key=key)
+def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhibition:
+    """All that a page shows of melodies, written and heard by these settings."""
     melodies = {
         name: [tokens_to_notes(row) for row in shown.drawn.sequences.tokens]
         for name, shown in policies.items()
@@ -43,7 +41,7 @@ def exhibition(policies: Mapping[str, Shown], key: Key) -> Exhibition:
         ]
         for name, shown in policies.items()
     }
-    exhibits, problems = with_media(pieces)
+    exhibits, problems = with_media(pieces, settings.sound)
     return Exhibition(
         exhibits,
         {
@@ -67,7 +65,7 @@ def _terms_of(shown: Shown, place: int) -> dict[str, np.ndarray]:
 def _piece(
     tokens: Int[np.ndarray, " time"], terms: Mapping[str, np.ndarray], settings: RenderSettings
 ) -> Piece:
-    notes = tokens_to_notes(tokens)
+    notes = tokens_to_notes(tokens, settings.transposition)
     meter = settings.meter
     bars = Bars.regular(meter.signature, len(tokens))
     marks = list(marks_of(notes, len(tokens), terms, settings.key, bars))

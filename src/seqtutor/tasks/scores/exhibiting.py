@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from seqtutor.errors import UserError
 from seqtutor.exhibits import Exhibit, Picture
 from seqtutor.tasks.scores.engraving import svg_of
+from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import Tone, ogg_of
 
 WIDTH = 1200
@@ -40,9 +41,13 @@ class Piece:
 
 
 def with_media(
-    policies: Mapping[str, Sequence[Piece]],
+    policies: Mapping[str, Sequence[Piece]], sound: SoundSettings
 ) -> tuple[dict[str, list[Exhibit]], list[str]]:
     """The exhibits with their sounds and scores, and why something is missing, if it is.
+
+    Args:
+        policies: the pieces of each.
+        sound: how they are heard.
 
     A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
     """
@@ -51,7 +56,7 @@ def with_media(
     sounds: list[bytes | None] = [None] * len(pieces)
     scores: list[str | None] = [None] * len(pieces)
     try:
-        sounds = list(ogg_of([piece.tones for piece in pieces], compact=True))
+        sounds = list(ogg_of([piece.tones for piece in pieces], sound, compact=True))
     except UserError as error:
         problems.append(f"There is no sound: {error}.")
     try:

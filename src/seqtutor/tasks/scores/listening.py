@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqtutor.controls import Amount, Choice, Control
+from seqtutor.controls import Amount, Choice, How
 from seqtutor.tasks.scores.instruments import INSTRUMENTS
 from seqtutor.tasks.scores.keys import PITCH_NAMES, Key
 from seqtutor.tasks.scores.options import HARDEST_SWING, STRAIGHT, SoundSettings
@@ -29,7 +29,7 @@ def instrument_control(name: str = INSTRUMENT, title: str = "Instrument") -> Cho
     return Choice(name, title, INSTRUMENTS, INSTRUMENTS[0])
 
 
-def sound_of(how: dict[str, str | float]) -> SoundSettings:
+def sound_of(how: How) -> SoundSettings:
     """The sound that was chosen."""
     return SoundSettings(swing=float(how[SWING]))
 
@@ -55,7 +55,3 @@ def written_key(key: Key) -> str:
     """The major or minor key with the signature of any key: C major for D Dorian."""
     return str(key) if str(key) in WRITTEN_KEYS else str(Key(key.relative_major))
 
-
-def usual(controls: list[Control]) -> dict[str, str | float]:
-    """The defaults of controls, by name."""
-    return {one.name: one.default for one in controls}
