@@ -6,7 +6,6 @@ beginning can be drawn, and `TaskSpec.opening` reads one that is typed or comes 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -74,7 +73,7 @@ class Amount:
             UserError: if it is not a number within the bounds.
         """
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and math.isfinite(value) and self.least <= value <= self.most:  # type: ignore[arg-type]
+        if is_number and self.least <= value <= self.most:  # type: ignore[operator]
             return float(value)  # type: ignore[arg-type]
         raise UserError(
             f"{self.title} must be a number between {self.least:g} and {self.most:g}, not "
