@@ -260,4 +260,10 @@ def _record(sample: Sample) -> dict[str, Any]:
 
 
 def _shown_record(shown: ShownSample) -> dict[str, Any]:
-    return {**_record(shown.sample), "card": shown.card, "ends": list(shown.ends)}
+    return {
+        **_record(shown.sample),
+        "card": shown.card,
+        "ends": list(shown.ends),
+        "has_reward": shown.has_reward,
+        "has_ended": shown.has_ended,
+    }

@@ -47,6 +47,10 @@
     }
   }
 
+  // On a narrow screen what is seldom changed is folded away.
+  const isNarrow = matchMedia("(max-width: 56rem)");
+  for (const name of ["opening", "taught"]) by(name).open = !isNarrow.matches;
+
   const state = await ask("/api/state");
   for (const note of state.notes) by("notes").append(made("p", { className: "remark", textContent: note }));
   by("number").max = state.most;
@@ -102,7 +106,7 @@
   function showWeights() {
     const { weights, facts } = source();
     const largest = Math.max(...Object.values(weights).map(Math.abs), 1e-9);
-    const bars = made("div", { className: "bars", tabIndex: -1 });
+    const bars = made("div", { className: "bars" });
     for (const [name, weight] of Object.entries(weights)) {
       const bar = made("span", { className: weight ? "bar" : "bar off" });
       bar.style.width = weight ? `${(100 * Math.abs(weight)) / largest}%` : "1rem";
@@ -224,7 +228,7 @@
     current?.classList.remove("current");
     current = card;
     card?.classList.add("current");
-    if (card && isFocused) card.scrollIntoView({ block: "nearest" });
+    if (card && isFocused) card.scrollIntoView({ block: isNarrow.matches ? "start" : "nearest" });
   }
   function cardOf(one, within) {
     const holder = made("div");
@@ -272,8 +276,7 @@
     const one = samples.get(card);
     const hot = card.querySelector(".marks .hot");
     const end = hot ? one.ends[Number(hot.dataset.mark)] : 0;
-    let tokens = one.tokens;
-    if (source().ends && tokens.length) tokens = tokens.filter((token, place) => place < tokens.length - 1 || !isEnd(one));
+    let tokens = one.has_ended ? one.tokens.slice(0, -1) : one.tokens;
     if (end) tokens = tokens.slice(0, end);
     const room = source().lengths.at(-1) - 1;
     setPrimer(tokens.slice(0, room), "sample");
@@ -283,8 +286,6 @@
     by("opening").open = true;
     by("status").textContent = `New ones go on from ${one.title}${end ? ", up to the part that was pointed at" : ""}. Press G.`;
   }
-  // A sequence that ended by itself has its end token last, whose name its card does not show.
-  const isEnd = (one) => one.has_ended;
 
   async function generate() {
     await working(by("generate"), "Writing …", async () => {
@@ -296,7 +297,9 @@
       shown.forEach(addActions);
       by("nothing").hidden = true;
       by("status").textContent = `${shown.length} ${shown.length === 1 ? state.one : state.many} in ${seconds(since)}.`;
-      choose(shown[0], false);
+      const isWithout = Object.keys(source().weights).length && !found.samples[0].has_reward;
+      if (isWithout) by("status").textContent += " There is no reward of sequences of this length.";
+      choose(shown[0], isNarrow.matches);
       if (by("autoplay").checked) soundOf(shown[0])?.play().catch(() => {});
     });
   }

@@ -50,11 +50,15 @@ class ShownSample:
         sample: what can be kept of it.
         card: HTML.
         ends: for each of its parts, how many tokens it and what is before it have.
+        has_reward: whether the card tells what it earned.
+        has_ended: whether its last token is the one that ends a sequence.
     """
 
     sample: Sample
     card: str
     ends: tuple[int, ...]
+    has_reward: bool
+    has_ended: bool
 
 
 @dataclass(frozen=True)
@@ -255,6 +259,8 @@ class Session:
                 sample,
                 _own_ids(render_card(_with_text(card), largest, _LEVEL), sample.id),
                 tuple(mark.end for mark in card.exhibit.marks),
+                bool(terms),
+                sample.tokens[-1:] == (source.vocabulary.end_token,),
             )
             for sample, card in zip(samples, cards, strict=True)
         ]

@@ -116,14 +116,21 @@ class Source:
     def terms(self, sequences: Sequences) -> dict[str, Float[np.ndarray, "batch time"]]:
         """The weighted terms of each step; empty without a reward.
 
+        A reward may be made for the length of its task alone; of others there is none then.
+
         Raises:
-            UserError: if the reward fails.
+            UserError: if the reward fails at the length of its task.
         """
         if self.reward is None:
             return {}
-        with self.reward.reporting_failures():
-            found = self.rewarding(sequences.tokens, sequences.mask)
-            arrays = {name: np.asarray(term, np.float64) for name, term in found.items()}
+        try:
+            with self.reward.reporting_failures():
+                found = self.rewarding(sequences.tokens, sequences.mask)
+        except UserError:
+            if sequences.tokens.shape[1] == self.usual_length:
+                raise
+            return {}
+        arrays = {name: np.asarray(term, np.float64) for name, term in found.items()}
         # A compiled program sorts the terms by name.
         ordered = dict.fromkeys([*(n for n in self.reward.weights if n in arrays), *arrays])
         return {name: arrays[name] for name in ordered}
@@ -132,7 +139,7 @@ class Source:
         """Compile what sequences of a length need; a reward on the host is left alone."""
         sequences = self.sequences(length=length)
         if self.reward is not None and is_compiled(self.reward.function):
-            self.rewarding(sequences.tokens, sequences.mask)
+            self.terms(sequences)
 
 
 @contextmanager
