@@ -68,7 +68,8 @@ def test_there_is_an_end_to_what_is_kept(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", '{"favourites": 3}', '{"favourites": [{"id": 4}]}', "[" * 100_000, "\xff"]
+    "content",
+    ["{", "[]", '{"favourites": 3}', '{"favourites": [{"id": 4}]}', "[" * 100_000, "\xff"],
 )
 def test_a_damaged_file_is_said_to_be_and_stays(tmp_path, content):
     path = tmp_path / "melody.json"
@@ -83,4 +84,3 @@ def test_several_at_once_lose_nothing(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: Favourites(store.path).keep(replace(SAMPLE, id=str(n))), range(12)))
     assert {one.id for one in store.read().favourites} == set(map(str, range(12)))
-

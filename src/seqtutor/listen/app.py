@@ -34,18 +34,17 @@ BUSY = "Many requests wait already; ask again in a moment."
 _FAILED = "Something went wrong on the server; its terminal says what."
 
 # Styles stand in drawings; scripts come from files alone.
-HEADERS = SECURITY_HEADERS | {
+HEADERS = {
+    **SECURITY_HEADERS,
     "content-security-policy": CONTENT_POLICY.replace(
         "style-src 'self'", "style-src 'self' 'unsafe-inline'"
-    ).replace("media-src 'self' blob:", "media-src 'self' data:")
+    ).replace("media-src 'self' blob:", "media-src 'self' data:"),
 }
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def app_of(
-    session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] = ()
-) -> ASGIApp:
+def app_of(session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] = ()) -> ASGIApp:
     """The application, behind the checks of every request.
 
     Args:
@@ -114,7 +113,7 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Handler:
             return _error(str(error), 400)
         except BusyError:
             return _error(BUSY, 503, {"retry-after": "1"})
-        except _Refused as error:
+        except TooLargeError as error:
             return _error(str(error), 413)
         except Exception as error:
             if type(error).__module__.startswith("starlette."):
@@ -130,7 +129,7 @@ def _error(text: str, status: int, headers: Mapping[str, str] | None = None) -> 
     return JSONResponse({"error": " ".join(text.splitlines())}, status, headers)
 
 
-class _Refused(Exception):
+class TooLargeError(Exception):
     """A body that is too large."""
 
 
@@ -142,7 +141,7 @@ async def _json(request: Request) -> Mapping[str, Any]:
     """
     body = await request.body()
     if len(body) > LARGEST_JSON:
-        raise _Refused("The body is too large.")
+        raise TooLargeError("The body is too large.")
     try:
         content = parse_json(body.decode("utf-8"))
     except (ValueError, RecursionError):

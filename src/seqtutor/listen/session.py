@@ -306,9 +306,7 @@ def _fitting_how(spec: TaskSpec[Any], source: Source, how: Mapping[str, Any]) ->
         return chosen(controls, {})
 
 
-def _remember(
-    records: OrderedDict[str, Record], name: str, record: Record, most: int
-) -> None:
+def _remember(records: OrderedDict[str, Record], name: str, record: Record, most: int) -> None:
     records[name] = record
     while len(records) > most:
         records.popitem(last=False)

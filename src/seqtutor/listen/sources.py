@@ -19,7 +19,6 @@ from seqtutor.rewards import Reward
 from seqtutor.rewards.protocols import is_compiled
 from seqtutor.runs.evaluating import title_of
 from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_titles, find_policy
-from seqtutor.task import Task
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.rollout import sample
 from seqtutor.vocabulary import Vocabulary
@@ -169,45 +168,44 @@ def open_sources(
     titles = distinct_titles(titles, [one.folder for one in policies])
     notes: dict[str, None] = {}
     with ExitStack() as stack:
-        rewards: dict[int, Task] = {}
-        for place, policy in enumerate(policies):
-            if policy.config is not None:
-                own = spec.settings_for_evaluation(policy.config.settings)
-                if not may_run_code:
-                    own, note = spec.without_code(own, spec.evaluate_type())
-                    notes |= {} if note is None else {note: None}
-                rewards[place] = stack.enter_context(spec.opened(own, policy.prior(), 0))
-        sources = []
-        for place, (title, policy) in enumerate(zip(titles, policies, strict=True)):
-            run = _run_for(place, policies, rewards)
-            if run is None:
-                sources.append(_source(title, policy, None, None))
-            else:
-                sources.append(_source(title, policy, policies[run], rewards[run].reward))
+        rewarded: list[_Rewarded] = []
+        for policy in policies:
+            if policy.config is None or any(one.fits(policy) for one in rewarded):
+                continue
+            own = spec.settings_for_evaluation(policy.config.settings)
+            if not may_run_code:
+                own, note = spec.without_code(own, spec.evaluate_type())
+                notes |= {} if note is None else {note: None}
+            task = stack.enter_context(spec.opened(own, policy.prior(), 0))
+            vocabulary = policy.saved.vocabulary
+            settings = policy.config.settings
+            rewarded.append(_Rewarded(settings, vocabulary, task.reward, _terms_of(task.reward)))
+        sources = [
+            _source(title, policy, next((one for one in rewarded if one.fits(policy)), None))
+            for title, policy in zip(titles, policies, strict=True)
+        ]
         yield sources, list(notes)
 
 
-def _run_for(
-    place: int, policies: Sequence[NamedPolicy], rewards: Mapping[int, Task]
-) -> int | None:
-    """The run whose settings and reward a policy has: its own, else the first of its vocabulary."""
-    if place in rewards:
-        return place
-    own = policies[place].saved.vocabulary
-    return next((one for one in rewards if policies[one].saved.vocabulary == own), None)
+@dataclass(frozen=True)
+class _Rewarded:
+    """The reward of runs that share their settings, which is also that of mere models."""
+
+    settings: Any
+    vocabulary: Vocabulary
+    reward: Reward
+    rewarding: Callable[[Any, Any], Mapping[str, Any]]
+
+    def fits(self, policy: NamedPolicy) -> bool:
+        is_same = policy.config is None or policy.config.settings == self.settings
+        return is_same and policy.saved.vocabulary == self.vocabulary
 
 
-def _source(
-    title: str,
-    policy: NamedPolicy,
-    run: NamedPolicy | None,
-    reward: Reward | None,
-) -> Source:
-    settings = policy.spec.settings_type()
-    if run is not None and run.config is not None:
-        settings = run.config.settings
-    rewarding = _nothing if reward is None else _terms_of(reward)
-    return Source(title, policy, settings, reward, lengths_of(policy), rewarding)
+def _source(title: str, policy: NamedPolicy, own: _Rewarded | None) -> Source:
+    lengths = lengths_of(policy)
+    if own is None:
+        return Source(title, policy, policy.spec.settings_type(), None, lengths, _nothing)
+    return Source(title, policy, own.settings, own.reward, lengths, own.rewarding)
 
 
 def _nothing(tokens: Any, mask: Any) -> Mapping[str, Any]:
@@ -239,5 +237,6 @@ def source_titled(sources: Sequence[Source], title: object) -> Source:
     for one in sources:
         if one.title == title:
             return one
-    raise UserError(f"no policy is called that here; there is {', '.join(s.title for s in sources)}")
-
+    raise UserError(
+        f"no policy is called that here; there is {', '.join(s.title for s in sources)}"
+    )

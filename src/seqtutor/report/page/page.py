@@ -184,10 +184,7 @@ def render_page(page: Page) -> str:
             js=packaged("cards.js") + packaged("page.js"),
             records=json.dumps(page.listing.records).replace("<", "\\u003c"),
             largest=largest_earned(
-                card
-                for group in page.groups
-                for cards in group.cards.values()
-                for card in cards
+                card for group in page.groups for cards in group.cards.values() for card in cards
             ),
             table_notes=notes_of(page.table),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -55,14 +56,17 @@ def with_media(
     problems: list[str] = []
     sounds: list[bytes | None] = [None] * len(pieces)
     scores: list[str | None] = [None] * len(pieces)
-    try:
-        sounds = list(ogg_of([piece.tones for piece in pieces], sound, compact=True))
-    except UserError as error:
-        problems.append(f"There is no sound: {error}.")
-    try:
-        scores = list(svg_of([piece.musicxml for piece in pieces], WIDTH))
-    except UserError as error:
-        problems.append(f"There are no scores: {error}.")
+    with ThreadPoolExecutor(1) as pool:
+        # Another process engraves meanwhile.
+        engraving = pool.submit(svg_of, [piece.musicxml for piece in pieces], WIDTH)
+        try:
+            sounds = list(ogg_of([piece.tones for piece in pieces], sound, compact=True))
+        except UserError as error:
+            problems.append(f"There is no sound: {error}.")
+        try:
+            scores = list(engraving.result())
+        except UserError as error:
+            problems.append(f"There are no scores: {error}.")
     finished = iter(map(_finished, pieces, sounds, scores))
     return {name: [next(finished) for _ in own] for name, own in policies.items()}, problems
 

@@ -54,4 +54,3 @@ def key_control(own: Key) -> Choice:
 def written_key(key: Key) -> str:
     """The major or minor key with the signature of any key: C major for D Dorian."""
     return str(key) if str(key) in WRITTEN_KEYS else str(Key(key.relative_major))
-
