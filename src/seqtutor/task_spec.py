@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.settings import require_name
+from seqtutor.settings import require, require_name
 from seqtutor.task_records import (
     PROFILES,
     Drawn,
@@ -403,8 +403,10 @@ class TaskSpec(Generic[Settings]):
         vocabulary = prior.vocabulary
         if isinstance(given, str):
             return Opening(vocabulary.encode(vocabulary.split(given)))
-        length = prior.origin.get("max_length") or self.default_length()
-        _, found = self.read_sequences(given, vocabulary, length, prior)
+        known = prior.origin.get("max_length")
+        length = known if isinstance(known, int) else self.default_length()
+        require(length is not None, f"the model in {prior.folder} does not say how long it writes")
+        _, found = self.read_sequences(given, vocabulary, length or 0, prior)
         row = found.tokens[0][found.mask[0]]
         return Opening(row[row != vocabulary.end] if vocabulary.end is not None else row)
 

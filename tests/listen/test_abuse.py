@@ -1,4 +1,4 @@
-"""Whatever a page or a stranger sends: one clear line, bounded work, nothing of the machine told."""
+"""Whatever a page or a stranger sends: one clear line, bounded work, no secret of the machine."""
 
 from __future__ import annotations
 

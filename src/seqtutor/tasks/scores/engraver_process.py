@@ -71,7 +71,8 @@ class _Running:
     """One process, from its start to its end."""
 
     def __init__(self) -> None:
-        self._messages: IO[str] = tempfile.TemporaryFile("w+", errors="replace")
+        # As long as the process.
+        self._messages: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._process: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, "-m", _MODULE],
             stdin=subprocess.PIPE,
