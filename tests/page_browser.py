@@ -25,8 +25,11 @@ FLAGS = (
 
 
 @contextmanager
-def opened(page: Path, width: int = 1440, *, is_dark: bool = False) -> Iterator[Any]:
-    """A driver of Chromium that shows a page; the test is skipped where there is none."""
+def opened(page: Path | str, width: int = 1440, *, is_dark: bool = False) -> Iterator[Any]:
+    """A driver of Chromium that shows a file without a network, or an address.
+
+    The test is skipped where there is no Chromium.
+    """
     browser, helper = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or helper is None:
         pytest.skip("there is no Chromium: apt-get install chromium chromium-driver")
@@ -43,10 +46,11 @@ def opened(page: Path, width: int = 1440, *, is_dark: bool = False) -> Iterator[
     nothing = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     try:
         driver.execute_cdp_cmd("Network.enable", {})
-        driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
+        if isinstance(page, Path):
+            driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        driver.get(page.absolute().as_uri())
+        driver.get(page.absolute().as_uri() if isinstance(page, Path) else page)
         yield driver
     finally:
         driver.quit()

@@ -245,6 +245,7 @@ def _source_record(session: Session, one: Source) -> dict[str, Any]:
         "length": one.usual_length,
         "tokens": one.vocabulary.size,
         "ends": one.vocabulary.end is not None,
+        "separator": session.separator_of(one),
         "controls": [_control_record(c) for c in session.spec.controls(one.settings)],
     }
 

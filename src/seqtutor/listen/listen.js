@@ -124,19 +124,18 @@
     const { lengths, length, ends } = source();
     const before = Number(by("length").value) || length;
     by("length").replaceChildren(
-      ...lengths.map((one) => made("option", { value: one, textContent: `${one} tokens${ends ? " at most" : ""}` })),
+      ...lengths.map((one) => made("option", { value: one, textContent: `${ends ? "at most " : ""}${one} tokens` })),
     );
     by("length").value = lengths.includes(before) ? before : length;
   }
 
   // How it begins.
   let primer = [];
-  let separator = " ";
   const canvas = canvasOf(by("canvas"), (tokens) => setPrimer(tokens, "drawn"), (words) => (by("canvas-said").textContent = words));
   function setPrimer(tokens, from) {
     primer = tokens;
     if (from !== "drawn") canvas.show(tokens);
-    if (from !== "typed") by("primer").value = tokens.join(separator);
+    if (from !== "typed") by("primer").value = tokens.join(source().separator);
     const room = source().lengths.find((one) => one > tokens.length);
     if (tokens.length >= Number(by("length").value) && room) by("length").value = room;
     by("primer-said").textContent = tokens.length ? `Begins with ${tokens.length} given tokens.` : "Begins by itself.";
@@ -145,7 +144,6 @@
     const found = await ask("/api/canvas", { source: source().title, how }).catch(() => null);
     by("canvas-place").hidden = by("wider").hidden = !found;
     if (found) canvas.use(found);
-    separator = found ? " " : "";
   }
   async function readOpening(work) {
     try {
@@ -295,6 +293,7 @@
       place.replaceChildren();
       const shown = found.samples.map((one) => cardOf(one, place));
       shown.forEach(addActions);
+      by("autoplay").closest(".row").hidden = !shown.some(soundOf);
       by("nothing").hidden = true;
       by("status").textContent = `${shown.length} ${shown.length === 1 ? state.one : state.many} in ${seconds(since)}.`;
       const isWithout = Object.keys(source().weights).length && !found.samples[0].has_reward;
@@ -320,6 +319,7 @@
     const favourites = await countKept();
     by("kept").replaceChildren();
     if (!favourites.length) by("kept").append(made("p", { className: "quiet", textContent: "Nothing is kept yet: press ☆ on a card, or the key F." }));
+    const { separator } = source();
     for (const one of favourites) {
       const open = made("button", { type: "button", textContent: "Open" });
       const when = new Date(1000 * one.when).toLocaleString();

@@ -6,6 +6,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import randbelow
@@ -30,6 +31,8 @@ MOST_RECENT, MOST_PAIRS = 2_000, 200
 """Samples and blind pairs that are remembered, so that they can be kept and judged."""
 LONGEST_TEXT = 10_000
 """Characters of a primer that is typed."""
+MOST_TRIED = 200
+"""Tokens by which it is found out how typed ones are separated."""
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 _LEVEL = 3
 """Of a card's heading."""
@@ -164,6 +167,17 @@ class Session:
         source = (named or fitting)[0]
         how = _fitting_how(self.spec, source, sample.how)
         return self._shown(source, [sample], how)[0]
+
+    def separator_of(self, source: Source) -> str:
+        """What stands between tokens so that a typed primer is read as them."""
+        vocabulary, how = source.vocabulary, chosen(self.spec.controls(source.settings), {})
+        names = [one for one in vocabulary.tokens if one != vocabulary.end_token][:MOST_TRIED]
+        for separator in ("", " "):
+            with suppress(UserError):
+                found = self._opening(source, separator.join(names), how).tokens
+                if [vocabulary.tokens[int(token)] for token in found] == names:
+                    return separator
+        return " "
 
     def opening(self, source: Source, given: str | bytes, name: str, how: Any) -> Opening:
         """A primer that was typed, or a file with its name.
