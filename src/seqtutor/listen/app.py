@@ -189,8 +189,12 @@ class _Handlers:
 
     async def prefer(self, request: Request) -> Any:
         content = await _json(request)
-        choice = str(content.get("choice"))
-        return await run_in_threadpool(self.session.prefer, request.path_params["id"], choice)
+        choice, name = str(content.get("choice")), request.path_params["id"]
+        judged = await self.worker.run(self.session.prefer, name, choice)
+        return {
+            "samples": [_shown_record(one) for one in judged.samples],
+            "counts": dict(judged.counts),
+        }
 
     async def canvas(self, request: Request) -> Any:
         content = await _json(request)

@@ -359,21 +359,20 @@
   }
   by("pair").addEventListener("click", newPair);
   async function prefer(choice) {
-    if (!pair) return;
-    try {
-      const name = pair;
+    if (!pair || isBusy) return;
+    const button = by("choices").querySelector(`[data-choice="${choice}"]`);
+    await working(button, "", async () => {
+      const { samples: told, counts } = await ask(`/api/pairs/${encodeURIComponent(pair)}`, { choice });
       pair = null;
-      const { policies, counts } = await ask(`/api/pairs/${encodeURIComponent(name)}`, { choice });
       by("choices").hidden = true;
-      all("#pair-cards h3").forEach((heading, place) => (heading.textContent += `: ${policies[place]}`));
-      const [first, second] = policies;
+      by("pair-cards").replaceChildren();
+      told.forEach((one) => addActions(cardOf(one, by("pair-cards"))));
+      const [first, second] = told.map((one) => one.source);
       by("revealed").textContent =
         `A was ${first}, B was ${second}. So far ${first} was preferred ${counts[first]} times, ` +
         `${second} ${counts[second]} times, neither ${counts.neither} times.`;
       by("pair").focus();
-    } catch (error) {
-      complain(error);
-    }
+    });
   }
   all("[data-choice]").forEach((button) => button.addEventListener("click", () => prefer(button.dataset.choice)));
 

@@ -21,7 +21,7 @@ from seqtutor.errors import UserError
 from seqtutor.exhibits import Exhibit, Shown
 from seqtutor.listen.favourites import Favourites, Preference, Sample, new_id
 from seqtutor.listen.requests import Wish
-from seqtutor.listen.sources import MOST_AT_ONCE, Source
+from seqtutor.listen.sources import MOST_AT_ONCE, Source, source_titled
 from seqtutor.report.page.page import Card, largest_earned, render_card
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn
@@ -72,6 +72,19 @@ class Pair:
     samples: tuple[ShownSample, ShownSample]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A pair whose policies are told.
+
+    Attributes:
+        samples: with what they earned; they can be kept.
+        counts: how often each of the two policies was preferred so far, and "neither".
+    """
+
+    samples: tuple[ShownSample, ShownSample]
+    counts: Mapping[str, int]
+
+
 class Session:
     """The policies of a page, what they have generated lately, and what was kept."""
 
@@ -120,7 +133,7 @@ class Session:
         _remember(self._pairs, pair.id, pair, MOST_PAIRS)
         return pair
 
-    def prefer(self, name: str, choice: str) -> Mapping[str, Any]:
+    def prefer(self, name: str, choice: str) -> Judged:
         """Which policies a pair is of, once one is preferred: "A", "B" or "neither".
 
         Raises:
@@ -131,10 +144,19 @@ class Session:
         pair = self._pairs.pop(name, None)
         if pair is None:
             raise UnknownError("that pair is not there, or was judged already")
-        titles = tuple(one.sample.source for one in pair.samples)
-        preferred = None if choice == "neither" else titles["AB".index(choice)]
-        kept = self.favourites.prefer(Preference((titles[0], titles[1]), preferred, time.time()))
-        return {"policies": titles, "counts": kept.counts(titles)}
+        samples = [one.sample for one in pair.samples]
+        first, second = (one.source for one in samples)
+        preferred = {"A": first, "B": second}.get(choice)
+        kept = self.favourites.prefer(Preference((first, second), preferred, time.time()))
+        told = [
+            self._shown(
+                source_titled(self.sources, one.source),
+                [replace(one, title=f"{one.title}: {one.source} {one.seed}-1")],
+                one.how,
+            )[0]
+            for one in samples
+        ]
+        return Judged((told[0], told[1]), kept.counts((first, second)))
 
     def keep(self, name: str) -> Sample:
         """Make a sample a favourite.
