@@ -58,8 +58,11 @@ globalThis.cards = (() => {
     const [start, end] = [Number(cursor.dataset.start), Number(cursor.dataset.end)];
     return all(".roll rect[data-mark]", card).map((rect) => {
       const x = Number(rect.getAttribute("x"));
-      const from = (x - start) / (end - start);
-      return { mark: rect.dataset.mark, from, to: from + Number(rect.getAttribute("width")) / (end - start) };
+      const shareOf = (length) => length / (end - start);
+      const from = shareOf(x - start);
+      // One unit more: notes that touch are drawn with a gap.
+      const to = from + shareOf(Number(rect.getAttribute("width")) + 1);
+      return { mark: rect.dataset.mark, from, to };
     });
   }
 
@@ -111,7 +114,7 @@ globalThis.cards = (() => {
         cursor.setAttribute("transform", `translate(${x},0)`);
         cursor.style.visibility = "visible";
       }
-      show(times.find((one) => one.from <= share && share < one.to)?.mark);
+      show(times.findLast((one) => one.from <= share && share < one.to)?.mark);
       if (!sound.paused && card.isConnected) requestAnimationFrame(move);
     };
     sound.addEventListener("play", () => {
