@@ -120,7 +120,7 @@ def test_typed_melodies_are_names_or_numbers(text):
 
 @pytest.mark.parametrize("text", ["/etc/passwd", "random", "14 1 99", "14 99999999999999999999"])
 def test_typed_melodies_are_never_files(text, tmp_path):
-    with pytest.raises(UserError, match="not in the vocabulary|is not a melody token"):
+    with pytest.raises(UserError, match=r"not in the vocabulary|is not a melody token"):
         melody.opening(text, MELODY_PRIOR, SETTINGS, {})
 
 
@@ -128,7 +128,7 @@ def test_hostile_files_are_refused_in_one_line(tmp_path):
     for name, content in (
         ("a.mid", b"MThd\x00\x00\x00\x06\x00\x01\xff\xff\x00\x60" + b"\xff" * 300),
         ("a.musicxml", b"<score-partwise>" * 3000),
-        ("a.abc", b"X:1\nK:C\n" + b"|: " * 5000 + b"C :|" * 5000),
+        ("a.abc", b"X:1\nK:C\n" + b"[" * 5000),
         ("a.mxl", b"PK\x03\x04" + b"\x00" * 200),
         ("a.krn", b"**kern\n4c\n*-\n"),
         ("a.txt", b"14 1"),
