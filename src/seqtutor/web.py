@@ -21,6 +21,7 @@ from seqtutor.errors import UserError
 from seqtutor.settings import require
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +29,8 @@ LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 LARGEST_BODY = 64 << 10
 """Bytes of a request's body, unless the application allows more."""
+_MOST_CONNECTIONS = 800
+"""At once; a process may often have 1,024 files open."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 CONTENT_POLICY = "; ".join(
@@ -237,6 +240,8 @@ def serve(
     """
     import uvicorn
 
+    own = listening(host, port)
+
     class Announcing(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -246,9 +251,6 @@ def serve(
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
             # As in the base class, but the signal is not raised again once the server has ended.
-            if threading.current_thread() is not threading.main_thread():
-                yield
-                return
             before = {one: signal.signal(one, self.handle_exit) for one in _ENDING}
             try:
                 yield
@@ -256,18 +258,44 @@ def serve(
                 for one, handler in before.items():
                     signal.signal(one, handler)
 
-    own = listening(host, port)
-    config = uvicorn.Config(
+    with own:
+        Announcing(_config(app)).run(sockets=[own])
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
     )
-    with own:
-        Announcing(config).run(sockets=[own])
+
+
+@contextlib.contextmanager
+def running(app: ASGIApp) -> Iterator[str]:
+    """A server on a free port of the loopback, in a thread, while the context lasts; its address.
+
+    Args:
+        app: what `secured` returns.
+    """
+    import uvicorn
+
+    with listening(LOOPBACK, 0) as own:
+        server = uvicorn.Server(_config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)
+        thread.start()
+        try:
+            # Connections wait in the socket's queue until the server takes them.
+            yield address_of(own)
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 class RateLimit:

@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from listening import melody_run
-from page_browser import faults_of, opened, requests_of, sounds_of
+from page_browser import at_address, faults_of, requests_of, sounds_of
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens
 from seqtutor.tasks.melody.render import RenderSettings, write_melody
 from seqtutor.tasks.scores.keys import Key
@@ -80,14 +80,14 @@ def text_of(driver, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def page(address):
-    with opened(address) as driver:
+    with at_address(address) as driver:
         wait(driver, "'ready' in document.body.dataset")
         yield driver
 
 
 @pytest.mark.parametrize(("width", "is_dark"), [(1440, False), (360, True)])
 def test_the_page_is_whole_on_wide_and_narrow_screens(address, width, is_dark):
-    with opened(address, width, is_dark=is_dark) as driver:
+    with at_address(address, width, is_dark=is_dark) as driver:
         wait(driver, "'ready' in document.body.dataset")
         generate(driver)
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width

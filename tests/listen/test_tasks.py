@@ -66,7 +66,7 @@ def test_pieces_move_the_shorter_way_and_relative_keys_share_a_signature():
 def test_a_melody_is_heard_in_the_chosen_key_and_tempo(key):
     if key not in WRITTEN_KEYS:
         with pytest.raises(UserError, match="Key cannot be 'Bb major'"):
-            rendering(Key(0), {"key": key})
+            rendering(Key(0), 0, {"key": key})
         return
     how = {"key": key, "tempo": 60.0, "instrument": "violin", "swing": 0.6}
     tokens = notes_to_tokens(SCALE, 16)[None]
@@ -85,8 +85,8 @@ def test_a_melody_is_heard_in_the_chosen_key_and_tempo(key):
 
 
 def test_without_a_choice_melodies_are_shown_as_ever():
-    assert rendering(Key(0), {}) == RenderSettings(key=Key(0))
-    assert rendering(Key(2, "dorian"), {}) == RenderSettings(key=Key(2, "dorian"))
+    assert rendering(Key(0), 0, {}) == RenderSettings(key=Key(0))
+    assert rendering(Key(2, "dorian"), 0, {}) == RenderSettings(key=Key(2, "dorian"))
 
 
 def test_the_canvas_has_the_pitches_that_are_heard():

@@ -12,6 +12,7 @@ from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Shown
 from seqtutor.tasks.melody.encoding import (
     STEPS_PER_QUARTER,
     Note,
+    melody_vocabulary,
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.marks import REST, Bars, marks_of
@@ -26,8 +27,10 @@ NOTES = ("Notes are blue where they earned something and orange where they lost 
 
 def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhibition:
     """All that a page shows of melodies, written and heard by these settings."""
+    transposition = settings.transposition
+    vocabulary = melody_vocabulary(transposition)
     melodies = {
-        name: [tokens_to_notes(row) for row in shown.drawn.sequences.tokens]
+        name: [tokens_to_notes(row, transposition) for row in shown.drawn.sequences.tokens]
         for name, shown in policies.items()
     }
     voices = {
@@ -48,7 +51,11 @@ def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhib
             name: [
                 Listed(text, _facts(notes))
                 for text, notes in zip(
-                    shown.drawn.texts()[:LISTED], melodies[name][:LISTED], strict=True
+                    vocabulary.texts(
+                        shown.drawn.sequences.tokens[:LISTED], shown.drawn.sequences.mask[:LISTED]
+                    ),
+                    melodies[name][:LISTED],
+                    strict=True,
                 )
             ]
             for name, shown in policies.items()

@@ -7,7 +7,6 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from seqtutor.report.tables import signed
-from seqtutor.tasks.melody.encoding import tokens_to_notes
 from seqtutor.tasks.melody.marks import Bars, marks_of
 from seqtutor.tasks.melody.rule_settings import RULE_NAMES
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     import rich.table
 
     from seqtutor.exhibits import Mark
+    from seqtutor.tasks.melody.encoding import Note
     from seqtutor.tasks.melody.scoring import Scores
     from seqtutor.tasks.scores.keys import Key
 
@@ -25,12 +25,12 @@ _SHOWN = 0.005
 
 
 def earned_lines(
-    tokens: Sequence[int], scores: Scores, key: Key, bars: Bars, width: int
+    notes: Sequence[Note], scores: Scores, key: Key, bars: Bars, width: int
 ) -> Iterator[str]:
     """Bar by bar the notes that earned or lost something: beat, note, points, rule and reason.
 
     Args:
-        tokens: of the melody.
+        notes: of the melody.
         scores: what it earns.
         key: in which the rules count.
         bars: where the bars begin.
@@ -38,7 +38,7 @@ def earned_lines(
     """
     yield f"  {'beat':<6}{'note':<5}{'points':>{_POINTS}}  rule: why"
     shown = -1
-    for mark in marks_of(tokens_to_notes(tokens), len(tokens), scores.rules, key, bars):
+    for mark in marks_of(notes, len(scores.total), scores.rules, key, bars):
         bar, beat = bars.place(mark.first)
         lines = list(_reasons(mark, scores, width - _PLACE))
         if lines and bar != shown:

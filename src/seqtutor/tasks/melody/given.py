@@ -37,12 +37,13 @@ class Given:
     facts: dict[str, Any]
 
 
-def read_given(path: Path, tell: Callable[[str], None]) -> list[Given]:
+def read_given(path: Path, tell: Callable[[str], None], semitones: int = 0) -> list[Given]:
     """Read a file of music, or of tokens if its name ends in `.jsonl`.
 
     Args:
         path: of the file.
         tell: is given each line about what was changed or dropped on the way in.
+        semitones: from the tokens of music up to its pitches.
 
     Raises:
         UserError: if the file cannot be read or holds no usable melody.
@@ -53,7 +54,7 @@ def read_given(path: Path, tell: Callable[[str], None]) -> list[Given]:
     tunes, report = read_melody_file(path)
     for line in report.lines()[1:]:
         tell(f"{path}: {line}")
-    return [_of_tune(path, tune) for tune in tunes]
+    return [_of_tune(path, tune, semitones) for tune in tunes]
 
 
 def _of_tokens(path: Path, number: int, tokens: Sequence[int]) -> Given:
@@ -62,11 +63,11 @@ def _of_tokens(path: Path, number: int, tokens: Sequence[int]) -> Given:
     return Given(title, None, tokens, "", Bars.regular((4, 4), len(tokens)), facts)
 
 
-def _of_tune(path: Path, tune: Tune) -> Given:
+def _of_tune(path: Path, tune: Tune, semitones: int) -> Given:
     title = str(path) if tune.title in ("", path.stem) else f"{path}: {tune.title}"
     tokens, reason = None, ""
     try:
-        tokens = notes_to_tokens(tune.notes, tune.length).tolist()
+        tokens = notes_to_tokens(tune.transposed(-semitones).notes, tune.length).tolist()
     except UserError as error:
         reason = f"{title}: {error}"
     metre = None if tune.meter is None else f"{tune.meter[0]}/{tune.meter[1]}"

@@ -18,7 +18,7 @@ from seqtutor.tasks.melody.encoding import (
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.notation import Meter
-from seqtutor.tasks.melody.primer import Primer, read_primer
+from seqtutor.tasks.melody.primer import read_primer
 from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.keys import BLACK_KEYS, Key, pitch_name
@@ -46,22 +46,28 @@ def controls(key: Key) -> list[Control]:
     return [key_control(key), tempo_control(), instrument_control(), swing_control()]
 
 
-def rendering(key: Key, how: How) -> RenderSettings:
-    """How melodies that a model writes in a key are written and heard."""
+def rendering(key: Key, semitones: int, how: How) -> RenderSettings:
+    """How melodies are written and heard.
+
+    Args:
+        key: in which they are written without a choice.
+        semitones: from what the model writes up to that key.
+        how: what was chosen.
+    """
     own = chosen(controls(key), how)
     wanted = key_named(str(own[KEY])) if own[KEY] != str(key) else key
     return RenderSettings(
         tempo=float(own[TEMPO]),
         key=wanted,
-        transposition=semitones_between(key, wanted),
+        transposition=semitones + semitones_between(key, wanted),
         program=program_of(str(own[INSTRUMENT])),
         sound=sound_of(own),
     )
 
 
-def canvas(key: Key, how: How) -> Canvas:
-    """A small piano roll, whose pitches are those that are heard in the chosen key."""
-    up, names = rendering(key, how).transposition, melody_vocabulary().tokens
+def canvas(key: Key, semitones: int, how: How) -> Canvas:
+    """A small piano roll, whose pitches are those that are heard; arguments as for `rendering`."""
+    up, names = rendering(key, semitones, how).transposition, melody_vocabulary().tokens
     rows = []
     for pitch in range(HIGHEST_PITCH, LOWEST_PITCH - 1, -1):
         heard = pitch + up
@@ -72,8 +78,13 @@ def canvas(key: Key, how: How) -> Canvas:
     return Canvas(rows, names[HOLD], names[NOTE_OFF], COLUMNS, bar // 4, bar)
 
 
-def opening(given: str | Path, key: Key) -> Opening:
+def opening(given: str | Path, key: Key, semitones: int) -> Opening:
     """Tokens by name or number, or a file of music, which is moved to the model's key.
+
+    Args:
+        given: what was typed, or the file.
+        key: in which melodies are written without a choice.
+        semitones: from what the model writes up to that key.
 
     Raises:
         UserError: as `read_primer` does; kern files are not read, as their reader knows no limit
@@ -83,22 +94,23 @@ def opening(given: str | Path, key: Key) -> Opening:
         return Opening(_tokens(given))
     if given.suffix.lower() == ".krn":
         raise UserError("a kern file is not read here; save it as MusicXML or MIDI")
-    primer = read_primer(given, key=key)
+    primer = read_primer(given, key=key, semitones=semitones)
     if primer.key is None:
         raise UserError(f"{given} holds no melody")
-    notes = primer.report.lines()[1:]
-    if primer.transposition:
-        notes.append(
-            f"it is in {primer.key}: moved by {primer.transposition:+d} semitones for the model, "
-            "and what is heard back again"
-        )
-    return Opening(primer.tokens, {KEY: _heard_in(key, primer)}, notes)
-
-
-def _heard_in(key: Key, primer: Primer) -> str:
-    """The key in which it is heard as it was; the model's own where the signatures agree."""
-    assert primer.key is not None
-    return written_key(primer.key) if primer.transposition else str(key)
+    notes = list(primer.remarks)
+    if primer.meter != Meter():
+        notes.append(f"it is in {primer.meter}, and written in {Meter()} here")
+    back = -primer.transposition - semitones
+    if back == 0:
+        return Opening(primer.tokens, {KEY: str(key)}, notes)
+    wanted = written_key(primer.key)
+    octaves = (back - semitones_between(key, key_named(wanted))) // 12
+    heard = "" if octaves == 0 else f", an octave {'lower' if octaves > 0 else 'higher'}"
+    notes.append(
+        f"it is in {primer.key}: moved by {primer.transposition:+d} semitones for the model, "
+        f"and what is heard back again{heard}"
+    )
+    return Opening(primer.tokens, {KEY: wanted}, notes)
 
 
 def _tokens(text: str) -> np.ndarray:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from seqtutor.tasks.melody.given import Given
-    from seqtutor.tasks.melody.marks import Bars
     from seqtutor.tasks.melody.scoring import Scores
     from seqtutor.tasks.melody.spec import MelodySpec
     from seqtutor.tasks.scores.keys import Key
@@ -87,9 +86,12 @@ def _score_files(options: Options) -> None:
     from seqtutor.runs.progress import console as errors
     from seqtutor.tasks.melody.given import read_given
     from seqtutor.tasks.melody.scoring import score_melodies
-    from seqtutor.tasks.melody.spec import key_of
 
-    given = [one for path in options.files for one in read_given(path, errors.print)]
+    given = [
+        one
+        for path in options.files
+        for one in read_given(path, errors.print, options.rules.semitones)
+    ]
     usable = [one for one in given if one.tokens is not None]
     if not usable and not (given and options.json):
         raise UserError(given[0].reason if given else "these files hold no melody to score")
@@ -104,7 +106,7 @@ def _score_files(options: Options) -> None:
         elif found is None:
             errors.print(one.reason)
         else:
-            _print_scores(console, one, found, key_of(options.rules), one.bars)
+            _print_scores(console, one, found, options.rules)
 
 
 def _numbers(scores: Scores | None) -> dict[str, object]:
@@ -115,12 +117,15 @@ def _numbers(scores: Scores | None) -> dict[str, object]:
     return {"rules": rules, "total": float(scores.total.sum()), "terms": rules}
 
 
-def _print_scores(console: Console, one: Given, scores: Scores, key: Key, bars: Bars) -> None:
-    """The notes that earned or lost something, and a table of the rules, counted in the key."""
+def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRuleSettings) -> None:
+    """The notes that earned or lost something, and a table of the rules."""
+    from seqtutor.tasks.melody.encoding import tokens_to_notes
     from seqtutor.tasks.melody.explain import earned_lines, rules_table
+    from seqtutor.tasks.melody.spec import key_of
     from seqtutor.tasks.scores.notation import key_title
 
-    steps = len(scores.total)
+    assert one.tokens is not None
+    key, steps, bars = key_of(rules), len(scores.total), one.bars
     caption = f"Counted in {key_title(key)}; {steps} sixteenths in {len(bars.downbeats)} bars"
     if one.key is not None and one.key.scale != key.scale:
         caption += (
@@ -128,8 +133,9 @@ def _print_scores(console: Console, one: Given, scores: Scores, key: Key, bars: 
             f"{_in_key(one.key)}"
         )
     console.print(one.title, style="bold", markup=False, highlight=False)
-    assert one.tokens is not None
-    for line in earned_lines(one.tokens, scores, key, bars, console.width):
+    for line in earned_lines(
+        tokens_to_notes(one.tokens, rules.semitones), scores, key, bars, console.width
+    ):
         console.print(line, markup=False, highlight=False)
     console.print(rules_table(scores, bars, caption))
 
