@@ -42,13 +42,13 @@ class Piece:
 
 
 def with_media(
-    policies: Mapping[str, Sequence[Piece]], sound: SoundSettings
+    policies: Mapping[str, Sequence[Piece]], sound: SoundSettings | None = None
 ) -> tuple[dict[str, list[Exhibit]], list[str]]:
     """The exhibits with their sounds and scores, and why something is missing, if it is.
 
     Args:
         policies: the pieces of each.
-        sound: how they are heard.
+        sound: how they are heard; as usual if not given.
 
     A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
     """
