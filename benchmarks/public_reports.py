@@ -2,9 +2,9 @@
 
     python benchmarks/public_reports.py music molecules tuning
 
-Each case names the report (repository and number), says in our words what was wrong there, and has a
-small input that was written for this purpose, with the answer that is right. docs/public_reports.md
-has the table.
+Each case names the report (repository and number), says in our words what was wrong there, and has
+a small input that was written for this purpose, with the answer that is right. The table is in
+docs/public_reports.md.
 """
 
 from __future__ import annotations
