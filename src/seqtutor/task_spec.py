@@ -283,7 +283,9 @@ class TaskSpec(Generic[Settings]):
     def write_beside_model(self, data: Dataset, folder: Path) -> None:
         """Write files that belong to a trained model into its folder."""
 
-    def primer(self, options: Any, settings: Settings, number: int, seed: int) -> tuple[Any, Any]:
+    def primer(
+        self, options: Any, settings: Settings, number: int, seed: int, vocabulary: Vocabulary
+    ) -> tuple[Any, Any]:
         """What generated sequences begin with.
 
         Args:
@@ -291,6 +293,7 @@ class TaskSpec(Generic[Settings]):
             settings: of the run whose policy is sampled.
             number: of sequences.
             seed: of the sampling.
+            vocabulary: of the policy.
 
         Returns:
             Tokens `Int["number primed"]`, or `None` where sequences begin by themselves; and the

@@ -16,7 +16,7 @@ from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.melody.data import MelodyData, read_melodies
 from seqtutor.tasks.melody.presets import PRESETS
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.melody.settings import MelodySettings
+from seqtutor.tasks.melody.settings import MelodySettings, OpeningSettings
 from seqtutor.tasks.melody.table_1 import PUBLISHED
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.options import (
@@ -150,7 +150,11 @@ class MelodySpec(TaskSpec[MelodySettings]):
         """The nine rules, compiled into the loop."""
         from seqtutor.tasks.melody.task import melody_task
 
-        return melody_task(settings.length, settings.rules, settings.weights)
+        return melody_task(settings.length, settings.rules, settings.weights, settings.openings)
+
+    def settings_for_evaluation(self, settings: MelodySettings) -> MelodySettings:
+        """Without what an opening pays, which depends on the other melodies of a batch."""
+        return replace(settings, openings=OpeningSettings())
 
     def complete(
         self, settings: MelodySettings, prior: PriorRecord
@@ -177,7 +181,12 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return read_melodies(options)
 
     def primer(
-        self, options: MelodySamples, settings: MelodySettings, number: int, seed: int
+        self,
+        options: MelodySamples,
+        settings: MelodySettings,
+        number: int,
+        seed: int,
+        vocabulary: Vocabulary,
     ) -> tuple[np.ndarray | None, MelodySamples]:
         """Tokens, a file in any key, or random notes of the key."""
         if options.prime is None:
