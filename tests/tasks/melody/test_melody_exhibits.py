@@ -60,7 +60,8 @@ def test_a_page_shows_the_key_that_was_asked_for():
     tokens = np.array([[11, 1, 14, 1, 18, 1, 0, 1]])  # A3, C4 and E4 of the model
     sequences = Sequences(tokens, np.ones(tokens.shape, bool))
     drawn = Drawn(sequences, melody_vocabulary(), {}, MelodySettings(rules), has_reward=True)
-    shown = exhibition({"psi": Shown(drawn, np.array([0]))}, Key(2, "minor"), rules.semitones)
+    settings = RenderSettings(key=Key(2, "minor"), transposition=rules.semitones)
+    shown = exhibition({"psi": Shown(drawn, np.array([0]))}, settings)
     (exhibit,) = shown.exhibits["psi"]
     assert [mark.label for mark in exhibit.marks] == ["D4", "F4", "A4", "rest"]
     assert shown.listed["psi"][0].text.startswith("D4 hold F4")
