@@ -24,10 +24,9 @@ So E[log Ẑ] is at most the objective E[r]/c − KL(π_N‖p), and E[r/c − lo
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -35,10 +34,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from seqtutor.measures.proposals import Outlook, Proposal
 from seqtutor.measures.sampling import BATCH, Samples, join_samples
-from seqtutor.methods.registry import method_named
-from seqtutor.models.action_values import ActionValueNetwork
-from seqtutor.models.base import SequenceModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.rewards import Reward
 from seqtutor.rewards.protocols import is_compiled
@@ -49,80 +46,6 @@ STAGES = 8
 """How often a group may be resampled while its sequences are generated."""
 LEAST_SHARE = 0.5
 """A group is resampled where the effective size of its weights is below this share of it."""
-
-
-class Outlook(NamedTuple):
-    """What a proposal says before a token: log q, log p of every token, and the twist V(s)."""
-
-    log_proposal: Float[Array, "batch vocab"]
-    log_prior: Float[Array, "batch vocab"]
-    value: Float[Array, " batch"]
-
-
-class Proposal(eqx.Module):
-    """What particles are extended by."""
-
-    prior: SequenceModel
-
-    @abstractmethod
-    def initial_state(self, batch: int, length: int) -> Any:
-        """The state before any token."""
-
-    @abstractmethod
-    def step(self, state: Any, tokens: Int[Array, " batch"]) -> tuple[Any, Outlook]:
-        """Read one token of each sequence, the first of them `begin`."""
-
-
-class Untwisted(Proposal):
-    """A policy, or the prior itself where there is none, without a twist."""
-
-    policy: SequenceModel | None = None
-
-    def initial_state(self, batch: int, length: int) -> Any:
-        """Of both models."""
-        models = (self.prior,) if self.policy is None else (self.prior, self.policy)
-        return tuple(model.initial_state(batch, length) for model in models)
-
-    def step(self, state: Any, tokens: Int[Array, " batch"]) -> tuple[Any, Outlook]:
-        """Log-probabilities of both; V = 0."""
-        prior_state, logits = self.prior.step(state[0], tokens)
-        log_prior = jax.nn.log_softmax(logits)
-        zero = jnp.zeros(len(tokens))
-        if self.policy is None:
-            return (prior_state,), Outlook(log_prior, log_prior, zero)
-        policy_state, logits = self.policy.step(state[1], tokens)
-        return (prior_state, policy_state), Outlook(jax.nn.log_softmax(logits), log_prior, zero)
-
-
-class Twisted(Proposal):
-    """The policy of a trained network, with its soft values as twist.
-
-    Attributes:
-        prior: p.
-        network: logits and a value.
-        method: the name of the method that trained it, whose `soft_value` is V.
-        scale: a factor on V: c₀/c where the network was trained with c₀.
-    """
-
-    network: ActionValueNetwork
-    scale: Float[Array, ""]
-    method: str = eqx.field(static=True)
-
-    def initial_state(self, batch: int, length: int) -> Any:
-        """Of the prior and the network."""
-        both = (self.prior, self.network.model)
-        return tuple(model.initial_state(batch, length) for model in both)
-
-    def step(self, state: Any, tokens: Int[Array, " batch"]) -> tuple[Any, Outlook]:
-        """The policy as the method defines it, and the value of the state."""
-        method = method_named(self.method)
-        assert method.soft_value is not None
-        prior_state, logits = self.prior.step(state[0], tokens)
-        network_state, output = self.network.step(state[1], tokens)
-        log_prior = jax.nn.log_softmax(logits)
-        log_policy = jax.nn.log_softmax(method.policy_logits(output, log_prior))
-        value = self.scale * method.soft_value(output, log_prior)
-        return (prior_state, network_state), Outlook(log_policy, log_prior, value)
 
 
 @jax.tree_util.register_dataclass
@@ -210,7 +133,7 @@ def particles(
             task.vocabulary.end,
             tuple(sorted(ends)),
         )
-        return jax.tree.map(np.asarray, found)
+        return Particles(**jax.tree.map(np.asarray, found))
 
 
 @eqx.filter_jit
@@ -224,7 +147,8 @@ def _swept(
     length: int,
     end: int | None,
     stages: tuple[int, ...],
-) -> Particles:
+) -> dict[str, Array]:
+    """The fields of `Particles`."""
     batch = math.prod(shape)
     rewarding = _Rewarding(reward, c, end, length)
     axes = _batch_axes(proposal, length)
@@ -262,13 +186,13 @@ def _swept(
     last, _ = jax.lax.scan(one, first, (positions, is_stage, jax.random.split(key, length)))
     last = _weighed(last, zeros, rewarding, jnp.asarray(length))
     per_sequence = rewarding.of_beginnings(last, jnp.asarray(length))
-    return Particles(
-        last.tokens.reshape(*shape, length),
-        last.mask.reshape(*shape, length),
-        last.log_prior.reshape(shape),
-        per_sequence.reshape(shape),
-        last.log_weights.reshape(shape),
-    )
+    return {
+        "tokens": last.tokens.reshape(*shape, length),
+        "mask": last.mask.reshape(*shape, length),
+        "log_prior": last.log_prior.reshape(shape),
+        "reward": per_sequence.reshape(shape),
+        "log_weights": last.log_weights.reshape(shape),
+    }
 
 
 @dataclass(frozen=True)
@@ -334,7 +258,7 @@ def systematic(
     """Systematic resampling (Kitagawa 1996) of the groups with too small an effective size.
 
     Returns:
-        Which particle takes each place, its own in the other groups; and which groups are resampled.
+        Which particle takes each place, in the other groups its own; and which groups these are.
     """
     number = log_weights.shape[1]
     weights = jax.nn.softmax(log_weights, axis=1)
@@ -416,10 +340,13 @@ def draw_by_particles(
     on the objective.
 
     Args:
-        proposal, task, c, length: as for `particles`.
+        proposal: extends the particles.
+        task: gives the reward, the length and the end token.
+        c: divides the reward.
         number: of sequences.
         size: particles in each group.
         seed: of the sampling.
+        length: tokens of the longest sequence; by default the task's.
         forced: tokens that each sequence starts with.
         on_sequences: called with the number of sequences so far.
     """

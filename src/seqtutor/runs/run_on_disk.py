@@ -35,6 +35,11 @@ def saved_steps(folder: RunFolder) -> list[int]:
     return Checkpoints(folder.path / CHECKPOINTS, "").steps()
 
 
+def checkpoints_of(folder: RunFolder, prior: SequenceModel, devices: int = 1) -> Checkpoints:
+    """The checkpoints of a run or a game, as far as they belong to its settings and its prior."""
+    return Checkpoints(folder.path / CHECKPOINTS, _digest(folder, prior), devices)
+
+
 class StoppedError(Exception):
     """A run was asked to stop and has saved a checkpoint; `step` is the step, or round, of it."""
 
@@ -168,8 +173,7 @@ def _continued(
     on_remark: Callable[[str], None],
 ) -> Any:
     counter = run.counter
-    sums = _digest(folder, run.prior)
-    checkpoints = Checkpoints(folder.path / CHECKPOINTS, sums, run.devices)
+    checkpoints = checkpoints_of(folder, run.prior, run.devices)
     found: Checkpoint[Any] | None = checkpoints.latest(run.subject)
     begins_again = found is None and bool(folder.records((counter,)))
     folder.cut(found.step if found else 0, counter)
