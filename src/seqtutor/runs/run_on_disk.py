@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from seqtutor.adversarial.game import Game, GameState, play_rounds
 from seqtutor.errors import UserError
+from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import weights_hash
 from seqtutor.rewards import Reward
@@ -33,11 +34,6 @@ CHECKPOINT_SECONDS = 60.0
 def saved_steps(folder: RunFolder) -> list[int]:
     """The steps, or rounds, of a run's checkpoints, newest first; they may be damaged."""
     return Checkpoints(folder.path / CHECKPOINTS, "").steps()
-
-
-def checkpoints_of(folder: RunFolder, prior: SequenceModel, devices: int = 1) -> Checkpoints:
-    """The checkpoints of a run or a game, as far as they belong to its settings and its prior."""
-    return Checkpoints(folder.path / CHECKPOINTS, _digest(folder, prior), devices)
 
 
 class StoppedError(Exception):
@@ -99,6 +95,7 @@ def run_on_disk(
     on_remark: Callable[[str], None] = lambda remark: None,
     begin: Callable[[], None] = lambda: None,
     finish: Callable[[SequenceModel], None] = lambda policy: None,
+    keep: Callable[[ActionValueNetwork], None] = lambda network: None,
 ) -> SequenceModel:
     """Run a tutor to its end, continuing from the checkpoints in the folder; gives the policy.
 
@@ -116,6 +113,7 @@ def run_on_disk(
         on_remark: called with what the user should know: a collapse, or where the run continues.
         begin: called once the folder is locked; may write the configuration.
         finish: called with the policy.
+        keep: called before that, with the network that the policy is made of.
 
     Raises:
         StoppedError: after `is_to_stop` said so.
@@ -132,6 +130,7 @@ def run_on_disk(
             state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
         finally:
             reward.record_in(None)
+        keep(state.network)
         policy = tutor.policy(state.network)
         finish(policy)
     return policy
@@ -173,7 +172,8 @@ def _continued(
     on_remark: Callable[[str], None],
 ) -> Any:
     counter = run.counter
-    checkpoints = checkpoints_of(folder, run.prior, run.devices)
+    sums = _digest(folder, run.prior)
+    checkpoints = Checkpoints(folder.path / CHECKPOINTS, sums, run.devices)
     found: Checkpoint[Any] | None = checkpoints.latest(run.subject)
     begins_again = found is None and bool(folder.records((counter,)))
     folder.cut(found.step if found else 0, counter)

@@ -22,12 +22,10 @@ from seqtutor.models.product import ProductModel
 from seqtutor.runs.policies import NamedPolicy
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.run_folder import RunFolder
-from seqtutor.runs.run_on_disk import checkpoints_of
 from seqtutor.runs.steering_settings import Steering
+from seqtutor.runs.value_file import load_network
 from seqtutor.settings import require
 from seqtutor.task import Task
-from seqtutor.training.plan import TutorState
-from seqtutor.training.tutor import Tutor
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def _by_particles(policy: NamedPolicy, size: int, c: float | None, request: Requ
             raise UserError("--smc needs --c, the weight of the prior in the optimum p·exp(r/c)")
         c = policy.config.tutor.c
     with opened_task(policy) as task:
-        proposal, calls = proposal_of(policy, task, c, request.length)
+        proposal, calls = proposal_of(policy, c)
         title = f"{size} particles each"
         with _bar(policy, request, title, size * calls) as done:
             return draw_by_particles(
@@ -145,13 +143,14 @@ def opened_task(policy: NamedPolicy) -> Iterator[Task]:
         yield task
 
 
-def proposal_of(
-    policy: NamedPolicy, task: Task, c: float, length: int | None = None
-) -> tuple[Proposal, int]:
+def proposal_of(policy: NamedPolicy, c: float) -> tuple[Proposal, int]:
     """What particles are extended by, and how many models that runs for a token.
 
-    The network of a run whose method learns soft values, if there is a checkpoint of it; otherwise
-    the policy as it was saved, or the prior.
+    The network of a run whose method learns soft values, where its folder has them; otherwise the
+    policy alone, or the prior.
+
+    Raises:
+        UserError: if the run's values cannot be read.
     """
     prior = policy.prior().model
     config = policy.config
@@ -160,27 +159,10 @@ def proposal_of(
         return (Untwisted(prior), 1) if is_prior else (Untwisted(prior, policy.model), 2)
     share = config.tutor.c / c
     if method_named(config.tutor.method).soft_value is not None:
-        state = _last_state(policy, task)
-        if state is not None and (length is None or length <= policy.length):
-            network, scale = state.network, jnp.asarray(share, jnp.float32)
+        assert policy.folder is not None
+        network = load_network(RunFolder(policy.folder), policy.model, config.tutor)
+        if network is not None:
+            scale = jnp.asarray(share, jnp.float32)
             return Twisted(prior, network, scale, config.tutor.method), 2
-        console.print(
-            f"{policy.folder} has no checkpoint to take soft values from: its policy alone "
-            "proposes the particles",
-            style="yellow",
-        )
     model = policy.model if share == 1 else RescaledModel(prior, policy.model, share)
     return Untwisted(prior, model), 1 + model_calls(model)
-
-
-def _last_state(policy: NamedPolicy, task: Task) -> TutorState | None:
-    """The state that a run ended with; `None` if no checkpoint can be read."""
-    assert policy.config is not None
-    assert policy.folder is not None
-    prior = policy.prior().model
-    tutor = Tutor(task, prior, policy.config.tutor)
-    try:
-        found = checkpoints_of(RunFolder(policy.folder), prior).latest(tutor)
-    except UserError:
-        return None
-    return None if found is None else found.state

@@ -21,7 +21,7 @@ class Steering:
     smc: int | None = None
     """Generate so many particles for each sequence, resample them on the way towards the optimum
     p·exp(r/c) and write one (sequential Monte Carlo). A run's policy proposes, and its soft values
-    look ahead, where its checkpoint holds some."""
+    look ahead, if its method learns some."""
     c: float | None = None
     """Weight of the prior, by default that of the run: of the optimum that --smc samples; without
     it, of a run's policy, π ∝ p·exp(G·c₀/c) where it was tuned at c₀."""
