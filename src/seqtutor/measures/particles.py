@@ -42,7 +42,7 @@ from seqtutor.rewards.protocols import is_compiled
 from seqtutor.task import Task
 from seqtutor.training.rollout import sample_logits
 
-STAGES = 8
+STAGES = 16
 """How often a group may be resampled while its sequences are generated."""
 LEAST_SHARE = 0.5
 """A group is resampled where the effective size of its weights is below this share of it."""

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import jax
+import numpy as np
+
+from seqtutor.measure import Estimates, Measure
+from seqtutor.measures.diversity import distinct_share
 from seqtutor.measures.intervals import CONFIDENCE
-from seqtutor.measures.log_partition import LogPartition, from_samples, joined
+from seqtutor.measures.log_partition import (
+    LogPartition,
+    from_samples,
+    joined,
+    log_partition,
+    lower_bound_of_log_mean,
+)
+from seqtutor.measures.optimum import optimum_of
+from seqtutor.measures.particles import Particles, particles
+from seqtutor.measures.policy import objective_estimate
+from seqtutor.measures.proposals import Untwisted
 from seqtutor.measures.sampling import Samples, draw, log_probabilities
 from seqtutor.models.base import SequenceModel
 from seqtutor.runs.policies import NamedPolicy
 from seqtutor.task import Task
+from seqtutor.training.settings import TutorSettings
 from seqtutor.vocabulary import Vocabulary
 
 PRIOR_SEED = 7919
@@ -81,6 +99,128 @@ def samples_of_prior(
         seed=seed + PRIOR_SEED,
         reward=task.reward,
     )
+
+
+ENTROPY, DISTINCT = "optimum_entropy", "optimum_distinct"
+MOST_PARTICLES = 1024
+"""In a group; there are at least `FEWEST_GROUPS` groups."""
+FEWEST_GROUPS = 16
+GROUPS_AT_ONCE = 4
+SEARCHED = (0.5, 0.25, 0.125)
+"""Shares of c at which particles look for sequences that hold much of the optimum."""
+
+
+def optimum_measures(sequence: str = "sequence", sequences: str = "sequences") -> list[Measure]:
+    """The rows of what is estimated of the optimum at a c."""
+    return [
+        Measure(ENTROPY, f"Optimum: entropy, nats a {sequence}"),
+        Measure(DISTINCT, f"Optimum: distinct {sequences}", unit="share"),
+    ]
+
+
+@dataclass(frozen=True)
+class OptimumAtC:
+    """What is known of the optimum of a model's own distribution as prior, before any tuning.
+
+    Attributes:
+        bounds: on log Z.
+        estimates: the model's `objective`, and of the optimum its entropy in nats a sequence and
+            the share of distinct sequences among as many as the model is measured on.
+        remarks: what a user should know.
+    """
+
+    bounds: LogPartition
+    estimates: Estimates
+    remarks: list[str]
+
+
+def optimum_at(
+    policy: NamedPolicy, samples: Samples, task: Task, c: float, seed: int = 0
+) -> OptimumAtC:
+    """The optimum at a c of the prior that a model is compared with; of the prior itself mostly.
+
+    As many particles of the prior as there are samples look for it at c and at each smaller one.
+
+    Args:
+        policy: a mere model.
+        samples: of it, at temperature 1.
+        task: with the reward.
+        c: divides the reward.
+        seed: of the particles and the prior's samples.
+    """
+    prior, number = policy.prior().model, len(samples)
+    found, *searched = (
+        particles_of_prior(prior, task, policy.length, c * share, number, seed)
+        for share in (1.0, *SEARCHED)
+    )
+    optimum = optimum_of(found, c, number, searched)
+    each = (1 + CONFIDENCE) / 2
+    bounds = joined(
+        [_bounds_from_weights(policy, samples, task, c, each, seed)],
+        [lower_bound_of_log_mean(found.log_z, (1 + each) / 2), optimum.log_mass],
+    )
+    estimate = max(optimum.log_z, bounds.lower)
+    bounds = replace(bounds, estimate=estimate, upper=max(bounds.upper, estimate))
+    estimates = {
+        "objective": objective_estimate(samples, c),
+        ENTROPY: optimum.entropy,
+        DISTINCT: optimum.distinct,
+    }
+    remarks = remarks_on_optimum(c, 1.0, bounds)
+    remarks += _remarks_on_entropy(policy, c, estimates, samples)
+    return OptimumAtC(bounds, estimates, remarks)
+
+
+def particles_of_prior(
+    prior: SequenceModel, task: Task, length: int, c: float, number: int, seed: int = 0
+) -> Particles:
+    """So many particles of the prior in independent groups, at least sixteen."""
+    size = max(1, min(MOST_PARTICLES, number // FEWEST_GROUPS))
+    parts = [
+        particles(
+            Untwisted(prior),
+            task,
+            c,
+            groups=GROUPS_AT_ONCE,
+            size=size,
+            key=jax.random.fold_in(jax.random.key(seed + PRIOR_SEED), index),
+            length=length,
+        )
+        for index in range(max(FEWEST_GROUPS, number // size) // GROUPS_AT_ONCE)
+    ]
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def _bounds_from_weights(
+    policy: NamedPolicy, samples: Samples, task: Task, c: float, confidence: float, seed: int
+) -> LogPartition:
+    """From the importance weights of the model's samples, and the prior's where it is another."""
+    prior = policy.prior().model
+    if policy.model is not prior:
+        others = samples_of_prior(prior, task, policy.length, len(samples), seed)
+        log_policy = log_probabilities(policy.model, others)
+        return from_samples(samples, others, log_policy, c, confidence=confidence)
+    assert samples.reward is not None
+    log_prior = samples.log_prior.astype(np.float64)
+    target = log_prior + samples.reward.astype(np.float64) / c
+    return log_partition(target[None], log_prior[None, None], confidence=confidence, seed=seed)
+
+
+def _remarks_on_entropy(
+    policy: NamedPolicy, c: float, estimates: Estimates, samples: Samples
+) -> list[str]:
+    """That the optimum is only a few sequences, by the thresholds of a collapsed policy."""
+    settings = TutorSettings.of()
+    steps = float(samples.steps.mean())
+    entropy, distinct = estimates[ENTROPY].value, estimates[DISTINCT].value
+    least = settings.collapse_distinct * distinct_share(samples.tokens)
+    if entropy >= settings.collapse_entropy * steps and distinct >= least:
+        return []
+    return [
+        f"The optimum at c = {c:g} is a handful of {policy.spec.many}: its entropy is about "
+        f"{entropy:.1f} nats, that of {math.exp(entropy):,.0f} equally likely ones. No optimiser "
+        "mends that, only a larger c or another reward."
+    ]
 
 
 def remarks_on_optimum(c: float, discount: float, bounds: LogPartition | None) -> list[str]:

@@ -16,10 +16,10 @@ from seqtutor.measures.controls import RescaledModel, best_of_n
 from seqtutor.measures.particles import draw_by_particles
 from seqtutor.measures.proposals import Proposal, Twisted, Untwisted
 from seqtutor.measures.sampling import Samples, draw, require_room
-from seqtutor.methods.registry import DEFAULT_METHOD, method_named
+from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
-from seqtutor.runs.policies import NamedPolicy
+from seqtutor.runs.policies import NamedPolicy, usual_settings
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.steering_settings import Steering
@@ -130,11 +130,7 @@ def opened_task(policy: NamedPolicy) -> Iterator[Task]:
     Code that the settings of a folder name is not run, which a remark then says.
     """
     spec = policy.spec
-    if policy.config is None:
-        settings = spec.preset().settings(DEFAULT_METHOD)
-        settings, _ = spec.complete(settings, policy.prior())
-    else:
-        settings = policy.config.settings
+    settings = usual_settings(policy) if policy.config is None else policy.config.settings
     settings = spec.settings_for_evaluation(settings)
     settings, note = spec.without_code(settings, spec.evaluate_type())
     if note is not None:

@@ -62,7 +62,7 @@ def load_network(
     try:
         arrays = safetensors.numpy.load(read_regular(path, MOST_BYTES))
         weight, bias = (jnp.asarray(arrays[name], jnp.float32) for name in (WEIGHT, BIAS))
-    except (KeyError, ValueError, TypeError, safetensors.SafetensorError):
+    except (OSError, KeyError, ValueError, TypeError, safetensors.SafetensorError):
         weight = bias = jnp.zeros(0)
     if weight.shape != network.value_weight.shape or bias.shape != ():
         raise UserError(f"{path} is damaged; without it the run's policy alone proposes particles")
