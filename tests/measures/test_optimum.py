@@ -56,7 +56,7 @@ def test_the_particles_own_weights_tell_the_same_where_few_sequences_are_met():
 
 
 def test_every_sequence_counts_once():
-    found = swept(1.0, 16, 64)
+    found = swept(1.0, 64, 64)
     masses = log_masses([found, found], 1.0)
     different = np.unique(found.tokens.reshape(-1, LENGTH), axis=0)
     assert len(masses) == len(different)
@@ -66,7 +66,7 @@ def test_a_search_finds_the_peak_that_particles_miss():
     """Few particles at a small c, with and without those of a still smaller one."""
     c = 0.2
     log_z, log_law = law_at(c)
-    found = swept(c, 4, 2)
+    found = swept(c, 8, 4)
     alone = optimum_of(found, c, 1000)
     with_search = optimum_of(found, c, 1000, [swept(c / 2, 64, 64)])
     assert alone.log_z < with_search.log_z == pytest.approx(log_z, abs=0.05)

@@ -48,8 +48,7 @@ def shares_of(tokens):
 PROPOSALS = {"prior": Untwisted(PRIOR), "another policy": Untwisted(PRIOR, OTHER)}
 
 
-@pytest.mark.parametrize("name", PROPOSALS)
-@pytest.mark.parametrize("stages", [1, 4])
+@pytest.mark.parametrize(("name", "stages"), [("prior", 4), ("another policy", 1)])
 def test_the_estimate_of_z_is_unbiased_for_few_particles(name, stages):
     """Whatever the proposal, and whether or not groups are resampled."""
     found = particles(
@@ -60,9 +59,8 @@ def test_the_estimate_of_z_is_unbiased_for_few_particles(name, stages):
     assert ratios.std() > 0.1, "the mean is not one because each of them is"
 
 
-@pytest.mark.parametrize("name", PROPOSALS)
-def test_one_of_many_particles_has_the_law_of_the_optimum(name):
-    drawn = draw_by_particles(PROPOSALS[name], TASK, C, number=1500, size=200, seed=2)
+def test_one_of_many_particles_has_the_law_of_the_optimum():
+    drawn = draw_by_particles(Untwisted(PRIOR, OTHER), TASK, C, number=1500, size=200, seed=2)
     shares = shares_of(drawn.tokens)
     for row, probability in law().items():
         error = math.sqrt(probability * (1 - probability) / len(drawn))
@@ -72,8 +70,8 @@ def test_one_of_many_particles_has_the_law_of_the_optimum(name):
 def test_few_particles_stand_as_far_off_as_the_bound_says():
     """KL(π_N‖π*) ≤ log Z − E[log Ẑ], and both fall with N."""
     before = math.inf
-    for size in (1, 4, 32):
-        drawn = draw_by_particles(Untwisted(PRIOR), TASK, C, number=4000, size=size, seed=3)
+    for size in (1, 32):
+        drawn = draw_by_particles(Untwisted(PRIOR), TASK, C, number=3000, size=size, seed=3)
         shares = shares_of(drawn.tokens)
         divergence = sum(
             share * math.log(share / law()[row]) for row, share in shares.items() if share
@@ -86,7 +84,7 @@ def test_few_particles_stand_as_far_off_as_the_bound_says():
 
 
 def test_the_rewards_and_the_prior_are_those_of_the_sequences():
-    drawn = draw_by_particles(Untwisted(PRIOR, OTHER), TASK, C, number=300, size=8, seed=4)
+    drawn = draw_by_particles(Untwisted(PRIOR, OTHER), TASK, C, number=60, size=32, seed=4)
     earned = TASK.reward(jnp.asarray(drawn.tokens), jnp.asarray(drawn.mask)).total
     np.testing.assert_allclose(drawn.reward, np.asarray(earned).sum(axis=1), atol=1e-5)
     ended = drawn.tokens == SIZE - 1
@@ -163,12 +161,12 @@ def test_forced_tokens_condition_the_target():
 
 def test_systematic_resampling_takes_each_as_often_as_its_weight():
     weights = jnp.log(jnp.array([[0.7, 0.1, 0.1, 0.1] * 5, [0.25] * 20]))
-    keys = jax.random.split(jax.random.key(0), 400)
+    keys = jax.random.split(jax.random.key(0), 100)
     drawn, is_uneven = jax.vmap(lambda key: systematic(weights, key, share=0.7))(keys)
     assert bool(is_uneven[:, 0].all())
     assert not bool(is_uneven[:, 1].any())
     counts = (np.asarray(drawn[:, 0])[..., None] == np.arange(20)).sum(axis=1)
     expected = 20 * np.asarray(jax.nn.softmax(weights[0]))
     assert (np.abs(counts - expected) < 1).all(), "systematic: no count is off by one or more"
-    np.testing.assert_allclose(counts.mean(axis=0), expected, atol=0.1)
+    np.testing.assert_allclose(counts.mean(axis=0), expected, atol=0.2)
     assert (np.asarray(drawn[:, 1]) == np.arange(20)).all(), "equal weights are left alone"
