@@ -107,7 +107,7 @@ class ComparisonPlan:
         return tuple(
             Job(
                 f"{method} c={c:g} seed {seed}",
-                self.output / "runs" / method / f"c={c}" / f"seed{seed}",
+                self.run_folder(method, c, seed),
                 self.spec,
                 self.config(method, c, seed, length),
                 samples=0,
@@ -118,6 +118,10 @@ class ComparisonPlan:
             for c in self.c
             for method in self.methods
         )
+
+    def run_folder(self, method: str, c: float, seed: int) -> Path:
+        """The folder of one run."""
+        return self.output / "runs" / method / f"c={c}" / f"seed{seed}"
 
     def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
         """The configuration of one run, of sequences of at most `length` tokens."""
