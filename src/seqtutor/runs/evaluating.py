@@ -27,6 +27,7 @@ from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, int
 from seqtutor.report.tables import Table
 from seqtutor.runs.grouping import PolicyGroup, grouped, remarks_on
 from seqtutor.runs.optimum import (
+    SEARCHED,
     log_partitions,
     optimum_at,
     optimum_measures,
@@ -274,7 +275,18 @@ def _with_optimum(
     """The column of a model with what is known of the optimum at the evaluator's c."""
     assert evaluator.c is not None
     task = evaluator.tasks[policy.saved.vocabulary]
-    optimum = optimum_at(policy, found.samples, task, evaluator.c, seed)
+    total = evaluator.number * (1 + len(SEARCHED))
+    with progress_bar() as progress:
+        bar = progress.add_task("The optimum", total=total, unit="particles", note="")
+        optimum = optimum_at(
+            policy,
+            found.samples,
+            task,
+            evaluator.c,
+            seed,
+            lambda more: progress.update(bar, advance=more),
+        )
+        progress.update(bar, completed=total)
     return replace(
         column,
         seeds=[{**found.estimates, **optimum.estimates}],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import jax
@@ -135,7 +135,12 @@ class OptimumAtC:
 
 
 def optimum_at(
-    policy: NamedPolicy, samples: Samples, task: Task, c: float, seed: int = 0
+    policy: NamedPolicy,
+    samples: Samples,
+    task: Task,
+    c: float,
+    seed: int = 0,
+    on_particles: Callable[[int], None] = lambda more: None,
 ) -> OptimumAtC:
     """The optimum at a c of the prior that a model is compared with; of the prior itself mostly.
 
@@ -147,10 +152,11 @@ def optimum_at(
         task: with the reward.
         c: divides the reward.
         seed: of the particles and the prior's samples.
+        on_particles: called with the number of particles that have been added.
     """
     prior, number = policy.prior().model, len(samples)
     found, *searched = (
-        particles_of_prior(prior, task, policy.length, c * share, number, seed)
+        particles_of_prior(prior, task, policy.length, c * share, number, seed, on_particles)
         for share in (1.0, *SEARCHED)
     )
     optimum = optimum_of(found, c, number, searched)
@@ -172,22 +178,26 @@ def optimum_at(
 
 
 def particles_of_prior(
-    prior: SequenceModel, task: Task, length: int, c: float, number: int, seed: int = 0
+    prior: SequenceModel,
+    task: Task,
+    length: int,
+    c: float,
+    number: int,
+    seed: int = 0,
+    on_particles: Callable[[int], None] = lambda more: None,
 ) -> Particles:
     """So many particles of the prior in independent groups, at least sixteen."""
     size = max(1, min(MOST_PARTICLES, number // FEWEST_GROUPS))
-    parts = [
-        particles(
-            Untwisted(prior),
-            task,
-            c,
-            groups=GROUPS_AT_ONCE,
-            size=size,
-            key=jax.random.fold_in(jax.random.key(seed + PRIOR_SEED), index),
-            length=length,
+    parts = []
+    for index in range(max(FEWEST_GROUPS, number // size) // GROUPS_AT_ONCE):
+        # Other random numbers for each c: what one sweep misses, another may find.
+        key = jax.random.fold_in(jax.random.key(seed + PRIOR_SEED), index)
+        key = jax.random.fold_in(key, int(np.float32(c).view(np.int32)))
+        found = particles(
+            Untwisted(prior), task, c, groups=GROUPS_AT_ONCE, size=size, key=key, length=length
         )
-        for index in range(max(FEWEST_GROUPS, number // size) // GROUPS_AT_ONCE)
-    ]
+        parts.append(found)
+        on_particles(GROUPS_AT_ONCE * size)
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
