@@ -11,6 +11,7 @@ import numpy as np
 
 from seqtutor.measure import Estimates, Measure
 from seqtutor.measures.diversity import distinct_share
+from seqtutor.measures.estimates import mean_estimate
 from seqtutor.measures.intervals import CONFIDENCE
 from seqtutor.measures.log_partition import (
     LogPartition,
@@ -21,7 +22,6 @@ from seqtutor.measures.log_partition import (
 )
 from seqtutor.measures.optimum import optimum_of
 from seqtutor.measures.particles import Particles, particles
-from seqtutor.measures.policy import objective_estimate
 from seqtutor.measures.proposals import Untwisted
 from seqtutor.measures.sampling import Samples, draw, log_probabilities
 from seqtutor.models.base import SequenceModel
@@ -142,19 +142,21 @@ def optimum_at(
     seed: int = 0,
     on_particles: Callable[[int], None] = lambda more: None,
 ) -> OptimumAtC:
-    """The optimum at a c of the prior that a model is compared with; of the prior itself mostly.
+    """The optimum at a c that tuning a model aims at, the model itself being the prior.
 
-    As many particles of the prior as there are samples look for it at c and at each smaller one.
+    As many particles of it as there are samples look for it at c and at each smaller one. The KL
+    divergence in the objective is that from itself, zero.
 
     Args:
         policy: a mere model.
         samples: of it, at temperature 1.
         task: with the reward.
         c: divides the reward.
-        seed: of the particles and the prior's samples.
+        seed: of the particles.
         on_particles: called with the number of particles that have been added.
     """
-    prior, number = policy.prior().model, len(samples)
+    assert samples.reward is not None
+    prior, number = policy.model, len(samples)
     found, *searched = (
         particles_of_prior(prior, task, policy.length, c * share, number, seed, on_particles)
         for share in (1.0, *SEARCHED)
@@ -162,13 +164,13 @@ def optimum_at(
     optimum = optimum_of(found, c, number, searched)
     each = (1 + CONFIDENCE) / 2
     bounds = joined(
-        [_bounds_from_weights(policy, samples, task, c, each, seed)],
+        [_bounds_from_weights(samples, c, each, seed)],
         [lower_bound_of_log_mean(found.log_z, (1 + each) / 2), optimum.log_mass],
     )
     estimate = max(optimum.log_z, bounds.lower)
     bounds = replace(bounds, estimate=estimate, upper=max(bounds.upper, estimate))
     estimates = {
-        "objective": objective_estimate(samples, c),
+        "objective": mean_estimate(samples.reward.astype(np.float64) / c),
         ENTROPY: optimum.entropy,
         DISTINCT: optimum.distinct,
     }
@@ -201,17 +203,10 @@ def particles_of_prior(
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def _bounds_from_weights(
-    policy: NamedPolicy, samples: Samples, task: Task, c: float, confidence: float, seed: int
-) -> LogPartition:
-    """From the importance weights of the model's samples, and the prior's where it is another."""
-    prior = policy.prior().model
-    if policy.model is not prior:
-        others = samples_of_prior(prior, task, policy.length, len(samples), seed)
-        log_policy = log_probabilities(policy.model, others)
-        return from_samples(samples, others, log_policy, c, confidence=confidence)
+def _bounds_from_weights(samples: Samples, c: float, confidence: float, seed: int) -> LogPartition:
+    """From the importance weights exp(r/c) of the model's own samples."""
     assert samples.reward is not None
-    log_prior = samples.log_prior.astype(np.float64)
+    log_prior = samples.log_policy.astype(np.float64)
     target = log_prior + samples.reward.astype(np.float64) / c
     return log_partition(target[None], log_prior[None, None], confidence=confidence, seed=seed)
 
