@@ -69,10 +69,11 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         prior=options.prior,
         workers=options.workers,
     )
-    path, tables = run_experiment(plan)
-    for table in tables:
+    written = run_experiment(plan)
+    for table in written.tables:
         print_table(table)
-    print(f"Everything is in {output}; begin with {path}")
+    pages = " and ".join(map(str, written.pages))
+    print(f"Everything is in {output}; begin with {pages}, or read {written.report}")
 
 
 def _profile(spec: TaskSpec[Any], options: Options) -> Profile:

@@ -25,10 +25,11 @@ from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
 from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
 from seqtutor.runs.measure_cache import digest
+from seqtutor.runs.page import write_run_page
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by_in_words
-from seqtutor.runs.run_folder import CONFIG, plain
+from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
 from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.runs.terminal import counted
 from seqtutor.runs.tuning import has_diverged, tune_in_folder
@@ -128,7 +129,7 @@ class ComparisonPlan:
         return tuple(
             Job(
                 f"{method} c={c:g} seed {seed}",
-                self.output / "runs" / method / f"c={c}" / f"seed{seed}",
+                self.run_folder(method, c, seed),
                 self.spec,
                 self.config(method, c, seed, length),
                 samples=0,
@@ -139,6 +140,10 @@ class ComparisonPlan:
             for c in self.c
             for method in self.methods
         )
+
+    def run_folder(self, method: str, c: float, seed: int) -> Path:
+        """The folder of one run."""
+        return self.output / "runs" / method / f"c={c}" / f"seed{seed}"
 
     def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
         """The configuration of one run, of sequences of at most `length` tokens."""
@@ -182,6 +187,18 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
     """
     with made_and_locked(plan.output):
         return _compare(plan, in_this_process)
+
+
+def write_comparison_page(plan: ComparisonPlan) -> Path:
+    """Write page.html of a finished comparison; gives its path.
+
+    It shows every method at one c, the middle one of the grid, by its first seed.
+    """
+    c = sorted(plan.c)[len(plan.c) // 2]
+    folders = [plan.run_folder(method, c, seed=0) for method in plan.methods]
+    runs = [folder for folder in folders if RunFolder(folder).is_complete]
+    with telling_how_to_go_on(plan.output):
+        return write_run_page(plan.spec, runs, plan.output, most=plan.number)
 
 
 def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:
