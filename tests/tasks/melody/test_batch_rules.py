@@ -1,9 +1,8 @@
-"""Rules about the melodies of a batch together."""
+"""The rule about the melodies of a batch together, and rewards of their own."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,7 @@ from seqtutor.errors import UserError
 from seqtutor.rewards import Reward, require_causal
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.melody.rules.autocorrelation import autocorrelations
-from seqtutor.tasks.melody.rules.batch import BatchReward, common_opening, mean_autocorrelation
+from seqtutor.tasks.melody.rules.batch import BatchReward, common_opening
 from seqtutor.tasks.melody.rules.extremes import high_low_unique, unique_extremes
 from seqtutor.tasks.melody.rules.tonality import tonic
 from seqtutor.tasks.melody.settings import BatchRuleSettings, MelodySettings
@@ -62,24 +60,8 @@ def test_where_a_policy_comes_to_rest():
     np.testing.assert_allclose(best / best.sum(), p, rtol=0.05)
 
 
-def test_the_mean_autocorrelation_is_pulled_to_zero():
-    """The derivative of −½ Σ m² where a melody has an infinitesimally larger share of the batch."""
-    tokens = random_melodies(1, 12, 16)
-    rules = MelodyRuleSettings()
-    found = np.asarray(mean_autocorrelation(jnp.asarray(tokens), rules))
-    own = np.stack([autocorrelations(jnp.asarray(tokens), (lag,))[0] for lag in (1, 2, 3)])
-    own = np.nan_to_num(own)
-    for row in range(12):
-        others = np.delete(own, row, axis=1).mean(axis=1)
-        np.testing.assert_allclose(found[row], -(others * own[:, row]).sum(axis=0), atol=1e-5)
-    later = replace(rules, autocorrelation_first_step=9)
-    judged = np.asarray(mean_autocorrelation(jnp.asarray(tokens), later))
-    np.testing.assert_array_equal(judged[:, :8], 0.0)
-    np.testing.assert_array_equal(judged[:, 8:], found[:, 8:])
-
-
-def test_rules_about_a_batch_count_in_tuning_and_not_where_policies_are_measured():
-    chosen = BatchRuleSettings(common_opening=2.0, mean_autocorrelation=5.0)
+def test_the_rule_about_a_batch_counts_in_tuning_and_not_where_policies_are_measured():
+    chosen = BatchRuleSettings(common_opening=2.0)
     settings = MelodySettings(batch_rules=chosen, length=8)
     tokens = np.tile([14, 1, 14, 1, 16, 1, 14, 1], (3, 1))
     mask = np.ones(tokens.shape, bool)
@@ -87,14 +69,11 @@ def test_rules_about_a_batch_count_in_tuning_and_not_where_policies_are_measured
         jax.jit(spec.task(one).reward.__call__)(tokens, mask)
         for one in (settings, spec.settings_for_evaluation(settings))
     )
-    of_batch = {"common_opening", "mean_autocorrelation"}
-    assert set(tuned.terms) == {*measured.terms, *of_batch}
+    assert set(tuned.terms) == {*measured.terms, "common_opening"}
     np.testing.assert_allclose(tuned.terms["common_opening"][:, 3], 2 * math.log(0.05), rtol=1e-5)
     difference = np.asarray(tuned.total - measured.total)
-    added = sum(np.asarray(tuned.terms[name]) for name in of_batch)
-    np.testing.assert_allclose(difference, added, atol=1e-4)
-    function = BatchReward(chosen, settings.rules)
-    require_causal(Reward(function), melody_vocabulary(), 8)
+    np.testing.assert_allclose(difference, tuned.terms["common_opening"], atol=1e-4)
+    require_causal(Reward(BatchReward(chosen)), melody_vocabulary(), 8)
 
 
 def test_the_tonic_at_the_start_can_earn_another_reward():
@@ -117,7 +96,6 @@ def test_a_highest_note_can_earn_another_reward_than_a_lowest():
 
 WRONG = [
     {"common_opening": -1.0},
-    {"mean_autocorrelation": -1.0},
     {"opening_share": 0.0},
     {"opening_share": 1.5},
     {"opening_steps": 0},

@@ -28,10 +28,10 @@ class RuleWeights:
 
 @dataclass(frozen=True)
 class BatchRuleSettings:
-    """Rules about the melodies of a batch together, which the papers do not have.
+    """A rule about the melodies of a batch together, which the papers do not have.
 
-    They are a part of tuning alone: tables and scores, which judge each melody by itself, leave
-    them out.
+    It is a part of tuning alone: tables and scores, which judge each melody by itself, leave it
+    out.
     """
 
     common_opening: float = 0.0
@@ -41,23 +41,13 @@ class BatchRuleSettings:
     """The share from which on an opening pays; the commonest of the real tunes has 4.7 %."""
     opening_steps: int = 4
     """Steps of an opening."""
-    mean_autocorrelation: float = 0.0
-    """Weight of the rule that the mean autocorrelation of the melodies is zero at each lag."""
 
     def __post_init__(self) -> None:
         require_finite(self)
-        for name in ("common_opening", "mean_autocorrelation"):
-            weight = getattr(self, name)
-            require(weight >= 0, f"the weight {name} must not be below 0, and is {weight}")
-        share, steps = self.opening_share, self.opening_steps
+        weight, share, steps = self.common_opening, self.opening_share, self.opening_steps
+        require(weight >= 0, f"the weight common_opening must not be below 0, and is {weight}")
         require(0 < share <= 1, f"opening_share is {share}; it must lie above 0 and not above 1")
         require(steps >= 1, f"opening_steps is {steps}; it must be at least 1")
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """The weight of each rule."""
-        names = ("common_opening", "mean_autocorrelation")
-        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -69,7 +59,7 @@ class MelodySettings:
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
     batch_rules: BatchRuleSettings = field(default_factory=BatchRuleSettings)
-    """Rules about the melodies of a batch together; by default none counts."""
+    """A rule about the melodies of a batch together; by default it does not count."""
     length: int = 32
     """Sixteenths in a melody."""
 
