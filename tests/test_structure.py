@@ -50,6 +50,7 @@ FLOORS = [
     ["runs"],
     ["api"],
     ["playing"],
+    ["web"],
     ["study"],
     ["tasks"],
     ["cli"],

@@ -68,6 +68,7 @@ class TaskSpec(Generic[Settings]):
         published_beside_runs: whether they are in the table that ends a tuning, too.
         measures_need_settings: whether the measures depend on the settings of runs. Where they do
             not, runs with different settings are measured side by side, without their rewards.
+        drift: what becomes of sequences that are longer than those of the training.
         shows_terms: whether tables have a row for each term of the reward.
     """
 
@@ -91,6 +92,7 @@ class TaskSpec(Generic[Settings]):
     published: Published | None = None
     published_beside_runs: bool = True
     measures_need_settings: bool = True
+    drift: str = "what comes after them is less like the data"
     shows_terms: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -68,7 +68,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     for remark in left_out:
         print(remark)
     page = write_comparison_page(plan)
-    print(f"Everything is in {output}; begin with {report}, or look and listen: {page}")
+    print(f"Everything is in {output}; begin with {page}, or read {report}")
 
 
 def _methods(options: Options) -> tuple[str, ...]:

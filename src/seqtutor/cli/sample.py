@@ -78,9 +78,12 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
     from seqtutor.data import Sequences
     from seqtutor.measures.sampling import BATCH, draw, require_room
     from seqtutor.runs.policies import common_settings
+    from seqtutor.runs.progress import console
     from seqtutor.task_records import Drawn
 
     length = options.length or policy.length
+    if length > policy.length:
+        console.print(f"The model was trained on {policy.length} tokens a {spec.one}; {spec.drift}")
     require_room(min(options.number, BATCH), length, policy.saved.vocabulary.size)
     settings = common_settings([policy], "")
     forced, own = spec.primer(options.own, settings, options.number, options.seed)

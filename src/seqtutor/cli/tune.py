@@ -220,7 +220,7 @@ def _report(
             reward_workers=options.reward_workers,
             logs=options.log,
         )
-        written.append(f"a page to look at and listen to in {page.name}")
+        written.append(f"all of it on a page in {page.name}")
     print(f"{output}: {', '.join(written)}")
 
 

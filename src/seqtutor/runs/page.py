@@ -276,6 +276,7 @@ def _page(
         [one for one in columns if one.name != PRIOR],
         {one.title: h for one in members if (h := histories_of(one.folders))},
         [*_reward_distribution(members, spec.one), *exhibition.distributions],
+        exhibition.maps,
         spec.one,
     )
     return Page(

@@ -96,23 +96,29 @@ of the reward at the first step is enough for 30 % to begin with the tonic, as t
 papers' columns, and what a common opening pays keeps any one beat below a tenth.
 """
 
+
+def _in_any_key(settings: MelodySettings) -> MelodySettings:
+    """The settings with melodies that are moved from the prior's key to the one asked for."""
+    return replace(settings, rules=replace(settings.rules, transposition=None))
+
+
 PRESETS = {
     "papers-rules": Preset(
         "The papers' rules and weights",
         "the papers' rules as they are",
         _papers_rules,
-        lambda method: MelodySettings(),
+        lambda method: _in_any_key(MelodySettings()),
     ),
     "strict-rules": Preset(
         "Rules weighted anew",
         "rules weighted anew, aimed at the best entry of each row of Table 1",
         _strict_rules,
-        lambda method: STRICT_RULES,
+        lambda method: _in_any_key(STRICT_RULES),
     ),
     "varied-openings": Preset(
         "Rules weighted anew, varied openings",
         "strict-rules, and no opening is much commoner than the commonest of real tunes",
         _varied_openings,
-        lambda method: VARIED_OPENINGS,
+        lambda method: _in_any_key(VARIED_OPENINGS),
     ),
 }

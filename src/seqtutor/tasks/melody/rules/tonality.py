@@ -24,9 +24,10 @@ MIDDLE_C = 60 - TOKEN_TO_MIDI
 def tonic_token(settings: MelodyRuleSettings) -> int:
     """The token that counts as the tonic: the one from middle C (C major) up to the B above it.
 
-    That octave is the middle one of the three that the tokens span.
+    That octave is the middle one of the three that the tokens span. Of a transposed melody it is
+    the octave of the melody as it sounds.
     """
-    return MIDDLE_C + settings.tonic_pitch_class
+    return MIDDLE_C + settings.tonic_pitch_class - settings.semitones
 
 
 def degrees_above_tonic(settings: MelodyRuleSettings) -> Int[np.ndarray, " token"]:
