@@ -12,8 +12,6 @@ from seqtutor.tasks.melody.copies import (
     allowed,
     symbols_of,
 )
-from seqtutor.tasks.melody.data import MelodyData, load_data
-from seqtutor.tasks.melody.training_melodies import training_melodies
 
 
 def distance(one: str, other: str) -> int:
@@ -72,22 +70,3 @@ def test_a_key_makes_no_difference_and_a_rhythm_does():
     twice = np.where(np.arange(16) == 12, 21, changed)
     assert not real.copies(twice[None])[0]
     assert real.nearest(higher).place == Place("Tune", "book", 3)
-
-
-def test_the_training_tunes_are_found_at_their_bars(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.getbasetemp() / "folk-cache"
-    monkeypatch.setenv("SEQTUTOR_CACHE", str(folder))
-    data = load_data(MelodyData())
-    training_melodies.cache_clear()
-    first = training_melodies(32)
-    training_melodies.cache_clear()
-    again = training_melodies(32)
-    training_melodies.cache_clear()
-    assert len(first) == len(again) == len({symbols_of(row) for row in data.train})
-    for row in (0, 7_000, 30_000):
-        found, kept = first.nearest(data.train[row]), again.nearest(data.train[row])
-        assert found == kept
-        assert found.distance == 0
-        tune = next(t for t in data.train_tunes if t.title == found.place.title)
-        assert tune.source == found.place.source
-    assert 0.02 < again.copies(data.test[::8]).mean() < 0.07
