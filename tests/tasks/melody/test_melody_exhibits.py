@@ -17,6 +17,7 @@ from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score
 from seqtutor.tasks.melody.settings import MelodySettings
+from seqtutor.tasks.melody.training_melodies import training_melodies
 from seqtutor.tasks.scores.keys import Key
 
 # C4, up a fifth to G4 and held, a rest, F#4, which is not in C major, and C4 at the end.
@@ -53,6 +54,14 @@ def test_notes_of_the_score_and_of_the_roll_stand_for_the_same_marks(card):
     for picture in card.exhibit.pictures:
         marks = [int(one) for one in re.findall(r'data-mark="(\d+)"', picture.svg)]
         assert sorted(set(marks)) == [0, 1, 3, 4], "all but the rest"
+
+
+def test_a_melody_has_its_nearest_training_tune(card):
+    nearest = training_melodies(16).nearest(MELODY[0])
+    said = str(card.exhibit.facts["nearest training tune"])
+    assert said.startswith(f"{nearest.place.title}, bar {nearest.place.bar} (")
+    assert f"a distance of {nearest.distance} at 5 notes and rests" in said
+    assert said.endswith(", a copy") == nearest.is_copy
 
 
 def test_a_page_shows_the_key_that_was_asked_for():
