@@ -49,9 +49,10 @@ class Crashes:
         total = listeners * questions
         self._kill_at = sorted(chance.sample(range(1, total), self.kills))
         port = 0
+        own = [] if self.database is None else ["--database", self.database]
         with ThreadPoolExecutor(listeners) as pool, ExitStack() as stack:
             for round_ in range(self.kills + 1):
-                with serving(self.study, *self._arguments(port)) as (process, address, _):
+                with serving(self.study, *own, port=port) as (process, address, _):
                     port = urlsplit(address).port or 0
                     self._address = address
                     if round_ == 0:
@@ -71,10 +72,6 @@ class Crashes:
                             one.result(_PATIENCE)
             for client in self._clients:
                 stack.callback(client.close)
-
-    def _arguments(self, port: int) -> list[str]:
-        own = [] if self.database is None else ["--database", self.database]
-        return [*own, "--port", str(port)]
 
     def _begun(self) -> Client:
         client = Client(self._address)
