@@ -10,11 +10,7 @@ docs/public_reports.md.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import struct
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

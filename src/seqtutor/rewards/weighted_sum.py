@@ -79,6 +79,13 @@ class _WeightedSum(Reward):
         for part in self.parts:
             part.write(folder)
 
+    def record_in(self, folder: Path | None) -> None:
+        for part in self.parts:
+            part.record_in(folder)
+
+    def remarks(self, is_over: bool = False) -> list[str]:
+        return [remark for part in self.parts for remark in part.remarks(is_over)]
+
     def close(self) -> None:
         for part in self.parts:
             part.close()

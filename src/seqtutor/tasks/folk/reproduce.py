@@ -41,7 +41,8 @@ class Options:
     """Folder for everything; by default runs/reproduce-folk-PROFILE."""
     generators: Annotated[tuple[str, ...], tyro.conf.arg(metavar="STR [STR ...]")] = USUAL
     """Generators that play, beside maximum likelihood:
-    - reinforce, reinforce-baseline, merl: as published, rewarded by D(x) at the end
+    - reinforce, reinforce-baseline, merl: as published, rewarded by D(x) at the end;
+      merl-baseline: the same as merl with the reward baseline, which the paper's had
     - rloo, psi, g, path: held by the prior, rewarded by the discriminator's logit; g and path
       play only if they are named
     - constant, random, frozen: controls, rloo with another reward

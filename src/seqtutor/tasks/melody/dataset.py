@@ -103,12 +103,20 @@ def _stacked(rows: list[np.ndarray], length: int) -> Int[np.ndarray, "sequence t
     return np.stack(rows) if rows else np.zeros((0, length), dtype=np.int32)
 
 
+def window_starts(tune: Tune, tokens: Int[np.ndarray, " time"], length: int) -> list[int]:
+    """Where windows begin: at every bar line of a tune at which one of its tokens is a pitch."""
+    return [
+        start
+        for start in tune.downbeats
+        if start + length <= len(tokens) and tokens[start] >= LOWEST_PITCH_TOKEN
+    ]
+
+
 def _windows_of(tune: Tune, length: int) -> list[np.ndarray]:
     tokens = tokens_of(tune)
     cut = {
         tokens[start : start + length].tobytes(): tokens[start : start + length]
-        for start in tune.downbeats
-        if start + length <= len(tokens) and tokens[start] >= LOWEST_PITCH_TOKEN
+        for start in window_starts(tune, tokens, length)
     }
     return list(cut.values())
 

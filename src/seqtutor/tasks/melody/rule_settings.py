@@ -131,6 +131,8 @@ class MelodyRuleSettings:
     """Steps of the last bar, which should hold the closing tonic (16 is a bar of 4/4)."""
     tonic_reward: float = 3.0
     """For the tonic at the start, and for each step of the close."""
+    tonic_opening_reward: float | None = None
+    """For the tonic at the start, where that is to earn something else than a step of the close."""
     tonic_close_on_tonic: bool = False
     """The steps of the close are paid while the tonic sounds, and for rests after it. By default
     their holds and rests are paid whatever the last note is."""

@@ -89,7 +89,7 @@ def tonic(
     - t = L − b + 1 and token t is a hold, so that the final tonic sounds on;
     - L − b + 1 < t < L and token t is a hold or a note-off;
 
-    else 0. The tonic is one pitch, that of the octave from middle C (`tonic_token`), or one of any
+    else 0; at t = 0 it is `tonic_opening_reward`, if that is set. The tonic is one pitch, that of the octave from middle C (`tonic_token`), or one of any
     octave with `tonic_in_any_octave`. `lengths` gives L for each melody where they differ.
 
     Holds and rests of the close are paid whatever the last note is, which the name does not say: a
@@ -111,4 +111,6 @@ def tonic(
     else:
         opening_or_close = (steps == 0) | (steps == last_bar)
         fits = (opening_or_close & is_here) | ((steps > 0) & (holding | ending))
-    return jnp.where(fits, settings.tonic_reward, 0.0)
+    opening = settings.tonic_opening_reward
+    at_start = settings.tonic_reward if opening is None else opening
+    return jnp.where(fits, jnp.where(steps == 0, at_start, settings.tonic_reward), 0.0)
