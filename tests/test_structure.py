@@ -32,6 +32,7 @@ CORE += [
     "rewards",
     "task",
     "data",
+    "comparisons",
     "token_files",
     "text_sequences",
     "task_records",
@@ -46,7 +47,7 @@ FLOORS = [
     ["training"],
     ["measures", "proof"],
     ["report"],
-    ["adversarial"],
+    ["adversarial", "preferences"],
     ["runs"],
     ["api"],
     ["playing"],
@@ -63,7 +64,7 @@ ENTRANCES = {"__init__", "__main__"}
 CORE_LIBRARIES = {"equinox", "jax", "jaxtyping", "numpy", "optax", "safetensors", "scipy"}
 CORE_LIBRARIES |= {"platformdirs"}
 NUMERICAL_PARTS = ["objectives", "models", "methods", "training", "measures", "proof"]
-NUMERICAL_PARTS += ["adversarial"]
+NUMERICAL_PARTS += ["adversarial", "preferences"]
 ALLOWED_LIBRARIES = dict.fromkeys([*CORE, *NUMERICAL_PARTS], CORE_LIBRARIES)
 SOURCES = sorted(ROOT.rglob("*.py"))
 
@@ -132,6 +133,7 @@ def test_the_public_names_are_there():
 
 TASK_WORDS = re.compile(r"\b(melody|melodies|molecules?|folk|smiles|peptides?)\b", re.IGNORECASE)
 GENERIC = ["cli", "runs", "report", "measures", "training", "methods", "models", "adversarial"]
+GENERIC += ["preferences"]
 
 
 @pytest.mark.parametrize("part", GENERIC)
