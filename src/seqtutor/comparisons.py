@@ -88,16 +88,18 @@ def read_votes(path: Path, vocabulary: Vocabulary, max_length: int) -> ComparedS
     ]
     if not rows:
         raise UserError(f"{path} holds no vote; each line must be like {_EXAMPLE}")
-    left, right = (
-        Sequences(
-            np.concatenate([row[side].tokens for row in rows]),
-            np.concatenate([row[side].mask for row in rows]),
-        )
-        for side in (0, 1)
+    lefts, rights, scores, names = zip(*rows, strict=True)
+    return ComparedSequences(
+        _together(lefts),
+        _together(rights),
+        np.array(scores, np.float32),
+        listeners=names if all(names) else (),
     )
-    names = tuple(row[3] for row in rows)
-    scores = np.array([row[2] for row in rows], np.float32)
-    return ComparedSequences(left, right, scores, listeners=names if all(names) else ())
+
+
+def _together(sequences: tuple[Sequences, ...]) -> Sequences:
+    tokens = np.concatenate([one.tokens for one in sequences])
+    return Sequences(tokens, np.concatenate([one.mask for one in sequences]))
 
 
 def votes_text(votes: ComparedSequences, vocabulary: Vocabulary) -> str:

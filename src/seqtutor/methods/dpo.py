@@ -88,7 +88,8 @@ METHOD = Method(
     loss=loss,
     learns_from="votes",
     proof=Proof(
-        {"environments": 8, "updates": 8, "batch": 128},
+        {"environments": 8, "updates": 8, "batch": 128, "learning_rate_final_share": 0.02},
+        iterations=400,
         variants={
             "without ties": {"tie": 0.0},
             "with ties and a bias": {"tie": 0.7, "side_bias": 0.4},

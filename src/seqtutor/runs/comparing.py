@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,10 @@ from seqtutor.measure import Estimate
 from seqtutor.measures.intervals import CONFIDENCE
 from seqtutor.measures.log_partition import LogPartition, joined
 from seqtutor.measures.policy import has_collapsed
+from seqtutor.methods.registry import method_named
 from seqtutor.models.files import SavedModel
+from seqtutor.preferences.files import load_preference
+from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import MeasuredPolicy
 from seqtutor.report.plots import History
@@ -23,9 +27,10 @@ from seqtutor.runs.config import RunConfig
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
-from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
+from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of, made_of_votes
 from seqtutor.runs.measure_cache import digest
 from seqtutor.runs.policies import load_prior
+from seqtutor.runs.preferred import opened_task, rounded, votes_of
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.runs.run_folder import CONFIG, plain
@@ -67,6 +72,8 @@ class ComparisonPlan:
         at_kl: KL divergences, in nats a sequence, at which to compare; empty: four where most
             methods are.
         prior: folder of the prior; `None` for the one that comes with the package.
+        preference: a preference model as a term of the reward; methods that learn from votes learn
+            from those of its folder.
         workers: runs at the same time; `None` for one for each core.
 
     Raises:
@@ -87,6 +94,7 @@ class ComparisonPlan:
     at_kl: tuple[float, ...] = ()
     prior: Path | None = None
     workers: int | None = None
+    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
     settings: Any = field(default=None, init=False)
     """The task's settings, complete."""
 
@@ -104,6 +112,11 @@ class ComparisonPlan:
         worker_count(self.workers)
         for method in self.methods:
             TutorSettings.of(method, discount=self.discount)
+            require(
+                self.preference.model is not None or not method_named(method).learns_from_votes,
+                f"{method} learns from votes: name a preference model, whose votes it then takes, "
+                "with --preference.model",
+            )
         sets = {
             "methods": self.methods,
             "c": sorted(self.c),
@@ -125,32 +138,48 @@ class ComparisonPlan:
             now: what runs are made of beside their configuration, as `made_of` gives it.
         """
         options = reward_worker_options(None, worker_count(self.workers))
+        grid = product(range(self.seeds), self.c, self.methods)
+        configs = [self.config(method, c, seed, length) for seed, c, method in grid]
         return tuple(
             Job(
-                f"{method} c={c:g} seed {seed}",
-                self.output / "runs" / method / f"c={c}" / f"seed{seed}",
+                f"{one.tutor.method} c={one.tutor.c:g} seed {one.tutor.seed}",
+                self._folder(one.tutor),
                 self.spec,
-                self.config(method, c, seed, length),
+                one,
                 samples=0,
                 options=options,
-                made_of=now,
+                made_of={**now, **made_of_votes(one)},
             )
-            for seed in range(self.seeds)
-            for c in self.c
-            for method in self.methods
+            for one in configs
         )
+
+    def _folder(self, tutor: TutorSettings) -> Path:
+        return self.output / "runs" / tutor.method / f"c={tutor.c}" / f"seed{tutor.seed}"
 
     def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
         """The configuration of one run, of sequences of at most `length` tokens."""
         # Not the preset's settings of the tutor, which are each method's own way to one aim.
-        own = {"c": c, "discount": self.discount, "seed": seed}
+        own: dict[str, Any] = {"c": c, "discount": self.discount, "seed": seed}
+        if method_named(method).learns_from_votes:
+            own |= self.of_votes
         tutor = TutorSettings.of(method, **{**self.spec.tutor_settings(method), **own})
         collection = tutor.environments * length
         record = collection * max(1, round(self.steps / collection / RECORDS))
         # Whole records: each is a mean over as many collections.
         steps = record * math.ceil(self.steps / record)
         tutor = replace(tutor, steps=steps, log_every=record)
-        return RunConfig(self.spec.name, tutor, self.settings, self.prior)
+        return RunConfig(self.spec.name, tutor, self.settings, self.prior, self.preference)
+
+    @cached_property
+    def of_votes(self) -> dict[str, Any]:
+        """Settings of methods that learn from votes: those of the preference model."""
+        assert self.preference.model is not None
+        weights = load_preference(self.preference.model, self.spec.features()).weights
+        return {
+            "votes": self.preference.model,
+            "tie": rounded(weights.tie),
+            "side_bias": rounded(weights.bias),
+        }
 
 
 @dataclass(frozen=True)
@@ -187,7 +216,8 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
 def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:
     spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
     # Runs in other processes have workers of their own.
-    with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:
+    workers = None if in_this_process else 0
+    with opened_task(spec, plan.settings, prior, workers, plan.preference) as task:
         now = made_of(spec, prior.model, task.max_length)
         jobs = plan.jobs(task.max_length, now)
         console.rule("1  Tuning")
@@ -199,7 +229,10 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
         grid = _tune(jobs, run)
     console.rule("2  Measuring")
     settings = spec.settings_for_evaluation(plan.settings)
-    with telling_how_to_go_on(plan.output), spec.opened(settings, prior) as task:
+    with (
+        telling_how_to_go_on(plan.output),
+        opened_task(spec, settings, prior, None, plan.preference) as task,
+    ):
         policies = _measure(grid, plan, task)
     console.rule("3  Tables and figures")
     left_out = _left_out(grid, plan.output)
@@ -212,7 +245,8 @@ def _distinct(values: Iterable[_Value]) -> tuple[_Value, ...]:
 
 def _run_here(jobs: Sequence[Job], *, task: Task, prior: SavedModel) -> None:
     for job in unfinished(jobs):
-        tutor = Tutor(task, prior.model, job.config.tutor)
+        votes = votes_of(job.config.tutor, task)
+        tutor = Tutor(task, prior.model, job.config.tutor, votes=votes)
         tune_in_folder(job.spec, job.config, tutor, job.run)
 
 
@@ -242,6 +276,9 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
     key = {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)}
     if spec.source_sha256 is not None:
         key[TASK_FILE_SHA256] = spec.source_sha256
+    if plan.preference.model is not None:
+        own = {"weights": digest(plan.preference.model)}
+        key["preference"] = plain(plan.preference) | own
     evaluator = CachedEvaluator(
         task,
         load_prior(spec, plan.prior).model,

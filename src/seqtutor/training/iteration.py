@@ -144,7 +144,7 @@ def evaluate_policy(
 def store(
     plan: TutorPlan, state: TutorState, trajectories: Trajectories, breakdown: RewardBreakdown
 ) -> TutorState:
-    """Store a collection in the replay, unless that holds the votes from which the method learns."""
+    """Store a collection in the replay, unless the method learns from votes, which are there."""
     if plan.method.learns_from_votes:
         return state
     kept = plan.keeps_whole_prior
@@ -261,9 +261,7 @@ def with_whole_prior(experience: Experience, prior: SequenceModel) -> Experience
     return replace(experience, whole_log_prior=log_prior)
 
 
-def rows_to_learn(
-    plan: TutorPlan, replay: Replay, key: PRNGKeyArray
-) -> Int[Array, "updates rows"]:
+def rows_to_learn(plan: TutorPlan, replay: Replay, key: PRNGKeyArray) -> Int[Array, "updates rows"]:
     """Which of the replay's sequences each update learns from.
 
     Of a method that learns from votes: the left sequences of some votes, then their right ones.

@@ -29,8 +29,8 @@ from seqtutor.methods.settings import (
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.consistency import require_consistent
-from seqtutor.task import Task
 from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.task import Task
 from seqtutor.training.replay import Replay, empty_replay, filled_replay
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import require_devices
@@ -246,7 +246,6 @@ class TutorPlan:
             key=jax.random.key(settings.seed),
             iteration=jnp.zeros((), jnp.int32),
         )
-
 
     def _first_replay(self) -> Replay:
         """Nothing yet; of a method that learns from votes all that it ever learns from."""
