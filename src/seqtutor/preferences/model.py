@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -20,7 +21,7 @@ from seqtutor.preferences.features import (
     network_features,
     token_features,
 )
-from seqtutor.preferences.fitting import Posterior, fit
+from seqtutor.preferences.fitting import fit
 from seqtutor.preferences.settings import Basis
 from seqtutor.settings import require
 from seqtutor.task_records import SequenceFeatures
@@ -36,7 +37,7 @@ class PreferenceWeights(eqx.Module):
     Attributes:
         network: that computes features; `None` where none are of a network.
         center, scale: mean and deviation of the features over the compared sequences.
-        weights: of the standardised features.
+        weights: of the standardised features, and of the squares of the first `squares` of them.
         factor: F of the weights' covariance F·Fᵀ.
         bias, log_tie: b and log ν of the votes; `log_tie` does not count without `has_ties`.
         names: of the features.
@@ -49,14 +50,15 @@ class PreferenceWeights(eqx.Module):
     network: SequenceModel | None
     center: Float[Array, " features"]
     scale: Float[Array, " features"]
-    weights: Float[Array, " features"]
-    factor: Float[Array, "features features"]
+    weights: Float[Array, " terms"]
+    factor: Float[Array, "terms terms"]
     bias: Float[Array, ""]
     log_tie: Float[Array, ""]
     names: tuple[str, ...] = eqx.field(static=True)
     tokens: tuple[int, ...] = eqx.field(static=True)
     basis: Basis = eqx.field(static=True)
     has_ties: bool = eqx.field(static=True)
+    squares: int = eqx.field(static=True)
     max_length: int = eqx.field(static=True)
     vocabulary_size: int = eqx.field(static=True)
 
@@ -68,7 +70,7 @@ class PreferenceWeights(eqx.Module):
     @property
     def config(self) -> dict[str, Any]:
         """What `from_config` rebuilds the shapes of the weights from."""
-        static = ("tokens", "basis", "has_ties", "max_length", "vocabulary_size")
+        static = ("tokens", "basis", "has_ties", "squares", "max_length", "vocabulary_size")
         own = {name: getattr(self, name) for name in static}
         network = {} if self.network is None else {"network": self.network}
         # Names may be those of tokens: as one list, no entry can be taken for a model's.
@@ -78,21 +80,18 @@ class PreferenceWeights(eqx.Module):
     def from_config(cls, config: dict[str, Any]) -> PreferenceWeights:
         """A model of these shapes whose numbers are zero."""
         names = tuple(map(str, config["names"]))
-        row = jnp.zeros(len(names))
+        raw, squares = len(names), int(config["squares"])
+        number = raw + squares
         return cls(
             config.get("network"),
-            row,
-            row,
-            row,
-            jnp.zeros((len(names), len(names))),
-            jnp.zeros(()),
-            jnp.zeros(()),
-            names,
-            tuple(map(int, config["tokens"])),
-            config["basis"],
-            bool(config["has_ties"]),
-            int(config["max_length"]),
-            int(config["vocabulary_size"]),
+            *map(jnp.zeros, (raw, raw, number, (number, number), (), ())),
+            names=names,
+            tokens=tuple(map(int, config["tokens"])),
+            basis=config["basis"],
+            has_ties=bool(config["has_ties"]),
+            squares=squares,
+            max_length=int(config["max_length"]),
+            vocabulary_size=int(config["vocabulary_size"]),
         )
 
 
@@ -112,6 +111,14 @@ class PreferenceModel:
     vocabulary: Vocabulary
     origin: dict[str, Any] = field(default_factory=dict)
 
+    def utilities(
+        self, values: Float[Array, "*shape features"]
+    ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+        """The utility of features and its standard deviation."""
+        own = self.weights
+        z = with_squares((values - own.center) / own.scale, own.squares)
+        return z @ own.weights, jnp.sqrt(jnp.sum((z @ own.factor) ** 2, axis=-1))
+
     def of_prefixes(
         self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]
     ) -> tuple[Float[Array, "batch time"], Float[Array, "batch time"]]:
@@ -119,9 +126,26 @@ class PreferenceModel:
 
         Both are relative to a sequence whose features are the means over the compared ones.
         """
-        own = self.weights
-        z = (self.features.of_prefixes(tokens, mask) - own.center) / own.scale
-        return z @ own.weights, jnp.sqrt(jnp.sum((z @ own.factor) ** 2, axis=-1))
+        return self.utilities(self.features.of_prefixes(tokens, mask))
+
+
+def with_squares(values: Any, squares: int) -> Any:
+    """Standardised features and, of the first so many, their squares with mean 0 and deviation 1.
+
+    The deviation is that of the square of a normal variable. With squares a preference can have
+    its optimum in between.
+    """
+    first = values[..., :squares]
+    numpy = jnp if isinstance(values, jax.Array) else np
+    return numpy.concatenate([values, (first**2 - 1) / 2**0.5], axis=-1)
+
+
+def squares_of(basis: Basis, features: SequenceFeatures, network: SequenceModel | None) -> int:
+    """How many of the features are squared: all that describe a sequence, none of a network's."""
+    if basis == "network":
+        return 0
+    of_network = 0 if network is None else network.feature_size + 1
+    return len(features.names) - of_network
 
 
 def basis_features(
@@ -179,9 +203,23 @@ def fit_preference(
         basis, vocabulary, length, of_task=of_task, tokens=tokens, network=used
     )
     values = standardised(features_of(features, votes.both))
-    number = len(votes)
-    posterior = fit(values.z[:number] - values.z[number:], votes.scores)
-    weights = _weights_of(posterior, values, features, used, tokens, basis, length, vocabulary.size)
+    number, squares = len(votes), squares_of(basis, features, used)
+    z = with_squares(values.z, squares)
+    posterior = fit(z[:number] - z[number:], votes.scores)
+    weights = PreferenceWeights(
+        used,
+        *_single(values.center, values.scale, posterior.weights),
+        *_single(
+            np.linalg.cholesky(posterior.covariance), posterior.bias, posterior.log_tie or 0.0
+        ),
+        names=features.names,
+        tokens=tokens,
+        basis=basis,
+        has_ties=posterior.log_tie is not None,
+        squares=squares,
+        max_length=length,
+        vocabulary_size=vocabulary.size,
+    )
     return PreferenceModel(
         weights,
         features,
@@ -206,34 +244,8 @@ def standardised(values: Float[np.ndarray, "sequences features"]) -> Standardise
     return Standardised((values - center) / scale, center, scale)
 
 
-def _weights_of(
-    posterior: Posterior,
-    values: Standardised,
-    features: SequenceFeatures,
-    network: SequenceModel | None,
-    tokens: tuple[int, ...],
-    basis: Basis,
-    max_length: int,
-    vocabulary_size: int,
-) -> PreferenceWeights:
-    def single(array: Any) -> Array:
-        return jnp.asarray(array, jnp.float32)
-
-    return PreferenceWeights(
-        network,
-        single(values.center),
-        single(values.scale),
-        single(posterior.weights),
-        single(np.linalg.cholesky(posterior.covariance)),
-        single(posterior.bias),
-        single(posterior.log_tie or 0.0),
-        features.names,
-        tokens,
-        basis,
-        posterior.log_tie is not None,
-        max_length,
-        vocabulary_size,
-    )
+def _single(*arrays: Any) -> list[Array]:
+    return [jnp.asarray(array, jnp.float32) for array in arrays]
 
 
 def require_same_features(weights: PreferenceWeights, features: SequenceFeatures) -> None:

@@ -12,8 +12,7 @@ from seqtutor.comparisons import ComparedSequences
 from seqtutor.errors import UserError
 from seqtutor.preferences.features import features_of
 from seqtutor.preferences.fitting import fit, predict
-from seqtutor.preferences.model import standardised
-from seqtutor.task_records import SequenceFeatures
+from seqtutor.preferences.model import PreferenceModel, standardised, with_squares
 
 FOLDS, BINS = 10, 5
 STEEPEST = 20.0
@@ -57,7 +56,7 @@ class Validation:
     bins: tuple[CalibrationBin, ...]
 
 
-def validate(votes: ComparedSequences, features: SequenceFeatures, seed: int = 0) -> Validation:
+def validate(votes: ComparedSequences, model: PreferenceModel, seed: int = 0) -> Validation:
     """Cross-validation by sequences.
 
     The distinct sequences are dealt into ten parts. For each part a model learns from the votes
@@ -67,13 +66,13 @@ def validate(votes: ComparedSequences, features: SequenceFeatures, seed: int = 0
 
     Args:
         votes: all of them.
-        features: of the model.
+        model: whose features are taken; its weights are not.
         seed: of the parts.
 
     Raises:
         UserError: if there are too few votes.
     """
-    values = features_of(features, votes.both)
+    values = features_of(model.features, votes.both)
     number = len(votes)
     parts = parts_of_sequences(votes, seed)
     left, right = parts[:number], parts[number:]
@@ -85,7 +84,7 @@ def validate(votes: ComparedSequences, features: SequenceFeatures, seed: int = 0
             continue
         training = np.flatnonzero(~held_out)
         scale = standardised(np.concatenate([values[training], values[number + training]]))
-        z = (values - scale.center) / scale.scale
+        z = with_squares((values - scale.center) / scale.scale, model.weights.squares)
         differences = z[:number] - z[number:]
         posterior = fit(differences[training], votes.scores[training])
         own = np.flatnonzero(held_out)

@@ -107,7 +107,7 @@ def prefer_in_folder(plan: Preferring) -> Preferred:
             models[basis] = fit_preference(
                 votes, vocabulary, policy.model, basis=basis, of_task=plan.spec.features()
             )
-            validations[basis] = validate(votes, models[basis].features)
+            validations[basis] = validate(votes, models[basis])
             progress.update(bar, advance=1)
     best = min(wanted, key=lambda basis: validations[basis].log_loss)
     origin = _origin(plan, policy, models[best], validations[best])
@@ -161,12 +161,12 @@ def weights_table(found: Preferred) -> Table | None:
     if found.basis != "features":
         return None
     weights = found.model.weights
+    names = (*weights.names, *(f"{name} squared" for name in weights.names[: weights.squares]))
     means = np.asarray(weights.weights)
     deviations = np.sqrt(np.sum(np.asarray(weights.factor) ** 2, axis=1))
     order = np.argsort(-np.abs(means / deviations))[:SHOWN]
     rows = tuple(
-        Row(weights.names[at], (Cell(float(means[at])), Cell(float(deviations[at]))))
-        for at in order
+        Row(names[at], (Cell(float(means[at])), Cell(float(deviations[at])))) for at in order
     )
     columns = (Column("weight"), Column("standard deviation"))
     return Table("Weights, in nats for each standard deviation of the feature", columns, rows)
