@@ -289,7 +289,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--votes", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1, help="of the votes")
-    parser.add_argument("--steps", type=int, default=200_000, help="environment steps of a run")
+    parser.add_argument("--steps", type=int, default=100_000, help="environment steps of a run")
     parser.add_argument("--basis", default="features", choices=("features", "network", "both"))
     parser.add_argument("--output", type=Path, default=FIGURE)
     given = parser.parse_args()

@@ -17,7 +17,7 @@ from seqtutor.training.settings import (
     setting_names,
     to_flat,
 )
-from tiny_problems import METHODS, ON_POLICY
+from tiny_problems import METHODS, OFF_POLICY, ON_POLICY
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_every_method_has_defaults_of_its_own(method):
     on_policy = method in ON_POLICY
     of_paths = ("rloo", "ppo", "grpo", "merl", "reinforce", "reinforce-baseline")
     assert on_policy == (method in of_paths)
-    assert hasattr(defaults.options, "exploration") == (not on_policy)
-    assert (defaults.discount == 1.0) == (on_policy or method == "path")
+    assert hasattr(defaults.options, "exploration") == (method in OFF_POLICY)
+    assert (defaults.discount == 1.0) == (on_policy or method in ("path", "dpo"))
 
 
 def test_changes_win_over_a_methods_defaults():

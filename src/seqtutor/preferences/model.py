@@ -126,7 +126,8 @@ class PreferenceModel:
 
         Both are relative to a sequence whose features are the means over the compared ones.
         """
-        return self.utilities(self.features.of_prefixes(tokens, mask))
+        ids, real = jnp.asarray(tokens), jnp.asarray(mask)
+        return self.utilities(self.features.of_prefixes(ids, real))
 
 
 def with_squares(values: Any, squares: int) -> Any:
