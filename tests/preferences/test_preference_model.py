@@ -142,11 +142,10 @@ def test_uncertainty_grows_with_the_distance_from_what_was_compared():
     own = fit_preference(ComparedSequences(*sides, known.scores), WORDS, NETWORK, basis="network")
     usual, strange = sequences(200, 11), sequences(200, 11)
     usual = Sequences(np.where(usual.tokens == 2, 0, usual.tokens), usual.mask)
-    means = [
-        np.asarray(own.of_prefixes(one.tokens, one.mask)[1])[:, 1].mean()
-        for one in (usual, strange)
-    ]
-    assert means[1] > 1.1 * means[0]
+    near, far = (
+        float(own.of_prefixes(one.tokens, one.mask)[1][:, 1].mean()) for one in (usual, strange)
+    )
+    assert far > 1.1 * near
 
 
 def test_held_out_votes_are_on_sequences_that_were_not_seen():
