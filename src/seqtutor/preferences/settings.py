@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +41,6 @@ class PreferenceTerm:
     def __post_init__(self) -> None:
         check_settings(self)
         require(
-            self.model is not None or self == PreferenceTerm(),
+            self.model is not None or all(getattr(self, f.name) == f.default for f in fields(self)),
             "name a preference model for the settings of its term, with --preference.model FOLDER",
         )
