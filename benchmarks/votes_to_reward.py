@@ -257,22 +257,28 @@ def drawn(points: list[Point], path: Path, votes: int) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained", sharex=True)
     colors = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8C564B"]
     for way, color in zip(ways, colors, strict=False):
-        own = sorted((one for one in points if one.way == way), key=lambda one: one.kl)
+        # Of DPO one run, from its start; of Ψ a run for each c.
+        own = [one for one in points if one.way == way]
+        own.sort(key=lambda one: one.step if way.startswith("DPO") else one.kl)
         kl = [0.0, *(one.kl for one in own)]
         style = {"color": color, "label": way, "marker": "o", "markersize": 3.5}
         hidden = np.array([start.hidden, *(one.hidden for one in own)])
         error = 1.96 * np.array([start.error, *(one.error for one in own)])
         axes[0].plot(kl, hidden, **style)
-        axes[0].fill_between(kl, hidden - error, hidden + error, color=color, alpha=0.15, lw=0)
+        axes[0].errorbar(kl, hidden, error, color=color, ls="", lw=1)
         axes[1].plot(kl, [start.learned, *(one.learned for one in own)], **style)
         best = int(np.argmax(hidden))
-        if best < len(kl) - 1:
+        if best < len(kl) - 1 and not way.startswith("DPO"):
             axes[0].axvline(kl[best], color=color, lw=0.7, ls=":")
     axes[0].axhline(start.hidden, color="0.5", lw=0.8, ls="--")
     axes[0].set_ylabel("hidden preference of the mean listener (nats)")
     axes[1].set_ylabel("utility that the model of the votes sees (nats)")
+    axes[1].set_yscale("symlog", linthresh=5.0)
     for axis in axes:
         axis.set_xlabel("KL(policy ‖ prior), nats a melody")
+        axis.set_xscale("symlog", linthresh=1.0)
+        axis.set_xlim(left=0)
+        axis.set_xticks([0, 0.5, 1, 2, 5, 10, 20, 50, 100], [0, 0.5, 1, 2, 5, 10, 20, 50, 100])
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(

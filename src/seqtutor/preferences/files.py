@@ -33,6 +33,20 @@ def save_preference(model: PreferenceModel, votes: ComparedSequences, folder: Pa
     atomic_write(folder / VOTES, votes_text(votes, model.vocabulary))
 
 
+def load_weights(folder: Path) -> tuple[PreferenceWeights, Vocabulary, dict[str, Any]]:
+    """What the folder of a preference model holds, whatever its features are.
+
+    Raises:
+        UserError: if it is missing, incomplete, damaged, of a newer format, or holds anything else.
+    """
+    weights, vocabulary, origin = read_folder(folder, _kind_of)
+    if not isinstance(weights, PreferenceWeights):
+        raise UserError(
+            f"{folder} holds no preference model; make one with seqtutor prefer TASK VOTES"
+        )
+    return weights, vocabulary, origin
+
+
 def load_preference(folder: Path, of_task: SequenceFeatures | None = None) -> PreferenceModel:
     """Read the folder of a preference model.
 
@@ -41,14 +55,10 @@ def load_preference(folder: Path, of_task: SequenceFeatures | None = None) -> Pr
         of_task: the features that the task has, if it has some.
 
     Raises:
-        UserError: if it is missing, incomplete, damaged, of a newer format, holds anything else, or
-            the task's features are not those that it learned from.
+        UserError: as `load_weights` does, or if the task's features are not those that it learned
+            from.
     """
-    weights, vocabulary, origin = read_folder(folder, _kind_of)
-    if not isinstance(weights, PreferenceWeights):
-        raise UserError(
-            f"{folder} holds no preference model; make one with seqtutor prefer TASK VOTES"
-        )
+    weights, vocabulary, origin = load_weights(folder)
     features = basis_features(
         weights.basis,
         vocabulary,
@@ -61,9 +71,14 @@ def load_preference(folder: Path, of_task: SequenceFeatures | None = None) -> Pr
     return PreferenceModel(weights, features, vocabulary, origin)
 
 
+def is_preference(path: Path) -> bool:
+    """Whether it is the folder of a model."""
+    return (path / CONFIG).is_file()
+
+
 def votes_file(path: Path) -> Path:
     """The file of votes that is meant: the path itself, or that of a preference model's folder."""
-    return path / VOTES if (path / CONFIG).is_file() else path
+    return path / VOTES if is_preference(path) else path
 
 
 def load_votes(path: Path, vocabulary: Vocabulary, max_length: int) -> ComparedSequences:

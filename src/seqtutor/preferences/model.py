@@ -84,7 +84,12 @@ class PreferenceWeights(eqx.Module):
         number = raw + squares
         return cls(
             config.get("network"),
-            *map(jnp.zeros, (raw, raw, number, (number, number), (), ())),
+            center=jnp.zeros(raw),
+            scale=jnp.zeros(raw),
+            weights=jnp.zeros(number),
+            factor=jnp.zeros((number, number)),
+            bias=jnp.zeros(()),
+            log_tie=jnp.zeros(()),
             names=names,
             tokens=tuple(map(int, config["tokens"])),
             basis=config["basis"],
@@ -209,10 +214,12 @@ def fit_preference(
     posterior = fit(z[:number] - z[number:], votes.scores)
     weights = PreferenceWeights(
         used,
-        *_single(values.center, values.scale, posterior.weights),
-        *_single(
-            np.linalg.cholesky(posterior.covariance), posterior.bias, posterior.log_tie or 0.0
-        ),
+        center=_single(values.center),
+        scale=_single(values.scale),
+        weights=_single(posterior.weights),
+        factor=_single(np.linalg.cholesky(posterior.covariance)),
+        bias=_single(posterior.bias),
+        log_tie=_single(posterior.log_tie or 0.0),
         names=features.names,
         tokens=tokens,
         basis=basis,
@@ -245,8 +252,8 @@ def standardised(values: Float[np.ndarray, "sequences features"]) -> Standardise
     return Standardised((values - center) / scale, center, scale)
 
 
-def _single(*arrays: Any) -> list[Array]:
-    return [jnp.asarray(array, jnp.float32) for array in arrays]
+def _single(array: Any) -> Array:
+    return jnp.asarray(array, jnp.float32)
 
 
 def require_same_features(weights: PreferenceWeights, features: SequenceFeatures) -> None:

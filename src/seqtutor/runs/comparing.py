@@ -17,7 +17,7 @@ from seqtutor.measures.log_partition import LogPartition, joined
 from seqtutor.measures.policy import has_collapsed
 from seqtutor.methods.registry import method_named
 from seqtutor.models.files import SavedModel
-from seqtutor.preferences.files import load_preference
+from seqtutor.preferences.files import load_weights
 from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.report.comparison import Comparison, write_comparison
 from seqtutor.report.frontier import MeasuredPolicy
@@ -174,7 +174,7 @@ class ComparisonPlan:
     def of_votes(self) -> dict[str, Any]:
         """Settings of methods that learn from votes: those of the preference model."""
         assert self.preference.model is not None
-        weights = load_preference(self.preference.model, self.spec.features()).weights
+        weights = load_weights(self.preference.model)[0]
         return {
             "votes": self.preference.model,
             "tie": rounded(weights.tie),

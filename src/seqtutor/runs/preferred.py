@@ -11,7 +11,7 @@ from typing import Any
 from seqtutor.comparisons import ComparedSequences
 from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
-from seqtutor.preferences.files import load_preference, load_votes
+from seqtutor.preferences.files import is_preference, load_preference, load_votes, load_weights
 from seqtutor.preferences.model import fit_preference
 from seqtutor.preferences.reward import preference_reward
 from seqtutor.preferences.settings import PreferenceTerm
@@ -78,9 +78,13 @@ def with_vote_estimates(
         return settings
     if options.tie is not None and options.side_bias is not None:
         return settings
-    votes = votes_of(settings, task)
+    path, votes = _path_of(settings), votes_of(settings, task)
+    assert path is not None
     assert votes is not None
-    found = fit_preference(votes, task.vocabulary, network).weights
+    if is_preference(path):
+        found = load_weights(path)[0]
+    else:
+        found = fit_preference(votes, task.vocabulary, network, basis="both").weights
     return settings.with_changes(
         tie=rounded(found.tie) if options.tie is None else options.tie,
         side_bias=rounded(found.bias) if options.side_bias is None else options.side_bias,
