@@ -52,6 +52,8 @@ LOWEST_PITCH = 2
 TIE, SIDE_BIAS, INATTENTIVE = 0.5, 0.3, 0.05
 TASTE = 0.35
 """Deviation of the logarithm of a listener's weight of each part of the preference."""
+DPO_LEARNING_RATE = 5e-4
+"""At the default of tune the first epoch goes further than three hundred votes can tell."""
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "study" / "over_optimisation.png"
 
 
@@ -255,8 +257,8 @@ def drawn(points: list[Point], path: Path, votes: int) -> None:
     start = next(point for point in points if point.way == "prior")
     plt.rcParams.update({"font.size": 9})
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained", sharex=True)
-    colors = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8C564B"]
-    for way, color in zip(ways, colors, strict=False):
+    colors = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8C564B", "#E69F00"]
+    for way, color in zip(ways, colors[: len(ways)], strict=True):
         # Of DPO one run, from its start; of Ψ a run for each c.
         own = [one for one in points if one.way == way]
         own.sort(key=lambda one: one.step if way.startswith("DPO") else one.kl)
@@ -274,6 +276,7 @@ def drawn(points: list[Point], path: Path, votes: int) -> None:
     axes[0].set_ylabel("hidden preference of the mean listener (nats)")
     axes[1].set_ylabel("utility that the model of the votes sees (nats)")
     axes[1].set_yscale("symlog", linthresh=5.0)
+    axes[1].set_ylim(bottom=-0.5)
     for axis in axes:
         axis.set_xlabel("KL(policy ‖ prior), nats a melody")
         axis.set_xscale("symlog", linthresh=1.0)
@@ -297,6 +300,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the votes")
     parser.add_argument("--steps", type=int, default=100_000, help="environment steps of a run")
     parser.add_argument("--basis", default="features", choices=("features", "network", "both"))
+    parser.add_argument("--only", choices=("psi", "dpo"), help="the other points are those before")
+    parser.add_argument("--record", type=Path, default=Path("runs/votes_to_reward.json"))
     parser.add_argument("--output", type=Path, default=FIGURE)
     given = parser.parse_args()
     weights_of_prior = (1.0, 0.25) if given.quick else (2.0, 1.0, 0.5, 0.25, 0.12, 0.06)
@@ -335,7 +340,7 @@ def main() -> None:
         print(f"{line}   ({time.perf_counter() - start:.0f} s)", flush=True)
 
     task = Task(prior.vocabulary, LENGTH, reward_from(model))
-    for pessimism in amounts:
+    for pessimism in amounts if given.only != "dpo" else ():
         for c in weights_of_prior:
             settings = TutorSettings.of("psi", c=1.0, discount=1.0, steps=steps, log_every=steps)
             parameters = (model.weights, jnp.asarray(pessimism), jnp.asarray(1 / c))
@@ -343,16 +348,32 @@ def main() -> None:
             *_, (step, policy) = followed(tutor)
             add(policy, f"Ψ, k = {pessimism:g}", c, step, asks=True)
     estimates = {"tie": float(model.weights.tie), "side_bias": float(model.weights.bias)}
-    plain = Task(prior.vocabulary, LENGTH, reward_from(model).with_parameters(parameters))
-    for c in (1.0,) if given.quick else (1.0, 0.3, 0.1):
-        settings = TutorSettings.of("dpo", c=c, steps=steps, log_every=steps // 8, **estimates)
+    fixed = reward_from(model).with_parameters((model.weights, jnp.ones(()), jnp.ones(())))
+    plain = Task(prior.vocabulary, LENGTH, fixed)
+    prices = (1.0,) if given.quick else (1.0, 0.3, 0.1)
+    for c in prices if given.only != "psi" else ():
+        settings = TutorSettings.of(
+            "dpo",
+            c=c,
+            steps=steps,
+            log_every=steps // 8,
+            learning_rate=DPO_LEARNING_RATE,
+            **estimates,
+        )
         tutor = Tutor(plain, prior.model, settings, votes=votes)
         for step, policy in followed(tutor):
             add(policy, f"DPO, c = {c:g}", c, step, asks=step == tutor.steps)
+    if given.only is not None:
+        earlier = [Point(**one) for one in json.loads(given.record.read_text())]
+        ways = {point.way for point in points}
+        points = sorted(
+            [*points, *(one for one in earlier if one.way not in ways)],
+            key=lambda one: (one.way != "prior", one.way.startswith("DPO")),
+        )
+    given.record.parent.mkdir(parents=True, exist_ok=True)
+    given.record.write_text(json.dumps([vars(point) for point in points], indent=1) + "\n")
     drawn(points, given.output, given.votes)
-    record = given.output.with_suffix(".json")
-    record.write_text(json.dumps([vars(point) for point in points], indent=1) + "\n")
-    print(f"{given.output}, {record}")
+    print(f"{given.output}, {given.record}")
 
 
 if __name__ == "__main__":

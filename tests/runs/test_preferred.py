@@ -132,12 +132,14 @@ def test_the_configuration_is_complete_and_says_what_the_run_is_made_of(home, tu
     assert "preference" not in RunConfig(SPEC.name).content(), "as in earlier versions"
 
 
-def test_an_interrupted_run_goes_on_bit_for_bit(home):
-    for config, name in ((config_of(home, dpo(home)), "dpo"), (config_of(home, weight=2.0), "psi")):
-        whole = run(config, home / f"whole-{name}")
+def test_an_interrupted_run_goes_on_bit_for_bit(home, tuned):
+    wholes = {home / "direct": config_of(home, dpo(home))}
+    wholes[tuned] = config_of(home, task_weight=0.0)
+    for whole, config in wholes.items():
+        parts = home / f"{whole.name}-in-parts"
         with pytest.raises(StoppedError):
-            run(config, home / f"parts-{name}", stops=lambda: True)
-        assert identical(run(config, home / f"parts-{name}"), whole)
+            run(config, parts, stops=lambda: True)
+        assert identical(run(config, parts), load_model(whole / "model").model)
 
 
 def test_other_votes_are_refused_where_a_run_goes_on(home):
