@@ -51,6 +51,7 @@ FLOORS = [
     ["runs"],
     ["api"],
     ["playing"],
+    ["web"],
     ["study"],
     ["tasks"],
     ["cli"],

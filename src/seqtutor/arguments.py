@@ -1,6 +1,10 @@
-"""Arguments of a command that are read before all others, whose defaults depend on them."""
+"""Arguments of a command that are looked at before all options are read."""
 
 from __future__ import annotations
+
+from collections import Counter
+
+from seqtutor.settings import require
 
 
 def value_of(option: str, arguments: list[str]) -> str | None:
@@ -11,3 +15,14 @@ def value_of(option: str, arguments: list[str]) -> str | None:
         if argument.startswith(option + "="):
             return argument.partition("=")[2]
     return None
+
+
+def require_once(arguments: list[str]) -> None:
+    """Refuse an option that is given several times, the last of which would win in silence.
+
+    Raises:
+        UserError: if there is one.
+    """
+    named = [one.partition("=")[0] for one in arguments if one.startswith("--")]
+    for name, times in Counter(one.replace("_", "-") for one in named).items():
+        require(times == 1, f"{name} is given {times} times; give it once")

@@ -120,6 +120,24 @@ class Distribution:
 
 
 @dataclass(frozen=True)
+class Map:
+    """Sequences as points, where those that are alike lie near each other.
+
+    Attributes:
+        title: stands above the picture.
+        x_axis, y_axis: what the coordinates are.
+        points: of each policy.
+        note: a sentence on how to read it.
+    """
+
+    title: str
+    x_axis: str
+    y_axis: str
+    points: Mapping[str, Float[np.ndarray, "point 2"]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Exhibition:
     """All that a task has to show of several policies, by their names.
 
@@ -128,12 +146,14 @@ class Exhibition:
         listed: the first sequences that each policy generated, in order.
         distributions: of all sequences.
         notes: sentences about pictures, sounds and files.
+        maps: of many sequences.
     """
 
     exhibits: Mapping[str, Sequence[Exhibit]]
     listed: Mapping[str, Sequence[Listed]]
     distributions: Sequence[Distribution] = ()
     notes: Sequence[str] = ()
+    maps: Sequence[Map] = ()
 
 
 LISTED = 100

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import sysconfig
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -71,25 +72,46 @@ def files_of(pickled: bytes) -> list[str]:
 def source_sha256(reference: str) -> str | None:
     """SHA-256 of the file of a `FILE.py:NAME` and of what it imports from beside it, at any depth.
 
-    It is kept for the process, as the imported modules are: ask for it once they are imported.
+    Of a `module:NAME` it is that of the module, with its package, and of what they import from
+    beside them. It is kept for the process, as the imported modules are: ask for it once they are
+    imported.
 
     Returns:
-        Hexadecimal digits; `None` if the reference names no file.
+        Hexadecimal digits; `None` for a module of an installed package.
     """
     where = reference.rpartition(":")[0]
-    if not where.endswith(".py"):
-        return None
-    file = Path(where).resolve()
-    found, waiting = {file: ""}, [file]
+    if where.endswith(".py"):
+        file = Path(where).resolve()
+        folder, found = file.parent, {file: ""}
+    else:
+        own = _folder_of_own(where)
+        if own is None:
+            return None
+        folder = own
+        top = _beside(folder, [where.partition(".")[0]])
+        found = {path: path.relative_to(folder).as_posix() for path in top}
+    waiting = list(found)
     while waiting:
-        for path in _beside(file.parent, _imported_by(waiting.pop())):
+        for path in _beside(folder, _imported_by(waiting.pop())):
             if path not in found:
-                found[path] = path.relative_to(file.parent).as_posix()
+                found[path] = path.relative_to(folder).as_posix()
                 waiting.append(path)
     sums = hashlib.sha256()
     for path, name in sorted(found.items(), key=lambda item: item[1]):
         sums.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()} ".encode())
     return sums.hexdigest()
+
+
+def _folder_of_own(name: str) -> Path | None:
+    """The folder that holds an imported module or its package, unless it is an installed one."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None or name.partition(".")[0] == __name__.partition(".")[0]:
+        return None
+    path = Path(file).resolve()
+    installed = (Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib"))
+    if any(folder in path.parents for folder in installed):
+        return None
+    return path.parents[name.count(".") + (path.name == "__init__.py")]
 
 
 def _imported_by(path: Path) -> set[str]:

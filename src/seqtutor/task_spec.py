@@ -69,6 +69,7 @@ class TaskSpec(Generic[Settings]):
         published_beside_runs: whether they are in the table that ends a tuning, too.
         measures_need_settings: whether the measures depend on the settings of runs. Where they do
             not, runs with different settings are measured side by side, without their rewards.
+        drift: what becomes of sequences that are longer than those of the training.
         shows_terms: whether tables have a row for each term of the reward.
     """
 
@@ -92,6 +93,7 @@ class TaskSpec(Generic[Settings]):
     published: Published | None = None
     published_beside_runs: bool = True
     measures_need_settings: bool = True
+    drift: str = "what comes after them is less like the data"
     shows_terms: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -282,7 +284,9 @@ class TaskSpec(Generic[Settings]):
     def write_beside_model(self, data: Dataset, folder: Path) -> None:
         """Write files that belong to a trained model into its folder."""
 
-    def primer(self, options: Any, settings: Settings, number: int, seed: int) -> tuple[Any, Any]:
+    def primer(
+        self, options: Any, settings: Settings, number: int, seed: int, vocabulary: Vocabulary
+    ) -> tuple[Any, Any]:
         """What generated sequences begin with.
 
         Args:
@@ -290,6 +294,7 @@ class TaskSpec(Generic[Settings]):
             settings: of the run whose policy is sampled.
             number: of sequences.
             seed: of the sampling.
+            vocabulary: of the policy.
 
         Returns:
             Tokens `Int["number primed"]`, or `None` where sequences begin by themselves; and the

@@ -280,6 +280,8 @@ def test_tune_ends_with_the_papers_table(tmp_path, capsys):
     table = capsys.readouterr().out
     assert "Leaps resolved" in table
     assert "52.2" in table, "the papers' share under G"
+    page = (tmp_path / "run" / "page.html").read_text(encoding="utf-8")
+    assert page.count("<audio") == 2 * 12
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def test_every_policy_and_control_is_measured(compare, folder):
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "8 runs in all" in report
     assert "300 melodies" in report
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert "c / γ" in page
     for name in ("frontier", "diversity", "learning"):
         assert (folder / f"{name}.png").stat().st_size > 10_000
 

@@ -16,6 +16,8 @@ def test_reproduce_melody_leaves_table_figures_and_samples(tmp_path, capsys):
     folder = output / "papers-rules"
     for name in ("training.png", "note_probabilities.svg", "table.csv"):
         assert (folder / name).stat().st_size > 1000, name
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert page.count("<article") == page.count("<audio") == 5 * 12
     samples = re.findall(r"\]\((papers-rules/[^)]*samples)\)", report)
     assert len(samples) == len(("prior", "q", "psi", "g", "rl-only"))
     for one in samples:

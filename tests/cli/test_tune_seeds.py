@@ -117,7 +117,9 @@ def test_called_again_it_only_measures(seeds, capsys):
         cells = {(cell["row"], cell["column"]): cell for cell in csv.DictReader(file)}
     assert float(cells["Distinct melodies", "Ψ"]["half_width"]) >= 0
     assert cells["c / γ", "Ψ"]["value"] == "1.2 / 0.83"
-    del now[table]
+    page = seeds / "page.html"
+    assert "over 2 seeds" in page.read_text(encoding="utf-8")
+    del now[table], now[page]
     assert now == made
 
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.measures.diversity import commonest_beginning, distinct_share, self_similarity
+from seqtutor.measures.diversity import (
+    commonest_beginning,
+    distinct_estimate,
+    distinct_share,
+    self_similarity,
+)
+from seqtutor.measures.intervals import interval_of
 
 
 def ngram_counts(sequence, ngram):
@@ -54,7 +60,32 @@ def test_a_policy_that_knows_few_sequences_shows(kinds):
 def test_the_commonest_beginning_is_that_of_a_count(sequences, steps):
     beginnings = Counter(sequence[:steps] for sequence in sequences)
     most = beginnings.most_common(1)[0][1]
-    assert commonest_beginning(np.array(sequences), steps) == pytest.approx(most / len(sequences))
+    found = commonest_beginning(np.array(sequences), steps)
+    assert found.value == pytest.approx(most / len(sequences))
+    interval = interval_of(found)
+    assert interval.low <= found.value <= interval.high
+
+
+def test_the_interval_of_the_distinct_share_contains_its_expectation():
+    rng = np.random.default_rng(3)
+    chances = 1 / np.arange(1, 301)
+    chances /= chances.sum()
+    draws = 200
+    expected = np.mean(1 - (1 - chances) ** draws) * len(chances) / draws
+    missed = 0
+    for _ in range(400):
+        interval = interval_of(distinct_estimate(rng.choice(300, (draws, 1), p=chances)))
+        missed += not interval.low <= expected <= interval.high
+    assert missed <= 0.05 * 400
+
+
+def test_the_distinct_share_has_a_width_where_all_or_none_are_alike():
+    for tokens, end in ((np.arange(50)[:, None], 1.0), (np.zeros((50, 1), int), 0.02)):
+        found = distinct_estimate(tokens)
+        assert found.value == distinct_share(tokens) == end
+        interval = interval_of(found)
+        assert interval.low < end
+        assert interval.high - interval.low > 0.05
 
 
 def test_the_standard_error_is_the_spread_of_the_estimate():

@@ -40,6 +40,11 @@ def test_the_weights_against_loops(seed, discount):
         (reinforce, alone, {}),
         (reinforce_baseline, alone - alone.mean(axis=0), {}),
         (merl, with_entropy - 0.7, {"entropy_weight": 0.7}),
+        (
+            merl,
+            with_entropy - 0.7 - alone.mean(axis=0),
+            {"entropy_weight": 0.7, "baseline": True},
+        ),
         (rloo, with_divergence - others, {}),
     ]
     for method, expected, options in cases:

@@ -22,6 +22,7 @@ from seqtutor.report.page.charts import (
     category_chart,
     histogram,
     line_chart,
+    map_chart,
     point_chart,
     ticks,
 )
@@ -141,6 +142,17 @@ def test_points_lie_in_the_order_of_their_values():
     (left, right), (low, high) = (attributes(svg, "circle", place) for place in ("cx", "cy"))
     assert left < right
     assert low > high
+
+
+def test_a_map_has_every_point_and_one_frame():
+    every = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]])
+    rings = map_chart([(INK, every)], every, "", "x", "y")
+    discs = map_chart([(Ink(2), every[1:])], every, "", "x", "y")
+    (path,) = re.findall(r'class="marks"[^>]* d="([^"]*)"', rings)
+    (part,) = re.findall(r'class="discs"[^>]* d="([^"]*)"', discs)
+    places = re.findall(r"M([\d.]+),([\d.]+)", path)
+    assert len(places) == 3
+    assert re.findall(r"M([\d.]+),([\d.]+)", part) == places[1:]
 
 
 def column(name, reward, distinct=1.0, **others):

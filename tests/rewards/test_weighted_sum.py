@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,3 +112,48 @@ def test_memory_end_and_closing_are_those_of_the_parts():
     both.close()
     assert remembering.closed
     assert not weighted_sum([Reward(ones)]).has_memory
+
+
+class Recording:
+    """Notes where it records; has a memory while it does."""
+
+    def __init__(self):
+        self.folder = None
+
+    def __call__(self, tokens, mask):
+        return {"recorded": np.zeros(len(tokens))}
+
+    @property
+    def has_memory(self):
+        return self.folder is not None
+
+    def restart(self):
+        pass
+
+    def state(self):
+        return str(self.folder)
+
+    def restore(self, state):
+        self.folder = Path(state)
+
+    def record_in(self, folder):
+        self.folder = folder
+
+    def remarks(self, is_over):
+        return [f"{self.folder} {is_over}"]
+
+
+def test_a_part_that_records_a_run_does_so_in_the_sum(tmp_path):
+    recording = Recording()
+    both = weighted_sum([Reward(recording), Reward(ones)])
+    assert not both.has_memory
+    both.record_in(tmp_path)
+    assert (recording.folder, both.has_memory) == (tmp_path, True)
+    assert both.remarks() == [f"{tmp_path} False"]
+    assert both.remarks(is_over=True) == [f"{tmp_path} True"]
+    kept = both.state()
+    both.record_in(tmp_path / "other")
+    both.restore(kept)
+    assert recording.folder == tmp_path
+    both.record_in(None)
+    assert recording.folder is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 
 import jax.numpy as jnp
@@ -216,3 +217,33 @@ def test_the_hash_of_a_file_is_that_of_all_that_it_imports_from_beside_it(tmp_pa
     assert hashed() == first
     assert hashed("melody") is None
     assert hashed("package.part:task") is None
+
+
+def test_the_hash_of_a_module_is_that_of_its_package_and_what_lies_beside(tmp_path, monkeypatch):
+    files = {
+        "own_package/__init__.py": "",
+        "own_package/tasks.py": "import own_helpers\ntask = 1\n",
+        "own_package/other.py": "",
+        "own_helpers.py": "x = 1\n",
+        "own_tasks.py": "import own_helpers\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def hashed(reference):
+        source_sha256.cache_clear()
+        return source_sha256(reference)
+
+    assert hashed("own_tasks:task") is None, "not before it is imported"
+    importlib.import_module("own_tasks")
+    importlib.import_module("own_package.tasks")
+    of_package, of_module = hashed("own_package.tasks:task"), hashed("own_tasks:task")
+    (tmp_path / "own_package/other.py").write_text("y = 2\n")
+    assert hashed("own_package.tasks:task") not in (of_package, None)
+    assert hashed("own_tasks:task") == of_module
+    (tmp_path / "own_helpers.py").write_text("x = 2\n")
+    assert hashed("own_tasks:task") not in (of_module, None)
+    assert hashed("seqtutor.tasks.melody.spec:spec") is None
+    assert hashed("numpy:array") is None

@@ -177,7 +177,7 @@ def test_g_learns_the_same_where_the_prior_is_asked_again(monkeypatch):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*ON_POLICY, *OFF_POLICY])
 def test_a_loss_reads_the_whole_prior_only_where_the_method_says_so(name):
     whole = an_experience()
     less = replace(whole, whole_log_prior=None)

@@ -297,7 +297,9 @@ OLD = {
 def test_settings_of_older_versions_still_load(method):
     """With what the method ignored, whatever it was, if it could be anything."""
     settings = from_flat({"method": method, **OLD})
-    own = applicable_settings(method, trace=0.8, exploration=Exploration(epsilon_start=0.0))
+    own = applicable_settings(
+        method, trace=0.8, updates=8, batch=64, exploration=Exploration(epsilon_start=0.0)
+    )
     assert settings == TutorSettings.of(
         method, discount=1.0, steps=1000, environments=64, seed=3, **own
     )

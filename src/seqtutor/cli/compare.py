@@ -62,15 +62,17 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Tune, measure, write."""
-    from seqtutor.runs.comparing import ComparisonPlan, compare
+    from seqtutor.runs.comparing import ComparisonPlan, compare, write_comparison_page
 
     spec.require_dependencies()
     output = options.output or Path("runs") / f"compare-{spec.name}"
     given = vars(options) | {"output": output, "methods": _methods(options)}
-    report, left_out = compare(ComparisonPlan(spec, **given))
+    plan = ComparisonPlan(spec, **given)
+    report, left_out = compare(plan)
     for remark in left_out:
         print(remark)
-    print(f"Everything is in {output}; begin with {report}")
+    page = write_comparison_page(plan)
+    print(f"Everything is in {output}; begin with {page}, or read {report}")
 
 
 def _methods(options: Options) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ COMMANDS = {
 }
 """The commands that every task has; a task may bring more."""
 
-NAMES_A_MODEL = ("sample", "evaluate", "report")
+NAMES_A_MODEL = ("sample", "evaluate", "report", "study new")
 """Commands whose first word may be a run or a model, whose task is then meant."""
 
 NAMES_A_FILE = ("score",)
@@ -123,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except BaseException as error:
+        if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+            return 1  # So ends what rich was printing to such a reader.
         if (line := _in_a_line(error)) is None:
             raise
         _say(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,10 +69,11 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         prior=options.prior,
         workers=options.workers,
     )
-    path, tables = run_experiment(plan)
-    for table in tables:
+    written = run_experiment(plan)
+    for table in written.tables:
         print_table(table)
-    print(f"Everything is in {output}; begin with {path}")
+    pages = " and ".join(map(str, written.pages))
+    print(f"Everything is in {output}; begin with {pages}, or read {written.report}")
 
 
 def _profile(spec: TaskSpec[Any], options: Options) -> Profile:
@@ -85,4 +86,4 @@ def _profile(spec: TaskSpec[Any], options: Options) -> Profile:
     for name in ("presets", "methods"):
         if given.get(name) == ():
             raise UserError(f"--{name} needs at least one name")
-    return replace(spec.profiles[options.profile], **given)
+    return spec.profiles[options.profile].changed(**given)

@@ -78,12 +78,16 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
     from seqtutor.data import Sequences
     from seqtutor.measures.sampling import BATCH, draw, require_room
     from seqtutor.runs.policies import common_settings
+    from seqtutor.runs.progress import console
     from seqtutor.task_records import Drawn
 
     length = options.length or policy.length
+    if length > policy.length:
+        console.print(f"The model was trained on {policy.length} tokens a {spec.one}; {spec.drift}")
     require_room(min(options.number, BATCH), length, policy.saved.vocabulary.size)
     settings = common_settings([policy], "")
-    forced, own = spec.primer(options.own, settings, options.number, options.seed)
+    vocabulary = policy.saved.vocabulary
+    forced, own = spec.primer(options.own, settings, options.number, options.seed, vocabulary)
     require(
         forced is None or forced.shape[1] < length,
         f"the primer has {0 if forced is None else forced.shape[1]} tokens already; choose a "
@@ -94,14 +98,14 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
         policy.model,
         number=options.number,
         length=length,
-        end=policy.saved.vocabulary.end,
+        end=vocabulary.end,
         seed=options.seed,
         temperature=options.temperature,
         forced=forced,
     )
     sequences = Drawn(
         Sequences(drawn.tokens, drawn.mask),
-        policy.saved.vocabulary,
+        vocabulary,
         policy.saved.origin,
         settings,
         options.seed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,6 +15,7 @@ from seqtutor.cli.options import extended
 from seqtutor.methods.registry import DEFAULT_METHOD, method_named
 from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.runs.devices import Place
+from seqtutor.runs.event_logs import LogName, require_loggers
 from seqtutor.settings import require
 from seqtutor.training.settings import TutorSettings
 
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from seqtutor.runs.interruption import Interrupted
     from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task_spec import TaskSpec
-    from seqtutor.training.run import Record
 
 TABLE = "table.csv"
-RESUMED_WITH = ("samples", "evaluate", "reward_workers")
+RESUMED_WITH = ("samples", "evaluate", "reward_workers", "log")
 """Options that are not part of a run's configuration."""
 
 
@@ -69,10 +68,12 @@ class Options:
     samples: int = 16
     """Sequences to write into the folder of the run at the end."""
     evaluate: int = 10_000
-    """Sequences to generate for the table at the end; 0 for no table."""
+    """Sequences to generate for the table and the page at the end; 0 for neither."""
     reward_workers: int | None = None
     """Worker processes of a reward that uses them; by default one for each core, shared by seeds
     that are trained at the same time. 0 computes the reward in this process."""
+    log: tuple[LogName, ...] = ()
+    """Where records and samples are shown besides: in TensorBoard, in Weights & Biases, or both."""
     prior: Path | None = None
     """Folder of the prior; the one that comes with the package if not given."""
     preference: PreferenceTerm = field(default_factory=PreferenceTerm)
@@ -82,6 +83,7 @@ class Options:
         for name in ("samples", "evaluate", "reward_workers"):
             value, option = getattr(self, name), f"--{name.replace('_', '-')}"
             require(value is None or value >= 0, f"{option} must not be negative, not {value}")
+        require_loggers(self.log)
         require(self.seeds >= 1, f"--seeds must be at least 1, not {self.seeds}")
         require(
             self.seeds == 1 or self.place.total == 1,
@@ -198,9 +200,10 @@ def _report(
     output: Path,
     options: Options,
 ) -> None:
-    """Print what the task has to say, and the table, whose numbers are also written."""
+    """Print what the task has to say, and the table, whose numbers are written; and the page."""
     from seqtutor.report.tables import Table, write_csv
     from seqtutor.runs.evaluating import evaluate_runs
+    from seqtutor.runs.page import write_run_page
     from seqtutor.runs.terminal import counted, print_table
 
     is_one = folders == [output]
@@ -215,13 +218,16 @@ def _report(
         print_table(table)
         write_csv(table, output / TABLE)
         written.append(f"the table in {TABLE}")
+        page = write_run_page(
+            spec,
+            folders,
+            output,
+            most=options.evaluate,
+            reward_workers=options.reward_workers,
+            logs=options.log,
+        )
+        written.append(f"all of it on a page in {page.name}")
     print(f"{output}: {', '.join(written)}")
-    print(f"A page of it: {_page_command(spec, output)}")
-
-
-def _page_command(spec: TaskSpec[Any], output: Path) -> str:
-    """The command that writes the page of a run."""
-    return f"seqtutor report {shlex.quote(spec.reference)} {shlex.quote(str(output))}"
 
 
 def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, options: Options) -> None:
@@ -230,6 +236,7 @@ def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, option
     from seqtutor.runs.progress import console
     from seqtutor.runs.run_folder import CONFIG
     from seqtutor.runs.tuning import open_tutor, require_own_folder
+    from seqtutor.runs.tuning_with_bar import tune_with_bar
 
     again = _resume_command(spec, folder.path, options)
     if (folder.path / CONFIG).is_file():
@@ -251,60 +258,26 @@ def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, option
                 console.print(description, highlight=False)
 
         with raising_instead(lambda: _interrupted_in_chunk(folder, again)):
-            _tune_with_bar(spec, config, tutor, folder, options, again, is_to_stop, announce)
-        if is_to_stop():
-            raise _interrupted_before_table(spec, folder.path, options)
-
-
-def _tune_with_bar(
-    spec: TaskSpec[Any],
-    config: RunConfig[Any],
-    tutor: Any,
-    folder: RunFolder,
-    options: Options,
-    again: str,
-    is_to_stop: Callable[[], bool],
-    announce: Callable[[], None],
-) -> None:
-    from seqtutor.runs.interruption import Interrupted
-    from seqtutor.runs.progress import console, note_of, progress_bar
-    from seqtutor.runs.run_on_disk import StoppedError
-    from seqtutor.runs.tuning import tune_in_folder
-
-    done = folder.records()
-    with progress_bar() as progress:
-        bar = progress.add_task(
-            tutor.method.symbol,
-            total=tutor.steps,
-            completed=int(done[-1]["step"]) if done else 0,
-            note="",
-        )
-
-        def show(record: Record) -> None:
-            progress.update(bar, completed=record["step"], note=note_of(record))
-
-        try:
-            tune_in_folder(
+            tune_with_bar(
                 spec,
                 config,
                 tutor,
                 folder,
                 samples=options.samples,
                 is_to_stop=is_to_stop,
-                on_record=show,
-                on_remark=console.print,
                 on_begin=announce,
+                logs=options.log,
+                again=again,
             )
-        except StoppedError as stop:
-            raise Interrupted(
-                f"interrupted at step {stop.step:,}; continue with: {again}"
-            ) from None
+        if is_to_stop():
+            raise _interrupted_before_table(spec, folder.path, options)
 
 
 def _tune_seeds(
     spec: TaskSpec[Any], config: RunConfig[Any], output: Path, options: Options
 ) -> list[Path]:
     """A run for each seed; gives the folders of the runs."""
+    from seqtutor.runs.event_logs import log_records
     from seqtutor.runs.folder_lock import made_and_locked
     from seqtutor.runs.progress import console
     from seqtutor.runs.seeds import seed_jobs, seeds_in_one_program, tune_jobs, tune_together
@@ -314,10 +287,11 @@ def _tune_seeds(
             jobs = seed_jobs(spec, config, output, options.seeds, options.samples)
             console.print(f"{len(jobs)} seeds into {output} (compiling first)")
             tune_together(jobs)
+            for job in jobs:
+                log_records(options.log, job.run, job.config.content())
         else:
-            jobs = seed_jobs(
-                spec, config, output, options.seeds, options.samples, options.reward_workers
-            )
+            own = (options.reward_workers, options.log)
+            jobs = seed_jobs(spec, config, output, options.seeds, options.samples, *own)
             tune_jobs(jobs, options.workers, output)
     return [job.folder for job in jobs]
 
@@ -354,9 +328,12 @@ def _resume_command(spec: TaskSpec[Any], path: Path, options: Options) -> str:
         samples=spec.numbers.samples_of_run,
         evaluate=spec.numbers.evaluation_of_run,
         reward_workers=None,
+        log=(),
     )
     for name in RESUMED_WITH:
         if getattr(options, name) != getattr(usual, name):
-            command += f" --{name.replace('_', '-')} {getattr(options, name)}"
+            value = getattr(options, name)
+            words = value if isinstance(value, tuple) else (value,)
+            command += " ".join((f" --{name.replace('_', '-')}", *map(str, words)))
     command += options.place.arguments
     return command + (" (and so in each other process)" if options.place.processes > 1 else "")

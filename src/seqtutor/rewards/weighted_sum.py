@@ -75,16 +75,16 @@ class _WeightedSum(Reward):
     def end(self) -> str | None:
         return next((part.end for part in self.parts if part.end is not None), None)
 
+    def write(self, folder: Path) -> None:
+        for part in self.parts:
+            part.write(folder)
+
     def record_in(self, folder: Path | None) -> None:
         for part in self.parts:
             part.record_in(folder)
 
     def remarks(self, is_over: bool = False) -> list[str]:
-        return [text for part in self.parts for text in part.remarks(is_over)]
-
-    def write(self, folder: Path) -> None:
-        for part in self.parts:
-            part.write(folder)
+        return [remark for part in self.parts for remark in part.remarks(is_over)]
 
     def close(self) -> None:
         for part in self.parts:

@@ -29,11 +29,12 @@ from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
 from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of, made_of_votes
 from seqtutor.runs.measure_cache import digest
+from seqtutor.runs.page import write_run_page
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.preferred import opened_task, rounded, votes_of
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by_in_words
-from seqtutor.runs.run_folder import CONFIG, plain
+from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
 from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.runs.terminal import counted
 from seqtutor.runs.tuning import has_diverged, tune_in_folder
@@ -143,7 +144,7 @@ class ComparisonPlan:
         return tuple(
             Job(
                 f"{one.tutor.method} c={one.tutor.c:g} seed {one.tutor.seed}",
-                self._folder(one.tutor),
+                self.run_folder(one.tutor.method, one.tutor.c, one.tutor.seed),
                 self.spec,
                 one,
                 samples=0,
@@ -153,8 +154,9 @@ class ComparisonPlan:
             for one in configs
         )
 
-    def _folder(self, tutor: TutorSettings) -> Path:
-        return self.output / "runs" / tutor.method / f"c={tutor.c}" / f"seed{tutor.seed}"
+    def run_folder(self, method: str, c: float, seed: int) -> Path:
+        """The folder of one run."""
+        return self.output / "runs" / method / f"c={c}" / f"seed{seed}"
 
     def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
         """The configuration of one run, of sequences of at most `length` tokens."""
@@ -211,6 +213,18 @@ def compare(plan: ComparisonPlan, *, in_this_process: bool = False) -> tuple[Pat
     """
     with made_and_locked(plan.output):
         return _compare(plan, in_this_process)
+
+
+def write_comparison_page(plan: ComparisonPlan) -> Path:
+    """Write page.html of a finished comparison; gives its path.
+
+    It shows every method at one c, the middle one of the grid, by its first seed.
+    """
+    c = sorted(plan.c)[len(plan.c) // 2]
+    folders = [plan.run_folder(method, c, seed=0) for method in plan.methods]
+    runs = [folder for folder in folders if RunFolder(folder).is_complete]
+    with telling_how_to_go_on(plan.output):
+        return write_run_page(plan.spec, runs, plan.output, most=plan.number)
 
 
 def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from seqtutor.cache import cache_folder
@@ -31,6 +32,8 @@ def keep_compiled_programs() -> None:
     }
     for name, value in settings.items():
         os.environ.setdefault(name, value)
+    # Of processes that share the folder, one may remove what another reads: it compiles anew.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
     remove_unfinished(folder)
 
 

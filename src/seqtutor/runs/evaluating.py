@@ -167,6 +167,42 @@ def open_evaluator(
         yield Evaluator(spec, measures, number, temperature, tasks, notes, remarks, has_term)
 
 
+@dataclass(frozen=True)
+class MeasuredGroup:
+    """The policies of one column, measured.
+
+    Attributes:
+        column: their column in a table.
+        evaluations: of each of them.
+    """
+
+    column: PolicyColumn
+    evaluations: Sequence[Evaluation]
+
+
+def measured_groups(
+    evaluator: Evaluator, groups: Sequence[PolicyGroup], seed: int = 0
+) -> list[MeasuredGroup]:
+    """Measure policies; those of a group are the seeds of one column.
+
+    Args:
+        evaluator: measures them.
+        groups: in the order of the columns.
+        seed: of the sampling; the seed of a run is added, so that runs differ in that, too.
+    """
+    in_order = [one for group in groups for one in group.policies]
+    evaluations = [evaluator.evaluate(one, seed + one.seed) for one in in_order]
+    samples = [found.samples for found in evaluations]
+    log_z = log_partitions(in_order, samples, evaluator.tasks, evaluator.temperature, seed)
+    measured: list[MeasuredGroup] = []
+    first = 0
+    for group in groups:
+        found = evaluations[first : first + len(group.policies)]
+        measured.append(MeasuredGroup(_column(evaluator.spec, group, found, log_z[first]), found))
+        first += len(found)
+    return measured
+
+
 def columns_of(
     evaluator: Evaluator, policies: Sequence[NamedPolicy], seed: int = 0
 ) -> tuple[list[PolicyColumn], list[Measure]]:
@@ -175,7 +211,7 @@ def columns_of(
     Args:
         evaluator: measures them.
         policies: in the order of the columns.
-        seed: of the sampling; the seed of a run is added, so that runs differ in that, too.
+        seed: of the sampling; the seed of a run is added.
 
     Returns:
         The columns, and the rows of a table of them.
@@ -183,19 +219,10 @@ def columns_of(
     Raises:
         UserError: if a policy is named twice, or a run and its copy.
     """
-    groups = grouped(policies)
-    in_order = [one for group in groups for one in group.policies]
-    evaluations = [evaluator.evaluate(one, seed + one.seed) for one in in_order]
-    samples = [found.samples for found in evaluations]
-    log_z = log_partitions(in_order, samples, evaluator.tasks, evaluator.temperature, seed)
-    columns: list[PolicyColumn] = []
-    first = 0
-    for group in groups:
-        found = evaluations[first : first + len(group.policies)]
-        columns.append(_column(evaluator.spec, group, found, log_z[first]))
-        first += len(found)
+    measured = measured_groups(evaluator, grouped(policies), seed)
+    evaluations = [one for group in measured for one in group.evaluations]
     terms = terms_of(evaluator.spec, evaluations, evaluator.shows_preference)
-    return columns, evaluator.rows(terms)
+    return [group.column for group in measured], evaluator.rows(terms)
 
 
 def _column(

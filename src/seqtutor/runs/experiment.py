@@ -19,14 +19,17 @@ from seqtutor.report.experiment import ExperimentReport, Section, write_report
 from seqtutor.report.tables import Table
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of, title_of
+from seqtutor.runs.expectation import expectation
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, histories_of, run_jobs, worker_count
 from seqtutor.runs.made_of import made_of
+from seqtutor.runs.page import write_run_page
 from seqtutor.runs.policies import PRIOR, NamedPolicy, find_policy, load_prior
 from seqtutor.runs.pretraining import Pretraining, fitting_batch, pretrain_in_folder
 from seqtutor.runs.progress import console
 from seqtutor.runs.provenance import made_by_in_words
+from seqtutor.runs.run_folder import CONFIG
 from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.runs.terminal import counted
 from seqtutor.settings import require
@@ -113,11 +116,23 @@ class _Jobs:
         return [*by_seed, *(job for job in self.of_c.values() if job not in by_seed)]
 
 
-def run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
-    """Run it step by step; interrupted, it continues when it is called again.
+@dataclass(frozen=True)
+class ExperimentFiles:
+    """What a finished experiment is read by.
 
-    Returns:
-        The path of the report, and the tables.
+    Attributes:
+        report: the path of the report.
+        pages: the path of a page for each preset.
+        tables: those of the report.
+    """
+
+    report: Path
+    pages: Sequence[Path]
+    tables: Sequence[Table]
+
+
+def run_experiment(plan: ExperimentPlan) -> ExperimentFiles:
+    """Run it step by step; interrupted, it continues when it is called again.
 
     Raises:
         Interrupted: at an interruption, with what to do to continue.
@@ -128,8 +143,10 @@ def run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
         return _run_experiment(plan)
 
 
-def _run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
+def _run_experiment(plan: ExperimentPlan) -> ExperimentFiles:
     workers = worker_count(plan.workers)
+    if plan.profile.minutes is not None and not any(plan.output.glob(f"*/*/{CONFIG}")):
+        console.print(expectation(plan.profile.minutes, plan.profile.runs, workers))
     console.rule("1  The prior")
     folder, fit = _prior(plan)
     if not plan.profile.is_trial:
@@ -153,8 +170,18 @@ def _run_experiment(plan: ExperimentPlan) -> tuple[Path, list[Table]]:
             trade_off,
         )
         path = write_report(report, plan.output)
+        pages = [
+            write_run_page(
+                plan.spec,
+                [job.folder for job in group],
+                plan.output / preset,
+                most=plan.profile.number,
+                measuring=plan.measuring,
+            )
+            for preset, group in jobs.of_preset.items()
+        ]
     tables = [section.table for section in sections] + ([trade_off] if trade_off else [])
-    return path, tables
+    return ExperimentFiles(path, pages, tables)
 
 
 def _prior(plan: ExperimentPlan) -> tuple[Path | None, str]:

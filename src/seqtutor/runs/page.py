@@ -19,11 +19,27 @@ from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule, choose
 from seqtutor.report.page.figures import Drawn as DrawnCharts
 from seqtutor.report.page.figures import figure_groups
-from seqtutor.report.page.page import Card, CardGroup, ListedRow, Listing, Page, RunRecord
+from seqtutor.report.page.page import (
+    Card,
+    CardGroup,
+    ListedRow,
+    Listing,
+    Page,
+    RunRecord,
+    write_page,
+)
 from seqtutor.report.page.verdict import term_title, verdict
 from seqtutor.report.style import method_style
-from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of
-from seqtutor.runs.grouping import grouped
+from seqtutor.runs.evaluating import (
+    Evaluator,
+    MeasuredGroup,
+    measured_groups,
+    open_evaluator,
+    table_of,
+    terms_of,
+)
+from seqtutor.runs.event_logs import LogName, log_samples
+from seqtutor.runs.grouping import PolicyGroup, grouped
 from seqtutor.runs.page_records import histories_of, run_record
 from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_settings, find_policy
 from seqtutor.runs.progress import progress_bar
@@ -42,6 +58,8 @@ class PageOptions:
         seed: of the sampling.
         reward_workers: worker processes of the reward, and of measures that use them.
         measuring: an instance of the task's `evaluate_type`.
+        may_run_code: whether code that the runs' settings name may run without being allowed by
+            `measuring`; see `open_evaluator`.
     """
 
     number: int = 2000
@@ -49,6 +67,7 @@ class PageOptions:
     seed: int = 0
     reward_workers: int | None = None
     measuring: Any = None
+    may_run_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,14 +75,28 @@ class _Member:
     """A policy of the page with its seeds: runs that differ in nothing else."""
 
     title: str
-    name: str
     folders: Sequence[Path | None]
-    policies: Sequence[NamedPolicy]
-    evaluations: Sequence[Evaluation] = ()
+    group: PolicyGroup
+    measured: MeasuredGroup | None = None
+
+    @property
+    def name(self) -> str:
+        return self.group.name
+
+    @property
+    def policies(self) -> Sequence[NamedPolicy]:
+        return self.group.policies
+
+    @property
+    def evaluations(self) -> Sequence[Evaluation]:
+        assert self.measured is not None
+        return self.measured.evaluations
 
     @property
     def column(self) -> PolicyColumn:
-        return PolicyColumn(self.name, [one.estimates for one in self.evaluations], self.title)
+        """Under the title of the page, which tells it from the others."""
+        assert self.measured is not None
+        return replace(self.measured.column, title=self.title, variant="")
 
     @property
     def tokens(self) -> np.ndarray:
@@ -81,14 +114,22 @@ class _Member:
         parts = [one.samples.terms for one in self.evaluations]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def drawn(self, settings: Any) -> Drawn:
+    def drawn(self, settings: Any, may_run_code: bool = False) -> Drawn:
         """The samples as a task takes them."""
         mask = np.concatenate([one.samples.mask for one in self.evaluations])
         first = self.policies[0]
         saved = first.saved
         sequences = Sequences(self.tokens, mask)
         has_reward = self.rewards is not None
-        return Drawn(sequences, saved.vocabulary, saved.origin, settings, first.seed, has_reward)
+        return Drawn(
+            sequences,
+            saved.vocabulary,
+            saved.origin,
+            settings,
+            first.seed,
+            has_reward,
+            may_run_code,
+        )
 
 
 def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -> Page:
@@ -111,17 +152,53 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
         number=options.number,
         options=options.measuring,
         reward_workers=options.reward_workers,
+        may_run_code=options.may_run_code,
     ) as evaluator:
+        groups = [member.group for member in members]
+        found = measured_groups(evaluator, groups, options.seed)
         measured = [
-            replace(
-                member,
-                evaluations=[
-                    evaluator.evaluate(one, options.seed + one.seed) for one in member.policies
-                ],
-            )
-            for member in members
+            replace(member, measured=own) for member, own in zip(members, found, strict=True)
         ]
         return _page(spec, evaluator, measured, options)
+
+
+def write_run_page(
+    spec: TaskSpec[Any],
+    runs: Sequence[Path],
+    folder: Path,
+    *,
+    most: int,
+    reward_workers: int | None = None,
+    measuring: Any = None,
+    logs: Sequence[LogName] = (),
+) -> Path:
+    """Write page.html of runs that the user has just had made.
+
+    Args:
+        spec: the task.
+        runs: their folders.
+        folder: where the page is written.
+        most: sequences that a policy may be measured on; a page has its own number otherwise.
+        reward_workers: as for `PageOptions`.
+        measuring: as for `PageOptions`.
+        logs: names of other programs that show the samples of the page.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: as `make_page`, or if the page cannot be written.
+    """
+    number = min(most, PageOptions.number)
+    samples = min(number, PageOptions.samples)
+    options = PageOptions(
+        number, samples, 0, reward_workers, measuring=measuring, may_run_code=True
+    )
+    page = make_page(spec, [str(run) for run in runs], options)
+    path = write_page(page, folder / "page.html")
+    cards = [card for group in page.groups for own in group.cards.values() for card in own]
+    log_samples(logs, cards, folder)
+    return path
 
 
 def _members(spec: TaskSpec[Any], names: Sequence[str]) -> list[_Member]:
@@ -134,7 +211,7 @@ def _members(spec: TaskSpec[Any], names: Sequence[str]) -> list[_Member]:
         first = group.policies[0]
         if first.config is not None or str(first.saved.folder) not in priors:
             own = [folders[id(policy)] for policy in group.policies]
-            members.append(_Member(symbol_of(group.name), group.name, own, group.policies))
+            members.append(_Member(symbol_of(group.name), own, group))
     return _distinct(members)
 
 
@@ -159,7 +236,7 @@ def _priors(
     for key, prior in found.items():
         is_given = key in given and key not in tuned_from and given[key].name != PRIOR
         title = given[key].name if is_given else spec.prior_title
-        members[key] = _Member(title, PRIOR, [given.get(key)], [prior])
+        members[key] = _Member(title, [given.get(key)], PolicyGroup(PRIOR, (prior,)))
     return members
 
 
@@ -181,13 +258,17 @@ def _page(
 ) -> Page:
     settings = _settings(spec, members)
     chosen = {one.title: choose(one.tokens, one.rewards, options.samples) for one in members}
-    shown = {one.title: _shown(evaluator, one, chosen[one.title], settings) for one in members}
+    shown = {
+        one.title: _shown(evaluator, one.drawn(settings, options.may_run_code), chosen[one.title])
+        for one in members
+    }
     with progress_bar() as progress:
         bar = progress.add_task("Drawing", total=1, unit="pages", note="")
         exhibition = spec.exhibits(shown)
         progress.update(bar, completed=1)
     columns = [one.column for one in members]
-    rows = evaluator.rows(terms_of(spec, [e for one in members for e in one.evaluations]))
+    evaluations = [found for one in members for found in one.evaluations]
+    rows = evaluator.rows(terms_of(spec, evaluations, evaluator.shows_preference))
     inks, colors = _inks(members)
     titles = ", ".join(one.title for one in members if one.name != PRIOR) or spec.prior_title
     drawn = DrawnCharts(
@@ -196,6 +277,7 @@ def _page(
         [one for one in columns if one.name != PRIOR],
         {one.title: h for one in members if (h := histories_of(one.folders))},
         [*_reward_distribution(members, spec.one), *exhibition.distributions],
+        exhibition.maps,
         spec.one,
     )
     return Page(
@@ -226,11 +308,8 @@ def _settings(spec: TaskSpec[Any], members: Sequence[_Member]) -> Any:
     return found[0] if found else spec.settings_type()
 
 
-def _shown(
-    evaluator: Evaluator, member: _Member, chosen: Mapping[Rule, Sequence[int]], settings: Any
-) -> Shown:
+def _shown(evaluator: Evaluator, drawn: Drawn, chosen: Mapping[Rule, Sequence[int]]) -> Shown:
     rows = np.array([row for own in chosen.values() for row in own], np.int64)
-    drawn = member.drawn(settings)
     task = evaluator.tasks.get(drawn.vocabulary)
     terms: dict[str, np.ndarray] = {}
     if task is not None and len(rows):

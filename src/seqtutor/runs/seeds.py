@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 from seqtutor.errors import UserError
 from seqtutor.machine import usable_cores
 from seqtutor.runs.config import RunConfig
+from seqtutor.runs.event_logs import LogName
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
 from seqtutor.runs.made_of import made_of
 from seqtutor.runs.policies import load_prior
@@ -52,6 +53,7 @@ def seed_jobs(
     seeds: int,
     samples: int,
     reward_workers: int | None = None,
+    logs: Sequence[LogName] = (),
 ) -> list[Job]:
     """A run for each seed, each in a folder of its own below `output`.
 
@@ -61,6 +63,7 @@ def seed_jobs(
     if (output / CONFIG).exists():
         raise UserError(f"{output} holds a run of one seed; choose another --output")
     options = reward_worker_options(reward_workers, min(seeds, usable_cores()))
+    options += ("--log", *logs) if logs else ()
     now = made_of(spec, load_prior(spec, config.prior).model, config=config)
     return [
         Job(

@@ -41,7 +41,7 @@ def dataset(**settings):
 def test_published_generators_earn_d_at_the_end_and_know_no_prior():
     for name in PUBLISHED:
         variant = variant_named(name, GameSizes(), 0.25)
-        assert variant.tutoring.method == name
+        assert variant.tutoring.method == name.replace("merl-baseline", "merl")
         assert variant.tutoring.c == 1.0
         assert (variant.adversary.term, variant.adversary.shape) == ("probability", "end")
         assert not variant.adversary.discrimination.prefixes

@@ -13,6 +13,7 @@ from seqtutor.report.page.page import Card
 from seqtutor.task_records import Drawn
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.exhibits import exhibition
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.scores.keys import Key
@@ -50,3 +51,14 @@ def test_notes_of_the_score_and_of_the_roll_stand_for_the_same_marks(card):
     for picture in card.exhibit.pictures:
         marks = [int(one) for one in re.findall(r'data-mark="(\d+)"', picture.svg)]
         assert sorted(set(marks)) == [0, 1, 3, 4], "all but the rest"
+
+
+def test_a_page_shows_the_key_that_was_asked_for():
+    rules = MelodyRuleSettings(tonic="D", mode="minor", transposition=5)
+    tokens = np.array([[11, 1, 14, 1, 18, 1, 0, 1]])  # A3, C4 and E4 of the model
+    sequences = Sequences(tokens, np.ones(tokens.shape, bool))
+    drawn = Drawn(sequences, melody_vocabulary(), {}, MelodySettings(rules), has_reward=True)
+    shown = exhibition({"psi": Shown(drawn, np.array([0]))}, Key(2, "minor"), rules.semitones)
+    (exhibit,) = shown.exhibits["psi"]
+    assert [mark.label for mark in exhibit.marks] == ["D4", "F4", "A4", "rest"]
+    assert shown.listed["psi"][0].text.startswith("D4 hold F4")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from seqtutor.tasks.molecule.exhibits import draw
+from seqtutor.tasks.molecule.exhibits import chemical_space, draw
 from seqtutor.tasks.molecule.properties import parse
 
 RAISES, LOWERS, ALERT = "#9ECCED", "#F9CC99", "#D899D8"
@@ -26,3 +27,24 @@ def test_what_counts_is_coloured(smiles, colors):
     assert (ALERT in picture.svg) == (molecule.alerts > 0)
     assert picture.svg.startswith("<svg")
     assert molecule.formula in picture.alt
+
+
+def packed(smiles):
+    return np.array([parse(one).fingerprint for one in smiles])
+
+
+def test_molecules_that_share_parts_lie_near_each_other():
+    acids, rings = ["CC(=O)O", "CCC(=O)O", "CCCC(=O)O"], ["c1ccccc1C", "c1ccccc1CC", "c1ccccc1CCC"]
+    found = chemical_space({"one": packed(acids), "other": packed([*rings, acids[0]])})
+    own, other = found.points["one"], found.points["other"]
+    assert own[0] == pytest.approx(other[3]), "one molecule has one place"
+    spread = max(np.linalg.norm(a - b) for a in own for b in own)
+    assert spread < min(np.linalg.norm(a - b) for a in own for b in other[:3])
+    assert np.concatenate([own, other]).mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_a_map_of_one_molecule_or_of_none_has_no_extent():
+    nothing = np.zeros((0, 128), np.uint8)
+    one = chemical_space({"one": packed(["CC"]), "other": nothing})
+    assert one.points["one"].tolist() == [[0, 0]]
+    assert len(chemical_space({"one": nothing, "other": nothing}).points["one"]) == 0

@@ -23,6 +23,7 @@ WIDTH, HEIGHT = 420, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 12, 24, 40
 _LETTER = 6.9
 """Mean width of a letter of the charts' text."""
+_RING, _CROSS = "m-2,0a2,2 0 1 0 4,0a2,2 0 1 0 -4,0", "m-2,-2l4,4m0,-4l-4,4"
 _ROW = 12
 """Height of a bar with its gap."""
 
@@ -218,6 +219,33 @@ def point_chart(
             f'<text class="row" x="{beside:.1f}" y="{at_y - 8:.1f}" text-anchor="{anchor}">'
             f"{escape(label)}</text>"
         )
+    return _svg("".join(parts), alt)
+
+
+def map_chart(
+    points: Sequence[tuple[Ink, Float[np.ndarray, "point 2"]]],
+    every: Float[np.ndarray, "all 2"],
+    alt: str,
+    x_axis: str,
+    y_axis: str,
+) -> str:
+    """Many points without names; the frame is that of `every`.
+
+    Sets whose colours look alike differ in their shape: rings, crosses and discs take turns.
+    """
+    (low_x, low_y), (high_x, high_y) = every.min(axis=0), every.max(axis=0)
+    frame = _Frame(*_widened(float(low_x), float(high_x)), *_widened(float(low_y), float(high_y)))
+    labels = [(value, _number(value)) for value in ticks(frame.low_x, frame.high_x)]
+    parts = [_axes(frame, x_axis, y_axis, labels)]
+    for ink, own in points:
+        places = [(frame.x(x), frame.y(y)) for x, y in own.tolist()]
+        if ink.number % 3 == 2:
+            path = "".join(f"M{x},{y}h.01" for x, y in places)
+            parts.append(f'<path class="discs" {ink.stroke} d="{path}"/>')
+            continue
+        shape = _RING if ink.number % 3 == 0 else _CROSS
+        path = "".join(f"M{x},{y}{shape}" for x, y in places)
+        parts.append(f'<path class="marks" stroke="var(--ink-{ink.number})" d="{path}"/>')
     return _svg("".join(parts), alt)
 
 

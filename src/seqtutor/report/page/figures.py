@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seqtutor.exhibits import Distribution
+from seqtutor.exhibits import Distribution, Map
 from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.page.charts import (
     Ink,
@@ -15,6 +15,7 @@ from seqtutor.report.page.charts import (
     category_chart,
     histogram,
     line_chart,
+    map_chart,
     point_chart,
 )
 from seqtutor.report.page.verdict import term_title
@@ -58,6 +59,8 @@ class Drawn:
         tuned: the columns of the others.
         histories: by title of a policy, the records of each seed's run.
         distributions: of the task.
+        maps: of the task.
+        one: what a sequence is called.
     """
 
     inks: Mapping[str, Ink]
@@ -65,12 +68,14 @@ class Drawn:
     tuned: Sequence[PolicyColumn]
     histories: Mapping[str, Sequence[History]] = field(default_factory=dict)
     distributions: Sequence[Distribution] = ()
+    maps: Sequence[Map] = ()
     one: str = "sequence"
 
 
 def figure_groups(drawn: Drawn) -> list[FigureGroup]:
     """All charts that there are numbers for."""
     groups = [_training(drawn), _terms_in_training(drawn), _outcome(drawn), _distributions(drawn)]
+    groups += [_map(drawn, one) for one in drawn.maps]
     return [group for group in groups if group.figures]
 
 
@@ -209,3 +214,22 @@ def _distribution(drawn: Drawn, one: Distribution) -> Figure | None:
     )
     edges = bin_edges(list(values.values()), one.is_count)
     return Figure(one.title, histogram(inked, edges, alt, one.axis, one.is_count), tuple(values))
+
+
+def _map(drawn: Drawn, one: Map) -> FigureGroup:
+    """Every policy together, and then each by itself in the same frame."""
+    known = {policy: points for policy, points in one.points.items() if len(points)}
+    if not known:
+        return FigureGroup(one.title, one.note, ())
+    every = np.concatenate(list(known.values()))
+    groups = {"All": known, **({p: {p: own} for p, own in known.items()} if len(known) > 1 else {})}
+    figures = []
+    for title, shown in groups.items():
+        alt = f"{one.title}, the middle of each: " + "; ".join(
+            f"{policy} at " + ", ".join(format_value(float(v)) for v in own.mean(axis=0))
+            for policy, own in shown.items()
+        )
+        inked = [(drawn.inks[policy], own) for policy, own in shown.items()]
+        svg = map_chart(inked, every, alt, one.x_axis, one.y_axis)
+        figures.append(Figure(title, svg, tuple(shown)))
+    return FigureGroup(one.title, one.note, figures)

@@ -23,6 +23,7 @@ from seqtutor.report.tables import (
     format_reference,
     format_value,
     notes_of,
+    signed,
     verdict,
 )
 
@@ -228,12 +229,6 @@ def shown_fact(fact: Fact) -> str:
     if isinstance(fact, str):
         return fact
     return format_value(float(fact), "integer" if float(fact).is_integer() else "number")
-
-
-def signed(value: float) -> str:
-    """A number with two decimals and its sign."""
-    shown = f"{value:+.2f}".removesuffix("0").removesuffix(".0")
-    return shown.replace("-", "−")
 
 
 def _largest(page: Page) -> float:

@@ -10,7 +10,12 @@ from collections.abc import Sequence
 
 from seqtutor.measure import Measure, Published
 from seqtutor.measures.intervals import Interval, difference
-from seqtutor.report.evaluation_table import PolicyColumn, count_better
+from seqtutor.report.evaluation_table import (
+    PolicyColumn,
+    count_better,
+    shown_bounds,
+    shown_distance,
+)
 from seqtutor.report.reading import listed, shown
 from seqtutor.report.tables import format_value
 
@@ -40,6 +45,7 @@ def verdict(
     return [
         *_reward(column, prior, one),
         *_distance(column, prior),
+        *_optimum(column, one),
         *_diversity(column, prior, many),
         *_published(column, rows, published),
     ]
@@ -91,6 +97,17 @@ def _distance(column: PolicyColumn, prior: PolicyColumn) -> list[str]:
         f"its tokens a mean log-probability of {shown(own)}, and its own tokens "
         f"{shown(prior.interval('log_prior'))}."
     ]
+
+
+def _optimum(column: PolicyColumn, one: str) -> list[str]:
+    bounds = column.log_partition
+    if bounds is None:
+        return []
+    text = (
+        f"It is {shown_distance(bounds.above(column.interval('objective')))} nats a {one} below "
+        f"the best that E[reward]/c − KL can be, log Z, which lies in {shown_bounds(bounds)}"
+    )
+    return [f"{text}{'.' if bounds.is_trusted else ', as far as the samples can tell.'}"]
 
 
 def _diversity(column: PolicyColumn, prior: PolicyColumn, many: str) -> list[str]:

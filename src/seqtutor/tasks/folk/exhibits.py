@@ -53,6 +53,7 @@ def _piece(sheet: LeadSheet, rendering: LeadSheetRendering) -> Piece:
         float(beat_length(meter)),
         float(sheet.length) * 60 / rendering.tempo,
         [(float(one.onset), float(one.duration), _name(one, sheet)) for one in sheet.chords],
+        float(sheet.pickup),
     )
     score = render_musicxml(sheet, rendering)
     exhibit = Exhibit(
@@ -78,8 +79,8 @@ def _name(chord: Chord, sheet: LeadSheet) -> str:
 
 def _mark(note: MelodyNote, sheet: LeadSheet) -> Mark:
     """A note; the terms of the reward are shares of a whole tune, of which it earns no part."""
-    bar = note.onset // bar_length(sheet.meter or COMMON_TIME) + 1
-    detail = f"{_quarters(note.duration)} in bar {bar}"
+    bar = (note.onset - sheet.pickup) // bar_length(sheet.meter or COMMON_TIME) + 1
+    detail = f"{_quarters(note.duration)} in {f'bar {bar}' if bar else 'the upbeat'}"
     chord = next((c for c in sheet.chords if c.onset <= note.onset < c.end), None)
     if chord is not None:
         belongs = "a tone" if note.pitch % 12 in chord.pitch_classes else "not a tone"

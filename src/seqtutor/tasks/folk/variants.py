@@ -20,7 +20,8 @@ from seqtutor.training.settings import TutorSettings, applicable_settings
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"
 UNTRAINED = "untrained"
 REAL = "real-tunes"
-PUBLISHED = ("reinforce", "reinforce-baseline", "merl")
+MERL_WITH_BASELINE = "merl-baseline"
+PUBLISHED = ("reinforce", "reinforce-baseline", "merl", MERL_WITH_BASELINE)
 ANCHORED = ("rloo", "psi", "g", "path")
 CONTROLS = ("constant", "random", "frozen", UNTRAINED)
 VARIANTS = (*PUBLISHED, *ANCHORED, *CONTROLS)
@@ -29,6 +30,7 @@ USUAL = (*PUBLISHED, "rloo", "psi", *CONTROLS)
 
 _TITLES = {
     MAXIMUM_LIKELIHOOD: "Maximum likelihood",
+    MERL_WITH_BASELINE: "MERL with baseline",
     "constant": "Constant reward",
     "random": "Random reward",
     "frozen": "Frozen discriminator",
@@ -116,9 +118,7 @@ def variant_named(name: str, sizes: GameSizes, c: float) -> Variant:
     if name == UNTRAINED:
         return replace(variant_named("reinforce", sizes, c), name=name, start="untrained")
     if name in PUBLISHED:
-        tutoring = TutorSettings.of(
-            name, c=1.0, environments=sizes.environments, learning_rate=sizes.generator_rate
-        )
+        tutoring = _published_tutoring(name, sizes)
         # Yu et al. and Bjare & Meredith: D(x) itself.
         return Variant(name, tutoring, _rules(sizes, term="probability", output_penalty=0.2))
     # The logit, of a discriminator that is kept in balance with the generator. A discriminator that
@@ -150,6 +150,17 @@ def _require_rollouts(name: str, rollouts: int) -> None:
         name not in replaying,
         f"the generator {name} recomputes the rewards of its whole replay in each round, for which "
         f"rollouts take too long; leave out {', '.join(replaying)} with --generators",
+    )
+
+
+def _published_tutoring(name: str, sizes: GameSizes) -> TutorSettings:
+    own: dict[str, Any] = {"baseline": True} if name == MERL_WITH_BASELINE else {}
+    return TutorSettings.of(
+        "merl" if own else name,
+        c=1.0,
+        environments=sizes.environments,
+        learning_rate=sizes.generator_rate,
+        **own,
     )
 
 

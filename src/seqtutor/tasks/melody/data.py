@@ -41,6 +41,23 @@ class MelodyData:
         )
 
 
+def load_data(options: MelodyData) -> MelodyDataset:
+    """The tunes that the options ask for, and their melodies.
+
+    Raises:
+        UserError: if the tunes cannot be read, or there are too few.
+    """
+    from seqtutor.tasks.melody.dataset import load_melodies
+
+    return load_melodies(
+        options.data,
+        length=options.length,
+        seed=options.split_seed,
+        off_grid=options.off_grid,
+        bar_lengths=frozenset(options.bar_lengths),
+    )
+
+
 def read_melodies(options: MelodyData) -> Dataset:
     """The melodies that the options ask for, split by tune.
 
@@ -50,16 +67,10 @@ def read_melodies(options: MelodyData) -> Dataset:
     import numpy as np
 
     from seqtutor.data import Dataset, Sequences
-    from seqtutor.tasks.melody.dataset import load_melodies
+    from seqtutor.tasks.melody.dataset import FOLK, FOLK_WITH_ESSEN
     from seqtutor.tasks.melody.encoding import melody_vocabulary
 
-    melodies = load_melodies(
-        options.data,
-        length=options.length,
-        seed=options.split_seed,
-        off_grid=options.off_grid,
-        bar_lengths=frozenset(options.bar_lengths),
-    )
+    melodies = load_data(options)
     train, validation, test = (
         Sequences(part, np.ones(part.shape, bool))
         for part in (melodies.train, melodies.validation, melodies.test)
@@ -72,7 +83,7 @@ def read_melodies(options: MelodyData) -> Dataset:
         test,
         origin=melodies.summary(),
         summary=_lines(melodies),
-        warnings=[f"skipped: {name}: {why}" for name, why in melodies.report.skipped_files],
+        warnings=[] if options.data in (FOLK, FOLK_WITH_ESSEN) else melodies.report.names(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from seqtutor.methods.registry import method_named
@@ -77,17 +78,23 @@ different tokens have one of −1/2, so that all melodies would begin with one n
 be repeated.
 """
 
+
+def _in_any_key(settings: MelodySettings) -> MelodySettings:
+    """The settings with melodies that are moved from the prior's key to the one asked for."""
+    return replace(settings, rules=replace(settings.rules, transposition=None))
+
+
 PRESETS = {
     "papers-rules": Preset(
         "The papers' rules and weights",
         "the papers' rules as they are",
         _papers_rules,
-        lambda method: MelodySettings(),
+        lambda method: _in_any_key(MelodySettings()),
     ),
     "strict-rules": Preset(
         "Rules weighted anew",
         "rules weighted anew, aimed at the best entry of each row of Table 1",
         _strict_rules,
-        lambda method: STRICT_RULES,
+        lambda method: _in_any_key(STRICT_RULES),
     ),
 }

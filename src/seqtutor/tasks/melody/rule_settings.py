@@ -116,6 +116,10 @@ class MelodyRuleSettings:
     """The tonic: a note name such as C, F# or Bb, or a pitch class from 0 (C) to 11 (B)."""
     mode: Literal["major", "minor"] = "major"
     """The mode; minor means natural minor."""
+    transposition: int | None = 0
+    """Semitones from what the model writes up to the melody in this key. A model of tunes that were
+    moved to the white keys writes in C major or A minor; None moves its melodies the shorter way to
+    the key. Rules and measures look at the melody, files and pages show it."""
     melody_length: int | None = None
     """Steps of a whole melody, where the last bar and the final step lie; by default the length
     of the melodies that are scored."""
@@ -127,6 +131,8 @@ class MelodyRuleSettings:
     """Steps of the last bar, which should hold the closing tonic (16 is a bar of 4/4)."""
     tonic_reward: float = 3.0
     """For the tonic at the start, and for each step of the close."""
+    tonic_opening_reward: float | None = None
+    """For the tonic at the start, where that is to earn something else than a step of the close."""
     tonic_close_on_tonic: bool = False
     """The steps of the close are paid while the tonic sounds, and for rests after it. By default
     their holds and rests are paid whatever the last note is."""
@@ -202,6 +208,8 @@ class MelodyRuleSettings:
         parse_pitch_class(self.tonic)
         if self.mode not in ("major", "minor"):
             raise UserError(f"no such mode: {self.mode!r}; use major or minor")
+        if not -12 <= self.semitones <= 12:
+            raise UserError(f"transposition is {self.semitones}; it must lie between -12 and 12")
         if self.melody_length is not None and self.melody_length < 1:
             raise UserError(f"melody_length is {self.melody_length}; it must be at least 1")
         for name in ("tonic_bar", "motif_window", "motif_minimum_pitches"):
@@ -237,6 +245,14 @@ class MelodyRuleSettings:
                 f"autocorrelation_threshold is {threshold}; "
                 "it must lie between 0 and 1 and have at most four decimals"
             )
+
+    @property
+    def semitones(self) -> int:
+        """The transposition as a number."""
+        if self.transposition is not None:
+            return self.transposition
+        relative_major = self.tonic_pitch_class + (3 if self.mode == "minor" else 0)
+        return (relative_major + 5) % 12 - 5
 
     @property
     def tonic_pitch_class(self) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 from rdkit import Chem
 from rdkit.Chem import QED, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
@@ -17,6 +19,7 @@ from seqtutor.exhibits import (
     Exhibition,
     Fact,
     Listed,
+    Map,
     Picture,
     Shown,
 )
@@ -53,8 +56,9 @@ _WEAK = 0.5
 
 def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     """All that a page shows of molecules."""
-    exhibits, listed, columns = {}, {}, {}
-    with MoleculeScorer.with_workers(describing_measurer()) as scorer:
+    exhibits, listed, columns, fingerprints = {}, {}, {}, {}
+    measurer = replace(describing_measurer(), wants_fingerprint=True)
+    with MoleculeScorer.with_workers(measurer) as scorer:
         for name, shown in policies.items():
             sequences = shown.drawn.sequences
             few = sequences[:MEASURED].tokens
@@ -64,9 +68,41 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
             names = [f"{name}-{number + 1}" for number in range(len(scores.strings))]
             rows = list(ScoredMolecules(scores, {}, names).rows())
             columns[name] = {one.name: scores.columns[one.name][: len(strings)] for one in PANELS}
+            # Of the valid ones, in order.
+            fingerprints[name] = scores.fingerprints[: int(scores.is_valid[: len(strings)].sum())]
             listed[name] = [_listed(row) for row in rows[: min(LISTED, len(strings))]]
             exhibits[name] = [_exhibit(row) for row in rows[len(strings) :]]
-    return Exhibition(exhibits, listed, list(_distributions(columns)), NOTES)
+    maps = [chemical_space(fingerprints)]
+    return Exhibition(exhibits, listed, list(_distributions(columns)), NOTES, maps)
+
+
+def chemical_space(fingerprints: Mapping[str, UInt8[np.ndarray, "molecules bytes"]]) -> Map:
+    """The first two principal components of the fingerprints of all policies' molecules.
+
+    Args:
+        fingerprints: by policy, bits packed into bytes.
+    """
+    bits = np.unpackbits(np.concatenate(list(fingerprints.values())), axis=1).astype(np.float64)
+    centred = bits - bits.mean(axis=0) if len(bits) else bits
+    left, lengths, _ = np.linalg.svd(centred, full_matrices=False)
+    found = np.zeros((len(bits), 2))
+    rank = min(2, len(lengths))
+    found[:, :rank] = left[:, :rank] * lengths[:rank]
+    # The sign of a component is free: that of its largest coordinate makes it the same everywhere.
+    signs = np.sign(found[np.abs(found).argmax(axis=0), [0, 1]]) if len(found) else 1
+    total = float((lengths**2).sum()) or 1.0
+    first, second = (
+        f"component {number + 1}, {100 * float(length**2) / total:.0f} % of the variance"
+        for number, length in enumerate([*lengths[:2], 0.0, 0.0][:2])
+    )
+    ends = np.cumsum([len(own) for own in fingerprints.values()])[:-1]
+    points = dict(zip(fingerprints, np.split(found * signs, ends), strict=True))
+    note = (
+        f"Molecules that share substructures lie near each other: the first two principal "
+        f"components of {bits.shape[1]:,} bits of Morgan fingerprints (radius 2) of up to "
+        f"{MEASURED} strings of each policy, of which the valid ones are shown."
+    )
+    return Map("Chemical space", first, second, points, note)
 
 
 def _distributions(columns: Mapping[str, Mapping[str, np.ndarray]]) -> Sequence[Distribution]:

@@ -65,6 +65,7 @@ PROFILES = {
         10_000,
         presets=BOTH_PRESETS,
         c=(2.0,),
+        minutes=8,
         share_of_steps=0.5,
     ),
     "full": Profile(

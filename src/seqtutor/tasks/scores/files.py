@@ -57,6 +57,7 @@ def read_files(
             file_report = ImportReport(skipped_files=((name, reason),))
         else:
             pieces += [replace(cast(Any, piece), source=name) for piece in of_file]
+            file_report = file_report.within(name)
         report += file_report
     if not pieces:
         name, reason = report.skipped_files[0]
