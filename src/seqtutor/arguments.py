@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from seqtutor.settings import require
+from seqtutor.errors import UserError
 
 
 def value_of(option: str, arguments: list[str]) -> str | None:
@@ -25,4 +25,5 @@ def require_once(arguments: list[str]) -> None:
     """
     named = [one.partition("=")[0] for one in arguments if one.startswith("--")]
     for name, times in Counter(one.replace("_", "-") for one in named).items():
-        require(times == 1, f"{name} is given {times} times; give it once")
+        if times > 1:
+            raise UserError(f"{name} is given {times} times; give it once")

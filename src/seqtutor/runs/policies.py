@@ -174,6 +174,17 @@ def distinct_settings(policies: Sequence[NamedPolicy]) -> list[Any]:
     return found
 
 
+def distinct_titles(titles: Sequence[str], folders: Sequence[Path | None]) -> list[str]:
+    """The titles, with the names of their folders where several are equal; or their whole paths."""
+    found = list(titles)
+    for name_of in (lambda folder: folder.name, str):
+        found = [
+            now if found.count(now) == 1 or folder is None else f"{title} ({name_of(folder)})"
+            for title, now, folder in zip(titles, found, folders, strict=True)
+        ]
+    return found
+
+
 def _runs_of_seeds(path: Path) -> list[str]:
     if (path / CONFIG).is_file():
         return []

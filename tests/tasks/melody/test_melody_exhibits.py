@@ -13,6 +13,7 @@ from seqtutor.report.page.page import Card
 from seqtutor.task_records import Drawn
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.exhibits import exhibition
+from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score
 from seqtutor.tasks.melody.settings import MelodySettings
@@ -27,7 +28,8 @@ def card() -> Card:
     terms = score(MELODY).rules
     sequences = Sequences(MELODY, np.ones(MELODY.shape, bool))
     drawn = Drawn(sequences, melody_vocabulary(), {}, MelodySettings(), has_reward=True)
-    (exhibit,) = exhibition({"psi": Shown(drawn, np.array([0]), terms)}, Key(0)).exhibits["psi"]
+    shown = {"psi": Shown(drawn, np.array([0]), terms)}
+    (exhibit,) = exhibition(shown, RenderSettings(key=Key(0))).exhibits["psi"]
     return Card("psi", "psi", exhibit, {name: term[0].tolist() for name, term in terms.items()})
 
 
