@@ -10,7 +10,7 @@ from seqtutor.cli.main import COMMANDS, main
 from seqtutor.cli.parsing import FEW
 
 OPTION = re.compile(r"^  (?:-h, )?(--[a-z][\w.-]*)", re.MULTILINE)
-TASKS = ("melody", "molecule", "folk")
+TASKS = ("melody", "molecule", "folk", "tunes")
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -6,8 +6,9 @@ import http.client
 import random
 import signal
 import threading
+import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,14 +45,17 @@ class Crashes:
 
     def run(self, listeners: int, questions: int) -> None:
         """Let listeners answer everything; gives up after two minutes without an answer."""
-        self._lock, self._up, self._due = threading.Lock(), threading.Event(), threading.Event()
+        self._lock, self._up = threading.Lock(), threading.Event()
+        # A count: two kills may fall due before the first is done.
+        self._due = threading.Semaphore(0)
         chance = random.Random(self.seed)
         total = listeners * questions
         self._kill_at = sorted(chance.sample(range(1, total), self.kills))
         port = 0
+        own = [] if self.database is None else ["--database", self.database]
         with ThreadPoolExecutor(listeners) as pool, ExitStack() as stack:
             for round_ in range(self.kills + 1):
-                with serving(self.study, *self._arguments(port)) as (process, address, _):
+                with serving(self.study, *own, port=port) as (process, address, _):
                     port = urlsplit(address).port or 0
                     self._address = address
                     if round_ == 0:
@@ -61,20 +65,24 @@ class Crashes:
                         ]
                     self._up.set()
                     if round_ < self.kills:
-                        assert self._due.wait(_PATIENCE)
+                        self._await_due(done)
                         self._up.clear()
                         process.send_signal(signal.SIGKILL)
                         process.wait()
-                        self._due.clear()
                     else:
                         for one in done:
                             one.result(_PATIENCE)
             for client in self._clients:
                 stack.callback(client.close)
 
-    def _arguments(self, port: int) -> list[str]:
-        own = [] if self.database is None else ["--database", self.database]
-        return [*own, "--port", str(port)]
+    def _await_due(self, listeners: list[Future[None]]) -> None:
+        """Wait for the next kill; a listener who fails ends the waiting with its error."""
+        end = time.monotonic() + _PATIENCE
+        while not self._due.acquire(timeout=1.0):
+            for one in listeners:
+                if one.done():
+                    one.result()
+            assert time.monotonic() < end, "nobody answers any longer"
 
     def _begun(self) -> Client:
         client = Client(self._address)
@@ -95,7 +103,7 @@ class Crashes:
                 self.acknowledged.append((asked["trial"], rating))
                 if self._kill_at and len(self.acknowledged) >= self._kill_at[0]:
                     self._kill_at.pop(0)
-                    self._due.set()
+                    self._due.release()
 
     def _insist(self, client: Client, method: str, path: str, body: Any) -> Any:
         """As the page's script does: again until it is acknowledged."""

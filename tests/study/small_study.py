@@ -72,7 +72,9 @@ QUICK = Rules(heard=0.0)
 """For tests that answer at once: nothing has to be heard."""
 
 _SERVE = """
-import sys
+import resource, sys
+if size := int(sys.argv.pop(1)):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 from seqtutor.cli.main import main
 sys.exit(main(["study", "serve", *sys.argv[1:]]))
 """
@@ -80,25 +82,21 @@ sys.exit(main(["study", "serve", *sys.argv[1:]]))
 
 @contextmanager
 def serving(
-    study: Study, *arguments: str, file_size: int | None = None
+    study: Study, *arguments: str, port: int = 0, file_size: int = 0
 ) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """A server of its own process: the process, its address and the researcher's token."""
-    limit = None
-    if file_size is not None:
-        import resource
+    """A server of its own process: the process, its address and the researcher's token.
 
-        def limit() -> None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-
-    command = [sys.executable, "-c", _SERVE, str(study.folder), "--port", "0", *arguments]
+    Args:
+        study: that it serves.
+        arguments: further options.
+        port: 0 for any.
+        file_size: bytes to which its files can grow; 0 for no limit.
+    """
+    command = [sys.executable, "-c", _SERVE, str(file_size), str(study.folder)]
+    command += ["--port", str(port), *arguments]
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        preexec_fn=limit,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stdout is not None
         try:

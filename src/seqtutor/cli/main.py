@@ -43,7 +43,7 @@ COMMANDS = {
 }
 """The commands that every task has; a task may bring more."""
 
-NAMES_A_MODEL = ("sample", "evaluate", "report", "study new")
+NAMES_A_MODEL = ("sample", "evaluate", "report", "listen", "study new")
 """Commands whose first word may be a run or a model, whose task is then meant."""
 
 NAMES_A_FILE = ("score",)

@@ -13,6 +13,7 @@ from seqtutor.report.page.page import Card
 from seqtutor.task_records import Drawn
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.exhibits import exhibition
+from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score
 from seqtutor.tasks.melody.settings import MelodySettings
@@ -28,7 +29,8 @@ def card() -> Card:
     terms = score(MELODY).rules
     sequences = Sequences(MELODY, np.ones(MELODY.shape, bool))
     drawn = Drawn(sequences, melody_vocabulary(), {}, MelodySettings(), has_reward=True)
-    (exhibit,) = exhibition({"psi": Shown(drawn, np.array([0]), terms)}, Key(0)).exhibits["psi"]
+    shown = {"psi": Shown(drawn, np.array([0]), terms)}
+    (exhibit,) = exhibition(shown, RenderSettings(key=Key(0))).exhibits["psi"]
     return Card("psi", "psi", exhibit, {name: term[0].tolist() for name, term in terms.items()})
 
 
@@ -67,7 +69,8 @@ def test_a_page_shows_the_key_that_was_asked_for():
     tokens = np.array([[11, 1, 14, 1, 18, 1, 0, 1]])  # A3, C4 and E4 of the model
     sequences = Sequences(tokens, np.ones(tokens.shape, bool))
     drawn = Drawn(sequences, melody_vocabulary(), {}, MelodySettings(rules), has_reward=True)
-    shown = exhibition({"psi": Shown(drawn, np.array([0]))}, Key(2, "minor"), rules.semitones)
+    settings = RenderSettings(key=Key(2, "minor"), transposition=rules.semitones)
+    shown = exhibition({"psi": Shown(drawn, np.array([0]))}, settings)
     (exhibit,) = shown.exhibits["psi"]
     assert [mark.label for mark in exhibit.marks] == ["D4", "F4", "A4", "rest"]
     assert shown.listed["psi"][0].text.startswith("D4 hold F4")

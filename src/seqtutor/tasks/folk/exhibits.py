@@ -9,6 +9,7 @@ from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Mark, S
 from seqtutor.tasks.folk.bars import COMMON_TIME
 from seqtutor.tasks.folk.chord_names import name_of
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.listening import rendering_of, semitones_of
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
 from seqtutor.tasks.folk.terms import SHARES
@@ -24,19 +25,23 @@ MEASURED = 200
 
 def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     """All that a page shows of tunes with chords."""
-    rendering = LeadSheetRendering()
+    how = next(iter(policies.values())).how
+    rendering, semitones = rendering_of(how), semitones_of(how)
     pieces, listed, voices = {}, {}, {}
     for name, shown in policies.items():
         reader = LeadSheetReader(shown.drawn.vocabulary, shown.drawn.origin)
         first, chosen = shown.drawn.sequences[:MEASURED], shown.drawn.sequences[shown.chosen]
         sheets = reader(first.tokens, first.mask)
-        pieces[name] = [_piece(sheet, rendering) for sheet in reader(chosen.tokens, chosen.mask)]
+        pieces[name] = [
+            _piece(sheet.transposed(semitones), rendering)
+            for sheet in reader(chosen.tokens, chosen.mask)
+        ]
         listed[name] = [
             Listed(text, _facts(sheet))
             for text, sheet in zip(shown.drawn.texts()[:LISTED], sheets, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in sheets]
-    exhibits, problems = with_media(pieces)
+    exhibits, problems = with_media(pieces, rendering.sound)
     return Exhibition(exhibits, listed, note_distributions(voices), problems)
 
 

@@ -91,14 +91,18 @@ def symbols_of(tokens: Int[np.ndarray, " time"]) -> str:
 
 
 class RealMelodies:
-    """Melodies of real tunes, all of one length, to be compared with.
+    """Melodies of real tunes, to be compared with.
 
     Args:
         tokens: the melodies.
         places: where each is from.
     """
 
-    def __init__(self, tokens: Int[np.ndarray, "melody time"], places: Sequence[Place]) -> None:
+    def __init__(
+        self,
+        tokens: Int[np.ndarray, "melody time"] | Sequence[Int[np.ndarray, " time"]],
+        places: Sequence[Place],
+    ) -> None:
         found: dict[str, Place] = {}
         for row, place in zip(tokens, places, strict=True):
             found.setdefault(symbols_of(row), place)
@@ -126,7 +130,9 @@ class RealMelodies:
         _, distance, which = found
         return Nearest(int(distance), len(given), self._places[which])
 
-    def copies(self, tokens: Int[np.ndarray, "melody time"]) -> Bool[np.ndarray, " melody"]:
+    def copies(
+        self, tokens: Int[np.ndarray, "melody time"] | Sequence[Int[np.ndarray, " time"]]
+    ) -> Bool[np.ndarray, " melody"]:
         """Which melodies are copies."""
         strings = [symbols_of(row) for row in tokens]
         lengths = np.array([len(string) for string in strings], int)

@@ -21,7 +21,6 @@ from seqtutor.tasks.melody.marks import REST, Bars, marks_of
 from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
 from seqtutor.tasks.melody.training_melodies import training_melodies
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
-from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
@@ -29,15 +28,9 @@ from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 NOTES = ("Notes are blue where they earned something and orange where they lost something.",)
 
 
-def exhibition(policies: Mapping[str, Shown], key: Key, transposition: int = 0) -> Exhibition:
-    """All that a page shows of melodies, which are written in a key.
-
-    Args:
-        policies: by title.
-        key: of the melodies.
-        transposition: semitones from the tokens' pitches up to it.
-    """
-    settings = RenderSettings(key=key, transposition=transposition)
+def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhibition:
+    """All that a page shows of melodies, written and heard by these settings."""
+    transposition = settings.transposition
     vocabulary = melody_vocabulary(transposition)
     melodies = {
         name: [tokens_to_notes(row, transposition) for row in shown.drawn.sequences.tokens]
@@ -54,7 +47,7 @@ def exhibition(policies: Mapping[str, Shown], key: Key, transposition: int = 0) 
         ]
         for name, shown in policies.items()
     }
-    exhibits, problems = with_media(pieces)
+    exhibits, problems = with_media(pieces, settings.sound)
     return Exhibition(
         exhibits,
         {

@@ -29,6 +29,7 @@ from seqtutor.tasks.scores.options import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from seqtutor.controls import Canvas, Control, How, Opening
     from seqtutor.data import Dataset
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
@@ -181,7 +182,12 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return read_melodies(options)
 
     def primer(
-        self, options: MelodySamples, settings: MelodySettings, number: int, seed: int
+        self,
+        options: MelodySamples,
+        settings: MelodySettings,
+        number: int,
+        seed: int,
+        vocabulary: Vocabulary,
     ) -> tuple[np.ndarray | None, MelodySamples]:
         """Tokens, a file in any key, or random notes of the key."""
         if options.prime is None:
@@ -259,12 +265,34 @@ class MelodySpec(TaskSpec[MelodySettings]):
             f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
         )
 
+    def controls(self, settings: MelodySettings) -> Sequence[Control]:
+        """Key, tempo, instrument and swing."""
+        from seqtutor.tasks.melody.listening import controls
+
+        return controls(key_of(settings.rules))
+
+    def canvas(self, settings: MelodySettings, how: How) -> Canvas:
+        """A small piano roll."""
+        from seqtutor.tasks.melody.listening import canvas
+
+        return canvas(key_of(settings.rules), settings.rules.semitones, how)
+
+    def opening(
+        self, given: str | Path, prior: PriorRecord, settings: MelodySettings, how: How
+    ) -> Opening:
+        """Tokens, or a MIDI, ABC or MusicXML file in any key."""
+        from seqtutor.tasks.melody.listening import opening
+
+        return opening(given, key_of(settings.rules), settings.rules.semitones)
+
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll, with what each note earned by which rule."""
         from seqtutor.tasks.melody.exhibits import exhibition
+        from seqtutor.tasks.melody.listening import rendering
 
-        rules = next(iter(policies.values())).drawn.settings.rules
-        return exhibition(policies, key_of(rules), rules.semitones)
+        first = next(iter(policies.values()))
+        rules = first.drawn.settings.rules
+        return exhibition(policies, rendering(key_of(rules), rules.semitones, first.how))
 
     def illustrate(self, gallery: Gallery) -> list[str]:
         """Note probabilities and piano rolls."""

@@ -1,0 +1,127 @@
+"""Tunes on a page: sound, score, piano roll, and what each bar earned by which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Int
+
+from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Mark, Shown
+from seqtutor.tasks.folk.lead_sheet import LeadSheet
+from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
+from seqtutor.tasks.scores.exhibiting import Piece, with_media
+from seqtutor.tasks.scores.keys import pitch_name
+from seqtutor.tasks.scores.notation import bar_length, beat_length
+from seqtutor.tasks.scores.note_statistics import note_distributions
+from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
+from seqtutor.tasks.tunes.listening import rendering_of
+from seqtutor.tasks.tunes.render import sheets_of
+from seqtutor.tasks.tunes.tokens import BAR, END, copied_bar
+from seqtutor.vocabulary import Vocabulary
+
+MEASURED = 500
+"""Tunes of each policy whose notes are counted for distributions."""
+_WORDS = {
+    "faulty_bars": "bars that are not whole",
+    "bar_returns": "a bar that was heard before",
+    "phrase_returns": "the second half begins as the first",
+    "varied_returns": "the second half varies the first",
+    "sequences": "the bar before, at another pitch",
+    "rhythm_returns": "the rhythm of an earlier bar",
+    "half_cadence": "open on the dominant half way",
+    "tonic_close": "closes on the tonic",
+    "long_close": "a long last note on a beat",
+    "usual_range": "the range of real tunes",
+    "arch": "a half that rises and falls",
+    "one_harmony": "the beats fit one chord",
+}
+
+
+def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
+    """All that a page shows of tunes."""
+    rendering = rendering_of(next(iter(policies.values())).how)
+    pieces, listed, voices = {}, {}, {}
+    for name, shown in policies.items():
+        drawn = shown.drawn
+        first = sheets_of(replace(drawn, sequences=drawn.sequences[:MEASURED]))
+        chosen = replace(drawn, sequences=drawn.sequences[shown.chosen])
+        pieces[name] = [
+            _piece(sheet, chosen.sequences.tokens[place], chosen.vocabulary, rendering)
+            for place, sheet in enumerate(sheets_of(chosen))
+        ]
+        listed[name] = [
+            Listed(text, _facts(sheet))
+            for text, sheet in zip(drawn.texts()[:LISTED], first, strict=False)
+        ]
+        voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in first]
+    exhibits, problems = with_media(pieces, rendering.sound)
+    notes = ["What a rule gives for a bar is paid where the next one begins.", *problems]
+    return Exhibition(exhibits, listed, note_distributions(voices), notes)
+
+
+def _piece(
+    sheet: LeadSheet,
+    tokens: Int[np.ndarray, " time"],
+    vocabulary: Vocabulary,
+    rendering: LeadSheetRendering,
+) -> Piece:
+    assert sheet.meter is not None
+    marks, of_notes = _marks(vocabulary.decode(tokens))
+    roll = piano_roll(
+        [
+            RollNote(float(note.onset), float(note.duration), note.pitch, place)
+            for place, note in zip(of_notes, sheet.notes, strict=True)
+        ],
+        float(sheet.length),
+        float(bar_length(sheet.meter)),
+        float(beat_length(sheet.meter)),
+        float(sheet.length) * 60 / rendering.tempo,
+    )
+    exhibit = Exhibit(
+        " ".join(mark.label for mark in marks),
+        [roll],
+        marks=marks,
+        facts=_facts(sheet),
+        files={"mid": render_midi(sheet, rendering)},
+    )
+    score = render_musicxml(sheet, rendering)
+    return Piece(exhibit, score, tones_of(sheet, rendering), of_notes)
+
+
+def _marks(tokens: Sequence[str]) -> tuple[list[Mark], list[int]]:
+    """Notes, bar lines, copies and the end as marks; and of each note that sounds its mark."""
+    marks: list[Mark] = []
+    of_bars: list[list[int]] = [[]]
+    for step, token in enumerate([*tokens, END]):
+        place = len(marks)
+        if token == BAR:
+            of_bars.append([])
+            marks.append(Mark(BAR, step, step + 1, "the bar before ends", _WORDS))
+        elif token == END:
+            marks.append(Mark(END, step, step + 1, "the tune ends", _WORDS))
+        elif number := copied_bar(token):
+            if number < len(of_bars) - 1:
+                of_bars[-1] = [place] * len(of_bars[number])
+            marks.append(Mark(token, step, step + 1, f"bar {number} again", _WORDS))
+        elif token.partition(":")[0] in _NAMES:
+            of_bars[-1].append(place)
+            name, _, length = token.partition(":")
+            marks.append(Mark(name, step, step + 1, f"{length} of a quarter", _WORDS))
+    return marks, [place for bar in of_bars for place in bar]
+
+
+_NAMES = {pitch_name(pitch) for pitch in range(128)}
+
+
+def _facts(sheet: LeadSheet) -> dict[str, Fact]:
+    pitches = [note.pitch for note in sheet.notes]
+    extent = max(pitches) - min(pitches) if pitches else 0
+    beats, unit = sheet.meter or (4, 4)
+    return {
+        "metre": f"{beats}/{unit}",
+        "mode": sheet.key.mode,
+        "notes": len(sheet.notes),
+        "range in semitones": extent,
+    }

@@ -1,0 +1,135 @@
+"""The tunes task as the commands use it: data, files, primers, priors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seqtutor.errors import UserError
+from seqtutor.task_records import Drawn
+from seqtutor.tasks.tunes.copies import melodies_of
+from seqtutor.tasks.tunes.data import TunesData
+from seqtutor.tasks.tunes.layout import Layout
+from seqtutor.tasks.tunes.phrase import METERS, MODES, key_of
+from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of, source_of
+from seqtutor.tasks.tunes.reader import read_abc
+from seqtutor.tasks.tunes.settings import TunesSettings
+from seqtutor.tasks.tunes.spec import TuneSamples, spec
+from seqtutor.tasks.tunes.tokens import BAR, END, table_of, tokens_of
+from seqtutor.vocabulary import Vocabulary
+
+LETTERS = "CDEFGABcdefg"
+
+
+def tune(number: int, generator: np.random.Generator) -> str:
+    """A tune of sixteen bars in 4/4, the first four of each half twice."""
+    bars = ["".join(generator.choice(list(LETTERS), 8)) for _ in range(12)]
+    order = [0, 1, 2, 3, 0, 1, 2, 4, 5, 6, 7, 8, 5, 6, 7, 9]
+    music = [bars[place] for place in order]
+    first, second = "|".join(music[:8]), "|".join(music[8:])
+    return f"X:{number}\nT:Tune {number}\nM:4/4\nL:1/8\nK:C\n|:{first}:|\n|:{second}:|\n"
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    generator = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("book") / "book.abc"
+    path.write_text("\n".join(tune(number, generator) for number in range(1, 31)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(book):
+    return spec.read_data(TunesData(data=book, rare_below=1))
+
+
+def prior_of(read, **changes):
+    origin = {"max_length": 96, **read.origin, **changes}
+    return SimpleNamespace(vocabulary=read.vocabulary, origin=origin, folder=None)
+
+
+def test_a_book_is_split_by_tune(data, book):
+    parts = (data.train, data.validation, data.test)
+    assert [len(part) for part in parts] == [48, 6, 6]
+    assert data.max_length == 96
+    text = data.vocabulary.texts(data.train.tokens[:1], data.train.mask[:1])[0].split()
+    assert text[:3] == ["4/4", "major", BAR]
+    assert [token for token in text if token.startswith("=")] == ["=1", "=2", "=3"]
+    assert source_of(prior_of(data)) == book
+    assert source_of(prior_of(data, data={"source": "none-such"})) is None
+
+
+def test_phrases_of_sixteen_bars_are_two_sections(book):
+    data = spec.read_data(TunesData(data=book, bars=16, rare_below=1))
+    assert len(data.train) + len(data.validation) + len(data.test) == 30
+    bar = data.vocabulary.encode([BAR])[0]
+    assert (data.train.tokens == bar).sum(axis=1).tolist() == [16] * len(data.train)
+
+
+def test_rare_notes_and_those_of_another_vocabulary_are_left_out(book, data):
+    known = Vocabulary(tuple(t for t in data.vocabulary.tokens if t != "C4:1/2"), END)
+    with pytest.raises(UserError, match="leave 3 phrases"):
+        spec.read_data(TunesData(data=book), known)
+    assert spec.read_data(TunesData(data=book), data.vocabulary).digest == data.digest
+    with pytest.raises(UserError, match="leave 0 phrases"):
+        spec.read_data(TunesData(data=book, rare_below=10_000))
+
+
+def test_what_is_written_reads_back(data, tmp_path):
+    """Through files for people, in another key, and through `score`."""
+    few = data.test[:3]
+    drawn = Drawn(few, data.vocabulary, data.origin, TunesSettings())
+    paths = spec.write(drawn, tmp_path, TuneSamples(formats=("abc", "mid"), transpose=5))
+    assert len(paths) == 4
+    (abc,) = [path for path in paths if path.suffix == ".abc"]
+    tunes, _ = read_abc(abc.read_text(), "own", 8)
+    wanted = data.vocabulary.texts(few.tokens, few.mask)
+    assert [" ".join(tokens_of(phrase)) for one in tunes for phrase in one.phrases] == wanted
+    names, again = spec.read_sequences(abc, data.vocabulary, 96, prior_of(data))
+    assert names == ["tune 001", "tune 002", "tune 003"]
+    np.testing.assert_array_equal(again.tokens, few.tokens)
+
+
+def test_a_file_without_a_phrase_is_told(data, tmp_path):
+    path = tmp_path / "short.abc"
+    path.write_text("X:1\nM:4/4\nL:1/8\nK:C\nCDEF GABc|\n")
+    with pytest.raises(UserError, match="holds no"):
+        spec.read_sequences(path, data.vocabulary, 96, prior_of(data))
+
+
+def test_a_primer_is_read_in_the_tokens_of_the_policy(data):
+    options = TuneSamples(prime="6/8 minor")
+    forced, _ = spec.primer(options, TunesSettings(), 2, 0, data.vocabulary)
+    assert data.vocabulary.decode(forced[1]) == ["6/8", "minor"]
+    with pytest.raises(UserError, match="7/8"):
+        spec.primer(TuneSamples(prime="7/8"), TunesSettings(), 2, 0, data.vocabulary)
+
+
+def test_a_model_that_writes_no_tunes_is_refused(data):
+    for changes in ({"bars": None}, {"bars": 7}, {"max_length": None, "bars": "8"}):
+        with pytest.raises(UserError, match="pretrain tunes"):
+            spec.check_prior(prior_of(data, **changes))
+    assert bars_of(prior_of(data)) == 8
+    with pytest.raises(UserError, match="--bars"):
+        TunesData(bars=6)
+
+
+def test_the_prior_of_the_package_knows_all_metres_and_modes():
+    vocabulary = Vocabulary.load(SHIPPED_PRIOR / "vocabulary.json")
+    table = table_of(vocabulary)
+    assert {f"{beats}/{unit}" for beats, unit in METERS} <= set(vocabulary.tokens)
+    assert sorted(table.copied[table.copied > 0]) == list(range(1, 8))
+    assert (SHIPPED_PRIOR / "model.safetensors").stat().st_size < 5_000_000
+    assert [key_of(mode).tonic for mode in MODES] == [0, 9, 2, 7]
+
+
+def test_a_copy_is_found_in_any_key_and_a_rest_is_a_rest():
+    pitch = np.array([[[60, 60, 0, 62], [64, 64, 64, 64]]])
+    begins = np.array([[[1, 0, 0, 1], [1, 0, 1, 0]]], bool)
+    pitch, begins = (np.pad(one, ((0, 0), (0, 0), (0, 32))) for one in (pitch, begins))
+    empty = np.zeros(1, int)
+    layout = Layout(pitch, begins, begins, np.array([[12, 9]]), *[empty] * 11)
+    (row,) = melodies_of(layout)
+    np.testing.assert_array_equal(row, [14, 1, 0, 16, 18, 1, 18])
