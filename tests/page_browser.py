@@ -26,7 +26,23 @@ FLAGS = (
 
 @contextmanager
 def opened(page: Path, width: int = 1440, *, is_dark: bool = False) -> Iterator[Any]:
-    """A driver of Chromium that shows a page; the test is skipped where there is none."""
+    """A driver of Chromium without a network that shows the page of a file."""
+    with _driver(width, is_dark, is_offline=True) as driver:
+        driver.get(page.absolute().as_uri())
+        yield driver
+
+
+@contextmanager
+def at_address(address: str, width: int = 1440, *, is_dark: bool = False) -> Iterator[Any]:
+    """A driver of Chromium that shows the page of a server on this machine."""
+    with _driver(width, is_dark, is_offline=False) as driver:
+        driver.get(address)
+        yield driver
+
+
+@contextmanager
+def _driver(width: int, is_dark: bool, is_offline: bool) -> Iterator[Any]:
+    """A driver of Chromium; the test is skipped where there is none."""
     browser, helper = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or helper is None:
         pytest.skip("there is no Chromium: apt-get install chromium chromium-driver")
@@ -43,23 +59,23 @@ def opened(page: Path, width: int = 1440, *, is_dark: bool = False) -> Iterator[
     nothing = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     try:
         driver.execute_cdp_cmd("Network.enable", {})
-        driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
+        if is_offline:
+            driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        driver.get(page.absolute().as_uri())
         yield driver
     finally:
         driver.quit()
 
 
-def requests_of(driver: Any) -> list[str]:
-    """The addresses that the page asked for, but for itself and what it holds."""
+def requests_of(driver: Any, own: str = "file:") -> list[str]:
+    """The addresses that the page asked for, but for its own and what it holds."""
     found = []
     for entry in driver.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             found.append(message["params"]["request"]["url"])
-    return [one for one in found if not one.startswith(("file:", "data:", "blob:"))]
+    return [one for one in found if not one.startswith((own, "data:", "blob:"))]
 
 
 LOUDNESS = """

@@ -35,6 +35,7 @@ CORE += [
     "token_files",
     "text_sequences",
     "task_records",
+    "controls",
     "exhibits",
     "task_spec",
     "task_registry",
@@ -50,7 +51,8 @@ FLOORS = [
     ["runs"],
     ["api"],
     ["playing"],
-    ["study"],
+    ["web"],
+    ["listen", "study"],
     ["tasks"],
     ["cli"],
 ]
@@ -132,6 +134,7 @@ def test_the_public_names_are_there():
 
 TASK_WORDS = re.compile(r"\b(melody|melodies|molecules?|folk|smiles|peptides?)\b", re.IGNORECASE)
 GENERIC = ["cli", "runs", "report", "measures", "training", "methods", "models", "adversarial"]
+GENERIC += ["listen"]
 
 
 @pytest.mark.parametrize("part", GENERIC)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 if TYPE_CHECKING:
+    from seqtutor.controls import How
     from seqtutor.task_records import Drawn
 
 Fact: TypeAlias = float | str
@@ -28,11 +29,13 @@ class Shown:
         drawn: all that were generated, in the order of generation.
         chosen: rows of those that are shown one by one.
         terms: by name the weighted reward of each step of the chosen ones; empty without a reward.
+        how: what a person chose of the task's `controls`; empty for the usual showing.
     """
 
     drawn: Drawn
     chosen: Int[np.ndarray, " shown"]
     terms: Mapping[str, Float[np.ndarray, "shown time"]] = field(default_factory=dict)
+    how: How = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

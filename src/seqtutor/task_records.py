@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -115,6 +115,7 @@ class Profile:
         share_of_steps: of a run, of the steps of its preset.
         pretrains: whether a prior is trained even if one comes with the package.
         is_trial: whether it only shows that everything works.
+        minutes: that it takes on the machine of `seqtutor.runs.expectation`, if that is known.
     """
 
     summary: str
@@ -127,6 +128,20 @@ class Profile:
     share_of_steps: float = 1.0
     pretrains: bool = False
     is_trial: bool = False
+    minutes: float | None = None
+
+    @property
+    def runs(self) -> int:
+        """How many policies are tuned."""
+        return self.seeds * len(self.methods) * max(1, len(self.presets)) + len(self.c)
+
+    def changed(self, **values: Any) -> Profile:
+        """The profile with other values, and the minutes that go with them."""
+        new = replace(self, **values)
+        if self.minutes is None or (self.steps is None) != (new.steps is None):
+            return replace(new, minutes=None)
+        share = new.runs * (new.steps or 1) / (self.runs * (self.steps or 1))
+        return replace(new, minutes=self.minutes * share)
 
 
 PROFILES: Mapping[str, Profile] = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write
-from seqtutor.settings import require_name
+from seqtutor.settings import require, require_name
 from seqtutor.task_records import (
     PROFILES,
     Drawn,
@@ -30,6 +30,7 @@ from seqtutor.task_records import (
 )
 
 if TYPE_CHECKING:
+    from seqtutor.controls import Canvas, Control, How, Opening
     from seqtutor.data import Dataset, Sequences
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup, Published
@@ -68,6 +69,7 @@ class TaskSpec(Generic[Settings]):
         published_beside_runs: whether they are in the table that ends a tuning, too.
         measures_need_settings: whether the measures depend on the settings of runs. Where they do
             not, runs with different settings are measured side by side, without their rewards.
+        drift: what becomes of sequences that are longer than those of the training.
         shows_terms: whether tables have a row for each term of the reward.
     """
 
@@ -91,6 +93,7 @@ class TaskSpec(Generic[Settings]):
     published: Published | None = None
     published_beside_runs: bool = True
     measures_need_settings: bool = True
+    drift: str = "what comes after them is less like the data"
     shows_terms: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -370,6 +373,47 @@ class TaskSpec(Generic[Settings]):
             UserError: if the data cannot be read.
         """
         return [], ""
+
+    def controls(self, settings: Settings) -> Sequence[Control]:
+        """What a person may choose of how sequences are shown; `exhibits` gets it in `Shown.how`.
+
+        Args:
+            settings: of the run whose sequences are shown.
+        """
+        return ()
+
+    def canvas(self, settings: Settings, how: How) -> Canvas | None:
+        """The grid on which a beginning is drawn, as sequences shown in that way are; or none.
+
+        Arguments as for `opening`.
+        """
+        return None
+
+    def opening(
+        self, given: str | Path, prior: PriorRecord, settings: Settings, how: How
+    ) -> Opening:
+        """Read how a sequence is to begin; by default from text, or the first line of a text file.
+
+        Args:
+            given: what a person typed, or a file of theirs, which may be a stranger's.
+            prior: the model that goes on with it.
+            settings: of its run.
+            how: values of `controls`.
+
+        Raises:
+            UserError: if it cannot be read or is not one of the task.
+        """
+        from seqtutor.controls import Opening
+
+        vocabulary = prior.vocabulary
+        if isinstance(given, str):
+            return Opening(vocabulary.encode(vocabulary.split(given)))
+        known = prior.origin.get("max_length")
+        length = known if isinstance(known, int) else self.default_length()
+        require(length is not None, f"the model in {prior.folder} does not say how long it writes")
+        _, found = self.read_sequences(given, vocabulary, length or 0, prior)
+        row = found.tokens[0][found.mask[0]]
+        return Opening(row[row != vocabulary.end] if vocabulary.end is not None else row)
 
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """What the page of runs shows of sequences; by default their text and their lengths.

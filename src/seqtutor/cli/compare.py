@@ -39,6 +39,9 @@ class Options:
     """Temperatures at which the prior is measured as a control; 1 is always."""
     best_of: tuple[int, ...] = (4, 8, 16, 32, 64)
     """Each n whose best of n samples from the prior is measured as a control."""
+    smc: tuple[int, ...] = (64,)
+    """Each number of particles of the prior, resampled towards the optimum while they are
+    generated, of which one is measured as a control at each c."""
     at_kl: tuple[float, ...] = ()
     """KL divergences, in nats a sequence, at which to compare; by default four where most methods
     are."""

@@ -43,7 +43,7 @@ COMMANDS = {
 }
 """The commands that every task has; a task may bring more."""
 
-NAMES_A_MODEL = ("sample", "evaluate", "report")
+NAMES_A_MODEL = ("sample", "evaluate", "report", "listen", "study new")
 """Commands whose first word may be a run or a model, whose task is then meant."""
 
 NAMES_A_FILE = ("score",)
@@ -53,7 +53,9 @@ TASK_IS_OPTIONAL = ("verify",)
 """Commands that do something else without a task."""
 
 COMMAND_GROUP = "seqtutor.commands"
-"""Entry points of commands that a task brings; the module's TASK names the task."""
+"""Entry points of further commands. The module's TASK names the task that brings it, or is `None`
+where no task is needed; without it the command is for every task. ACTIONS has the modules of what
+may follow the command, such as `new`."""
 
 _OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOENT, errno.EROFS)
 """Errors without a file's name: an output that is full, no folder for temporary files."""
@@ -121,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except BaseException as error:
+        if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+            return 1  # So ends what rich was printing to such a reader.
         if (line := _in_a_line(error)) is None:
             raise
         _say(line)
@@ -200,7 +204,15 @@ def find_call(name: str, arguments: list[str]) -> Call:
     if name in own:
         with running_users_code(f"the command {name}"):
             module = own[name].load()
-        return Call(name, module, find_spec(module.TASK), arguments)
+        actions = getattr(module, "ACTIONS", {})
+        if arguments and arguments[0] in actions:
+            module = importlib.import_module(actions[arguments[0]])
+            name, arguments = f"{name} {arguments[0]}", arguments[1:]
+        if hasattr(module, "TASK"):
+            spec = None if module.TASK is None else find_spec(module.TASK)
+            return Call(name, module, spec, arguments)
+        task, rest = split_task(name, arguments)
+        return Call(name, module, find_spec(task), rest)
     task, rest = split_task(name, arguments)
     usual = f"seqtutor.cli.{name}"
     if name in TASK_IS_OPTIONAL and rest == arguments:

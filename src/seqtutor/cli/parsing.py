@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 import tyro
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
 
+from seqtutor.arguments import require_once
 from seqtutor.cli.flat_settings import tutor_settings
 from seqtutor.errors import UserError
 from seqtutor.task_registry import task_names
@@ -65,6 +66,7 @@ def parse(
         for paragraph in _notes(command, spec if is_of_every_task else None, default, shown):
             print(f"\n{_wrapped(paragraph)}")
         return None
+    require_once(arguments)
     messages = io.StringIO()
     try:
         with contextlib.redirect_stderr(messages), _registry(default, None):

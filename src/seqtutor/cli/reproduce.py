@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,4 +86,4 @@ def _profile(spec: TaskSpec[Any], options: Options) -> Profile:
     for name in ("presets", "methods"):
         if given.get(name) == ():
             raise UserError(f"--{name} needs at least one name")
-    return replace(spec.profiles[options.profile], **given)
+    return spec.profiles[options.profile].changed(**given)

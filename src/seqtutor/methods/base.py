@@ -184,6 +184,8 @@ class Method:
             setting `target_rate` · `collector`: the network as it was when it generated the newest
             sequences · `None`: none, and the loss must not read it.
         policy_logits: log π(·|s) up to a constant, from the network's output and log p(·|s).
+        soft_value: V(s) at γ = 1, the network's estimate of log E_p[exp(later r/c) | s], from its
+            output and log p(·|s); `None` where it learns none.
         logits_start: the network's first logits, with which the first policy is the prior.
         error_sizes: of each sequence, by which prioritised replay draws it; of methods that learn
             from a replay.
@@ -208,6 +210,7 @@ class Method:
     settings: type[MethodSettings] = MethodSettings
     target: Literal["average", "collector"] | None = None
     policy_logits: Callable[[ValuedLogits, PerAction], PerAction] = network_logits
+    soft_value: Callable[[ValuedLogits, PerAction], PerState] | None = None
     logits_start: Literal["prior", "zero"] = "prior"
     error_sizes: ErrorSizes | None = None
     needs_whole_prior: bool = False

@@ -138,6 +138,12 @@ def verdicts(table: Table, column: int) -> dict[str, Verdict]:
     return {label: value for label, value in found.items() if value is not None}
 
 
+def signed(value: float) -> str:
+    """A number with at most two decimals and its sign; zero has none."""
+    shown = f"{value:+.2f}".removesuffix("0").removesuffix(".0")
+    return "0" if shown in ("+0", "-0") else shown.replace("-", "−")
+
+
 def format_value(value: float, unit: Unit = "number") -> str:
     """Format a number for people: `63.3 %`, `0.007 %`, `−3.65`, `100,000`.
 

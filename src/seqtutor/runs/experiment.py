@@ -19,6 +19,7 @@ from seqtutor.report.experiment import ExperimentReport, Section, write_report
 from seqtutor.report.tables import Table
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of, title_of
+from seqtutor.runs.expectation import expectation
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, histories_of, run_jobs, worker_count
@@ -28,6 +29,7 @@ from seqtutor.runs.policies import PRIOR, NamedPolicy, find_policy, load_prior
 from seqtutor.runs.pretraining import Pretraining, fitting_batch, pretrain_in_folder
 from seqtutor.runs.progress import console
 from seqtutor.runs.provenance import made_by_in_words
+from seqtutor.runs.run_folder import CONFIG
 from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.runs.terminal import counted
 from seqtutor.settings import require
@@ -143,6 +145,8 @@ def run_experiment(plan: ExperimentPlan) -> ExperimentFiles:
 
 def _run_experiment(plan: ExperimentPlan) -> ExperimentFiles:
     workers = worker_count(plan.workers)
+    if plan.profile.minutes is not None and not any(plan.output.glob(f"*/*/{CONFIG}")):
+        console.print(expectation(plan.profile.minutes, plan.profile.runs, workers))
     console.rule("1  The prior")
     folder, fit = _prior(plan)
     if not plan.profile.is_trial:

@@ -41,7 +41,13 @@ from seqtutor.runs.evaluating import (
 from seqtutor.runs.event_logs import LogName, log_samples
 from seqtutor.runs.grouping import PolicyGroup, grouped
 from seqtutor.runs.page_records import histories_of, run_record
-from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_settings, find_policy
+from seqtutor.runs.policies import (
+    PRIOR,
+    NamedPolicy,
+    distinct_settings,
+    distinct_titles,
+    find_policy,
+)
 from seqtutor.runs.progress import progress_bar
 from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.task_records import Drawn
@@ -242,14 +248,8 @@ def _priors(
 
 def _distinct(members: Sequence[_Member]) -> list[_Member]:
     """The same with titles that differ: where several are equal, their folders are named."""
-    titles = [one.title for one in members]
-    for name_of in (lambda folder: folder.name, str):
-        titles = [
-            title
-            if titles.count(title) == 1
-            else f"{one.title} ({name_of(one.folders[0] or one.policies[0].saved.folder)})"
-            for title, one in zip(titles, members, strict=True)
-        ]
+    folders = [one.folders[0] or one.policies[0].saved.folder for one in members]
+    titles = distinct_titles([one.title for one in members], folders)
     return [replace(one, title=title) for one, title in zip(members, titles, strict=True)]
 
 

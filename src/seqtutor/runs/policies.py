@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
+from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, weights_hash
 from seqtutor.runs.config import RunConfig, is_game, read_config
@@ -165,12 +166,30 @@ def common_settings(policies: Sequence[NamedPolicy], hint: str) -> Any:
     return own[0] if own else policies[0].spec.settings_type()
 
 
+def usual_settings(policy: NamedPolicy) -> Any:
+    """The task's settings that `tune` would begin with from a mere model, complete."""
+    spec = policy.spec
+    settings = spec.preset().settings(DEFAULT_METHOD)
+    return spec.complete(settings, policy.prior())[0]
+
+
 def distinct_settings(policies: Sequence[NamedPolicy]) -> list[Any]:
     """The different settings of the task of the runs among the policies."""
     found: list[Any] = []
     for policy in policies:
         if policy.config is not None and policy.config.settings not in found:
             found.append(policy.config.settings)
+    return found
+
+
+def distinct_titles(titles: Sequence[str], folders: Sequence[Path | None]) -> list[str]:
+    """The titles, with the names of their folders where several are equal; or their whole paths."""
+    found = list(titles)
+    for name_of in (lambda folder: folder.name, str):
+        found = [
+            now if found.count(now) == 1 or folder is None else f"{title} ({name_of(folder)})"
+            for title, now, folder in zip(titles, found, folders, strict=True)
+        ]
     return found
 
 

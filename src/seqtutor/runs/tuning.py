@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from seqtutor.runs.policies import load_prior
 from seqtutor.runs.provenance import lasting_origin, made_by
 from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder, differing, read_made_by
 from seqtutor.runs.run_on_disk import run_on_disk
+from seqtutor.runs.value_file import save_value
 from seqtutor.task import Task
 from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
@@ -141,6 +143,7 @@ def tune_in_folder(
             on_remark=on_remark,
             begin=begin,
             finish=finish,
+            keep=partial(save_value, tutor, folder),
         )
     except DivergedError as error:
         raise with_last_good(error, spec, config, tutor.task, folder) from None

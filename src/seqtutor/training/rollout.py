@@ -37,6 +37,7 @@ def roll_out(
     begin: int,
     end: int | None = None,
     forced: Int[Array, "batch forced"] | None = None,
+    given: Int[Array, ""] | None = None,
 ) -> Rollout:
     """Generate `batch` sequences of up to `length` tokens.
 
@@ -50,6 +51,7 @@ def roll_out(
         begin: the id read first.
         end: the token that ends a sequence; after it come more of it, masked out.
         forced: tokens that every sequence starts with, in place of chosen ones.
+        given: how many of them count, if not all, so that one program serves any number.
     """
 
     def one(
@@ -61,7 +63,8 @@ def roll_out(
         token = choose(outputs, step_key).astype(jnp.int32)
         if forced is not None and forced.shape[1]:
             column = jnp.minimum(position, forced.shape[1] - 1)
-            token = jnp.where(position < forced.shape[1], forced[:, column], token)
+            count = forced.shape[1] if given is None else given
+            token = jnp.where(position < count, forced[:, column], token)
         if end is not None:
             token = jnp.where(present, token, end)
         going_on = present if end is None else present & (token != end)
@@ -98,6 +101,7 @@ def sample(
     temperature: float | Array = 1.0,
     end: int | None = None,
     forced: Int[Array, "batch forced"] | None = None,
+    given: Int[Array, ""] | None = None,
 ) -> Rollout:
     """Sequences from a model; the outputs are its log-probabilities at temperature one."""
 
@@ -118,6 +122,7 @@ def sample(
         begin=model.begin,
         end=end,
         forced=forced,
+        given=given,
     )
 
 

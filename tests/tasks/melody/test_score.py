@@ -1,13 +1,17 @@
 """`seqtutor score melody FILE… --json`: what was read, and what it earns."""
 
 import json
+import re
 
 import pytest
 
 from seqtutor.cli.main import main
-from seqtutor.tasks.melody.encoding import notes_to_tokens
+from seqtutor.tasks.melody.encoding import Note, notes_to_tokens
 from seqtutor.tasks.melody.folder import read_melody_file
+from seqtutor.tasks.melody.marks import Bars, marks_of
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score_melodies
+from seqtutor.tasks.scores.keys import Key
 
 BOOK = "X:1\nT:One\nM:3/4\nL:1/4\nK:Ddor\nA|DEF|(3GAB c2|]\n\nX:2\nM:none\nL:1/4\nK:Bb\nC,,E F2|\n"
 
@@ -67,3 +71,57 @@ def test_files_of_tokens_are_read_too(tmp_path, capsys):
     assert (line["tokens"], line["key"]) == ([14, 1, 0, 16], None)
     assert main(["score", "melody", "--tokens", str(path)]) == 0
     assert sum(lines(capsys)[0]["total"]) == pytest.approx(line["total"])
+
+
+def test_score_answers_in_music(tmp_path, capsys, monkeypatch):
+    """Bar, beat, note, points, rule and reason; the points are those of the rules."""
+    monkeypatch.setenv("COLUMNS", "60")
+    path = tmp_path / "reel.abc"
+    path.write_text("X:1\nT:The Reel\nM:6/8\nL:1/8\nK:Dm\nA|DFA d2c|ddd dd^c|B3 d3-|d3-d2||\n")
+    rules = ["--rules.tonic", "D", "--rules.mode", "minor"]
+    assert main(["score", "melody", str(path), *rules]) == 0
+    out = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 60
+    listing, _, table = out.partition("Rule ")
+    heads = re.findall(r"^(upbeat|bar \d+)$", listing, re.M)
+    assert heads == ["upbeat", "bar 1", "bar 2", "bar 3"], "the last bar holds a tied note alone"
+    # The upbeat is the last eighth of a bar of 6/8; eighths are counted.
+    assert re.search(r"upbeat\n  6     A4 ", listing)
+    assert re.search(r"bar 1\n  1     D4 ", listing)
+    flat = " ".join(listing.split())
+    assert re.search(r" 3 A4 (.*?)\+5 leap_up_back: resolves a leap", flat)
+    assert re.search(r" 6 C#5 −1 key: not in D minor", flat), "spelled, and only this one"
+    assert flat.count("key: not in") == 1
+    assert " 1 Bb4 " in flat
+    assert "tonic: the tonic at the close" in flat
+    # What is listed adds up to the tables' total, but for what rounds away.
+    tunes, _ = read_melody_file(path)
+    tokens = notes_to_tokens(tunes[0].notes, tunes[0].length).tolist()
+    settings = MelodyRuleSettings(tonic="D", mode="minor")
+    (scores,) = score_melodies([tokens], settings)
+    listed = re.findall(r"([+−][\d.]+)  (\w+): ", listing)
+    for name, earned in scores.rules.items():
+        own = sum(float(value.replace("−", "-")) for value, rule in listed if rule == name)
+        assert own == pytest.approx(earned.sum(), abs=0.1), name
+    assert f"{scores.total.sum():.2f}".replace("-", "−") in table
+    assert "Counted in D minor" in table
+
+
+def test_a_close_on_another_note_is_not_called_the_tonic():
+    notes = [Note(0, 4, 60), Note(4, 28, 64)]
+    marks = list(marks_of(notes, 32, {}, Key(0), Bars.regular((4, 4), 32)))
+    assert marks[1].words["tonic"] == "what sounds on at the close"
+
+
+@pytest.mark.parametrize(
+    ("meter", "downbeats", "step", "place"),
+    [
+        ((4, 4), (0, 16), 18, (2, 1.5)),
+        ((3, 4), (4, 16), 0, (0, 3)),
+        ((2, 2), (0, 16), 8, (1, 2)),
+        ((12, 8), (2, 26), 1, (0, 12.5)),
+        (None, (0,), 9, (1, 3.25)),
+    ],
+)
+def test_places_in_the_bar(meter, downbeats, step, place):
+    assert Bars(downbeats, meter).place(step) == place

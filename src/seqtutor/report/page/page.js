@@ -1,15 +1,7 @@
 "use strict";
 (() => {
-  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const { all } = cards;
 
-  // Light or dark: the system's choice until the button is used.
-  document.getElementById("theme").addEventListener("click", () => {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = isDark ? "light" : "dark";
-  });
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = all("details:not([open])");
@@ -17,63 +9,7 @@
   });
   addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));
 
-  // Parts of a sequence: the same part in every picture of a card, and its words below.
-  function point(card, mark) {
-    all(".hot", card).forEach((one) => one.classList.remove("hot"));
-    all(`[data-mark="${mark}"]`, card).forEach((one) => one.classList.add("hot"));
-    const words = card.querySelector(".words");
-    words.textContent = card.querySelector(`.marks [data-mark="${mark}"]`).ariaLabel;
-    words.classList.add("said");
-  }
-  for (const card of all(".card")) {
-    const buttons = all(".marks button", card);
-    if (!buttons.length) continue;
-    for (const button of buttons) {
-      const look = [...button.classList];
-      for (const part of all(`.picture [data-mark="${button.dataset.mark}"]`, card)) {
-        part.classList.add(...look);
-        part.style.setProperty("--tint", button.style.getPropertyValue("--tint"));
-      }
-    }
-    for (const kind of ["pointerover", "focusin"]) {
-      card.addEventListener(kind, (event) => {
-        const part = event.target.closest("[data-mark]");
-        if (part) point(card, part.dataset.mark);
-      });
-    }
-    card.querySelector(".marks").addEventListener("keydown", (event) => {
-      const moves = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
-      const here = buttons.indexOf(document.activeElement);
-      let there = { Home: 0, End: buttons.length - 1 }[event.key];
-      if (event.key in moves) there = (here + moves[event.key] + buttons.length) % buttons.length;
-      if (there === undefined || here < 0) return;
-      event.preventDefault();
-      buttons[here].tabIndex = -1;
-      buttons[there].tabIndex = 0;
-      buttons[there].focus();
-    });
-  }
-
-  // One sound at a time, with a line in the pictures that moves along.
-  const sounds = all("audio");
-  for (const sound of sounds) {
-    const cursors = all("[data-cursor]", sound.closest(".card"));
-    const move = () => {
-      for (const cursor of cursors) {
-        const { start, end, seconds } = cursor.dataset;
-        const share = Math.min(1, sound.currentTime / Number(seconds));
-        const x = Number(start) + share * (Number(end) - Number(start));
-        cursor.setAttribute("transform", `translate(${x},0)`);
-        cursor.style.visibility = "visible";
-      }
-      if (!sound.paused) requestAnimationFrame(move);
-    };
-    sound.addEventListener("play", () => {
-      sounds.forEach((other) => other !== sound && other.pause());
-      move();
-    });
-    sound.addEventListener("ended", () => cursors.forEach((one) => (one.style.visibility = "")));
-  }
+  all(".card").forEach(cards.wire);
 
   // The table of sequences: sorted by a heading, filtered, saved.
   const table = document.getElementById("listing");

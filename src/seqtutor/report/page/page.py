@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -23,6 +23,7 @@ from seqtutor.report.tables import (
     format_reference,
     format_value,
     notes_of,
+    signed,
     verdict,
 )
 
@@ -179,13 +180,27 @@ def render_page(page: Page) -> str:
         .get_template("page.html")
         .render(
             page=page,
-            css=_packaged("page.css"),
-            js=_packaged("page.js"),
+            css=packaged("cards.css") + packaged("page.css"),
+            js=packaged("cards.js") + packaged("page.js"),
             records=json.dumps(page.listing.records).replace("<", "\\u003c"),
-            largest=_largest(page),
+            largest=largest_earned(
+                card for group in page.groups for cards in group.cards.values() for card in cards
+            ),
             table_notes=notes_of(page.table),
         )
     )
+
+
+def render_card(card: Card, largest: float, level: int) -> str:
+    """A card alone, as HTML.
+
+    Args:
+        card: the sample.
+        largest: what a mark earned that has the full colour.
+        level: of its heading.
+    """
+    module = _environment().get_template("card.html").module
+    return str(module.card(card, largest, level))
 
 
 @cache
@@ -194,7 +209,7 @@ def _environment() -> Any:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=DictLoader({"page.html": _packaged("page.html")}),
+        loader=DictLoader({name: packaged(name) for name in ("page.html", "card.html")}),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -213,7 +228,8 @@ def _environment() -> Any:
     return environment
 
 
-def _packaged(name: str) -> str:
+def packaged(name: str) -> str:
+    """The text of a file of this folder, such as "cards.css", for another page with cards."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -230,21 +246,9 @@ def shown_fact(fact: Fact) -> str:
     return format_value(float(fact), "integer" if float(fact).is_integer() else "number")
 
 
-def signed(value: float) -> str:
-    """A number with two decimals and its sign."""
-    shown = f"{value:+.2f}".removesuffix("0").removesuffix(".0")
-    return shown.replace("-", "−")
-
-
-def _largest(page: Page) -> float:
-    """What most marks stay below, for the strength of their colours."""
-    sizes = sorted(
-        abs(card.earned(mark))
-        for group in page.groups
-        for cards in group.cards.values()
-        for card in cards
-        for mark in card.exhibit.marks
-    )
+def largest_earned(cards: Iterable[Card]) -> float:
+    """What most marks of the cards stay below, for the strength of their colours."""
+    sizes = sorted(abs(card.earned(mark)) for card in cards for mark in card.exhibit.marks)
     return (sizes[int(0.95 * (len(sizes) - 1))] if sizes else 0.0) or 1.0
 
 

@@ -9,6 +9,7 @@ from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Mark, S
 from seqtutor.tasks.folk.bars import COMMON_TIME
 from seqtutor.tasks.folk.chord_names import name_of
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.folk.listening import rendering_of, semitones_of
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
 from seqtutor.tasks.folk.terms import SHARES
@@ -24,19 +25,23 @@ MEASURED = 200
 
 def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     """All that a page shows of tunes with chords."""
-    rendering = LeadSheetRendering()
+    how = next(iter(policies.values())).how
+    rendering, semitones = rendering_of(how), semitones_of(how)
     pieces, listed, voices = {}, {}, {}
     for name, shown in policies.items():
         reader = LeadSheetReader(shown.drawn.vocabulary, shown.drawn.origin)
         first, chosen = shown.drawn.sequences[:MEASURED], shown.drawn.sequences[shown.chosen]
         sheets = reader(first.tokens, first.mask)
-        pieces[name] = [_piece(sheet, rendering) for sheet in reader(chosen.tokens, chosen.mask)]
+        pieces[name] = [
+            _piece(sheet.transposed(semitones), rendering)
+            for sheet in reader(chosen.tokens, chosen.mask)
+        ]
         listed[name] = [
             Listed(text, _facts(sheet))
             for text, sheet in zip(shown.drawn.texts()[:LISTED], sheets, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in sheets]
-    exhibits, problems = with_media(pieces)
+    exhibits, problems = with_media(pieces, rendering.sound)
     return Exhibition(exhibits, listed, note_distributions(voices), problems)
 
 
@@ -53,6 +58,7 @@ def _piece(sheet: LeadSheet, rendering: LeadSheetRendering) -> Piece:
         float(beat_length(meter)),
         float(sheet.length) * 60 / rendering.tempo,
         [(float(one.onset), float(one.duration), _name(one, sheet)) for one in sheet.chords],
+        float(sheet.pickup),
     )
     score = render_musicxml(sheet, rendering)
     exhibit = Exhibit(
@@ -78,8 +84,8 @@ def _name(chord: Chord, sheet: LeadSheet) -> str:
 
 def _mark(note: MelodyNote, sheet: LeadSheet) -> Mark:
     """A note; the terms of the reward are shares of a whole tune, of which it earns no part."""
-    bar = note.onset // bar_length(sheet.meter or COMMON_TIME) + 1
-    detail = f"{_quarters(note.duration)} in bar {bar}"
+    bar = (note.onset - sheet.pickup) // bar_length(sheet.meter or COMMON_TIME) + 1
+    detail = f"{_quarters(note.duration)} in {f'bar {bar}' if bar else 'the upbeat'}"
     chord = next((c for c in sheet.chords if c.onset <= note.onset < c.end), None)
     if chord is not None:
         belongs = "a tone" if note.pitch % 12 in chord.pitch_classes else "not a tone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from seqtutor.tasks.folk.abc import MAXIMUM_QUARTERS
 from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
-from seqtutor.tasks.scores.midi import read_midi_tracks
+from seqtutor.tasks.scores.midi import MidiTracks, read_midi_tracks
 
 LARGEST_DENOMINATOR = 16
 """Times that are such fractions of a quarter note stay as they are; others are rounded."""
@@ -52,10 +53,17 @@ def read_midi_file(path: Path) -> tuple[list[LeadSheet], ImportReport]:
         length=length,
         key=midi.key or estimate_key(notes),
         meter=midi.meter,
+        pickup=_pickup(midi, length),
         title=path.stem,
         source=path.name,
     )
     return [sheet], ImportReport(1, {}, dict(+noted))
+
+
+def _pickup(midi: MidiTracks, length: Fraction) -> Fraction:
+    """The length of the upbeat, which a first time signature tells."""
+    bars = midi.bars(math.ceil(length * midi.quarter)) if midi.has_upbeat else []
+    return Fraction(bars[0], midi.quarter) if bars else ZERO
 
 
 def _named(tracks: Sequence[Any], name: str) -> Any | None:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
 from seqtutor.task_records import PriorRecord
+from seqtutor.tasks.folk.implied_bars import with_implied_bars
 from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
 from seqtutor.vocabulary import Vocabulary
@@ -50,11 +51,13 @@ class LeadSheetReader:
         tokens: Int[np.ndarray, "batch time"],
         mask: Bool[np.ndarray, "batch time"] | None = None,
     ) -> list[LeadSheet]:
-        """A lead sheet for each sequence."""
+        """A lead sheet for each sequence, in the bars that its chords imply."""
         rows = np.asarray(tokens)
         real = np.ones(rows.shape, bool) if mask is None else np.asarray(mask)
         return [
-            self._tokenisation.decode([self._tokens[index] for index in row[own]])
+            with_implied_bars(
+                self._tokenisation.decode([self._tokens[index] for index in row[own]])
+            )
             for row, own in zip(rows, real, strict=True)
         ]
 

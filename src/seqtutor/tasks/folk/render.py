@@ -84,7 +84,8 @@ def render_midi(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -
         MidiTrack("Melody", own.melody_program, melody),
         MidiTrack("Chords", own.chord_program, chords),
     ]
-    return files.render_midi(tracks, quarter, own.tempo, sheet.meter or COMMON_TIME, sheet.key)
+    meter = sheet.meter or COMMON_TIME
+    return files.render_midi(tracks, quarter, own.tempo, meter, sheet.key, sheet.pickup)
 
 
 def render_abc(

@@ -83,6 +83,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     import jax
 
     from seqtutor.adversarial.evaluation import RealSequences
+    from seqtutor.runs.expectation import expectation
     from seqtutor.runs.folder_lock import made_and_locked
     from seqtutor.runs.jobs import worker_count
     from seqtutor.runs.policies import load_prior
@@ -94,6 +95,8 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     output = options.output or Path("runs") / f"reproduce-folk-{options.profile}"
     require(output.is_dir() or not output.exists(), f"--output {output} is not a folder")
     given = None if options.prior is None else load_prior(spec, options.prior)
+    if (minutes := _minutes(options, scale)) is not None and not output.exists():
+        console.print(expectation(minutes, scale.seeds * len(options.generators), workers))
     console.rule("1  The tunes and the prior")
     data = spec.read_data(options.data)
     console.print("\n".join(data.summary), highlight=False)
@@ -144,6 +147,16 @@ def _experiment(
     if results.sweep:
         print_table(sweep_table(results.sweep))
     print(f"Everything is in {output}; begin with {path}")
+
+
+def _minutes(options: Options, scale: Scale) -> float | None:
+    """What the experiment takes on the reference machine, by the number of rounds."""
+    usual = SCALES[options.profile]
+    if usual.minutes is None or options.rollouts is not None:
+        return None
+    rounds = scale.seeds * scale.sizes.rounds * len(options.generators)
+    usually = usual.seeds * usual.sizes.rounds * len(Options().generators)
+    return usual.minutes * rounds / usually
 
 
 def _scale(options: Options) -> Scale:

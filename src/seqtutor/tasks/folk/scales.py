@@ -24,6 +24,8 @@ class Scale:
         judge: the settings of the judges.
         judges: how many of them each generator has.
         temperatures: at which the prior is measured as well.
+        minutes: that it takes with the usual generators on the machine of
+            `seqtutor.runs.expectation`, if that is known.
     """
 
     seeds: int
@@ -34,6 +36,7 @@ class Scale:
     judge: JudgeSettings
     judges: int
     temperatures: tuple[float, ...]
+    minutes: float | None = None
 
 
 MOST_REAL, MOST_HELD_OUT = 2048, 350
@@ -59,6 +62,7 @@ SCALES: Mapping[str, Scale] = {
         judge=JudgeSettings(epochs=2, patience=1),
         judges=1,
         temperatures=(0.7,),
+        minutes=2,
     ),
     "default": Scale(
         seeds=1,
@@ -69,6 +73,7 @@ SCALES: Mapping[str, Scale] = {
         judge=USUAL_JUDGE,
         judges=3,
         temperatures=(0.5, 0.7, 0.85, 1.15),
+        minutes=16,
     ),
     "full": Scale(
         seeds=3,

@@ -26,6 +26,7 @@ from seqtutor.tasks.scores.options import (
 from seqtutor.training.settings import applicable_settings
 
 if TYPE_CHECKING:
+    from seqtutor.controls import Control
     from seqtutor.data import Dataset, Sequences
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
@@ -202,6 +203,12 @@ class FolkSpec(TaskSpec[FolkSettings]):
         from seqtutor.tasks.folk.terms import sheet_measures
 
         yield [sheet_measures(LeadSheetReader(priors[0].vocabulary, priors[0].origin))]
+
+    def controls(self, settings: FolkSettings) -> Sequence[Control]:
+        """Transposition, tempo, instruments and swing."""
+        from seqtutor.tasks.folk.listening import controls
+
+        return controls()
 
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll with chords."""

@@ -67,6 +67,7 @@ def read_melodies(options: MelodyData) -> Dataset:
     import numpy as np
 
     from seqtutor.data import Dataset, Sequences
+    from seqtutor.tasks.melody.dataset import FOLK, FOLK_WITH_ESSEN
     from seqtutor.tasks.melody.encoding import melody_vocabulary
 
     melodies = load_data(options)
@@ -82,7 +83,7 @@ def read_melodies(options: MelodyData) -> Dataset:
         test,
         origin=melodies.summary(),
         summary=_lines(melodies),
-        warnings=[f"skipped: {name}: {why}" for name, why in melodies.report.skipped_files],
+        warnings=[] if options.data in (FOLK, FOLK_WITH_ESSEN) else melodies.report.names(),
     )
 
 

@@ -21,7 +21,7 @@ from seqtutor.tasks.melody.transpose import to_white_keys
 from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.scores.corpus import ESSEN, PUBLIC_DOMAIN_BOOKS
 from seqtutor.tasks.scores.duplicates import FRACTIONS, cluster_near_duplicates, split_clusters
-from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.import_report import MOST_NAMED, ImportReport
 
 FOLK = "folk"
 FOLK_WITH_ESSEN = "folk+essen"
@@ -151,16 +151,20 @@ def build_dataset(
     report = ImportReport(len(tunes)) if report is None else report
     dropped: Counter[str] = Counter()
     kept: list[tuple[Tune, list[np.ndarray]]] = []
+    left_out: list[tuple[str, str]] = []
     for tune in tunes:
         if bar_lengths is not None and tune.bar_length not in bar_lengths:
-            dropped["in another metre"] += 1
+            reason = "in another metre"
         elif (transposed := to_white_keys(tune)) is None:
-            dropped["out of range"] += 1
+            reason = "out of range"
         elif not (cut := _windows_of(transposed, length)):
-            dropped["too short for a window"] += 1
+            reason = "too short for a window"
         else:
             kept.append((transposed, cut))
-    report += ImportReport(0, dict(dropped))
+            continue
+        dropped[reason] += 1
+        left_out.append((_named(tune), reason))
+    report += ImportReport(0, dict(dropped), left_out=tuple(left_out[:MOST_NAMED]))
     if not kept:
         unread = ""
         if report.skipped_files:
@@ -184,6 +188,10 @@ def build_dataset(
         clusters=int(clusters.max()) + 1,
         report=report,
     )
+
+
+def _named(tune: Tune) -> str:
+    return f"{tune.source}: {tune.title or f'tune {tune.index + 1}'}"
 
 
 def load_melodies(

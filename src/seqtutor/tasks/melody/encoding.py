@@ -43,9 +43,12 @@ class Note:
         return self.onset + self.duration
 
 
-def melody_vocabulary() -> Vocabulary:
-    """The 38 tokens of a melody: "off", "hold", "C3" … "B5". No token ends a melody."""
-    pitches = (pitch_name(pitch) for pitch in range(LOWEST_PITCH, HIGHEST_PITCH + 1))
+def melody_vocabulary(transposition: int = 0) -> Vocabulary:
+    """The 38 tokens of a melody: "off", "hold", "C3" … "B5". No token ends a melody.
+
+    With a transposition the names are those of the pitches that sound, so many semitones higher.
+    """
+    pitches = (pitch_name(p + transposition) for p in range(LOWEST_PITCH, HIGHEST_PITCH + 1))
     return Vocabulary(("off", "hold", *pitches))
 
 

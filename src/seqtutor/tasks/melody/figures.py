@@ -39,6 +39,7 @@ def illustrate(gallery: Gallery) -> list[str]:
             [f"{style.label}, melody {number + 1}" for number in range(SHOWN_MELODIES)],
             path,
             [style.color] * SHOWN_MELODIES,
+            transposition=drawn.settings.rules.semitones,
         )
         paragraphs.append(f"![Piano rolls, {style.label}]({name}/{path.name})\n")
     return paragraphs
@@ -48,16 +49,23 @@ def _note_probabilities(
     models: Mapping[str, SequenceModel], samples: Mapping[str, Drawn], stem: Path
 ) -> None:
     """What each policy expected at every step of one of its own melodies."""
+    semitones = next(iter(samples.values())).settings.rules.semitones
     tokens = {name: jnp.asarray(samples[name].sequences.tokens[:1]) for name in models}
     figure = token_probabilities(
         {name: np.asarray(_probabilities(models[name], tokens[name]))[0] for name in models},
         {name: np.asarray(tokens[name])[0] for name in models},
-        melody_vocabulary().tokens,
-        shown_names=SHOWN_TOKENS,
+        melody_vocabulary(semitones).tokens,
+        shown_names=_shown_names(semitones),
         step_label="sixteenth",
         group=16,
     )
     save_for_page_and_print(figure, stem)
+
+
+def _shown_names(semitones: int) -> list[str]:
+    """Of the notes that are the tonic triad of C major before they are moved."""
+    names = melody_vocabulary().tokens
+    return [melody_vocabulary(semitones).tokens[names.index(name)] for name in SHOWN_TOKENS]
 
 
 @eqx.filter_jit

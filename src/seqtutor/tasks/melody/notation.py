@@ -51,22 +51,34 @@ class Meter:
 
 
 def write_bars(
-    tokens: Sequence[int] | Int[np.ndarray, " time"], meter: Meter, transposition: int = 0
+    tokens: Sequence[int] | Int[np.ndarray, " time"],
+    meter: Meter,
+    transposition: int = 0,
+    pickup: int = 0,
 ) -> tuple[Bar, ...]:
     """Cut a melody, moved by so many semitones, into bars of symbols that can be written.
 
     Ties hold the parts of a note together. The last bar may be shorter than the metre says; the
     durations add up to the length of the melody.
 
+    Args:
+        tokens: of the melody.
+        meter: where the bar lines stand.
+        transposition: semitones.
+        pickup: sixteenths in an upbeat before the first bar line, fewer than a bar; 0 for none.
+
     Raises:
         UserError: if a token is not a melody token.
     """
-    bars: list[list[Symbol]] = [[] for _ in range(-(-len(tokens) // meter.bar_length))]
+    lead = (meter.bar_length - pickup) % meter.bar_length  # Missing at the start of the first bar.
+    count = -(-(lead + len(tokens)) // meter.bar_length)
+    bars: list[list[Symbol]] = [[] for _ in range(count)]
     for note, sounds in _with_rests(tokens_to_notes(tokens, transposition), len(tokens)):
-        pieces = list(_pieces(note.onset, note.end, meter, sounds))
+        pieces = list(_pieces(lead + note.onset, lead + note.end, meter, sounds))
         for index, (bar, place, duration) in enumerate(pieces):
             tied_from, tied_to = sounds and index > 0, sounds and index < len(pieces) - 1
             pitch = note.pitch if sounds else None
+            place -= _quarters(lead) if bar == 0 else 0
             bars[bar].append(Symbol(place, duration, pitch, tied_from, tied_to))
     return tuple(
         Bar(sum((symbol.duration for symbol in bar), Fraction(0)), (Group(tuple(bar)),))

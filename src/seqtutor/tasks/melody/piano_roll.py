@@ -30,6 +30,7 @@ def piano_roll_figure(
     bar_length: int = 16,
     beat_length: int = 4,
     columns: int = 2,
+    transposition: int = 0,
 ) -> Figure:
     """Draw melodies as piano rolls on a common range of pitches.
 
@@ -44,6 +45,7 @@ def piano_roll_figure(
         bar_length: sixteenths in a bar.
         beat_length: sixteenths in a beat.
         columns: panels side by side.
+        transposition: semitones by which the melodies are moved.
 
     Raises:
         ValueError: if there is no melody, or not one title or colour for each.
@@ -60,7 +62,7 @@ def piano_roll_figure(
             f"{len(melodies)} melodies need as many titles and colours, "
             f"not {len(titles)} and {len(colors)}"
         )
-    notes = [tokens_to_notes(melody) for melody in melodies]
+    notes = [tokens_to_notes(melody, transposition) for melody in melodies]
     low, high = _pitch_range([note.pitch for melody in notes for note in melody])
     length = max(len(melody) for melody in melodies)
     columns = min(columns, len(melodies))

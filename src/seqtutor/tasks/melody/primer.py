@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,22 +14,28 @@ from jaxtyping import Int
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
+    HOLD,
     LOWEST_PITCH,
+    LOWEST_PITCH_TOKEN,
     TOKEN_TO_MIDI,
+    VOCABULARY_SIZE,
     melody_vocabulary,
     notes_to_tokens,
     tokens_to_notes,
 )
-from seqtutor.tasks.melody.folder import read_melody_file
+from seqtutor.tasks.melody.folder import SEVERAL_PARTS, read_melody_file
+from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.tune import Tune
-from seqtutor.tasks.scores.import_report import ImportReport
-from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key
 
 RANDOM = "random"
 
 _LONGEST_SHOWN = 60
 """Characters of a primer that is none of these."""
 
+_NOTE_NAME = re.compile(
+    r"(?P<word>off|hold)|(?P<letter>[A-G])(?P<sign>#{0,2}|b{0,2})(?P<octave>-?\d)", re.IGNORECASE
+)
 _TOKEN_LIST = re.compile(r"\[?\s*[-+]?\d+(?:[\s,]+[-+]?\d+)*[\s,]*\]?")
 
 
@@ -40,27 +47,35 @@ class Primer:
         tokens: `Int["time"]`.
         transposition: semitones by which the tune was moved.
         key: that of the tune before it was moved; `None` for tokens and random notes.
-        report: what was found in the file.
+        meter: of the tune; 4/4 for tokens and random notes.
+        pickup: sixteenths before the first bar line.
+        remarks: what the user should know of how the file was read, a line each.
     """
 
     tokens: Int[np.ndarray, " time"]
     transposition: int = 0
     key: Key | None = None
-    report: ImportReport = field(default_factory=ImportReport)
+    meter: Meter = field(default_factory=Meter)
+    pickup: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def read_primer(
-    text: str | Path, generator: np.random.Generator | None = None, key: Key | None = None
+    text: str | Path,
+    generator: np.random.Generator | None = None,
+    key: Key | None = None,
+    semitones: int = 0,
 ) -> Primer:
     """Read a primer: tokens, a file, or a random note.
 
     Args:
-        text: tokens such as `14 1 16`, `[14, 1, 16]` or, by their names, `C4 hold D4`; the path of
+        text: tokens such as `14 1 16`, `[14, 1, 16]` or, by their names, `C4 hold Eb4`; the path of
             a MIDI, ABC, MusicXML or kern file, of which the first tune is taken; or `random`, one
             note of the key, all equally likely.
         generator: draws the random note.
-        key: what the model writes in, C major by default. A tune of another signature is moved
-            there by less than an octave, unless it would leave the range of the tokens.
+        key: of the melodies that are wanted, C major by default. A tune of another signature is
+            moved there by less than an octave, unless it would leave the range of the tokens.
+        semitones: from what the model writes up to that key.
 
     Raises:
         UserError: if a token or pitch is out of range, the file cannot be read or is polyphonic,
@@ -71,15 +86,10 @@ def read_primer(
     if words.lower() == RANDOM:
         if generator is None:
             raise ValueError("a random primer needs a generator")
-        return Primer(_random_note(generator, key))
-    if _TOKEN_LIST.fullmatch(words):
-        tokens = [int(number) for number in re.findall(r"[-+]?\d+", words)]
-        tokens_to_notes(tokens)  # says which token is wrong
-        return Primer(np.array(tokens, dtype=np.int32))
-    names = words.split()
-    vocabulary = melody_vocabulary().tokens
-    if names and set(names) <= set(vocabulary):
-        return Primer(np.array([vocabulary.index(name) for name in names], dtype=np.int32))
+        return Primer(_random_note(generator, key.transposed(-semitones)), -semitones)
+    tokens = _tokens_in(words)
+    if tokens is not None:
+        return Primer(_moved(tokens, -semitones, words), -semitones)
     path = Path(text)
     # Not `path.is_file()`, which raises an error where the name of a file would be too long.
     if not os.path.isfile(path):
@@ -88,7 +98,46 @@ def read_primer(
             f"the primer {shown!r} is neither a list of tokens such as '14 1 16' or "
             f"'C4 hold E4', nor an existing file, nor {RANDOM!r}"
         )
-    return _from_file(path, key)
+    return _from_file(path, key.transposed(-semitones))
+
+
+def _tokens_in(words: str) -> list[int] | None:
+    """The tokens that a text names by numbers or names, or `None` if it is something else."""
+    if _TOKEN_LIST.fullmatch(words):
+        tokens = [int(number) for number in re.findall(r"[-+]?\d+", words)]
+        tokens_to_notes(tokens)  # says which token is wrong
+        return tokens
+    known = melody_vocabulary().tokens
+    found = [_NOTE_NAME.fullmatch(name) for name in words.replace(",", " ").split()]
+    if not found or not all(found):
+        return None
+    tokens = []
+    for match in found:
+        assert match is not None
+        if match["word"]:
+            tokens.append(known.index(match["word"].lower()))
+            continue
+        pitch = 12 * (int(match["octave"]) + 1) + PITCH_CLASS_OF_LETTER[match["letter"].upper()]
+        pitch += match["sign"].count("#") - match["sign"].count("b")
+        if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
+            raise UserError(
+                f"the note {match[0]} is out of range; a melody lies between {known[2]} and "
+                f"{known[-1]}"
+            )
+        tokens.append(pitch - TOKEN_TO_MIDI)
+    return tokens
+
+
+def _moved(tokens: Sequence[int], semitones: int, words: str) -> Int[np.ndarray, " time"]:
+    """The tokens with their pitches so many semitones higher."""
+    found = np.array(tokens, dtype=np.int32)
+    moved = np.where(found >= LOWEST_PITCH_TOKEN, found + semitones, found)
+    if moved.max() >= VOCABULARY_SIZE or (moved < LOWEST_PITCH_TOKEN)[found > HOLD].any():
+        raise UserError(
+            f"the primer {words[:_LONGEST_SHOWN]!r} leaves the model's range when it is moved by "
+            f"{semitones:+d} semitones to the key that the model writes in"
+        )
+    return moved
 
 
 def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " time"]:
@@ -97,13 +146,24 @@ def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " 
 
 
 def _from_file(path: Path, key: Key) -> Primer:
-    (tune, *_), report = read_melody_file(path)
+    tunes, report = read_melody_file(path)
+    tune = tunes[0]
     semitones = _semitones_to(key, tune)
     moved = tune.transposed(semitones)
     try:
-        return Primer(notes_to_tokens(moved.notes, moved.length), semitones, tune.key, report)
+        tokens = notes_to_tokens(moved.notes, moved.length)
     except UserError as error:
         raise UserError(f"{path} cannot be a primer: {error}") from None
+    remarks = [] if len(tunes) == 1 else [f"holds {len(tunes)} tunes; only the first is read"]
+    remarks += [name for name in report.noted if name == SEVERAL_PARTS]
+    meter, pickup = Meter(), 0
+    if tune.meter is not None:
+        try:
+            meter, pickup = Meter(*tune.meter), tune.pickup
+        except UserError:
+            remarks.append(f"its metre {tune.meter[0]}/{tune.meter[1]} is written as {meter}")
+    pickup = pickup if pickup < meter.bar_length else 0
+    return Primer(tokens, semitones, tune.key, meter, pickup, tuple(remarks))
 
 
 def _semitones_to(key: Key, tune: Tune) -> int:

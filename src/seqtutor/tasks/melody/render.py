@@ -35,6 +35,7 @@ class RenderSettings:
         key: gives the key signature and the spelling; the pitches stay as they are.
         transposition: semitones by which every pitch is moved.
         meter: where the bar lines stand.
+        pickup: sixteenths before the first of them, fewer than a bar.
         title: the piece's name, may be empty.
         program: General MIDI instrument from 0; 0 is a grand piano.
         velocity: MIDI velocity of every note, 1 to 127.
@@ -48,6 +49,7 @@ class RenderSettings:
     key: Key = field(default_factory=lambda: Key(0))
     transposition: int = 0
     meter: Meter = field(default_factory=Meter)
+    pickup: int = 0
     title: str = ""
     program: int = 0
     velocity: int = 90
@@ -71,7 +73,12 @@ def render_midi(tokens: Tokens, settings: RenderSettings | None = None) -> bytes
     ]
     track = MidiTrack(settings.title or "Melody", settings.program, notes)
     return rendering.render_midi(
-        [track], _TICKS_PER_QUARTER, settings.tempo, settings.meter.signature, settings.key
+        [track],
+        _TICKS_PER_QUARTER,
+        settings.tempo,
+        settings.meter.signature,
+        settings.key,
+        Fraction(settings.pickup, STEPS_PER_QUARTER),
     )
 
 
@@ -81,8 +88,15 @@ def score_of(tokens: Tokens, settings: RenderSettings) -> Score:
     Raises:
         UserError: if a token is not a melody token.
     """
-    bars = write_bars(tokens, settings.meter, settings.transposition)
-    return Score(bars, settings.key, settings.meter.signature, settings.tempo, settings.title)
+    bars = write_bars(tokens, settings.meter, settings.transposition, settings.pickup)
+    return Score(
+        bars,
+        settings.key,
+        settings.meter.signature,
+        settings.tempo,
+        settings.title,
+        has_upbeat=settings.pickup > 0,
+    )
 
 
 def render_abc(tokens: Tokens, settings: RenderSettings | None = None, number: int = 1) -> str:
@@ -112,7 +126,8 @@ def tones_of(tokens: Tokens, settings: RenderSettings | None = None) -> list[Ton
         UserError: if a token is not a melody token.
     """
     settings = settings or RenderSettings()
-    clock = Clock(settings.tempo, settings.meter.signature, settings.sound.swing)
+    upbeat = Fraction(settings.pickup, STEPS_PER_QUARTER)
+    clock = Clock(settings.tempo, settings.meter.signature, settings.sound.swing, upbeat)
     return [
         clock.tone(
             Fraction(note.onset, STEPS_PER_QUARTER),

@@ -116,6 +116,10 @@ class MelodyRuleSettings:
     """The tonic: a note name such as C, F# or Bb, or a pitch class from 0 (C) to 11 (B)."""
     mode: Literal["major", "minor"] = "major"
     """The mode; minor means natural minor."""
+    transposition: int | None = 0
+    """Semitones from what the model writes up to the melody in this key. A model of tunes that were
+    moved to the white keys writes in C major or A minor; None moves its melodies the shorter way to
+    the key. Rules and measures look at the melody, files and pages show it."""
     melody_length: int | None = None
     """Steps of a whole melody, where the last bar and the final step lie; by default the length
     of the melodies that are scored."""
@@ -195,6 +199,8 @@ class MelodyRuleSettings:
 
     unique_note_reward: float = 3.0
     """For a highest note that occurs once, and again for such a lowest note."""
+    unique_highest_reward: float | None = None
+    """For a highest note that occurs once, where that is to earn something else than a lowest."""
     highest_note_ignores_rests: bool = False
     """Look for the highest note among notes only. By default note-offs and holds count too, which
     matters only in a melody without notes."""
@@ -204,6 +210,8 @@ class MelodyRuleSettings:
         parse_pitch_class(self.tonic)
         if self.mode not in ("major", "minor"):
             raise UserError(f"no such mode: {self.mode!r}; use major or minor")
+        if not -12 <= self.semitones <= 12:
+            raise UserError(f"transposition is {self.semitones}; it must lie between -12 and 12")
         if self.melody_length is not None and self.melody_length < 1:
             raise UserError(f"melody_length is {self.melody_length}; it must be at least 1")
         for name in ("tonic_bar", "motif_window", "motif_minimum_pitches"):
@@ -239,6 +247,14 @@ class MelodyRuleSettings:
                 f"autocorrelation_threshold is {threshold}; "
                 "it must lie between 0 and 1 and have at most four decimals"
             )
+
+    @property
+    def semitones(self) -> int:
+        """The transposition as a number."""
+        if self.transposition is not None:
+            return self.transposition
+        relative_major = self.tonic_pitch_class + (3 if self.mode == "minor" else 0)
+        return (relative_major + 5) % 12 - 5
 
     @property
     def tonic_pitch_class(self) -> int:

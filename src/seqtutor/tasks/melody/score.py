@@ -18,6 +18,7 @@ from seqtutor.tasks.scores.keys import PITCH_NAMES
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from seqtutor.tasks.melody.given import Given
     from seqtutor.tasks.melody.scoring import Scores
     from seqtutor.tasks.melody.spec import MelodySpec
     from seqtutor.tasks.scores.keys import Key
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 class Options:
     """Score melodies with the nine rules.
 
-    Melodies come from MIDI, ABC, MusicXML or kern files, or from files of tokens, and are scored
-    into a readable table each, or into a JSON line each.
+    Melodies come from MIDI, ABC, MusicXML or kern files, or from files of tokens. Of each melody
+    the notes that earn or lose something are listed by bar and beat, with rule and reason, and a
+    table sums up the rules.
     """
 
     files: tyro.conf.Positional[
@@ -84,9 +86,12 @@ def _score_files(options: Options) -> None:
     from seqtutor.runs.progress import console as errors
     from seqtutor.tasks.melody.given import read_given
     from seqtutor.tasks.melody.scoring import score_melodies
-    from seqtutor.tasks.melody.spec import key_of
 
-    given = [one for path in options.files for one in read_given(path, errors.print)]
+    given = [
+        one
+        for path in options.files
+        for one in read_given(path, errors.print, options.rules.semitones)
+    ]
     usable = [one for one in given if one.tokens is not None]
     if not usable and not (given and options.json):
         raise UserError(given[0].reason if given else "these files hold no melody to score")
@@ -101,7 +106,7 @@ def _score_files(options: Options) -> None:
         elif found is None:
             errors.print(one.reason)
         else:
-            _print_scores(console, one.title, found, key_of(options.rules), one.key)
+            _print_scores(console, one, found, options.rules)
 
 
 def _numbers(scores: Scores | None) -> dict[str, object]:
@@ -112,25 +117,27 @@ def _numbers(scores: Scores | None) -> dict[str, object]:
     return {"rules": rules, "total": float(scores.total.sum()), "terms": rules}
 
 
-def _print_scores(console: Console, title: str, scores: Scores, key: Key, own: Key | None) -> None:
-    """A table of the rules, counted in the key; `own` is the tune's, if it has one."""
-    from rich.table import Table
+def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRuleSettings) -> None:
+    """The notes that earned or lost something, and a table of the rules."""
+    from seqtutor.tasks.melody.encoding import tokens_to_notes
+    from seqtutor.tasks.melody.explain import earned_lines, rules_table
+    from seqtutor.tasks.melody.spec import key_of
+    from seqtutor.tasks.scores.notation import key_title
 
-    steps = len(scores.total)
-    caption = f"In {key}; {steps} sixteenths; steps count from 1"
-    if own is not None and own.scale != key.scale:
-        caption += f"\nThe tune itself seems to be in {own}; to count in its key: {_in_key(own)}"
-    table = Table(title=title, caption=caption)
-    for heading in ("Rule", "Sum", "Steps"):
-        table.add_column(heading, justify="left" if heading == "Rule" else "right")
-    table.add_column("Where")
-    for name in RULE_NAMES:
-        given = scores.rules[name]
-        where = [int(step) + 1 for step in given.nonzero()[0]]
-        table.add_row(name, f"{given.sum():.2f}", str(len(where)), _ranges(where))
-    table.add_section()
-    table.add_row("total", f"{scores.total.sum():.2f}", "", f"{scores.total.mean():.2f} a step")
-    console.print(table)
+    assert one.tokens is not None
+    key, steps, bars = key_of(rules), len(scores.total), one.bars
+    caption = f"Counted in {key_title(key)}; {steps} sixteenths in {len(bars.downbeats)} bars"
+    if one.key is not None and one.key.scale != key.scale:
+        caption += (
+            f"\nThe tune itself seems to be in {key_title(one.key)}; to count in its key: "
+            f"{_in_key(one.key)}"
+        )
+    console.print(one.title, style="bold", markup=False, highlight=False)
+    for line in earned_lines(
+        tokens_to_notes(one.tokens, rules.semitones), scores, key, bars, console.width
+    ):
+        console.print(line, markup=False, highlight=False)
+    console.print(rules_table(scores, bars, caption))
 
 
 def _in_key(key: Key) -> str:
@@ -138,14 +145,3 @@ def _in_key(key: Key) -> str:
     if key.mode == "minor":
         return f"--rules.tonic {PITCH_NAMES[key.tonic]} --rules.mode minor"
     return f"--rules.tonic {PITCH_NAMES[key.relative_major]}"
-
-
-def _ranges(steps: list[int]) -> str:
-    """Numbers in ascending order, with runs written as 3–7."""
-    runs: list[list[int]] = []
-    for step in steps:
-        if runs and step == runs[-1][1] + 1:
-            runs[-1][1] = step
-        else:
-            runs.append([step, step])
-    return " ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)

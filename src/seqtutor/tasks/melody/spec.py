@@ -16,7 +16,7 @@ from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.melody.data import MelodyData, read_melodies
 from seqtutor.tasks.melody.presets import PRESETS
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.melody.settings import MelodySettings, OpeningSettings
+from seqtutor.tasks.melody.settings import BatchRuleSettings, MelodySettings
 from seqtutor.tasks.melody.table_1 import PUBLISHED
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.options import (
@@ -29,6 +29,7 @@ from seqtutor.tasks.scores.options import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from seqtutor.controls import Canvas, Control, How, Opening
     from seqtutor.data import Dataset
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
@@ -61,9 +62,13 @@ class MelodySamples:
     """The key of the primer, in which the melodies are written."""
     transposition: tyro.conf.Suppress[int] = 0
     """Semitones by which the melodies are transposed."""
+    meter: tyro.conf.Suppress[Any] = None
+    """The metre of the primer, in which the melodies are written; by default 4/4."""
+    pickup: tyro.conf.Suppress[int] = 0
+    """Sixteenths of the primer before its first bar line."""
 
     def __post_init__(self) -> None:
-        require(0 < self.tempo <= 1000, f"--tempo must lie between 0 and 1000, not {self.tempo}")
+        require(4 <= self.tempo <= 1000, f"--tempo must lie between 4 and 1000, not {self.tempo}")
         require_formats(self.formats)
         program_of(self.instrument)
 
@@ -80,7 +85,13 @@ METHODS = ("q", "psi", "g", "rl-only")
 BOTH_PRESETS = ("papers-rules", "strict-rules")
 PROFILES = {
     "smoke": Profile(
-        "a minute or two, too short to learn much", 1, 2_000, 24_000, methods=METHODS, is_trial=True
+        "a minute or two, too short to learn much",
+        seeds=1,
+        number=2_000,
+        steps=24_000,
+        methods=METHODS,
+        is_trial=True,
+        minutes=1,
     ),
     "default": Profile(
         "about ten minutes on two cores, one seed, the prior that comes with the package",
@@ -89,6 +100,7 @@ PROFILES = {
         steps=1_500_000,
         presets=BOTH_PRESETS,
         methods=METHODS,
+        minutes=4,
     ),
     "full": Profile(
         "three seeds, longer runs, 100,000 melodies a policy, and a prior trained anew",
@@ -127,6 +139,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
     profiles: Mapping[str, Profile] = PROFILES
     prior_title = "Note RNN"
     published = PUBLISHED
+    drift = "after them melodies drift off the bar"
     shows_terms = False
 
     def task(
@@ -138,11 +151,31 @@ class MelodySpec(TaskSpec[MelodySettings]):
         """The nine rules, compiled into the loop."""
         from seqtutor.tasks.melody.task import melody_task
 
-        return melody_task(settings.length, settings.rules, settings.weights, settings.openings)
+        return melody_task(settings.length, settings.rules, settings.weights, settings.batch_rules)
 
     def settings_for_evaluation(self, settings: MelodySettings) -> MelodySettings:
-        """Without what an opening pays, which depends on the other melodies of a batch."""
-        return replace(settings, openings=OpeningSettings())
+        """Without the rule about a batch, which has no value for one melody."""
+        return replace(settings, batch_rules=BatchRuleSettings())
+
+    def complete(
+        self, settings: MelodySettings, prior: PriorRecord
+    ) -> tuple[MelodySettings, list[str]]:
+        """The semitones from the prior's key to the one asked for."""
+        rules = settings.rules
+        if rules.transposition is not None:
+            return settings, []
+        semitones = rules.semitones
+        whole = replace(settings, rules=replace(rules, transposition=semitones))
+        if semitones == 0:
+            return whole, []
+        from seqtutor.tasks.scores.notation import key_title
+
+        key = key_of(rules)
+        way = f"{abs(semitones)} semitones {'higher' if semitones > 0 else 'lower'}"
+        return whole, [
+            f"The prior writes in C major and A minor: what it writes in "
+            f"{key_title(key.transposed(-semitones))} becomes {key_title(key)}, {way}"
+        ]
 
     def read_data(self, options: MelodyData, vocabulary: Vocabulary | None = None) -> Dataset:
         """Tunes cut into melodies."""
@@ -162,29 +195,42 @@ class MelodySpec(TaskSpec[MelodySettings]):
         import numpy as np
 
         from seqtutor.runs.progress import console
+        from seqtutor.tasks.scores.notation import key_title
 
-        key = key_of(settings.rules)
-        primers = _primers(options.prime, key, number, seed)
+        key, semitones = key_of(settings.rules), settings.rules.semitones
+        primers = _primers(options.prime, key, semitones, number, seed)
         first = primers[0]
-        if _has_several_parts(first):
-            console.print(f"{options.prime} has several parts; only the first is read")
-        if first.transposition:
+        for line in first.remarks:
+            console.print(f"{options.prime}: {line}", markup=False)
+        if first.transposition != -semitones:
             print(
-                f"{options.prime} is in {first.key}: transposed by {first.transposition:+d} "
-                "semitones for the model, and the melodies back again"
+                f"{options.prime} is in {key_title(first.key or key)}: transposed by "
+                f"{first.transposition:+d} semitones for the model, and the melodies back again"
             )
             key = first.key or key
-        own = replace(options, key=key, transposition=-first.transposition)
+        if remark := _on_bars(first):
+            console.print(f"{options.prime} {remark}", markup=False)
+        own = replace(
+            options,
+            key=key,
+            transposition=-first.transposition,
+            meter=first.meter,
+            pickup=first.pickup,
+        )
         return np.stack([primer.tokens for primer in primers]), own
 
     def write(self, drawn: Drawn, folder: Path, options: MelodySamples) -> list[Path]:
         """A file of each format for each melody, but one ABC tune book."""
+        from seqtutor.tasks.melody.notation import Meter
         from seqtutor.tasks.melody.render import RenderSettings, write_melodies
 
+        rules = drawn.settings.rules
         rendering = RenderSettings(
             tempo=options.tempo,
-            key=options.key or key_of(drawn.settings.rules),
-            transposition=options.transposition,
+            key=options.key or key_of(rules),
+            transposition=rules.semitones if options.key is None else options.transposition,
+            meter=options.meter or Meter(),
+            pickup=options.pickup,
             program=program_of(options.instrument),
             sound=options.sound,
         )
@@ -202,8 +248,11 @@ class MelodySpec(TaskSpec[MelodySettings]):
         """The measures of the papers' Table 1."""
         from seqtutor.tasks.melody.evaluation import melody_measures
 
-        given = options.rules != MelodyRuleSettings()
-        yield [melody_measures(options.rules if given else settings.rules)]
+        rules = settings.rules
+        if options.rules != MelodyRuleSettings():
+            moved = options.rules.semitones or rules.semitones
+            rules = replace(options.rules, transposition=moved)
+        yield [melody_measures(rules)]
 
     def fit_of_prior(self, prior: Any) -> tuple[list[str], str]:
         """Log-perplexity and accuracy on melodies of test tunes."""
@@ -216,12 +265,34 @@ class MelodySpec(TaskSpec[MelodySettings]):
             f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
         )
 
+    def controls(self, settings: MelodySettings) -> Sequence[Control]:
+        """Key, tempo, instrument and swing."""
+        from seqtutor.tasks.melody.listening import controls
+
+        return controls(key_of(settings.rules))
+
+    def canvas(self, settings: MelodySettings, how: How) -> Canvas:
+        """A small piano roll."""
+        from seqtutor.tasks.melody.listening import canvas
+
+        return canvas(key_of(settings.rules), settings.rules.semitones, how)
+
+    def opening(
+        self, given: str | Path, prior: PriorRecord, settings: MelodySettings, how: How
+    ) -> Opening:
+        """Tokens, or a MIDI, ABC or MusicXML file in any key."""
+        from seqtutor.tasks.melody.listening import opening
+
+        return opening(given, key_of(settings.rules), settings.rules.semitones)
+
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll, with what each note earned by which rule."""
         from seqtutor.tasks.melody.exhibits import exhibition
+        from seqtutor.tasks.melody.listening import rendering
 
         first = next(iter(policies.values()))
-        return exhibition(policies, key_of(first.drawn.settings.rules))
+        rules = first.drawn.settings.rules
+        return exhibition(policies, rendering(key_of(rules), rules.semitones, first.how))
 
     def illustrate(self, gallery: Gallery) -> list[str]:
         """Note probabilities and piano rolls."""
@@ -240,20 +311,29 @@ def key_of(rules: MelodyRuleSettings) -> Key:
     return Key(rules.tonic_pitch_class, rules.mode)
 
 
-def _primers(prime: str, key: Key, number: int, seed: int) -> Sequence[Primer]:
+def _on_bars(primer: Primer) -> str:
+    """What a primer's metre and upbeat mean for what the model adds; empty for bars it learned."""
+    usual = primer.meter.bar_length in MelodyData().bar_lengths
+    if usual and not primer.pickup:
+        return ""
+    found = [] if usual else [f"is in {primer.meter}"]
+    found += [f"begins with an upbeat of {primer.pickup} sixteenths"] if primer.pickup else []
+    return (
+        " and ".join(found)
+        + ": the bars are written so, but a model that learned others, or counts"
+        " from the first note, may not keep them"
+    )
+
+
+def _primers(prime: str, key: Key, semitones: int, number: int, seed: int) -> Sequence[Primer]:
     """How every melody begins, all of one length."""
     import numpy as np
 
     from seqtutor.tasks.melody.primer import RANDOM, read_primer
 
     generator = np.random.default_rng(seed)
-    first = read_primer(prime, generator, key)
+    first = read_primer(prime, generator, key, semitones)
     if prime.strip().lower() != RANDOM:
         return [first] * number
-    return [first, *(read_primer(RANDOM, generator, key) for _ in range(1, number))]
-
-
-def _has_several_parts(primer: Primer) -> bool:
-    from seqtutor.tasks.melody.folder import SEVERAL_PARTS
-
-    return bool(primer.report.noted.get(SEVERAL_PARTS))
+    others = (read_primer(RANDOM, generator, key, semitones) for _ in range(1, number))
+    return [first, *others]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.scores.measures import (
+    PLAYED,
     TICKS_PER_SIXTEENTH,
     Measure,
     UnreadableTuneError,
@@ -20,8 +21,6 @@ from seqtutor.tasks.scores.measures import (
 )
 
 MAXIMUM_SIXTEENTHS = 65_536
-PLAYED = TICKS_PER_SIXTEENTH // 10
-"""How far from a sixteenth a note may lie and not count as moved, in ticks."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def on_grid(
         if notes and notes[-1].onset == onset:
             merged += 1
             last = notes.pop()
-            pitch = pitch if stop - start > longest else last.pitch
+            pitch = pitch if stop - start > longest + PLAYED else last.pitch
             longest = max(longest, stop - start)
             notes.append(Note(onset, max(last.duration, end - onset), pitch))
         else:
@@ -89,5 +88,8 @@ def on_grid(
 
 
 def nearest(ticks: int) -> int:
-    """The nearest sixteenth, the earlier one from halfway between two."""
-    return (ticks + TICKS_PER_SIXTEENTH // 2 - 1) // TICKS_PER_SIXTEENTH
+    """The nearest sixteenth, the earlier one from halfway between two.
+
+    Halfway is also what lies a little behind it: programs write MIDI notes a tick late.
+    """
+    return (ticks + TICKS_PER_SIXTEENTH // 2 - 1 - PLAYED // 2) // TICKS_PER_SIXTEENTH

@@ -50,6 +50,8 @@ _SHOWN = {
     "alerts": "alerts",
 }
 """Properties that are shown, and their names."""
+_FEW = 64
+"""Strings that are measured sooner than a worker process starts."""
 _WEAK = 0.5
 """Desirability of QED below which a part is named."""
 
@@ -58,7 +60,9 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     """All that a page shows of molecules."""
     exhibits, listed, columns, fingerprints = {}, {}, {}, {}
     measurer = replace(describing_measurer(), wants_fingerprint=True)
-    with MoleculeScorer.with_workers(measurer) as scorer:
+    number = sum(min(MEASURED, len(one.drawn.sequences)) for one in policies.values())
+    workers = None if number > _FEW else 0
+    with MoleculeScorer.with_workers(measurer, workers) as scorer:
         for name, shown in policies.items():
             sequences = shown.drawn.sequences
             few = sequences[:MEASURED].tokens
@@ -124,9 +128,14 @@ def _listed(row: Mapping[str, str]) -> Listed:
     facts |= {name: float(row[key]) for key, name in _SHOWN.items()}
     records = {
         "sdf": sdf_record(row),
-        "smi": f"{row['canonical_smiles']} {row['name']}\n",
+        "smi": smiles_line(row),
     }
     return Listed(row["smiles"], facts, records)
+
+
+def smiles_line(row: Mapping[str, str]) -> str:
+    """A molecule as a line of a file of SMILES strings."""
+    return f"{row['canonical_smiles']} {row['name']}\n"
 
 
 def _exhibit(row: Mapping[str, str]) -> Exhibit:
@@ -136,7 +145,7 @@ def _exhibit(row: Mapping[str, str]) -> Exhibit:
     facts: dict[str, Fact] = {name: float(row[key]) for key, name in _SHOWN.items()}
     if weak := _weak_parts(molecule):
         facts["weak parts of QED"] = weak
-    files = {"sdf": sdf_record(row).encode()}
+    files = {"sdf": sdf_record(row).encode(), "smi": smiles_line(row).encode()}
     return Exhibit(row["smiles"], [draw(molecule)], facts=facts, files=files)
 
 

@@ -21,6 +21,7 @@ from seqtutor.tasks.molecule.table_2 import PUBLISHED
 from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
 
 if TYPE_CHECKING:
+    from seqtutor.controls import How, Opening
     from seqtutor.data import Dataset
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
@@ -65,6 +66,7 @@ PROFILES = {
         10_000,
         presets=BOTH_PRESETS,
         c=(2.0,),
+        minutes=8,
         share_of_steps=0.5,
     ),
     "full": Profile(
@@ -350,6 +352,14 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
             f"{test['log_perplexity']:.4f} nats a token, its accuracy {100 * test['accuracy']:.2f} "
             "%."
         )
+
+    def opening(
+        self, given: str | Path, prior: PriorRecord, settings: MoleculeSettings, how: How
+    ) -> Opening:
+        """The beginning of a SMILES string, or the first one of a file."""
+        from seqtutor.tasks.molecule.listening import opening
+
+        return opening(given, prior.vocabulary)
 
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Drawings, distributions of properties, and structures to download."""

@@ -15,7 +15,7 @@ from seqtutor.tasks.scores.abc_fields import (
     parse_part_order,
     parse_unit,
 )
-from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.import_report import MOST_NAMED, ImportReport
 from seqtutor.tasks.scores.measures import Measure, PlayedTune, UnreadableTuneError, has_notes
 from seqtutor.tasks.scores.playing_order import in_order_of_parts, playing_order
 
@@ -141,16 +141,25 @@ def read_tunes(
     pieces: list[Piece] = []
     dropped: Counter[str] = Counter()
     noted: Counter[str] = Counter()
+    left_out: list[tuple[str, str]] = []
     index = -1
     for index, (defaults, lines) in enumerate(split_tunes(text)):
         try:
             piece, changes = piece_of(play_tune(defaults + lines), index)
         except UnreadableTuneError as error:
             dropped[str(error)] += 1
+            left_out.append((_title(lines) or f"tune {index + 1}", str(error)))
         else:
             pieces.append(piece)
             noted.update(changes)
-    return pieces, ImportReport(index + 1, dict(dropped), dict(noted))
+    named = tuple(left_out[:MOST_NAMED])
+    return pieces, ImportReport(index + 1, dict(dropped), dict(noted), left_out=named)
+
+
+def _title(lines: Sequence[str]) -> str:
+    """The first title among the lines of a tune that cannot be read."""
+    titles = (line[2:].strip() for line in lines if line.startswith("T:"))
+    return next(filter(None, titles), "")
 
 
 def play_tune(lines: Sequence[str]) -> PlayedTune:

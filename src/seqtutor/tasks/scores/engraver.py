@@ -1,4 +1,4 @@
-"""A process that engraves: a JSON list of MusicXML documents in, a JSON string of SVG a line out.
+"""A process that engraves: on each line a score as JSON in, a JSON string of SVG out.
 
 It is a process of its own because verovio, which is written in C++, can end the process that it
 runs in.
@@ -40,14 +40,14 @@ _OTHER = re.compile(r'(?<=<g) id="[a-z0-9]+"|(?<=<tspan) id="[a-z0-9]+"')
 
 
 def main() -> None:
-    """Engrave what comes on standard input; the argument is the width of the widest page."""
-    widest = int(sys.argv[1])
+    """Engrave what comes on standard input: [number, width of the widest page, MusicXML] a line."""
     toolkit = verovio.toolkit()
-    for number, document in enumerate(json.load(sys.stdin)):
+    for line in sys.stdin:
+        number, widest, document = json.loads(line)
         # The names of glyphs differ from score to score, so that several fit on one page.
-        toolkit.setOptions({**_OPTIONS, "xmlIdSeed": number + 1})
+        toolkit.setOptions({**_OPTIONS, "xmlIdSeed": number})
         if not toolkit.loadData(document):
-            raise SystemExit(f"verovio cannot read score {number + 1}")
+            raise SystemExit(f"verovio cannot read score {number}")
         print(json.dumps(_plain(_page(toolkit, document, widest))), flush=True)
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.scores.engraver_process import ENGRAVER
 from seqtutor.tasks.scores.requirements import imported
 
 FIRST_SECONDS, SECONDS_EACH = 60.0, 2.0
-"""How long the process may take that engraves: at first, and for each score."""
+"""How long engraving may take: in any case, and for each score."""
 PAGE_WIDTH = 2100
 """That of A4."""
 PNG_ZOOM = 2
@@ -45,23 +43,7 @@ def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
         if "<score-partwise" not in document:
             raise UserError(f"score {number} of {len(documents)} is not MusicXML of parts")
     limit = FIRST_SECONDS + SECONDS_EACH * len(documents)
-    try:
-        process = subprocess.run(
-            [sys.executable, "-m", "seqtutor.tasks.scores.engraver", str(width)],
-            input=json.dumps(documents).encode(),
-            capture_output=True,
-            timeout=limit,
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError(
-            f"engraving {len(documents):,} scores took more than {limit:.0f} seconds; write fewer"
-        ) from None
-    pictures = [json.loads(line) for line in process.stdout.splitlines()]
-    if len(pictures) < len(documents):
-        messages = process.stderr.decode(errors="replace").strip().splitlines()
-        why = messages[-1] if messages else f"verovio ended with code {process.returncode}"
-        raise UserError(f"cannot engrave score {len(pictures) + 1} of {len(documents)}: {why}")
-    return pictures
+    return ENGRAVER.engrave(documents, width, limit)
 
 
 def _read(path: Path) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from seqtutor.errors import UserError
 from seqtutor.exhibits import Exhibit, Picture
 from seqtutor.tasks.scores.engraving import svg_of
+from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import Tone, ogg_of
 
 WIDTH = 1200
@@ -40,9 +42,13 @@ class Piece:
 
 
 def with_media(
-    policies: Mapping[str, Sequence[Piece]],
+    policies: Mapping[str, Sequence[Piece]], sound: SoundSettings | None = None
 ) -> tuple[dict[str, list[Exhibit]], list[str]]:
     """The exhibits with their sounds and scores, and why something is missing, if it is.
+
+    Args:
+        policies: the pieces of each.
+        sound: how they are heard; as usual if not given.
 
     A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
     """
@@ -50,14 +56,17 @@ def with_media(
     problems: list[str] = []
     sounds: list[bytes | None] = [None] * len(pieces)
     scores: list[str | None] = [None] * len(pieces)
-    try:
-        sounds = list(ogg_of([piece.tones for piece in pieces], compact=True))
-    except UserError as error:
-        problems.append(f"There is no sound: {error}.")
-    try:
-        scores = list(svg_of([piece.musicxml for piece in pieces], WIDTH))
-    except UserError as error:
-        problems.append(f"There are no scores: {error}.")
+    with ThreadPoolExecutor(1) as pool:
+        # Another process engraves meanwhile.
+        engraving = pool.submit(svg_of, [piece.musicxml for piece in pieces], WIDTH)
+        try:
+            sounds = list(ogg_of([piece.tones for piece in pieces], sound, compact=True))
+        except UserError as error:
+            problems.append(f"There is no sound: {error}.")
+        try:
+            scores = list(engraving.result())
+        except UserError as error:
+            problems.append(f"There are no scores: {error}.")
     finished = iter(map(_finished, pieces, sounds, scores))
     return {name: [next(finished) for _ in own] for name, own in policies.items()}, problems
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+MOST_NAMED = 10
+"""Dropped tunes that a report names; a corpus has thousands."""
 
 
 @dataclass(frozen=True)
@@ -16,12 +19,14 @@ class ImportReport:
         dropped: how many tunes were dropped, by reason. Each dropped tune counts once.
         noted: how many tunes were kept but changed or simplified, by what was done to them.
         skipped_files: files that could not be used at all, with the reason in one line.
+        left_out: the first dropped tunes, by name, with the reason.
     """
 
     tunes_read: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     noted: Mapping[str, int] = field(default_factory=dict)
     skipped_files: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def usable(self) -> int:
@@ -39,7 +44,19 @@ class ImportReport:
             dict(Counter(self.dropped) + Counter(other.dropped)),
             dict(Counter(self.noted) + Counter(other.noted)),
             self.skipped_files + other.skipped_files,
+            (self.left_out + other.left_out)[:MOST_NAMED],
         )
+
+    def within(self, file: str) -> ImportReport:
+        """The same report with the file's name before those of the tunes."""
+        return replace(self, left_out=tuple((f"{file}: {name}", w) for name, w in self.left_out))
+
+    def names(self) -> list[str]:
+        """The first dropped tunes and the skipped files as lines of text."""
+        more = sum(self.dropped.values()) - len(self.left_out)
+        lines = [f"left out: {name}: {reason}" for name, reason in self.left_out]
+        lines += [f"left out: {more:,} more"] if self.left_out and more > 0 else []
+        return lines + [f"skipped: {name}: {reason}" for name, reason in self.skipped_files]
 
     def lines(self) -> list[str]:
         """The counts as lines of text, most frequent first."""
@@ -47,5 +64,4 @@ class ImportReport:
         for label, counts in (("dropped", self.dropped), ("noted", self.noted)):
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             lines += [f"{label}: {count} {reason}" for reason, count in ordered]
-        lines += [f"skipped: {name}: {reason}" for name, reason in self.skipped_files]
-        return lines
+        return lines + self.names()

@@ -9,6 +9,8 @@ from seqtutor.tasks.scores.keys import Key
 
 TICKS_PER_SIXTEENTH = 5040
 """Divisible by 2 … 10 and by 16, so that tuplets, dots and short notes come out exact."""
+PLAYED = TICKS_PER_SIXTEENTH // 10
+"""How far from where it is meant a note may lie that a person or a program plays, in ticks."""
 TICKS_PER_QUARTER = 4 * TICKS_PER_SIXTEENTH
 TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
 

@@ -191,6 +191,22 @@ def spell(pitch: int, key: Key) -> SpelledPitch:
     return SpelledPitch(letter, alteration, octave)
 
 
+def spelled_name(pitch: int, key: Key) -> str:
+    """Name a MIDI pitch as a key spells it, with middle C (60) as C4."""
+    spelled = spell(pitch, key)
+    return f"{spelled.letter}{_sign(spelled.alteration)}{spelled.octave}"
+
+
+def key_title(key: Key) -> str:
+    """Name a key as its signature spells it: "Bb major"."""
+    letter, alteration = spell_tonic(key)
+    return f"{letter}{_sign(alteration)} {key.mode}"
+
+
+def _sign(alteration: int) -> str:
+    return "#" * alteration if alteration > 0 else "b" * -alteration
+
+
 def signature_alteration(letter: str, key: Key) -> int:
     """What the key signature does to a letter: −1, 0 or 1."""
     return signature_of_fifths(signature_fifths(key)).get(letter, 0)

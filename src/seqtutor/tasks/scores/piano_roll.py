@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -32,6 +33,7 @@ def piano_roll(
     beat: float,
     seconds: float,
     chords: Sequence[tuple[float, float, str]] = (),
+    upbeat: float = 0.0,
 ) -> Picture:
     """Draw notes over time; grey rows are black keys, strong lines are bar lines.
 
@@ -42,6 +44,7 @@ def piano_roll(
         beat: quarters in a beat.
         seconds: how long the piece lasts, for the line that moves while it sounds.
         chords: onset, duration and name of each, drawn below the notes.
+        upbeat: quarters before the first bar line.
     """
     pitches = [note.pitch for note in notes] or [60]
     low, high = min(pitches) - _MARGIN, max(pitches) + _MARGIN
@@ -54,7 +57,7 @@ def piano_roll(
     def x(time: float) -> str:
         return f"{_LEFT + quarter * time:.1f}"
 
-    parts = [_keys(low, high, width), _lines(length, bar, beat, quarter, height + strip)]
+    parts = [_keys(low, high, width), _lines(length, bar, beat, upbeat, quarter, height + strip)]
     for note in notes:
         mark = "" if note.mark is None else f' data-mark="{note.mark}"'
         parts.append(
@@ -94,13 +97,15 @@ def _keys(low: int, high: int, width: float) -> str:
     return "".join(parts)
 
 
-def _lines(length: float, bar: float, beat: float, quarter: float, height: float) -> str:
+def _lines(
+    length: float, bar: float, beat: float, upbeat: float, quarter: float, height: float
+) -> str:
     parts = []
-    number = 0
-    while beat * number < length:
-        time = beat * number
-        x = _LEFT + quarter * time
-        is_bar = abs(time / bar - round(time / bar)) < 1e-6
+    number = -math.floor(upbeat / beat)
+    while upbeat + beat * number < length:
+        time = beat * number  # From the first bar line on.
+        x = _LEFT + quarter * (upbeat + time)
+        is_bar = time >= 0 and abs(time / bar - round(time / bar)) < 1e-6
         kind = "bar" if is_bar else "beat"
         parts.append(f'<path class="{kind}" d="M{x:.1f},0V{height:.1f}"/>')
         if is_bar:

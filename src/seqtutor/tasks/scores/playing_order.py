@@ -152,11 +152,23 @@ def _passes(measures: Sequence[Measure], start: int, last: int) -> int:
     passes = measures[last].plays
     if not passes:
         return 1
-    for position in range(start, min(last + 2, len(measures))):
+    for measure in measures[start : last + 1]:
+        passes = max(passes, *(measure.ending or ()), 0)
+    # The endings that follow one upon another, such as 1 and 3, 2, and 4.
+    position = last + 1
+    while position < len(measures) and not measures[position].starts_repeat:
         ending = measures[position].ending
-        if ending is not None and (position <= last or not measures[position].starts_repeat):
-            passes = max(passes, *ending)
+        if ending is None:
+            break
+        passes = max(passes, *ending)
+        while position < len(measures) - 1 and not _ends(measures[position]):
+            position += 1
+        position += 1
     return min(passes, MAXIMUM_PASSES)
+
+
+def _ends(measure: Measure) -> bool:
+    return bool(measure.plays or measure.ends_section)
 
 
 def _ending_for(measures: Sequence[Measure], position: int, playing: int, stop: int) -> int:

@@ -47,7 +47,8 @@ def load_read(
             if names["format"] != version:
                 return None
             found = names.pop("report")
-            skipped = tuple((name, reason) for name, reason in found.pop("skipped_files"))
-            return unpack(arrays, names), ImportReport(**found, skipped_files=skipped)
+            for kind in ("skipped_files", "left_out"):
+                found[kind] = tuple((name, reason) for name, reason in found.get(kind, ()))
+            return unpack(arrays, names), ImportReport(**found)
     except Exception:  # zipfile, zlib, numpy and json each raise their own; all mean "read again"
         return None

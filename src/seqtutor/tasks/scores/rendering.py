@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,9 +15,12 @@ from seqtutor.settings import require
 from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.engraving import png_of, svg_of
 from seqtutor.tasks.scores.keys import Key
-from seqtutor.tasks.scores.notation import Meter, signature_fifths
+from seqtutor.tasks.scores.notation import Meter, is_binary, signature_fifths
 from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import Tone, ogg_of, wav_of
+
+_SHORTEST_UNIT = 64
+"""Of a time signature's denominator."""
 
 
 def require_playable(tempo: float, programs: Sequence[int], velocities: Sequence[int]) -> None:
@@ -42,14 +46,29 @@ class MidiTrack:
 
 
 def render_midi(
-    tracks: Sequence[MidiTrack], quarter: int, tempo: float, meter: Meter, key: Key
+    tracks: Sequence[MidiTrack],
+    quarter: int,
+    tempo: float,
+    meter: Meter,
+    key: Key,
+    pickup: Fraction = Fraction(0),
 ) -> bytes:
-    """A MIDI file with `quarter` ticks in a quarter note and `tempo` quarters a minute."""
+    """A MIDI file with `quarter` ticks in a quarter note and `tempo` quarters a minute.
+
+    An upbeat of `pickup` quarters is told as a first bar with a time signature of its own, the only
+    way that MIDI has; one that no time signature is as long as is not told.
+    """
     import symusic
 
     score: Any = symusic.Score(quarter)
     score.tempos.append(symusic.Tempo(0, tempo))
-    score.time_signatures.append(symusic.TimeSignature(0, *meter))
+    start, whole = 0, pickup / 4
+    if whole and is_binary(whole) and whole.denominator <= _SHORTEST_UNIT:
+        unit = max(4, whole.denominator)
+        upbeat = (int(whole * unit), unit)
+        score.time_signatures.append(symusic.TimeSignature(0, *upbeat))
+        start = int(pickup * quarter)
+    score.time_signatures.append(symusic.TimeSignature(start, *meter))
     score.key_signatures.append(
         symusic.KeySignature(0, signature_fifths(key), int(key.mode == "minor"))
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
 
-from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, Event
+from seqtutor.tasks.scores.measures import PLAYED, TICKS_PER_SIXTEENTH, Event
 
 LEGATO = TICKS_PER_SIXTEENTH
 """By how many ticks a note may reach into the next one and still be the same voice."""
@@ -29,8 +28,8 @@ class Sound:
 def one_voice(sounds: Iterable[Sound]) -> tuple[list[Sound], bool]:
     """Notes one at a time in order, and whether there were chords.
 
-    Of notes that begin together the highest is kept. One that reaches a little into the next is cut
-    short there.
+    Of notes that begin together the highest is kept; those of a chord may follow each other as
+    closely as `PLAYED`. One that reaches a little into the next is cut short there.
 
     Raises:
         PolyphonicError: if notes overlap by more than `LEGATO`.
@@ -38,20 +37,37 @@ def one_voice(sounds: Iterable[Sound]) -> tuple[list[Sound], bool]:
     voice: list[Sound] = []
     has_chords = False
     reach = 0
-    for start, group in groupby(sorted(sounds, key=lambda sound: sound.start), _start):
-        together = list(group)
+    for together in _chords(sorted(sounds, key=lambda sound: sound.start)):
+        start = together[0].start
         has_chords = has_chords or len(together) > 1
         if voice:
             if reach - start > LEGATO:
                 raise PolyphonicError(start)
             voice[-1] = replace(voice[-1], end=min(voice[-1].end, start))
-        voice.append(max(together, key=lambda sound: (sound.pitch, sound.end)))
+        highest = max(together, key=lambda sound: (sound.pitch, sound.end))
+        voice.append(replace(highest, start=start))
         reach = max(sound.end for sound in together)
     return voice, has_chords
 
 
-def _start(sound: Sound) -> int:
-    return sound.start
+def _chords(sounds: Iterable[Sound]) -> Iterator[list[Sound]]:
+    """Neighbours that begin together; the sounds are in the order of their beginnings."""
+    together: list[Sound] = []
+    for sound in sounds:
+        if together and not _begins_with(together, sound):
+            yield together
+            together = []
+        together.append(sound)
+    if together:
+        yield together
+
+
+def _begins_with(together: list[Sound], sound: Sound) -> bool:
+    """Whether a sound belongs to a chord: it begins at once, or soon while all of it sounds."""
+    after = sound.start - together[-1].start
+    return after == 0 or (
+        after <= PLAYED and all(one.end - sound.start > PLAYED for one in together)
+    )
 
 
 def events_of(voice: Iterable[Sound], length: int) -> Iterator[Event]:

@@ -16,13 +16,13 @@ from seqtutor.tasks.scores.keys import pitch_name
 from seqtutor.tasks.scores.notation import bar_length, beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
+from seqtutor.tasks.tunes.listening import rendering_of
 from seqtutor.tasks.tunes.render import sheets_of
 from seqtutor.tasks.tunes.tokens import BAR, END, copied_bar
 from seqtutor.vocabulary import Vocabulary
 
 MEASURED = 500
 """Tunes of each policy whose notes are counted for distributions."""
-TEMPO = 160.0
 _WORDS = {
     "faulty_bars": "bars that are not whole",
     "bar_returns": "a bar that was heard before",
@@ -41,7 +41,7 @@ _WORDS = {
 
 def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     """All that a page shows of tunes."""
-    rendering = LeadSheetRendering(TEMPO)
+    rendering = rendering_of(next(iter(policies.values())).how)
     pieces, listed, voices = {}, {}, {}
     for name, shown in policies.items():
         drawn = shown.drawn
@@ -56,7 +56,7 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
             for text, sheet in zip(drawn.texts()[:LISTED], first, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in first]
-    exhibits, problems = with_media(pieces)
+    exhibits, problems = with_media(pieces, rendering.sound)
     notes = ["What a rule gives for a bar is paid where the next one begins.", *problems]
     return Exhibition(exhibits, listed, note_distributions(voices), notes)
 

@@ -29,6 +29,7 @@ from seqtutor.training.settings import applicable_settings
 if TYPE_CHECKING:
     import numpy as np
 
+    from seqtutor.controls import Control
     from seqtutor.data import Dataset, Sequences
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
@@ -235,6 +236,12 @@ class TunesSpec(TaskSpec[TunesSettings]):
             f"On {fit.sequences:,} phrases of test tunes the prior's log-perplexity is "
             f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
         )
+
+    def controls(self, settings: TunesSettings) -> Sequence[Control]:
+        """Tempo, instrument and swing."""
+        from seqtutor.tasks.tunes.listening import controls
+
+        return controls()
 
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll."""

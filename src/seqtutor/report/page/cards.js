@@ -1,0 +1,146 @@
+"use strict";
+// What every page with cards of sequences does: light or dark, parts that tell what they earned,
+// one sound at a time with a cursor in the pictures. `cards.wire` readies a card.
+globalThis.cards = (() => {
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+  // Light or dark: the system's choice until the button is used.
+  document.getElementById("theme").addEventListener("click", () => {
+    const root = document.documentElement;
+    const isDark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = isDark ? "light" : "dark";
+  });
+
+  // Parts of a sequence: the same part in every picture of a card, and its words below.
+  function point(card, mark) {
+    all(".hot", card).forEach((one) => one.classList.remove("hot"));
+    all(`[data-mark="${mark}"]`, card).forEach((one) => one.classList.add("hot"));
+    const words = card.querySelector(".words");
+    words.textContent = card.querySelector(`.marks [data-mark="${mark}"]`).ariaLabel;
+    words.classList.add("said");
+  }
+
+  function wireMarks(card) {
+    const buttons = all(".marks button", card);
+    if (!buttons.length) return;
+    for (const button of buttons) {
+      const look = [...button.classList];
+      for (const part of all(`.picture [data-mark="${button.dataset.mark}"]`, card)) {
+        part.classList.add(...look);
+        part.style.setProperty("--tint", button.style.getPropertyValue("--tint"));
+      }
+    }
+    for (const kind of ["pointerover", "focusin"]) {
+      card.addEventListener(kind, (event) => {
+        const part = event.target.closest("[data-mark]");
+        if (part) point(card, part.dataset.mark);
+      });
+    }
+    card.querySelector(".marks").addEventListener("keydown", (event) => {
+      const moves = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+      const here = buttons.indexOf(document.activeElement);
+      let there = { Home: 0, End: buttons.length - 1 }[event.key];
+      if (event.key in moves) there = (here + moves[event.key] + buttons.length) % buttons.length;
+      if (there === undefined || here < 0) return;
+      event.preventDefault();
+      buttons[here].tabIndex = -1;
+      buttons[there].tabIndex = 0;
+      buttons[there].focus();
+    });
+  }
+
+  // When each mark sounds, as shares of the whole, from where the roll draws it.
+  function timesOf(card) {
+    const cursor = card.querySelector(".roll [data-cursor]");
+    if (!cursor) return [];
+    const [start, end] = [Number(cursor.dataset.start), Number(cursor.dataset.end)];
+    return all(".roll rect[data-mark]", card).map((rect) => {
+      const x = Number(rect.getAttribute("x"));
+      const shareOf = (length) => length / (end - start);
+      const from = shareOf(x - start);
+      // One unit more: notes that touch are drawn with a gap.
+      const to = from + shareOf(Number(rect.getAttribute("width")) + 1);
+      return { mark: rect.dataset.mark, from, to };
+    });
+  }
+
+  // The heads of a note in the score, and a bar behind the one that sounds.
+  function playheadOf(card) {
+    const score = card.querySelector("[data-score]");
+    if (!score) return () => {};
+    const bar = document.createElement("div");
+    bar.className = "playhead";
+    bar.hidden = true;
+    score.parentElement.append(bar);
+    return (mark) => {
+      const head = mark === undefined ? null : score.querySelector(`[data-mark="${mark}"]`);
+      bar.hidden = !head;
+      if (!head) return;
+      const system = (head.closest("g.system") ?? score).getBoundingClientRect();
+      const frame = score.parentElement;
+      const [outer, note] = [frame.getBoundingClientRect(), head.getBoundingClientRect()];
+      bar.style.left = `${note.left - outer.left + frame.scrollLeft - 3}px`;
+      bar.style.width = `${note.width + 6}px`;
+      bar.style.top = `${system.top - outer.top}px`;
+      bar.style.height = `${system.height}px`;
+    };
+  }
+
+  // One sound at a time, with a line in the roll and a bar in the score that move along.
+  let sounding = null;
+  function wireSound(card) {
+    const sound = card.querySelector("audio");
+    if (!sound) return;
+    const cursors = all("[data-cursor]", card);
+    const times = timesOf(card);
+    const placeHead = playheadOf(card);
+    let now;
+    const show = (mark) => {
+      if (mark === now) return;
+      all(".now", card).forEach((one) => one.classList.remove("now"));
+      if (mark !== undefined) {
+        all(`[data-mark="${mark}"]`, card).forEach((one) => one.classList.add("now"));
+      }
+      placeHead((now = mark));
+    };
+    const move = () => {
+      let share = 0;
+      for (const cursor of cursors) {
+        const { start, end, seconds } = cursor.dataset;
+        share = Math.min(1, sound.currentTime / Number(seconds));
+        const x = Number(start) + share * (Number(end) - Number(start));
+        cursor.setAttribute("transform", `translate(${x},0)`);
+        cursor.style.visibility = "visible";
+      }
+      show(times.findLast((one) => one.from <= share && share < one.to)?.mark);
+      if (!sound.paused && card.isConnected) requestAnimationFrame(move);
+    };
+    sound.addEventListener("play", () => {
+      if (sounding !== sound) sounding?.pause();
+      sounding = sound;
+      move();
+    });
+    sound.addEventListener("seeked", move);
+    sound.addEventListener("ended", () => {
+      cursors.forEach((one) => (one.style.visibility = ""));
+      show(undefined);
+    });
+    const files = card.querySelector(".files");
+    if (files) {
+      const link = document.createElement("a");
+      link.href = sound.src;
+      link.download = `${files.querySelector("a").download.replace(/\.\w+$/, "")}.ogg`;
+      link.textContent = "ogg";
+      link.ariaLabel = `${sound.ariaLabel}, as ogg`;
+      files.append(link);
+    }
+  }
+
+  function wire(card) {
+    wireMarks(card);
+    wireSound(card);
+  }
+  return { all, wire };
+})();

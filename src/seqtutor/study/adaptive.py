@@ -1,0 +1,106 @@
+"""The next pair of models: the one whose comparison tells most, given the votes so far.
+
+The posterior of the parameters φ is normal about the estimate, with covariance (I + P)⁻¹: Fisher's
+information I of the votes, and the precision P of a wide prior. A vote on an ordered pair adds its
+own information J, and lowers the variance of each difference c of two models to
+
+    cᵀ (I + P + J)⁻¹ c                                                                        (2)
+
+The pair is chosen that lowers a weighted sum of these variances most. With the goal "all" every
+difference weighs the same; with "order" a difference weighs 2 Φ(−|z|), z being the posterior mean
+in standard deviations, so that votes go to differences whose sign is still open.
+
+The likelihood, and so the fit, does not depend on how pairs were chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from seqtutor.study.bradley_terry import Fit, design, fit, probabilities
+from seqtutor.study.tally import cells_of
+
+Goal: TypeAlias = Literal["order", "all"]
+
+PRIOR_DEVIATION = 2.0
+"""Of each log-odds; it only matters before the first few votes."""
+
+
+@dataclass(frozen=True)
+class NextPair:
+    """Which models are compared next, by number, and on which side they stand."""
+
+    left: int
+    right: int
+
+
+def next_pair(
+    counts: Float[np.ndarray, "cell outcome"],
+    models: int,
+    generator: np.random.Generator,
+    goal: Goal = "order",
+) -> NextPair:
+    """The comparison that tells most.
+
+    Args:
+        counts: votes so far, such as `Tally.total`; a comparison that was handed out and is not yet
+            answered may count as a third of each outcome.
+        models: how many there are.
+        generator: decides between pairs that tell the same.
+        goal: what is to be known.
+    """
+    place = next_cells(counts[None], models, generator, goal)[0]
+    return NextPair(*cells_of(models)[place])
+
+
+def next_cells(
+    counts: Float[np.ndarray, "study cell outcome"],
+    models: int,
+    generator: np.random.Generator,
+    goal: Goal = "order",
+) -> Int[np.ndarray, " study"]:
+    """For each study the ordered pair, by its place in `cells_of`, that tells most."""
+    fitted = fit(counts, models, tolerance=1e-3)
+    told = _told(fitted, models, goal)
+    cells = cells_of(models)
+    opposite = np.array([cells.index((right, left)) for left, right in cells])
+    # Both orders of a pair count alike; then the one that was heard less often is taken.
+    told = (told + told[:, opposite]) / 2
+    heard = counts.sum(axis=-1)
+    least = heard < heard[:, opposite]
+    told *= 1 + 1e-6 * least + 1e-7 * generator.random(told.shape)
+    return told.argmax(axis=1)
+
+
+def _told(fitted: Fit, models: int, goal: Goal) -> Float[np.ndarray, "study cell"]:
+    """By how much a vote on each ordered pair lowers the weighted sum of variances (2)."""
+    x, chance = design(models), probabilities(fitted.parameters)
+    mean = np.einsum("sco,cop->scp", chance, x)
+    added = np.einsum("sco,cop,coq->scpq", chance, x, x, optimize=True)
+    added -= mean[..., :, None] * mean[..., None, :]
+    before = fitted.information + np.eye(models + 1) / PRIOR_DEVIATION**2
+    contrasts = _contrasts(models)
+    variances = _variances(before, contrasts)
+    weights = np.ones_like(variances)
+    if goal == "order":
+        from scipy.special import ndtr
+
+        z = fitted.parameters @ contrasts.T / np.sqrt(variances)
+        weights = 2 * ndtr(-np.abs(z))
+    after = _variances(before[:, None] + added, contrasts)
+    return (weights[:, None] * (variances[:, None] - after)).sum(axis=-1)
+
+
+def _variances(precision: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
+    covariance = np.linalg.inv(precision)
+    return np.einsum("dp,...pq,dq->...d", contrasts, covariance, contrasts, optimize=True)
+
+
+def _contrasts(models: int) -> Float[np.ndarray, "difference parameter"]:
+    names = np.vstack([np.zeros(models + 1), np.eye(models + 1)[: models - 1]])
+    return np.array([names[one] - names[other] for one, other in combinations(range(models), 2)])

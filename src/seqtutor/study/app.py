@@ -1,0 +1,91 @@
+"""The application of a study: all pages, behind the checks of `web`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from seqtutor.study.database import UnavailableError
+from seqtutor.study.listening import Listening
+from seqtutor.study.researching import Researching
+from seqtutor.study.serving import Serving, failed
+from seqtutor.study.sessions import purge_recruits
+from seqtutor.web import secured
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+LARGEST_BODY = 16 << 10
+_PURGE_EVERY = 3600.0
+
+
+def make_app(serving: Serving, hosts: Collection[str] = ()) -> ASGIApp:
+    """The pages of a study.
+
+    Args:
+        serving: the study with its database.
+        hosts: names of the server beside those of the loopback.
+    """
+    with as_file(files("seqtutor.study") / "pages" / "static") as folder:
+        static = _Static(directory=folder)
+    app = Starlette(
+        routes=[
+            *Listening(serving).routes(),
+            *Researching(serving).routes(),
+            Mount("/static", static),
+        ],
+        lifespan=lambda app: _forgetting(serving),
+        exception_handlers={UnavailableError: _unavailable, Exception: _fault},
+    )
+    return secured(app, hosts=hosts, largest_body=LARGEST_BODY)
+
+
+@asynccontextmanager
+async def _forgetting(serving: Serving) -> AsyncIterator[None]:
+    """Erase recruited listeners whose time is over, now and every hour while the server runs."""
+
+    async def forget() -> None:
+        days = serving.recruitment.retention_days
+        while True:
+            # A database that does not answer now is asked again.
+            with contextlib.suppress(UnavailableError):
+                await run_in_threadpool(purge_recruits, serving.database, days, serving.clock())
+            await asyncio.sleep(_PURGE_EVERY)
+
+    task = asyncio.create_task(forget())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+class _Static(StaticFiles):
+    """Files that a browser keeps, and asks whether they are still the same."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        """As of the base class."""
+        response = super().file_response(*arguments, **options)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """Nothing was stored: the disk is full, or the database does not answer."""
+    response = failed(503, "It could not be stored; try again in a moment.")
+    response.headers["retry-after"] = "5"
+    return response
+
+
+def _fault(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("Something went wrong here; nothing was stored.\n", 500)

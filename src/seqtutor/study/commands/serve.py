@@ -1,0 +1,100 @@
+"""`seqtutor study serve`: the pages of a study, for listeners and for the researcher."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import tyro
+
+from seqtutor.settings import require
+
+TASK = None
+"""The study says what it is about."""
+PORT = 8000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Serve a study until Ctrl-C; each answer is on the disk before it is acknowledged.
+
+    Several servers may share one database. Without --host only this machine reaches the pages; put
+    a server that ends TLS before it, and name its address with --address.
+    """
+
+    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
+    """The folder that `study new` made."""
+    port: int = PORT
+    """0 for any free one."""
+    host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 for all of this machine."""
+    address: str | None = None
+    """How browsers reach the server, if not by this machine's own name, such as
+    https://study.example.org."""
+    database: str | None = None
+    """A URL of SQLAlchemy, such as postgresql://user:password@host/name; by default SQLite in the
+    folder of the study."""
+    recruit_parameters: tuple[str, str, str] = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
+    """What a recruiting service calls participant, study and submission in the address."""
+    complete_url: str = ""
+    """Where a listener who has finished is sent at once, with the service's completion code in
+    it."""
+    screened_out_url: str = ""
+    """The same for one who fails the headphone screen."""
+    withdrawn_url: str = ""
+    """The same for one who withdraws."""
+    retention_days: float = 90
+    """After which whom the service sent is erased."""
+
+
+def defaults(spec: Any, arguments: list[str]) -> Options:
+    """The study has to be named."""
+    return Options(tyro.MISSING)
+
+
+def run(spec: Any, options: Options) -> None:
+    """Open the database, print the addresses, serve."""
+    from seqtutor.study.app import make_app
+    from seqtutor.study.choosing import chooser_of
+    from seqtutor.study.database import open_database
+    from seqtutor.study.plan import read_study
+    from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
+    from seqtutor.web import names_for, serve
+
+    recruitment = Recruitment(
+        options.recruit_parameters,
+        options.complete_url,
+        options.screened_out_url,
+        options.withdrawn_url,
+        options.retention_days,
+    )
+    public = urlsplit(options.address or "")
+    require(
+        options.address is None or (public.scheme in ("http", "https") and bool(public.hostname)),
+        f"--address must be like https://study.example.org, not {options.address}",
+    )
+    study = read_study(options.study, checks_clips=True)
+    database = open_database(study.folder, options.database, study.sha256)
+    serving = Serving(
+        study,
+        database,
+        recruitment,
+        is_https=public.scheme == "https",
+        choose=chooser_of(study.plan),
+    )
+    token = new_researcher_token(database, time.time())
+
+    def when_ready(address: str) -> None:
+        shown = (options.address or address).rstrip("/")
+        print(f"Listeners: {shown}/", flush=True)
+        print(f"Researcher: {shown}/researcher#{token}", flush=True)
+        print("The second address is secret. Ctrl-C ends the server.", flush=True)
+
+    hosts = names_for(options.host, [public.hostname] if public.hostname else [])
+    try:
+        serve(make_app(serving, hosts), options.host, options.port, when_ready=when_ready)
+    finally:
+        database.close()

@@ -1,0 +1,136 @@
+"""`seqtutor study simulate`: fill a study with listeners of known preference, over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from seqtutor.errors import UserError
+from seqtutor.settings import Count, NotNegative, Share, check_settings, require, require_seed
+
+if TYPE_CHECKING:
+    from seqtutor.study.plan import Plan, Study
+
+TASK = None
+"""The study says what it is about."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Answer as listeners of known preference would, through the pages' own interface.
+
+    It tries a study, its server and its statistics before people come. The votes are marked as
+    simulated: once there are votes of people, only these count.
+    """
+
+    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
+    """The folder that `study new` made."""
+    listeners: Count = 20
+    """Listeners, each of whom answers a whole session."""
+    prefer: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL:LOGIT [...]")] = ()
+    """Log-odds of models, 0 for those that are not named: a model of 1 is preferred to one of 0
+    with odds of e to 1."""
+    position: float = 0.0
+    """Log-odds that A gains by being A."""
+    inattentive: Share = 0.0
+    """Share of the listeners who answer at random."""
+    spread: NotNegative = 0.0
+    """Standard deviation of a listener's own log-odds of each model."""
+    others: Share = 0.0
+    """Share of the listeners who have another taste."""
+    others_prefer: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL:LOGIT [...]")] = ()
+    """The log-odds of these."""
+    seed: int = 0
+    """Of the answers."""
+    address: str | None = None
+    """Of a server that runs already, such as http://localhost:8000; by default one is started for
+    this."""
+    token: str | None = None
+    """Of the researcher, as that server printed it."""
+    database: str | None = None
+    """As for `study serve`."""
+
+    def __post_init__(self) -> None:
+        if self.study is not tyro.MISSING:
+            check_settings(self)
+
+
+def defaults(spec: Any, arguments: list[str]) -> Options:
+    """The study has to be named."""
+    return Options(tyro.MISSING)
+
+
+def run(spec: Any, options: Options) -> None:
+    """Begin the sessions, answer, say how many answers were stored."""
+    require_seed("--seed", options.seed)
+    from seqtutor.runs.progress import progress_bar
+    from seqtutor.study.plan import read_study
+    from seqtutor.study.simulated import Population
+    from seqtutor.study.simulating import Simulation, simulate
+
+    study = read_study(options.study)
+    population = Population(
+        logits(options.prefer, study.plan, "--prefer"),
+        position=options.position,
+        spread=options.spread,
+        inattentive=options.inattentive,
+        other_strengths=logits(options.others_prefer, study.plan, "--others-prefer"),
+        other_share=options.others,
+    )
+    simulation = Simulation(population, options.listeners, options.seed)
+    questions = options.listeners * (len(study.plan.sheets[0]) + len(study.plan.screen))
+    with _server(study, options) as (address, token), progress_bar() as progress:
+        bar = progress.add_task("Answering", total=questions, unit="answers", note="")
+        stored = simulate(study.plan, address, token, simulation, lambda: progress.advance(bar))
+    print(f"{options.listeners:,} simulated listeners gave {stored:,} answers, all of them stored.")
+    print(f"Next: seqtutor study results {options.study}")
+
+
+def logits(given: Sequence[str], plan: Plan, option: str) -> dict[str, float]:
+    """Log-odds by the names of models.
+
+    Raises:
+        UserError: if a text is not MODEL:LOGIT, or names no model of the study, or one twice.
+    """
+    found: dict[str, float] = {}
+    for one in given:
+        name, _, number = one.rpartition(":")
+        try:
+            value = float(number)
+        except ValueError:
+            raise UserError(f"{option} takes MODEL:LOGIT, such as prior:0.5, not {one}") from None
+        name = name.rstrip("/") or name
+        known = ", ".join(plan.model_names)
+        require(name in plan.model_names, f"the study has no model {name!r}; it has {known}")
+        require(name not in found, f"{option} names {name} twice")
+        require(abs(value) <= 50, f"a log-odds lies between -50 and 50, not at {number}")
+        found[name] = value
+    return found
+
+
+@contextmanager
+def _server(study: Study, options: Options) -> Iterator[tuple[str, str]]:
+    """The address of a server and a token of its researcher."""
+    if options.address is not None:
+        require(options.token is not None, "give the token that the server printed with --token")
+        yield options.address, str(options.token)
+        return
+    from seqtutor.study.app import make_app
+    from seqtutor.study.choosing import chooser_of
+    from seqtutor.study.database import open_database
+    from seqtutor.study.serving import Serving, new_researcher_token
+    from seqtutor.web import running
+
+    database = open_database(study.folder, options.database, study.sha256)
+    try:
+        serving = Serving(study, database, choose=chooser_of(study.plan))
+        with running(make_app(serving)) as address:
+            yield address, new_researcher_token(database, time.time())
+    finally:
+        database.close()

@@ -1,0 +1,179 @@
+"""The database of a study: SQLite in its folder, or any that SQLAlchemy knows.
+
+What is written in a transaction is on the disk when the transaction has ended: SQLite runs with a
+write-ahead log and `synchronous=FULL`. Several server processes may share one database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from seqtutor.errors import UserError, in_one_line
+from seqtutor.study.tables import metadata, studies
+
+FILE = "votes.sqlite3"
+_WAIT = 30
+"""Seconds that a transaction waits for others."""
+_DRIVERS = {"postgresql": "psycopg", "postgres": "psycopg"}
+"""Drivers of URLs that name none; the package is called the same."""
+
+
+class UnavailableError(Exception):
+    """The database cannot write or read at the moment; nothing of the transaction was stored."""
+
+
+class Database:
+    """A study's tables.
+
+    Attributes:
+        engine: of SQLAlchemy.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        # SQLite writes one transaction at a time, and its waiting is not fair.
+        self._writing = threading.Lock()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction; its writes are durable once the context has ended.
+
+        Raises:
+            UnavailableError: if it could not be committed.
+        """
+        turn = self._writing if self._is_sqlite else contextlib.nullcontext()
+        with turn, self._transaction(is_writing=True) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads.
+
+        Raises:
+            UnavailableError: if the database does not answer.
+        """
+        with self._transaction(is_writing=False) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _transaction(self, *, is_writing: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                connection = connection.execution_options(is_writing=is_writing)
+                with connection.begin():
+                    yield connection
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            raise UnavailableError(in_one_line(error.orig or error)) from error
+
+    def lock(self, connection: Connection) -> Any:
+        """The row of the study, locked until the transaction ends: one holder at a time."""
+        return connection.execute(select(studies).with_for_update()).one()
+
+    def forget(self) -> None:
+        """Empty the write-ahead log of SQLite, in which erased rows may still stand."""
+        if self._is_sqlite:
+            # Not within a transaction, in which SQLAlchemy's own connections always are.
+            with self._writing, contextlib.closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """End all connections."""
+        self.engine.dispose()
+
+
+def open_database(folder: Path, url: str | None, plan_sha256: str) -> Database:
+    """Open the database of a study; its tables are made where they are missing.
+
+    Args:
+        folder: of the study, for the default.
+        url: of SQLAlchemy; `None` for SQLite in the folder.
+        plan_sha256: of the plan; the database of another plan is refused.
+
+    Raises:
+        UserError: if the URL or its driver cannot be used, the database does not answer, or it
+            belongs to another study.
+    """
+    address = _address(folder, url)
+    database = Database(_engine(address))
+    shown = address.render_as_string(hide_password=True)
+    try:
+        with contextlib.suppress(IntegrityError, DBAPIError):
+            # Another server may make them at the same moment.
+            metadata.create_all(database.engine)
+        metadata.create_all(database.engine)
+        with contextlib.suppress(IntegrityError), database.writing() as connection:
+            if connection.execute(select(studies)).first() is None:
+                row = {"id": 1, "plan_sha256": plan_sha256, "is_open": True}
+                connection.execute(studies.insert().values(row))
+        with database.reading() as connection:
+            found = connection.execute(select(studies.c.plan_sha256)).scalar_one()
+    except (DBAPIError, UnavailableError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        raise UserError(f"cannot use the database {shown}: {in_one_line(reason)}") from None
+    if found != plan_sha256:
+        raise UserError(f"the database {shown} belongs to another study; name another --database")
+    return database
+
+
+def _address(folder: Path, url: str | None) -> URL:
+    if url is None:
+        return URL.create("sqlite", database=str((folder / FILE).absolute()))
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        raise UserError(
+            "--database must be a URL such as postgresql://user:password@host/name"
+        ) from None
+    driver = _DRIVERS.get(found.drivername)
+    return found.set(drivername=f"postgresql+{driver}") if driver else found
+
+
+def _engine(url: URL) -> Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    options = {"timeout": _WAIT, "check_same_thread": False} if is_sqlite else {}
+    try:
+        engine = create_engine(
+            url, connect_args=options, pool_size=10, max_overflow=30, pool_timeout=_WAIT
+        )
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"the database {url.drivername} needs another package: pip install {error.name}"
+        ) from None
+    except (NoSuchModuleError, ArgumentError, TypeError) as error:
+        raise UserError(f"--database cannot be used: {in_one_line(error)}") from None
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    # Python's module would begin transactions by itself, and not those that only read.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={_WAIT * 1000}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that writes takes the lock first: one that began by reading could not wait.
+    is_writing = connection.get_execution_options().get("is_writing", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")

@@ -1,0 +1,176 @@
+"""Nothing that was acknowledged is lost: killed servers, full disks, PostgreSQL, many at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from crashing import Crashes
+from postgres import postgres
+from small_study import QUICK, serving, small_study
+
+from seqtutor.cli.main import main
+from seqtutor.errors import UserError
+from seqtutor.study.app import make_app
+from seqtutor.study.database import open_database
+from seqtutor.study.plan import Rules
+from seqtutor.study.serving import Serving, new_researcher_token
+from seqtutor.study.simulated import Population
+from seqtutor.study.simulating import Client, Simulation, simulate
+from seqtutor.study.stored import collect
+from seqtutor.web import running
+
+
+def test_a_killed_server_loses_no_acknowledged_answer(tmp_path):
+    study = small_study(tmp_path / "s", rules=QUICK, comparisons=8)
+    crashes = Crashes(study, kills=3, seed=1)
+    crashes.run(listeners=5, questions=10)
+    assert crashes.check() == 50
+
+
+def test_two_servers_share_a_postgresql_database(tmp_path):
+    study = small_study(tmp_path / "s", rules=QUICK, listeners=40)
+    with postgres() as url:
+        crashes = Crashes(study, kills=1, database=url, seed=2)
+        crashes.run(listeners=4, questions=5)
+        assert crashes.check() == 20
+        with closing(open_database(study.folder, url, study.sha256)) as database:
+            other = open_database(study.folder, url, study.sha256)
+            apps = [make_app(Serving(study, one)) for one in (database, other)]
+            with closing(other), running(apps[0]) as first, running(apps[1]) as second:
+                body = {"version": study.plan.words.consent_version}
+                clients = [Client((first, second)[n % 2]) for n in range(12)]
+                with ThreadPoolExecutor(12) as pool:
+                    begun = list(pool.map(lambda one: one.post("/api/consent", body), clients))
+                assert [status for status, _ in begun] == [200] * 12
+                # The same session at both servers at once is asked the same.
+                twin = Client(second)
+                twin._cookie = clients[0]._cookie
+                with ThreadPoolExecutor(8) as pool:
+                    asked = list(pool.map(lambda one: one.get("/api/trial"), [clients[0], twin]))
+                assert asked[0] == asked[1]
+                trial = {"trial": asked[0][1]["trial"], "rating": 2, "comment": "", "seconds": 1}
+                trial |= {"left_plays": 1, "right_plays": 1}
+                with ThreadPoolExecutor(8) as pool:
+                    found = list(
+                        pool.map(lambda one: one.post("/api/answer", trial), [clients[0], twin])
+                    )
+                assert [status for status, _ in found] == [200, 200]
+                for client in (*clients, twin):
+                    client.close()
+            with database.reading() as connection:
+                rows = connection.exec_driver_sql(
+                    "select sheet, count(*) from sessions where state = 'active' group by sheet"
+                )
+                assert sorted(rows.all())[0][1] == 1
+                assert len(collect(connection, study.plan).votes) == 21
+
+
+def test_a_full_disk_is_refused_and_nothing_acknowledged_is_missing(tmp_path):
+    """A limit of the size of files stands for a full disk: SQLite gets an error from its writes."""
+    study = small_study(tmp_path / "s", rules=QUICK, comparisons=40)
+    with serving(study, file_size=300_000) as (_, address, _token):
+        client = Client(address)
+        client.post("/api/consent", {"version": study.plan.words.consent_version})
+        acknowledged, refused = [], None
+        while refused is None:
+            status, asked = client.get("/api/trial")
+            if status != 200:
+                refused = status, asked
+                break
+            body = {"trial": asked["trial"], "rating": 1, "comment": "x" * 2000, "seconds": 1}
+            status, found = client.post("/api/answer", body | {"left_plays": 1, "right_plays": 1})
+            if status == 200:
+                acknowledged.append(asked["trial"])
+            else:
+                refused = status, found
+        client.close()
+    assert refused[0] == 503
+    assert "could not be stored" in refused[1]["error"]
+    assert acknowledged
+    with closing(sqlite3.connect(study.folder / "votes.sqlite3")) as database:
+        stored = [trial for (trial,) in database.execute("select trial from answers")]
+        assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert sorted(stored) == sorted(acknowledged)
+
+
+def ratings_after(study, seed):
+    with closing(open_database(study.folder, None, study.sha256)) as database:
+        with running(make_app(Serving(study, database))) as address:
+            token = new_researcher_token(database, 1e10)
+            population = Population({"psi": 2.0}, inattentive=0.25, spread=0.1)
+            stored = simulate(study.plan, address, token, Simulation(population, 8, seed))
+            assert stored == 8 * (8 + 6)
+        with database.reading() as connection:
+            return collect(connection, study.plan)
+
+
+def test_simulated_listeners_are_the_same_by_their_seed(tmp_path):
+    """They pass the headphone screen, hear nothing, and are told from people."""
+    options = {"comparisons": 6, "listeners": 8, "has_screen": True, "rules": Rules()}
+    studies = [small_study(tmp_path / name, **options) for name in ("a", "b", "c")]
+    first, again, other = (
+        ratings_after(study, seed) for study, seed in zip(studies, (1, 1, 2), strict=True)
+    )
+    votes = [[one.vote for one in found.votes] for found in (first, again, other)]
+    assert first.is_simulated
+    assert votes[0] == votes[1] != votes[2]
+    own = [vote for vote in first.counted if vote.kind == "comparison"]
+    wins = sum((v.rating < 0) == (v.left == "psi") for v in own if v.rating)
+    assert wins > 0.7 * sum(v.rating != 0 for v in own)
+    # Listeners 4 and 8 answer at random, also the catch trial.
+    assert set(first.excluded) <= {"L0004", "L0008"}
+
+
+def test_only_a_researcher_simulates(tmp_path):
+    study = small_study(tmp_path / "s")
+    refused = pytest.raises(UserError, match="only a researcher may simulate")
+    with closing(_of(study)) as own, running(make_app(Serving(study, own))) as address, refused:
+        simulate(study.plan, address, "guessed", Simulation(Population(), 1))
+    with pytest.raises(UserError, match="does not answer"):
+        simulate(study.plan, address, "guessed", Simulation(Population(), 1))
+
+
+def _of(study):
+    return open_database(study.folder, None, study.sha256)
+
+
+def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    folder = str(study.folder)
+    arguments = ["--listeners", "4", "--prefer", "psi:1.5", "prior:-1", "--seed", "1"]
+    assert main(["study", "simulate", folder, *arguments]) == 0
+    assert "20 answers, all of them stored" in capsys.readouterr().out
+    with closing(_of(study)) as database, running(make_app(Serving(study, database))) as address:
+        client = Client(address)
+        client.post("/api/consent", {"version": study.plan.words.consent_version})
+        while (asked := client.get("/api/trial")[1]) is not None:
+            body = {"trial": asked["trial"], "rating": 1, "comment": "", "seconds": 1}
+            assert client.post("/api/answer", body | {"left_plays": 1, "right_plays": 1})[0] == 200
+        client.close()
+        with database.reading() as connection:
+            found = collect(connection, study.plan)
+    assert not found.is_simulated
+    assert {one.vote.listener for one in found.votes} == {"L0005"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--prefer", "psi"], "takes MODEL:LOGIT"),
+        (["--prefer", "nobody:1"], "the study has no model 'nobody'; it has prior, psi"),
+        (["--prefer", "psi:1", "psi:2"], "names psi twice"),
+        (["--address", "http://localhost:1"], "give the token"),
+        (["--listeners", "0"], "listeners"),
+        (["--inattentive", "2"], "inattentive"),
+    ],
+)
+def test_mistakes_of_a_simulation_are_one_line(tmp_path, capsys, arguments, reason):
+    study = small_study(tmp_path / "s")
+    assert main(["study", "simulate", str(study.folder), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+    assert not list(study.folder.glob("votes*"))

@@ -1,0 +1,104 @@
+"""`seqtutor study new`: from models to clips."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seqtutor.cli.main import main
+from seqtutor.study.plan import read_study
+from seqtutor.study.sounds import decoded
+
+NEW = ["study", "new"]
+SMALL = [
+    "--clips",
+    "2",
+    "--comparisons",
+    "2",
+    "--listeners",
+    "2",
+    "--practice",
+    "0",
+    "--catch",
+    "1",
+]
+
+
+def test_melodies_become_clips_that_are_equally_loud_and_the_same_by_their_seed(tmp_path, capsys):
+    for folder in ("a", "b"):
+        arguments = [*NEW, "prior", "again=prior", "--output", str(tmp_path / folder), *SMALL]
+        assert main([*arguments, "--seed", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "prior, again" in said
+    assert "2 listeners with 2 comparisons each" in said
+    first, second = (read_study(tmp_path / one, checks_clips=True) for one in ("a", "b"))
+    assert first.sha256 == second.sha256
+    assert first.plan.model_names == ("prior", "again")
+    assert first.plan.models[0].seed != first.plan.models[1].seed
+    clips = [clip for clip in first.plan.clips if not clip.is_broken]
+    assert len(clips) == 6
+    assert len({clip.sound.sha256 for clip in clips}) > 4, "samples of two seeds differ"
+    import pyloudnorm
+
+    loudness = []
+    for clip in clips:
+        sound = decoded(first.path_of(clip.sound).read_bytes())
+        assert sound.seconds == pytest.approx(clip.seconds, abs=0.001)
+        if np.abs(sound.frames).max() > 0:
+            loudness.append(pyloudnorm.Meter(sound.rate).integrated_loudness(sound.frames))
+    assert max(loudness) - min(loudness) < 1.0
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {
+        *("plan.json", "made_by.json", "clips")
+    }
+
+
+def test_molecules_become_drawings(tmp_path):
+    pytest.importorskip("rdkit")
+    arguments = [*NEW, "molecule", "prior", "b=prior", "--output", str(tmp_path / "s"), *SMALL]
+    assert main(arguments) == 0
+    plan = read_study(tmp_path / "s").plan
+    assert plan.task == "molecule"
+    drawn = [clip for clip in plan.clips if clip.pictures]
+    assert drawn
+    assert all(picture.alt for clip in drawn for picture in clip.pictures)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "name two models or more"),
+        (["prior"], "name the folder of the study with --output"),
+        (["prior", "--output", "OUT"], "compares at least two models"),
+        (["prior", "prior", "--output", "OUT"], "prior is named twice"),
+        (["a=prior", "a=prior", "--output", "OUT"], "a is named twice"),
+        (["prior", "nothing-there", "--output", "OUT"], "nothing-there"),
+        (["prior", "b=prior", "--output", "OUT", "--clips", "0"], "clips"),
+        (["prior", "b=prior", "--output", "OUT", "--form", "sets", "--clips", "3"], "--set-size"),
+        (["prior", "b=prior", "--output", "OUT", "--seed", "-1"], "--seed"),
+        (["prior", "b=prior", "--output", "OUT", "--listeners", "90000"], "too large"),
+        (["prior", "b=prior", "--output", "OUT", "--consent", "none.txt"], "cannot read none.txt"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, capsys, arguments, reason):
+    out = tmp_path / "s"
+    assert main([*NEW, *(str(out) if one == "OUT" else one for one in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("action", ["serve", "simulate", "results", "purge"])
+def test_a_folder_without_a_study_is_one_line(tmp_path, capsys, action):
+    assert main(["study", action, str(tmp_path)]) == 2
+    assert "holds no study" in capsys.readouterr().err
+
+
+def test_help_names_the_actions(capsys):
+    assert main(["study", "--help"]) == 0
+    overview = capsys.readouterr().out
+    for action in ("new", "serve", "simulate", "results", "purge"):
+        assert f"study {action}" in overview
+        assert main(["study", action, "--help"]) == 0
+        assert f"usage: seqtutor study {action}" in capsys.readouterr().out
+    assert main(["study", "nonsense"]) == 2

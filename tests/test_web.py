@@ -1,0 +1,138 @@
+"""The web server: who is let in, what an answer carries, how it starts and ends."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from seqtutor.errors import UserError
+from seqtutor.web import RateLimit, address_of, listening, names_for, secured
+
+
+async def echo(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(await request.body())
+
+
+@pytest.fixture(name="client")
+def _client() -> TestClient:
+    app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
+    return TestClient(secured(app, hosts=["study.example"]), "http://localhost")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:81", "[::1]:81", "Study.Example:8000"])
+def test_names_of_the_server_are_let_in(client, host):
+    assert client.get("/", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "a@localhost"])
+def test_other_names_are_not(client, host):
+    assert client.get("/", headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "http://localhost"}, 200),
+        ({"origin": "https://localhost", "sec-fetch-site": "same-origin"}, 200),
+        ({"origin": "http://localhost:81"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "none"}, 403),
+        ({"origin": "http://localhost", "sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+def test_pages_of_other_sites_change_nothing(client, headers, status):
+    assert client.post("/", content=b"x", headers=headers).status_code == status
+
+
+def test_bodies_are_bounded_with_and_without_a_length(client):
+    largest, chunk = 64 << 10, bytes(1 << 10)
+    assert client.post("/", content=bytes(largest)).status_code == 200
+    assert client.post("/", content=bytes(largest + 1)).status_code == 413
+    assert client.post("/", content=(chunk for _ in range(64))).status_code == 200
+    assert client.post("/", content=(chunk for _ in range(65))).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/", "/missing"])
+def test_every_answer_carries_the_headers(client, path):
+    headers = client.get(path).headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_a_port_that_cannot_be_had_is_one_line():
+    with listening("127.0.0.1", 0) as own:
+        port = own.getsockname()[1]
+        assert address_of(own) == f"http://127.0.0.1:{port}/"
+        with pytest.raises(UserError, match=f"port {port}: it is in use"):
+            listening("127.0.0.1", port)
+    with pytest.raises(UserError, match="--port must lie between"):
+        listening("127.0.0.1", 70_000)
+    with pytest.raises(UserError, match="does not have that address"):
+        listening("192.0.2.1", 0)
+
+
+def test_names_for_a_host():
+    assert names_for("192.0.2.1", ["a"]) == ("192.0.2.1", "a")
+    assert names_for("0.0.0.0", ["a"]) == names_for("::", ["a"]) == ("a",)
+
+
+SERVER = """
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from seqtutor.web import secured, serve
+serve(secured(Starlette(routes=[Route("/", lambda request: PlainTextResponse("here"))])))
+print("ended")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_says_where_it_is_and_ends_cleanly(number):
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        assert address is not None
+        connection = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=10)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"here"
+        # A connection that stays open does not keep the server.
+        os.kill(process.pid, number)
+        rest, errors = process.communicate(timeout=20)
+    assert (process.returncode, rest, errors) == (0, "ended\n", "")
+    with socket.socket() as other, pytest.raises(ConnectionRefusedError):
+        other.connect(("127.0.0.1", int(address[1])))
+
+
+def test_a_rate_limit_refills_by_time_and_forgets_old_parties():
+    now = 0.0
+    limit = RateLimit(rate=2, burst=3, clock=lambda: now)
+    assert [limit.permits("a") for _ in range(4)] == [True, True, True, False]
+    assert limit.permits("b")
+    now = 1.0
+    assert [limit.permits("a") for _ in range(3)] == [True, True, False]
+    for number in range(limit.MOST_PARTIES):
+        limit.permits(str(number))
+    assert len(limit._buckets) == limit.MOST_PARTIES
