@@ -223,7 +223,8 @@ def _remarks_on_entropy(
     return [
         f"The optimum at c = {c:g} is a handful of {policy.spec.many}: of {len(samples):,} drawn "
         f"from it {100 * distinct:.2g} % would be different, and its entropy is about "
-        f"{entropy:.1f} nats a {policy.spec.one}. No optimiser mends that, only a larger c or another reward."
+        f"{entropy:.1f} nats a {policy.spec.one}. No optimiser mends that, only a larger c or "
+        "another reward."
     ]
 
 
