@@ -122,7 +122,7 @@ def test_methods_are_compared_and_the_task_is_verified(folder, capsys):
     output = folder / "comparison"
     arguments = ["compare", TASK, "--prior", str(folder / "prior"), "--methods", "psi", "grpo"]
     arguments += ["--c", "0.5", "--steps", "4000", "--seeds", "1", "--number", "200"]
-    arguments += ["--temperatures", "0.8", "--best-of", "4", "--output", str(output)]
+    arguments += ["--temperatures", "0.8", "--best-of", "4", "--smc", "4", "--output", str(output)]
     assert main(arguments) == 0
     report = (output / "report.md").read_text(encoding="utf-8")
     assert "GRPO" in report

@@ -18,12 +18,33 @@ def value_of(option: str, arguments: list[str]) -> str | None:
 
 
 def require_once(arguments: list[str]) -> None:
-    """Refuse an option that is given several times, the last of which would win in silence.
+    """Refuse an option that is given several times with words, the last of which would win.
+
+    Of several numbers the last one holds, as on other command lines.
 
     Raises:
         UserError: if there is one.
     """
-    named = [one.partition("=")[0] for one in arguments if one.startswith("--")]
-    for name, times in Counter(one.replace("_", "-") for one in named).items():
-        if times > 1:
+    named = [one.partition("=")[0].replace("_", "-") for one in arguments if one.startswith("--")]
+    for name, times in Counter(named).items():
+        if times > 1 and not all(map(_is_number, values_of(name, arguments))):
             raise UserError(f"{name} is given {times} times; give it once")
+
+
+def values_of(option: str, arguments: list[str]) -> list[str]:
+    """What follows an option each time that it is given; nothing for a switch."""
+    found = []
+    for index, argument in enumerate(arguments):
+        name, sign, value = argument.partition("=")
+        if name.replace("_", "-") == option:
+            following = arguments[index + 1 : index + 2]
+            found += [value] if sign else [one for one in following if not one.startswith("--")]
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

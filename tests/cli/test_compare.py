@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(900)
 ARGUMENTS = ["compare", "melody", "--methods", "psi", "reinforce"]
 ARGUMENTS += ["--c", "0.7", "2", "--seeds", "2"]
 ARGUMENTS += ["--steps", "4000", "--temperatures", "1.5", "0.5", "--best-of", "8", "4"]
+ARGUMENTS += ["--smc", "4"]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,8 @@ def test_every_policy_and_control_is_measured(compare, folder):
         ("temperature", "", "0", "1.5"),
         ("best-of-n", "", "0", "4"),
         ("best-of-n", "", "0", "8"),
+        ("SMC of 4", "0.7", "0", ""),
+        ("SMC of 4", "2.0", "0", ""),
     ]
     for row in rows(folder / "results.csv")[-8:]:
         assert row["discount"] == "1.0", "one γ for all"
@@ -79,7 +82,7 @@ def test_called_again_it_keeps_every_run_and_every_measure(compare, folder):
     outputs = ("results.csv", "summary.csv", "report.md", "frontier.svg")
     before = {name: (folder / name).read_bytes() for name in outputs}
     files = [*folder.glob("runs/*/*/*/measures.json"), *folder.glob("controls/*.json")]
-    assert len(files) == 8 + 4
+    assert len(files) == 8 + 4 + 2
     times = {path: path.stat().st_mtime_ns for path in files}
     assert compare("--number", "300") == 0
     assert {path: path.stat().st_mtime_ns for path in files} == times
@@ -105,7 +108,7 @@ def test_a_run_that_diverged_is_left_out_and_told(compare, folder):
     run = folder / "runs" / "psi" / "c=0.7" / "seed1"
     (run / "model").rename(run / "last-good")
     assert compare("--number", "200") == 0
-    assert len(rows(folder / "results.csv")) == 7 + 5
+    assert len(rows(folder / "results.csv")) == 7 + 7
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "Diverged, and left out: psi c=0.7 seed 1" in report
     (run / "last-good").rename(run / "model")
@@ -151,6 +154,7 @@ def test_a_second_comparison_in_one_folder_is_told_at_once(compare, folder, caps
         (["--discount", "1.5"], "discount must be between 0 and 1"),
         (["--temperatures", "0"], "temperatures must be above 0"),
         (["--best-of", "1"], "best_of must be at least 2"),
+        (["--smc", "1"], "smc must be at least 2"),
         (["--at-kl", "inf"], "at_kl must be above 0"),
         (["--preset", "best"], "no preset 'best'"),
         (["--workers", "0"], "workers must be at least 1"),

@@ -237,6 +237,7 @@ def test_a_reward_that_fails_is_told_in_one_line(session):
         ([], "name the folder of a run"),
         (["nowhere"], "nowhere"),
         (["prior", "--port", "70000"], "--port must lie between"),
+        (["prior", "--host", "0.0.0.0"], "--host must be one address"),
         (["prior", "prior"], "named twice"),
         (["prior", "--favourites", "FILE"], "is damaged"),
     ],

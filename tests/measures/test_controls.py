@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
-from seqtutor.measures.controls import TemperedModel, best_of_n, best_of_n_kl_bound, untrained
+from seqtutor.measures.controls import (
+    RescaledModel,
+    TemperedModel,
+    best_of_n,
+    best_of_n_kl_bound,
+    untrained,
+)
 from seqtutor.measures.sampling import draw
+from seqtutor.models.product import ProductModel
 from seqtutor.proof import exact
 from seqtutor.training.rollout import sample
 from tiny_problems import TOKENS, identical, prior, step_by_step, task, unroll
@@ -33,6 +40,18 @@ def test_a_tempered_model_generates_as_the_model_does_at_that_temperature():
     one = sample(TemperedModel(MODEL, 0.5), key, 500, 5, end=2).tokens
     other = sample(MODEL, key, 500, 5, 0.5, end=2).tokens
     assert np.mean(np.asarray(one) == np.asarray(other)) > 0.999
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, 3.0])
+def test_a_rescaled_g_is_the_prior_times_the_power_of_its_factor(share):
+    """π ∝ p·exp(G·c₀/c) with s = c₀/c, from the tuned policy π ∝ p·exp(G) alone."""
+    other = prior(3, seed=9, scale=2.0)
+    tuned = ProductModel(MODEL, other)
+    weights = np.exp(jax.nn.log_softmax(unroll(MODEL, TOKENS)) + share * unroll(other, TOKENS))
+    expected = weights / weights.sum(axis=-1, keepdims=True)
+    rescaled = RescaledModel(MODEL, tuned, share)
+    for logits in (unroll(rescaled, TOKENS), step_by_step(rescaled, TOKENS)):
+        np.testing.assert_allclose(jax.nn.softmax(logits), expected, atol=1e-5)
 
 
 def test_the_divergence_of_a_tempered_model_is_exact_at_every_step():
@@ -82,6 +101,25 @@ def test_the_best_of_n_earns_what_order_statistics_say(size):
     divergence = float(np.sum(policy * np.log(policy / probability)))
     assert 0 < divergence <= best_of_n_kl_bound(size)
     np.testing.assert_allclose(chosen()[size].kl, best_of_n_kl_bound(size))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_best_of_n_has_its_exact_law(size):
+    """P(τ) = F(r)^n − F(r−)^n of the distribution F of the prior's rewards, all different here."""
+    values, probability = reward_levels()
+    cumulative = np.concatenate([[0.0], np.cumsum(probability)])
+    law = np.diff(cumulative**size)
+    place = np.abs(chosen()[size].reward[:, None] - values).argmin(axis=1)
+    shares = np.bincount(place, minlength=len(values)) / len(place)
+    error = np.sqrt(law * (1 - law) / len(place))
+    assert (np.abs(shares - law) <= 4.5 * error + 1e-4).all()
+
+
+def test_the_best_of_n_of_a_policy_begins_as_it_is_told():
+    forced = np.array([[0], [1], [0]], np.int32)
+    found = best_of_n(MODEL, TASK, (4,), number=3, forced=forced)[4]
+    np.testing.assert_array_equal(found.tokens[:, :1], forced)
+    assert found.tokens.shape == (3, 4)
 
 
 def test_a_larger_n_chooses_among_the_same_samples_and_more():

@@ -169,6 +169,7 @@ def test_a_comparison_mixes_no_rewards(prior_folder, tmp_path):
             number=64,
             temperatures=(0.5,),
             best_of=(2,),
+            smc=(),
             prior=prior_folder,
         )
 

@@ -93,3 +93,40 @@ def test_weights_with_too_heavy_a_tail_are_told(a_run, capsys):
     found, told = measured(capsys, a_run("one", 1, c=0.5), "--number", "500")
     assert not found["psi"][0]["log_partition"]["is_trusted"]
     assert "too heavy a tail" in told
+
+
+def test_the_optimum_of_a_prior_is_told_before_any_tuning(a_run, tmp_path, capsys):
+    a_run("one", 1)
+    prior = str(tmp_path / "prior")
+    found, told = measured(capsys, prior, "--number", "320", "--c", str(C))
+    (own,) = found["prior"]
+    bounds = own["log_partition"]
+    assert own["objective"] == pytest.approx(own["reward"] / C, abs=1e-5)
+    assert bounds["lower"] <= bounds["estimate"] <= bounds["upper"]
+    assert own["nats_from_optimum"] == pytest.approx(bounds["estimate"] - own["objective"])
+    # Most of 38 tokens are equally likely to so small a prior, and C is large.
+    assert 60 < own["optimum_entropy"] < 32 * 3.7
+    assert own["optimum_distinct"] > 0.9
+    assert "handful" not in told
+    found, told = measured(capsys, prior, "--number", "320", "--c", "0.2")
+    assert found["prior"][0]["optimum_entropy"] < 3.2
+    assert "is a handful of melodies" in told
+    assert "only a larger c or another reward" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--c", "0"], "--c must be a number above 0"),
+        (["--c", "5", "--no-rewards"], "leave out --no-rewards"),
+        (["--c", "5", "--temperature", "2"], "at temperature 1"),
+    ],
+)
+def test_an_optimum_that_cannot_be_told_is_one_line(options, message, capsys):
+    assert main(["evaluate", "melody", "prior", *options]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_has_its_own_c(a_run, capsys):
+    assert main(["evaluate", "melody", a_run("one", 1), "--c", "5"]) == 2
+    assert "measured at its own c" in " ".join(capsys.readouterr().err.split())

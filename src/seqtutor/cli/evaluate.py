@@ -45,6 +45,9 @@ class Options:
     rewards: bool = True
     """Measure the reward of the runs, if they share one; a reward function of your own must be
     where it was during the run."""
+    c: float | None = None
+    """Weight of the prior at which a model that is no run is measured by the optimum that tuning it
+    aims at: log Z, the distance from it, its entropy. A run has its own."""
     workers: int | None = None
     """Worker processes of a reward or measures that use them; by default one for each core, 0 for
     none."""
@@ -120,6 +123,7 @@ def _evaluate_policies(spec: TaskSpec[Any], options: Any) -> None:
         options=options.own,
         has_rewards=options.rewards,
         reward_workers=options.workers,
+        c=options.c,
     ) as evaluator:
         columns, rows = columns_of(evaluator, policies, options.seed)
         if options.json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.cli.options import extended
+from seqtutor.runs.steering_settings import Steering
 from seqtutor.settings import require, require_seed
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Options:
 
 def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
     """The options of every task and the task's own."""
-    return extended(Options, {"number": spec.numbers.sample}, {"own": spec.sample_type()})
+    groups = {"own": spec.sample_type(), "steering": Steering()}
+    return extended(Options, {"number": spec.numbers.sample}, groups)
 
 
 def run(spec: TaskSpec[Any], options: Any) -> None:
@@ -76,9 +78,10 @@ def require_sampling(temperature: float, seed: int) -> None:
 
 def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tuple[list[Path], int]:
     from seqtutor.data import Sequences
-    from seqtutor.measures.sampling import BATCH, draw, require_room
+    from seqtutor.measures.sampling import BATCH, require_room
     from seqtutor.runs.policies import common_settings
     from seqtutor.runs.progress import console
+    from seqtutor.runs.steering import Request, draw_steered
     from seqtutor.task_records import Drawn
 
     length = options.length or policy.length
@@ -93,16 +96,8 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
         f"the primer has {0 if forced is None else forced.shape[1]} tokens already; choose a "
         "--length above that",
     )
-    drawn = draw(
-        policy.model,
-        policy.model,
-        number=options.number,
-        length=length,
-        end=vocabulary.end,
-        seed=options.seed,
-        temperature=options.temperature,
-        forced=forced,
-    )
+    request = Request(options.number, length, options.temperature, options.seed, forced)
+    drawn = draw_steered(policy, options.steering, request)
     sequences = Drawn(
         Sequences(drawn.tokens, drawn.mask),
         vocabulary,

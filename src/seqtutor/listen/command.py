@@ -33,7 +33,8 @@ class Options:
     port: int = PORT
     """Port of the page; 0 for any free one."""
     host: str = "127.0.0.1"
-    """Address to listen on. Anybody who reaches another one than the loopback may use the page."""
+    """Address to listen on, by which the page is opened. Anybody who reaches another one than the
+    loopback may use the page."""
     favourites: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """File of the favourites; by default one for the task in the user's data folder."""
     run_scorers: bool = False
@@ -62,6 +63,12 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     from seqtutor.runs.progress import console
     from seqtutor.web import names_for, serve
 
+    hosts = names_for(options.host)
+    require(
+        bool(hosts),
+        f"--host must be one address of this machine, by which the page is opened, not "
+        f"{options.host}",
+    )
     favourites = Favourites(options.favourites or usual_file(spec.name))
     console.print("Reading the runs and preparing the first one …")
     names = with_seeds(options.runs)
@@ -76,5 +83,5 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
                 flush=True,
             )
 
-        app = app_of(session, notes=notes, hosts=names_for(options.host))
+        app = app_of(session, notes=notes, hosts=hosts)
         serve(app, options.host, options.port, when_ready=ready)

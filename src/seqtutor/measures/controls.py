@@ -1,8 +1,9 @@
 """Controls: policies without tuning, and a start without pretraining.
 
 Sampling at another temperature and choosing the best of n samples increase the reward at some
-divergence from the prior, without any training: tuned policies must be compared with both. A start
-with random weights shows how much was learned by pretraining and how much by tuning.
+divergence from the prior, without any training: tuned policies must be compared with both. A policy
+that was tuned at one c is made into one for another without further tuning. A start with random
+weights shows how much was learned by pretraining and how much by tuning.
 """
 
 from __future__ import annotations
@@ -58,6 +59,56 @@ class TemperedModel(SequenceModel):
         return self.model.readout(features) / self.temperature
 
 
+class RescaledModel(SequenceModel):
+    """A tuned policy with another weight on what it learned: π_s(a|s) ∝ p(a|s)·(π(a|s)/p(a|s))^s.
+
+    Of a policy π ∝ p·exp(G), such as that of G-learning at c₀ (Jaques et al. 2017, eq. 15), it is
+    π_s ∝ p·exp(s·G): with s = c₀/c the policy for c, if later rewards were weighed by c as well.
+    At the optimum of a single step it is exact, over more steps an approximation (Liu et al. 2024,
+    "Decoding-time realignment of language models"). s = 0 is the prior, s = 1 the policy.
+    """
+
+    kind: ClassVar[str] = "rescaled"
+
+    prior: SequenceModel
+    policy: SequenceModel
+    share: Float[Array, ""]
+
+    def __init__(self, prior: SequenceModel, policy: SequenceModel, share: float) -> None:
+        """Wrap both models; their arrays are shared, not copied."""
+        self.prior = prior
+        self.policy = policy
+        self.share = jnp.asarray(share, jnp.float32)
+        self.vocabulary_size = prior.vocabulary_size
+        self.feature_size = prior.vocabulary_size
+
+    def initial_state(self, batch: int, length: int) -> tuple[Any, Any]:
+        """The states of both models."""
+        return self.prior.initial_state(batch, length), self.policy.initial_state(batch, length)
+
+    def advance(
+        self, state: tuple[Any, Any], tokens: Int[Array, " batch"]
+    ) -> tuple[tuple[Any, Any], Float[Array, "batch vocab"]]:
+        """Advance both models."""
+        prior_state, of_prior = self.prior.step(state[0], tokens)
+        policy_state, of_policy = self.policy.step(state[1], tokens)
+        return (prior_state, policy_state), self._mixed(of_prior, of_policy)
+
+    def features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time vocab"]:
+        """The logits, which are its features."""
+        return self._mixed(self.prior.unroll(tokens), self.policy.unroll(tokens))
+
+    def _mixed(
+        self, of_prior: Float[Array, "*shape vocab"], of_policy: Float[Array, "*shape vocab"]
+    ) -> Float[Array, "*shape vocab"]:
+        log_prior, log_policy = jax.nn.log_softmax(of_prior), jax.nn.log_softmax(of_policy)
+        return log_prior + self.share * (log_policy - log_prior)
+
+    def readout(self, features: Float[Array, "*shape vocab"]) -> Float[Array, "*shape vocab"]:
+        """The features, which are logits already."""
+        return features
+
+
 def untrained(
     model: SequenceModel, seed: int, initial: ModelSettings | None = None
 ) -> SequenceModel:
@@ -92,6 +143,9 @@ def best_of_n(
     *,
     number: int,
     seed: int = 0,
+    length: int | None = None,
+    temperature: float = 1.0,
+    forced: Int[np.ndarray, "#number forced"] | None = None,
     on_sequences: Callable[[int], None] = lambda done: None,
 ) -> dict[int, Samples]:
     """For each n, `number` sequences, each the one of n samples with the highest reward.
@@ -102,22 +156,31 @@ def best_of_n(
     `expected_log_prior` is that of the chosen tokens.
 
     Args:
-        model: the prior.
+        model: the prior, or another policy, from which the bound is then a divergence.
         task: gives the reward, the length and the end token.
         sizes: the values of n.
         number: of sequences for each n.
         seed: of the sampling.
+        length: tokens of the longest sequence; by default the task's.
+        temperature: of the sampling.
+        forced: tokens that each sequence starts with.
         on_sequences: called with the number of sequences chosen so far for each n.
     """
     largest = max(sizes)
     groups = max(1, min(number, BATCH // largest))
+    drawn = -(-number // groups) * groups
+    if forced is not None:
+        rows = np.minimum(np.arange(drawn), len(forced) - 1)
+        forced = np.repeat(forced[rows], largest, axis=0)
     batches = draw_batches(
         model,
         model,
-        number=-(-number // groups) * groups * largest,
-        length=task.max_length,
+        number=drawn * largest,
+        length=task.max_length if length is None else length,
         end=task.vocabulary.end,
         seed=seed,
+        temperature=temperature,
+        forced=forced,
         reward=task.reward,
         batch=groups * largest,
     )

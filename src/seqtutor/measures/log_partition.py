@@ -262,14 +262,14 @@ def _resampled(
     return np.minimum(chosen, weights.size - 1)
 
 
-def joined(bounds: Sequence[LogPartition]) -> LogPartition:
-    """The bounds on one log Z from the samples of several policies.
+def joined(bounds: Sequence[LogPartition], lower_bounds: Sequence[float] = ()) -> LogPartition:
+    """The bounds on one log Z from the samples of several policies, and further lower bounds.
 
     The lower bound is the highest; all else is of the policy with the largest effective size.
     If each has the confidence 1 − α/k, the result has 1 − α.
     """
     best = max(bounds, key=lambda one: one.effective_size)
-    lower = max(one.lower for one in bounds)
+    lower = max([one.lower for one in bounds] + [*lower_bounds])
     return replace(
         best,
         lower=lower,

@@ -13,10 +13,12 @@ of E[r]/c − KL(π‖p).
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 
 from seqtutor.methods.base import Equations, Proof
-from seqtutor.methods.temporal_difference import PROOF_SETTINGS, method_of
+from seqtutor.methods.temporal_difference import PROOF_SETTINGS, method_of, soft_value
 from seqtutor.objectives.temporal_difference import PerAction, PerState
 
 
@@ -45,6 +47,7 @@ EQUATIONS = Equations(action_values, reward, state_value, policy_logits)
 
 METHOD = method_of(
     EQUATIONS,
+    soft_value=partial(soft_value, EQUATIONS),
     name="g",
     symbol="G",
     summary="Soft Q-learning with the prior kept apart as a factor of the policy.",

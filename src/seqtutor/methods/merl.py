@@ -3,8 +3,8 @@
     w_t = Σ_{k ≥ t} γ^{k−t}·( r_k/c − α·log π(a_k|s_k) ) − α                  (eq. 2)
     L   = −(1/N) Σ_sequences Σ_t w_t·log π(a_t|s_t)
 
-With `baseline` the mean of Σ_{k ≥ t} γ^{k−t}·r_k/c over the N sequences is taken off each w_t: their
-maximum-entropy model was trained so.
+With `baseline` the mean of Σ_{k ≥ t} γ^{k−t}·r_k/c over the N sequences is taken off each w_t:
+their maximum-entropy model was trained so.
 
 The sum runs over the steps of a sequence. With one reward R at the end and α = c = γ = 1 the first
 step's weight is the published R − log π(τ) − 1. The prior is only where the policy starts: the

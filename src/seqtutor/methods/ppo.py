@@ -30,7 +30,7 @@ from seqtutor.methods.base import (
 from seqtutor.methods.settings import BatchSettings, ValueSettings
 from seqtutor.models.action_values import ValuedLogits
 from seqtutor.objectives.policy_gradient import clipped_surrogate, generalised_advantages
-from seqtutor.objectives.temporal_difference import huber, masked_mean
+from seqtutor.objectives.temporal_difference import PerAction, PerState, huber, masked_mean
 from seqtutor.settings import NotNegative, Positive, Share
 
 
@@ -77,6 +77,12 @@ def loss(
     return options.value_weight * value_loss - masked_mean(surrogate, mask)
 
 
+def soft_value(output: ValuedLogits, log_prior: PerAction) -> PerState:
+    """v(s), which at the fixed point is the optimum's."""
+    del log_prior
+    return output.value
+
+
 METHOD = Method(
     name="ppo",
     symbol="PPO",
@@ -85,6 +91,7 @@ METHOD = Method(
     year=2017,
     settings=Settings,
     loss=loss,
+    soft_value=soft_value,
     learns_from="collection batches",
     target="collector",
     proof=Proof(

@@ -13,10 +13,12 @@ At γ = 1 the fixed point is the optimum π* of E[r]/c − KL(π‖p).
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 
 from seqtutor.methods.base import Equations, Proof
-from seqtutor.methods.temporal_difference import PROOF_SETTINGS, method_of
+from seqtutor.methods.temporal_difference import PROOF_SETTINGS, method_of, soft_value
 from seqtutor.objectives.temporal_difference import PerAction, PerState
 
 
@@ -46,6 +48,7 @@ EQUATIONS = Equations(action_values, reward, state_value, policy_logits)
 
 METHOD = method_of(
     EQUATIONS,
+    soft_value=partial(soft_value, EQUATIONS),
     name="psi",
     symbol="Ψ",
     summary="Soft Q-learning whose action values hold the prior.",

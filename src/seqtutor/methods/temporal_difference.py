@@ -31,6 +31,7 @@ from seqtutor.methods.settings import ReplaySettings, TargetSettings, ValueSetti
 from seqtutor.models.action_values import ValuedLogits
 from seqtutor.objectives.temporal_difference import (
     PerAction,
+    PerState,
     huber,
     lambda_returns,
     masked_mean,
@@ -122,6 +123,11 @@ def error_sizes(
 def policy_logits(equations: Equations, output: ValuedLogits, log_prior: PerAction) -> PerAction:
     """The policy that the equations give for the network's output."""
     return equations.policy_logits(equations.action_values(output.logits, output.value), log_prior)
+
+
+def soft_value(equations: Equations, output: ValuedLogits, log_prior: PerAction) -> PerState:
+    """V(s) that the equations give for the network's output."""
+    return equations.state_value(equations.action_values(output.logits, output.value), log_prior)
 
 
 def method_of(equations: Equations, **record: Any) -> Method:

@@ -26,6 +26,7 @@ from seqtutor.report.frontier import (
     Point,
     common_kls,
     frontiers_of,
+    is_of_particles,
     points_of,
 )
 from seqtutor.report.frontier_figures import diversity_figure, frontier_figure, learning_curves
@@ -41,6 +42,7 @@ _COLUMNS = (
     ("distinct", "Distinct {sequences}", "share"),
     ("self_similarity", "Self-similarity", "number"),
     ("seconds", "Wall time, s", "number"),
+    ("model_calls", "Model calls a token", "number"),
 )
 
 
@@ -184,7 +186,9 @@ def _page(
         "## The reward–KL frontier\n",
         "Higher is better at the same distance from the prior. The axis is linear near zero and "
         "logarithmic further out. The KL divergence of best of n is its upper bound, "
-        "log n − (n − 1)/n.\n",
+        "log n − (n − 1)/n, that of SMC (one of so many particles of the prior, resampled while "
+        "they are generated) an upper bound as well, E[r]/c − E[log Ẑ]. A model call is one token "
+        "read by one network: what a token of a sequence costs that is kept.\n",
         "![Reward against KL divergence](frontier.png)\n",
         "## At equal KL divergence\n",
         *_equal_kl_section(comparison, frontiers, kls),
@@ -346,8 +350,10 @@ def _objective_table(objectives: Mapping[float, Mapping[str, Interval]]) -> Tabl
             Cell(UNDEFINED) if one is None else Cell(reading.shown(one)) for one in intervals
         )
         rows.append(Row(reading.title_of(name), cells))
+    bounded = [name for name in names if name == BEST_OF_N or is_of_particles(name)]
     note = (
-        "That of the best of n is at least this much, since its KL divergence is at most the bound."
+        f"That of {reading.listed(list(map(reading.title_of, bounded)))} is at least this much, "
+        "since its KL divergence is at most the bound."
     )
     columns = tuple(Column(f"c = {c:g}") for c in objectives)
-    return Table("", columns, tuple(rows), note if BEST_OF_N in names else "")
+    return Table("", columns, tuple(rows), note if bounded else "")

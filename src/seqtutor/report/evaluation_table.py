@@ -84,7 +84,8 @@ def evaluation_table(
     headings = [published.heading_beside(one.name) if published else None for one in columns]
     rows = [_row(columns, measure, published, is_marked) for measure in measures]
     rows += _optimum_rows(columns) + _settings_rows(columns)
-    if published is not None and counts_better and any(headings):
+    has_better = any(measure.better for measure in measures)
+    if published is not None and counts_better and has_better and any(headings):
         rows += _count_rows(columns, measures, published)
         note += " The last two rows count means, also those that the interval leaves open (≈)."
     remarks = dict.fromkeys(remark for column in columns for remark in column.remarks)

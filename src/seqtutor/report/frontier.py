@@ -27,6 +27,7 @@ from seqtutor.measures.intervals import (
 
 PRIOR, TEMPERATURE, BEST_OF_N = "prior", "temperature", "best-of-n"
 CONTROLS = (PRIOR, TEMPERATURE, BEST_OF_N)
+_PARTICLES, _TUNED_AT = "SMC of ", " tuned at c = "
 
 MEASURES = (
     "reward",
@@ -39,8 +40,10 @@ MEASURES = (
     "distinct",
     "self_similarity",
     "seconds",
+    "model_calls",
 )
-"""The measures of a policy: see `comparison_estimates`; and the seconds of the run."""
+"""The measures of a policy: see `comparison_estimates`; the seconds of the run, and how many models
+run for each token of a sequence that is kept."""
 
 NOT_AT_KL = ("objective", "kl", "kl_per_step")
 """Measures that are meaningless between two values of c, or are held equal."""
@@ -48,12 +51,32 @@ NOT_AT_KL = ("objective", "kl", "kl_per_step")
 RESAMPLES = 2000
 
 
+def particles_name(size: int) -> str:
+    """The policy that draws one of so many particles of the prior, at each c."""
+    return f"{_PARTICLES}{size}"
+
+
+def rescaled_name(symbol: str, c: float) -> str:
+    """The policy of a method that was tuned at one c and is rescaled for others."""
+    return f"{symbol}{_TUNED_AT}{c:g}"
+
+
+def is_of_particles(name: str) -> bool:
+    """Whether a policy samples the optimum of each c without any training."""
+    return name.startswith(_PARTICLES)
+
+
+def is_steered(name: str) -> bool:
+    """Whether a policy was made for its c at sampling time."""
+    return is_of_particles(name) or _TUNED_AT in name
+
+
 @dataclass(frozen=True)
 class MeasuredPolicy:
     """One policy of one seed.
 
     Attributes:
-        name: a method, or one of `CONTROLS`.
+        name: a method, one of `CONTROLS`, or of a policy that is steered.
         seed: of its training; 0 for a control.
         estimates: by the names in `MEASURES`; what is missing is not known.
         c: the weight of the prior.
@@ -172,8 +195,13 @@ class Frontier:
 
     @property
     def is_control(self) -> bool:
-        """Whether it takes no training."""
-        return any(point.name in CONTROLS for point in self.points)
+        """Whether it is not a method's, trained at each c."""
+        return any(point.name in CONTROLS or is_steered(point.name) for point in self.points)
+
+    @property
+    def is_over_c(self) -> bool:
+        """Whether its points are values of c, as a method's are."""
+        return all(point.policies[0].c is not None for point in self.points)
 
     @property
     def range(self) -> tuple[float, float]:

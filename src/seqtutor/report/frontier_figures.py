@@ -111,9 +111,9 @@ def diversity_figure(
 def _draw_frontiers(
     panel: Axes, points: Sequence[Point], frontiers: Sequence[Frontier], measure: str
 ) -> None:
-    methods = tuple(one.name for one in frontiers if not one.is_control)
+    methods = tuple(one.name for one in frontiers if one.is_over_c)
     markers = _markers(points)
-    for order, frontier in enumerate(one for one in frontiers if not one.is_control):
+    for order, frontier in enumerate(one for one in frontiers if one.is_over_c):
         style = method_style(frontier.name, methods)
         drawn = [point for point in frontier.points if _is_known(point, measure)]
         _line(panel, drawn, measure, style.color, style.line, zorder=3 + order / 100)
@@ -240,7 +240,7 @@ def _add_legend(figure: Figure, points: Sequence[Point], frontiers: Sequence[Fro
     from matplotlib.lines import Line2D
 
     groups = {
-        "Methods": _method_handles(frontiers),
+        "At each c": _method_handles(frontiers),
         "Weight of the prior": _setting_handles(points),
         "Without training": _control_handles(points),
     }
@@ -258,7 +258,7 @@ def _add_legend(figure: Figure, points: Sequence[Point], frontiers: Sequence[Fro
 def _method_handles(frontiers: Sequence[Frontier]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    methods = tuple(one.name for one in frontiers if not one.is_control)
+    methods = tuple(one.name for one in frontiers if one.is_over_c)
     styles = [method_style(name, methods) for name in methods]
     return [Line2D([], [], color=s.color, linestyle=s.line, label=s.label) for s in styles]
 

@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 from seqtutor.measures.intervals import Interval, difference
 from seqtutor.methods.registry import is_method, method_named
-from seqtutor.report.frontier import BEST_OF_N, CONTROLS, PRIOR, AtKL, Frontier, Point
+from seqtutor.report.frontier import (
+    BEST_OF_N,
+    CONTROLS,
+    PRIOR,
+    AtKL,
+    Frontier,
+    Point,
+    is_of_particles,
+    is_steered,
+)
 from seqtutor.report.style import method_style
 from seqtutor.report.tables import format_interval
 
@@ -65,7 +74,8 @@ def _winner(kl: float, frontiers: Sequence[Frontier], sequence: str) -> str:
 
 
 def _leader(name: str) -> str:
-    return title_of(name) + (", without any training," if name in _UNTRAINED else "")
+    is_untrained = name in _UNTRAINED or is_of_particles(name)
+    return title_of(name) + (", without any training," if is_untrained else "")
 
 
 def _ranked(found: Sequence[AtKL | None]) -> list[AtKL]:
@@ -185,14 +195,14 @@ def _doubt(gain: Interval) -> str:
 
 
 def method_names(values: Mapping[str, object]) -> list[str]:
-    """The names that are methods, not controls."""
-    return [name for name in values if name not in _UNTRAINED]
+    """The names that are methods trained at each c, not controls."""
+    return [name for name in values if name not in _UNTRAINED and not is_steered(name)]
 
 
 def dominated(points: Sequence[Point]) -> list[str]:
     """Each method with policies than which a control has more reward at a smaller KL divergence."""
-    controls = [point for point in points if point.name in CONTROLS]
-    trained = [point for point in points if point.name not in CONTROLS]
+    controls = [one for one in points if one.name in CONTROLS or is_of_particles(one.name)]
+    trained = [one for one in points if one.name not in CONTROLS and not is_steered(one.name)]
     if not controls:
         return ["No control was measured."]
     sentences = []
@@ -258,6 +268,8 @@ def _dominance(name: str, control: Point, leads: Sequence[_Lead]) -> str:
 def _control_title(point: Point) -> str:
     if point.name == BEST_OF_N:
         return f"the best of {point.setting:g}"
+    if is_of_particles(point.name):
+        return f"{point.name} at c = {point.setting:g}"
     return "the prior" if point.name == PRIOR else f"the prior at temperature {point.setting:g}"
 
 

@@ -8,17 +8,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from seqtutor.measure import Estimates
+import numpy as np
+
+from seqtutor.measure import Estimate, Estimates
 from seqtutor.measures.controls import TemperedModel, best_of_n
 from seqtutor.measures.intervals import CONFIDENCE
-from seqtutor.measures.log_partition import from_samples
+from seqtutor.measures.log_partition import PREFIX, from_samples, lower_bound_of_log_mean
+from seqtutor.measures.particles import draw_by_particles
 from seqtutor.measures.policy import comparison_estimates
+from seqtutor.measures.proposals import Untwisted
 from seqtutor.measures.sampling import Samples, draw, log_probabilities
 from seqtutor.models.base import SequenceModel
-from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, MeasuredPolicy
+from seqtutor.report.frontier import (
+    BEST_OF_N,
+    PRIOR,
+    TEMPERATURE,
+    MeasuredPolicy,
+    particles_name,
+)
 from seqtutor.runs.measure_cache import cached_estimates
 from seqtutor.runs.optimum import samples_of_prior
 from seqtutor.task import Task
+
+
+def with_calls(estimates: Estimates, calls: float) -> Estimates:
+    """With how many models run for each token of a sequence that is kept."""
+    return {**estimates, "model_calls": Estimate(calls)}
 
 
 @dataclass(frozen=True)
@@ -89,9 +104,8 @@ class CachedEvaluator:
 
     def evaluate_prior(self, folder: Path) -> MeasuredPolicy:
         """The prior itself, whose KL divergence from itself is exactly zero."""
-        return MeasuredPolicy(
-            PRIOR, 0, self.evaluate(folder / "prior.json", {}, lambda: self.prior)
-        )
+        estimates = self.evaluate(folder / "prior.json", {}, lambda: self.prior)
+        return MeasuredPolicy(PRIOR, 0, with_calls(estimates, 1))
 
     def evaluate_temperature(self, folder: Path, temperature: float) -> MeasuredPolicy:
         """The prior at another temperature."""
@@ -100,7 +114,7 @@ class CachedEvaluator:
             {"temperature": temperature},
             lambda: TemperedModel(self.prior, temperature),
         )
-        return MeasuredPolicy(TEMPERATURE, 0, estimates, parameter=temperature)
+        return MeasuredPolicy(TEMPERATURE, 0, with_calls(estimates, 1), parameter=temperature)
 
     def evaluate_best_of_n(self, folder: Path, sizes: tuple[int, ...]) -> list[MeasuredPolicy]:
         """The best of n samples from the prior, for each n."""
@@ -113,7 +127,27 @@ class CachedEvaluator:
 
         key = self._key({"best_of": sizes})
         found = cached_estimates(folder / "best-of-n.json", key, compute)
-        return [MeasuredPolicy(BEST_OF_N, 0, found[str(n)], parameter=n) for n in sizes]
+        return [
+            MeasuredPolicy(BEST_OF_N, 0, with_calls(found[str(n)], n), parameter=n) for n in sizes
+        ]
+
+    def evaluate_particles(self, folder: Path, size: int, c: float) -> MeasuredPolicy:
+        """One of so many particles of the prior, with a lower bound on log Z from all groups."""
+
+        def compute() -> dict[str, Estimates]:
+            drawn = draw_by_particles(
+                Untwisted(self.prior), self.task, c, number=self.number, size=size
+            )
+            assert drawn.reward is not None
+            log_z = drawn.reward.astype(np.float64) / c - drawn.kl
+            lower = lower_bound_of_log_mean(log_z, (1 + self.confidence) / 2)
+            found = comparison_estimates(drawn, c)
+            return {"policy": found | {f"{PREFIX}lower": Estimate(lower)}}
+
+        key = self._key({"particles": size}, c=c, confidence=self.confidence)
+        path = folder / f"particles={size}-c={c}.json"
+        estimates = cached_estimates(path, key, compute)["policy"]
+        return MeasuredPolicy(particles_name(size), 0, with_calls(estimates, size), c=c)
 
     def _key(self, key: Mapping[str, Any], **others: float | None) -> dict[str, Any]:
         return {**self.key, "number": self.number, **key, **others}

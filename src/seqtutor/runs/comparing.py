@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.measure import Estimate
+from seqtutor.measures.controls import RescaledModel
 from seqtutor.measures.intervals import CONFIDENCE
-from seqtutor.measures.log_partition import LogPartition, joined
+from seqtutor.measures.log_partition import PREFIX, LogPartition, joined
 from seqtutor.measures.policy import has_collapsed
+from seqtutor.methods.registry import method_named
+from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel
 from seqtutor.report.comparison import Comparison, write_comparison
-from seqtutor.report.frontier import MeasuredPolicy
+from seqtutor.report.frontier import MeasuredPolicy, is_of_particles, rescaled_name
 from seqtutor.report.plots import History
-from seqtutor.runs.cached_evaluation import CachedEvaluator
-from seqtutor.runs.config import RunConfig
+from seqtutor.runs.cached_evaluation import CachedEvaluator, with_calls
+from seqtutor.runs.comparison_plan import ComparisonPlan
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
 from seqtutor.runs.jobs import Job, run_jobs, unfinished, worker_count
@@ -27,135 +28,19 @@ from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
 from seqtutor.runs.measure_cache import digest
 from seqtutor.runs.page import write_run_page
 from seqtutor.runs.policies import load_prior
+from seqtutor.runs.preferred import opened_task, votes_of
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
-from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.runs.terminal import counted
 from seqtutor.runs.tuning import has_diverged, tune_in_folder
-from seqtutor.settings import require
 from seqtutor.task import Task
-from seqtutor.task_spec import TaskSpec
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 
 JOINED = 50
 """The bounds on log Z from each run have so high a confidence that those of so many runs of one c
 can be joined; a larger comparison measures all its runs anew, with a higher one."""
-RECORDS = 25
-"""Records of a run, the points of its learning curve."""
-
-_Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True)
-class ComparisonPlan:
-    """What is compared.
-
-    Attributes:
-        spec: the task.
-        methods: by name.
-        output: folder of everything.
-        c: weights of the prior, each a point on every method's frontier.
-        seeds: runs of each method at each c, with the seeds 0, 1, 2 …
-        steps: environment steps of a run, rounded up to whole records.
-        preset: whose settings of the task are used; `None` for the first preset. The settings of
-            the tutor are the methods' defaults.
-        discount: γ of all methods; E[r]/c − KL, by which they are compared, is that of γ = 1.
-        number: sequences that each policy is measured on.
-        temperatures: at which the prior is measured as a control.
-        best_of: each n whose best of n samples from the prior is measured as a control.
-        at_kl: KL divergences, in nats a sequence, at which to compare; empty: four where most
-            methods are.
-        prior: folder of the prior; `None` for the one that comes with the package.
-        workers: runs at the same time; `None` for one for each core.
-
-    Raises:
-        UserError: if a number is out of its range, or there is no such method or preset.
-    """
-
-    spec: TaskSpec[Any]
-    methods: tuple[str, ...]
-    output: Path
-    c: tuple[float, ...] = (2.5, 5.0, 10.0, 20.0)
-    seeds: int = 5
-    steps: int = 500_000
-    preset: str | None = None
-    discount: float = 1.0
-    number: int = 10_000
-    temperatures: tuple[float, ...] = (0.25, 0.5, 0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)
-    best_of: tuple[int, ...] = (4, 8, 16, 32, 64)
-    at_kl: tuple[float, ...] = ()
-    prior: Path | None = None
-    workers: int | None = None
-    settings: Any = field(default=None, init=False)
-    """The task's settings, complete."""
-
-    def __post_init__(self) -> None:
-        for name, least in (("seeds", 1), ("steps", 1), ("number", 2)):
-            value = getattr(self, name)
-            require(value >= least, f"{name} must be at least {least}, not {value}")
-        for name in ("methods", "c"):
-            require(len(getattr(self, name)) >= 1, f"{name} needs at least one value")
-        for name in ("c", "temperatures", "at_kl"):
-            for value in getattr(self, name):
-                require(0 < value < math.inf, f"{name} must be above 0, not {value}")
-        for n in self.best_of:
-            require(n >= 2, f"best_of must be at least 2, not {n}")
-        worker_count(self.workers)
-        for method in self.methods:
-            TutorSettings.of(method, discount=self.discount)
-        sets = {
-            "methods": self.methods,
-            "c": sorted(self.c),
-            "temperatures": sorted(set(self.temperatures) - {1.0}),
-            "best_of": sorted(self.best_of),
-            "at_kl": sorted(self.at_kl),
-        }
-        for name, values in sets.items():
-            object.__setattr__(self, name, _distinct(values))
-        settings = self.spec.preset(self.preset).settings(self.methods[0])
-        complete, _ = self.spec.complete(settings, load_prior(self.spec, self.prior))
-        object.__setattr__(self, "settings", complete)
-
-    def jobs(self, length: int, now: Mapping[str, Any]) -> tuple[Job, ...]:
-        """Every run, seed after seed, so that a whole comparison exists early.
-
-        Args:
-            length: of the longest sequence.
-            now: what runs are made of beside their configuration, as `made_of` gives it.
-        """
-        options = reward_worker_options(None, worker_count(self.workers))
-        return tuple(
-            Job(
-                f"{method} c={c:g} seed {seed}",
-                self.run_folder(method, c, seed),
-                self.spec,
-                self.config(method, c, seed, length),
-                samples=0,
-                options=options,
-                made_of=now,
-            )
-            for seed in range(self.seeds)
-            for c in self.c
-            for method in self.methods
-        )
-
-    def run_folder(self, method: str, c: float, seed: int) -> Path:
-        """The folder of one run."""
-        return self.output / "runs" / method / f"c={c}" / f"seed{seed}"
-
-    def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
-        """The configuration of one run, of sequences of at most `length` tokens."""
-        # Not the preset's settings of the tutor, which are each method's own way to one aim.
-        own = {"c": c, "discount": self.discount, "seed": seed}
-        tutor = TutorSettings.of(method, **{**self.spec.tutor_settings(method), **own})
-        collection = tutor.environments * length
-        record = collection * max(1, round(self.steps / collection / RECORDS))
-        # Whole records: each is a mean over as many collections.
-        steps = record * math.ceil(self.steps / record)
-        tutor = replace(tutor, steps=steps, log_every=record)
-        return RunConfig(self.spec.name, tutor, self.settings, self.prior)
 
 
 @dataclass(frozen=True)
@@ -204,7 +89,8 @@ def write_comparison_page(plan: ComparisonPlan) -> Path:
 def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:
     spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
     # Runs in other processes have workers of their own.
-    with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:
+    workers = None if in_this_process else 0
+    with opened_task(spec, plan.settings, prior, workers, plan.preference) as task:
         now = made_of(spec, prior.model, task.max_length)
         jobs = plan.jobs(task.max_length, now)
         console.rule("1  Tuning")
@@ -216,20 +102,20 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
         grid = _tune(jobs, run)
     console.rule("2  Measuring")
     settings = spec.settings_for_evaluation(plan.settings)
-    with telling_how_to_go_on(plan.output), spec.opened(settings, prior) as task:
+    with (
+        telling_how_to_go_on(plan.output),
+        opened_task(spec, settings, prior, None, plan.preference) as task,
+    ):
         policies = _measure(grid, plan, task)
     console.rule("3  Tables and figures")
     left_out = _left_out(grid, plan.output)
     return _write(grid, policies, left_out, plan), left_out
 
 
-def _distinct(values: Iterable[_Value]) -> tuple[_Value, ...]:
-    return tuple(dict.fromkeys(values))
-
-
 def _run_here(jobs: Sequence[Job], *, task: Task, prior: SavedModel) -> None:
     for job in unfinished(jobs):
-        tutor = Tutor(task, prior.model, job.config.tutor)
+        votes = votes_of(job.config.tutor, task)
+        tutor = Tutor(task, prior.model, job.config.tutor, votes=votes)
         tune_in_folder(job.spec, job.config, tutor, job.run)
 
 
@@ -259,14 +145,20 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
     key = {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)}
     if spec.source_sha256 is not None:
         key[TASK_FILE_SHA256] = spec.source_sha256
+    if plan.preference.model is not None:
+        own = {"weights": digest(plan.preference.model)}
+        key["preference"] = plain(plan.preference) | own
+    runs = plan.seeds * len(plan.methods) + len(plan.smc)
     evaluator = CachedEvaluator(
         task,
         load_prior(spec, plan.prior).model,
         plan.number,
         key,
-        confidence=1 - (1 - CONFIDENCE) / max(JOINED, plan.seeds * len(plan.methods)),
+        confidence=1 - (1 - CONFIDENCE) / max(JOINED, runs),
     )
+    rescaled = len(_rescalable(grid, plan)) * (len(plan.c) - 1)
     count = len(grid.tuned) + 1 + len(plan.temperatures) + len(plan.best_of)
+    count += len(plan.smc) * len(plan.c) + rescaled
     with progress_bar() as progress:
         bar = progress.add_task("Measuring", total=count * plan.number, unit=spec.many, note="")
 
@@ -281,11 +173,34 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
             step(1, "temperatures")
         progress.update(bar, note="best of n")
         measured += evaluator.evaluate_best_of_n(controls, plan.best_of)
-        step(len(plan.best_of), "")
+        step(len(plan.best_of), "particles")
+        for size in plan.smc:
+            for c in plan.c:
+                measured.append(evaluator.evaluate_particles(controls, size, c))
+                step(1, "particles")
         for job in sorted(grid.tuned, key=lambda job: plan.methods.index(job.config.tutor.method)):
             measured.append(_measure_run(evaluator, job, prior))
             step(1, job.name)
+        for job in _rescalable(grid, plan):
+            for c in plan.c:
+                if c != job.config.tutor.c:
+                    measured.append(_measure_rescaled(evaluator, job, c))
+                    step(1, job.name)
     return measured
+
+
+def _rescalable(grid: _Grid, plan: ComparisonPlan) -> list[Job]:
+    """The runs that are also measured at the other values of c, each at the middle value.
+
+    Those of methods whose policy has the prior as a factor.
+    """
+    middle = plan.c[len(plan.c) // 2]
+    return [
+        job
+        for job in grid.tuned
+        if job.config.tutor.c == middle
+        and method_named(job.config.tutor.method).logits_start == "zero"
+    ]
 
 
 def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) -> MeasuredPolicy:
@@ -294,27 +209,55 @@ def _measure_run(evaluator: CachedEvaluator, job: Job, prior: MeasuredPolicy) ->
     estimates = evaluator.evaluate(
         job.folder / "measures.json",
         {"policy": digest(job.run.model)},
-        lambda: load_prior(job.spec, job.run.model).model,
+        lambda: _policy_of(job),
         seed=tutor.seed,
         c=tutor.c,
     )
+    measured = {**estimates, "seconds": Estimate(_training_seconds(job)[-1])}
     return MeasuredPolicy(
         tutor.method,
         tutor.seed,
-        {**estimates, "seconds": Estimate(_training_seconds(job)[-1])},
+        with_calls(measured, _models_a_token(job)),
         c=tutor.c,
         discount=tutor.discount,
         is_collapsed=has_collapsed(estimates, prior.estimates, tutor),
     )
 
 
+def _measure_rescaled(evaluator: CachedEvaluator, job: Job, c: float) -> MeasuredPolicy:
+    """The policy of a run with π ∝ p·exp(G·c₀/c), at another c than it was tuned at."""
+    tutor = job.config.tutor
+    estimates = evaluator.evaluate(
+        job.folder / f"measures-rescaled-c={c}.json",
+        {"policy": digest(job.run.model), "tuned_at": tutor.c},
+        lambda: RescaledModel(evaluator.prior, _policy_of(job), tutor.c / c),
+        seed=tutor.seed,
+        c=c,
+    )
+    name = rescaled_name(tutor.symbol, tutor.c)
+    estimates = with_calls(estimates, _models_a_token(job))
+    return MeasuredPolicy(name, tutor.seed, estimates, c=c, discount=tutor.discount)
+
+
+def _policy_of(job: Job) -> SequenceModel:
+    return load_prior(job.spec, job.run.model).model
+
+
+def _models_a_token(job: Job) -> int:
+    """Two where the policy has the prior as a factor."""
+    return 2 if method_named(job.config.tutor.method).logits_start == "zero" else 1
+
+
 def _log_partitions(policies: Sequence[MeasuredPolicy]) -> dict[float, LogPartition]:
-    """By c, the bounds from the samples of all its runs."""
+    """By c, the bounds from the samples of all its runs and from particles."""
     bounds: dict[float, list[LogPartition]] = {}
+    lower: dict[float, list[float]] = {}
     for policy in policies:
-        if policy.c is not None:
+        if policy.c is not None and is_of_particles(policy.name):
+            lower.setdefault(policy.c, []).append(policy.estimates[f"{PREFIX}lower"].value)
+        elif policy.c is not None:
             bounds.setdefault(policy.c, []).append(LogPartition.of_estimates(policy.estimates))
-    return {c: joined(found) for c, found in bounds.items()}
+    return {c: joined(found, lower.get(c, ())) for c, found in bounds.items()}
 
 
 def _training_seconds(job: Job) -> list[float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,29 @@ from seqtutor.measures.policy import (
     reward_measures,
 )
 from seqtutor.methods.registry import symbol_of
+from seqtutor.preferences.reward import TERM as PREFERENCE
+from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
 from seqtutor.runs.grouping import PolicyGroup, grouped, remarks_on
-from seqtutor.runs.optimum import log_partitions, remarks_on_optimum
+from seqtutor.runs.optimum import (
+    SEARCHED,
+    log_partitions,
+    optimum_at,
+    optimum_measures,
+    remarks_on_optimum,
+)
 from seqtutor.runs.policies import (
     PRIOR,
     NamedPolicy,
     common_settings,
     distinct_settings,
     find_policy,
+    usual_settings,
 )
+from seqtutor.runs.preferred import opened_task
 from seqtutor.runs.progress import progress_bar
+from seqtutor.settings import require
 from seqtutor.task import Task
 from seqtutor.task_spec import TaskSpec
 from seqtutor.vocabulary import Vocabulary
@@ -51,6 +63,8 @@ class Evaluator:
         tasks: by vocabulary, the tasks whose reward is measured; empty for none.
         notes: stand below tables.
         remarks: about the policies; they stand there, too.
+        c: at which the optimum is estimated of models that are no runs; `None` for not at all.
+        shows_preference: whether the reward has the term of a preference model.
     """
 
     spec: TaskSpec[Any]
@@ -60,6 +74,8 @@ class Evaluator:
     tasks: Mapping[Vocabulary, Task] = field(default_factory=dict)
     notes: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    c: float | None = None
+    shows_preference: bool = False
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
@@ -92,7 +108,9 @@ class Evaluator:
         weights = next(iter(self.tasks.values())).reward.weights
         weighted = [name for name in weights if name in terms]
         ordered = dict.fromkeys((*weighted, *terms))
-        return [*rows, *reward_measures(ordered, self.spec.one)]
+        rows += reward_measures(ordered, self.spec.one)
+        is_asked = self.c is not None
+        return rows + (optimum_measures(self.spec.one, self.spec.many) if is_asked else [])
 
 
 @contextmanager
@@ -106,6 +124,7 @@ def open_evaluator(
     has_rewards: bool = True,
     reward_workers: int | None = None,
     may_run_code: bool = False,
+    c: float | None = None,
 ) -> Iterator[Evaluator]:
     """An evaluator of policies; what it started ends with the context.
 
@@ -119,40 +138,64 @@ def open_evaluator(
         reward_workers: worker processes of the reward, and of measures that use them.
         may_run_code: whether code that the runs' settings name may run without being allowed by
             the options: a folder may be a stranger's, unless the user has just had it made.
+        c: at which the optimum is estimated of the models that are no runs; without a run, the
+            reward is that which `tune` begins with.
 
     Raises:
-        UserError: if the runs were tuned with different settings of the task, and its measures
-            depend on them.
+        UserError: if `c` is given and all policies are runs, or the runs were tuned with different
+            settings of the task, and its measures depend on them.
     """
     runs = [policy for policy in policies if policy.config is not None]
-    is_shared = len(distinct_settings(policies)) < 2
+    preferences = {policy.config.preference for policy in policies if policy.config is not None}
+    is_shared = len(distinct_settings(policies)) < 2 and len(preferences) < 2
     if is_shared or spec.measures_need_settings:
         settings = common_settings(policies, "measure them one by one")
     else:
         settings = spec.settings_type()
+    if c is not None:
+        _require_optimum(policies, c, temperature, has_rewards)
+        settings = settings if runs else usual_settings(policies[0])
     own = spec.evaluate_type() if options is None else options
     priors = [policy.prior() for policy in policies]
     remarks = remarks_on(policies)
     tasks: dict[Vocabulary, Task] = {}
+    preference = PreferenceTerm()
     reward_notes = []
+    if len(preferences) > 1:
+        reward_notes.append(
+            "The runs differ in the preference term of their rewards, which are not measured."
+        )
     with ExitStack() as stack:
-        if has_rewards and runs and is_shared:
+        if has_rewards and (runs or c is not None) and is_shared:
             of_reward = spec.settings_for_evaluation(settings)
             if not may_run_code:
                 of_reward, note = spec.without_code(of_reward, own)
                 reward_notes += [] if note is None else [note]
+            preference = next(iter(preferences), preference)
             # A run's first: its settings fit its own prior.
-            for prior in (runs[0].prior(), *priors):
+            for prior in (*(run.prior() for run in runs[:1]), *priors):
                 if prior.vocabulary not in tasks:
-                    opened = spec.opened(of_reward, prior, reward_workers)
+                    opened = opened_task(spec, of_reward, prior, reward_workers, preference)
                     tasks[prior.vocabulary] = stack.enter_context(opened)
             if spec.shows_terms:
                 reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
         measures = stack.enter_context(spec.measures(settings, own, priors, number, reward_workers))
         notes = [one.note for one in measures if isinstance(one, MeasureGroup) and one.note]
-        yield Evaluator(
-            spec, measures, number, temperature, tasks, [*notes, *reward_notes], remarks
-        )
+        notes += reward_notes
+        has_term = bool(tasks) and preference.model is not None
+        yield Evaluator(spec, measures, number, temperature, tasks, notes, remarks, c, has_term)
+
+
+def _require_optimum(
+    policies: Sequence[NamedPolicy], c: float, temperature: float, has_rewards: bool
+) -> None:
+    require(0 < c < math.inf, f"--c must be a number above 0, not {c}")
+    require(has_rewards, "--c estimates the optimum of a reward; leave out --no-rewards")
+    require(temperature == 1, "--c estimates the optimum at temperature 1")
+    require(
+        any(policy.config is None for policy in policies),
+        "--c is for the prior and other models; a run is measured at its own c",
+    )
 
 
 @dataclass(frozen=True)
@@ -186,7 +229,10 @@ def measured_groups(
     first = 0
     for group in groups:
         found = evaluations[first : first + len(group.policies)]
-        measured.append(MeasuredGroup(_column(evaluator.spec, group, found, log_z[first]), found))
+        column = _column(evaluator.spec, group, found, log_z[first])
+        if evaluator.c is not None and group.policies[0].config is None:
+            column = _with_optimum(evaluator, column, group.policies[0], found[0], seed)
+        measured.append(MeasuredGroup(column, found))
         first += len(found)
     return measured
 
@@ -209,8 +255,8 @@ def columns_of(
     """
     measured = measured_groups(evaluator, grouped(policies), seed)
     evaluations = [one for group in measured for one in group.evaluations]
-    rows = evaluator.rows(terms_of(evaluator.spec, evaluations))
-    return [group.column for group in measured], rows
+    terms = terms_of(evaluator.spec, evaluations, evaluator.shows_preference)
+    return [group.column for group in measured], evaluator.rows(terms)
 
 
 def _column(
@@ -235,10 +281,39 @@ def _column(
     return PolicyColumn(group.name, estimates, title, settings, group.variant, log_z, remarks)
 
 
-def terms_of(spec: TaskSpec[Any], evaluations: Iterable[Evaluation]) -> list[str]:
-    """The terms of the reward that tables have rows for."""
-    shown = evaluations if spec.shows_terms else ()
-    return list(dict.fromkeys(term for one in shown for term in one.samples.terms))
+def _with_optimum(
+    evaluator: Evaluator, column: PolicyColumn, policy: NamedPolicy, found: Evaluation, seed: int
+) -> PolicyColumn:
+    """The column of a model with what is known of the optimum at the evaluator's c."""
+    assert evaluator.c is not None
+    task = evaluator.tasks[policy.saved.vocabulary]
+    total = evaluator.number * (1 + len(SEARCHED))
+    with progress_bar() as progress:
+        bar = progress.add_task("The optimum", total=total, unit="particles", note="")
+        optimum = optimum_at(
+            policy,
+            found.samples,
+            task,
+            evaluator.c,
+            seed,
+            lambda more: progress.update(bar, advance=more),
+        )
+        progress.update(bar, completed=total)
+    return replace(
+        column,
+        seeds=[{**found.estimates, **optimum.estimates}],
+        settings={"c / γ": f"{evaluator.c:g} / 1"},
+        log_partition=optimum.bounds,
+        remarks=optimum.remarks,
+    )
+
+
+def terms_of(
+    spec: TaskSpec[Any], evaluations: Iterable[Evaluation], shows_preference: bool = False
+) -> list[str]:
+    """The terms of the reward that tables have rows for; that of a preference model always."""
+    terms = dict.fromkeys(term for one in evaluations for term in one.samples.terms)
+    return [term for term in terms if spec.shows_terms or (shows_preference and term == PREFERENCE)]
 
 
 def title_of(spec: TaskSpec[Any], name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
+from seqtutor.methods.registry import DEFAULT_METHOD
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, load_model, weights_hash
 from seqtutor.runs.config import RunConfig, is_game, read_config
@@ -163,6 +164,13 @@ def common_settings(policies: Sequence[NamedPolicy], hint: str) -> Any:
     own = distinct_settings(policies)
     require(len(own) < 2, f"the runs were tuned with different settings of the task; {hint}")
     return own[0] if own else policies[0].spec.settings_type()
+
+
+def usual_settings(policy: NamedPolicy) -> Any:
+    """The task's settings that `tune` would begin with from a mere model, complete."""
+    spec = policy.spec
+    settings = spec.preset().settings(DEFAULT_METHOD)
+    return spec.complete(settings, policy.prior())[0]
 
 
 def distinct_settings(policies: Sequence[NamedPolicy]) -> list[Any]:

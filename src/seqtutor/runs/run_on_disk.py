@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from seqtutor.adversarial.game import Game, GameState, play_rounds
 from seqtutor.errors import UserError
+from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import weights_hash
 from seqtutor.rewards import Reward
@@ -94,6 +95,7 @@ def run_on_disk(
     on_remark: Callable[[str], None] = lambda remark: None,
     begin: Callable[[], None] = lambda: None,
     finish: Callable[[SequenceModel], None] = lambda policy: None,
+    keep: Callable[[ActionValueNetwork], None] = lambda network: None,
 ) -> SequenceModel:
     """Run a tutor to its end, continuing from the checkpoints in the folder; gives the policy.
 
@@ -111,6 +113,7 @@ def run_on_disk(
         on_remark: called with what the user should know: a collapse, or where the run continues.
         begin: called once the folder is locked; may write the configuration.
         finish: called with the policy.
+        keep: called before that, with the network that the policy is made of.
 
     Raises:
         StoppedError: after `is_to_stop` said so.
@@ -127,6 +130,7 @@ def run_on_disk(
             state = _continued(run, folder, seconds, is_to_stop, on_record, on_remark)
         finally:
             reward.record_in(None)
+        keep(state.network)
         policy = tutor.policy(state.network)
         finish(policy)
     return policy

@@ -35,8 +35,9 @@ Defect: TypeAlias = Literal[
     "named file",
 ]
 
-LEVEL, COMMON_LEVEL = 0.004, 0.01
-"""The level of a check; of the two most common defects, position bias and lack of attention."""
+LEVEL, POSITION_LEVEL, INATTENTION_LEVEL = 0.004, 0.01, 0.03
+"""The level of a check; larger for the two most common defects. In fact the checks speak up less
+often, as bounds take the place of exact laws."""
 LEAST_SPREAD = 0.6
 """Standard deviation of listeners' log-odds below which a difference of tastes is usual."""
 LEAST_BALANCE = 0.5
@@ -105,7 +106,7 @@ def _position(inference: Inference) -> StudyWarning | None:
     if len(inference.tally.listeners) < _LEAST_LISTENERS:
         return None
     contrast = np.eye(len(inference.tally.models) + 1)[-2]
-    if inference.test(contrast) >= COMMON_LEVEL:
+    if inference.test(contrast) >= POSITION_LEVEL:
         return None
     value = float(contrast @ inference.fitted.parameters)
     side, share = ("left" if value > 0 else "right"), 100 / (1 + math.exp(-abs(value)))
@@ -119,7 +120,7 @@ def _position(inference: Inference) -> StudyWarning | None:
 
 
 def _inattentive(votes: Sequence[Vote], inference: Inference) -> StudyWarning | None:
-    found = inattentive(votes, inference, COMMON_LEVEL)
+    found = inattentive(votes, inference, INATTENTION_LEVEL)
     if not found:
         return None
     share = 100 * len(found) / len(inference.tally.listeners)

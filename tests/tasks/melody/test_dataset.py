@@ -16,6 +16,7 @@ from seqtutor.tasks.melody.dataset import (
     windows,
 )
 from seqtutor.tasks.melody.encoding import HIGHEST_PITCH, HOLD, LOWEST_PITCH, Note
+from seqtutor.tasks.melody.training_melodies import training_melodies
 from seqtutor.tasks.melody.transpose import CENTRE, mean_pitch, to_white_keys
 from seqtutor.tasks.melody.tune import Tune, regular_downbeats
 from seqtutor.tasks.scores.duplicates import cluster_near_duplicates, split_clusters
@@ -200,3 +201,28 @@ def test_senseless_settings(length: int, fractions: tuple[float, float, float]) 
 def test_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         load_melodies(tmp_path / "gone")
+
+
+def test_the_training_melodies_are_kept_with_their_places(
+    folk: MelodyDataset, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQTUTOR_CACHE", str(tmp_path_factory.getbasetemp() / "folk-cache"))
+    training_melodies.cache_clear()
+    first = training_melodies(32)
+    training_melodies.cache_clear()
+    again = training_melodies(32)
+    training_melodies.cache_clear()
+    assert len(first) == len(again) > 30_000
+    # Those of four tunes in five, split anew among the ones in 2/4 and 4/4.
+    usual = [tune for tune in folk.train_tunes if tune.bar_length in (8, 16)][:200]
+    begun = [(tune, windows([tune])[0]) for tune in usual]
+    found = [first.nearest(row) for _, row in begun]
+    assert found == [again.nearest(row) for _, row in begun]
+    assert 0.7 < np.mean([one.distance == 0 for one in found]) < 0.9
+    bars = [
+        one.place.bar
+        for (tune, _), one in zip(begun, found, strict=True)
+        if (one.place.title, one.place.source) == (tune.title, tune.source)
+    ]
+    assert len(bars) > 100
+    assert set(bars) <= {1, 2}, "the first at which a note begins"

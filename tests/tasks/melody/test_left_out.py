@@ -48,3 +48,10 @@ def test_scoring_names_them_and_goes_on(tmp_path, capsys):
     assert "book.abc: Too Wide: MIDI pitch 24 is out of range" in told
     assert "left out: Nonsense: no key field" in told
     assert "Good 9" in out
+
+
+def test_words_are_given_once_and_the_last_number_holds(capsys):
+    assert main(["sample", "melody", "--prime", "C4", "--prime", "D4"]) == 2
+    assert "--prime is given 2 times; give it once" in capsys.readouterr().err
+    assert main(["sample", "melody", "--number", "5", "--number=0"]) == 2
+    assert "--number must lie between 1 and 10,000, not 0" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score
 from seqtutor.tasks.melody.settings import MelodySettings
+from seqtutor.tasks.melody.training_melodies import training_melodies
 from seqtutor.tasks.scores.keys import Key
 
 # C4, up a fifth to G4 and held, a rest, F#4, which is not in C major, and C4 at the end.
@@ -55,12 +56,21 @@ def test_notes_of_the_score_and_of_the_roll_stand_for_the_same_marks(card):
         assert sorted(set(marks)) == [0, 1, 3, 4], "all but the rest"
 
 
+def test_a_melody_has_its_nearest_training_tune(card):
+    nearest = training_melodies(16).nearest(MELODY[0])
+    said = str(card.exhibit.facts["nearest training tune"])
+    assert said.startswith(f"{nearest.place.title}, bar {nearest.place.bar} (")
+    assert f"a distance of {nearest.distance} at 5 notes and rests" in said
+    assert said.endswith(", a copy") == nearest.is_copy
+
+
 def test_a_page_shows_the_key_that_was_asked_for():
     rules = MelodyRuleSettings(tonic="D", mode="minor", transposition=5)
     tokens = np.array([[11, 1, 14, 1, 18, 1, 0, 1]])  # A3, C4 and E4 of the model
     sequences = Sequences(tokens, np.ones(tokens.shape, bool))
     drawn = Drawn(sequences, melody_vocabulary(), {}, MelodySettings(rules), has_reward=True)
-    shown = exhibition({"psi": Shown(drawn, np.array([0]))}, Key(2, "minor"), rules.semitones)
+    settings = RenderSettings(key=Key(2, "minor"), transposition=rules.semitones)
+    shown = exhibition({"psi": Shown(drawn, np.array([0]))}, settings)
     (exhibit,) = shown.exhibits["psi"]
     assert [mark.label for mark in exhibit.marks] == ["D4", "F4", "A4", "rest"]
     assert shown.listed["psi"][0].text.startswith("D4 hold F4")

@@ -219,6 +219,7 @@ def test_a_comparison_measures_and_tunes_as_the_task_asks(tmp_path):
         number=200,
         temperatures=(),
         best_of=(),
+        smc=(),
         prior=tmp_path / "prior",
         workers=1,
     )

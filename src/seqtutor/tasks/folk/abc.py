@@ -53,7 +53,7 @@ def _sheet_of(tune: PlayedTune, source: str, index: int) -> tuple[LeadSheet, Cou
     if not notes:
         raise UnreadableTuneError("no notes")
     chords, changes = _harmony(tune.measures, length)
-    changes.update({f"with {FEATURES.get(feature, feature)}": 1 for feature in tune.noted})
+    changes.update({f"with {FEATURES.get(feature, feature)}": 1 for feature in sorted(tune.noted)})
     changes["without chord symbols"] = int(not chords)
     sheet = LeadSheet(
         notes=notes,

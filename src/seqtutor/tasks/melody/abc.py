@@ -66,7 +66,7 @@ def tune_of(
         UnreadableTuneError: if it has no notes, or cannot be brought to the grid.
     """
     on_grid = timeline(played.measures)
-    changes = Counter({f"with {feature}": 1 for feature in played.noted})
+    changes = Counter({f"with {feature}": 1 for feature in sorted(played.noted)})
     changes += changes_of(on_grid, options)
     key = played.key
     if key is None:

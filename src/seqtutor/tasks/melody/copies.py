@@ -28,8 +28,8 @@ from seqtutor.tasks.melody.encoding import HOLD, LOWEST_PITCH_TOKEN
 DIFFERENT = 4
 """A copy differs in at most one of so many symbols.
 
-Of the 4,156 melodies of held-out tunes 4.6 % then count as copies of a training tune: so much do tunes
-of one tradition have in common.
+Of the 4,156 melodies of held-out tunes 4.6 % then count as copies of a training tune: so much do
+tunes of one tradition have in common.
 """
 
 _NGRAM = 3

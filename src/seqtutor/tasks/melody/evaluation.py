@@ -42,18 +42,18 @@ def melody_measures(
     def estimate(tokens: np.ndarray, mask: np.ndarray) -> Estimates:
         melodies = [row[present] for row, present in zip(tokens, mask, strict=True)]
         counts = count_melodies(tokens if mask.all() else melodies, rules)
-        return {**aggregate(counts), **variety(tokens, mask, beat)}
+        own = {**aggregate(counts), **variety(tokens, mask, beat)}
+        return {**own, "copies": copies(tokens, mask)}
 
     return MeasureGroup((*TABLE_1, *VARIETY), estimate)
 
 
 def variety(tokens: np.ndarray, mask: np.ndarray, beat: int = STEPS_PER_QUARTER) -> Estimates:
-    """The estimates of `VARIETY`, of `tokens` and `mask` of shape `["melody time"]`."""
+    """The estimates of `VARIETY` but for the copies; both arrays are `["melody time"]`."""
     bars = bar_counts(tokens, mask)
     return {
         "commonest_first_beat": commonest_beginning(tokens, beat),
         "commonest_first_four": commonest_beginning(tokens, FIRST_TOKENS),
-        "copies": copies(tokens, mask),
         "rhythm_returns": share_estimate(bars.returning, bars.bars),
         "distinct_rhythms": distinct_estimate(np.where(mask, rhythms(tokens), -1)),
     }

@@ -8,7 +8,9 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Int
 
+from seqtutor.errors import UserError
 from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Shown
+from seqtutor.tasks.melody.copies import Nearest
 from seqtutor.tasks.melody.encoding import (
     STEPS_PER_QUARTER,
     Note,
@@ -17,6 +19,7 @@ from seqtutor.tasks.melody.encoding import (
 )
 from seqtutor.tasks.melody.marks import REST, Bars, marks_of
 from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
+from seqtutor.tasks.melody.training_melodies import training_melodies
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.notation import beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
@@ -93,7 +96,7 @@ def _piece(
         " ".join(mark.label for mark in marks),
         [roll],
         marks=marks,
-        facts=_facts(notes),
+        facts=_facts(notes) | _nearest(tokens),
         files={"mid": render_midi(tokens, settings)},
     )
     return Piece(exhibit, score, tones_of(tokens, settings), of_notes)
@@ -103,3 +106,18 @@ def _facts(notes: Sequence[Note]) -> dict[str, Fact]:
     pitches = [note.pitch for note in notes]
     extent = max(pitches) - min(pitches) if pitches else 0
     return {"notes": len(notes), "range in semitones": extent}
+
+
+def _nearest(tokens: Int[np.ndarray, " time"]) -> dict[str, Fact]:
+    """The nearest melody of the training tunes; nothing where there is none to compare with."""
+    try:
+        found = training_melodies(len(tokens)).nearest(tokens)
+    except UserError:
+        return {}
+    return {"nearest training tune": _described(found)}
+
+
+def _described(found: Nearest) -> str:
+    place = f"{found.place.title or 'without a title'}, bar {found.place.bar}"
+    distance = f"a distance of {found.distance} at {found.symbols} notes and rests"
+    return f"{place} ({found.place.source}): {distance}{', a copy' if found.is_copy else ''}"

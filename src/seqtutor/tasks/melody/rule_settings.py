@@ -199,6 +199,8 @@ class MelodyRuleSettings:
 
     unique_note_reward: float = 3.0
     """For a highest note that occurs once, and again for such a lowest note."""
+    unique_highest_reward: float | None = None
+    """For a highest note that occurs once, where that is to earn something else than a lowest."""
     highest_note_ignores_rests: bool = False
     """Look for the highest note among notes only. By default note-offs and holds count too, which
     matters only in a melody without notes."""

@@ -27,36 +27,39 @@ class RuleWeights:
 
 
 @dataclass(frozen=True)
-class OpeningSettings:
-    """What a melody pays if too many others of its batch begin like it.
+class BatchRuleSettings:
+    """A rule about the melodies of a batch together, which the papers do not have.
 
-    By default nothing. It is a part of tuning alone: tables and scores leave it out.
+    It is a part of tuning alone: tables and scores, which judge each melody by itself, leave it
+    out.
     """
 
-    weight: float = 0.0
-    """A factor for the reward −log(f/share) of an opening with the share f of the melodies."""
-    share: float = 0.05
+    common_opening: float = 0.0
+    """Weight of the rule that an opening pays −log(f/share) if the share f of the melodies have
+    it."""
+    opening_share: float = 0.05
     """The share from which on an opening pays; the commonest of the real tunes has 4.7 %."""
-    steps: int = 4
+    opening_steps: int = 4
     """Steps of an opening."""
 
     def __post_init__(self) -> None:
         require_finite(self)
-        require(self.weight >= 0, f"the weight of openings must not be below 0: {self.weight}")
-        require(0 < self.share <= 1, f"a share lies between 0 and 1; openings have {self.share}")
-        require(self.steps >= 1, f"an opening has at least 1 step, not {self.steps}")
+        weight, share, steps = self.common_opening, self.opening_share, self.opening_steps
+        require(weight >= 0, f"the weight common_opening must not be below 0, and is {weight}")
+        require(0 < share <= 1, f"opening_share is {share}; it must lie above 0 and not above 1")
+        require(steps >= 1, f"opening_steps is {steps}; it must be at least 1")
 
 
 @dataclass(frozen=True)
 class MelodySettings:
-    """What the melody task can be told: rules, their weights, openings, and the length."""
+    """What the melody task can be told: rules, their weights, and the length."""
 
     rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
     """Key, lengths and rewards of the nine rules."""
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
-    openings: OpeningSettings = field(default_factory=OpeningSettings)
-    """What an opening pays that many melodies share."""
+    batch_rules: BatchRuleSettings = field(default_factory=BatchRuleSettings)
+    """A rule about the melodies of a batch together; by default it does not count."""
     length: int = 32
     """Sixteenths in a melody."""
 

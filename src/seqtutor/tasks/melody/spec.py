@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.settings import require
-from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile
+from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile, SequenceFeatures
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.melody.data import MelodyData, read_melodies
 from seqtutor.tasks.melody.presets import PRESETS
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.melody.settings import MelodySettings, OpeningSettings
+from seqtutor.tasks.melody.settings import BatchRuleSettings, MelodySettings
 from seqtutor.tasks.melody.table_1 import PUBLISHED
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.options import (
@@ -151,11 +151,11 @@ class MelodySpec(TaskSpec[MelodySettings]):
         """The nine rules, compiled into the loop."""
         from seqtutor.tasks.melody.task import melody_task
 
-        return melody_task(settings.length, settings.rules, settings.weights, settings.openings)
+        return melody_task(settings.length, settings.rules, settings.weights, settings.batch_rules)
 
     def settings_for_evaluation(self, settings: MelodySettings) -> MelodySettings:
-        """Without what an opening pays, which depends on the other melodies of a batch."""
-        return replace(settings, openings=OpeningSettings())
+        """Without the rule about a batch, which has no value for one melody."""
+        return replace(settings, batch_rules=BatchRuleSettings())
 
     def complete(
         self, settings: MelodySettings, prior: PriorRecord
@@ -264,6 +264,12 @@ class MelodySpec(TaskSpec[MelodySettings]):
             f"On {fit.sequences:,} melodies of test tunes the prior's log-perplexity is "
             f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
         )
+
+    def features(self) -> SequenceFeatures:
+        """Rhythm, pitches and intervals."""
+        from seqtutor.tasks.melody.features import melody_features
+
+        return melody_features()
 
     def controls(self, settings: MelodySettings) -> Sequence[Control]:
         """Key, tempo, instrument and swing."""

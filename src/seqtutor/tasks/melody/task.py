@@ -1,4 +1,4 @@
-"""Melody as a task: 38 tokens, a length in sixteenths, nine rules, and what openings pay."""
+"""Melody as a task: 38 tokens, a length in sixteenths, nine rules, and one about a batch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from seqtutor.task import Task
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules import MelodyReward
-from seqtutor.tasks.melody.rules.openings import OpeningReward
-from seqtutor.tasks.melody.settings import OpeningSettings, RuleWeights
+from seqtutor.tasks.melody.rules.batch import BatchReward
+from seqtutor.tasks.melody.settings import BatchRuleSettings, RuleWeights
 
 
 def melody_task(
     length: int = 32,
     rules: MelodyRuleSettings | None = None,
     weights: RuleWeights | None = None,
-    openings: OpeningSettings | None = None,
+    batch_rules: BatchRuleSettings | None = None,
 ) -> Task:
-    """Melodies of `length` sixteenths, rewarded by the nine rules, and for uncommon openings."""
+    """Melodies of `length` sixteenths, rewarded by the nine rules and the one about a batch."""
     reward = Reward(MelodyReward(rules or MelodyRuleSettings()), vars(weights or RuleWeights()))
-    if openings is not None and openings.weight:
-        uncommon = Reward(OpeningReward(openings), {"common_opening": openings.weight})
-        reward = weighted_sum([reward, uncommon])
+    if batch_rules is not None and batch_rules.common_opening:
+        weight = {"common_opening": batch_rules.common_opening}
+        reward = weighted_sum([reward, Reward(BatchReward(batch_rules), weight)])
     return Task(melody_vocabulary(), length, reward, "melody")

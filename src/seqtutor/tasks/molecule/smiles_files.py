@@ -27,6 +27,7 @@ _RECORD_END = re.compile(r"^\$\$\$\$[^\n]*\n?", re.MULTILINE)
 _DATA_FIELD = re.compile(
     r"^>[^\n<]*<([^>\n]+)>[^\n]*\n(.*?)(?:\n\n|\n?\Z)", re.MULTILINE | re.DOTALL
 )
+_COLUMN = "smiles"
 _NAME_COLUMNS = ("name", "id", "title", "identifier")
 
 
@@ -112,6 +113,10 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
     try:
         names = [name.strip() for name in next(rows, [])]
         lowered = [name.lower() for name in names]
+        if column.lower() == _COLUMN and len(names) == 1 and not find_fault(names[0]):
+            # Strings alone, without a heading, as in a file of lines.
+            yield Entry(1, names[0], "")
+            names = lowered = [_COLUMN]
         if column.lower() not in lowered:
             there = ", ".join(map(repr, names))
             raise UserError(f"{path} has no column {column!r}; name one of {there} with --column")
@@ -147,7 +152,7 @@ def _structures(text: str, column: str) -> list[Entry]:
         if end:
             fields = {name.strip(): value for name, value in _DATA_FIELD.findall(data)}
             lowered = {name.lower(): value for name, value in fields.items()}
-            smiles = lowered.get(column.lower()) or _smiles_of(table + end + "\n")
+            smiles = lowered.get(column.lower()) or _smiles_of(f"{table.rstrip()}\n{end}\n")
             rest = {name: value for name, value in fields.items() if name.lower() != column.lower()}
             found.append(Entry(line, smiles.strip(), record.split("\n", 1)[0].strip(), rest))
         line += record.count("\n") + 1

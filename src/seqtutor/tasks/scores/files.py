@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from seqtutor.errors import UserError
+from seqtutor.files import read_regular
 from seqtutor.tasks.scores.import_report import ImportReport
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi"})
@@ -71,14 +72,15 @@ def read_limited(path: Path) -> bytes:
     """Read a whole file of reasonable size.
 
     Raises:
-        UserError: if the file cannot be opened or is larger than `MAXIMUM_FILE_BYTES`.
+        UserError: if the file cannot be opened, is not a regular file, or is larger than
+            `MAXIMUM_FILE_BYTES`.
     """
     try:
-        if path.stat().st_size > MAXIMUM_FILE_BYTES:
-            raise UserError(f"{path} is larger than {MAXIMUM_FILE_BYTES >> 20} MiB; split it")
-        return path.read_bytes()
+        return read_regular(path, MAXIMUM_FILE_BYTES)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read: {error}; split what is too large") from None
 
 
 def require_usable(path: Path, report: ImportReport) -> None:

@@ -49,14 +49,16 @@ def high_low_unique(
 
     (Gauldin, as cited by Jaques et al. 2017, section 4.) At the last step t = L − 1,
     r_t = `unique_note_reward` (3) if the largest of all tokens so far occurs once, plus the same
-    if the smallest pitch does; 0 at all other steps. `lengths` gives L for each melody where they
-    differ.
+    if the smallest pitch does; 0 at all other steps. If `unique_highest_reward` is set, the first
+    earns that. `lengths` gives L for each melody where they differ.
 
     A single note is both. Without notes, the only hold among rests, or a single rest, is a highest
     note, unless `highest_note_ignores_rests`.
     """
     last_step = melody_lengths(tokens, settings, lengths) - 1
     unique = unique_extremes(tokens, settings, lengths)
-    count = unique.highest.astype(jnp.int32) + unique.lowest
+    of_lowest, of_highest = settings.unique_note_reward, settings.unique_highest_reward
+    of_highest = of_lowest if of_highest is None else of_highest
+    earned = of_highest * unique.highest + of_lowest * unique.lowest
     is_last = jnp.arange(tokens.shape[1]) == last_step
-    return jnp.where(is_last, settings.unique_note_reward * count[:, None], 0.0)
+    return jnp.where(is_last, earned[:, None], 0.0)

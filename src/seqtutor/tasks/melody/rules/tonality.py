@@ -89,8 +89,9 @@ def tonic(
     - t = L − b + 1 and token t is a hold, so that the final tonic sounds on;
     - L − b + 1 < t < L and token t is a hold or a note-off;
 
-    else 0; at t = 0 it is `tonic_opening_reward`, if that is set. The tonic is one pitch, that of the octave from middle C (`tonic_token`), or one of any
-    octave with `tonic_in_any_octave`. `lengths` gives L for each melody where they differ.
+    else 0; at t = 0 it is `tonic_opening_reward`, if that is set. The tonic is one pitch, that of
+    the octave from middle C (`tonic_token`), or one of any octave with `tonic_in_any_octave`.
+    `lengths` gives L for each melody where they differ.
 
     Holds and rests of the close are paid whatever the last note is, which the name does not say: a
     melody that ends on E, held through the last bar, earns 9 in D minor. With

@@ -1,0 +1,35 @@
+"""How `sample` steers a policy without training. Imports nothing heavy: help texts read it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from seqtutor.settings import require
+
+
+@dataclass(frozen=True)
+class Steering:
+    """At most one of two ways to more reward, and the weight of the prior.
+
+    Raises:
+        UserError: if a value is out of its range, or both ways are asked for.
+    """
+
+    best_of: int | None = None
+    """Generate so many sequences for each that is written, and write the one of highest reward."""
+    smc: int | None = None
+    """Generate so many particles for each sequence, resample them on the way towards the optimum
+    p·exp(r/c) and write one (sequential Monte Carlo). A run's policy proposes, and its soft values
+    look ahead, if its method learns some."""
+    c: float | None = None
+    """Weight of the prior, by default that of the run: of the optimum that --smc samples; without
+    it, of a run's policy, π ∝ p·exp(G·c₀/c) where it was tuned at c₀."""
+
+    def __post_init__(self) -> None:
+        for option, value in (("--best-of", self.best_of), ("--smc", self.smc)):
+            require(value is None or value >= 1, f"{option} must be at least 1, not {value}")
+        is_weight = self.c is None or 0 < self.c < math.inf
+        require(is_weight, f"--c must be a number above 0, not {self.c}")
+        both = self.best_of is not None and self.smc is not None
+        require(not both, "give either --best-of or --smc, not both")
