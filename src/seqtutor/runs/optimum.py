@@ -222,8 +222,9 @@ def _remarks_on_entropy(
         return []
     return [
         f"The optimum at c = {c:g} is a handful of {policy.spec.many}: of {len(samples):,} drawn "
-        f"from it {100 * distinct:.2g} % would be different, and its entropy is about {entropy:.1f} nats a "
-        f"{policy.spec.one}. No optimiser mends that, only a larger c or another reward."
+        f"from it {100 * distinct:.2g} % would be different, and its entropy is about "
+        f"{entropy:.1f} nats a {policy.spec.one}. No optimiser mends that, only a larger c or "
+        "another reward."
     ]
 
 
