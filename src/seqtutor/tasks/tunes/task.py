@@ -28,5 +28,7 @@ def tunes_task(settings: TunesSettings | None = None, prior: PriorRecord | None 
     weights = {name: w for name, w in vars((settings or TunesSettings()).weights).items() if w}
     # A reward has at least one term.
     weights = weights or {"faulty_bars": 0.0}
-    reward = Reward(FormReward(prior.vocabulary, bars, tuple(weights)), weights)
+    centred = (settings or TunesSettings()).compare_within_meter
+    function = FormReward(prior.vocabulary, bars, tuple(weights), centred, tuple(weights.values()))
+    reward = Reward(function, weights)
     return Task(prior.vocabulary, prior.origin["max_length"], reward, "tunes")
