@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,22 +105,26 @@ def _together(sequences: tuple[Sequences, ...]) -> Sequences:
 
 def votes_text(votes: ComparedSequences, vocabulary: Vocabulary) -> str:
     """The content of a file of votes, with tokens by name."""
+    listeners = votes.listeners or ("",) * len(votes)
+    lefts, rights = (token_names(one, vocabulary) for one in (votes.left, votes.right))
+    return "".join(
+        vote_line(lefts[row], rights[row], float(score), listener)
+        for row, (score, listener) in enumerate(zip(votes.scores, listeners, strict=True))
+    )
 
-    def names(tokens: np.ndarray, mask: np.ndarray) -> list[str]:
-        found = vocabulary.decode(tokens[mask])
-        return found or [vocabulary.tokens[index] for index in tokens[mask]]
 
-    lines = []
-    for row, score in enumerate(votes.scores):
-        content: dict[str, Any] = {
-            "left": names(votes.left.tokens[row], votes.left.mask[row]),
-            "right": names(votes.right.tokens[row], votes.right.mask[row]),
-            "score": float(score),
-        }
-        if votes.listeners:
-            content["listener"] = votes.listeners[row]
-        lines.append(json.dumps(content, ensure_ascii=False))
-    return "".join(f"{line}\n" for line in lines)
+def vote_line(left: Sequence[str], right: Sequence[str], score: float, listener: str = "") -> str:
+    """A line of a file of votes; `listener` is the one who answered, or empty."""
+    content: dict[str, Any] = {"left": list(left), "right": list(right), "score": score}
+    if listener:
+        content["listener"] = listener
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def token_names(sequences: Sequences, vocabulary: Vocabulary) -> list[list[str]]:
+    """The tokens of each sequence by name, without its end; of an empty one its end token."""
+    rows = (tokens[mask] for tokens, mask in zip(sequences.tokens, sequences.mask, strict=True))
+    return [vocabulary.decode(row) or [vocabulary.tokens[index] for index in row] for row in rows]
 
 
 def file_sha256(path: Path) -> str:

@@ -38,6 +38,7 @@ def test_melodies_become_clips_that_are_equally_loud_and_the_same_by_their_seed(
     clips = [clip for clip in first.plan.clips if not clip.is_broken]
     assert len(clips) == 6
     assert len({clip.sound.sha256 for clip in clips}) > 4, "samples of two seeds differ"
+    assert all(len(clip.tokens) == 32 for clip in clips), "two bars of sixteenths"
     import pyloudnorm
 
     loudness = []
@@ -96,7 +97,7 @@ def test_a_run_under_another_name_tells_its_task(tmp_path):
         assert call.arguments == [word, "--output", "s"]
 
 
-@pytest.mark.parametrize("action", ["serve", "simulate", "results", "purge"])
+@pytest.mark.parametrize("action", ["serve", "simulate", "results", "votes", "purge"])
 def test_a_folder_without_a_study_is_one_line(tmp_path, capsys, action):
     assert main(["study", action, str(tmp_path)]) == 2
     assert "holds no study" in capsys.readouterr().err
@@ -105,7 +106,7 @@ def test_a_folder_without_a_study_is_one_line(tmp_path, capsys, action):
 def test_help_names_the_actions(capsys):
     assert main(["study", "--help"]) == 0
     overview = capsys.readouterr().out
-    for action in ("new", "serve", "simulate", "results", "purge"):
+    for action in ("new", "serve", "simulate", "results", "votes", "purge"):
         assert f"study {action}" in overview
         assert main(["study", action, "--help"]) == 0
         assert f"usage: seqtutor study {action}" in capsys.readouterr().out

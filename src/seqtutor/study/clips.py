@@ -38,9 +38,11 @@ class ClipWriter:
     with_score: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
 
-    def clip(self, exhibit: Exhibit, model: str, number: int, use: Use) -> Clip:
-        """The clip of a sequence of a model."""
-        own = Clip(self._name(), model, number, use=use)
+    def clip(
+        self, exhibit: Exhibit, model: str, number: int, use: Use, tokens: Sequence[str] = ()
+    ) -> Clip:
+        """The clip of a sequence of a model; `tokens` are those of the sequence, by name."""
+        own = Clip(self._name(), model, number, tokens=tuple(tokens), use=use)
         pictures = exhibit.pictures
         if exhibit.sound is not None:
             sound = decoded(exhibit.sound)

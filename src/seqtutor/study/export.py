@@ -8,6 +8,9 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from seqtutor.comparisons import vote_line
+from seqtutor.errors import UserError
+from seqtutor.study.plan import Plan
 from seqtutor.study.stored import Collected, StoredVote
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -75,3 +78,27 @@ def _cell(value: object) -> object:
     if isinstance(value, str) and value.lstrip().startswith(_FORMULA):
         return f"'{value}"
     return value
+
+
+def compared_sequences(collected: Collected, plan: Plan) -> list[str]:
+    """The lines of a file of votes, as `seqtutor.comparisons` reads it.
+
+    Practice, catch trials and the votes of listeners who are left out are not part of it.
+
+    Raises:
+        UserError: if sets were compared, whose votes are on no single sequence, or the plan is of a
+            version that kept no tokens.
+    """
+    if plan.form == "sets":
+        raise UserError("the votes of this study are on sets: no single sequence was preferred")
+    if not all(clip.tokens for clip in plan.clips if clip.use == "compared"):
+        raise UserError("the plan of this study has no tokens; make it anew with: study new")
+
+    def tokens(clips: Sequence[str]) -> Sequence[str]:
+        return plan.clip[clips[0]].tokens
+
+    return [
+        vote_line(tokens(vote.left_clips), tokens(vote.right_clips), vote.score, vote.listener)
+        for vote in collected.counted
+        if vote.kind == "comparison"
+    ]

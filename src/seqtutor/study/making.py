@@ -142,8 +142,8 @@ def make_study(
         seed = int(np.random.SeedSequence([options.seed, place]).generate_state(1)[0])
         folder, sha256 = str(policy.saved.folder or ""), weights_hash(policy.saved.model)
         models.append(Model(name, folder, sha256, seed))
-    exhibits = _exhibits(spec, policies, models, options)
-    return write_study(spec, models, exhibits, options, output, made_by)
+    exhibits, tokens = _drawn(spec, policies, models, options)
+    return write_study(spec, models, exhibits, options, output, made_by, tokens)
 
 
 def write_study(
@@ -153,6 +153,7 @@ def write_study(
     options: StudyOptions,
     output: Path,
     made_by: Mapping[str, Any],
+    tokens: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> Study:
     """Write a study of what is shown; its folder is there as a whole or not at all.
 
@@ -163,6 +164,7 @@ def write_study(
         options: what the researcher decided.
         output: the folder.
         made_by: facts that are kept beside the plan.
+        tokens: by the name of a model, those of its sequences, by name.
 
     Raises:
         UserError: if the folder is taken, or cannot be written.
@@ -170,7 +172,13 @@ def write_study(
     require_unused(output)
     writer = ClipWriter(random.Random(f"{options.seed} clips"), options.with_score)
     clips = [
-        writer.clip(exhibit, name, number, "compared" if number < options.clips else "spare")
+        writer.clip(
+            exhibit,
+            name,
+            number,
+            "compared" if number < options.clips else "spare",
+            tokens[name][number] if tokens else (),
+        )
         for name, own in exhibits.items()
         for number, exhibit in enumerate(own)
     ]
@@ -200,18 +208,19 @@ def write_study(
     return read_study(output)
 
 
-def _exhibits(
+def _drawn(
     spec: TaskSpec[Any],
     policies: Mapping[str, NamedPolicy],
     models: Sequence[Model],
     options: StudyOptions,
-) -> dict[str, Sequence[Exhibit]]:
-    """What is shown of the first sequences of each model."""
+) -> tuple[dict[str, Sequence[Exhibit]], dict[str, list[list[str]]]]:
+    """What is shown of the first sequences of each model, and their tokens by name."""
+    from seqtutor.comparisons import token_names
     from seqtutor.data import Sequences
     from seqtutor.measures.sampling import draw
     from seqtutor.task_records import Drawn
 
-    shown = {}
+    shown, tokens = {}, {}
     for place, (model, policy) in enumerate(zip(models, policies.values(), strict=True)):
         settings = policy.config.settings if policy.config else spec.settings_type()
         drawn = draw(
@@ -225,6 +234,7 @@ def _exhibits(
         )
         sequences, saved = Sequences(drawn.tokens, drawn.mask), policy.saved
         own = Drawn(sequences, saved.vocabulary, saved.origin, settings, model.seed)
+        tokens[model.name] = token_names(sequences, saved.vocabulary)
         # By number, so that no file of a clip can hold the name of the model.
         shown[str(place)] = Shown(own, np.arange(options.drawn))
     exhibition = spec.exhibits(shown)
@@ -232,7 +242,7 @@ def _exhibits(
     have_sound = {exhibit.sound is not None for own in found.values() for exhibit in own}
     if len(have_sound) > 1:
         raise UserError(f"some {spec.many} have a sound and some have none: {exhibition.notes}")
-    return found
+    return found, tokens
 
 
 def _trials(

@@ -65,6 +65,7 @@ class Clip:
         sound: a file, if it has one.
         pictures: files, in the order in which they are shown.
         text: shown where there is neither sound nor picture.
+        tokens: of the sequence, by name; they are no part of what a listener is sent.
         use: whether it is compared, kept for practice and catch trials, or a broken version of
             another clip, for a catch trial.
     """
@@ -76,6 +77,7 @@ class Clip:
     sound: Media | None = None
     pictures: tuple[Media, ...] = ()
     text: str = ""
+    tokens: tuple[str, ...] = ()
     use: Use = "compared"
 
     @property

@@ -1,0 +1,57 @@
+"""`seqtutor study votes`: the votes of a study for models that learn from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+TASK = None
+"""The study says what it is about."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write the votes of a study as pairs of sequences, a JSON object a line.
+
+    `seqtutor prefer` learns a model of preference from them, `seqtutor tune --method dpo` a policy.
+    Listeners who are left out of the results are left out here. Simulated votes count only as long
+    as there are no others.
+    """
+
+    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
+    """The folder of the study."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The file; by default votes.jsonl in the folder of the study."""
+    database: str | None = None
+    """As for `study serve`."""
+
+
+def defaults(spec: Any, arguments: list[str]) -> Options:
+    """The study has to be named."""
+    return Options(tyro.MISSING)
+
+
+def run(spec: Any, options: Options) -> None:
+    """Read the votes, write them, say how many."""
+    from seqtutor.files import atomic_write
+    from seqtutor.runs.terminal import counted
+    from seqtutor.study.database import open_database
+    from seqtutor.study.export import compared_sequences
+    from seqtutor.study.plan import read_study
+    from seqtutor.study.stored import collect
+
+    study = read_study(options.study)
+    database = open_database(study.folder, options.database, study.sha256)
+    try:
+        with database.reading() as connection:
+            collected = collect(connection, study.plan)
+    finally:
+        database.close()
+    lines = compared_sequences(collected, study.plan)
+    path = options.output or study.folder / "votes.jsonl"
+    atomic_write(path, "".join(lines))
+    whose = " of simulated listeners" if collected.is_simulated else ""
+    print(f"{path}: {counted(len(lines), 'vote', 'votes')}{whose}")
