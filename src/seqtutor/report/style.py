@@ -78,8 +78,10 @@ _OTHERS: dict[str, tuple[str, Any]] = {
     "frozen": ("#882255", (0, (5, 1, 1, 1, 1, 1))),
     "untrained": ("#44AA99", (0, (3, 3))),
     "real-tunes": ("#EE7733", "-"),
+    "SMC": ("#000000", (0, (2, 1))),
 }
-"""Colours and line styles beside those of methods: the prior and the controls of experiments."""
+"""Colours and line styles beside those of methods: the prior and the controls of experiments, those
+of any number of particles alike."""
 _SPARE_COLORS = ("#1B9E77", "#999933", "#AA4499", "#882255", "#44AA99")
 
 
@@ -103,7 +105,7 @@ def _own_style(name: str) -> tuple[str, str | None, Any]:
     if is_method(name):
         method = method_named(name)
         return method.symbol, method.color, method.line
-    return name, *_OTHERS.get(name, (None, "-"))
+    return name, *_OTHERS.get(name.partition(" of ")[0], (None, "-"))
 
 
 def figure_style() -> AbstractContextManager[None]:
