@@ -35,6 +35,7 @@ PAGES = {
     "merl": ("merl",),
     "reinforce": ("reinforce", "reinforce-baseline"),
     "rl-only": ("rl-only",),
+    "dpo": ("dpo",),
 }
 """The methods in the figure of each page."""
 

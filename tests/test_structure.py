@@ -32,6 +32,7 @@ CORE += [
     "rewards",
     "task",
     "data",
+    "comparisons",
     "token_files",
     "text_sequences",
     "task_records",
@@ -47,7 +48,7 @@ FLOORS = [
     ["training"],
     ["measures", "proof"],
     ["report"],
-    ["adversarial"],
+    ["adversarial", "preferences"],
     ["runs"],
     ["api"],
     ["playing"],
@@ -65,7 +66,7 @@ ENTRANCES = {"__init__", "__main__"}
 CORE_LIBRARIES = {"equinox", "jax", "jaxtyping", "numpy", "optax", "safetensors", "scipy"}
 CORE_LIBRARIES |= {"platformdirs"}
 NUMERICAL_PARTS = ["objectives", "models", "methods", "training", "measures", "proof"]
-NUMERICAL_PARTS += ["adversarial"]
+NUMERICAL_PARTS += ["adversarial", "preferences"]
 ALLOWED_LIBRARIES = dict.fromkeys([*CORE, *NUMERICAL_PARTS], CORE_LIBRARIES)
 SOURCES = sorted(ROOT.rglob("*.py"))
 
@@ -134,7 +135,7 @@ def test_the_public_names_are_there():
 
 TASK_WORDS = re.compile(r"\b(melody|melodies|molecules?|folk|smiles|peptides?)\b", re.IGNORECASE)
 GENERIC = ["cli", "runs", "report", "measures", "training", "methods", "models", "adversarial"]
-GENERIC += ["listen"]
+GENERIC += ["preferences", "listen"]
 
 
 @pytest.mark.parametrize("part", GENERIC)

@@ -19,7 +19,7 @@ from seqtutor.vocabulary import Vocabulary
 
 METHODS = {name: method_named(name) for name in method_names()}
 ON_POLICY = [name for name, method in METHODS.items() if method.is_on_policy]
-OFF_POLICY = [name for name in METHODS if name not in ON_POLICY]
+OFF_POLICY = [name for name, method in METHODS.items() if method.learns_from == "replay"]
 TOKENS = jnp.array([[0, 2, 1, 1, 0, 2, 2], [2, 2, 0, 1, 1, 0, 0]])
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqtutor.models.registry import register_model
     from seqtutor.models.settings import ModelSettings
     from seqtutor.playing import play
+    from seqtutor.preferences.reward import preference_reward
     from seqtutor.rewards import Reward, compiled, string_reward
     from seqtutor.task import Task
     from seqtutor.task_records import Preset
@@ -49,6 +50,7 @@ _HOMES = {
     "evaluate": "seqtutor.api",
     "load": "seqtutor.api",
     "play": "seqtutor.playing",
+    "preference_reward": "seqtutor.preferences.reward",
     "pretrain": "seqtutor.api",
     "register_model": "seqtutor.models.registry",
     "string_reward": "seqtutor.rewards",
@@ -77,6 +79,7 @@ __all__ = [
     "evaluate",
     "load",
     "play",
+    "preference_reward",
     "pretrain",
     "register_model",
     "string_reward",

@@ -28,6 +28,7 @@ from seqtutor.models.registry import register_model
 from seqtutor.runs.comparing import ComparisonPlan
 from seqtutor.runs.comparing import compare as run_comparison
 from seqtutor.runs.config import RunConfig
+from seqtutor.runs.preferred import votes_of, with_vote_estimates
 from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
 from seqtutor.runs.tuning import tune_in_folder
 from seqtutor.settings import require, require_seed
@@ -275,7 +276,9 @@ def tune(
         raise UserError(f"the prior must be what pretrain or load gives, not {prior!r}")
     if prior.vocabulary != task.vocabulary:
         raise UserError("the prior was trained on another vocabulary than the task's")
-    tutor = Tutor(task, prior.model, TutorSettings.of(method, **settings), devices=devices)
+    chosen_settings = with_vote_estimates(TutorSettings.of(method, **settings), task, prior.model)
+    votes = votes_of(chosen_settings, task)
+    tutor = Tutor(task, prior.model, chosen_settings, devices=devices, votes=votes)
     folder = None if output is None else Path(output)
     if seeds is None:
         return _tune_one(tutor, prior, folder, on_record)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from seqtutor.settings import require, require_seed, require_shares
 
 if TYPE_CHECKING:
+    from jaxtyping import Array, Bool, Float, Int
+
     from seqtutor.data import Sequences
     from seqtutor.vocabulary import Vocabulary
 
@@ -62,6 +64,23 @@ class PriorRecord(Protocol):
     @property
     def folder(self) -> Path | None:
         """Where the model was read from."""
+
+
+@dataclass(frozen=True)
+class SequenceFeatures:
+    """Numbers that describe a sequence, from which a model of preferences may learn.
+
+    Attributes:
+        names: of the features.
+        of_prefixes: a pure JAX function of tokens and mask that gives the features of each prefix:
+            those at a step depend on the tokens up to it alone. Those of the sequence are the last.
+    """
+
+    names: tuple[str, ...]
+    of_prefixes: Callable[
+        [Int[Array, "batch time"], Bool[Array, "batch time"]],
+        Float[Array, "batch time features"],
+    ]
 
 
 @dataclass(frozen=True)

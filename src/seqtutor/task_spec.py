@@ -25,6 +25,7 @@ from seqtutor.task_records import (
     Preset,
     PriorRecord,
     Profile,
+    SequenceFeatures,
     Settings,
     TextData,
 )
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
 
-OWN_NAMES = ("task", "prior", "tutor", "made_by")
+OWN_NAMES = ("task", "prior", "tutor", "made_by", "preference")
 """Names in a run's configuration that no task may use for its settings."""
 
 
@@ -357,6 +358,13 @@ class TaskSpec(Generic[Settings]):
                 none.
         """
         yield self.usual_task().measures
+
+    def features(self) -> SequenceFeatures | None:
+        """Numbers that describe a sequence in the terms of the task, for models of preference.
+
+        Without them such a model reads how often each token occurs.
+        """
+        return None
 
     def prepare_measures(self, options: Any, prior: PriorRecord) -> None:
         """Fetch what the measures need, at the start of an experiment that is not a trial.

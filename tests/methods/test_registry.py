@@ -24,6 +24,7 @@ from seqtutor.methods.settings import (
     MethodSettings,
     ReplaySettings,
     ValueSettings,
+    VoteSettings,
 )
 from tiny_problems import METHODS
 
@@ -107,7 +108,8 @@ def test_settings_fit_where_the_method_learns_from(name):
     method = METHODS[name]
     assert issubclass(method.settings, ReplaySettings) == (method.learns_from == "replay")
     assert issubclass(method.settings, BatchSettings) == (method.learns_from != "collection")
-    assert method.is_on_policy == (method.learns_from != "replay")
+    assert issubclass(method.settings, VoteSettings) == method.learns_from_votes
+    assert method.is_on_policy == (method.learns_from not in ("replay", "votes"))
     has_rate = "target_rate" in {one.name for one in fields(method.settings)}
     assert has_rate == (method.target == "average")
     method.settings()

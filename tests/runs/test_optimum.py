@@ -5,11 +5,17 @@ import json
 import jax
 import pytest
 
+import tiny_problems
 from seqtutor.cli.main import main
+from seqtutor.measures.sampling import draw
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.models.lstm import LSTM
+from seqtutor.proof import exact
 from seqtutor.runs.config import RunConfig
+from seqtutor.runs.optimum import optimum_at
+from seqtutor.runs.policies import NamedPolicy
 from seqtutor.runs.run_folder import RunFolder
+from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE, melody_vocabulary
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.training.settings import TutorSettings
@@ -108,10 +114,20 @@ def test_the_optimum_of_a_prior_is_told_before_any_tuning(a_run, tmp_path, capsy
     assert 60 < own["optimum_entropy"] < 32 * 3.7
     assert own["optimum_distinct"] > 0.9
     assert "handful" not in told
-    found, told = measured(capsys, prior, "--number", "320", "--c", "0.2")
-    assert found["prior"][0]["optimum_entropy"] < 3.2
-    assert "is a handful of melodies" in told
-    assert "only a larger c or another reward" in told
+
+
+def test_an_optimum_of_few_sequences_is_told_and_its_log_z_is_that_of_the_enumeration():
+    model, small = tiny_problems.prior(3, scale=2.0), tiny_problems.task(3, 4, has_end=True)
+    saved = SavedModel(model, small.vocabulary)
+    policy = NamedPolicy("prior", saved, 4, TaskSpec.of(small), reference=saved)
+    samples = draw(model, model, number=512, length=4, end=2, reward=small.reward)
+    whole = exact.enumerate_problem(model, small.reward, 4, end=2)
+    for c, is_few in ((0.05, True), (2.0, False)):
+        found = optimum_at(policy, samples, small, c)
+        log_z = exact.optimum(whole, c=c).log_partition
+        assert found.bounds.lower <= log_z + 1e-3
+        assert found.bounds.estimate == pytest.approx(log_z, abs=1.0 if is_few else 0.1)
+        assert any("is a handful of sequences" in one for one in found.remarks) == is_few
 
 
 @pytest.mark.parametrize(

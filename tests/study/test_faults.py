@@ -14,6 +14,7 @@ from small_study import QUICK, serving, small_study
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
 from seqtutor.study.app import make_app
+from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
 from seqtutor.study.plan import Rules
 from seqtutor.study.serving import Serving, new_researcher_token
@@ -154,6 +155,13 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
             found = collect(connection, study.plan)
     assert not found.is_simulated
     assert {one.vote.listener for one in found.votes} == {"L0005"}
+
+
+def test_a_model_may_be_named_by_its_folder_alone(tmp_path):
+    plan = small_study(tmp_path / "s", ("prior", "runs/psi", "a/g", "b/g")).plan
+    assert logits(["psi:1", "prior:-2"], plan, "--prefer") == {"runs/psi": 1, "prior": -2}
+    with pytest.raises(UserError, match="the study has no model 'g'"):
+        logits(["g:1"], plan, "--prefer")
 
 
 @pytest.mark.parametrize(

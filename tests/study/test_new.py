@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqtutor.cli.main import main
+from seqtutor.cli.main import find_call, main
 from seqtutor.study.plan import read_study
 from seqtutor.study.sounds import decoded
 
@@ -86,6 +86,14 @@ def test_mistakes_are_one_line(tmp_path, capsys, arguments, reason):
     assert reason in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_run_under_another_name_tells_its_task(tmp_path):
+    (tmp_path / "config.yaml").write_text("task: molecule\n")
+    for word in (str(tmp_path), f"mine={tmp_path}"):
+        call = find_call("study", ["new", word, "--output", "s"])
+        assert (call.name, call.spec.name) == ("study new", "molecule")
+        assert call.arguments == [word, "--output", "s"]
 
 
 @pytest.mark.parametrize("action", ["serve", "simulate", "results", "purge"])

@@ -17,7 +17,7 @@ from seqtutor.training.settings import (
     setting_names,
     to_flat,
 )
-from tiny_problems import METHODS, ON_POLICY
+from tiny_problems import METHODS, OFF_POLICY, ON_POLICY
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_every_method_has_defaults_of_its_own(method):
     on_policy = method in ON_POLICY
     of_paths = ("rloo", "ppo", "grpo", "merl", "reinforce", "reinforce-baseline")
     assert on_policy == (method in of_paths)
-    assert hasattr(defaults.options, "exploration") == (not on_policy)
-    assert (defaults.discount == 1.0) == (on_policy or method == "path")
+    assert hasattr(defaults.options, "exploration") == (method in OFF_POLICY)
+    assert (defaults.discount == 1.0) == (on_policy or method in ("path", "dpo"))
 
 
 def test_changes_win_over_a_methods_defaults():
@@ -297,7 +297,9 @@ OLD = {
 def test_settings_of_older_versions_still_load(method):
     """With what the method ignored, whatever it was, if it could be anything."""
     settings = from_flat({"method": method, **OLD})
-    own = applicable_settings(method, trace=0.8, exploration=Exploration(epsilon_start=0.0))
+    own = applicable_settings(
+        method, trace=0.8, updates=8, batch=64, exploration=Exploration(epsilon_start=0.0)
+    )
     assert settings == TutorSettings.of(
         method, discount=1.0, steps=1000, environments=64, seed=3, **own
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from seqtutor.preferences.settings import PreferenceTerm
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -21,7 +23,7 @@ class Options:
     """
 
     methods: tuple[str, ...] | None = None
-    """Methods to compare (see seqtutor tune --help); all if not given."""
+    """Methods to compare (see seqtutor tune --help); if not given, all that votes are there for."""
     c: tuple[float, ...] = (2.5, 5.0, 10.0, 20.0)
     """Weights of the prior, each a point on every method's frontier."""
     seeds: int = 5
@@ -47,6 +49,8 @@ class Options:
     are."""
     prior: Path | None = None
     """Folder of the prior; the one that comes with the package if not given."""
+    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
+    """A preference model as a term of the reward; its votes are those that dpo learns from."""
     output: Path | None = None
     """Folder for everything; by default runs/compare-TASK."""
     workers: int | None = None
@@ -75,6 +79,8 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
 
 
 def _methods(options: Options) -> tuple[str, ...]:
-    from seqtutor.methods.registry import method_names
+    from seqtutor.methods.registry import loadable_methods
 
-    return method_names() if options.methods is None else options.methods
+    has_votes = options.preference.model is not None
+    usual = (one.name for one in loadable_methods() if has_votes or not one.learns_from_votes)
+    return tuple(usual) if options.methods is None else options.methods

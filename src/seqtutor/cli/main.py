@@ -250,6 +250,7 @@ def split_task(name: str, arguments: list[str]) -> tuple[str, list[str]]:
     options = ("--resume", "--config")
     named = [value for one in options if (value := value_of(one, arguments)) is not None]
     words = [word for word in arguments if not word.startswith("-")]
+    words += [place for word in words if (place := word.partition("=")[2])]  # NAME=MODEL
     for place in named or (words if name in NAMES_A_MODEL else []):
         if (task := task_in(Path(place))) is not None:
             return task, arguments

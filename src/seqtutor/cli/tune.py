@@ -12,7 +12,8 @@ import tyro
 from seqtutor.arguments import value_of
 from seqtutor.cli.flat_settings import require_options_of
 from seqtutor.cli.options import extended
-from seqtutor.methods.registry import DEFAULT_METHOD
+from seqtutor.methods.registry import DEFAULT_METHOD, method_named
+from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.runs.devices import Place
 from seqtutor.runs.event_logs import LogName, require_loggers
 from seqtutor.settings import require
@@ -75,6 +76,8 @@ class Options:
     """Where records and samples are shown besides: in TensorBoard, in Weights & Biases, or both."""
     prior: Path | None = None
     """Folder of the prior; the one that comes with the package if not given."""
+    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
+    """A preference model as a term of the reward."""
 
     def __post_init__(self) -> None:
         for name in ("samples", "evaluate", "reward_workers"):
@@ -112,7 +115,9 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
     if path is None:
         method = value_of("--method", arguments) or DEFAULT_METHOD
         preset = spec.preset(given.get("--preset"))
-        tutor = TutorSettings.of(method, **preset.tutor(method))
+        # A preset weighs the task's reward, which votes have nothing to do with.
+        from_votes = method_named(method).learns_from_votes
+        tutor = TutorSettings.of(method, **({} if from_votes else preset.tutor(method)))
         settings = preset.settings(method)
     else:
         from seqtutor.runs.config import read_config
@@ -124,7 +129,7 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
         )
         config = read_config(spec, Path(path))
         tutor, settings = config.tutor, config.settings
-        values["prior"] = config.prior
+        values |= {"prior": config.prior, "preference": config.preference}
     require_options_of(tutor.method, arguments)
     return extended(Options, values, {"tutor": tutor, "settings": settings})
 
@@ -136,7 +141,8 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     from seqtutor.runs.tuning import completed, remark_on_origin
 
     spec.require_dependencies()
-    config = RunConfig(spec.name, options.tutor, options.settings, options.prior)
+    given = options.tutor, options.settings, options.prior, options.preference
+    config = RunConfig(spec.name, *given)
     with options.place.joined():
         config, warnings = completed(spec, config)
         if options.place.follows:

@@ -15,10 +15,12 @@ from jaxtyping import Bool, Float, Int
 from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.measures.sampling import require_room
+from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.rewards import Reward
 from seqtutor.rewards.protocols import is_compiled
 from seqtutor.runs.evaluating import title_of
 from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_titles, find_policy
+from seqtutor.runs.preferred import opened_task
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.rollout import sample
 from seqtutor.vocabulary import Vocabulary
@@ -176,10 +178,12 @@ def open_sources(
             if not may_run_code:
                 own, note = spec.without_code(own, spec.evaluate_type())
                 notes |= {} if note is None else {note: None}
-            task = stack.enter_context(spec.opened(own, policy.prior(), 0))
+            term = policy.config.preference
+            task = stack.enter_context(opened_task(spec, own, policy.prior(), 0, term))
             vocabulary = policy.saved.vocabulary
             settings = policy.config.settings
-            rewarded.append(_Rewarded(settings, vocabulary, task.reward, _terms_of(task.reward)))
+            terms = _terms_of(task.reward)
+            rewarded.append(_Rewarded(settings, term, vocabulary, task.reward, terms))
         sources = [
             _source(title, policy, next((one for one in rewarded if one.fits(policy)), None))
             for title, policy in zip(titles, policies, strict=True)
@@ -192,12 +196,14 @@ class _Rewarded:
     """The reward of runs that share their settings, which is also that of mere models."""
 
     settings: Any
+    preference: PreferenceTerm
     vocabulary: Vocabulary
     reward: Reward
     rewarding: Callable[[Any, Any], Mapping[str, Any]]
 
     def fits(self, policy: NamedPolicy) -> bool:
-        is_same = policy.config is None or policy.config.settings == self.settings
+        run = policy.config
+        is_same = run is None or (run.settings, run.preference) == (self.settings, self.preference)
         return is_same and policy.saved.vocabulary == self.vocabulary
 
 

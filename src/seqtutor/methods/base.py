@@ -20,6 +20,7 @@ from seqtutor.methods.settings import (
     MethodSettings,
     ReplaySettings,
     TargetSettings,
+    VoteSettings,
 )
 from seqtutor.models.action_values import ValuedLogits
 from seqtutor.objectives.temporal_difference import PerAction, PerState, of_action
@@ -36,7 +37,9 @@ class Experience(eqx.Module):
     Attributes:
         tokens: a_t.
         mask: true up to and with a sequence's last token.
-        rewards: r_t, in the task's unit, not divided by c.
+        rewards: r_t, in the task's unit, not divided by c. Of a method that learns from votes the
+            batch is the left sequences and then the right ones, and a sequence earns its share of
+            the vote at its last token: 1, ½ or 0.
         log_prior: log p(a_t|s_t) of the sequences' own tokens, in nats.
         whole_log_prior: log p(·|s_t) over the vocabulary, for methods that read it.
         weights: importance weights of the sequences' losses; `None` if all are 1.
@@ -176,10 +179,12 @@ class Method:
         loss: of a batch, from the outputs of the network and of the target network.
         learns_from: `replay`: sequences of earlier policies, drawn at random · `collection`: all of
             the newest sequences, in one update · `collection batches`: parts of the newest
-            sequences in turn.
+            sequences in turn · `votes`: pairs of given sequences that were compared; collections
+            are generated to measure the policy alone.
         settings: the class of the method's own settings. It derives from `ReplaySettings` if the
             method learns from a replay, from `BatchSettings` if it learns from collection batches,
-            and from `TargetSettings` if its target is an average.
+            from `VoteSettings` if it learns from votes, and from `TargetSettings` if its target is
+            an average.
         target: the second network that the loss reads. `average`: one that follows slowly, at the
             setting `target_rate` · `collector`: the network as it was when it generated the newest
             sequences · `None`: none, and the loss must not read it.
@@ -203,7 +208,7 @@ class Method:
     symbol: str
     summary: str
     loss: Loss
-    learns_from: Literal["replay", "collection", "collection batches"]
+    learns_from: Literal["replay", "collection", "collection batches", "votes"]
     reference: str = ""
     year: int | None = None
     family: str = "policy gradient"
@@ -225,6 +230,7 @@ class Method:
         bases = {
             "replay": ReplaySettings,
             "collection batches": BatchSettings,
+            "votes": VoteSettings,
             "average": TargetSettings,
         }
         for what in (self.learns_from, self.target):
@@ -237,7 +243,12 @@ class Method:
     @property
     def is_on_policy(self) -> bool:
         """Whether it learns only from what the policy has just generated."""
-        return self.learns_from != "replay"
+        return self.learns_from in ("collection", "collection batches")
+
+    @property
+    def learns_from_votes(self) -> bool:
+        """Whether it learns from given comparisons of sequences and needs no reward."""
+        return self.learns_from == "votes"
 
 
 def log_policy(output: ValuedLogits, experience: Experience) -> PerStep:

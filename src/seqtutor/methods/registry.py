@@ -36,6 +36,7 @@ _BUILT_IN = {
     "reinforce": "reinforce",
     "reinforce-baseline": "reinforce_baseline",
     "rl-only": "rl_only",
+    "dpo": "dpo",
 }
 
 

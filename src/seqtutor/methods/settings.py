@@ -7,6 +7,7 @@ where the method learns from; the training loop reads what these declare.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from seqtutor.settings import Count, NotNegative, Positive, Share, check_settings
@@ -71,6 +72,19 @@ class ReplaySettings(BatchSettings):
     weights correct the loss completely."""
     exploration: Exploration = field(default_factory=Exploration)
     """How tokens are chosen while collecting."""
+
+
+@dataclass(frozen=True)
+class VoteSettings(BatchSettings):
+    """Settings of methods that learn from votes on pairs of sequences, and from no reward."""
+
+    votes: Path | None = None
+    """A file of votes, one {"left": …, "right": …, "score": …} a line, or the folder of a
+    preference model that learned from them."""
+    updates: Count = 4
+    """Gradient updates for each collection, which is generated to measure the policy alone."""
+    batch: Count = 32
+    """Votes in each update."""
 
 
 @dataclass(frozen=True)

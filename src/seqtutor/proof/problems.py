@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from seqtutor.comparisons import ComparedSequences
+from seqtutor.data import Sequences
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.registry import create
 from seqtutor.proof import exact
@@ -96,4 +98,41 @@ def enumeration(problem: Problem) -> exact.Enumeration:
     task = problem.task
     return exact.enumerate_problem(
         problem.prior, task.reward, problem.length, end=task.vocabulary.end
+    )
+
+
+MOST_PAIRS = 4096
+"""Of a problem's sequences that a listener compares."""
+
+
+def votes_on(problem: Problem, tie: float, bias: float) -> ComparedSequences:
+    """What infinitely many votes on a problem's sequences say, as each possible vote's chance.
+
+    The listener's utility of a sequence is its reward, the likelihood that of Davidson.
+
+    Args:
+        problem: whose sequences are compared, all pairs of them or as many as `MOST_PAIRS`.
+        tie: ν; at 0 each pair has one vote, whose score is the chance of the left side.
+        bias: b, towards the left side.
+    """
+    whole = enumeration(problem)
+    found = exact.distinct_sequences(whole)
+    utilities = found.along(whole.rewards).sum(axis=1)
+    number = len(utilities)
+    pairs = np.arange(number**2)
+    if number**2 > MOST_PAIRS:
+        pairs = np.random.default_rng(problem.seed).permutation(number**2)[:MOST_PAIRS]
+    left, right = pairs // number, pairs % number
+    half = (utilities[left] - utilities[right] + bias) / 2
+    shares = np.stack([np.exp(half), np.full_like(half, tie), np.exp(-half)])
+    chances = shares / shares.sum(axis=0)
+    sequences = Sequences(found.tokens, found.mask)
+    if tie == 0:
+        return ComparedSequences(sequences[left], sequences[right], chances[0])
+    rows = np.tile(np.arange(len(pairs)), 3)
+    return ComparedSequences(
+        sequences[left[rows]],
+        sequences[right[rows]],
+        np.repeat([1.0, 0.5, 0.0], len(pairs)),
+        weights=3 * chances.reshape(-1),
     )

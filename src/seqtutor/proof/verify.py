@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -32,6 +32,7 @@ from seqtutor.proof.problems import (
     PROBLEMS,
     Problem,
     enumeration,
+    votes_on,
 )
 from seqtutor.training.iteration import collect
 from seqtutor.training.settings import TutorSettings, applicable_settings
@@ -276,7 +277,11 @@ def check(case: Case, seed: int = 0) -> Outcome:
 
 def train(case: Case, seed: int) -> SequenceModel:
     """The policy at the end of a whole run of the tutor."""
-    tutor = Tutor(case.problem.task, case.problem.prior, settings_of(case, seed))
+    settings, votes = settings_of(case, seed), None
+    if case.record.learns_from_votes:
+        options: Any = settings.options
+        votes = votes_on(case.problem, options.tie or 0.0, options.side_bias or 0.0)
+    tutor = Tutor(case.problem.task, case.problem.prior, settings, votes=votes)
     state, _ = tutor.advance(tutor.initial_state(), tutor.iterations)
     return tutor.policy(state.network)
 

@@ -28,6 +28,7 @@ from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of
 from seqtutor.runs.measure_cache import digest
 from seqtutor.runs.page import write_run_page
 from seqtutor.runs.policies import load_prior
+from seqtutor.runs.preferred import opened_task, votes_of
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
@@ -88,7 +89,8 @@ def write_comparison_page(plan: ComparisonPlan) -> Path:
 def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[str]]:
     spec, prior = plan.spec, load_prior(plan.spec, plan.prior)
     # Runs in other processes have workers of their own.
-    with spec.opened(plan.settings, prior, None if in_this_process else 0) as task:
+    workers = None if in_this_process else 0
+    with opened_task(spec, plan.settings, prior, workers, plan.preference) as task:
         now = made_of(spec, prior.model, task.max_length)
         jobs = plan.jobs(task.max_length, now)
         console.rule("1  Tuning")
@@ -100,7 +102,10 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
         grid = _tune(jobs, run)
     console.rule("2  Measuring")
     settings = spec.settings_for_evaluation(plan.settings)
-    with telling_how_to_go_on(plan.output), spec.opened(settings, prior) as task:
+    with (
+        telling_how_to_go_on(plan.output),
+        opened_task(spec, settings, prior, None, plan.preference) as task,
+    ):
         policies = _measure(grid, plan, task)
     console.rule("3  Tables and figures")
     left_out = _left_out(grid, plan.output)
@@ -109,7 +114,8 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
 
 def _run_here(jobs: Sequence[Job], *, task: Task, prior: SavedModel) -> None:
     for job in unfinished(jobs):
-        tutor = Tutor(task, prior.model, job.config.tutor)
+        votes = votes_of(job.config.tutor, task)
+        tutor = Tutor(task, prior.model, job.config.tutor, votes=votes)
         tune_in_folder(job.spec, job.config, tutor, job.run)
 
 
@@ -139,6 +145,9 @@ def _measure(grid: _Grid, plan: ComparisonPlan, task: Task) -> list[MeasuredPoli
     key = {"prior": digest(prior_folder), "task": spec.name, "settings": plain(plan.settings)}
     if spec.source_sha256 is not None:
         key[TASK_FILE_SHA256] = spec.source_sha256
+    if plan.preference.model is not None:
+        own = {"weights": digest(plan.preference.model)}
+        key["preference"] = plain(plan.preference) | own
     runs = plan.seeds * len(plan.methods) + len(plan.smc)
     evaluator = CachedEvaluator(
         task,

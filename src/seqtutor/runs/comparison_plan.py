@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seqtutor.methods.registry import method_named
+from seqtutor.preferences.files import load_weights
+from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.jobs import Job, worker_count
+from seqtutor.runs.made_of import made_of_votes
 from seqtutor.runs.policies import load_prior
+from seqtutor.runs.preferred import rounded
 from seqtutor.runs.seeds import reward_worker_options
 from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
@@ -43,6 +50,8 @@ class ComparisonPlan:
         at_kl: KL divergences, in nats a sequence, at which to compare; empty: four where most
             methods are.
         prior: folder of the prior; `None` for the one that comes with the package.
+        preference: a preference model as a term of the reward; methods that learn from votes learn
+            from those of its folder.
         workers: runs at the same time; `None` for one for each core.
 
     Raises:
@@ -64,6 +73,7 @@ class ComparisonPlan:
     at_kl: tuple[float, ...] = ()
     prior: Path | None = None
     workers: int | None = None
+    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
     settings: Any = field(default=None, init=False)
     """The task's settings, complete."""
 
@@ -82,6 +92,11 @@ class ComparisonPlan:
         worker_count(self.workers)
         for method in self.methods:
             TutorSettings.of(method, discount=self.discount)
+            require(
+                self.preference.model is not None or not method_named(method).learns_from_votes,
+                f"{method} learns from votes: name a preference model, whose votes it then takes, "
+                "with --preference.model",
+            )
         sets = {
             "methods": self.methods,
             "c": sorted(self.c),
@@ -104,19 +119,19 @@ class ComparisonPlan:
             now: what runs are made of beside their configuration, as `made_of` gives it.
         """
         options = reward_worker_options(None, worker_count(self.workers))
+        grid = product(range(self.seeds), self.c, self.methods)
+        configs = [self.config(method, c, seed, length) for seed, c, method in grid]
         return tuple(
             Job(
-                f"{method} c={c:g} seed {seed}",
-                self.run_folder(method, c, seed),
+                f"{one.tutor.method} c={one.tutor.c:g} seed {one.tutor.seed}",
+                self.run_folder(one.tutor.method, one.tutor.c, one.tutor.seed),
                 self.spec,
-                self.config(method, c, seed, length),
+                one,
                 samples=0,
                 options=options,
-                made_of=now,
+                made_of={**now, **made_of_votes(one)},
             )
-            for seed in range(self.seeds)
-            for c in self.c
-            for method in self.methods
+            for one in configs
         )
 
     def run_folder(self, method: str, c: float, seed: int) -> Path:
@@ -126,14 +141,27 @@ class ComparisonPlan:
     def config(self, method: str, c: float, seed: int, length: int) -> RunConfig[Any]:
         """The configuration of one run, of sequences of at most `length` tokens."""
         # Not the preset's settings of the tutor, which are each method's own way to one aim.
-        own = {"c": c, "discount": self.discount, "seed": seed}
+        own: dict[str, Any] = {"c": c, "discount": self.discount, "seed": seed}
+        if method_named(method).learns_from_votes:
+            own |= self.of_votes
         tutor = TutorSettings.of(method, **{**self.spec.tutor_settings(method), **own})
         collection = tutor.environments * length
         record = collection * max(1, round(self.steps / collection / RECORDS))
         # Whole records: each is a mean over as many collections.
         steps = record * math.ceil(self.steps / record)
         tutor = replace(tutor, steps=steps, log_every=record)
-        return RunConfig(self.spec.name, tutor, self.settings, self.prior)
+        return RunConfig(self.spec.name, tutor, self.settings, self.prior, self.preference)
+
+    @cached_property
+    def of_votes(self) -> dict[str, Any]:
+        """Settings of methods that learn from votes: those of the preference model."""
+        assert self.preference.model is not None
+        weights = load_weights(self.preference.model)[0]
+        return {
+            "votes": self.preference.model,
+            "tie": rounded(weights.tie),
+            "side_bias": rounded(weights.bias),
+        }
 
 
 def _distinct(values: Iterable[_Value]) -> tuple[_Value, ...]:

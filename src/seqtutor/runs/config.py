@@ -11,6 +11,7 @@ from seqtutor.errors import UserError
 from seqtutor.files import parse_json, read_regular
 from seqtutor.models.files import CONFIG as MODEL_CONFIG
 from seqtutor.models.files import MOST_CONFIG
+from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.runs.run_folder import CONFIG, MODEL, from_plain, plain, read_settings
 from seqtutor.settings import require
 from seqtutor.task_records import NoSettings
@@ -31,19 +32,23 @@ class RunConfig(Generic[_Settings]):
         tutor: the method and how it learns.
         settings: the task's own.
         prior: folder of the prior; `None` for the one that comes with the package.
+        preference: a preference model as a term of the reward.
     """
 
     task: str
     tutor: TutorSettings = field(default_factory=TutorSettings.of)
     settings: _Settings = field(default_factory=NoSettings)  # type: ignore[assignment]
     prior: Path | None = None
+    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
 
     def content(self) -> dict[str, Any]:
         """The configuration in YAML's types; the task's settings have no level of their own."""
+        has_term = self.preference.model is not None
         return {
             "task": self.task,
             "prior": plain(self.prior),
             "tutor": plain(self.tutor),
+            **({"preference": plain(self.preference)} if has_term else {}),
             **plain(self.settings),
         }
 
@@ -79,8 +84,10 @@ def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
         f"{path} is not a usable configuration: prior must be a folder, not {prior!r}",
     )
     tutor = from_plain(TutorSettings, content.pop("tutor", {}), path)
+    preference = from_plain(PreferenceTerm, content.pop("preference", {}), path)
     settings = from_plain(spec.settings_type, content, path)
-    return RunConfig(spec.name, tutor, settings, None if prior is None else Path(prior))
+    prior = None if prior is None else Path(prior)
+    return RunConfig(spec.name, tutor, settings, prior, preference)
 
 
 def is_game(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from seqtutor.settings import require
 
 if TYPE_CHECKING:
+    from seqtutor.comparisons import ComparedSequences
     from seqtutor.models.base import SequenceModel
     from seqtutor.task import Task
     from seqtutor.training.settings import TutorSettings
@@ -110,7 +111,12 @@ class Place:
             yield
 
     def tutor(
-        self, task: Task, prior: SequenceModel, settings: TutorSettings, configuration: str
+        self,
+        task: Task,
+        prior: SequenceModel,
+        settings: TutorSettings,
+        configuration: str,
+        votes: ComparedSequences | None = None,
     ) -> Tutor:
         """A tutor that works on these devices.
 
@@ -122,7 +128,14 @@ class Place:
         from seqtutor.training.tutor import Tutor
 
         if self.processes == 1 or self.follows:
-            return Tutor(task, prior, settings, devices=self.total)
+            return Tutor(task, prior, settings, devices=self.total, votes=votes)
         from seqtutor.runs.processes import LeadingTutor
 
-        return LeadingTutor(task, prior, settings, devices=self.total, configuration=configuration)
+        return LeadingTutor(
+            task,
+            prior,
+            settings,
+            devices=self.total,
+            votes=votes,
+            configuration=configuration,
+        )

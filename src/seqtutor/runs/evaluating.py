@@ -23,6 +23,8 @@ from seqtutor.measures.policy import (
     reward_measures,
 )
 from seqtutor.methods.registry import symbol_of
+from seqtutor.preferences.reward import TERM as PREFERENCE
+from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
 from seqtutor.runs.grouping import PolicyGroup, grouped, remarks_on
@@ -41,6 +43,7 @@ from seqtutor.runs.policies import (
     find_policy,
     usual_settings,
 )
+from seqtutor.runs.preferred import opened_task
 from seqtutor.runs.progress import progress_bar
 from seqtutor.settings import require
 from seqtutor.task import Task
@@ -61,6 +64,7 @@ class Evaluator:
         notes: stand below tables.
         remarks: about the policies; they stand there, too.
         c: at which the optimum is estimated of models that are no runs; `None` for not at all.
+        shows_preference: whether the reward has the term of a preference model.
     """
 
     spec: TaskSpec[Any]
@@ -71,6 +75,7 @@ class Evaluator:
     notes: Sequence[str] = ()
     remarks: Sequence[str] = ()
     c: float | None = None
+    shows_preference: bool = False
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
@@ -141,7 +146,8 @@ def open_evaluator(
             settings of the task, and its measures depend on them.
     """
     runs = [policy for policy in policies if policy.config is not None]
-    is_shared = len(distinct_settings(policies)) < 2
+    preferences = {policy.config.preference for policy in policies if policy.config is not None}
+    is_shared = len(distinct_settings(policies)) < 2 and len(preferences) < 2
     if is_shared or spec.measures_need_settings:
         settings = common_settings(policies, "measure them one by one")
     else:
@@ -153,25 +159,31 @@ def open_evaluator(
     priors = [policy.prior() for policy in policies]
     remarks = remarks_on(policies)
     tasks: dict[Vocabulary, Task] = {}
+    preference = PreferenceTerm()
     reward_notes = []
+    if len(preferences) > 1:
+        reward_notes.append(
+            "The runs differ in the preference term of their rewards, which are not measured."
+        )
     with ExitStack() as stack:
         if has_rewards and (runs or c is not None) and is_shared:
             of_reward = spec.settings_for_evaluation(settings)
             if not may_run_code:
                 of_reward, note = spec.without_code(of_reward, own)
                 reward_notes += [] if note is None else [note]
+            preference = next(iter(preferences), preference)
             # A run's first: its settings fit its own prior.
             for prior in (*(run.prior() for run in runs[:1]), *priors):
                 if prior.vocabulary not in tasks:
-                    opened = spec.opened(of_reward, prior, reward_workers)
+                    opened = opened_task(spec, of_reward, prior, reward_workers, preference)
                     tasks[prior.vocabulary] = stack.enter_context(opened)
             if spec.shows_terms:
                 reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
         measures = stack.enter_context(spec.measures(settings, own, priors, number, reward_workers))
         notes = [one.note for one in measures if isinstance(one, MeasureGroup) and one.note]
-        yield Evaluator(
-            spec, measures, number, temperature, tasks, [*notes, *reward_notes], remarks, c
-        )
+        notes += reward_notes
+        has_term = bool(tasks) and preference.model is not None
+        yield Evaluator(spec, measures, number, temperature, tasks, notes, remarks, c, has_term)
 
 
 def _require_optimum(
@@ -243,8 +255,8 @@ def columns_of(
     """
     measured = measured_groups(evaluator, grouped(policies), seed)
     evaluations = [one for group in measured for one in group.evaluations]
-    rows = evaluator.rows(terms_of(evaluator.spec, evaluations))
-    return [group.column for group in measured], rows
+    terms = terms_of(evaluator.spec, evaluations, evaluator.shows_preference)
+    return [group.column for group in measured], evaluator.rows(terms)
 
 
 def _column(
@@ -296,10 +308,12 @@ def _with_optimum(
     )
 
 
-def terms_of(spec: TaskSpec[Any], evaluations: Iterable[Evaluation]) -> list[str]:
-    """The terms of the reward that tables have rows for."""
-    shown = evaluations if spec.shows_terms else ()
-    return list(dict.fromkeys(term for one in shown for term in one.samples.terms))
+def terms_of(
+    spec: TaskSpec[Any], evaluations: Iterable[Evaluation], shows_preference: bool = False
+) -> list[str]:
+    """The terms of the reward that tables have rows for; that of a preference model always."""
+    terms = dict.fromkeys(term for one in evaluations for term in one.samples.terms)
+    return [term for term in terms if spec.shows_terms or (shows_preference and term == PREFERENCE)]
 
 
 def title_of(spec: TaskSpec[Any], name: str) -> str:

@@ -57,7 +57,7 @@ def remarks_on(policies: Sequence[NamedPolicy]) -> list[str]:
     """What to know when policies are measured: to which priors KL refers, and what has changed."""
     remarks = []
     for policy in policies:
-        now = made_of(policy.spec, policy.prior().model)
+        now = made_of(policy.spec, policy.prior().model, config=policy.config)
         if differs := what_differs(policy.made_by, now, policy.spec):
             remarks.append(
                 f"{policy.folder} was tuned with {differs}; it is measured by what is there now."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -222,9 +221,10 @@ def _remarks_on_entropy(
     if entropy >= settings.collapse_entropy * steps and distinct >= least:
         return []
     return [
-        f"The optimum at c = {c:g} is a handful of {policy.spec.many}: its entropy is about "
-        f"{entropy:.1f} nats, that of {math.exp(entropy):,.0f} equally likely ones. No optimiser "
-        "mends that, only a larger c or another reward."
+        f"The optimum at c = {c:g} is a handful of {policy.spec.many}: of {len(samples):,} drawn "
+        f"from it {100 * distinct:.2g} % would be different, and its entropy is about "
+        f"{entropy:.1f} nats a {policy.spec.one}. No optimiser mends that, only a larger c or "
+        "another reward."
     ]
 
 

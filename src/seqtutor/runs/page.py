@@ -267,7 +267,8 @@ def _page(
         exhibition = spec.exhibits(shown)
         progress.update(bar, completed=1)
     columns = [one.column for one in members]
-    rows = evaluator.rows(terms_of(spec, [e for one in members for e in one.evaluations]))
+    evaluations = [found for one in members for found in one.evaluations]
+    rows = evaluator.rows(terms_of(spec, evaluations, evaluator.shows_preference))
     inks, colors = _inks(members)
     titles = ", ".join(one.title for one in members if one.name != PRIOR) or spec.prior_title
     drawn = DrawnCharts(

@@ -64,7 +64,7 @@ def seed_jobs(
         raise UserError(f"{output} holds a run of one seed; choose another --output")
     options = reward_worker_options(reward_workers, min(seeds, usable_cores()))
     options += ("--log", *logs) if logs else ()
-    now = made_of(spec, load_prior(spec, config.prior).model)
+    now = made_of(spec, load_prior(spec, config.prior).model, config=config)
     return [
         Job(
             f"{config.tutor.symbol} seed {seed}",
@@ -98,7 +98,7 @@ def tune_together(jobs: list[Job]) -> None:
     if not waiting:
         return
     with open_tutor(jobs[0].spec, jobs[0].config) as tutor:
-        own = made_of(jobs[0].spec, tutor.prior, tutor.task.max_length)
+        own = made_of(jobs[0].spec, tutor.prior, tutor.task.max_length, jobs[0].config)
         provenance = made_by(tutor.devices) | own
         for job in waiting.values():
             job.clear()

@@ -19,6 +19,8 @@ from seqtutor.measures.sampling import Samples, draw, require_room
 from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
+from seqtutor.preferences.settings import PreferenceTerm
+from seqtutor.runs import preferred
 from seqtutor.runs.policies import NamedPolicy, usual_settings
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.run_folder import RunFolder
@@ -135,7 +137,8 @@ def opened_task(policy: NamedPolicy) -> Iterator[Task]:
     settings, note = spec.without_code(settings, spec.evaluate_type())
     if note is not None:
         console.print(note, style="yellow")
-    with spec.opened(settings, policy.prior()) as task:
+    term = PreferenceTerm() if policy.config is None else policy.config.preference
+    with preferred.opened_task(spec, settings, policy.prior(), None, term) as task:
         yield task
 
 

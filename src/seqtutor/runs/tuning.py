@@ -14,12 +14,14 @@ from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.files import require_unused
 from seqtutor.measures.sampling import draw
+from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.devices import Place
 from seqtutor.runs.made_of import PRIOR_SHA256, made_of, require_made_of, what_differs
 from seqtutor.runs.policies import load_prior
+from seqtutor.runs.preferred import opened_task, votes_of, with_vote_estimates
 from seqtutor.runs.provenance import lasting_origin, made_by
 from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder, differing, read_made_by
 from seqtutor.runs.run_on_disk import run_on_disk
@@ -45,8 +47,13 @@ def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[An
     Raises:
         UserError: if the prior cannot be read, or does not fit the settings.
     """
-    settings, warnings = spec.complete(config.settings, load_prior(spec, config.prior))
-    return replace(config, settings=settings), warnings
+    prior = load_prior(spec, config.prior)
+    settings, warnings = spec.complete(config.settings, prior)
+    tutor = config.tutor
+    if method_named(tutor.method).learns_from_votes:
+        with spec.opened(settings, prior, 0) as task:
+            tutor = with_vote_estimates(tutor, task, prior.model)
+    return replace(config, settings=settings, tutor=tutor), warnings
 
 
 def remark_on_origin(spec: TaskSpec[Any], config: RunConfig[Any], path: Path) -> str | None:
@@ -60,7 +67,7 @@ def remark_on_origin(spec: TaskSpec[Any], config: RunConfig[Any], path: Path) ->
     recorded = read_made_by(path / CONFIG if path.is_dir() else path)
     if config.prior != read_config(spec, path).prior:
         recorded.pop(PRIOR_SHA256, None)  # The user gave another, with --prior.
-    now = made_of(spec, load_prior(spec, config.prior).model)
+    now = made_of(spec, load_prior(spec, config.prior).model, config=config)
     differs = what_differs(recorded, now, spec)
     return f"the run of {path} was begun with {differs}: this one is another" if differs else None
 
@@ -84,8 +91,9 @@ def open_tutor(
         reward_workers: worker processes of the reward; `None` for one for each core.
     """
     prior = prior or load_prior(spec, config.prior)
-    with spec.opened(config.settings, prior, reward_workers) as task:
-        yield (place or Place()).tutor(task, prior.model, config.tutor, repr(config))
+    with opened_task(spec, config.settings, prior, reward_workers, config.preference) as task:
+        votes = votes_of(config.tutor, task)
+        yield (place or Place()).tutor(task, prior.model, config.tutor, repr(config), votes)
 
 
 def tune_in_folder(
@@ -123,7 +131,7 @@ def tune_in_folder(
 
     def begin() -> None:
         require_own_folder(spec, config, folder)
-        now = made_of(spec, tutor.prior, tutor.task.max_length)
+        now = made_of(spec, tutor.prior, tutor.task.max_length, config)
         if (folder.path / CONFIG).is_file():
             require_made_of(folder.path, now, spec, "start anew in another folder")
         else:

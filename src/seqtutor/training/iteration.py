@@ -144,7 +144,9 @@ def evaluate_policy(
 def store(
     plan: TutorPlan, state: TutorState, trajectories: Trajectories, breakdown: RewardBreakdown
 ) -> TutorState:
-    """Store a collection in the replay."""
+    """Store a collection in the replay, unless the method learns from votes, which are there."""
+    if plan.method.learns_from_votes:
+        return state
     kept = plan.keeps_whole_prior
     experience = Experience.of(trajectories, breakdown.total, keeps_whole_prior=kept)
     replay = add(state.replay, experience)
@@ -259,20 +261,26 @@ def with_whole_prior(experience: Experience, prior: SequenceModel) -> Experience
     return replace(experience, whole_log_prior=log_prior)
 
 
-def rows_to_learn(
-    plan: TutorPlan, replay: Replay, key: PRNGKeyArray
-) -> Int[Array, "updates batch"]:
-    """Which of the replay's sequences each update learns from."""
+def rows_to_learn(plan: TutorPlan, replay: Replay, key: PRNGKeyArray) -> Int[Array, "updates rows"]:
+    """Which of the replay's sequences each update learns from.
+
+    Of a method that learns from votes: the left sequences of some votes, then their right ones.
+    """
     collected, updates, batch = plan.settings.environments, plan.updates, plan.batch
+    if plan.method.learns_from_votes:
+        votes = replay.capacity // 2
+        left = _in_passes(key, votes, updates * batch).reshape(updates, batch)
+        return jnp.concatenate([left, votes + left], axis=1)
     if plan.method.learns_from == "collection":
         return jnp.arange(collected)[None]
     if plan.method.learns_from == "replay":
         keys = jax.random.split(key, updates)
         return jax.vmap(lambda one: draw(replay, one, batch))(keys)
-    # Each pass through the collection has an order of its own.
-    wanted = updates * batch
-    passes = -(-wanted // collected)
-    orders = jax.vmap(lambda one: jax.random.permutation(one, collected))(
-        jax.random.split(key, passes)
-    )
-    return orders.reshape(-1)[:wanted].reshape(updates, batch)
+    return _in_passes(key, collected, updates * batch).reshape(updates, batch)
+
+
+def _in_passes(key: PRNGKeyArray, number: int, wanted: int) -> Int[Array, " wanted"]:
+    """Row numbers; each pass through all of them has an order of its own."""
+    keys = jax.random.split(key, -(-wanted // number))
+    orders = jax.vmap(lambda one: jax.random.permutation(one, number))(keys)
+    return orders.reshape(-1)[:wanted]

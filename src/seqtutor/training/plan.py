@@ -10,11 +10,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from seqtutor.comparisons import ComparedSequences
 from seqtutor.errors import UserError
-from seqtutor.methods.base import Method
+from seqtutor.methods.base import Experience, Method
 from seqtutor.methods.registry import method_named
 from seqtutor.methods.settings import (
     NO_EXPLORATION,
@@ -27,8 +29,9 @@ from seqtutor.methods.settings import (
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.consistency import require_consistent
+from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.task import Task
-from seqtutor.training.replay import Replay, empty_replay
+from seqtutor.training.replay import Replay, empty_replay, filled_replay
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.sharding import require_devices
 
@@ -38,6 +41,9 @@ UNREMARKED_SHARE = 0.1
 MOST_PRIOR_BYTES = 2**17
 """That the prior's log-probabilities of all tokens may take of the replay for each sequence: those
 of 3,216 tokens at 100 steps would take 1.3 MB."""
+
+PRIOR_BATCH = 256
+"""Compared sequences of which the prior computes log p at a time."""
 
 
 class TutorState(eqx.Module):
@@ -57,6 +63,8 @@ class TutorPlan:
 
     `devices` are as many as share the work, which changes nothing but rounding: the environments,
     the replay and the batch of an update are split among them.
+
+    `votes` are what a method learns from that learns from votes; others read none.
     """
 
     task: Task
@@ -64,6 +72,7 @@ class TutorPlan:
     settings: TutorSettings
     reward_parameters: Any = field(default=None, compare=False)
     devices: int = 1
+    votes: ComparedSequences | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.prior.vocabulary_size != self.task.vocabulary.size:
@@ -71,6 +80,7 @@ class TutorPlan:
                 f"the prior knows {self.prior.vocabulary_size} tokens and the task "
                 f"{self.task.vocabulary.size}; take a prior of the task's vocabulary"
             )
+        self._require_votes()
         sizes = {"environments": self.settings.environments}
         if self.method.learns_from != "collection":
             sizes["batch"] = self.batch
@@ -81,6 +91,21 @@ class TutorPlan:
                 f"{self.replay_capacity:,} sequences of replay and {self.settings.environments:,} "
                 f"environments take {wanted / 2**30:,.0f} GiB of the machine's "
                 f"{there / 2**30:,.0f}; lower replay_capacity, environments or the length"
+            )
+
+    def _require_votes(self) -> None:
+        if not self.method.learns_from_votes:
+            return
+        name = self.method.name
+        if self.votes is None:
+            raise UserError(f"{name} learns from votes: name a file of them with --votes FILE")
+        if self.devices > 1:
+            raise UserError(f"{name} learns from a few votes, on one device: leave out --devices")
+        shape = self.votes.left.tokens.shape
+        if shape[1] != self.task.max_length:
+            raise UserError(
+                f"the votes are on sequences of {shape[1]} tokens; the task has up to "
+                f"{self.task.max_length}"
             )
 
     def _bytes_of_sequences(self) -> int:
@@ -164,6 +189,8 @@ class TutorPlan:
     @property
     def replay_capacity(self) -> int:
         """Sequences that are kept: for on-policy methods the newest collection."""
+        if self.votes is not None and self.method.learns_from_votes:
+            return 2 * len(self.votes)
         replay = self.replay_settings
         return self.settings.environments if replay is None else replay.replay_capacity
 
@@ -215,14 +242,37 @@ class TutorPlan:
             network=network,
             target=jax.tree.map(jnp.copy, network),
             optimiser=self.optimiser().init(eqx.filter(network, eqx.is_inexact_array)),
-            replay=empty_replay(
-                self.replay_capacity,
-                self.task.max_length,
-                self.task.vocabulary.size if self.keeps_whole_prior else None,
-            ),
+            replay=self._first_replay(),
             key=jax.random.key(settings.seed),
             iteration=jnp.zeros((), jnp.int32),
         )
+
+    def _first_replay(self) -> Replay:
+        """Nothing yet; of a method that learns from votes all that it ever learns from."""
+        if self.votes is not None and self.method.learns_from_votes:
+            return filled_replay(experience_of_votes(self.votes, self.prior))
+        return empty_replay(
+            self.replay_capacity,
+            self.task.max_length,
+            self.task.vocabulary.size if self.keeps_whole_prior else None,
+        )
+
+
+def experience_of_votes(votes: ComparedSequences, prior: SequenceModel) -> Experience:
+    """The left sequences and then the right ones, each of which earned its share of the vote."""
+    both = votes.both
+    tokens, mask = jnp.asarray(both.tokens), jnp.asarray(both.mask)
+    scores = np.asarray(votes.scores, np.float32)
+    shares = jnp.asarray(np.concatenate([scores, 1 - scores]))
+    is_last = jnp.arange(tokens.shape[1]) == jnp.sum(mask, axis=1, keepdims=True) - 1
+    log_prior = jax.lax.map(
+        lambda row: of_action(jax.nn.log_softmax(prior.unroll(row[None])), row[None])[0],
+        tokens,
+        batch_size=PRIOR_BATCH,
+    )
+    weights = None if votes.weights is None else jnp.tile(jnp.asarray(votes.weights), 2)
+    rewards = jnp.where(is_last, shares[:, None], 0.0)
+    return Experience(tokens, mask, rewards, log_prior, weights=weights)
 
 
 def memory_bytes() -> float:

@@ -59,6 +59,17 @@ def empty_replay(capacity: int, length: int, vocabulary_size: int | None = None)
     )
 
 
+def filled_replay(experience: Experience) -> Replay:
+    """A full ring of these sequences."""
+    capacity = experience.tokens.shape[0]
+    return Replay(
+        experience,
+        priorities=jnp.ones(capacity),
+        next_slot=jnp.zeros((), jnp.int32),
+        filled=jnp.asarray(capacity, jnp.int32),
+    )
+
+
 def add(replay: Replay, experience: Experience) -> Replay:
     """Store a batch, at the highest priority that any sequence has, or 1 if there is none.
 

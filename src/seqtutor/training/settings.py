@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from seqtutor.errors import UserError
@@ -121,6 +122,8 @@ class TutorSettings:
                 f"({environments})",
             )
             return
+        if chosen.learns_from_votes:
+            return
         require(
             environments > 1,
             f"{self.method} compares the sequences of a collection: environments must be above 1",
@@ -230,5 +233,7 @@ def _typed(hint: Any, value: Any) -> Any:
         require(not unknown, f"there is no setting {', '.join(sorted(map(str, unknown)))}")
         inner = get_type_hints(hint)
         return hint(**{name: _typed(inner[name], one) for name, one in value.items()})
+    if isinstance(value, str) and hint == Path | None:
+        return Path(value)
     is_float = hint is float or hint == float | None
     return float(value) if is_float and type(value) is int else value

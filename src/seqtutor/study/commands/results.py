@@ -63,13 +63,13 @@ def run(spec: Any, options: Options) -> None:
     warnings = study_warnings(
         votes, study.plan.model_names, study.plan.media, study.plan.is_adaptive, options.seed
     )
+    if options.figure is not None:
+        wins_figure(results.wins, options.figure, results.strengths)
     if options.json:
         more = {"simulated": collected.is_simulated, "warnings": [str(one) for one in warnings]}
         print(json.dumps(results.to_json() | more, indent=2))
     else:
         _print(results, warnings, collected.is_simulated)
-    if options.figure is not None:
-        wins_figure(results.wins, options.figure, results.strengths)
 
 
 def _print(results: Any, warnings: Sequence[Any], is_simulated: bool) -> None:

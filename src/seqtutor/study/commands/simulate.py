@@ -105,13 +105,19 @@ def logits(given: Sequence[str], plan: Plan, option: str) -> dict[str, float]:
             value = float(number)
         except ValueError:
             raise UserError(f"{option} takes MODEL:LOGIT, such as prior:0.5, not {one}") from None
-        name = name.rstrip("/") or name
+        name = _full_name(name.rstrip("/") or name, plan)
         known = ", ".join(plan.model_names)
         require(name in plan.model_names, f"the study has no model {name!r}; it has {known}")
         require(name not in found, f"{option} names {name} twice")
         require(abs(value) <= 50, f"a log-odds lies between -50 and 50, not at {number}")
         found[name] = value
     return found
+
+
+def _full_name(name: str, plan: Plan) -> str:
+    """The model that is called so, or the only one whose folder is."""
+    ending = [model for model in plan.model_names if Path(model).name == name]
+    return ending[0] if name not in plan.model_names and len(ending) == 1 else name
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.settings import require
-from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile
+from seqtutor.task_records import Drawn, Gallery, Numbers, PriorRecord, Profile, SequenceFeatures
 from seqtutor.task_spec import TaskSpec
 from seqtutor.tasks.melody.data import MelodyData, read_melodies
 from seqtutor.tasks.melody.presets import PRESETS
@@ -264,6 +264,12 @@ class MelodySpec(TaskSpec[MelodySettings]):
             f"On {fit.sequences:,} melodies of test tunes the prior's log-perplexity is "
             f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
         )
+
+    def features(self) -> SequenceFeatures:
+        """Rhythm, pitches and intervals."""
+        from seqtutor.tasks.melody.features import melody_features
+
+        return melody_features()
 
     def controls(self, settings: MelodySettings) -> Sequence[Control]:
         """Key, tempo, instrument and swing."""

@@ -1,0 +1,1 @@
+"""Models of preference: votes on pairs of sequences become a utility, with its uncertainty."""
