@@ -47,7 +47,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
 
     prior = load_prior(spec, options.prior) if spec.priors or options.prior else None
     settings = options.settings if prior is None else spec.complete(options.settings, prior)[0]
-    with spec.opened(spec.settings_for_evaluation(settings), prior) as task:
+    with spec.opened(settings, prior) as task:
         for path in options.files:
             names, sequences = spec.read_sequences(path, task.vocabulary, task.max_length, prior)
             breakdowns = [

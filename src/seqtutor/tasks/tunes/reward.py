@@ -15,7 +15,6 @@ from seqtutor.tasks.tunes.rules.headers import HEADERS, headers
 from seqtutor.tasks.tunes.tokens import TokenTable, table_of
 from seqtutor.vocabulary import Vocabulary
 
-OWN_METER = "own_meter"
 TERMS = (*RULES, *HEADERS)
 Term = Float[Array, " batch"] | Float[Array, "batch time"]
 
@@ -29,15 +28,11 @@ class FormReward:
         vocabulary: of the tokens.
         bars: of a phrase.
         rules: names of those that are computed.
-        centred: whether there is a term `OWN_METER`; the weights of the rules are then needed.
-        weights: of the rules, in their order.
     """
 
     vocabulary: Vocabulary
     bars: int
     rules: tuple[str, ...] = TERMS
-    centred: bool = False
-    weights: tuple[float, ...] = ()
 
     def __call__(
         self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]
@@ -51,23 +46,7 @@ class FormReward:
             name: _paid(values, ended) if values.ndim == 2 else values
             for name, values in found.items()
         }
-        paid |= {n: v for n, v in headers(tokens, mask, table).items() if n in self.rules}
-        return paid | self._own_meter(tokens, paid) if self.centred else paid
-
-    def _own_meter(
-        self, tokens: Int[Array, "batch time"], paid: dict[str, Term]
-    ) -> dict[str, Term]:
-        """At the first token, less the mean reward of the tunes of its metre in the batch.
-
-        Tuning then gains nothing by choosing the metres in which the rules are easy.
-        """
-        total = sum(
-            weight * (paid[name].sum(axis=1) if paid[name].ndim == 2 else paid[name])
-            for name, weight in zip(self.rules, self.weights, strict=True)
-        )
-        same = (tokens[:, :1] == tokens[:, 0]).astype(jnp.float32)
-        mean = same @ jnp.asarray(total) / same.sum(axis=1)
-        return {OWN_METER: jnp.zeros(tokens.shape).at[:, 0].set(-mean)}
+        return paid | {n: v for n, v in headers(tokens, mask, table).items() if n in self.rules}
 
 
 def rule_values(

@@ -49,6 +49,3 @@ class TunesSettings:
 
     weights: FormWeights = field(default_factory=FormWeights)
     """A weight for each rule of form."""
-    compare_within_meter: bool = True
-    """Tuning counts what a tune earns from the mean of the tunes of its metre in the batch, so that
-    it does not choose the metres in which the rules are easy. Policies are measured without it."""

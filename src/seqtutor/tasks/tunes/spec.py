@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -146,10 +146,6 @@ class TunesSpec(TaskSpec[TunesSettings]):
         from seqtutor.tasks.tunes.task import tunes_task
 
         return tunes_task(settings, prior)
-
-    def settings_for_evaluation(self, settings: TunesSettings) -> TunesSettings:
-        """Without the comparison within a batch, of which a single tune knows nothing."""
-        return replace(settings, compare_within_meter=False)
 
     def check_prior(self, prior: PriorRecord) -> None:
         """Refuse a model that does not write tunes."""

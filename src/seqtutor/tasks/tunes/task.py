@@ -28,7 +28,5 @@ def tunes_task(settings: TunesSettings | None = None, prior: PriorRecord | None 
     weights = {name: w for name, w in vars((settings or TunesSettings()).weights).items() if w}
     # A reward has at least one term.
     weights = weights or {"faulty_bars": 0.0}
-    centred = (settings or TunesSettings()).compare_within_meter
-    function = FormReward(prior.vocabulary, bars, tuple(weights), centred, tuple(weights.values()))
-    reward = Reward(function, weights)
+    reward = Reward(FormReward(prior.vocabulary, bars, tuple(weights)), weights)
     return Task(prior.vocabulary, prior.origin["max_length"], reward, "tunes")
