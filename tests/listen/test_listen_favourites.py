@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -27,9 +28,9 @@ SAMPLE = Sample(
             title=st.text(st.characters(exclude_categories=["Cs"])),
             source=st.text("ab"),
             folder=st.just("f"),
-            tokens=st.lists(st.text("xyz", min_size=1)).map(tuple),
-            primed=st.integers(0, 9),
-            seed=st.integers(0, 2**31),
+            tokens=st.lists(st.text("xyz", min_size=1), min_size=3).map(tuple),
+            primed=st.integers(0, 3),
+            seed=st.integers(0, 2**31 - 1),
             temperature=st.floats(0.05, 5),
             how=st.dictionaries(st.text("kt"), st.floats(0, 1) | st.text("ab")),
             when=st.floats(0, 2e9),
@@ -77,6 +78,40 @@ def test_a_damaged_file_is_said_to_be_and_stays(tmp_path, content):
     with pytest.raises(UserError, match="is damaged; move it away"):
         Favourites(path)
     assert path.read_bytes() == content.encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": float("nan")},
+        {"temperature": 0.0},
+        {"when": float("inf")},
+        {"when": 10**400},
+        {"seed": -1},
+        {"primed": 3},
+        {"tokens": []},
+        {"how": {"tempo": float("nan")}},
+        {"how": {"tempo": [90]}},
+    ],
+)
+def test_a_value_out_of_its_range_is_damage_and_said_at_once(tmp_path, wrong):
+    store = Favourites(tmp_path / "melody.json")
+    store.keep(SAMPLE)
+    content = json.loads(store.path.read_text("utf-8"))
+    content["favourites"][0] |= wrong
+    store.path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(UserError, match="is damaged; move it away") as error:
+        store.read()
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_preference_for_neither_of_its_pair_is_damage(tmp_path):
+    store = Favourites(tmp_path / "melody.json")
+    store.prefer(Preference(("x", "y"), "x"))
+    text = store.path.read_text("utf-8")
+    store.path.write_text(text.replace('"preferred": "x"', '"preferred": "z"'), "utf-8")
+    with pytest.raises(UserError, match="is damaged; move it away"):
+        store.read()
 
 
 def test_several_at_once_lose_nothing(tmp_path):

@@ -126,6 +126,21 @@ def test_a_pair_is_blind_until_one_is_preferred(client):
     assert told["counts"]["neither"] == 0
 
 
+def test_a_judgement_that_cannot_be_written_is_given_again(session, client):
+    pair = client.post("/api/pairs", json={"source": "Ψ", "other": "G", "seed": 99}).json()
+    path = session.favourites.path
+    before = session.favourites.read()
+    aside = path.rename(path.with_suffix(".aside"))
+    path.mkdir()
+    refused = client.post(f"/api/pairs/{pair['id']}", json={"choice": "A"})
+    path.rmdir()
+    aside.rename(path)
+    assert refused.status_code == 400
+    assert session.favourites.read() == before
+    assert client.post(f"/api/pairs/{pair['id']}", json={"choice": "A"}).status_code == 200
+    assert len(session.favourites.read().preferences) == len(before.preferences) + 1
+
+
 def test_a_policy_is_not_compared_with_itself(client):
     answer = client.post("/api/pairs", json={"source": "Ψ", "other": "Ψ"})
     assert (answer.status_code, "two different" in answer.json()["error"]) == (400, True)

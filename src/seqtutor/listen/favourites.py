@@ -7,6 +7,7 @@ folder may be read-only or be copied, and what one likes outlives both.
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,15 @@ from filelock import FileLock, Timeout
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, make_folder, parse_json, read_regular
+from seqtutor.listen.requests import COLDEST, HOTTEST, LARGEST_SEED, number, whole
+from seqtutor.listen.sources import LONGEST
 from seqtutor.runs.run_folder import from_plain, plain
 from seqtutor.settings import require
 
 MOST_FAVOURITES, MOST_PREFERENCES = 1_000, 10_000
 MOST_BYTES = 64 << 20
+LATEST = 253_402_300_800.0
+"""The end of the year 9999, in seconds since 1970."""
 PATIENCE = 5.0
 """Seconds that another process is waited for."""
 
@@ -41,6 +46,9 @@ class Sample:
         seed, temperature: of the sampling.
         how: it was shown.
         when: seconds since 1970.
+
+    Raises:
+        UserError: if a number is out of its range.
     """
 
     id: str
@@ -54,14 +62,32 @@ class Sample:
     how: Mapping[str, Any] = field(default_factory=dict)
     when: float = 0.0
 
+    def __post_init__(self) -> None:
+        whole("primed", self.primed, 0, min(len(self.tokens), LONGEST))
+        whole("seed", self.seed, 0, LARGEST_SEED)
+        number("temperature", self.temperature, COLDEST, HOTTEST)
+        number("when", self.when, 0, LATEST)
+        require(1 <= len(self.tokens) <= LONGEST, f"a sample has 1 to {LONGEST} tokens")
+        values = self.how.values()
+        is_plain = all(isinstance(one, str) or math.isfinite(one) for one in values)
+        require(is_plain, "how a sample is shown must be words and finite numbers")
+
 
 @dataclass(frozen=True)
 class Preference:
-    """A blind choice between two policies: the preferred one, or `None` for neither."""
+    """A blind choice between two policies: the preferred one, or `None` for neither.
+
+    Raises:
+        UserError: if another policy is preferred.
+    """
 
     pair: tuple[str, str]
     preferred: str | None
     when: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("when", self.when, 0, LATEST)
+        require(self.preferred in (None, *self.pair), "one of the pair is preferred, or neither")
 
 
 @dataclass(frozen=True)
@@ -116,7 +142,7 @@ class Favourites:
             return Kept()
         except OSError as error:
             raise UserError(f"cannot read {self.path}: {error.strerror or error}") from None
-        except (UserError, ValueError, TypeError, AttributeError, RecursionError):
+        except (UserError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             raise UserError(
                 f"{self.path} is damaged; move it away, or name another file with --favourites"
             ) from None

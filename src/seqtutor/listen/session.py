@@ -138,16 +138,18 @@ class Session:
 
         Raises:
             UnknownError: if there is no such pair, or it was judged already.
-            UserError: if the choice is another word.
+            UserError: if the choice is another word, or it cannot be written.
         """
         require(choice in ("A", "B", "neither"), "prefer A, B or neither")
-        pair = self._pairs.pop(name, None)
+        pair = self._pairs.get(name)
         if pair is None:
             raise UnknownError("that pair is not there, or was judged already")
         samples = [one.sample for one in pair.samples]
         first, second = (one.source for one in samples)
         preferred = {"A": first, "B": second}.get(choice)
         kept = self.favourites.prefer(Preference((first, second), preferred, time.time()))
+        # Not before it is stored: a judgement that could not be written can be given again.
+        del self._pairs[name]
         told = [
             self._shown(
                 source_titled(self.sources, one.source),
