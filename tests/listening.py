@@ -14,7 +14,7 @@ from seqtutor.listen.session import Session
 from seqtutor.listen.sources import open_sources
 from seqtutor.models.files import SavedModel, save_model
 from seqtutor.runs.config import RunConfig
-from seqtutor.runs.policies import load_prior
+from seqtutor.runs.policies import find_policy, load_prior
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.settings import TutorSettings
@@ -54,7 +54,7 @@ def melody_run(folder: Path) -> str:
 @contextmanager
 def session_of(spec, names, folder: Path):
     """A session of runs, with favourites in a folder."""
-    with open_sources(spec, names) as (sources, _):
+    with open_sources(spec, [find_policy(spec, name) for name in names]) as (sources, _):
         yield Session(spec, sources, Favourites(folder / "favourites.json"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from listening import TINY, client_of, session_of, tiny_runs
 from seqtutor.controls import Amount, Choice, chosen
 from seqtutor.errors import UserError
+from seqtutor.listen.command import Options, run
 from seqtutor.listen.requests import wish_of
 from seqtutor.listen.session import Session
+from seqtutor.web import listening
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,16 @@ def test_a_pair_is_blind_until_one_is_preferred(client):
     assert orders == {("Ψ", "G"), ("G", "Ψ")}
     assert sum(told["counts"].values()) == 8
     assert told["counts"]["neither"] == 0
+
+
+def test_a_taken_port_and_a_missing_run_are_said_alone(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    options = Options((str(tmp_path / "run"),), port=0, favourites=tmp_path / "favourites.json")
+    with listening("127.0.0.1", 0) as taken, pytest.raises(UserError, match="cannot listen on"):
+        run(TINY, replace(options, port=taken.getsockname()[1]))
+    with pytest.raises(UserError, match=str(tmp_path / "run")):
+        run(TINY, options)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_judgement_that_cannot_be_written_is_given_again(session, client):

@@ -59,9 +59,9 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     from seqtutor.listen.requests import wish_of
     from seqtutor.listen.session import Session
     from seqtutor.listen.sources import open_sources
-    from seqtutor.runs.policies import with_seeds
+    from seqtutor.runs.policies import find_policy, with_seeds
     from seqtutor.runs.progress import console
-    from seqtutor.web import names_for, serve
+    from seqtutor.web import listening, names_for, serve
 
     hosts = names_for(options.host)
     require(
@@ -70,9 +70,11 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         f"{options.host}",
     )
     favourites = Favourites(options.favourites or usual_file(spec.name))
-    console.print("Reading the runs and preparing the first one …")
-    names = with_seeds(options.runs)
-    with open_sources(spec, names, may_run_code=options.run_scorers) as (sources, notes):
+    # Before the work of minutes: a port in use, and then a run that cannot be read.
+    listening(options.host, options.port).close()
+    policies = [find_policy(spec, name) for name in with_seeds(options.runs)]
+    console.print("Preparing the first policy …")
+    with open_sources(spec, policies, may_run_code=options.run_scorers) as (sources, notes):
         session = Session(spec, sources, favourites)
         session.generate(wish_of(spec, sources, {}))
 

@@ -8,6 +8,9 @@
     return one;
   };
 
+  const counted = (number, one) => `${number} ${one}${number === 1 ? "" : "s"}`;
+  const times = (number) => counted(number, "time");
+
   // Requests: JSON both ways; an error is one line of text.
   async function ask(path, content, method = "POST") {
     const isFile = content instanceof Blob;
@@ -131,21 +134,27 @@
 
   // How it begins.
   let primer = [];
+  let reading = Promise.resolve(); // What was typed or chosen last, until it is the primer.
+  let unread = null; // Why it is not.
   const canvas = canvasOf(by("canvas"), (tokens) => setPrimer(tokens, "drawn"), (words) => (by("canvas-said").textContent = words));
   function setPrimer(tokens, from) {
     primer = tokens;
+    unread = null;
     if (from !== "drawn") canvas.show(tokens);
     if (from !== "typed") by("primer").value = tokens.join(source().separator);
     const room = source().lengths.find((one) => one > tokens.length);
     if (tokens.length >= Number(by("length").value) && room) by("length").value = room;
-    by("primer-said").textContent = tokens.length ? `Begins with ${tokens.length} given tokens.` : "Begins by itself.";
+    by("primer-said").textContent = tokens.length ? `Begins with ${counted(tokens.length, "given token")}.` : "Begins by itself.";
   }
   async function showCanvas() {
     const found = await ask("/api/canvas", { source: source().title, how }).catch(() => null);
     by("canvas-place").hidden = by("wider").hidden = !found;
     if (found) canvas.use(found);
   }
-  async function readOpening(work) {
+  function readOpening(work) {
+    reading = taken(work);
+  }
+  async function taken(work) {
     try {
       complain(null);
       const found = await work();
@@ -155,6 +164,7 @@
       setPrimer(found.tokens, "read");
       if (found.notes.length) by("primer-said").textContent += ` ${found.notes.join("; ")}.`;
     } catch (error) {
+      unread = error;
       complain(error);
       by("primer-said").textContent = error.message;
     }
@@ -199,7 +209,9 @@
   });
 
   // What is asked for.
-  function wish() {
+  async function wish() {
+    await reading;
+    if (unread) throw new Error(`${unread.message}. Correct the beginning, or press “Begin by itself”.`);
     if (by("fresh").checked && hasGenerated) by("seed").value = 1 + Math.floor(Math.random() * 999_999);
     for (const input of [by("number"), by("seed")]) {
       if (!input.checkValidity()) throw new Error(`${input.closest("label").firstChild.textContent.trim()}: ${input.validationMessage}`);
@@ -288,7 +300,7 @@
   async function generate() {
     await working(by("generate"), "Writing …", async () => {
       const since = performance.now();
-      const found = await ask("/api/samples", { ...wish(), number: Number(by("number").value) });
+      const found = await ask("/api/samples", { ...(await wish()), number: Number(by("number").value) });
       const place = by("cards");
       place.replaceChildren();
       const shown = found.samples.map((one) => cardOf(one, place));
@@ -348,7 +360,7 @@
   async function newPair() {
     await working(by("pair"), "Writing …", async () => {
       const since = performance.now();
-      const found = await ask("/api/pairs", { ...wish(), source: by("first").value, other: by("second").value });
+      const found = await ask("/api/pairs", { ...(await wish()), source: by("first").value, other: by("second").value });
       pair = found.id;
       by("pair-cards").replaceChildren();
       found.samples.forEach((one) => cardOf(one, by("pair-cards")));
@@ -369,8 +381,8 @@
       told.forEach((one) => addActions(cardOf(one, by("pair-cards"))));
       const [first, second] = told.map((one) => one.source);
       by("revealed").textContent =
-        `A was ${first}, B was ${second}. So far ${first} was preferred ${counts[first]} times, ` +
-        `${second} ${counts[second]} times, neither ${counts.neither} times.`;
+        `A was ${first}, B was ${second}. So far ${first} was preferred ${times(counts[first])}, ` +
+        `${second} ${times(counts[second])}, neither ${times(counts.neither)}.`;
       by("pair").focus();
     });
   }

@@ -19,7 +19,7 @@ from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.rewards import Reward
 from seqtutor.rewards.protocols import is_compiled
 from seqtutor.runs.evaluating import title_of
-from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_titles, find_policy
+from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_titles
 from seqtutor.runs.preferred import opened_task
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.rollout import sample
@@ -69,9 +69,11 @@ class Source:
     def facts(self) -> dict[str, str]:
         """How it was tuned."""
         config = self.policy.config
-        folder = {} if self.policy.folder is None else {"folder": str(self.policy.folder)}
+        own = self.policy.folder
+        folder = {} if own is None else {"folder": str(own)}
         if config is None:
-            return folder
+            is_shipped = own in self.policy.spec.priors.values()
+            return {"model": "the prior that comes with seqtutor"} if is_shipped else folder
         tutor = config.tutor
         known = {"method": tutor.method, "c": f"{tutor.c:g}", "discount": f"{tutor.discount:g}"}
         return {**known, "steps": f"{tutor.steps:,}", "seed": f"{tutor.seed}", **folder}
@@ -145,22 +147,22 @@ class Source:
 
 @contextmanager
 def open_sources(
-    spec: TaskSpec[Any], names: Sequence[str], *, may_run_code: bool = False
+    spec: TaskSpec[Any], named: Sequence[NamedPolicy], *, may_run_code: bool = False
 ) -> Iterator[tuple[list[Source], list[str]]]:
-    """The policies of the names, and after them their priors; what they started ends with this.
+    """Policies, and after them their priors; what they started ends with this.
 
     Args:
         spec: the task.
-        names: of runs or models, each once.
+        named: of runs or models, each once.
         may_run_code: whether code that the runs' settings name may run.
 
     Returns:
         The sources, and notes about their rewards.
 
     Raises:
-        UserError: if one cannot be read.
+        UserError: if a prior cannot be read, or a reward cannot be prepared.
     """
-    policies = [find_policy(spec, name) for name in names]
+    policies = list(named)
     titles = [title_of(spec, one.name) if one.config else one.name for one in policies]
     for policy in list(policies):
         prior = policy.prior()
