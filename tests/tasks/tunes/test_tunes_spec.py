@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from seqtutor.controls import chosen
+from seqtutor.data import Sequences
 from seqtutor.errors import UserError
+from seqtutor.exhibits import Shown
 from seqtutor.task_records import Drawn
 from seqtutor.tasks.tunes.copies import melodies_of
 from seqtutor.tasks.tunes.data import TunesData
+from seqtutor.tasks.tunes.exhibits import exhibition
 from seqtutor.tasks.tunes.layout import Layout
+from seqtutor.tasks.tunes.listening import controls
 from seqtutor.tasks.tunes.phrase import METERS, MODES, key_of
 from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of, source_of
 from seqtutor.tasks.tunes.reader import read_abc
@@ -133,3 +139,25 @@ def test_a_copy_is_found_in_any_key_and_a_rest_is_a_rest():
     layout = Layout(pitch, begins, begins, np.array([[12, 9]]), *[empty] * 11)
     (row,) = melodies_of(layout)
     np.testing.assert_array_equal(row, [14, 1, 0, 16, 18, 1, 18])
+
+
+def test_a_roll_counts_bars_from_the_upbeat_and_has_room_for_the_last_label():
+    bars = [BAR, *["C5:1"] * 4] * 8
+    tokens = ["4/4", "major", "G4:1", *bars, BAR, "rest:1/2", END]
+    vocabulary = Vocabulary(tuple(dict.fromkeys(tokens)), END)
+    ids = vocabulary.encode(tokens)
+    drawn = Drawn(Sequences(ids[None], np.ones((1, len(ids)), bool)), vocabulary, {}, None)
+    found = exhibition({"tunes": Shown(drawn, np.array([0]), {}, chosen(controls(), {}))})
+    (exhibit,) = found.exhibits["tunes"]
+    (roll,) = (one.svg for one in exhibit.pictures if 'class="roll"' in one.svg)
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', roll)[1])
+    labels = re.findall(r'<text x="([\d.]+)"[^>]*>(bar \d+)<', roll)
+    assert [name for _, name in labels] == [f"bar {number}" for number in range(1, 10)]
+    at = [float(x) for x, _ in labels]
+    quarter = (at[1] - at[0]) / 4
+    assert at[0] - 2 == pytest.approx(26 + quarter, abs=0.1), "after the upbeat of a quarter"
+    # A letter is about 5 units wide at 9 units of height.
+    assert at[-1] + 5 * len("bar 9") <= width
+    notes = [float(x) for x in re.findall(r'class="note"[^>]* x="([\d.]+)"', roll)]
+    end = float(re.search(r'data-end="([\d.]+)"', roll)[1])
+    assert end == pytest.approx(notes[-1] + 1.5 * quarter, abs=0.2), "the cursor ends with the tune"

@@ -13,6 +13,8 @@ from seqtutor.tasks.scores.keys import BLACK_KEYS, pitch_name
 _LEFT, _BOTTOM, _ROW = 26.0, 14.0, 5.5
 _NARROWEST, _QUARTER = 400.0, 14.0
 """Width of the picture, and the least of a quarter, in units."""
+_LABEL = 34.0
+"""Room for the number of a bar, in units."""
 _MARGIN, _FEWEST_ROWS = 2, 14
 
 
@@ -51,7 +53,10 @@ def piano_roll(
     low -= max(0, _FEWEST_ROWS - (high - low)) // 2
     high = max(high, low + _FEWEST_ROWS)
     quarter = max(_QUARTER, (_NARROWEST - _LEFT) / max(length, 1e-9))
-    width, strip = _LEFT + quarter * length, 13.0 if chords else 0.0
+    end, strip = _LEFT + quarter * length, 13.0 if chords else 0.0
+    last_bar = upbeat + bar * max(0, math.ceil((length - upbeat) / bar - 1e-6) - 1)
+    # The last bar may be shorter than its label.
+    width = max(end, _LEFT + quarter * last_bar + _LABEL)
     height = _ROW * (high - low + 1)
 
     def x(time: float) -> str:
@@ -71,7 +76,7 @@ def piano_roll(
             f'<text x="{x(onset + 0.1)}" y="{height + 10:.1f}">{escape(name)}</text>'
         )
     parts.append(
-        f'<path class="cursor" data-cursor="" data-start="{_LEFT}" data-end="{width:.1f}" '
+        f'<path class="cursor" data-cursor="" data-start="{_LEFT}" data-end="{end:.1f}" '
         f'data-seconds="{seconds:.3f}" d="M0,0V{height + strip:.1f}"/>'
     )
     svg = (

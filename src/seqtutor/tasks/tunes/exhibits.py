@@ -78,6 +78,7 @@ def _piece(
         float(bar_length(sheet.meter)),
         float(beat_length(sheet.meter)),
         float(sheet.length) * 60 / rendering.tempo,
+        upbeat=float(sheet.pickup),
     )
     exhibit = Exhibit(
         " ".join(mark.label for mark in marks),
