@@ -195,6 +195,13 @@ def test_an_interrupted_run_goes_on_bit_for_bit(alone, tmp_path, capsys):
     assert main(["tune", "--resume", str(output), "--evaluate", "10"]) == 0
     assert (output / "table.csv").read_text() == "made before"
     assert "is complete" in " ".join(capsys.readouterr().err.split())
+    assert "<!doctype html>" in (output / "page.html").read_text("utf-8"), "which was missing"
+    (output / "page.html").write_text("made before")
+    (output / "table.csv").unlink()
+    assert main(["tune", "--resume", str(output), "--evaluate", "10"]) == 0
+    assert (output / "table.csv").is_file()
+    assert (output / "page.html").read_text() == "made before"
+    capsys.readouterr()
     assert (output / model).read_bytes() == (alone / model).read_bytes()
     assert "leave out what would change c" in resume_refusal(capsys, output, "--c", "9")
 

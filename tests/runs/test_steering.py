@@ -95,7 +95,7 @@ def test_the_command_writes_what_is_steered(run, tmp_path, capsys):
         (["prior", "--c", "8"], "--c takes a run"),
         (["prior", "--smc", "8", "--best-of", "2"], "either --best-of or --smc"),
         (["prior", "--best-of", "0"], "--best-of must be at least 1"),
-        (["prior", "--smc", "8", "--c", "nan"], "--c must be a number above 0"),
+        (["prior", "--smc", "8", "--c", "nan"], "--c must lie between 1e-20"),
         (["prior", "--smc", "8", "--c", "1", "--temperature", "2"], "at temperature 1"),
         (["prior", "--smc", "99999999", "--c", "1"], "too many at a time"),
     ],

@@ -85,8 +85,6 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
     from seqtutor.task_records import Drawn
 
     length = options.length or policy.length
-    if length > policy.length:
-        console.print(f"The model was trained on {policy.length} tokens a {spec.one}; {spec.drift}")
     require_room(min(options.number, BATCH), length, policy.saved.vocabulary.size)
     settings = common_settings([policy], "")
     vocabulary = policy.saved.vocabulary
@@ -96,6 +94,8 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
         f"the primer has {0 if forced is None else forced.shape[1]} tokens already; choose a "
         "--length above that",
     )
+    if length > policy.length:
+        console.print(f"The model was trained on {policy.length} tokens a {spec.one}; {spec.drift}")
     request = Request(options.number, length, options.temperature, options.seed, forced)
     drawn = draw_steered(policy, options.steering, request)
     sequences = Drawn(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seqtutor.runs.run_folder import RunFolder
     from seqtutor.task_spec import TaskSpec
 
-TABLE = "table.csv"
+TABLE, PAGE = "table.csv", "page.html"
 RESUMED_WITH = ("samples", "evaluate", "reward_workers", "log")
 """Options that are not part of a run's configuration."""
 
@@ -183,7 +183,7 @@ def _lead(spec: TaskSpec[Any], config: RunConfig[Any], options: Options) -> None
         if options.resume and folder.is_complete:
             require_same(spec, config, folder)
             console.print(f"The run in {output} is complete")
-            if (output / TABLE).is_file():
+            if all((output / one).is_file() for one in (TABLE, PAGE)):
                 return
         else:
             _tune(spec, config, folder, options)
@@ -213,18 +213,15 @@ def _report(
         written.append(f"{counted(options.samples, spec.one, spec.many)} in {place}")
     for one in spec.summarise(folders, config.settings, output):
         (print_table if isinstance(one, Table) else print)(one)
-    if options.evaluate:
-        table = evaluate_runs(spec, folders, options.evaluate, options.reward_workers)
+    most, workers = options.evaluate, options.reward_workers
+    if most and not (options.resume and (output / TABLE).is_file()):
+        table = evaluate_runs(spec, folders, most, workers)
         print_table(table)
         write_csv(table, output / TABLE)
         written.append(f"the table in {TABLE}")
+    if most and not (options.resume and (output / PAGE).is_file()):
         page = write_run_page(
-            spec,
-            folders,
-            output,
-            most=options.evaluate,
-            reward_workers=options.reward_workers,
-            logs=options.log,
+            spec, folders, output, most=most, reward_workers=workers, logs=options.log
         )
         written.append(f"all of it on a page in {page.name}")
     print(f"{output}: {', '.join(written)}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from seqtutor.settings import require
+
+LEAST, MOST = 1e-20, 1e20
+"""Weights of the prior by which single precision divides rewards and action values safely."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Steering:
     def __post_init__(self) -> None:
         for option, value in (("--best-of", self.best_of), ("--smc", self.smc)):
             require(value is None or value >= 1, f"{option} must be at least 1, not {value}")
-        is_weight = self.c is None or 0 < self.c < math.inf
-        require(is_weight, f"--c must be a number above 0, not {self.c}")
+        is_weight = self.c is None or LEAST <= self.c <= MOST
+        require(is_weight, f"--c must lie between {LEAST:g} and {MOST:g}, not {self.c}")
         both = self.best_of is not None and self.smc is not None
         require(not both, "give either --best-of or --smc, not both")
