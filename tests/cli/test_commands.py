@@ -170,6 +170,18 @@ def test_a_primer_in_its_own_key_is_heard_in_its_own_key(tmp_path, capsys):
     assert "K:D\n" in (output / "melody.abc").read_text()
 
 
+def test_a_primer_that_fills_the_length_is_refused_alone(tmp_path, capsys):
+    primer = tmp_path / "tune.abc"
+    primer.write_text(f"X:1\nT:T\nM:4/4\nL:1/4\nK:D\n{'D F A d|' * 4}\n")
+    arguments = ["sample", "--prime", str(primer), "--output", str(tmp_path / "samples")]
+    assert main([*arguments, "--length", "64"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert " ".join(told.err.split()) == (
+        "seqtutor: the primer has 64 tokens already; choose a --length above that"
+    )
+
+
 def test_scores_say_when_the_tune_is_in_another_key(tmp_path, capsys):
     tune = tmp_path / "tune.abc"
     tune.write_text("X:1\nT:T\nM:4/4\nL:1/4\nK:Em\nE G B ^F|\n")

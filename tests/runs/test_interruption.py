@@ -29,8 +29,8 @@ def test_an_interruption_tells_how_to_go_on_unless_it_tells_something_itself(rai
 @pytest.mark.parametrize(
     ("seeds", "told"),
     [
-        (1, "for its table: seqtutor tune melody --resume runs/mine$"),
-        (3, "for its table: give the same command again with --output runs/mine$"),
+        (1, "for its table and page: seqtutor tune melody --resume runs/mine$"),
+        (3, "for its table and page: give the same command again with --output runs/mine$"),
     ],
 )
 def test_a_run_without_its_table_is_told_how_to_get_all_of_it(seeds, told):

@@ -133,7 +133,7 @@ def test_an_optimum_of_few_sequences_is_told_and_its_log_z_is_that_of_the_enumer
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--c", "0"], "--c must be a number above 0"),
+        (["--c", "0"], "--c must lie between"),
         (["--c", "5", "--no-rewards"], "leave out --no-rewards"),
         (["--c", "5", "--temperature", "2"], "at temperature 1"),
     ],

@@ -96,6 +96,7 @@ def test_the_command_writes_what_is_steered(run, tmp_path, capsys):
         (["prior", "--smc", "8", "--best-of", "2"], "either --best-of or --smc"),
         (["prior", "--best-of", "0"], "--best-of must be at least 1"),
         (["prior", "--smc", "8", "--c", "nan"], "--c must lie between 1e-20"),
+        (["prior", "--smc", "8", "--c", "1e-45"], "--c must lie between 1e-20"),
         (["prior", "--smc", "8", "--c", "1", "--temperature", "2"], "at temperature 1"),
         (["prior", "--smc", "99999999", "--c", "1"], "too many at a time"),
     ],
@@ -105,6 +106,15 @@ def test_what_cannot_be_is_one_line(options, message, tmp_path, capsys):
     assert code == 2
     assert message in text
     assert not (tmp_path / "samples").exists()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("c", ["1e-20", "1e20"])
+def test_nothing_overflows_at_the_bounds_of_c(run, c, tmp_path, capsys):
+    for name, way in (("smc", ["--smc", "4"]), ("rescaled", [])):
+        options = [*way, "--c", c, "--number", "1", "--output", str(tmp_path / name)]
+        code, text = told(capsys, str(run[0].path), *options)
+        assert code == 0, text
 
 
 def test_nothing_is_steered_unless_asked_for():

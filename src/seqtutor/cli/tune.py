@@ -314,7 +314,7 @@ def _interrupted_before_table(spec: TaskSpec[Any], output: Path, options: Option
         again = f"give the same command again with --output {shlex.quote(str(output))}"
     else:
         again = _resume_command(spec, output, options)
-    return Interrupted(f"interrupted; the policy is in {output}; for its table: {again}")
+    return Interrupted(f"interrupted; the policy is in {output}; for its table and page: {again}")
 
 
 def _resume_command(spec: TaskSpec[Any], path: Path, options: Options) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -45,6 +44,7 @@ from seqtutor.runs.policies import (
 )
 from seqtutor.runs.preferred import opened_task
 from seqtutor.runs.progress import progress_bar
+from seqtutor.runs.steering_settings import require_weight
 from seqtutor.settings import require
 from seqtutor.task import Task
 from seqtutor.task_spec import TaskSpec
@@ -189,7 +189,7 @@ def open_evaluator(
 def _require_optimum(
     policies: Sequence[NamedPolicy], c: float, temperature: float, has_rewards: bool
 ) -> None:
-    require(0 < c < math.inf, f"--c must be a number above 0, not {c}")
+    require_weight(c)
     require(has_rewards, "--c estimates the optimum of a reward; leave out --no-rewards")
     require(temperature == 1, "--c estimates the optimum at temperature 1")
     require(

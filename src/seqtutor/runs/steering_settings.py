@@ -10,6 +10,11 @@ LEAST, MOST = 1e-20, 1e20
 """Weights of the prior by which single precision divides rewards and action values safely."""
 
 
+def require_weight(c: float) -> None:
+    """Raise a `UserError` unless rewards can be divided by c."""
+    require(LEAST <= c <= MOST, f"--c must lie between {LEAST:g} and {MOST:g}, not {c}")
+
+
 @dataclass(frozen=True)
 class Steering:
     """At most one of two ways to more reward, and the weight of the prior.
@@ -31,7 +36,7 @@ class Steering:
     def __post_init__(self) -> None:
         for option, value in (("--best-of", self.best_of), ("--smc", self.smc)):
             require(value is None or value >= 1, f"{option} must be at least 1, not {value}")
-        is_weight = self.c is None or LEAST <= self.c <= MOST
-        require(is_weight, f"--c must lie between {LEAST:g} and {MOST:g}, not {self.c}")
+        if self.c is not None:
+            require_weight(self.c)
         both = self.best_of is not None and self.smc is not None
         require(not both, "give either --best-of or --smc, not both")

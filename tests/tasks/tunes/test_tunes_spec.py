@@ -109,7 +109,9 @@ def test_a_primer_is_read_in_the_tokens_of_the_policy(data):
     options = TuneSamples(prime="6/8 minor")
     forced, _ = spec.primer(options, TunesSettings(), 2, 0, data.vocabulary)
     assert data.vocabulary.decode(forced[1]) == ["6/8", "minor"]
-    with pytest.raises(UserError, match="7/8"):
+    with pytest.raises(UserError, match="and no files: my_tune"):
+        spec.primer(TuneSamples(prime="my_tune.abc"), TunesSettings(), 2, 0, data.vocabulary)
+    with pytest.raises(UserError, match="'7/8' is not in the vocabulary"):
         spec.primer(TuneSamples(prime="7/8"), TunesSettings(), 2, 0, data.vocabulary)
 
 

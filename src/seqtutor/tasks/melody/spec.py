@@ -66,6 +66,8 @@ class MelodySamples:
     """The metre of the primer, in which the melodies are written; by default 4/4."""
     pickup: tyro.conf.Suppress[int] = 0
     """Sixteenths of the primer before its first bar line."""
+    remarks: tyro.conf.Suppress[Any] = ()
+    """Lines about the primer, which are shown once melodies begin with it."""
 
     def __post_init__(self) -> None:
         require(4 <= self.tempo <= 1000, f"--tempo must lie between 4 and 1000, not {self.tempo}")
@@ -194,28 +196,19 @@ class MelodySpec(TaskSpec[MelodySettings]):
             return None, options
         import numpy as np
 
-        from seqtutor.runs.progress import console
-        from seqtutor.tasks.scores.notation import key_title
-
         key, semitones = key_of(settings.rules), settings.rules.semitones
         primers = _primers(options.prime, key, semitones, number, seed)
         first = primers[0]
-        for line in first.remarks:
-            console.print(f"{options.prime}: {line}", markup=False)
-        if first.transposition != -semitones:
-            print(
-                f"{options.prime} is in {key_title(first.key or key)}: transposed by "
-                f"{first.transposition:+d} semitones for the model, and the melodies back again"
-            )
-            key = first.key or key
-        if remark := _on_bars(first):
-            console.print(f"{options.prime} {remark}", markup=False)
+        is_moved = first.transposition != -semitones
+        remarks = [f"{options.prime}: {line}" for line in first.remarks]
+        remarks += [f"{options.prime} {line}" for line in [_on_bars(first)] if line]
         own = replace(
             options,
-            key=key,
+            key=(first.key or key) if is_moved else key,
             transposition=-first.transposition,
             meter=first.meter,
             pickup=first.pickup,
+            remarks=tuple(remarks),
         )
         return np.stack([primer.tokens for primer in primers]), own
 
@@ -225,6 +218,8 @@ class MelodySpec(TaskSpec[MelodySettings]):
         from seqtutor.tasks.melody.render import RenderSettings, write_melodies
 
         rules = drawn.settings.rules
+        if options.key is not None:
+            _tell(options, rules.semitones)
         rendering = RenderSettings(
             tempo=options.tempo,
             key=options.key or key_of(rules),
@@ -315,6 +310,20 @@ def key_of(rules: MelodyRuleSettings) -> Key:
     from seqtutor.tasks.scores.keys import Key
 
     return Key(rules.tonic_pitch_class, rules.mode)
+
+
+def _tell(options: MelodySamples, semitones: int) -> None:
+    """Show how a primer was read, of which the model writes so many semitones lower."""
+    from seqtutor.runs.progress import console
+    from seqtutor.tasks.scores.notation import key_title
+
+    if options.transposition != semitones:
+        print(
+            f"{options.prime} is in {key_title(options.key)}: transposed by "
+            f"{-options.transposition:+d} semitones for the model, and the melodies back again"
+        )
+    for line in options.remarks:
+        console.print(line, markup=False)
 
 
 def _on_bars(primer: Primer) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from seqtutor.errors import UserError
 from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn, Gallery, Numbers, Preset, PriorRecord, Profile
@@ -180,7 +181,16 @@ class TunesSpec(TaskSpec[TunesSettings]):
             return None, options
         import numpy as np
 
-        tokens = vocabulary.encode(vocabulary.split(options.prime))
+        try:
+            tokens = vocabulary.encode(vocabulary.split(options.prime))
+        except UserError:
+            # No token has a dot, which the name of a file has.
+            require(
+                "." not in options.prime,
+                f"--prime takes tokens here, or a metre and a mode such as '6/8 minor', and no "
+                f"files: {options.prime[:80]}",
+            )
+            raise
         return np.tile(tokens, (number, 1)), options
 
     def write(self, drawn: Drawn, folder: Path, options: TuneSamples) -> list[Path]:
