@@ -1,10 +1,10 @@
 """Phrases as tokens: metre, mode, then one token a note and one at the beginning of each bar.
 
 A phrase in 6/8 reads `6/8 major G4:1/2 |1 C5:1 D5:1/2 … |2 … end`: what stands before `|1` is the
-upbeat. A note is one token, its pitch and its length in quarters, so that eight bars are
-some sixty tokens instead of 128 sixteenths, and what comes back comes back a few tokens later. The
-`|5` begins the fifth bar, and so keeps the place in the bar and in the form: a note that sounds across a bar line goes on with `tie:1/2`. A rest
-is `rest:1/2`.
+upbeat. A note is one token, its pitch and its length in quarters, so that eight bars are some sixty
+tokens instead of 128 sixteenths, and what comes back comes back a few tokens later. `|5` begins the
+fifth bar, and so keeps the place in the bar and in the form; a note that sounds across a bar line
+goes on with `tie:1/2`. A rest is `rest:1/2`.
 
 A bar that is the same as an earlier one is written as the sign of its first occurrence, `|5 =1`, as
 musicians write a repeat sign instead of the notes. Two bars of eleven of real tunes are such, and
@@ -75,7 +75,12 @@ def phrase_of(tokens: Sequence[str]) -> Phrase:
 
 def copied_bar(token: str) -> int:
     """The number of the bar that a token copies, from 1; 0 for another token."""
-    return int(token[1:]) if token.startswith(COPY) and token[1:].isdecimal() else 0
+    return _number(token, COPY)
+
+
+def _number(token: str, sign: str) -> int:
+    """The number after a sign; 0 for a token without it."""
+    return int(token[1:]) if token.startswith(sign) and token[1:].isdecimal() else 0
 
 
 def is_bar(token: str) -> bool:
