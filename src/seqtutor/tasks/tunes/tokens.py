@@ -8,8 +8,8 @@ goes on with `tie:1/2`. A rest is `rest:1/2`.
 
 A bar that is the same as an earlier one is written as the sign of its first occurrence, `|5 =1`, as
 musicians write a repeat sign instead of the notes. Two bars of eleven of real tunes are such, and
-more than half of the fifth bars; written out, an LSTM of this size learns to repeat one in a
-hundred.
+more than half of the fifth bars; an LSTM of this size that has to write them out does not learn to
+repeat them.
 """
 
 from __future__ import annotations
