@@ -46,7 +46,7 @@ USUAL_TRAINING: Mapping[str, Any] = {
     "batch": 32,
     "learning_rate": 5e-3,
     "dropout": 0.15,
-    "epochs": 9,
+    "epochs": 10,
 }
 """Settings of `pretrain` for six thousand phrases."""
 
