@@ -199,6 +199,14 @@ def test_a_tune_without_an_end_has_a_fault():
     assert values(text)["faulty_bars"] == 2  # The last bar is too long as well.
 
 
+def test_a_bar_with_another_number_is_a_fault():
+    read = tokens(PERIOD)
+    read[read.index("|6")] = "|5"
+    numbered = pad(VOCABULARY, LENGTH, [read] * ROWS, may_be_cut=True)
+    found = tune_values(numbered.tokens, numbered.mask, VOCABULARY, 8)
+    assert found["faulty_bars"].tolist() == [1] * ROWS
+
+
 def test_a_period_has_the_form_of_a_period():
     found = values(PERIOD)
     assert found["phrase_returns"] == 1

@@ -112,6 +112,10 @@ def test_a_model_that_writes_no_tunes_is_refused(data):
         with pytest.raises(UserError, match="pretrain tunes"):
             spec.check_prior(prior_of(data, **changes))
     assert bars_of(prior_of(data)) == 8
+    unnumbered = prior_of(data)
+    unnumbered.vocabulary = Vocabulary(("|", *data.vocabulary.tokens), END)
+    with pytest.raises(UserError, match="bars of tunes have numbers"):
+        spec.check_prior(unnumbered)
     with pytest.raises(UserError, match="--bars"):
         TunesData(bars=6)
 
@@ -121,6 +125,7 @@ def test_the_prior_of_the_package_knows_all_metres_and_modes():
     table = table_of(vocabulary)
     assert {f"{beats}/{unit}" for beats, unit in METERS} <= set(vocabulary.tokens)
     assert sorted(table.copied[table.copied > 0]) == list(range(1, 8))
+    assert sorted(table.bar[table.bar > 0]) == list(range(1, 9))
     assert (SHIPPED_PRIOR / "model.safetensors").stat().st_size < 5_000_000
     assert [key_of(mode).tonic for mode in MODES] == [0, 9, 2, 7]
 

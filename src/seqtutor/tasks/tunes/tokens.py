@@ -107,7 +107,7 @@ def _event(token: str) -> Event:
         pitch = None if what in (REST, TIE) else _PITCHES[what]
     except (KeyError, ValueError, ZeroDivisionError):
         raise UserError(
-            f"{token!r} is no token of a tune; use a metre, a mode, {BAR}, {END}, or a note such "
+            f"{token!r} is no token of a tune; use a metre, a mode, {BAR}1, {END}, or a note such "
             "as G4:1/2"
         ) from None
     return Event(int(units), pitch, what == TIE)
@@ -175,7 +175,12 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
         for t, copy in zip(tokens, copied, strict=True)
     ]
     meters = [_METERS.get(token) for token in tokens]
-    missing = [one for one in _FIXED if one not in tokens]
+    if BAR in tokens:
+        raise UserError(
+            f"bars of tunes have numbers, such as {BAR}1; this model writes {BAR!r} for all of "
+            "them: train it again with: seqtutor pretrain tunes"
+        )
+    missing = [one for one in (*_FIXED, f"{BAR}1") if one not in tokens]
     if missing or vocabulary.end is None:
         raise UserError(f"the vocabulary of a tune needs the token {[*missing, END][0]!r}")
     return TokenTable(
@@ -183,9 +188,7 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
         pitch=np.array([(e and e.pitch) or 0 for e in events], np.int32),
         is_note=np.array([e is not None and e.pitch is not None for e in events]),
         is_tie=np.array([e is not None and e.is_tied for e in events]),
-        bar=np.array(
-            [int(t[1:]) if is_bar(t) and t[1:].isdecimal() else 0 for t in tokens], np.int32
-        ),
+        bar=np.array([_number(token, BAR) for token in tokens], np.int32),
         copied=np.array(copied, np.int32),
         bar_units=np.array([units_of(m) if m else 0 for m in meters], np.int32),
         beat_units=np.array(
