@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from seqtutor.study.plan import Plan, Rules
+from seqtutor.study.database import open_database
+from seqtutor.study.plan import Plan, Rules, Study
 from seqtutor.study.sessions import State
 from seqtutor.study.tables import answers, sessions, trials
 from seqtutor.study.trials import SCREEN
@@ -135,6 +136,20 @@ class Collected:
     def counted(self) -> list[Vote]:
         """Those of listeners who are not left out, of any kind."""
         return [one.vote for one in self.votes if one.vote.listener not in self.excluded]
+
+
+def collect_votes(study: Study, url: str | None = None) -> Collected:
+    """The votes of a study from its database, or from the one of that URL.
+
+    Raises:
+        UserError: if the database cannot be opened, or is that of another study.
+    """
+    database = open_database(study.folder, url, study.sha256)
+    try:
+        with database.reading() as connection:
+            return collect(connection, study.plan)
+    finally:
+        database.close()
 
 
 def collect(connection: Connection, plan: Plan) -> Collected:

@@ -42,21 +42,15 @@ def defaults(spec: Any, arguments: list[str]) -> Options:
 def run(spec: Any, options: Options) -> None:
     """Read the votes, analyse, print."""
     from seqtutor.settings import require_seed
-    from seqtutor.study.database import open_database
     from seqtutor.study.plan import read_study
     from seqtutor.study.presentation import wins_figure
     from seqtutor.study.results import results_of
-    from seqtutor.study.stored import collect
+    from seqtutor.study.stored import collect_votes
     from seqtutor.study.warnings import study_warnings
 
     require_seed("--seed", options.seed)
     study = read_study(options.study)
-    database = open_database(study.folder, options.database, study.sha256)
-    try:
-        with database.reading() as connection:
-            collected = collect(connection, study.plan)
-    finally:
-        database.close()
+    collected = collect_votes(study, options.database)
     votes = [one.vote for one in collected.votes]
     excluded = {name: "; ".join(reasons) for name, reasons in collected.excluded.items()}
     results = results_of(votes, study.plan.model_names, excluded, options.seed)

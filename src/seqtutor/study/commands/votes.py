@@ -38,18 +38,12 @@ def run(spec: Any, options: Options) -> None:
     """Read the votes, write them, say how many."""
     from seqtutor.files import atomic_write
     from seqtutor.runs.terminal import counted
-    from seqtutor.study.database import open_database
     from seqtutor.study.export import compared_sequences
     from seqtutor.study.plan import read_study
-    from seqtutor.study.stored import collect
+    from seqtutor.study.stored import collect_votes
 
     study = read_study(options.study)
-    database = open_database(study.folder, options.database, study.sha256)
-    try:
-        with database.reading() as connection:
-            collected = collect(connection, study.plan)
-    finally:
-        database.close()
+    collected = collect_votes(study, options.database)
     lines = compared_sequences(collected, study.plan)
     path = options.output or study.folder / "votes.jsonl"
     atomic_write(path, "".join(lines))
