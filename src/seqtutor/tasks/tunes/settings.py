@@ -13,7 +13,7 @@ class FormWeights:
 
     The defaults are those for which the optimum at c = 1 has, of all policies whose rules have the
     means of real tunes, the smallest KL divergence from the prior that comes with the package:
-    `python benchmarks/form_weights.py`.
+    `python benchmarks/form_weights.py --number 14000`.
     """
 
     faulty_bars: float = -2.0
