@@ -126,6 +126,7 @@ def test_a_run_writes_what_is_promised(run_folder):
         "metrics.jsonl",
         "model",
         "samples",
+        "value.safetensors",
     }
     records = [json.loads(line) for line in (run_folder / "metrics.jsonl").open()]
     assert [record["step"] for record in records] == [4096, 8192]

@@ -8,6 +8,7 @@ import pytest
 
 from seqtutor.cli.main import main
 from seqtutor.runs.comparing import ComparisonPlan
+from seqtutor.runs.policies import load_prior
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.spec import spec
 from seqtutor.training.settings import TutorSettings
@@ -176,7 +177,7 @@ def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
     plan = ComparisonPlan(spec, ("q", "psi", "rloo"), tmp_path, (2.0,), seeds=1, preset=preset)
     configs = [job.config for job in plan.jobs(length=32, now={})]
     assert [config.tutor.method for config in configs] == ["q", "psi", "rloo"]
-    expected = spec.preset(preset).settings("q")
+    expected, _ = spec.complete(spec.preset(preset).settings("q"), load_prior(spec, None))
     assert all(config.settings == expected for config in configs)
     for config in configs:
         own = TutorSettings.of(config.tutor.method)

@@ -259,7 +259,8 @@ def test_verify_without_a_task_has_no_use_for_a_prior(capsys):
 def test_data_that_cannot_be_split_or_read_are_a_line(options, said, refusal, tmp_path):
     words, output = tmp_path / "one.txt", tmp_path / "prior"
     words.write_text("ab\n")
-    given = ["--data", str(words), "--output", str(output), *options]
+    data = [] if "--data" in options else ["--data", str(words)]
+    given = [*data, "--output", str(output), *options]
     assert said in refusal("task = made()", "pretrain", *given)
     assert not output.exists()
 

@@ -40,6 +40,12 @@ def experiment(tmp_path_factory) -> tuple[Path, list[str]]:
     return output, arguments
 
 
+def into(folder: Path, arguments: list[str]) -> list[str]:
+    """The command with another output folder."""
+    place = arguments.index("--output") + 1
+    return [*arguments[:place], str(folder), *arguments[place + 1 :]]
+
+
 def test_it_leaves_table_figures_and_a_gallery(experiment):
     output, _ = experiment
     report = (output / "report.md").read_text(encoding="utf-8")
@@ -79,7 +85,7 @@ def test_games_that_are_left_out_are_named(experiment, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(output, copy)
     fewer = [one for one in arguments if one != "untrained"]
-    assert main([*fewer, "--output", str(copy)]) == 0
+    assert main(into(copy, fewer)) == 0
     named = "did not name them: the games of earlier commands untrained-seed0."
     assert named in (copy / "report.md").read_text(encoding="utf-8")
     assert named not in (output / "report.md").read_text(encoding="utf-8")
@@ -118,7 +124,7 @@ def test_games_whose_prior_is_gone_are_not_given_another(experiment, tmp_path, c
     output, arguments = experiment
     copy = tmp_path / "copy"
     shutil.copytree(output, copy, ignore=shutil.ignore_patterns("prior"))
-    assert main([*arguments, "--output", str(copy)]) == 2
+    assert main(into(copy, arguments)) == 2
     assert "holds games and no prior of its own" in capsys.readouterr().err
     assert not (copy / "prior").exists()
 

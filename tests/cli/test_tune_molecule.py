@@ -94,6 +94,7 @@ def test_a_run_writes_its_whole_configuration_and_molecules_to_open(run):
     model = {f"model/{name}" for name in ("config.json", "model.safetensors", "vocabulary.json")}
     molecules = {f"samples/molecules.{suffix}" for suffix in ("csv", "smi", "sdf", "svg")}
     own = {"config.yaml", "metrics.jsonl", "molecules.csv", "best-by-reward.sdf"}
+    own |= {"value.safetensors"}
     assert names - {"remarks.txt"} == model | molecules | own
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["length"] == LENGTH

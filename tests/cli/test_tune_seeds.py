@@ -86,7 +86,7 @@ def test_a_process_writes_what_the_single_command_writes(alone, seeds):
 def test_one_program_writes_the_same_files_with_another_policy(seeds):
     both = [seeds / "seed0", seeds / "seed1"]
     files = [{path.relative_to(one) for path in one.rglob("*")} for one in both]
-    assert files[0] == files[1]
+    assert files[0] == files[1] - {Path("value.safetensors")}, "soft values are those of one run"
     settings = [settings_of(one) for one in both]
     assert [one["tutor"].pop("seed") for one in settings] == [0, 1]
     assert settings[0] == settings[1]

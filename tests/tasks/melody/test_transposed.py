@@ -76,7 +76,7 @@ def test_primers_are_in_the_key_too(tmp_path, prime, capsys):
         path.write_text("X:1\nM:4/4\nL:1/16\nK:Dm\nD2F|\n")
         prime = str(path)
     settings = MelodySettings(D_MINOR)
-    tokens, own = spec.primer(MelodySamples(prime), settings, 1, 0)
+    tokens, own = spec.primer(MelodySamples(prime), settings, 1, 0, melody_vocabulary())
     assert tokens.tolist()[0] == [11, 1, 14]
     written = tokens_to_notes(tokens[0], own.transposition)
     assert [note.pitch for note in written] == [62, 65]

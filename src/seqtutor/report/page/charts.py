@@ -245,7 +245,7 @@ def map_chart(
             continue
         shape = _RING if ink.number % 3 == 0 else _CROSS
         path = "".join(f"M{x},{y}{shape}" for x, y in places)
-        parts.append(f'<path class="marks" stroke="var(--ink-{ink.number})" d="{path}"/>')
+        parts.append(f'<path class="outlines" stroke="var(--ink-{ink.number})" d="{path}"/>')
     return _svg("".join(parts), alt)
 
 
