@@ -177,20 +177,22 @@ def _lead(spec: TaskSpec[Any], config: RunConfig[Any], options: Options) -> None
 
     name = f"{spec.name}-{config.tutor.method}"
     output = options.resume or options.output or free_folder(Path("runs"), name)
+    wanted = [TABLE, PAGE]
     if options.seeds == 1:
         folder = RunFolder(output)
         folders = [output]
         if options.resume and folder.is_complete:
             require_same(spec, config, folder)
             console.print(f"The run in {output} is complete")
-            if all((output / one).is_file() for one in (TABLE, PAGE)):
+            wanted = [one for one in wanted if not (output / one).is_file()]
+            if not wanted:
                 return
         else:
             _tune(spec, config, folder, options)
     else:
         folders = _tune_seeds(spec, config, output, options)
     with raising_instead(lambda: _interrupted_before_table(spec, output, options)):
-        _report(spec, config, folders, output, options)
+        _report(spec, config, folders, output, options, wanted)
 
 
 def _report(
@@ -199,6 +201,7 @@ def _report(
     folders: list[Path],
     output: Path,
     options: Options,
+    wanted: list[str],
 ) -> None:
     """Print what the task has to say, and the table, whose numbers are written; and the page."""
     from seqtutor.report.tables import Table, write_csv
@@ -214,12 +217,12 @@ def _report(
     for one in spec.summarise(folders, config.settings, output):
         (print_table if isinstance(one, Table) else print)(one)
     most, workers = options.evaluate, options.reward_workers
-    if most and not (options.resume and (output / TABLE).is_file()):
+    if most and TABLE in wanted:
         table = evaluate_runs(spec, folders, most, workers)
         print_table(table)
         write_csv(table, output / TABLE)
         written.append(f"the table in {TABLE}")
-    if most and not (options.resume and (output / PAGE).is_file()):
+    if most and PAGE in wanted:
         page = write_run_page(
             spec, folders, output, most=most, reward_workers=workers, logs=options.log
         )

@@ -23,7 +23,7 @@ from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of, source_of
 from seqtutor.tasks.tunes.reader import read_abc
 from seqtutor.tasks.tunes.settings import TunesSettings
 from seqtutor.tasks.tunes.spec import TuneSamples, spec
-from seqtutor.tasks.tunes.tokens import END, table_of, tokens_of
+from seqtutor.tasks.tunes.tokens import BAR, END, table_of, tokens_of
 from seqtutor.vocabulary import Vocabulary
 
 LETTERS = "CDEFGABcdefg"
