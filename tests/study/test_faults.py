@@ -97,6 +97,35 @@ def test_a_full_disk_is_refused_and_nothing_acknowledged_is_missing(tmp_path):
     assert sorted(stored) == sorted(acknowledged)
 
 
+def test_a_deleted_database_acknowledges_nothing(tmp_path, capsys):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    database = study.folder / "votes.sqlite3"
+    with serving(study) as (_, address, _token):
+        client = Client(address)
+        client.post("/api/consent", {"version": study.plan.words.consent_version})
+        asked = client.get("/api/trial")[1]
+        body = {"trial": asked["trial"], "rating": 1, "comment": "", "seconds": 1}
+        body |= {"left_plays": 1, "right_plays": 1}
+        database.rename(kept := tmp_path / "kept")
+        assert client.post("/api/answer", body)[0] == 503
+        assert not database.exists()
+        database.write_bytes(b"")
+        assert client.post("/api/answer", body)[0] == 503
+        kept.rename(database)
+        assert client.post("/api/answer", body)[0] == 200
+        client.close()
+
+
+@pytest.mark.parametrize("action", ["results", "votes", "purge"])
+def test_a_study_without_votes_gets_no_database(tmp_path, capsys, action):
+    study = small_study(tmp_path / "s")
+    assert main(["study", action, str(study.folder)]) == 2
+    error = capsys.readouterr().err
+    assert "has no votes yet" in error
+    assert error.count("\n") == 1
+    assert not list(study.folder.glob("votes*"))
+
+
 def ratings_after(study, seed):
     with closing(open_database(study.folder, None, study.sha256)) as database:
         with running(make_app(Serving(study, database))) as address:

@@ -510,6 +510,7 @@ def test_a_database_belongs_to_one_study(tmp_path, study):
             open_database(other.folder, url, other.sha256)
     for url, reason in (
         ("nonsense", "must be a URL"),
+        ("postgresql://u@127.0.0.1:abc/x", "must be a URL"),
         ("oracle+nothing://x", "cannot be used"),
         ("postgresql://nobody:hidden@127.0.0.1:1/x", "cannot use the database"),
         (f"sqlite:///{tmp_path}/missing/x.sqlite3", "cannot use the database"),

@@ -142,9 +142,9 @@ def collect_votes(study: Study, url: str | None = None) -> Collected:
     """The votes of a study from its database, or from the one of that URL.
 
     Raises:
-        UserError: if the database cannot be opened, or is that of another study.
+        UserError: if there is no database yet, it cannot be opened, or is that of another study.
     """
-    database = open_database(study.folder, url, study.sha256)
+    database = open_database(study.folder, url, study.sha256, must_exist=True)
     try:
         with database.reading() as connection:
             return collect(connection, study.plan)
