@@ -205,6 +205,7 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
         with database.reading() as connection:
             found = collect(connection, study.plan)
     assert not found.is_simulated
+    assert found.set_aside == 20
     assert {one.vote.listener for one in found.votes} == {"L0005"}
 
 

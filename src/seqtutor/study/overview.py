@@ -71,8 +71,9 @@ def overview(connection: Connection, plan: Plan) -> Overview:
     collected = collect(connection, plan)
     counted = [vote for vote in collected.counted if vote.kind == "comparison"]
     alpha = _agreement(tuple(counted))
-    votes = tuple(one.vote for one in collected.votes)
-    warnings = _warnings(votes, plan.model_names, tuple(plan.media), plan.is_adaptive)
+    warnings = _warnings(
+        tuple(collected.counted), plan.model_names, tuple(plan.media), plan.is_adaptive
+    )
     return Overview(
         bool(connection.execute(select(studies.c.is_open)).scalar_one()),
         collected.is_simulated,
