@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 
 from seqtutor.data import Sequences, pad
 from seqtutor.errors import UserError
-from seqtutor.files import read_lines
+from seqtutor.files import parse_json, read_lines
 from seqtutor.vocabulary import Vocabulary
 
 SCORES = (0, 0.5, 1)
@@ -144,7 +144,7 @@ def _vote(
     place: str, line: str, vocabulary: Vocabulary, max_length: int
 ) -> tuple[Sequences, Sequences, float, str]:
     try:
-        content = json.loads(line)
+        content = parse_json(line)
         given = [content[name] for name in ("left", "right", "score")]
         listener = content.get("listener", "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

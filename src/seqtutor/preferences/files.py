@@ -29,8 +29,9 @@ def save_preference(model: PreferenceModel, votes: ComparedSequences, folder: Pa
     Raises:
         UserError: if it cannot be written.
     """
-    write_folder(model.weights, model.vocabulary, model.origin, folder)
+    # The model last: a folder that has one is whole.
     atomic_write(folder / VOTES, votes_text(votes, model.vocabulary))
+    write_folder(model.weights, model.vocabulary, model.origin, folder)
 
 
 def load_weights(folder: Path) -> tuple[PreferenceWeights, Vocabulary, dict[str, Any]]:

@@ -106,7 +106,10 @@ def parts_of_sequences(votes: ComparedSequences, seed: int) -> Int[np.ndarray, "
     distinct = distinct.reshape(-1)
     count = int(distinct.max()) + 1
     if count < FOLDS:
-        raise UserError(f"the votes are on {count} sequences; at least {FOLDS} are needed")
+        raise UserError(
+            f"the votes are on {count} different sequences; at least {FOLDS} are needed, such as "
+            "those of a study of two models with --clips 5 or more"
+        )
     return (np.random.default_rng(seed).permutation(count) % FOLDS)[distinct]
 
 

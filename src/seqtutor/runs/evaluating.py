@@ -33,7 +33,7 @@ from seqtutor.runs.optimum import (
     log_partitions,
     optimum_at,
     optimum_measures,
-    remarks_on_optimum,
+    remarks_on_run,
 )
 from seqtutor.runs.policies import (
     PRIOR,
@@ -271,7 +271,7 @@ def _column(
     if config is not None:
         c, discount = config.tutor.c, config.tutor.discount
         settings["c / γ"] = f"{c:g} / {discount:g}"
-        remarks = remarks_on_optimum(c, discount, log_z)
+        remarks = remarks_on_run(config.tutor, log_z)
         if log_z is not None:
             objectives = [objective_estimate(one.samples, c) for one in evaluations]
             estimates = [

@@ -23,6 +23,7 @@ from seqtutor.measures.optimum import optimum_of
 from seqtutor.measures.particles import Particles, particles
 from seqtutor.measures.proposals import Untwisted
 from seqtutor.measures.sampling import Samples, draw, log_probabilities
+from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.runs.policies import NamedPolicy
 from seqtutor.task import Task
@@ -40,7 +41,9 @@ def log_partitions(
     temperature: float = 1.0,
     seed: int = 0,
 ) -> list[LogPartition | None]:
-    """The bounds on log Z for each policy; `None` for a mere model, and for a run of γ < 1.
+    """The bounds on log Z for each policy.
+
+    `None` for a mere model, for a run of γ < 1, and for one that learned from votes.
 
     Runs of the same c and prior have one log Z, on which the samples of all of them are used.
 
@@ -76,10 +79,12 @@ def log_partitions(
 def _of_one_prior(
     policies: Sequence[NamedPolicy],
 ) -> dict[tuple[str, int], dict[float, list[int]]]:
-    """The places of the runs of γ = 1, by their prior and length, and by c."""
+    """The places of the runs of γ = 1 that a reward is for, by their prior and length, and by c."""
     found: dict[tuple[str, int], dict[float, list[int]]] = {}
     for place, policy in enumerate(policies):
-        if policy.config is not None and policy.config.tutor.discount == 1:
+        if policy.config is None or method_named(policy.config.tutor.method).learns_from_votes:
+            continue
+        if policy.config.tutor.discount == 1:
             by_c = found.setdefault((policy.prior_sha256, policy.length), {})
             by_c.setdefault(policy.config.tutor.c, []).append(place)
     return found
@@ -228,8 +233,18 @@ def _remarks_on_entropy(
     ]
 
 
+def remarks_on_run(tutor: TutorSettings, bounds: LogPartition | None) -> list[str]:
+    """What to know about the bounds of runs of these settings, or why there are none."""
+    if method_named(tutor.method).learns_from_votes:
+        return [
+            "The distance from the optimum is left out for a policy that learned from votes: its c "
+            "is that of a listener's utility, not of the reward."
+        ]
+    return remarks_on_optimum(tutor.c, tutor.discount, bounds)
+
+
 def remarks_on_optimum(c: float, discount: float, bounds: LogPartition | None) -> list[str]:
-    """What to know about the bounds of runs of one c, or why there are none."""
+    """What to know about the bounds at one c, or why there are none."""
     if discount < 1:
         return [
             "The distance from the optimum is left out for γ < 1: log Z bounds the objective of "

@@ -15,7 +15,7 @@ from seqtutor.models.files import weights_hash
 from seqtutor.preferences.files import save_preference
 from seqtutor.preferences.model import PreferenceModel, fit_preference
 from seqtutor.preferences.settings import Basis
-from seqtutor.preferences.validation import Validation, validate
+from seqtutor.preferences.validation import Validation, parts_of_sequences, validate
 from seqtutor.report.tables import Cell, Column, Row, Table
 from seqtutor.runs.policies import PRIOR, NamedPolicy, find_policy
 from seqtutor.runs.progress import progress_bar
@@ -97,6 +97,7 @@ def prefer_in_folder(plan: Preferring) -> Preferred:
     policy = find_policy(plan.spec, PRIOR if plan.prior is None else str(plan.prior))
     vocabulary = policy.saved.vocabulary
     votes = read_votes(plan.votes, vocabulary, policy.length)
+    parts_of_sequences(votes, 0)  # Refuses too few before the work begins.
     wanted = BASES if plan.basis is None else (plan.basis,)
     models: dict[Basis, PreferenceModel] = {}
     validations: dict[Basis, Validation] = {}

@@ -17,7 +17,7 @@ from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of, source_of
 from seqtutor.tasks.tunes.reader import read_abc
 from seqtutor.tasks.tunes.settings import TunesSettings
 from seqtutor.tasks.tunes.spec import TuneSamples, spec
-from seqtutor.tasks.tunes.tokens import BAR, END, table_of, tokens_of
+from seqtutor.tasks.tunes.tokens import END, table_of, tokens_of
 from seqtutor.vocabulary import Vocabulary
 
 LETTERS = "CDEFGABcdefg"
@@ -55,7 +55,7 @@ def test_a_book_is_split_by_tune(data, book):
     assert [len(part) for part in parts] == [48, 6, 6]
     assert data.max_length == 96
     text = data.vocabulary.texts(data.train.tokens[:1], data.train.mask[:1])[0].split()
-    assert text[:3] == ["4/4", "major", BAR]
+    assert text[:3] == ["4/4", "major", "|1"]
     assert [token for token in text if token.startswith("=")] == ["=1", "=2", "=3"]
     assert source_of(prior_of(data)) == book
     assert source_of(prior_of(data, data={"source": "none-such"})) is None
@@ -64,8 +64,8 @@ def test_a_book_is_split_by_tune(data, book):
 def test_phrases_of_sixteen_bars_are_two_sections(book):
     data = spec.read_data(TunesData(data=book, bars=16, rare_below=1))
     assert len(data.train) + len(data.validation) + len(data.test) == 30
-    bar = data.vocabulary.encode([BAR])[0]
-    assert (data.train.tokens == bar).sum(axis=1).tolist() == [16] * len(data.train)
+    last = data.vocabulary.encode(["|16"])[0]
+    assert (data.train.tokens == last).sum(axis=1).tolist() == [1] * len(data.train)
 
 
 def test_rare_notes_and_those_of_another_vocabulary_are_left_out(book, data):
@@ -112,6 +112,10 @@ def test_a_model_that_writes_no_tunes_is_refused(data):
         with pytest.raises(UserError, match="pretrain tunes"):
             spec.check_prior(prior_of(data, **changes))
     assert bars_of(prior_of(data)) == 8
+    unnumbered = prior_of(data)
+    unnumbered.vocabulary = Vocabulary(("|", *data.vocabulary.tokens), END)
+    with pytest.raises(UserError, match="bars of tunes have numbers"):
+        spec.check_prior(unnumbered)
     with pytest.raises(UserError, match="--bars"):
         TunesData(bars=6)
 
@@ -121,6 +125,7 @@ def test_the_prior_of_the_package_knows_all_metres_and_modes():
     table = table_of(vocabulary)
     assert {f"{beats}/{unit}" for beats, unit in METERS} <= set(vocabulary.tokens)
     assert sorted(table.copied[table.copied > 0]) == list(range(1, 8))
+    assert sorted(table.bar[table.bar > 0]) == list(range(1, 9))
     assert (SHIPPED_PRIOR / "model.safetensors").stat().st_size < 5_000_000
     assert [key_of(mode).tonic for mode in MODES] == [0, 9, 2, 7]
 

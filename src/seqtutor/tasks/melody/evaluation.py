@@ -24,7 +24,7 @@ VARIETY = (
     Measure("commonest_first_four", "Melodies with the commonest four tokens", "lower", "share"),
     Measure("copies", "Copies of a training tune", "lower", "share"),
     Measure("rhythm_returns", "Bars with the rhythm of an earlier bar", "higher", "share"),
-    Measure("distinct_rhythms", "Distinct rhythms", "higher", "share"),
+    Measure("distinct_rhythms", "Distinct rhythms (fewer in more melodies)", "higher", "share"),
 )
 """What the rules do not reward: how melodies begin, whether they are new, and their rhythm."""
 

@@ -18,7 +18,7 @@ from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 from seqtutor.tasks.tunes.listening import rendering_of
 from seqtutor.tasks.tunes.render import sheets_of
-from seqtutor.tasks.tunes.tokens import BAR, END, copied_bar
+from seqtutor.tasks.tunes.tokens import END, copied_bar, is_bar
 from seqtutor.vocabulary import Vocabulary
 
 MEASURED = 500
@@ -96,9 +96,9 @@ def _marks(tokens: Sequence[str]) -> tuple[list[Mark], list[int]]:
     of_bars: list[list[int]] = [[]]
     for step, token in enumerate([*tokens, END]):
         place = len(marks)
-        if token == BAR:
+        if is_bar(token):
             of_bars.append([])
-            marks.append(Mark(BAR, step, step + 1, "the bar before ends", _WORDS))
+            marks.append(Mark(token, step, step + 1, "the bar before ends", _WORDS))
         elif token == END:
             marks.append(Mark(END, step, step + 1, "the tune ends", _WORDS))
         elif number := copied_bar(token):

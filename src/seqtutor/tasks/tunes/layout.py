@@ -32,7 +32,8 @@ class Layout:
         bar_units, beat_units: of the metre.
         tonic: pitch class of the tonic.
         faults: tokens out of place: no metre first or no mode second, one of them later, a tie
-            without a note, a copy of no earlier bar or beside other notes, no end.
+            without a note, a copy of no earlier bar or beside other notes, a bar with
+            another number, no end.
         last_pitch, last_units, last_place: of the last note: MIDI number, length with its ties, and
             how many units after the beginning of its bar it begins.
         note_pitch: of the notes of all bars, where they begin, 0 elsewhere.
@@ -71,9 +72,10 @@ def lay_out(
         found = jnp.asarray(values)[tokens]
         return jnp.where(mask, found, jnp.zeros_like(found))
 
-    duration, is_bar, is_note, is_tie = map(
-        of, (table.duration, table.is_bar, table.is_note, table.is_tie)
+    duration, number, is_note, is_tie = map(
+        of, (table.duration, table.bar, table.is_note, table.is_tie)
     )
+    is_bar = number > 0
     bar = jnp.cumsum(is_bar, axis=1)
     # Units since the last bar token: those so far less those at the last bar token.
     before = jnp.cumsum(duration, axis=1) - duration
@@ -106,7 +108,7 @@ def lay_out(
         jnp.zeros((batch, bars), jnp.int32).at[rows, own_bar].add(duration + copied, mode="drop")
     )
     wrong = (source > 0) & ((filled != source) | (source > jnp.arange(bars)))
-    misplaced = ((copied > 0) & (bar == 0)).sum(axis=1)
+    misplaced = ((copied > 0) & (bar == 0)).sum(axis=1) + (is_bar & (number != bar)).sum(axis=1)
     return Layout(
         pitch=pitch,
         begins=begins,

@@ -49,7 +49,7 @@ OTHERS = (
     Measure("commonest_first_beat", "Tunes with the commonest first beat", unit="share"),
     Measure("commonest_first_four", "Tunes with the commonest four notes", unit="share"),
     Measure("copies", "Copies of a training tune", unit="share"),
-    Measure("distinct_rhythms", "Distinct rhythms", unit="share"),
+    Measure("distinct_rhythms", "Distinct rhythms (fewer in more tunes)", unit="share"),
     Measure("notes_a_beat", "Notes a beat"),
     Measure("steps", "Intervals of a step", unit="share"),
     Measure("leaps", "Leaps of a fifth or more", unit="share"),

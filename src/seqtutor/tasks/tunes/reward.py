@@ -66,7 +66,7 @@ def _ended_bar(
     tokens: Array, mask: Array, layout: Layout, table: TokenTable, bars: int
 ) -> Int[Array, "batch time"]:
     """The bar that ends with each token, the number of bars where none does."""
-    is_bar = jnp.asarray(table.is_bar)[tokens] & mask
+    is_bar = (jnp.asarray(table.bar)[tokens] > 0) & mask
     ended = jnp.where(is_bar, layout.token_bar - 2, bars)
     ended = jnp.where((tokens == table.end) & mask, layout.token_bar - 1, ended)
     return jnp.where((ended >= 0) & (ended < bars), ended, bars)

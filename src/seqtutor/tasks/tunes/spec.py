@@ -57,7 +57,7 @@ class TuneSamples:
 
     prime: str | None = None
     """How each tune begins, in tokens: "6/8" for a jig, "3/4 minor" for a waltz in minor,
-    "2/2 major G4:1/2 | C5:1" for a reel with these notes."""
+    "2/2 major G4:1/2 |1 C5:1" for a reel with these notes."""
     formats: tuple[Format, ...] = USUAL_FORMATS
     """Kinds of files: notes, ABC as one tune book with all tunes; sound (wav, ogg); engraved scores
     (svg, png)."""

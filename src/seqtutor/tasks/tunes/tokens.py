@@ -1,12 +1,12 @@
 """Phrases as tokens: metre, mode, then one token a note and one at the beginning of each bar.
 
-A phrase in 6/8 reads `6/8 major G4:1/2 | C5:1 D5:1/2 … | … end`: what stands before the first `|`
-is the upbeat. A note is one token, its pitch and its length in quarters, so that eight bars are
-some sixty tokens instead of 128 sixteenths, and what comes back comes back a few tokens later. The
-`|` keeps the place in the bar: a note that sounds across a bar line goes on with `tie:1/2`. A rest
-is `rest:1/2`.
+A phrase in 6/8 reads `6/8 major G4:1/2 |1 C5:1 D5:1/2 … |2 … end`: what stands before `|1` is the
+upbeat. A note is one token, its pitch and its length in quarters, so that eight bars are some sixty
+tokens instead of 128 sixteenths, and what comes back comes back a few tokens later. `|5` begins the
+fifth bar, and so keeps the place in the bar and in the form; a note that sounds across a bar line
+goes on with `tie:1/2`. A rest is `rest:1/2`.
 
-A bar that is the same as an earlier one is written as the sign of its first occurrence, `| =1`, as
+A bar that is the same as an earlier one is written as the sign of its first occurrence, `|5 =1`, as
 musicians write a repeat sign instead of the notes. Two bars of eleven of real tunes are such, and
 more than half of the fifth bars; an LSTM of this size that has to write them out does not learn to
 repeat them.
@@ -42,7 +42,7 @@ def tokens_of(phrase: Phrase) -> list[str]:
     for place, bar in enumerate(phrase.bars):
         first = phrase.bars.index(bar)
         is_copy = first < place and not bar[0].is_tied
-        tokens += [BAR, *([f"{COPY}{first + 1}"] if is_copy else map(_name, bar))]
+        tokens += [f"{BAR}{place + 1}", *([f"{COPY}{first + 1}"] if is_copy else map(_name, bar))]
     return tokens
 
 
@@ -60,7 +60,7 @@ def phrase_of(tokens: Sequence[str]) -> Phrase:
             meter = _METERS[token]
         elif token in MODES:
             mode = token
-        elif token == BAR:
+        elif is_bar(token):
             bars.append([])
         elif number := copied_bar(token):
             if number < len(bars) - 1:
@@ -75,7 +75,17 @@ def phrase_of(tokens: Sequence[str]) -> Phrase:
 
 def copied_bar(token: str) -> int:
     """The number of the bar that a token copies, from 1; 0 for another token."""
-    return int(token[1:]) if token.startswith(COPY) and token[1:].isdecimal() else 0
+    return _number(token, COPY)
+
+
+def _number(token: str, sign: str) -> int:
+    """The number after a sign; 0 for a token without it."""
+    return int(token[1:]) if token.startswith(sign) and token[1:].isdecimal() else 0
+
+
+def is_bar(token: str) -> bool:
+    """Whether a token begins a bar."""
+    return token.startswith(BAR)
 
 
 def _name(event: Event) -> str:
@@ -97,7 +107,7 @@ def _event(token: str) -> Event:
         pitch = None if what in (REST, TIE) else _PITCHES[what]
     except (KeyError, ValueError, ZeroDivisionError):
         raise UserError(
-            f"{token!r} is no token of a tune; use a metre, a mode, {BAR}, {END}, or a note such "
+            f"{token!r} is no token of a tune; use a metre, a mode, {BAR}1, {END}, or a note such "
             "as G4:1/2"
         ) from None
     return Event(int(units), pitch, what == TIE)
@@ -106,7 +116,8 @@ def _event(token: str) -> Event:
 def vocabulary_of(sequences: Iterable[Sequence[str]], bars: int) -> Vocabulary:
     """Metres, modes, bar, end, copies of all bars but the last, and the events of the sequences."""
     found = {token for tokens in sequences for token in tokens}
-    fixed = [*_METERS, *MODES, BAR, END, *(f"{COPY}{number}" for number in range(1, bars))]
+    fixed = [*_METERS, *MODES, END, *(f"{BAR}{number}" for number in range(1, bars + 1))]
+    fixed += [f"{COPY}{number}" for number in range(1, bars)]
     events = sorted(found.difference(fixed), key=_order)
     return Vocabulary((*fixed, *events), END)
 
@@ -126,7 +137,7 @@ class TokenTable:
         pitch: MIDI number of a note, else 0.
         is_note: whether it begins a note.
         is_tie: whether it prolongs what sounds.
-        is_bar: whether it begins a bar.
+        bar: the number of the bar that it begins, from 1; else 0.
         copied: the number of the bar that it copies, from 1; else 0.
         bar_units: units in a full bar, of a metre, else 0.
         beat_units: units in what is felt as a beat, of a metre, else 0.
@@ -139,7 +150,7 @@ class TokenTable:
     pitch: Int[np.ndarray, " token"]
     is_note: Bool[np.ndarray, " token"]
     is_tie: Bool[np.ndarray, " token"]
-    is_bar: Bool[np.ndarray, " token"]
+    bar: Int[np.ndarray, " token"]
     copied: Int[np.ndarray, " token"]
     bar_units: Int[np.ndarray, " token"]
     beat_units: Int[np.ndarray, " token"]
@@ -160,10 +171,16 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
     tokens = vocabulary.tokens
     copied = [copied_bar(token) for token in tokens]
     events = [
-        None if t in _FIXED or copy else _event(t) for t, copy in zip(tokens, copied, strict=True)
+        None if t in _FIXED or copy or is_bar(t) else _event(t)
+        for t, copy in zip(tokens, copied, strict=True)
     ]
     meters = [_METERS.get(token) for token in tokens]
-    missing = [one for one in (*_METERS, *MODES, BAR, END) if one not in tokens]
+    if BAR in tokens:
+        raise UserError(
+            f"bars of tunes have numbers, such as {BAR}1; this model writes {BAR!r} for all of "
+            "them: train it again with: seqtutor pretrain tunes"
+        )
+    missing = [one for one in (*_FIXED, f"{BAR}1") if one not in tokens]
     if missing or vocabulary.end is None:
         raise UserError(f"the vocabulary of a tune needs the token {[*missing, END][0]!r}")
     return TokenTable(
@@ -171,7 +188,7 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
         pitch=np.array([(e and e.pitch) or 0 for e in events], np.int32),
         is_note=np.array([e is not None and e.pitch is not None for e in events]),
         is_tie=np.array([e is not None and e.is_tied for e in events]),
-        is_bar=np.array([token == BAR for token in tokens]),
+        bar=np.array([_number(token, BAR) for token in tokens], np.int32),
         copied=np.array(copied, np.int32),
         bar_units=np.array([units_of(m) if m else 0 for m in meters], np.int32),
         beat_units=np.array(
@@ -183,4 +200,4 @@ def table_of(vocabulary: Vocabulary) -> TokenTable:
     )
 
 
-_FIXED = frozenset({*_METERS, *MODES, BAR, END})
+_FIXED = (*_METERS, *MODES, END)
