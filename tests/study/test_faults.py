@@ -16,6 +16,7 @@ from seqtutor.errors import UserError
 from seqtutor.study.app import make_app
 from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
+from seqtutor.study.overview import overview
 from seqtutor.study.plan import Rules
 from seqtutor.study.serving import Serving, new_researcher_token
 from seqtutor.study.sessions import counts
@@ -204,7 +205,9 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
         client.close()
         with database.reading() as connection:
             found = collect(connection, study.plan)
+            shown = overview(connection, study.plan)
     assert not found.is_simulated
+    assert (shown.is_simulated, shown.set_aside) == (False, 20)
     assert found.set_aside == 20
     assert {one.vote.listener for one in found.votes} == {"L0005"}
 

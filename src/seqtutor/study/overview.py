@@ -43,6 +43,7 @@ class Overview:
     Attributes:
         is_open: whether new listeners are taken.
         is_simulated: whether the votes are those of simulated listeners.
+        set_aside: simulated votes that do not count, as a person has answered.
         sessions: how many are in each state.
         pairs: votes on each pair of models.
         votes: that count.
@@ -54,6 +55,7 @@ class Overview:
 
     is_open: bool
     is_simulated: bool
+    set_aside: int
     sessions: Mapping[State, int]
     pairs: Sequence[PairCount]
     votes: int
@@ -77,6 +79,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
     return Overview(
         bool(connection.execute(select(studies.c.is_open)).scalar_one()),
         collected.is_simulated,
+        collected.set_aside,
         counts(connection, simulated=collected.is_simulated),
         pair_counts(counted, plan.model_names),
         len(counted),
