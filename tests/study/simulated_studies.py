@@ -1,26 +1,11 @@
-"""Counts of simulated studies, and the files of `benchmarks` that simulate them."""
+"""Counts of simulated studies."""
 
 from __future__ import annotations
-
-import importlib.util
-import sys
-from pathlib import Path
 
 import numpy as np
 
 from seqtutor.study.bradley_terry import probabilities
 from seqtutor.study.tally import Tally
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def benchmark(name):
-    """A file of `benchmarks` as a module."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 def studies(number, listeners, each, strengths, position=0.0, ties=-0.7, spread=0.0, seed=0):

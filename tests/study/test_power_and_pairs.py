@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from simulated_studies import benchmark, studies
+from simulated_studies import studies
 
 from seqtutor.errors import UserError
 from seqtutor.study.adaptive import next_cells, next_pair
@@ -14,6 +14,7 @@ from seqtutor.study.bradley_terry import probabilities
 from seqtutor.study.inference import infer
 from seqtutor.study.power import listeners_needed, power_of
 from seqtutor.study.tally import cells_of
+from study_statistics import _errors
 
 
 def test_the_power_is_that_of_simulated_studies():
@@ -86,7 +87,7 @@ def test_from_the_start_every_pair_is_asked():
 
 def test_two_close_models_need_at_most_sixty_per_cent_of_the_votes():
     """The standard error of the open difference; other designs gain less, see the benchmark."""
-    errors = benchmark("study_statistics")._errors
+    errors = _errors
     strengths, votes = (0.0, 0.3, 1.5, 3.0), 240
     balanced = errors(strengths, None, votes, 8)[-1, 0]
     adaptive = errors(strengths, "order", int(0.6 * votes), 8)[-1, 0]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import kruskal, kstest, mannwhitneyu
-from simulated_studies import benchmark
 from statsmodels.stats.multitest import multipletests
 
+import study_statistics as statistics
 from seqtutor.study.rank_tests import holm, kruskal_wallis, mann_whitney, ratings_of
 from seqtutor.study.simulated import Population, simulated_votes
 
@@ -81,7 +81,6 @@ def test_ratings_of_a_comparison_are_opposite():
 
 def test_the_papers_statistic_is_not_of_its_wins():
     """Jaques et al. (2017): H = 109.480 with 92 comparisons of each of four models."""
-    statistics = benchmark("study_statistics")
     wins = (15, 70, 60, 39)
     scores = [np.repeat((1.0, 0.0), (won, 92 - won)) for won in wins]
     squares = sum((won - 46) ** 2 for won in wins)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from simulated_studies import benchmark
 
+import planted_defects as planted
 from seqtutor.study.clip_checks import named_files
 from seqtutor.study.listener_checks import duplicates, robots
 from seqtutor.study.warnings import study_warnings
 
-planted = benchmark("planted_defects")
 MODELS, PLAN = planted.MODELS, planted.Plan()
 
 
