@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import re
@@ -18,7 +19,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from seqtutor.errors import UserError
-from seqtutor.web import RateLimit, address_of, listening, names_for, secured
+from seqtutor.web import RateLimit, address_of, listening, names_for, secured, web_address
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -50,6 +51,7 @@ def test_other_names_are_not(client, host):
         ({"origin": "http://localhost:81"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
         ({"sec-fetch-site": "none"}, 403),
@@ -90,6 +92,39 @@ def test_a_port_that_cannot_be_had_is_one_line():
         listening("127.0.0.1", 70_000)
     with pytest.raises(UserError, match="does not have that address"):
         listening("192.0.2.1", 0)
+    with pytest.raises(UserError, match="no host can have that name"):
+        listening("a" * 70, 0)
+
+
+def test_a_client_that_goes_away_is_no_error():
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    sent = []
+
+    async def send(message):
+        sent.append(message["type"])
+
+    app = secured(Starlette(routes=[Route("/", echo, methods=["POST"])]))
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b""}
+    asyncio.run(app(scope | {"headers": [(b"host", b"localhost")]}, receive, send))
+    assert sent.count("http.response.start") <= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("http://[", "http://h:abc", "http://h:70000", "ftp://h", "//h", "http://", "x"),
+        *("http://a b", f"http://{'a' * 70}", "http://h\n"),
+    ],
+)
+def test_what_is_no_web_address(text):
+    assert web_address(text) is None
+
+
+def test_a_web_address_has_parts():
+    parts = web_address("https://study.example:8443/a?b=c")
+    assert (parts.scheme, parts.hostname, parts.port) == ("https", "study.example", 8443)
 
 
 def test_names_for_a_host():

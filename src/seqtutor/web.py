@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from seqtutor.errors import UserError
 from seqtutor.settings import require
@@ -92,6 +92,7 @@ def secured(
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         from starlette.datastructures import Headers
+        from starlette.requests import ClientDisconnect
         from starlette.responses import PlainTextResponse
 
         if scope["type"] == "websocket":
@@ -106,7 +107,9 @@ def secured(
             status, reason = refusal
             await PlainTextResponse(f"{reason}\n", status)(scope, receive, send)
             return
-        await app(scope, _bounded(receive, largest_body), send)
+        # A client that goes away in the midst of its request gets no answer, and is no error.
+        with contextlib.suppress(ClientDisconnect):
+            await app(scope, _bounded(receive, largest_body), send)
 
     return guard
 
@@ -143,8 +146,13 @@ def _is_of_this_site(headers: Headers, host: str) -> bool:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site != "same-origin":
         return False
-    # The scheme is not known behind a proxy that ends TLS.
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    if origin is None:
+        return True
+    try:
+        # The scheme is not known behind a proxy that ends TLS.
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
 
 
 def _bounded(receive: Receive, largest: int) -> Receive:
@@ -185,6 +193,18 @@ def names_for(host: str, allowed: Collection[str] = ()) -> tuple[str, ...]:
     return (host, *allowed)
 
 
+def web_address(text: str) -> SplitResult | None:
+    """The parts of an address of http or https; `None` if the text is none."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        return None
+    is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable()
+    return parts if is_one and " " not in parts.netloc else None
+
+
 def listening(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 for any free one.
 
@@ -206,6 +226,9 @@ def listening(host: str, port: int) -> socket.socket:
             own.close()
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         raise UserError(f"cannot listen on {host} port {port}: {reason}") from None
+    except ValueError:
+        # The codec of names refuses it, for example because it is too long.
+        raise UserError(f"cannot listen on {host!r}: no host can have that name") from None
     return own
 
 

@@ -16,8 +16,10 @@ from seqtutor.errors import UserError
 from seqtutor.study.app import make_app
 from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
+from seqtutor.study.overview import overview
 from seqtutor.study.plan import Rules
 from seqtutor.study.serving import Serving, new_researcher_token
+from seqtutor.study.sessions import counts
 from seqtutor.study.simulated import Population
 from seqtutor.study.simulating import Client, Simulation, simulate
 from seqtutor.study.stored import collect
@@ -97,6 +99,35 @@ def test_a_full_disk_is_refused_and_nothing_acknowledged_is_missing(tmp_path):
     assert sorted(stored) == sorted(acknowledged)
 
 
+def test_a_deleted_database_acknowledges_nothing(tmp_path, capsys):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    database = study.folder / "votes.sqlite3"
+    with serving(study) as (_, address, _token):
+        client = Client(address)
+        client.post("/api/consent", {"version": study.plan.words.consent_version})
+        asked = client.get("/api/trial")[1]
+        body = {"trial": asked["trial"], "rating": 1, "comment": "", "seconds": 1}
+        body |= {"left_plays": 1, "right_plays": 1}
+        database.rename(kept := tmp_path / "kept")
+        assert client.post("/api/answer", body)[0] == 503
+        assert not database.exists()
+        database.write_bytes(b"")
+        assert client.post("/api/answer", body)[0] == 503
+        kept.rename(database)
+        assert client.post("/api/answer", body)[0] == 200
+        client.close()
+
+
+@pytest.mark.parametrize("action", ["results", "votes", "purge"])
+def test_a_study_without_votes_gets_no_database(tmp_path, capsys, action):
+    study = small_study(tmp_path / "s")
+    assert main(["study", action, str(study.folder)]) == 2
+    error = capsys.readouterr().err
+    assert "has no votes yet" in error
+    assert error.count("\n") == 1
+    assert not list(study.folder.glob("votes*"))
+
+
 def ratings_after(study, seed):
     with closing(open_database(study.folder, None, study.sha256)) as database:
         with running(make_app(Serving(study, database))) as address:
@@ -123,6 +154,27 @@ def test_simulated_listeners_are_the_same_by_their_seed(tmp_path):
     assert wins > 0.7 * sum(v.rating != 0 for v in own)
     # Listeners 4 and 8 answer at random, also the catch trial.
     assert set(first.excluded) <= {"L0004", "L0008"}
+
+
+def test_a_simulation_that_fails_leaves_no_session_half_begun(tmp_path):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    with closing(_of(study)) as own, running(make_app(Serving(study, own))) as address:
+        token = new_researcher_token(own, 1e10)
+        answers = [None] * 7
+        with pytest.raises(IndexError):  # At the eighth answer.
+            simulate(study.plan, address, token, Simulation(Population(), 6), answers.pop)
+        with own.reading() as connection:
+            found = counts(connection, simulated=True)
+    assert found["active"] == 0
+    assert found["withdrawn"] > 0
+
+
+def test_many_listeners_come_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr("seqtutor.study.simulating._MOST_OPEN", 3)
+    study = small_study(tmp_path / "s", rules=QUICK)
+    with closing(_of(study)) as own, running(make_app(Serving(study, own))) as address:
+        token = new_researcher_token(own, 1e10)
+        assert simulate(study.plan, address, token, Simulation(Population(), 7)) == 35
 
 
 def test_only_a_researcher_simulates(tmp_path):
@@ -153,7 +205,10 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
         client.close()
         with database.reading() as connection:
             found = collect(connection, study.plan)
+            shown = overview(connection, study.plan)
     assert not found.is_simulated
+    assert (shown.is_simulated, shown.set_aside) == (False, 20)
+    assert found.set_aside == 20
     assert {one.vote.listener for one in found.votes} == {"L0005"}
 
 
@@ -167,12 +222,35 @@ def test_a_model_may_be_named_by_its_folder_alone(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--address", "http://["], "--address must be like"),
+        (["--complete-url", "http://["], "begins with https"),
+        (["--host", "a" * 70], "no host can have that name"),
+        (["--database", "postgresql://u@127.0.0.1:abc/x"], "must be a URL"),
+    ],
+)
+def test_mistakes_of_a_server_are_one_line(tmp_path, capsys, arguments, reason):
+    study = small_study(tmp_path / "s")
+    assert main(["study", "serve", str(study.folder), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
         (["--prefer", "psi"], "takes MODEL:LOGIT"),
         (["--prefer", "nobody:1"], "the study has no model 'nobody'; it has prior, psi"),
         (["--prefer", "psi:1", "psi:2"], "names psi twice"),
         (["--address", "http://localhost:1"], "give the token"),
         (["--listeners", "0"], "listeners"),
         (["--inattentive", "2"], "inattentive"),
+        (["--spread", "1e5"], "spread must be between"),
+        (["--position", "1e308"], "position must be between"),
+        (["--address", "http://localhost:abc", "--token", "x"], "no address of a server"),
+        (["--address", f"http://{'a' * 70}", "--token", "x"], "no address of a server"),
+        (["--address", "http://localhost:1", "--token", "a\nb"], "--token is not one"),
+        (["--address", "http://localhost:1", "--token", "ü"], "--token is not one"),
     ],
 )
 def test_mistakes_of_a_simulation_are_one_line(tmp_path, capsys, arguments, reason):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,9 @@ def test_melodies_become_clips_that_are_equally_loud_and_the_same_by_their_seed(
         assert main([*arguments, "--seed", "3"]) == 0
     said = capsys.readouterr().out
     assert "prior, again" in said
-    assert "2 listeners with 2 comparisons each" in said
+    sizes = re.findall(r"\d+ listeners with \d+ comparisons", said)
+    assert set(sizes) == {"2 listeners with 2 comparisons"}
+    assert "0 for practice and 1 to catch" in said
     first, second = (read_study(tmp_path / one, checks_clips=True) for one in ("a", "b"))
     assert first.sha256 == second.sha256
     assert first.plan.model_names == ("prior", "again")
@@ -74,6 +78,8 @@ def test_molecules_become_drawings(tmp_path):
         (["a=prior", "a=prior", "--output", "OUT"], "a is named twice"),
         (["prior", "nothing-there", "--output", "OUT"], "nothing-there"),
         (["prior", "b=prior", "--output", "OUT", "--clips", "0"], "clips"),
+        (["prior", "b=prior", "--output", "OUT", "--clips", "1000000000"], "at most 10,000 clips"),
+        (["prior", "b=prior", "--output", "OUT", "--practice", "10000"], "at most 10,000 clips"),
         (["prior", "b=prior", "--output", "OUT", "--form", "sets", "--clips", "3"], "--set-size"),
         (["prior", "b=prior", "--output", "OUT", "--seed", "-1"], "--seed"),
         (["prior", "b=prior", "--output", "OUT", "--listeners", "90000"], "too large"),
@@ -87,6 +93,13 @@ def test_mistakes_are_one_line(tmp_path, capsys, arguments, reason):
     assert reason in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_taken_output_is_refused_before_any_model_is_read(tmp_path, capsys):
+    (tmp_path / "mine").write_text("x")
+    arguments = ["nothing-there", "b=prior", "--output", str(tmp_path), *SMALL]
+    assert main([*NEW, *arguments]) == 2
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_a_run_under_another_name_tells_its_task(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -52,6 +53,19 @@ def test_a_changed_clip_is_noticed(tmp_path):
         lambda plan: plan["clips"][0]["sound"].update(file="../../etc/passwd"),
         lambda plan: plan.pop("models"),
         lambda plan: plan.update(surprise=1),
+        lambda plan: plan.update(sheets=[]),
+        lambda plan: plan.update(sheets=[[]]),
+        lambda plan: plan.update(clips=[], sheets=[[]]),
+        lambda plan: plan.update(models=plan["models"][:1]),
+        lambda plan: plan["models"][1].update(name="prior"),
+        lambda plan: plan["clips"][0].update(model="nobody"),
+        lambda plan: plan["sheets"][0][1].update(left=[]),
+        lambda plan: plan["clips"][0].update(seconds=math.nan),
+        lambda plan: plan["clips"][0].update(seconds=-1.0),
+        lambda plan: plan["clips"][0].update(seconds=10**400),
+        lambda plan: plan.update(set_size=0),
+        lambda plan: plan["clips"][0]["sound"].update(file="a\0b"),
+        lambda plan: plan["clips"][0]["sound"].update(type="audio/flac\r\nx: y"),
     ],
 )
 def test_a_broken_plan_is_one_line(tmp_path, change):
@@ -59,8 +73,9 @@ def test_a_broken_plan_is_one_line(tmp_path, change):
     plan = plan_text(study)
     change(plan)
     (study.folder / "plan.json").write_text(json.dumps(plan))
-    with pytest.raises(UserError, match=r"cannot read .*plan\.json"):
+    with pytest.raises(UserError, match=r"cannot read .*plan\.json") as caught:
         read_study(study.folder)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_in_use_stays_as_it_is(tmp_path):

@@ -136,7 +136,13 @@ def test_answers_of_others_and_invented_ones_are_refused(study):
         guessed = browser()
         guessed.cookies.set(cookie(study, "listener"), "guessed")
         assert answer(guessed, asked).status_code == 401
-        for bad in ({"rating": 3}, {"rating": "1"}, {"rating": True}, {"seconds": "x"}):
+        for bad in (
+            {"rating": 3},
+            {"rating": "1"},
+            {"rating": True},
+            {"seconds": "x"},
+            {"seconds": 10**400},
+        ):
             assert answer(mine, asked, **({"rating": 1} | bad)).status_code == 400
         assert votes_in(serving).votes == []
 
@@ -242,7 +248,9 @@ def test_recruited_listeners_are_kept_apart_and_sent_back(study):
         assert len(votes_in(serving).votes) == 5
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "//evil.example", "ftp://a"])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "//evil.example", "ftp://a", "http://["]
+)
 def test_addresses_of_a_recruiting_service_are_checked(address):
     with pytest.raises(UserError, match="begins with https"):
         Recruitment(complete=address)
@@ -373,6 +381,19 @@ def test_floods_are_stopped(study):
         tries = [browser().post("/api/researcher", json={"token": "x"}) for _ in range(6)]
         assert [one.status_code for one in tries] == [403] * 4 + [429] * 2
         assert len(votes_in(serving).votes) == 1
+
+
+def test_guesses_of_others_do_not_lock_out_who_knows_a_secret(study):
+    limits = {one: RateLimit(1e-6, 2) for one in ("attempts", "resumptions")}
+    with served(study, **limits) as (serving, browser):
+        token = new_researcher_token(serving.database, time.time())
+        consent(first := browser(), study)
+        link = first.post("/api/link", json={}).json()["token"]
+        for path, status in (("/api/resume", 404), ("/api/researcher", 403)):
+            tries = [browser().post(path, json={"token": "x"}) for _ in range(3)]
+            assert [one.status_code for one in tries] == [status, status, 429]
+        assert browser().post("/api/researcher", json={"token": token}).status_code == 200
+        assert browser().post("/api/resume", json={"token": link}).status_code == 200
 
 
 def test_the_researcher_needs_the_token(study):
@@ -510,6 +531,7 @@ def test_a_database_belongs_to_one_study(tmp_path, study):
             open_database(other.folder, url, other.sha256)
     for url, reason in (
         ("nonsense", "must be a URL"),
+        ("postgresql://u@127.0.0.1:abc/x", "must be a URL"),
         ("oracle+nothing://x", "cannot be used"),
         ("postgresql://nobody:hidden@127.0.0.1:1/x", "cannot use the database"),
         (f"sqlite:///{tmp_path}/missing/x.sqlite3", "cannot use the database"),

@@ -19,6 +19,18 @@ from seqtutor.web import running
 
 AXE = os.environ.get("SEQTUTOR_AXE", "")
 PATIENCE = 20.0
+BROKEN_WORDS = """
+return [...document.querySelectorAll(".figures dt")].flatMap((one) => {
+  const text = one.firstChild;
+  return [...text.data.matchAll(/\\S+/g)].filter((word) => {
+    const range = document.createRange();
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return range.getClientRects().length > 1;
+  }).map((word) => word[0]);
+});
+"""
+"""Words of the researcher's tiles that go on in the next line."""
 
 
 @contextmanager
@@ -182,6 +194,12 @@ def test_drawings_and_texts_on_a_phone_in_the_dark(tmp_path, kind):
         phone.one("#live")
         assert_accessible(driver)
         assert phone.one(".figures dd").text == "1"
+        for width in (360, 700, 900, 1100, 1440):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            assert driver.execute_script(BROKEN_WORDS) == [], width
+        size["width"] = 360
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         widths = driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
         assert widths == [360, 360]
         phone.one(".state button").click()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from small_study import small_study
 
+from seqtutor.cli.main import main
 from seqtutor.comparisons import read_votes
 from seqtutor.errors import UserError
+from seqtutor.study.database import open_database
 from seqtutor.study.export import compared_sequences
-from seqtutor.study.stored import Collected, StoredVote
+from seqtutor.study.plan import Rules, read_study
+from seqtutor.study.stored import Collected, StoredVote, exclusions
 from seqtutor.study.votes import Vote
 from seqtutor.vocabulary import Vocabulary
 
@@ -54,3 +58,47 @@ def test_a_plan_without_tokens_says_so(tmp_path):
     plan = small_study(tmp_path / "study", kind="text").plan
     with pytest.raises(UserError, match="no tokens"):
         compared_sequences(Collected([], {}, False), plan)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "votes.sqlite3", "made_by.json", "../notes.txt"])
+def test_no_other_file_is_written_over(tmp_path, capsys, name):
+    folder = small_study(tmp_path / "study", kind="text").folder
+    for own in ("votes.sqlite3", "../notes.txt"):
+        (folder / own).write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main(["study", "votes", str(folder), "--output", str(folder / name)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_without_a_vote_that_counts_the_reason_is_said(tmp_path):
+    plan = studied(tmp_path / "study")
+    votes = [stored(plan, 2), stored(plan, 1, "L2", kind="practice")]
+    with pytest.raises(UserError) as caught:
+        Collected(votes, {"L1": ["too fast", "always B"]}, False, 30).require_counted()
+    for part in ("L1 (too fast; always B)", "practice and catch trials", "30 simulated votes"):
+        assert part in str(caught.value)
+    Collected([*votes, stored(plan, 1, "L3")], {}, False).require_counted()
+
+
+@pytest.mark.parametrize(
+    ("planned", "failed", "is_out"), [(1, 1, True), (2, 1, False), (2, 2, True)]
+)
+def test_catch_trials_that_are_still_to_come_count(tmp_path, planned, failed, is_out):
+    plan = studied(tmp_path / "study")
+    one = stored(plan, 2, kind="catch")
+    one = replace(one, vote=replace(one.vote, expected=-1), catches=planned)
+    assert bool(exclusions([one] * failed, Rules())) == is_out
+
+
+def test_no_vote_that_counts_writes_no_file(tmp_path, capsys):
+    study = small_study(tmp_path / "study", kind="text")
+    plan = json.loads((study.folder / "plan.json").read_text())
+    for clip in plan["clips"]:
+        clip["tokens"] = ["a"]
+    (study.folder / "plan.json").write_text(json.dumps(plan))
+    study = read_study(study.folder)
+    open_database(study.folder, None, study.sha256).close()
+    assert main(["study", "votes", str(study.folder)]) == 2
+    assert "no vote of this study counts yet" in capsys.readouterr().err
+    assert not (study.folder / "votes.jsonl").exists()

@@ -42,6 +42,12 @@ def test_whom_and_what_a_warning_concerns():
     assert found["broken clip"] == (planted.BROKEN_CLIP,)
 
 
+def test_three_listeners_are_too_few_to_call_one_inattentive():
+    votes, _ = planted.PLANTED["inattentive listeners"](1, PLAN)
+    few = [vote for vote in votes if vote.listener in ("l1", "l9", "l19")]
+    assert "inattentive listeners" not in {one.defect for one in study_warnings(few, MODELS)}
+
+
 def test_the_same_person_under_two_names_is_the_pair():
     votes, _ = planted.duplicates(1, PLAN)
     assert [one.listener for one in duplicates(votes, MODELS, 0.004)] == ["l1\ncopy"]

@@ -7,6 +7,7 @@ write-ahead log and `synchronous=FULL`. Several server processes may share one d
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,12 +35,14 @@ class Database:
     """A study's tables.
 
     Attributes:
-        engine: of SQLAlchemy.
+        engine: of SQLAlchemy; a file of SQLite is there already.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._is_sqlite = engine.dialect.name == "sqlite"
+        self._file = _file_of(engine.url)
+        self._identity = _identity_of(self._file)
         # SQLite writes one transaction at a time, and its waiting is not fair.
         self._writing = threading.Lock()
 
@@ -48,11 +51,12 @@ class Database:
         """A transaction; its writes are durable once the context has ended.
 
         Raises:
-            UnavailableError: if it could not be committed.
+            UnavailableError: if it could not be committed, or not into the file at the path.
         """
         turn = self._writing if self._is_sqlite else contextlib.nullcontext()
         with turn, self._transaction(is_writing=True) as connection:
             yield connection
+        self._require_same_file()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -66,6 +70,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, *, is_writing: bool) -> Iterator[Connection]:
+        self._require_same_file()
         try:
             with self.engine.connect() as connection:
                 connection = connection.execution_options(is_writing=is_writing)
@@ -76,6 +81,14 @@ class Database:
         except DBAPIError as error:
             raise UnavailableError(in_one_line(error.orig or error)) from error
 
+    def _require_same_file(self) -> None:
+        """Refuse once the file of SQLite was deleted or replaced.
+
+        Open connections would still write to the old file, which nobody can read any more.
+        """
+        if _identity_of(self._file) != self._identity:
+            raise UnavailableError(f"{self._file} was deleted or replaced")
+
     def lock(self, connection: Connection) -> Any:
         """The row of the study, locked until the transaction ends: one holder at a time."""
         return connection.execute(select(studies).with_for_update()).one()
@@ -83,6 +96,7 @@ class Database:
     def forget(self) -> None:
         """Empty the write-ahead log of SQLite, in which erased rows may still stand."""
         if self._is_sqlite:
+            self._require_same_file()
             # Not within a transaction, in which SQLAlchemy's own connections always are.
             with self._writing, contextlib.closing(self.engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -92,26 +106,33 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(folder: Path, url: str | None, plan_sha256: str) -> Database:
+def open_database(
+    folder: Path, url: str | None, plan_sha256: str, *, must_exist: bool = False
+) -> Database:
     """Open the database of a study; its tables are made where they are missing.
 
     Args:
         folder: of the study, for the default.
         url: of SQLAlchemy; `None` for SQLite in the folder.
         plan_sha256: of the plan; the database of another plan is refused.
+        must_exist: whether a file of SQLite that is not there is refused instead of made.
 
     Raises:
-        UserError: if the URL or its driver cannot be used, the database does not answer, or it
-            belongs to another study.
+        UserError: if the URL or its driver cannot be used, the database does not answer, it
+            belongs to another study, or there is none.
     """
     address = _address(folder, url)
-    database = Database(_engine(address))
+    file = _file_of(address)
+    if must_exist and file is not None and not file.exists():
+        raise UserError(f"this study has no votes yet: there is no {file}")
+    engine = _engine(address)
     shown = address.render_as_string(hide_password=True)
     try:
         with contextlib.suppress(IntegrityError, DBAPIError):
             # Another server may make them at the same moment.
-            metadata.create_all(database.engine)
-        metadata.create_all(database.engine)
+            metadata.create_all(engine)
+        metadata.create_all(engine)
+        database = Database(engine)
         with contextlib.suppress(IntegrityError), database.writing() as connection:
             if connection.execute(select(studies)).first() is None:
                 row = {"id": 1, "plan_sha256": plan_sha256, "is_open": True}
@@ -126,12 +147,29 @@ def open_database(folder: Path, url: str | None, plan_sha256: str) -> Database:
     return database
 
 
+def _file_of(url: URL) -> Path | None:
+    """The file of SQLite; `None` for other databases, and for those in memory."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or name in ("", ":memory:") or name.startswith("file:"):
+        return None
+    return Path(name).absolute()
+
+
+def _identity_of(file: Path | None) -> tuple[int, int] | None:
+    """Device and inode of a file; `None` if it is not there."""
+    try:
+        found = os.stat(file) if file is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
 def _address(folder: Path, url: str | None) -> URL:
     if url is None:
         return URL.create("sqlite", database=str((folder / FILE).absolute()))
     try:
         found = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise UserError(
             "--database must be a URL such as postgresql://user:password@host/name"
         ) from None

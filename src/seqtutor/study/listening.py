@@ -253,10 +253,10 @@ class Listening:
 
     def resume(self, request: Request, body: Body) -> Response:
         """Go on with a session in this browser."""
-        if not self.serving.attempts.permits(address_of(request)):
-            return failed(429, "That is too often; wait a minute.")
         token = resume(self.serving.database, text_of(body, "token", 100))
         if token is None:
+            if not self.serving.resumptions.permits(address_of(request)):
+                return failed(429, "That is too often; wait a minute.")
             return failed(
                 404, "This link does not lead to a session, or a newer link took its place."
             )

@@ -43,6 +43,7 @@ class Overview:
     Attributes:
         is_open: whether new listeners are taken.
         is_simulated: whether the votes are those of simulated listeners.
+        set_aside: simulated votes that do not count, as a person has answered.
         sessions: how many are in each state.
         pairs: votes on each pair of models.
         votes: that count.
@@ -54,6 +55,7 @@ class Overview:
 
     is_open: bool
     is_simulated: bool
+    set_aside: int
     sessions: Mapping[State, int]
     pairs: Sequence[PairCount]
     votes: int
@@ -71,11 +73,13 @@ def overview(connection: Connection, plan: Plan) -> Overview:
     collected = collect(connection, plan)
     counted = [vote for vote in collected.counted if vote.kind == "comparison"]
     alpha = _agreement(tuple(counted))
-    votes = tuple(one.vote for one in collected.votes)
-    warnings = _warnings(votes, plan.model_names, tuple(plan.media), plan.is_adaptive)
+    warnings = _warnings(
+        tuple(collected.counted), plan.model_names, tuple(plan.media), plan.is_adaptive
+    )
     return Overview(
         bool(connection.execute(select(studies.c.is_open)).scalar_one()),
         collected.is_simulated,
+        collected.set_aside,
         counts(connection, simulated=collected.is_simulated),
         pair_counts(counted, plan.model_names),
         len(counted),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -18,6 +20,9 @@ PLAN = "plan.json"
 CLIPS = "clips"
 FORMAT = 1
 LARGEST_PLAN = 256 << 20
+LONGEST_CLIP = 86_400
+"""Seconds."""
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 Use: TypeAlias = Literal["compared", "spare", "broken"]
 """What a clip is for."""
@@ -275,13 +280,54 @@ def _plan_of(found: Any) -> Plan:
         raise ValueError("it is not a plan of this version")
     config = dacite.Config(cast=[tuple], strict=True)
     plan = dacite.from_dict(Plan, found, config)
-    known = plan.clip.keys()
-    sides = [side for sheet in plan.sheets for one in sheet for side in (one.left, one.right)]
-    if not all(clip in known for side in sides for clip in side):
-        raise ValueError("a comparison names a clip that is not there")
-    if any(Path(name).name != name or name.startswith(".") for name in plan.media):
-        raise ValueError("a clip's file lies elsewhere")
+    for name, is_wrong in _faults(plan).items():
+        if is_wrong:
+            raise ValueError(name)
     return plan
+
+
+def _faults(plan: Plan) -> dict[str, bool]:
+    """What a plan may not be, and whether it is so; nothing that the pages do can fail then."""
+    names = plan.model_names
+    asked = [one for sheet in plan.sheets for one in sheet]
+    sides = [side for one in asked for side in (one.left, one.right)]
+    lengths = [*(clip.seconds for clip in plan.clips), *(one.seconds for one in plan.screen)]
+    files = [*(m for clip in plan.clips for m in clip.media), *(s.media for s in plan.screen)]
+    compared = Counter(clip.model for clip in plan.clips if clip.use == "compared")
+    return {
+        "it has fewer than two models": len(names) < 2,
+        "two models have the same name": len(set(names)) < len(names),
+        "it has no clips": not plan.clips,
+        "two clips have the same identifier": len(plan.clip) < len(plan.clips),
+        "a clip is of a model that is not there": any(c.model not in names for c in plan.clips),
+        "it has no sheets, or an empty one": not plan.sheets or not all(plan.sheets),
+        "a set has no clips": plan.set_size < 1,
+        "a comparison names a clip that is not there": any(
+            clip not in plan.clip for side in sides for clip in side
+        ),
+        "a side of a comparison is empty": any(
+            not one.left or not one.right for one in asked if not _is_left_open(plan, one)
+        ),
+        "a model has too few clips": plan.is_adaptive
+        and any(compared[name] < plan.side for name in names),
+        "an expected rating is not -1, 0 or 1": any(abs(one.expected) > 1 for one in asked),
+        "a clip lasts no possible time": any(not 0 <= one <= LONGEST_CLIP for one in lengths),
+        "an answer of the headphone screen is not 1, 2 or 3": any(
+            one.answer not in (1, 2, 3) for one in plan.screen
+        ),
+        "a clip's file lies elsewhere": not all(_is_plain(one.file) for one in files),
+        "a clip's type is none": not all(_MEDIA_TYPE.fullmatch(one.type) for one in files),
+    }
+
+
+def _is_left_open(plan: Plan, one: Comparison) -> bool:
+    """Whether both sides are chosen when the comparison is due."""
+    return plan.is_adaptive and one.kind == "comparison" and not one.left and not one.right
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file of that name lies in the folder of clips itself."""
+    return name.isprintable() and Path(name).name == name and not name.startswith(".")
 
 
 def _check_clips(study: Study) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import delete, select
@@ -24,7 +22,7 @@ from seqtutor.study.plan import Plan, Study
 from seqtutor.study.sessions import hashed
 from seqtutor.study.tables import researchers
 from seqtutor.study.trials import Chooser
-from seqtutor.web import RateLimit
+from seqtutor.web import RateLimit, web_address
 
 Body: TypeAlias = Mapping[str, Any]
 _TOKEN_DAYS = 30
@@ -49,9 +47,8 @@ class Recruitment:
 
     def __post_init__(self) -> None:
         for address in (self.complete, self.screened_out, self.withdrawn):
-            parts = urlsplit(address)
             require(
-                not address or (parts.scheme in ("http", "https") and bool(parts.netloc)),
+                not address or web_address(address) is not None,
                 f"an address to send listeners to begins with https://, not {address!r}",
             )
         require(len(set(self.parameters)) == 3, "the three parameters need different names")
@@ -72,6 +69,7 @@ class Serving:
         beginnings: bounds sessions that are begun from one address.
         answering: bounds what one session sends.
         attempts: bounds wrong tokens of researchers from one address.
+        resumptions: bounds links to no session from one address.
     """
 
     study: Study
@@ -83,6 +81,7 @@ class Serving:
     beginnings: RateLimit = field(default_factory=lambda: RateLimit(2, 100))
     answering: RateLimit = field(default_factory=lambda: RateLimit(2, 30))
     attempts: RateLimit = field(default_factory=lambda: RateLimit(0.2, 10))
+    resumptions: RateLimit = field(default_factory=lambda: RateLimit(0.2, 10))
 
     @property
     def plan(self) -> Plan:
@@ -165,7 +164,7 @@ def seconds_of(body: Body, name: str) -> float:
         HTTPException: if they are no number between 0 and a day.
     """
     found = body.get(name)
-    if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
+    if isinstance(found, bool) or not isinstance(found, int | float):
         raise HTTPException(400, f"{name} must be a number")
     if not 0 <= found <= 86_400:
         raise HTTPException(400, f"{name} must lie between 0 and 86,400")

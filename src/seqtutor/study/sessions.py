@@ -169,11 +169,14 @@ def new_resume_token(database: Database, session: Session) -> str:
 def resume(database: Database, token: str) -> str | None:
     """A new token of the session of a resume token, whose old one ends; `None` without one."""
     own = secrets.token_urlsafe(32)
+    is_known = sessions.c.resume_sha256 == hashed(token)
+    # Guesses do not wait for those who write, nor keep them waiting.
+    with database.reading() as connection:
+        if connection.execute(select(sessions.c.id).where(is_known)).first() is None:
+            return None
     with database.writing() as connection:
         changed = connection.execute(
-            update(sessions)
-            .where(sessions.c.resume_sha256 == hashed(token))
-            .values(token_sha256=hashed(own))
+            update(sessions).where(is_known).values(token_sha256=hashed(own))
         )
         return own if changed.rowcount == 1 else None
 

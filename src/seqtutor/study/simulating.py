@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.study.plan import Plan
 from seqtutor.study.simulated import Population, SimulatedListener
 from seqtutor.study.votes import Kind
+from seqtutor.web import web_address
 
 _TIMEOUT = 60
+_MOST_OPEN = 64
+"""Sessions that are under way at once; each has a connection."""
 
 
 class Client:
@@ -27,8 +31,8 @@ class Client:
     """
 
     def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        if not parts.hostname or parts.scheme not in ("http", "https"):
+        parts = web_address(address)
+        if parts is None or parts.hostname is None:
             raise UserError(f"{address!r} is no address of a server, such as http://localhost:8000")
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -71,6 +75,15 @@ class Client:
         self._connection.close()
 
 
+def require_server(address: str, token: str) -> None:
+    """Raise a `UserError` if a server cannot have this address, or its researcher this token."""
+    Client(address).close()
+    require(
+        token.isascii() and token.isprintable(),
+        "--token is not one that a server printed: it has characters that none has",
+    )
+
+
 @dataclass(frozen=True)
 class Simulation:
     """Who answers.
@@ -97,7 +110,8 @@ def simulate(
 ) -> int:
     """Fill a study; gives the number of answers, all of them acknowledged.
 
-    The sessions begin one after the other, so that the same seed gives the same votes.
+    The sessions begin one after the other, so that the same seed gives the same votes. If it fails,
+    those that were not finished are withdrawn, as far as the server still answers.
 
     Args:
         plan: of the study, for what a listener hears.
@@ -109,23 +123,55 @@ def simulate(
     Raises:
         UserError: if the server does not answer, or refuses.
     """
-    clients = []
+    numbers = range(simulation.listeners)
     try:
-        for _ in range(simulation.listeners):
-            clients.append(Client(address))
-            begin(clients[-1], plan, token)
-
-        def answer_all(number: int) -> int:
-            listener = simulation.population.listener(number, plan.model_names, simulation.seed)
-            return session(clients[number], plan, listener, on_answer)
-
-        with ThreadPoolExecutor(1 if plan.is_adaptive else simulation.at_once) as pool:
-            return sum(pool.map(answer_all, range(simulation.listeners)))
+        return sum(
+            _answered(
+                plan, address, token, simulation, numbers[start : start + _MOST_OPEN], on_answer
+            )
+            for start in numbers[::_MOST_OPEN]
+        )
     except (OSError, http.client.HTTPException) as error:
         raise UserError(f"the server {address} does not answer: {error}") from None
+
+
+def _answered(
+    plan: Plan,
+    address: str,
+    token: str,
+    simulation: Simulation,
+    numbers: Sequence[int],
+    on_answer: Callable[[], None],
+) -> int:
+    """Begin the sessions of some listeners and finish them; gives the number of answers."""
+    under_way: dict[int, Client] = {}
+
+    def answer_all(number: int) -> int:
+        listener = simulation.population.listener(number, plan.model_names, simulation.seed)
+        client = under_way[number]
+        answers = session(client, plan, listener, on_answer)
+        del under_way[number]
+        client.close()
+        return answers
+
+    try:
+        for number in numbers:
+            client = Client(address)
+            under_way[number] = client
+            begin(client, plan, token)
+        with ThreadPoolExecutor(1 if plan.is_adaptive else simulation.at_once) as pool:
+            return sum(pool.map(answer_all, numbers))
     finally:
+        _withdraw(under_way.values())
+
+
+def _withdraw(clients: Collection[Client]) -> None:
+    """Erase sessions, until the server does not answer any more."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
         for client in clients:
-            client.close()
+            client.post("/api/withdraw", {})
+    for client in clients:
+        client.close()
 
 
 def begin(client: Client, plan: Plan, token: str) -> int:

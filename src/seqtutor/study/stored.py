@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from seqtutor.errors import UserError
 from seqtutor.study.database import open_database
 from seqtutor.study.plan import Plan, Rules, Study
 from seqtutor.study.sessions import State
@@ -18,6 +19,8 @@ from seqtutor.study.votes import Vote
 
 _FEWEST = 5
 """Votes of a listener below which its habits are not judged."""
+_MOST_NAMED = 5
+"""Listeners whom an error names."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class StoredVote:
         comment: of the listener.
         is_instructed: whether the listener was told which side to choose.
         issued_at, answered_at: seconds since 1970, by the server's clock.
+        catches: catch trials on the whole sheet of the listener.
     """
 
     vote: Vote
@@ -38,6 +42,7 @@ class StoredVote:
     is_instructed: bool
     issued_at: float
     answered_at: float
+    catches: int = 0
 
 
 def listener_name(session: int) -> str:
@@ -50,16 +55,17 @@ def stored_votes(
 ) -> list[StoredVote]:
     """All votes on clips, by listener in order; those of people, or the simulated ones."""
     rows = connection.execute(
-        select(trials, answers, sessions.c.state)
+        select(trials, answers, sessions.c.state, sessions.c.sheet)
         .join(answers, answers.c.trial == trials.c.id)
         .join(sessions, sessions.c.id == trials.c.session)
         .where(sessions.c.is_simulated == simulated, trials.c.kind != SCREEN)
         .order_by(trials.c.session, trials.c.place)
     )
-    return [_stored(row, plan) for row in rows]
+    catches = [sum(one.kind == "catch" for one in sheet) for sheet in plan.sheets]
+    return [_stored(row, plan, catches[row.sheet]) for row in rows]
 
 
-def _stored(row: Any, plan: Plan) -> StoredVote:
+def _stored(row: Any, plan: Plan, catches: int) -> StoredVote:
     left, right = tuple(row.left), tuple(row.right)
     vote = Vote(
         listener=listener_name(row.session),
@@ -76,7 +82,7 @@ def _stored(row: Any, plan: Plan) -> StoredVote:
         expected=row.expected,
     )
     own = (row.comment, bool(row.is_instructed), row.issued_at, row.answered_at)
-    return StoredVote(vote, State(row.state), *own)
+    return StoredVote(vote, State(row.state), *own, catches)
 
 
 def exclusions(votes: Sequence[StoredVote], rules: Rules) -> Mapping[str, list[str]]:
@@ -92,10 +98,11 @@ def _reasons(votes: Sequence[StoredVote], rules: Rules) -> list[str]:
     reasons = []
     if rules.partial == "drop" and votes[0].state is not State.COMPLETE:
         reasons.append("did not finish")
-    catches = [one.vote for one in votes if one.vote.kind == "catch"]
-    failed = sum(vote.rating * vote.expected <= 0 for vote in catches)
-    if failed >= max(1, min(rules.catch_failures, len(catches))):
-        reasons.append(f"failed {failed} of {len(catches)} catch trials")
+    caught = [one.vote for one in votes if one.vote.kind == "catch"]
+    failed = sum(vote.rating * vote.expected <= 0 for vote in caught)
+    # Those still to come count too: a first failure of several does not yet decide.
+    if failed >= max(1, min(rules.catch_failures, votes[0].catches)):
+        reasons.append(f"failed {failed} of {len(caught)} catch trials")
     counted = [one.vote for one in votes if one.vote.kind == "comparison"]
     if len(counted) >= _FEWEST:
         reasons += _habits(counted, rules)
@@ -126,25 +133,46 @@ class Collected:
         votes: all of them, practice and catch trials included.
         excluded: by listener, why the votes are left out.
         is_simulated: whether no person answered.
+        set_aside: simulated votes that are not among them, as a person has answered.
     """
 
     votes: Sequence[StoredVote]
     excluded: Mapping[str, list[str]]
     is_simulated: bool
+    set_aside: int = 0
 
     @property
     def counted(self) -> list[Vote]:
         """Those of listeners who are not left out, of any kind."""
         return [one.vote for one in self.votes if one.vote.listener not in self.excluded]
 
+    def require_counted(self) -> None:
+        """Raise a `UserError` that says why no vote counts, if none does."""
+        if any(vote.kind == "comparison" for vote in self.counted):
+            return
+        left_out = [f"{name} ({'; '.join(why)})" for name, why in self.excluded.items()]
+        reasons = []
+        if left_out:
+            more = len(left_out) - _MOST_NAMED
+            rest = f" and {more:,} more" if more > 0 else ""
+            reasons.append(f"left out {', '.join(left_out[:_MOST_NAMED])}{rest}")
+        if self.counted:
+            reasons.append("the other answers are to practice and catch trials")
+        if self.set_aside:
+            reasons.append(
+                f"{self.set_aside:,} simulated votes are set aside since a person has answered"
+            )
+        told = ": " + "; ".join(reasons) if reasons else ""
+        raise UserError(f"no vote of this study counts yet{told}")
+
 
 def collect_votes(study: Study, url: str | None = None) -> Collected:
     """The votes of a study from its database, or from the one of that URL.
 
     Raises:
-        UserError: if the database cannot be opened, or is that of another study.
+        UserError: if there is no database yet, it cannot be opened, or is that of another study.
     """
-    database = open_database(study.folder, url, study.sha256)
+    database = open_database(study.folder, url, study.sha256, must_exist=True)
     try:
         with database.reading() as connection:
             return collect(connection, study.plan)
@@ -154,8 +182,12 @@ def collect_votes(study: Study, url: str | None = None) -> Collected:
 
 def collect(connection: Connection, plan: Plan) -> Collected:
     """The votes of people; if there are none, the simulated ones."""
-    for simulated in (False, True):
-        votes = stored_votes(connection, plan, simulated=simulated)
-        if votes:
-            break
-    return Collected(votes, exclusions(votes, plan.rules), bool(votes) and simulated)
+    if votes := stored_votes(connection, plan):
+        set_aside = connection.execute(
+            select(func.count())
+            .select_from(trials.join(answers).join(sessions))
+            .where(sessions.c.is_simulated, trials.c.kind != SCREEN)
+        ).scalar_one()
+        return Collected(votes, exclusions(votes, plan.rules), False, set_aside)
+    votes = stored_votes(connection, plan, simulated=True)
+    return Collected(votes, exclusions(votes, plan.rules), bool(votes))

@@ -76,7 +76,7 @@ def study_warnings(
     """Look for nine defects.
 
     Args:
-        votes: all of a study, catch trials included.
+        votes: of all listeners who are not left out, catch trials included.
         models: what is compared.
         clip_files: names under which listeners' browsers get the clips.
         adaptive: whether pairs are chosen by what they tell, and so are not balanced.
@@ -120,6 +120,8 @@ def _position(inference: Inference) -> StudyWarning | None:
 
 
 def _inattentive(votes: Sequence[Vote], inference: Inference) -> StudyWarning | None:
+    if len(inference.tally.listeners) < _LEAST_LISTENERS:
+        return None
     found = inattentive(votes, inference, INATTENTION_LEVEL)
     if not found:
         return None

@@ -87,7 +87,7 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Draw, render, plan, write; prints what was made and what comes next."""
-    _check(options)
+    _check(options, spec.numbers.most_samples)
     spec.require_dependencies()
     from seqtutor.runs.progress import progress_bar
     from seqtutor.runs.provenance import made_by
@@ -113,10 +113,11 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         seed=options.seed,
         rules=Rules(partial="keep" if options.partial else "drop"),
     )
+    trials = how.listeners * (how.comparisons + how.practice + how.catches)
     require(
-        how.listeners * how.comparisons <= MOST_TRIALS,
-        f"a plan of {how.listeners * how.comparisons:,} comparisons is too large; ask for fewer "
-        "--listeners or --comparisons",
+        trials <= MOST_TRIALS,
+        f"a plan of {trials:,} comparisons is too large; ask for fewer --listeners or "
+        "--comparisons",
     )
     assert options.output is not None
     with progress_bar() as progress:
@@ -128,9 +129,13 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     print(f"Next: seqtutor study serve {study.folder}")
 
 
-def _check(options: Options) -> None:
+def _check(options: Options, most: int) -> None:
+    from seqtutor.files import require_unused
+
     require(bool(options.models), "name two models or more, such as: seqtutor study new prior RUN")
     require(options.output is not None, "name the folder of the study with --output")
+    assert options.output is not None
+    require_unused(options.output)
     require_seed("--seed", options.seed)
     require(
         options.listeners is None or options.listeners > 0,
@@ -139,6 +144,14 @@ def _check(options: Options) -> None:
     require(options.practice >= 0, f"--practice must be at least 0, not {options.practice}")
     require(options.catch >= 0, f"--catch must be at least 0, not {options.catch}")
     require(options.temperature > 0, f"--temperature must be above 0, not {options.temperature}")
+    drawn = options.clips + (options.practice + options.catch) * (
+        options.set_size if options.form == "sets" else 1
+    )
+    require(
+        drawn <= most,
+        f"a model makes at most {most:,} clips, those for practice and catch trials included; "
+        f"these would be {drawn:,}",
+    )
     require(
         options.form == "pairs" or options.clips >= options.set_size,
         f"--clips must be at least --set-size ({options.set_size}), not {options.clips}",
@@ -175,7 +188,7 @@ def _print(study: Any, how: Any) -> None:
     plan = study.plan
     print(f"{study.folder}: {', '.join(plan.model_names)}; {plan.rule}")
     print(
-        f"{counted(len(plan.sheets), 'listener', 'listeners')} with {len(plan.sheets[0])} "
-        f"comparisons each, of which {how.practice} for practice and {how.catches} to catch who "
-        f"does not listen. The plan's SHA-256 is {study.sha256[:16]}…"
+        f"{counted(len(plan.sheets), 'listener', 'listeners')} with {how.comparisons} comparisons "
+        f"each, and beside them {how.practice} for practice and {how.catches} to catch who does "
+        f"not listen. The plan's SHA-256 is {study.sha256[:16]}…"
     )

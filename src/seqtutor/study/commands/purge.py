@@ -46,7 +46,7 @@ def run(spec: Any, options: Options) -> None:
     from seqtutor.study.sessions import purge_recruits
 
     study = read_study(options.study)
-    database = open_database(study.folder, options.database, study.sha256)
+    database = open_database(study.folder, options.database, study.sha256, must_exist=True)
     try:
         gone = purge_recruits(database, options.days)
     finally:

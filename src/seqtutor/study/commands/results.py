@@ -51,11 +51,13 @@ def run(spec: Any, options: Options) -> None:
     require_seed("--seed", options.seed)
     study = read_study(options.study)
     collected = collect_votes(study, options.database)
+    collected.require_counted()
     votes = [one.vote for one in collected.votes]
     excluded = {name: "; ".join(reasons) for name, reasons in collected.excluded.items()}
     results = results_of(votes, study.plan.model_names, excluded, options.seed)
+    plan = study.plan
     warnings = study_warnings(
-        votes, study.plan.model_names, study.plan.media, study.plan.is_adaptive, options.seed
+        collected.counted, plan.model_names, plan.media, plan.is_adaptive, options.seed
     )
     if options.figure is not None:
         wins_figure(results.wins, options.figure, results.strengths)

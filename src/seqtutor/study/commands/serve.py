@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import tyro
 
@@ -62,7 +61,7 @@ def run(spec: Any, options: Options) -> None:
     from seqtutor.study.database import open_database
     from seqtutor.study.plan import read_study
     from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
-    from seqtutor.web import names_for, serve
+    from seqtutor.web import names_for, serve, web_address
 
     recruitment = Recruitment(
         options.recruit_parameters,
@@ -71,10 +70,10 @@ def run(spec: Any, options: Options) -> None:
         options.withdrawn_url,
         options.retention_days,
     )
-    public = urlsplit(options.address or "")
+    public = None if options.address is None else web_address(options.address)
     require(
-        options.address is None or (public.scheme in ("http", "https") and bool(public.hostname)),
-        f"--address must be like https://study.example.org, not {options.address}",
+        options.address is None or public is not None,
+        f"--address must be like https://study.example.org, not {options.address!r}",
     )
     study = read_study(options.study, checks_clips=True)
     database = open_database(study.folder, options.database, study.sha256)
@@ -82,7 +81,7 @@ def run(spec: Any, options: Options) -> None:
         study,
         database,
         recruitment,
-        is_https=public.scheme == "https",
+        is_https=public is not None and public.scheme == "https",
         choose=chooser_of(study.plan),
     )
     token = new_researcher_token(database, time.time())
@@ -93,7 +92,7 @@ def run(spec: Any, options: Options) -> None:
         print(f"Researcher: {shown}/researcher#{token}", flush=True)
         print("The second address is secret. Ctrl-C ends the server.", flush=True)
 
-    hosts = names_for(options.host, [public.hostname] if public.hostname else [])
+    hosts = names_for(options.host, [public.hostname] if public and public.hostname else [])
     try:
         serve(make_app(serving, hosts), options.host, options.port, when_ready=when_ready)
     finally:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.settings import Count, NotNegative, Share, check_settings, require, require_seed
+from seqtutor.settings import Count, Range, Share, check_settings, require, require_seed
 
 if TYPE_CHECKING:
     from seqtutor.study.plan import Plan, Study
 
 TASK = None
 """The study says what it is about."""
+MOST_LOGIT = 50
+"""Log-odds of a model or a side."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ class Options:
     prefer: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL:LOGIT [...]")] = ()
     """Log-odds of models, 0 for those that are not named: a model of 1 is preferred to one of 0
     with odds of e to 1."""
-    position: float = 0.0
+    position: Annotated[float, Range(at_least=-MOST_LOGIT, at_most=MOST_LOGIT)] = 0.0
     """Log-odds that A gains by being A."""
     inattentive: Share = 0.0
     """Share of the listeners who answer at random."""
-    spread: NotNegative = 0.0
+    spread: Annotated[float, Range(at_least=0, at_most=10)] = 0.0
     """Standard deviation of a listener's own log-odds of each model."""
     others: Share = 0.0
     """Share of the listeners who have another taste."""
@@ -109,7 +111,10 @@ def logits(given: Sequence[str], plan: Plan, option: str) -> dict[str, float]:
         known = ", ".join(plan.model_names)
         require(name in plan.model_names, f"the study has no model {name!r}; it has {known}")
         require(name not in found, f"{option} names {name} twice")
-        require(abs(value) <= 50, f"a log-odds lies between -50 and 50, not at {number}")
+        require(
+            abs(value) <= MOST_LOGIT,
+            f"a log-odds lies between {-MOST_LOGIT} and {MOST_LOGIT}, not at {number}",
+        )
         found[name] = value
     return found
 
@@ -124,7 +129,10 @@ def _full_name(name: str, plan: Plan) -> str:
 def _server(study: Study, options: Options) -> Iterator[tuple[str, str]]:
     """The address of a server and a token of its researcher."""
     if options.address is not None:
+        from seqtutor.study.simulating import require_server
+
         require(options.token is not None, "give the token that the server printed with --token")
+        require_server(options.address, str(options.token))
         yield options.address, str(options.token)
         return
     from seqtutor.study.app import make_app

@@ -24,7 +24,8 @@ class Options:
     study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
     """The folder of the study."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """The file; by default votes.jsonl in the folder of the study."""
+    """The file, a new one; by default votes.jsonl in the folder of the study, which is written
+    anew each time."""
     database: str | None = None
     """As for `study serve`."""
 
@@ -38,14 +39,21 @@ def run(spec: Any, options: Options) -> None:
     """Read the votes, write them, say how many."""
     from seqtutor.files import atomic_write
     from seqtutor.runs.terminal import counted
+    from seqtutor.settings import require
     from seqtutor.study.export import compared_sequences
     from seqtutor.study.plan import read_study
     from seqtutor.study.stored import collect_votes
 
     study = read_study(options.study)
+    own = study.folder / "votes.jsonl"
+    path = options.output or own
+    require(
+        path.absolute() == own.absolute() or not path.exists(),
+        f"{path} exists already; choose another --output",
+    )
     collected = collect_votes(study, options.database)
     lines = compared_sequences(collected, study.plan)
-    path = options.output or study.folder / "votes.jsonl"
+    collected.require_counted()
     atomic_write(path, "".join(lines))
     whose = " of simulated listeners" if collected.is_simulated else ""
     print(f"{path}: {counted(len(lines), 'vote', 'votes')}{whose}")
