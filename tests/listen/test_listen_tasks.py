@@ -185,3 +185,9 @@ def test_a_task_of_the_users_has_the_page_too(tmp_path):
             text = "".join(one.sample.tokens).rstrip(".")
             assert f"<code>{text}</code>" in one.card
             assert files_of(one.card) == {"txt": f"{text}\n".encode()}
+
+
+def test_the_prior_of_the_package_is_named_without_its_folder(tmp_path):
+    with session_of(melody, ["prior"], tmp_path) as session:
+        (source,) = session.sources
+        assert source.facts == {"model": "the prior that comes with seqtutor"}
