@@ -102,7 +102,7 @@ PROFILES = {
         steps=1_500_000,
         presets=BOTH_PRESETS,
         methods=METHODS,
-        minutes=4,
+        minutes=6,
     ),
     "full": Profile(
         "three seeds, longer runs, 100,000 melodies a policy, and a prior trained anew",
