@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Mark, Shown
+from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
 from seqtutor.tasks.folk.bars import COMMON_TIME
 from seqtutor.tasks.folk.chord_names import name_of
 from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.listening import rendering_of, semitones_of
 from seqtutor.tasks.folk.model import LeadSheetReader
-from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
+from seqtutor.tasks.folk.render import LeadSheetRendering
+from seqtutor.tasks.folk.sheet_pieces import piece_of
 from seqtutor.tasks.folk.terms import SHARES
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.keys import pitch_name
-from seqtutor.tasks.scores.notation import bar_length, beat_length
+from seqtutor.tasks.scores.notation import bar_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
-from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 
 MEASURED = 200
 """Tunes of each policy whose notes are counted for distributions."""
@@ -46,29 +46,9 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
 
 
 def _piece(sheet: LeadSheet, rendering: LeadSheetRendering) -> Piece:
-    meter = sheet.meter or COMMON_TIME
     marks = [_mark(note, sheet) for note in sheet.notes]
-    roll = piano_roll(
-        [
-            RollNote(float(note.onset), float(note.duration), note.pitch, place)
-            for place, note in enumerate(sheet.notes)
-        ],
-        float(sheet.length),
-        float(bar_length(meter)),
-        float(beat_length(meter)),
-        float(sheet.length) * 60 / rendering.tempo,
-        [(float(one.onset), float(one.duration), _name(one, sheet)) for one in sheet.chords],
-        float(sheet.pickup),
-    )
-    score = render_musicxml(sheet, rendering)
-    exhibit = Exhibit(
-        " ".join(mark.label for mark in marks),
-        [roll],
-        marks=marks,
-        facts=_facts(sheet),
-        files={"mid": render_midi(sheet, rendering)},
-    )
-    return Piece(exhibit, score, tones_of(sheet, rendering), range(len(marks)))
+    chords = [_name(chord, sheet) for chord in sheet.chords]
+    return piece_of(sheet, rendering, marks, range(len(marks)), _facts(sheet), chords)
 
 
 def _facts(sheet: LeadSheet) -> dict[str, Fact]:

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Int
 
-from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Mark, Shown
+from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
 from seqtutor.tasks.folk.lead_sheet import LeadSheet
-from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
+from seqtutor.tasks.folk.render import LeadSheetRendering
+from seqtutor.tasks.folk.sheet_pieces import piece_of
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.keys import pitch_name
-from seqtutor.tasks.scores.notation import bar_length, beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
-from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 from seqtutor.tasks.tunes.listening import rendering_of
 from seqtutor.tasks.tunes.render import sheets_of
 from seqtutor.tasks.tunes.tokens import END, copied_bar, is_bar
@@ -69,26 +68,7 @@ def _piece(
 ) -> Piece:
     assert sheet.meter is not None
     marks, of_notes = _marks(vocabulary.decode(tokens))
-    roll = piano_roll(
-        [
-            RollNote(float(note.onset), float(note.duration), note.pitch, place)
-            for place, note in zip(of_notes, sheet.notes, strict=True)
-        ],
-        float(sheet.length),
-        float(bar_length(sheet.meter)),
-        float(beat_length(sheet.meter)),
-        float(sheet.length) * 60 / rendering.tempo,
-        upbeat=float(sheet.pickup),
-    )
-    exhibit = Exhibit(
-        " ".join(mark.label for mark in marks),
-        [roll],
-        marks=marks,
-        facts=_facts(sheet),
-        files={"mid": render_midi(sheet, rendering)},
-    )
-    score = render_musicxml(sheet, rendering)
-    return Piece(exhibit, score, tones_of(sheet, rendering), of_notes)
+    return piece_of(sheet, rendering, marks, of_notes, _facts(sheet))
 
 
 def _marks(tokens: Sequence[str]) -> tuple[list[Mark], list[int]]:

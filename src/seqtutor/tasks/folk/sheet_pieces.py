@@ -1,0 +1,58 @@
+"""A lead sheet as a piece of a page: piano roll, score, sound and a MIDI file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from seqtutor.exhibits import Exhibit, Fact, Mark
+from seqtutor.tasks.folk.bars import COMMON_TIME
+from seqtutor.tasks.folk.lead_sheet import LeadSheet
+from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
+from seqtutor.tasks.scores.exhibiting import Piece
+from seqtutor.tasks.scores.notation import bar_length, beat_length
+from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
+
+
+def piece_of(
+    sheet: LeadSheet,
+    rendering: LeadSheetRendering,
+    marks: Sequence[Mark],
+    of_notes: Sequence[int],
+    facts: Mapping[str, Fact],
+    chord_names: Sequence[str] = (),
+) -> Piece:
+    """The piece of a sheet.
+
+    Args:
+        sheet: to be shown; without a metre it is drawn in 4/4.
+        rendering: how it is heard and written.
+        marks: parts that a reader can point at.
+        of_notes: of each note the place of its mark.
+        facts: what else is to be said of it.
+        chord_names: of its chords.
+    """
+    meter = sheet.meter or COMMON_TIME
+    roll = piano_roll(
+        [
+            RollNote(float(note.onset), float(note.duration), note.pitch, place)
+            for place, note in zip(of_notes, sheet.notes, strict=True)
+        ],
+        float(sheet.length),
+        float(bar_length(meter)),
+        float(beat_length(meter)),
+        float(sheet.length) * 60 / rendering.tempo,
+        [
+            (float(one.onset), float(one.duration), name)
+            for one, name in zip(sheet.chords, chord_names, strict=True)
+        ],
+        float(sheet.pickup),
+    )
+    exhibit = Exhibit(
+        " ".join(mark.label for mark in marks),
+        [roll],
+        marks=marks,
+        facts=facts,
+        files={"mid": render_midi(sheet, rendering)},
+    )
+    score = render_musicxml(sheet, rendering)
+    return Piece(exhibit, score, tones_of(sheet, rendering), of_notes)
