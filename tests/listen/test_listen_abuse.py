@@ -9,25 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from listening import TINY, client_of, session_of, tiny_runs
+from listening import TINY, client_of
 from seqtutor.errors import UserError
 from seqtutor.listen.app import LARGEST_FILE, LARGEST_JSON
 from seqtutor.listen.session import Session
 from seqtutor.listen.worker import MOST_WAITING, BusyError, Worker
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    with session_of(TINY, tiny_runs(folder), folder) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def client(session):
-    with client_of(session) as found:
-        yield found
-
 
 HUGE = [
     {"number": 9},

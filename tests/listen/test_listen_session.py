@@ -9,26 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from listening import TINY, client_of, session_of, tiny_runs
+from listening import TINY
 from seqtutor.controls import Amount, Choice, chosen
 from seqtutor.errors import UserError
 from seqtutor.listen.command import Options, run
 from seqtutor.listen.requests import wish_of
 from seqtutor.listen.session import Session
 from seqtutor.web import listening
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    with session_of(TINY, tiny_runs(folder), folder) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def client(session):
-    with client_of(session) as found:
-        yield found
 
 
 def wished(session, **content):
