@@ -1,21 +1,34 @@
-"""Whether a listening study loses an answer: 100 listeners at once, and a server killed 50 times.
+"""Whether a listening study loses an answer: many at once, a killed server, a full disk.
 
     python benchmarks/study_faults.py [--listeners 100] [--kills 50] [--databases sqlite postgresql]
+    sudo python benchmarks/study_faults.py --databases disk [--fills 20]
 
 Each listener answers a whole session over HTTP and sends each answer again until it is
 acknowledged, as the page does. Meanwhile the server is killed (SIGKILL) each time that a random
 number of answers more were acknowledged, and started again. At the end every acknowledged answer
 must be in the database once, and no other. PostgreSQL is that of Debian's package.
+
+`disk` puts SQLite on a disk of 1 MB in memory (tmpfs), which the votes themselves fill. Then the
+disk is made larger, and a file fills it again and again, at random moments, and is removed once
+answers were refused. Whoever mounts a disk must be root.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from crashing import Crashes
 
 HELPERS = Path(__file__).parents[1] / "tests" / "study"
 
@@ -45,16 +58,99 @@ def measure(database: str, listeners: int, kills: int, comparisons: int, seed: i
     )
 
 
+@contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
+    """A folder that is a disk of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder)
+        try:
+            yield Path(folder)
+        finally:
+            _run("umount", folder)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def filled(file: Path) -> None:
+    """Take all the room that is left on the disk of a file."""
+    with file.open("wb", buffering=0) as stream:
+        try:
+            while stream.write(b"x" * 4096):
+                pass
+        except OSError:
+            return
+
+
+def measure_full_disk(listeners: int, fills: int, comparisons: int, seed: int) -> None:
+    from crashing import Crashes
+    from small_study import QUICK, serving, small_study
+
+    questions, chance = comparisons + 2, random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder, small_disk(1) as disk:
+        study = small_study(
+            Path(folder) / "s", rules=QUICK, comparisons=comparisons, listeners=listeners
+        )
+        url = f"sqlite:///{disk}/votes.sqlite3"
+        crashes = Crashes(study, 0, url, seed, comment="x" * 1500)
+        with serving(study, "--database", url) as (_, address, _):
+            with ThreadPoolExecutor(listeners) as pool:
+                done = crashes.begin(address, listeners, pool)
+                held, refused = held_by_a_full_disk(crashes)
+                _run("mount", "-o", "remount,size=32m", str(disk))
+                kept = []
+                for number in range(fills):
+                    _await(crashes, "acknowledged", chance.randint(5, 40))
+                    filled(disk / "filler")
+                    _await(crashes, "refused", 5)
+                    (disk / "filler").unlink()
+                    kept.append(number)
+                for one in done:
+                    one.result(120)
+            stored = crashes.check()
+    assert stored == listeners * questions
+    print(
+        f"sqlite on a disk of 1 MB, {listeners} listeners at once: full after {held:,} answers, "
+        f"then {refused} were refused; with more room, and full {len(kept)} times more: "
+        f"{stored:,} answers acknowledged, each stored once; {crashes.refused} refused",
+        flush=True,
+    )
+
+
+def held_by_a_full_disk(crashes: Crashes) -> tuple[int, int]:
+    """Answers until votes fill the disk, and how many were refused in the five seconds after."""
+    _await(crashes, "refused", 1)
+    time.sleep(5)
+    return len(crashes.acknowledged), crashes.refused
+
+
+def _await(crashes: Crashes, what: Literal["acknowledged", "refused"], more: int) -> None:
+    """Wait until so many answers more are acknowledged, or refused."""
+
+    def number() -> int:
+        return len(crashes.acknowledged) if what == "acknowledged" else crashes.refused
+
+    goal, end = number() + more, time.monotonic() + 120
+    while number() < goal:
+        assert time.monotonic() < end, f"{len(crashes.acknowledged)} acknowledged"
+        time.sleep(0.01)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listeners", type=int, default=100)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--comparisons", type=int, default=10)
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
+    parser.add_argument("--fills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     sys.path.insert(0, str(HELPERS))
     for database in options.databases:
+        if database == "disk":
+            measure_full_disk(options.listeners, options.fills, options.comparisons, options.seed)
+            continue
         for kills in (0, options.kills):
             measure(database, options.listeners, kills, options.comparisons, options.seed)
 

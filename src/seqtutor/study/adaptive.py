@@ -8,7 +8,8 @@ own information J, and lowers the variance of each difference c of two models to
 
 The pair is chosen that lowers a weighted sum of these variances most. With the goal "all" every
 difference weighs the same; with "order" a difference weighs 2 Φ(−|z|), z being the posterior mean
-in standard deviations, so that votes go to differences whose sign is still open.
+in standard deviations, so that votes go to differences whose sign is still open; with "best" so do
+the differences between the model that leads and the others, and no other counts.
 
 The likelihood, and so the fit, does not depend on how pairs were chosen.
 """
@@ -17,18 +18,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from seqtutor.study.bradley_terry import Fit, design, fit, probabilities
+from seqtutor.study.plan import Goal
 from seqtutor.study.tally import cells_of
-
-Goal: TypeAlias = Literal["order", "all"]
 
 PRIOR_DEVIATION = 2.0
 """Of each log-odds; it only matters before the first few votes."""
+LEAST_OPEN = 1e-9
+"""The weight of a difference whose sign is certain, so that votes have somewhere to go."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,29 @@ def _told(fitted: Fit, models: int, goal: Goal) -> Float[np.ndarray, "study cell
     before = fitted.information + np.eye(models + 1) / PRIOR_DEVIATION**2
     contrasts = _contrasts(models)
     variances = _variances(before, contrasts)
-    weights = np.ones_like(variances)
-    if goal == "order":
-        from scipy.special import ndtr
-
-        z = fitted.parameters @ contrasts.T / np.sqrt(variances)
-        weights = 2 * ndtr(-np.abs(z))
+    weights = _weights(fitted, contrasts, variances, goal)
     after = _variances(before[:, None] + added, contrasts)
     return (weights[:, None] * (variances[:, None] - after)).sum(axis=-1)
+
+
+def _weights(
+    fitted: Fit,
+    contrasts: Float[np.ndarray, "difference parameter"],
+    variances: Float[np.ndarray, "study difference"],
+    goal: Goal,
+) -> Float[np.ndarray, "study difference"]:
+    """What each difference is worth to the goal."""
+    from scipy.special import ndtr
+
+    if goal == "all":
+        return np.ones_like(variances)
+    z = fitted.parameters @ contrasts.T / np.sqrt(variances)
+    still_open = np.maximum(2 * ndtr(-np.abs(z)), LEAST_OPEN)
+    if goal == "order":
+        return still_open
+    pairs = np.array(list(combinations(range(fitted.strengths.shape[-1]), 2)))
+    leader = fitted.strengths.argmax(axis=-1)
+    return still_open * (pairs == leader[:, None, None]).any(axis=-1)
 
 
 def _variances(precision: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
