@@ -87,7 +87,7 @@ METHOD = Method(
     learns_from="votes",
     proof=Proof(
         {"environments": 8, "updates": 8, "batch": 128, "learning_rate_final_share": 0.02},
-        iterations=1500,
+        iterations=800,
         variants={
             "without ties": {"tie": 0.0},
             "with ties and a bias": {"tie": 0.7, "side_bias": 0.4},
