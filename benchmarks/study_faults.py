@@ -10,7 +10,7 @@ must be in the database once, and no other. PostgreSQL is that of Debian's packa
 
 `disk` puts SQLite on a disk of 1 MB in memory (tmpfs), which sessions and votes themselves fill.
 Once answers were refused the disk is made larger by 256 KB, filled again, and so on. (From 4 MB on
-the log is used again from its start, and some 150 answers fit a disk without room.) Whoever mounts a
+the log is used again from its start, and some 150 answers fit a disk without room.) Who mounts a
 disk must be root.
 """
 

@@ -79,7 +79,7 @@ def term_by_step(
     ).bound_to(vocabulary)
     longest = model.weights.max_length
     lengths = np.array([len(one) for one in sequences])
-    usable = np.flatnonzero((lengths > 0) & (lengths <= longest))
+    usable = np.flatnonzero((lengths > 0) & (lengths <= longest)).tolist()
     mask = np.arange(longest) < lengths[usable, None]
     tokens = np.zeros(mask.shape, np.int32)
     for row, index in enumerate(usable):

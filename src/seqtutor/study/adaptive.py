@@ -28,8 +28,6 @@ from seqtutor.study.tally import cells_of
 
 PRIOR_DEVIATION = 2.0
 """Of each log-odds; it only matters before the first few votes."""
-LEAST_OPEN = 1e-9
-"""The weight of a difference whose sign is certain, so that votes have somewhere to go."""
 
 
 @dataclass(frozen=True)
@@ -98,18 +96,21 @@ def _weights(
     variances: Float[np.ndarray, "study difference"],
     goal: Goal,
 ) -> Float[np.ndarray, "study difference"]:
-    """What each difference is worth to the goal."""
-    from scipy.special import ndtr
+    """What each difference is worth to the goal, relative to the one that is worth most.
+
+    In logarithms, so that where every sign is certain the least certain one still counts.
+    """
+    from scipy.special import log_ndtr
 
     if goal == "all":
         return np.ones_like(variances)
-    z = fitted.parameters @ contrasts.T / np.sqrt(variances)
-    still_open = np.maximum(2 * ndtr(-np.abs(z)), LEAST_OPEN)
-    if goal == "order":
-        return still_open
-    pairs = np.array(list(combinations(range(fitted.strengths.shape[-1]), 2)))
-    leader = fitted.strengths.argmax(axis=-1)
-    return still_open * (pairs == leader[:, None, None]).any(axis=-1)
+    still_open = log_ndtr(-np.abs(fitted.parameters @ contrasts.T) / np.sqrt(variances))
+    if goal == "best":
+        pairs = np.array(list(combinations(range(fitted.strengths.shape[-1]), 2)))
+        leader = fitted.strengths.argmax(axis=-1)
+        is_of_leader = (pairs == leader[:, None, None]).any(axis=-1)
+        still_open = np.where(is_of_leader, still_open, -np.inf)
+    return np.exp(still_open - still_open.max(axis=-1, keepdims=True))
 
 
 def _variances(precision: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
