@@ -7,7 +7,7 @@ own information J, and lowers the variance of each difference c of two models to
     cᵀ (I + P + J)⁻¹ c                                                                        (2)
 
 The pair is chosen that lowers a weighted sum of these variances most. With the goal "all" every
-difference weighs the same; with "order" a difference weighs 2 Φ(−|z|), z being the posterior mean
+difference weighs the same; with "order" a difference weighs Φ(−|z|), z being the posterior mean
 in standard deviations, so that votes go to differences whose sign is still open; with "best" so do
 the differences between the model that leads and the others, and no other counts.
 

@@ -189,7 +189,7 @@ class Plan:
         screen: the headphone screen; empty without one.
         words: what listeners read.
         rules: who is left out.
-        goal: of an adaptive study.
+        goal: of an adaptive study; by default that of plans that do not tell it.
     """
 
     task: str

@@ -52,11 +52,11 @@ class Options:
     adaptive: bool = False
     """Choose each pair of models when it is due, as the one that tells most after the votes so
     far."""
-    goal: Goal = "order"
+    goal: Goal = "best"
     """What adaptive pairs find out with the fewest votes:
-    - best: which model is best
+    - best: which model is best; the other models get few votes
     - order: which of any two models is better
-    - all: how far apart all models are; hardly fewer votes than balanced pairs
+    - all: how far apart all models are, which takes hardly fewer votes than balanced pairs
     """
     practice: int = 1
     """Comparisons at the beginning that do not count."""
