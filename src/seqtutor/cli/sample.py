@@ -65,7 +65,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     from seqtutor.runs.policies import find_policy
 
     paths, length = _write(spec, options, find_policy(spec, options.model), output)
-    _print_paths(spec, options.number, length, paths, output)
+    _print_paths(spec, options.number, length, paths)
 
 
 def require_sampling(temperature: float, seed: int) -> None:
@@ -109,9 +109,7 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
     return spec.write(sequences, output, own), length
 
 
-def _print_paths(
-    spec: TaskSpec[Any], number: int, length: int, paths: Sequence[Path], folder: Path
-) -> None:
+def _print_paths(spec: TaskSpec[Any], number: int, length: int, paths: Sequence[Path]) -> None:
     from seqtutor.runs.terminal import counted
 
     sequences, tokens = counted(number, spec.one, spec.many), counted(length, "token", "tokens")
@@ -120,4 +118,4 @@ def _print_paths(
     for path in paths[:SHOWN_FILES]:
         print(f"  {path}")
     if len(paths) > SHOWN_FILES:
-        print(f"  … and {len(paths) - SHOWN_FILES:,} more in {folder}")
+        print(f"  … and {len(paths) - SHOWN_FILES:,} more in {paths[0].parent}")
