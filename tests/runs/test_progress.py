@@ -63,7 +63,7 @@ def test_a_single_unit_has_no_speed_but_the_seconds_so_far(capsys):
         progress.update(bar, completed=1)
     assert during == "7 s"
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.split() == ["Drawing", "100", "%", "0:00:07"]
+    assert line.split() == ["Drawing", "100", "%", "00:07"]
 
 
 def test_it_is_silent_between(capsys):

@@ -13,8 +13,8 @@ from small_study import QUICK, serving, small_study
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
-from seqtutor.study.app import make_app
 from seqtutor.study.analysis import SIMULATED, page_section
+from seqtutor.study.app import make_app
 from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
 from seqtutor.study.overview import overview

@@ -34,14 +34,17 @@ class Member:
 
     @property
     def name(self) -> str:
+        """The method, the model's folder, or "prior"."""
         return self.group.name
 
     @property
     def policies(self) -> Sequence[NamedPolicy]:
+        """One for each seed."""
         return self.group.policies
 
     @property
     def evaluations(self) -> Sequence[Evaluation]:
+        """Of each seed."""
         assert self.measured is not None
         return self.measured.evaluations
 
@@ -58,6 +61,7 @@ class Member:
 
     @property
     def rewards(self) -> np.ndarray | None:
+        """Of every sample; `None` where none is measured."""
         parts = [one.samples.reward for one in self.evaluations]
         return None if any(one is None for one in parts) else np.concatenate(parts)  # type: ignore[arg-type]
 
@@ -116,9 +120,7 @@ def members_of(spec: TaskSpec[Any], names: Sequence[str]) -> list[Member]:
     return _distinct(members)
 
 
-def _priors(
-    spec: TaskSpec[Any], policies: Sequence[tuple[Path, NamedPolicy]]
-) -> dict[str, Member]:
+def _priors(spec: TaskSpec[Any], policies: Sequence[tuple[Path, NamedPolicy]]) -> dict[str, Member]:
     """By folder, the policies that the others are compared with.
 
     A model that is not compared with another, such as a prior of the user's, is one by itself.

@@ -66,9 +66,7 @@ def page_section(folder: Path, task: str) -> Section:
         UserError: as `analyse`, or if the study is one of another task.
     """
     found = analyse(folder)
-    require(
-        found.task == task, f"the study in {folder} is of the task {found.task}, not of {task}"
-    )
+    require(found.task == task, f"the study in {folder} is of the task {found.task}, not of {task}")
     remarks = [*([SIMULATED] if found.is_simulated else []), *map(str, found.warnings)]
     colors = ink_colors(found.results.models)
     return Section("study", "Listening study", section_html(found.results, remarks), colors)

@@ -49,7 +49,8 @@ def shading(chances: Chances, low: int, high: int, row: float, left: float, quar
 
     Args:
         chances: to be drawn.
-        low, high: pitches of the lowest and the highest row.
+        low: pitch of the lowest row.
+        high: pitch of the highest row.
         row: height of a row.
         left: of the first step.
         quarter: width of a quarter.

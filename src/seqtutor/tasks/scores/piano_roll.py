@@ -87,9 +87,7 @@ def _range(pitches: Sequence[int], likely: Sequence[int]) -> tuple[int, int]:
     return low, max(high, low + _FEWEST_ROWS)
 
 
-def _notes(
-    notes: Sequence[RollNote], high: int, row: float, inset: float, quarter: float
-) -> str:
+def _notes(notes: Sequence[RollNote], high: int, row: float, inset: float, quarter: float) -> str:
     """The notes, each so far within its row that shading around it can be seen."""
     parts = []
     for note in notes:
