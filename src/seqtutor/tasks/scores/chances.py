@@ -106,16 +106,17 @@ def _paths(squares: Sequence[Sequence[str]]) -> str:
 
 
 def key_of_shading() -> Picture:
-    """What the shades mean."""
-    parts = ['<text class="name" x="0" y="11">Probability of a note at a step, from</text>']
+    """What the shades mean; it is narrow, so that a telephone need not shrink it."""
+    parts = ['<text x="0" y="11">Probability of a note at a step, from</text>']
+    width = 52
     for level, least in enumerate(LEVELS):
-        x = 200 + 58 * level
+        x = width * level
         parts.append(
-            f'<g class="chances"><path class="chance-{level}" d="M{x} 1h14v12h-14"/></g>'
-            f'<text x="{x + 18}" y="11">{100 * least:.0f} %</text>'
+            f'<g class="chances"><path class="chance-{level}" d="M{x} 18h14v12h-14"/></g>'
+            f'<text x="{x + 17}" y="28">{100 * least:.0f} %</text>'
         )
     words = ", ".join(f"{100 * least:.0f} %" for least in LEVELS)
     alt = f"key of the shading behind notes: darker from probabilities of {words} on"
-    width = 200 + 58 * len(LEVELS)
-    svg = f'<svg class="chance-key" viewBox="0 0 {width} 14">{"".join(parts)}</svg>'
+    size = f"0 0 {width * len(LEVELS)} 32"
+    svg = f'<svg class="chance-key" viewBox="{size}">{"".join(parts)}</svg>'
     return Picture(svg, alt, "theme")

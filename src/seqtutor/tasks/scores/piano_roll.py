@@ -12,7 +12,7 @@ from seqtutor.tasks.scores.chances import ROW_BELOW, Chances, shading
 from seqtutor.tasks.scores.keys import BLACK_KEYS, pitch_name
 
 _LEFT, _BOTTOM, _ROW, _ROW_SHADED = 26.0, 14.0, 5.5, 7.0
-_NARROWEST, _QUARTER = 400.0, 14.0
+_NARROWEST, _QUARTER = 320.0, 14.0
 """Width of the picture, and the least of a quarter, in units."""
 _LABEL = 34.0
 """Room for the number of a bar, in units."""
