@@ -186,15 +186,20 @@ def test_a_primer_that_fills_the_length_is_refused_alone(tmp_path, capsys):
     )
 
 
-def test_scores_say_when_the_tune_is_in_another_key(tmp_path, capsys):
+def test_scores_say_in_which_key_a_tune_was_read(tmp_path, capsys):
+    """In another one than the rules count in, and in its relative, whose tonic is another."""
     tune = tmp_path / "tune.abc"
-    tune.write_text("X:1\nT:T\nM:4/4\nL:1/4\nK:Em\nE G B ^F|\n")
-    assert main(["score", str(tune)]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "itself seems to be in E minor" in told
-    assert "--rules.tonic E --rules.mode minor" in told
-    assert main(["score", str(tune), "--rules.tonic", "E", "--rules.mode", "minor"]) == 0
-    assert "itself seems" not in capsys.readouterr().out
+    for key, notes in (("E minor", "E G B ^F"), ("A minor", "A c e d")):
+        tune.write_text(f"X:1\nT:T\nM:4/4\nL:1/4\nK:{key[0]}m\n{notes}|\n")
+        assert main(["score", str(tune)]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "Counted in C major" in told
+        assert f"was read in {key}" in told
+        assert ("C counts as the tonic" in told) is (key == "A minor")
+        options = ["--rules.tonic", key[0], "--rules.mode", "minor"]
+        assert f"to count in its key: {' '.join(options)}" in told
+        assert main(["score", str(tune), *options]) == 0
+        assert f"was read in {key}, too" in " ".join(capsys.readouterr().out.split())
 
 
 def test_evaluating_a_run_puts_the_papers_column_beside_it(run_folder, capsys):

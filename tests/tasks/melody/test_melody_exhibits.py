@@ -12,7 +12,7 @@ from seqtutor.data import Sequences
 from seqtutor.exhibits import Shown
 from seqtutor.report.page.page import Card
 from seqtutor.task_records import Drawn
-from seqtutor.tasks.melody.encoding import melody_vocabulary
+from seqtutor.tasks.melody.encoding import melody_vocabulary, symbols_of_tokens
 from seqtutor.tasks.melody.exhibits import exhibition
 from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.render import RenderSettings, render_score
@@ -59,7 +59,7 @@ def test_notes_of_the_score_and_of_the_roll_stand_for_the_same_marks(card):
 
 
 def test_a_melody_has_its_nearest_training_tune(card):
-    nearest = training_melodies(16).nearest(MELODY[0])
+    nearest = training_melodies(16).nearest(symbols_of_tokens(MELODY[0]))
     said = str(card.exhibit.facts["nearest training tune"])
     assert said.startswith(f"{nearest.place.title}, bar {nearest.place.bar} (")
     assert f"a distance of {nearest.distance} at 5 notes and rests" in said

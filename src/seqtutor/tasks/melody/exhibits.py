@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 
 from seqtutor.errors import UserError
 from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Shown
-from seqtutor.tasks.melody.copies import Nearest
 from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
     HOLD,
@@ -20,12 +19,14 @@ from seqtutor.tasks.melody.encoding import (
     STEPS_PER_QUARTER,
     Note,
     melody_vocabulary,
+    symbols_of_tokens,
     tokens_to_notes,
 )
 from seqtutor.tasks.melody.marks import REST, Bars, marks_of
 from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
 from seqtutor.tasks.melody.training_melodies import training_melodies
 from seqtutor.tasks.scores.chances import Chances, key_of_shading
+from seqtutor.tasks.scores.copies import Nearest
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.notation import beat_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
@@ -154,7 +155,7 @@ def _facts(notes: Sequence[Note]) -> dict[str, Fact]:
 def _nearest(tokens: Int[np.ndarray, " time"]) -> dict[str, Fact]:
     """The nearest melody of the training tunes; nothing where there is none to compare with."""
     try:
-        found = training_melodies(len(tokens)).nearest(tokens)
+        found = training_melodies(len(tokens)).nearest(symbols_of_tokens(tokens))
     except UserError:
         return {}
     return {"nearest training tune": _described(found)}
