@@ -156,8 +156,8 @@ def next_rewards(heard: Heard, settings: MelodyRuleSettings) -> dict[str, PerTok
     intervals = jnp.asarray(reward_of_interval(settings)[interval_table(settings)], jnp.float32)
     further = _further_pitches(heard, settings)
     of_motif = settings.motif_reward + settings.motif_reward_per_further_pitch * further
-    of_again = settings.repeated_motif_reward
-    of_again = of_again + settings.repeated_motif_reward_per_further_pitch * further
+    each_further = settings.repeated_motif_reward_per_further_pitch
+    of_again = settings.repeated_motif_reward + each_further * further
     limit = settings.repeated_motif_limit
     counts = True if limit is None else heard.motifs_again < limit
     is_last = heard.position == length - 1
