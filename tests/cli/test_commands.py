@@ -297,12 +297,15 @@ def test_a_model_of_another_vocabulary_is_refused(run_folder, tmp_path, capsys):
 
 def test_tune_ends_with_the_papers_table(tmp_path, capsys):
     arguments = ["tune", "--method", "g", "--output", str(tmp_path / "run"), *TINY]
-    assert main([*arguments, "--evaluate", "200"]) == 0
-    table = capsys.readouterr().out
+    assert main([*arguments, "--evaluate", "2100"]) == 0
+    table, told = capsys.readouterr()
     assert "Leaps resolved" in table
     assert "52.2" in table, "the papers' share under G"
     page = (tmp_path / "run" / "page.html").read_text(encoding="utf-8")
     assert page.count("<audio") == 2 * 12
+    assert told.count("Sampling prior") == 1, "the page has the sequences of the table"
+    assert "2,100 melodies of each policy were generated" in page
+    assert "Chosen by rule among 2,000 melodies" in page
 
 
 @pytest.mark.parametrize(
