@@ -256,10 +256,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
 
         data = self.read_data(MelodyData())
         fit = measure_fit(prior.model, data.test)
-        return list(data.summary), (
-            f"On {fit.sequences:,} melodies of test tunes the prior's log-perplexity is "
-            f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
-        )
+        return list(data.summary), fit.in_words("melodies of test tunes")
 
     def features(self) -> SequenceFeatures:
         """Rhythm, pitches and intervals."""
