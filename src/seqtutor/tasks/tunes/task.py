@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqtutor.rewards import Reward
+from seqtutor.rewards.targets import Targets
 from seqtutor.task import Task
 from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of
@@ -14,7 +15,7 @@ def tunes_task(settings: TunesSettings | None = None, prior: PriorRecord | None 
     """Phrases of a prior's tokens and length, rewarded by the rules that have a weight.
 
     Args:
-        settings: weights of the rules.
+        settings: weights of the rules, and the means that they follow.
         prior: by default the one that comes with the package.
 
     Raises:
@@ -25,8 +26,14 @@ def tunes_task(settings: TunesSettings | None = None, prior: PriorRecord | None 
 
         prior = load_model(SHIPPED_PRIOR)
     bars = bars_of(prior)
-    weights = {name: w for name, w in vars((settings or TunesSettings()).weights).items() if w}
+    chosen = settings or TunesSettings()
+    weights = vars(chosen.weights)
+    targets = None
+    if chosen.adaptation:
+        targets = Targets(vars(chosen.targets), chosen.adaptation)
+    else:
+        weights = {name: weight for name, weight in weights.items() if weight}
     # A reward has at least one term.
     weights = weights or {"faulty_bars": 0.0}
-    reward = Reward(FormReward(prior.vocabulary, bars, tuple(weights)), weights)
+    reward = Reward(FormReward(prior.vocabulary, bars, tuple(weights)), weights, targets)
     return Task(prior.vocabulary, prior.origin["max_length"], reward, "tunes")
