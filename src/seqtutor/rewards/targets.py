@@ -13,11 +13,12 @@ the maximum over π of its minimum over λ. The policy is tuned by any method fo
     e_k = (m_k − mean of f_k in the batch)/(m_k·(1 − m_k)),
     λ_k ← λ_k + η·e_k,        w_k = λ_k + κ·e_k.
 
-The last term is that of the augmented Lagrangian (Hestenes 1969, "Multiplier and gradient methods"):
-with λ alone, means swing about their targets, and a policy that has left a mode for good while the
-weights follow does not come back. At a fixed point the means are m_k wherever the policy stands, also where it is not the optimum of
-its weights. With fixed weights they are m_k at the optimum alone. Khalifa et al. 2021 (ICLR, "A
-distributional approach to controlled text generation") aim at the same policy with fixed weights.
+The last term is that of the augmented Lagrangian (Hestenes 1969, "Multiplier and gradient
+methods"). With λ alone, means swing about their targets, and a policy that has left a mode for good
+while the weights follow does not come back. At a fixed point the means are m_k wherever the policy
+stands, also where it is not the optimum of its weights; with fixed weights they are m_k at the
+optimum alone. Khalifa et al. 2021 (ICLR, "A distributional approach to controlled text generation")
+aim at the same policy with fixed weights.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Judges of tunes: discriminators, trained afterwards, that tell a policy's tunes from real ones.
 
-They look at tokens and know no rule, and no policy was tuned against them: what a reward makes worse
-that no rule looks at, they may find. Each policy has judges of its own.
+They look at tokens and know no rule, and no policy was tuned against them: they may find what a
+reward makes worse and no rule looks at. Each policy has judges of its own.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ JUDGING = (
     Measure("taken_for_real", "Taken for real by fresh judges", unit="share"),
     Measure("judge_accuracy", "Right judgements", unit="share"),
 )
-"""Over judges: the share of tunes that a judge takes for real which has not seen them, and the share
-of tunes, as many real ones as others, that it tells rightly, ½ where it cannot."""
+"""Over judges: the share of unseen tunes that a judge takes for real; and the share of tunes, as many
+real ones as others, that it tells rightly, ½ where it cannot."""
 SETTINGS = JudgeSettings(epochs=20, patience=3)
 
 
