@@ -31,8 +31,8 @@ JUDGING = (
     Measure("taken_for_real", "Taken for real by fresh judges", unit="share"),
     Measure("judge_accuracy", "Right judgements", unit="share"),
 )
-"""Over judges: the share of unseen tunes that a judge takes for real; and the share of tunes, as many
-real ones as others, that it tells rightly, ½ where it cannot."""
+"""Over judges: the share of unseen tunes that a judge takes for real; and the share of tunes, as
+many real ones as others, that it tells rightly, ½ where it cannot."""
 SETTINGS = JudgeSettings(epochs=20, patience=3)
 
 
