@@ -36,6 +36,7 @@ from seqtutor.tasks.tunes.judging import JUDGING, judge_estimates
 from seqtutor.tasks.tunes.layouts import in_parts
 from seqtutor.tasks.tunes.measures import FORM, OTHERS, tune_estimates
 from seqtutor.tasks.tunes.priors import bars_of
+from seqtutor.tasks.tunes.settings import TunesSettings
 from seqtutor.tasks.tunes.spec import spec
 from seqtutor.tasks.tunes.task import tunes_task
 from seqtutor.training.rollout import generate
@@ -89,7 +90,8 @@ def _groups(options, policy, prior, data) -> Iterator[tuple[str, Tunes]]:
             f"T = {temperature:g}",
             drawn(TemperedModel(prior.model, temperature), 1, options.number),
         )
-    reward = tunes_task(policy.config.settings, prior).reward
+    settings = TunesSettings() if policy.config is None else policy.config.settings
+    reward = tunes_task(settings, prior).reward
     for many in options.best_of:
         parts = [
             _best(drawn(prior.model, 100 + part, many * (options.number // 10)), many, reward)

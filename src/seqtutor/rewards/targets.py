@@ -37,7 +37,7 @@ LEAST_VARIANCE = 0.02
 """Of a term, in place of m·(1 − m) where that is smaller: rare terms would make large steps."""
 MOST_WEIGHT = 10.0
 """λ goes no further from 0, so that a mean out of reach does not become the only aim."""
-DAMPING = 5.0
+DAMPING = 20.0
 """κ/η."""
 
 Scalars = dict[str, Float[Array, ""]]

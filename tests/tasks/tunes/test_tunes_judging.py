@@ -66,7 +66,7 @@ def test_weights_follow_the_targets_where_they_are_to():
     assert "sequences" not in fixed.weights
     following = tunes_task(TunesSettings(adaptation=0.1)).reward
     assert set(following.first_weights().paid) == set(vars(FormTargets()))
-    assert following.weights == vars(FormWeights())
+    assert set(following.weights) == set(vars(FormWeights())) - {"sequences"}
     assert spec.preset(None).settings("rloo").adaptation > 0
     with pytest.raises(UserError, match="target arch"):
         FormTargets(arch=1.5)
@@ -79,4 +79,5 @@ def test_the_targets_of_metres_and_modes_are_shares_of_all_tunes():
     for kind in ("meter_", "mode_"):
         own = [share for name, share in targets.items() if name.startswith(kind)]
         assert sum(own) == pytest.approx(1, abs=1e-3)
-    assert "faulty_bars" not in targets, "of which real tunes have none: no weight is exact"
+    out_of_reach = {"faulty_bars", "varied_returns", "sequences"}
+    assert set(targets) == set(vars(FormWeights())) - out_of_reach

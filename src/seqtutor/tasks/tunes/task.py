@@ -27,12 +27,9 @@ def tunes_task(settings: TunesSettings | None = None, prior: PriorRecord | None 
         prior = load_model(SHIPPED_PRIOR)
     bars = bars_of(prior)
     chosen = settings or TunesSettings()
-    weights = vars(chosen.weights)
-    targets = None
-    if chosen.adaptation:
-        targets = Targets(vars(chosen.targets), chosen.adaptation)
-    else:
-        weights = {name: weight for name, weight in weights.items() if weight}
+    means = vars(chosen.targets) if chosen.adaptation else {}
+    targets = Targets(means, chosen.adaptation) if means else None
+    weights = {n: weight for n, weight in vars(chosen.weights).items() if weight or n in means}
     # A reward has at least one term.
     weights = weights or {"faulty_bars": 0.0}
     reward = Reward(FormReward(prior.vocabulary, bars, tuple(weights)), weights, targets)
