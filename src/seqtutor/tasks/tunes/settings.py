@@ -48,9 +48,9 @@ class FormTargets:
     """How much of each rule tunes are to have on average, from 0 to 1.
 
     The defaults are the means of the training phrases of the prior that comes with the package:
-    `python benchmarks/form_weights.py`. What a policy does not reach has no target, since its weight
-    would grow until it is all that counts: faulty bars, of which real tunes have none, varied returns
-    and sequences, of which the prior writes next to none.
+    `python benchmarks/form_weights.py`. What a policy does not reach has no target, since its
+    weight would grow until it is all that counts: faulty bars, of which real tunes have none, and
+    varied returns and sequences, of which the prior writes next to none.
     """
 
     bar_returns: float = 0.1891
