@@ -25,7 +25,7 @@ import numpy as np
 from seqtutor.data import Sequences
 from seqtutor.runs.policies import find_policy
 from seqtutor.task_records import Drawn
-from seqtutor.tasks.folk.render import write_tunes
+from seqtutor.tasks.scores.lead_sheet_files import write_tunes
 from seqtutor.tasks.tunes.data import TunesData
 from seqtutor.tasks.tunes.dataset import read_phrases
 from seqtutor.tasks.tunes.priors import bars_of
