@@ -139,6 +139,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
     numbers = Numbers(evaluate=100_000, most_samples=10_000)
     commands: Mapping[str, str] = {"score": "seqtutor.tasks.melody.score"}
     profiles: Mapping[str, Profile] = PROFILES
+    model_kinds: Mapping[str, str] = {"melody-rules": "seqtutor.tasks.melody.network:RuleNetwork"}
     prior_title = "Note RNN"
     published = PUBLISHED
     drift = "after them melodies drift off the bar"
