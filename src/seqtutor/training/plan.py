@@ -270,9 +270,8 @@ def experience_of_votes(votes: ComparedSequences, prior: SequenceModel) -> Exper
         tokens,
         batch_size=PRIOR_BATCH,
     )
-    weights = None if votes.weights is None else jnp.tile(jnp.asarray(votes.weights), 2)
     rewards = jnp.where(is_last, shares[:, None], 0.0)
-    return Experience(tokens, mask, rewards, log_prior, weights=weights)
+    return Experience(tokens, mask, rewards, log_prior)
 
 
 def memory_bytes() -> float:
