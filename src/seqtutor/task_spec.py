@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from seqtutor.task import Task
     from seqtutor.vocabulary import Vocabulary
 
-OWN_NAMES = ("task", "prior", "tutor", "made_by", "preference")
+OWN_NAMES = ("task", "prior", "tutor", "made_by", "preference", "outputs")
 """Names in a run's configuration that no task may use for its settings."""
 
 

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
-from seqtutor.runs.config import read_config
+from seqtutor.runs.config import RunOutputs, read_config
 from seqtutor.runs.jobs import Job, run_jobs
 from seqtutor.runs.provenance import command_line
 from seqtutor.runs.run_folder import RunFolder
@@ -43,7 +43,7 @@ def alone(tmp_path_factory) -> Path:
 def seeds(alone, tmp_path_factory) -> Path:
     """Seed 1 by a process, beside a run that must fail; then seed 0, as one program."""
     folder = tmp_path_factory.mktemp("seeds")
-    config = read_config(spec, alone)
+    config = replace(read_config(spec, alone), outputs=RunOutputs(samples=2, evaluate=50))
     lost = Job("lost", folder / "lost", spec, replace(config, prior=folder / "no-prior"))
     jobs = [lost, Job("seed 1", folder / "seed1", spec, config, samples=2)]
     with pytest.raises(UserError, match=r"the run lost failed: .*no-prior is not a model folder"):
@@ -59,13 +59,18 @@ def written(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+def test_a_job_records_the_outputs_that_its_user_asked_for(seeds):
+    recorded = yaml.safe_load((seeds / "seed1" / "config.yaml").read_text(encoding="utf-8"))
+    assert recorded["outputs"] == {"samples": 2, "evaluate": 50}
+
+
 def records_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").open()]
 
 
 def settings_of(folder: Path) -> dict:
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    del config["made_by"]
+    del config["made_by"], config["outputs"]
     return config
 
 

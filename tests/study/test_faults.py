@@ -13,6 +13,7 @@ from small_study import QUICK, serving, small_study
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.study.analysis import SIMULATED, page_section
 from seqtutor.study.app import make_app
 from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
@@ -196,6 +197,11 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
     arguments = ["--listeners", "4", "--prefer", "psi:1.5", "prior:-1", "--seed", "1"]
     assert main(["study", "simulate", folder, *arguments]) == 0
     assert "20 answers, all of them stored" in capsys.readouterr().out
+    section = page_section(study.folder, "tones")
+    assert SIMULATED in section.html
+    assert set(section.colors) == {"--ink-0", "--ink-1"}
+    with pytest.raises(UserError, match="is of the task tones, not of words"):
+        page_section(study.folder, "words")
     with closing(_of(study)) as database, running(make_app(Serving(study, database))) as address:
         client = Client(address)
         client.post("/api/consent", {"version": study.plan.words.consent_version})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
 
 TABLE, PAGE = "table.csv", "page.html"
-RESUMED_WITH = ("samples", "evaluate", "reward_workers", "log")
-"""Options that are not part of a run's configuration."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,7 @@ class Options:
     """Named settings to start from; options that are given beside it win."""
     config: Path | None = None
     """Take all settings from the config.yaml of an earlier run, or from the folder of that run,
-    instead of a preset. What does not decide the policy is not part of them: give --samples and
-    --evaluate again."""
+    instead of a preset."""
     output: Path | None = None
     """Folder of the run; by default a new one in runs/."""
     resume: Path | None = None
@@ -130,19 +127,21 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
         config = read_config(spec, Path(path))
         tutor, settings = config.tutor, config.settings
         values |= {"prior": config.prior, "preference": config.preference}
+        values |= vars(config.outputs) if config.outputs else {}
     require_options_of(tutor.method, arguments)
     return extended(Options, values, {"tutor": tutor, "settings": settings})
 
 
 def run(spec: TaskSpec[Any], options: Any) -> None:
     """Tune, write the folder of the run or one for each seed, print the table."""
-    from seqtutor.runs.config import RunConfig
+    from seqtutor.runs.config import RunConfig, RunOutputs
     from seqtutor.runs.progress import console
-    from seqtutor.runs.tuning import completed, remark_on_origin
+    from seqtutor.runs.tuning import completed, outputs_asked, remark_on_origin
 
     spec.require_dependencies()
     given = options.tutor, options.settings, options.prior, options.preference
-    config = RunConfig(spec.name, *given)
+    outputs = RunOutputs(options.samples, options.evaluate)
+    config = RunConfig(spec.name, *given, outputs_asked(spec, options.config, outputs))
     with options.place.joined():
         config, warnings = completed(spec, config)
         if options.place.follows:
@@ -216,15 +215,15 @@ def _report(
         written.append(f"{counted(options.samples, spec.one, spec.many)} in {place}")
     for one in spec.summarise(folders, config.settings, output):
         (print_table if isinstance(one, Table) else print)(one)
-    most, workers = options.evaluate, options.reward_workers
+    most, workers, known = options.evaluate, options.reward_workers, None
     if most and TABLE in wanted:
-        table = evaluate_runs(spec, folders, most, workers)
+        table, known = evaluate_runs(spec, folders, most, workers)
         print_table(table)
         write_csv(table, output / TABLE)
         written.append(f"the table in {TABLE}")
     if most and PAGE in wanted:
         page = write_run_page(
-            spec, folders, output, most=most, reward_workers=workers, logs=options.log
+            spec, folders, output, most=most, reward_workers=workers, logs=options.log, known=known
         )
         written.append(f"all of it on a page in {page.name}")
     print(f"{output}: {', '.join(written)}")
@@ -322,17 +321,13 @@ def _interrupted_before_table(spec: TaskSpec[Any], output: Path, options: Option
 
 def _resume_command(spec: TaskSpec[Any], path: Path, options: Options) -> str:
     """The command that continues a run, with the options that its folder does not hold."""
+    from seqtutor.runs.config import RunOutputs
+    from seqtutor.runs.tuning import outputs_recorded
+
     command = f"seqtutor tune {shlex.quote(spec.reference)} --resume {shlex.quote(str(path))}"
-    usual = replace(
-        options,
-        samples=spec.numbers.samples_of_run,
-        evaluate=spec.numbers.evaluation_of_run,
-        reward_workers=None,
-        log=(),
-    )
-    for name in RESUMED_WITH:
-        if getattr(options, name) != getattr(usual, name):
-            value = getattr(options, name)
+    outputs = outputs_recorded(spec, path) or RunOutputs(options.samples, options.evaluate)
+    for name, usual in {**vars(outputs), "reward_workers": None, "log": ()}.items():
+        if (value := getattr(options, name)) != usual:
             words = value if isinstance(value, tuple) else (value,)
             command += " ".join((f" --{name.replace('_', '-')}", *map(str, words)))
     command += options.place.arguments

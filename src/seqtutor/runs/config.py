@@ -24,6 +24,19 @@ _UNREADABLE = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 
 
 @dataclass(frozen=True)
+class RunOutputs:
+    """What a run writes at its end besides its policy.
+
+    Attributes:
+        samples: sequences for its folder.
+        evaluate: sequences that are generated for its table and page.
+    """
+
+    samples: int
+    evaluate: int
+
+
+@dataclass(frozen=True)
 class RunConfig(Generic[_Settings]):
     """All that decides the outcome of a tuning run.
 
@@ -33,6 +46,8 @@ class RunConfig(Generic[_Settings]):
         settings: the task's own.
         prior: folder of the prior; `None` for the one that comes with the package.
         preference: a preference model as a term of the reward.
+        outputs: what is written at the end; `None` if that was not recorded. It does not decide the
+            policy.
     """
 
     task: str
@@ -40,9 +55,10 @@ class RunConfig(Generic[_Settings]):
     settings: _Settings = field(default_factory=NoSettings)  # type: ignore[assignment]
     prior: Path | None = None
     preference: PreferenceTerm = field(default_factory=PreferenceTerm)
+    outputs: RunOutputs | None = field(default=None, compare=False)
 
     def content(self) -> dict[str, Any]:
-        """The configuration in YAML's types; the task's settings have no level of their own."""
+        """All but the outputs in YAML's types; the task's settings have no level of their own."""
         has_term = self.preference.model is not None
         return {
             "task": self.task,
@@ -51,6 +67,11 @@ class RunConfig(Generic[_Settings]):
             **({"preference": plain(self.preference)} if has_term else {}),
             **plain(self.settings),
         }
+
+    def record(self) -> dict[str, Any]:
+        """The content with the outputs, as it is written to a run's folder."""
+        outputs = {} if self.outputs is None else {"outputs": plain(self.outputs)}
+        return self.content() | outputs
 
 
 def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
@@ -85,9 +106,11 @@ def read_config(spec: TaskSpec[Any], path: Path) -> RunConfig[Any]:
     )
     tutor = from_plain(TutorSettings, content.pop("tutor", {}), path)
     preference = from_plain(PreferenceTerm, content.pop("preference", {}), path)
+    recorded = content.pop("outputs", None)
+    outputs = None if recorded is None else from_plain(RunOutputs, recorded, path)
     settings = from_plain(spec.settings_type, content, path)
     prior = None if prior is None else Path(prior)
-    return RunConfig(spec.name, tutor, settings, prior, preference)
+    return RunConfig(spec.name, tutor, settings, prior, preference, outputs)
 
 
 def is_game(folder: Path) -> bool:

@@ -56,9 +56,9 @@ def stop_request() -> Iterator[Callable[[], bool]]:
         return
     asked_at = None
     # Not above: every command imports this module as it starts.
-    from seqtutor.runs.provenance import COMMAND
+    from seqtutor.runs.provenance import is_job
 
-    parent = os.getppid() if COMMAND in os.environ else None
+    parent = os.getppid() if is_job() else None
 
     def ask(number: int, frame: object) -> None:
         from seqtutor.runs.progress import console

@@ -163,7 +163,7 @@ class Job:
         if self.is_begun:
             command += ["--resume", str(self.folder)]
         else:
-            settings = yaml.safe_dump(self.config.content(), sort_keys=False)
+            settings = yaml.safe_dump(self.config.record(), sort_keys=False)
             config = atomic_write(beside(self.folder, SETTINGS), settings)
             command += ["--config", str(config), "--output", str(self.folder)]
         return [*command, "--samples", str(self.samples), "--evaluate", "0", *self.options]

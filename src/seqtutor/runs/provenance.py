@@ -27,6 +27,11 @@ def command_line() -> str:
     return os.environ.get(COMMAND) or shlex.join(["seqtutor", *sys.argv[1:]])
 
 
+def is_job() -> bool:
+    """Whether another command has started this process, and waits for it."""
+    return COMMAND in os.environ
+
+
 def commit() -> str | None:
     """The commit of the checkout that runs, if it is one; "+" marks uncommitted changes."""
     here = Path(__file__).parent

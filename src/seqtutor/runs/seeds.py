@@ -102,7 +102,7 @@ def tune_together(jobs: list[Job]) -> None:
         provenance = made_by(tutor.devices) | own
         for job in waiting.values():
             job.clear()
-            RunFolder.start(job.folder, job.config.content(), provenance)
+            RunFolder.start(job.folder, job.config.record(), provenance)
         _run_with_bars(tutor, waiting)
 
 

@@ -17,12 +17,12 @@ from seqtutor.measures.sampling import draw
 from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.files import SavedModel, save_model
-from seqtutor.runs.config import RunConfig, read_config
+from seqtutor.runs.config import RunConfig, RunOutputs, read_config
 from seqtutor.runs.devices import Place
 from seqtutor.runs.made_of import PRIOR_SHA256, made_of, require_made_of, what_differs
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.preferred import opened_task, votes_of, with_vote_estimates
-from seqtutor.runs.provenance import lasting_origin, made_by
+from seqtutor.runs.provenance import is_job, lasting_origin, made_by
 from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder, differing, read_made_by
 from seqtutor.runs.run_on_disk import run_on_disk
 from seqtutor.runs.value_file import save_value
@@ -54,6 +54,27 @@ def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[An
         with spec.opened(settings, prior, 0) as task:
             tutor = with_vote_estimates(tutor, task, prior.model)
     return replace(config, settings=settings, tutor=tutor), warnings
+
+
+def outputs_asked(
+    spec: TaskSpec[Any], config: Path | None, outputs: RunOutputs
+) -> RunOutputs | None:
+    """The outputs to record: those of the command, or, in a job's process, of its configuration.
+
+    Jobs of several runs make no tables of their own, and so ask for less than the user did.
+    """
+    if config is None or not is_job():
+        return outputs
+    return read_config(spec, config).outputs
+
+
+def outputs_recorded(spec: TaskSpec[Any], folder: Path) -> RunOutputs | None:
+    """The outputs that the run in a folder goes on with; `None` if there is no run yet."""
+    if not (folder / CONFIG).is_file():
+        return None
+    numbers = spec.numbers
+    usual = RunOutputs(numbers.samples_of_run, numbers.evaluation_of_run)
+    return read_config(spec, folder).outputs or usual
 
 
 def remark_on_origin(spec: TaskSpec[Any], config: RunConfig[Any], path: Path) -> str | None:
@@ -135,7 +156,7 @@ def tune_in_folder(
         if (folder.path / CONFIG).is_file():
             require_made_of(folder.path, now, spec, "start anew in another folder")
         else:
-            RunFolder.start(folder.path, config.content(), made_by(tutor.devices) | now)
+            RunFolder.start(folder.path, config.record(), made_by(tutor.devices) | now)
         on_begin()
 
     def finish(policy: SequenceModel) -> None:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from seqtutor.errors import UserError
 from seqtutor.methods.registry import DEFAULT_METHOD, loadable_methods, method_named
-from seqtutor.methods.settings import BatchSettings, MethodSettings, ReplaySettings
+from seqtutor.methods.settings import (
+    NO_EXPLORATION,
+    BatchSettings,
+    MethodSettings,
+    ReplaySettings,
+)
 from seqtutor.settings import (
     Count,
     NotNegative,
@@ -151,6 +156,12 @@ def applicable_settings(method: str, **settings: Any) -> dict[str, Any]:
     """
     names = setting_names(method_named(method))
     return {name: value for name, value in settings.items() if name in names}
+
+
+def undiscounted(method: str, **settings: Any) -> dict[str, Any]:
+    """`applicable_settings` for a reward that is paid at the end: γ = λ = 1 and no exploration."""
+    whole = {"discount": 1.0, "trace": 1.0, "exploration": NO_EXPLORATION}
+    return applicable_settings(method, **whole, **settings)
 
 
 def require_setting(name: str, method: Method) -> None:

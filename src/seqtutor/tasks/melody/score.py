@@ -13,7 +13,7 @@ import tyro
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.rule_settings import RULE_NAMES, MelodyRuleSettings
 from seqtutor.tasks.melody.settings import RuleWeights
-from seqtutor.tasks.scores.keys import PITCH_NAMES
+from seqtutor.tasks.scores.keys import PITCH_NAMES, Key
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from seqtutor.tasks.melody.given import Given
     from seqtutor.tasks.melody.scoring import Scores
     from seqtutor.tasks.melody.spec import MelodySpec
-    from seqtutor.tasks.scores.keys import Key
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,8 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
     assert one.tokens is not None
     key, steps, bars = key_of(rules), len(scores.total), one.bars
     caption = f"Counted in {key_title(key)}; {steps} sixteenths in {len(bars.downbeats)} bars"
-    if one.key is not None and one.key.scale != key.scale:
-        caption += (
-            f"\nThe tune itself seems to be in {key_title(one.key)}; to count in its key: "
-            f"{_in_key(one.key)}"
-        )
+    if one.key is not None:
+        caption += f"\n{_on_key(one.key, key)}"
     console.print(one.title, style="bold", markup=False, highlight=False)
     for line in earned_lines(
         tokens_to_notes(one.tokens, rules.semitones), scores, key, bars, console.width
@@ -140,8 +136,23 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
     console.print(rules_table(scores, bars, caption))
 
 
-def _in_key(key: Key) -> str:
-    """The options that make the rules those of the key, or of the major key of its signature."""
-    if key.mode == "minor":
-        return f"--rules.tonic {PITCH_NAMES[key.tonic]} --rules.mode minor"
-    return f"--rules.tonic {PITCH_NAMES[key.relative_major]}"
+def _on_key(own: Key, counted: Key) -> str:
+    """In which key a tune was read, and what it means that the rules count in another."""
+    from seqtutor.tasks.scores.notation import key_title
+
+    read = f"The tune was read in {key_title(own)}"
+    if own == counted:
+        return f"{read}, too"
+    nearest = own if own.mode == "minor" else Key(own.relative_major)
+    if own.scale == counted.scale:
+        meant = f"of the same notes: {PITCH_NAMES[counted.tonic]} counts as the tonic"
+    else:
+        meant = "and is not transposed: notes outside the key of the rules count as such"
+    way = "" if nearest == counted else f"; to count in its key: {_options_of(nearest)}"
+    return f"{read}, {meant}{way}"
+
+
+def _options_of(key: Key) -> str:
+    """The options that make the rules those of a major or minor key."""
+    minor = " --rules.mode minor" if key.mode == "minor" else ""
+    return f"--rules.tonic {PITCH_NAMES[key.tonic]}{minor}"

@@ -267,7 +267,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return melody_features()
 
     def controls(self, settings: MelodySettings) -> Sequence[Control]:
-        """Key, tempo, instrument and swing."""
+        """Key, metre, upbeat, tempo, instrument and swing."""
         from seqtutor.tasks.melody.listening import controls
 
         return controls(key_of(settings.rules))
