@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from seqtutor.errors import UserError
 from seqtutor.methods.registry import DEFAULT_METHOD, loadable_methods, method_named
@@ -58,6 +58,12 @@ class TutorSettings:
     """Environment steps (tokens generated) in all, to the nearest whole collection."""
     environments: Count = 128
     """Sequences collected at a time."""
+    network: Literal["prior", "task"] = "prior"
+    """What the policy's network is:
+    - prior: a copy of the prior, which learns from the tokens alone
+    - task: one of the task's own that is told the state of the reward, beside the frozen prior; for
+      methods that learn G
+    """
     learning_rate: Positive = 3e-3
     """Learning rate of Adam at the start."""
     learning_rate_final_share: Share = 0.02
@@ -118,6 +124,11 @@ class TutorSettings:
             type(self.options) is chosen.settings,
             f"the settings are those of another method than {self.method}; begin with that "
             "method's defaults",
+        )
+        require(
+            self.network == "prior" or chosen.logits_start == "zero",
+            f"{self.method} changes the prior's own logits: the network of the task is for methods "
+            f"whose logits are added to them, such as g",
         )
         options, environments = self.options, self.environments
         if isinstance(options, ReplaySettings):

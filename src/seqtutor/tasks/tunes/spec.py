@@ -234,10 +234,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
 
         data = self.read_data(TunesData(bars=bars_of(prior)), prior.vocabulary)
         fit = measure_fit(prior.model, data.test)
-        return list(data.summary), (
-            f"On {fit.sequences:,} phrases of test tunes the prior's log-perplexity is "
-            f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
-        )
+        return list(data.summary), fit.in_words("phrases of test tunes")
 
     def controls(self, settings: TunesSettings) -> Sequence[Control]:
         """Tempo, instrument and swing."""
