@@ -50,8 +50,9 @@ def mean_autocorrelation(
     A melody earns Σ_k (a_k − m_k)·ρ_k, with ρ_k its own coefficient (0 if undefined), m_k the mean
     of the others of the batch and a_k `autocorrelation_aims`; see `towards`.
     """
-    own = jnp.stack([jnp.nan_to_num(one[:, -1]) for one in autocorrelations(tokens, LAGS)])
-    return sum(towards(*pair) for pair in zip(own, settings.autocorrelation_aims, strict=True))
+    own = [jnp.nan_to_num(one[:, -1]) for one in autocorrelations(tokens, LAGS)]
+    pairs = zip(own, settings.autocorrelation_aims, strict=True)
+    return jnp.stack([towards(coefficients, aim) for coefficients, aim in pairs]).sum(axis=0)
 
 
 def returning_motif(
