@@ -2,7 +2,7 @@
 
     python benchmarks/votes_to_reward.py              # prints the tables, draws the figure
     python benchmarks/votes_to_reward.py --seeds 1    # one set of votes instead of three
-    python benchmarks/votes_to_reward.py --quick      # a trial of two minutes
+    python benchmarks/votes_to_reward.py --quick      # three policies for each set of votes
 
 Listeners have a hidden preference that no rule of the melody task rewards: stepwise motion, but not
 nothing else; a range of about nine semitones; a long last note. Each listener weighs these in an
@@ -311,7 +311,7 @@ class Size:
 WHOLE = Size(
     300, 100_000, 4000, (2.0, 1.0, 0.5, 0.25, 0.12, 0.06), (0.0, 1.0, 2.0), (1.0, 0.3, 0.1)
 )
-QUICK = Size(300, 40_000, 1000, (1.0, 0.25), (0.0, 1.0), (1.0,))
+QUICK = Size(300, 100_000, 4000, (1.0, 0.25), (1.0,), (0.3,))
 
 
 @dataclass(frozen=True)
