@@ -28,14 +28,14 @@ import symusic
 import tyro
 
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.chord_names import name_of
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
-from seqtutor.tasks.folk.render import render_musicxml
 from seqtutor.tasks.melody.data import MelodyData, read_melodies
 from seqtutor.tasks.melody.encoding import tokens_to_notes
 from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.render import RenderSettings, render_score
+from seqtutor.tasks.scores.chord_names import name_of
 from seqtutor.tasks.scores.keys import MODES, Key
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
+from seqtutor.tasks.scores.lead_sheet_files import render_musicxml
 from seqtutor.tasks.scores.notation import bar_length, signature_alteration
 
 METERS = [Meter(*m) for m in ((4, 4), (3, 4), (6, 8), (2, 2), (9, 8), (7, 8))]

@@ -25,17 +25,17 @@ import numpy as np
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.chord_names import chord_pitches, name_of
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.dataset import build_folk_data
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.midi import read_midi_file
 from seqtutor.tasks.folk.rare import EncodedTunes
-from seqtutor.tasks.folk.render import render_abc, render_midi
 from seqtutor.tasks.folk.sources import read_sources
 from seqtutor.tasks.folk.tokenisation import Tokenisation
 from seqtutor.tasks.folk.tokenisations import TOKENISATIONS
+from seqtutor.tasks.scores.chord_names import chord_pitches, name_of
 from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
+from seqtutor.tasks.scores.lead_sheet_files import render_abc, render_midi
 
 PUBLISHED_TYPES = 3216
 

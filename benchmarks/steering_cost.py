@@ -21,7 +21,7 @@ from scipy.special import logsumexp
 from seqtutor.measures.log_partition import lower_bound_of_log_mean
 from seqtutor.measures.particles import draw_by_particles
 from seqtutor.runs.policies import PRIOR, find_policy
-from seqtutor.runs.steering import opened_task, proposal_of
+from seqtutor.runs.steering import proposal_of, task_of_steering
 from seqtutor.task_registry import find_spec
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"{options.run} at c = {c:g}, {type(proposal).__name__.lower()}")
     print("| N | model calls a token | E[log Ẑ] | log E[Ẑ] | log Z at least |")
     print("| --: | --: | --: | --: | --: |")
-    with opened_task(policy) as task:
+    with task_of_steering(policy) as task:
         for size in options.particles:
             number = max(2, options.total // size)
             drawn = draw_by_particles(

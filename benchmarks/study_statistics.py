@@ -5,7 +5,7 @@
 
 Parts: intervals (bias and coverage), bootstrap (why the intervals are not percentiles), separation
 (a model that wins always), null (p-values where models do not differ), heterogeneity, power,
-defects, adaptive, paper (the design of Jaques et al. 2017).
+defects, paper (the design of Jaques et al. 2017). Adaptive pairs: study_adaptive.py.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 
 import numpy as np
 
 from planted_defects import MODELS, PLANTED, Plan, clean
-from seqtutor.study.adaptive import Goal, next_cells
 from seqtutor.study.agreement import heterogeneity
 from seqtutor.study.bradley_terry import fit, probabilities
 from seqtutor.study.inference import infer
 from seqtutor.study.power import TIES, listeners_needed
 from seqtutor.study.rank_tests import kruskal_wallis, mann_whitney, pairs_factor
 from seqtutor.study.simulated import Population, simulated_votes
-from seqtutor.study.tally import Tally, cells_of, tally
+from seqtutor.study.tally import Tally, tally
 from seqtutor.study.votes import Vote
 from seqtutor.study.warnings import study_warnings
 
@@ -46,7 +44,7 @@ def simulated_tallies(
     """Balanced studies of listeners whose log-odds vary normally, as counts."""
     generator = np.random.default_rng(seed)
     models = len(strengths)
-    chance = _chances(np.array(strengths), position, spread, (studies, listeners), generator)
+    chance = chances(np.array(strengths), position, spread, (studies, listeners), generator)
     each, rest = divmod(trials, chance.shape[2])
     places = generator.random(chance.shape[:3]).argsort(axis=-1).argsort(axis=-1)
     counts = generator.multinomial(each + (places < rest), chance).astype(float)
@@ -55,13 +53,14 @@ def simulated_tallies(
     return [Tally(names, voters, own) for own in counts]
 
 
-def _chances(
+def chances(
     strengths: np.ndarray,
     position: float,
     spread: float,
     shape: tuple[int, ...],
     generator: np.random.Generator,
 ) -> np.ndarray:
+    """Of each outcome in each cell, for listeners whose log-odds vary normally."""
     own = strengths + spread * generator.standard_normal((*shape, len(strengths)))
     against_first = own[..., 1:] - own[..., :1]
     terms = np.broadcast_to([position, TIES], (*shape, 2))
@@ -72,7 +71,7 @@ def true_parameters(strengths: Sequence[float], position: float, spread: float) 
     """What the model's estimates tend to with many listeners: the log-odds of their mean votes."""
     generator = np.random.default_rng(1)
     draws = 1 if spread == 0 else 200_000
-    chance = _chances(np.array(strengths), position, spread, (draws,), generator).mean(axis=0)
+    chance = chances(np.array(strengths), position, spread, (draws,), generator).mean(axis=0)
     return fit(chance * 1e8, len(strengths)).parameters
 
 
@@ -96,7 +95,7 @@ def intervals(studies: int) -> None:
         shares = 100 * np.mean(covered, axis=0)
         every.append(shares)
         print(
-            f"{listeners:9} {trials:6} {spread:6} | {_row(bias, 2)} | {_row(shares, 1)} | "
+            f"{listeners:9} {trials:6} {spread:6} | {row(bias, 2)} | {row(shares, 1)} | "
             f"{np.abs(bias).max() * studies**0.5:.1f}"
         )
     print(f"all: {np.mean(every):.1f} %, lowest {np.min(every):.1f}, highest {np.max(every):.1f}")
@@ -136,7 +135,7 @@ def bootstrap(studies: int) -> None:
                 _inside(truth, np.quantile(refitted, (0.025, 0.975), axis=0)),
                 _inside(truth, bca),
             ]
-        print(f"{listeners:9} | {_row(100 * found / studies, 1)}")
+        print(f"{listeners:9} | {row(100 * found / studies, 1)}")
 
 
 def _inside(truth: np.ndarray, ends: np.ndarray) -> float:
@@ -189,7 +188,7 @@ def null(studies: int) -> None:
         print(f" {listeners} listeners, spread {spread}: mean H {np.mean(statistic):.2f} (df 3)")
         for name, ps in found.items():
             rates = [100 * np.mean(np.array(ps) < level) for level in (0.05, 0.01)]
-            print(f"  {name:37} {_row(rates, 1)}   {kstest(ps, 'uniform').pvalue:.3f}")
+            print(f"  {name:37} {row(rates, 1)}   {kstest(ps, 'uniform').pvalue:.3f}")
 
 
 def _votes(population: Population, listeners: int, trials: int, seed: int) -> list[Vote]:
@@ -251,98 +250,6 @@ def defects(studies: int) -> None:
     print(f"  clean: silent in {100 * silent / studies:.1f} % of {studies}; {dict(told_all)}")
 
 
-def adaptive(studies: int) -> None:
-    """Votes that adaptive pairs need for the standard error of 480 balanced votes, as a ratio."""
-    studies = max(10, studies // 10)
-    print("log-odds | goal | ratio for the closest pair, the mean of pairs, the widest pair")
-    for strengths in (
-        (0.0, 0.3, 1.5, 3.0), (0.0, 0.0, 1.0, 2.0), (0.0, 0.2, 1.0, 1.2), (0.0, 1.0, 2.0, 3.0),
-        (0.0, 0.0, 0.0, 0.0), (0.0, 2.0, 4.0, 6.0), (0.0, 0.3, 1.5, 1.5, 2.2, 3.0),
-    ):  # fmt: skip
-        balanced = _errors(strengths, None, 480, studies)[-1]
-        for goal in ("order", "all"):
-            found = _errors(strengths, goal, 480, studies)
-            closest = int(np.argmin([abs(a - b) for a, b in combinations(strengths, 2)]))
-            readings: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
-                lambda errors, place=closest: errors[..., place],
-                lambda errors: errors.mean(axis=-1),
-                lambda errors: errors.max(axis=-1),
-            )
-            ratios = []
-            for reading in readings:
-                reached = np.flatnonzero(reading(found) <= reading(balanced))
-                ratios.append(f"{(reached[0] + 1) * 12 / 480:.2f}" if reached.size else "> 1")
-            print(f"  {strengths} | {goal:5} | {', '.join(ratios)}")
-    _adaptive_coverage(10 * studies)
-
-
-def _errors(strengths: Sequence[float], goal: Goal | None, votes: int, studies: int) -> np.ndarray:
-    """Root of the mean variance of each pair's log-odds, after every twelfth vote."""
-    counts = np.zeros((studies, len(cells_of(len(strengths))), 3))
-    found = []
-    for number, fitted in _voting(strengths, goal, votes, counts):
-        if number % 12 == 11:
-            covariance = fit(fitted, len(strengths), tolerance=1e-4).covariance
-            found.append(np.sqrt(_pair_variances(covariance, len(strengths)).mean(axis=0)))
-    return np.array(found)
-
-
-def _voting(
-    strengths: Sequence[float],
-    goal: Goal | None,
-    votes: int,
-    counts: np.ndarray,
-    spread: float = 0.0,
-    listeners: int = 1,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Votes one by one, listeners in turn, with the counts, which are changed in place.
-
-    These are of each study, and of each of its listeners if there are several.
-    """
-    generator = np.random.default_rng(2)
-    studies, cells = counts.shape[:2]
-    chance = _chances(np.array(strengths), 0.0, spread, (listeners, studies), generator)
-    own = np.zeros((studies, listeners, cells, 3))
-    rows = np.arange(studies)
-    order = np.array([generator.permutation(cells) for _ in range(studies)])
-    for number in range(votes):
-        if goal is None:
-            place = order[:, number % cells]
-        else:
-            place = next_cells(counts, len(strengths), generator, goal)
-        listener = number % listeners
-        levels = chance[listener, rows, place].cumsum(axis=-1)
-        outcome = (generator.random(studies)[:, None] > levels[:, :2]).sum(axis=-1)
-        counts[rows, place, outcome] += 1
-        own[rows, listener, place, outcome] += 1
-        yield number, counts if listeners == 1 else own
-
-
-def _pair_variances(covariance: np.ndarray, models: int) -> np.ndarray:
-    names = np.vstack([np.zeros(models + 1), np.eye(models + 1)[: models - 1]])
-    pairs = np.array([names[a] - names[b] for a, b in combinations(range(models), 2)])
-    return np.einsum("dp,spq,dq->sd", pairs, covariance, pairs)
-
-
-def _adaptive_coverage(studies: int) -> None:
-    strengths, listeners, votes = (0.0, 0.3, 1.5, 3.0), 12, 240
-    truth = true_parameters(strengths, 0.0, 0.3)
-    counts = np.zeros((studies, 12, 3))
-    own = list(_voting(strengths, "order", votes, counts, 0.3, listeners))[-1][1]
-    names, voters = ("m0", "m1", "m2", "m3"), tuple(f"l{n}" for n in range(listeners))
-    covered, estimates = [], []
-    for one in own:
-        inference = infer(Tally(names, voters, one))
-        ends = [inference.interval(contrast) for contrast in np.eye(5)[:3]]
-        covered.append([e.low <= t <= e.high for e, t in zip(ends, truth, strict=False)])
-        estimates.append(inference.fitted.parameters[:3])
-    bias = (np.mean(estimates, axis=0) - truth[:3]) / np.std(estimates, axis=0)
-    print(
-        f"  coverage after adaptive pairs, {listeners} listeners, {votes} votes, spread 0.3: "
-        f"{_row(100 * np.mean(covered, axis=0), 1)} %; bias / s.d. {_row(bias, 2)}"
-    )
-
-
 def paper(_: int) -> None:
     """What χ²(3) = 109.480 says, with 92 comparisons of each of four models."""
     published, each, models = 109.480, 92, 4
@@ -390,7 +297,8 @@ def win_statistic(squares: float, each: int, models: int) -> float:
     return (ratings - 1) / ratings * squares / (each / 4)
 
 
-def _row(values: Sequence[float] | np.ndarray, digits: int) -> str:
+def row(values: Sequence[float] | np.ndarray, digits: int) -> str:
+    """Numbers of a line."""
     return "  ".join(f"{value:.{digits}f}" for value in values)
 
 
@@ -402,7 +310,6 @@ PARTS = {
     "heterogeneity": spread_of_tastes,
     "power": power,
     "defects": defects,
-    "adaptive": adaptive,
     "paper": paper,
 }
 

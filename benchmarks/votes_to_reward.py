@@ -1,7 +1,8 @@
 """From 300 simulated votes to a policy: how far a learned preference can be followed.
 
     python benchmarks/votes_to_reward.py              # prints the tables, draws the figure
-    python benchmarks/votes_to_reward.py --quick      # a trial of two minutes
+    python benchmarks/votes_to_reward.py --seeds 1    # one set of votes instead of three
+    python benchmarks/votes_to_reward.py --quick      # three policies for each set of votes
 
 Listeners have a hidden preference that no rule of the melody task rewards: stepwise motion, but not
 nothing else; a range of about nine semitones; a long last note. Each listener weighs these in an
@@ -12,6 +13,9 @@ A preference model learns from these votes. The prior is tuned on its utility wi
 several c, with and without pessimism, and by direct preference optimisation on the same votes. Of
 each policy, KL(π‖p) and the mean hidden preference are measured, and for some of them forty other
 listeners, whose votes nothing has learned from, compare its melodies with the prior's.
+
+All of that is done for several sets of listeners and votes; the last table has means over them and
+95 % intervals of Student's t.
 """
 
 from __future__ import annotations
@@ -292,87 +296,174 @@ def drawn(points: list[Point], path: Path, votes: int) -> None:
     figure.savefig(path, dpi=150)
 
 
+@dataclass(frozen=True)
+class Size:
+    """How much is measured for each set of votes."""
+
+    votes: int
+    steps: int
+    number: int
+    prices: tuple[float, ...]
+    amounts: tuple[float, ...]
+    prices_of_dpo: tuple[float, ...]
+
+
+WHOLE = Size(
+    300, 100_000, 4000, (2.0, 1.0, 0.5, 0.25, 0.12, 0.06), (0.0, 1.0, 2.0), (1.0, 0.3, 0.1)
+)
+QUICK = Size(300, 100_000, 4000, (1.0, 0.25), (1.0,), (0.3,))
+
+
+@dataclass(frozen=True)
+class Voted:
+    """One set of votes, what was learned from it, and who answers for nothing but measuring."""
+
+    votes: ComparedSequences
+    model: PreferenceModel
+    others: list[Listener]
+
+
+def voted(prior: Any, seed: int, size: Size, basis: Any) -> Voted:
+    """Let listeners vote on the prior's melodies, and learn from it."""
+    own = draw(prior.model, prior.model, number=2 * size.votes, length=LENGTH, seed=seed)
+    votes = votes_of(listeners(30, seed), own.tokens, size.votes, seed)
+    of_task = find_spec("melody").features()
+    model = fit_preference(votes, prior.vocabulary, prior.model, basis=basis, of_task=of_task)
+    held_out = validate(votes, model)
+    print(
+        f"seed {seed}: {size.votes} votes, basis {basis}: held-out accuracy "
+        f"{held_out.accuracy:.3f} ± {1.96 * held_out.standard_error:.3f}, log loss "
+        f"{held_out.log_loss:.3f} (by chance {held_out.chance_log_loss:.3f}), calibration error "
+        f"{held_out.calibration_error:.3f}, slope {held_out.slope:.2f}; side bias "
+        f"{float(model.weights.bias):+.2f} (true {SIDE_BIAS:+.2f}), ν "
+        f"{float(model.weights.tie):.2f} (true {TIE})",
+        flush=True,
+    )
+    return Voted(votes, model, listeners(40, 1000 + seed))
+
+
+class Runs:
+    """The runs on one set of votes, and what is measured of their policies."""
+
+    def __init__(self, prior: Any, own: Voted, size: Size, program: Reward) -> None:
+        self.prior, self.own, self.size, self.program = prior, own, size, program
+        self.measurer = Measurer(prior.model, own.model, size.number)
+        self.of_prior = self.measurer.melodies(prior.model, 1600, seed=5)
+        self.points = [self.measurer.point(prior.model, "prior", np.inf, 0)]
+        self.preferences: dict[tuple[str, float], Preference] = {}
+        self.start = time.perf_counter()
+        print(table_row(self.points[0], None))
+
+    def add(self, policy: SequenceModel, way: str, c: float, step: int, *, asks: bool) -> None:
+        """Measure a policy; `asks`: also by other listeners."""
+        self.points.append(self.measurer.point(policy, way, c, step))
+        preference = None
+        if asks:
+            melodies = self.measurer.melodies(policy, 1600, seed=6)
+            preference = preference_over_prior(melodies, self.of_prior, self.own.others)
+            self.preferences[way, c] = preference
+        line = table_row(self.points[-1], preference)
+        print(f"{line}   ({time.perf_counter() - self.start:.0f} s)", flush=True)
+
+    def by_reward(self) -> None:
+        """Ψ on the preference model's term, at each c and k."""
+        task = Task(self.prior.vocabulary, LENGTH, self.program)
+        steps = self.size.steps
+        for pessimism in self.size.amounts:
+            for c in self.size.prices:
+                settings = TutorSettings.of(
+                    "psi", c=1.0, discount=1.0, steps=steps, log_every=steps
+                )
+                parameters = (self.own.model.weights, jnp.asarray(pessimism), jnp.asarray(1 / c))
+                tutor = Tutor(task, self.prior.model, settings, reward_parameters=parameters)
+                *_, (step, policy) = followed(tutor)
+                self.add(policy, f"Ψ, k = {pessimism:g}", c, step, asks=True)
+
+    def by_votes(self) -> None:
+        """Direct preference optimisation at each c."""
+        weights, steps = self.own.model.weights, self.size.steps
+        fixed = self.program.with_parameters((weights, jnp.ones(()), jnp.ones(())))
+        task = Task(self.prior.vocabulary, LENGTH, fixed)
+        for c in self.size.prices_of_dpo:
+            settings = TutorSettings.of(
+                "dpo",
+                c=c,
+                steps=steps,
+                log_every=steps // 8,
+                learning_rate=DPO_LEARNING_RATE,
+                tie=float(weights.tie),
+                side_bias=float(weights.bias),
+            )
+            tutor = Tutor(task, self.prior.model, settings, votes=self.own.votes)
+            for step, policy in followed(tutor):
+                self.add(policy, f"DPO, c = {c:g}", c, step, asks=step == tutor.steps)
+
+
+def over_seeds(runs: list[list[Point]]) -> list[Point]:
+    """The mean of each policy over sets of votes; `error` is then that of the mean."""
+    found = []
+    for same in zip(*runs, strict=True):
+        first = same[0]
+        hidden = np.array([one.hidden for one in same])
+        error = stats.sem(hidden) if len(hidden) > 1 else first.error
+        kl, seen = (np.mean([getattr(one, name) for one in same]) for name in ("kl", "learned"))
+        mean = float(hidden.mean())
+        found.append(replace(first, kl=float(kl), hidden=mean, error=float(error), learned=seen))
+    return found
+
+
+def print_summary(runs: list[Runs]) -> None:
+    """Means over sets of votes with 95 % intervals over them."""
+    print(f"means over {len(runs)} sets of votes:")
+    for row in range(len(runs[0].points)):
+        same = [one.points[row] for one in runs]
+        way, c = same[0].way, same[0].c
+        if way != "prior" and same[0].step < max(p.step for p in runs[0].points if p.way == way):
+            continue
+        kl, hidden = ([getattr(one, name) for one in same] for name in ("kl", "hidden"))
+        line = f"{way:<14} {c:6.3g}  KL {_interval(kl)}  hidden {_interval(hidden)}"
+        if way != "prior":
+            rates = [100 * one.preferences[way, c].rate for one in runs]
+            line += f"  preferred {_interval(rates, 1)} %"
+        print(line)
+
+
+def _interval(values: list[float], digits: int = 2) -> str:
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.{digits}f}"
+    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+    ends = f"{min(values):.{digits}f} … {max(values):.{digits}f}"
+    return f"{mean:.{digits}f} ± {half:.{digits}f} ({ends})"
+
+
 def main() -> None:
     """Vote, learn, tune, measure, draw."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--votes", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=1, help="of the votes")
-    parser.add_argument("--steps", type=int, default=100_000, help="environment steps of a run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of the votes")
     parser.add_argument("--basis", default="features", choices=("features", "network", "both"))
-    parser.add_argument("--only", choices=("psi", "dpo"), help="the other points are those before")
     parser.add_argument("--record", type=Path, default=Path("runs/votes_to_reward.json"))
     parser.add_argument("--output", type=Path, default=FIGURE)
     given = parser.parse_args()
-    weights_of_prior = (1.0, 0.25) if given.quick else (2.0, 1.0, 0.5, 0.25, 0.12, 0.06)
-    amounts = (0.0, 1.0) if given.quick else (0.0, 1.0, 2.0)
-    steps, number = (40_000, 1000) if given.quick else (given.steps, 4000)
-
-    spec = find_spec("melody")
-    prior = load_prior(spec)
-    own = draw(prior.model, prior.model, number=2 * given.votes, length=LENGTH, seed=given.seed)
-    votes = votes_of(listeners(30, given.seed), own.tokens, given.votes, given.seed)
-    of_task = spec.features()
-    model = fit_preference(votes, prior.vocabulary, prior.model, basis=given.basis, of_task=of_task)
-    held_out = validate(votes, model)
-    print(
-        f"{given.votes} votes, basis {given.basis}: held-out accuracy {held_out.accuracy:.3f} ± "
-        f"{1.96 * held_out.standard_error:.3f}, log loss {held_out.log_loss:.3f} (by chance "
-        f"{held_out.chance_log_loss:.3f}), calibration error {held_out.calibration_error:.3f}, "
-        f"slope {held_out.slope:.2f}; side bias {float(model.weights.bias):+.2f} (true "
-        f"{SIDE_BIAS:+.2f}), ν {float(model.weights.tie):.2f} (true {TIE})"
-    )
-    measurer = Measurer(prior.model, model, number)
-    other = listeners(40, 1000 + given.seed)
-    of_prior = measurer.melodies(prior.model, 1600, seed=5)
-    points = [measurer.point(prior.model, "prior", np.inf, 0)]
+    size = replace(QUICK if given.quick else WHOLE, votes=given.votes)
+    prior = load_prior(find_spec("melody"))
     print(f"{'':<14} {'c':>6} {'KL':>8} {'hidden':>9}        {'learned':>9}   other listeners")
-    print(table_row(points[0], None))
-    start = time.perf_counter()
-
-    def add(policy: SequenceModel, way: str, c: float, step: int, *, asks: bool) -> None:
-        points.append(measurer.point(policy, way, c, step))
-        preference = None
-        if asks:
-            melodies = measurer.melodies(policy, 1600, seed=6)
-            preference = preference_over_prior(melodies, of_prior, other)
-        line = table_row(points[-1], preference)
-        print(f"{line}   ({time.perf_counter() - start:.0f} s)", flush=True)
-
-    task = Task(prior.vocabulary, LENGTH, reward_from(model))
-    for pessimism in amounts if given.only != "dpo" else ():
-        for c in weights_of_prior:
-            settings = TutorSettings.of("psi", c=1.0, discount=1.0, steps=steps, log_every=steps)
-            parameters = (model.weights, jnp.asarray(pessimism), jnp.asarray(1 / c))
-            tutor = Tutor(task, prior.model, settings, reward_parameters=parameters)
-            *_, (step, policy) = followed(tutor)
-            add(policy, f"Ψ, k = {pessimism:g}", c, step, asks=True)
-    estimates = {"tie": float(model.weights.tie), "side_bias": float(model.weights.bias)}
-    fixed = reward_from(model).with_parameters((model.weights, jnp.ones(()), jnp.ones(())))
-    plain = Task(prior.vocabulary, LENGTH, fixed)
-    prices = (1.0,) if given.quick else (1.0, 0.3, 0.1)
-    for c in prices if given.only != "psi" else ():
-        settings = TutorSettings.of(
-            "dpo",
-            c=c,
-            steps=steps,
-            log_every=steps // 8,
-            learning_rate=DPO_LEARNING_RATE,
-            **estimates,
-        )
-        tutor = Tutor(plain, prior.model, settings, votes=votes)
-        for step, policy in followed(tutor):
-            add(policy, f"DPO, c = {c:g}", c, step, asks=step == tutor.steps)
-    if given.only is not None:
-        earlier = [Point(**one) for one in json.loads(given.record.read_text())]
-        ways = {point.way for point in points}
-        points = sorted(
-            [*points, *(one for one in earlier if one.way not in ways)],
-            key=lambda one: (one.way != "prior", one.way.startswith("DPO")),
-        )
-    given.record.parent.mkdir(parents=True, exist_ok=True)
-    given.record.write_text(json.dumps([vars(point) for point in points], indent=1) + "\n")
-    drawn(points, given.output, given.votes)
+    done: list[Runs] = []
+    for seed in given.seeds:
+        own = voted(prior, seed, size, given.basis)
+        # One program serves all sets of votes.
+        program = done[0].program if done else reward_from(own.model)
+        runs = Runs(prior, own, size, program)
+        runs.by_reward()
+        runs.by_votes()
+        done.append(runs)
+        given.record.parent.mkdir(parents=True, exist_ok=True)
+        every = [[vars(point) for point in one.points] for one in done]
+        given.record.write_text(json.dumps(every, indent=1) + "\n")
+    print_summary(done)
+    drawn(over_seeds([one.points for one in done]), given.output, given.votes)
     print(f"{given.output}, {given.record}")
 
 

@@ -157,3 +157,13 @@ def test_the_map_of_the_house_names_what_exists():
     assert 10 < len(chain) <= 18
     for name in {*chain, *re.findall(r"`([\w/]+\.py)`", house)}:
         assert (ROOT / name).is_file() or (repository / name).is_file(), name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tasks").rglob("*.py")), ids=lambda p: p.stem)
+def test_no_task_imports_another(path):
+    """What two of them need stands in `tasks/scores`, which imports none."""
+    task = path.relative_to(ROOT).parts[1]
+    allowed = {task, "scores"}
+    for module in imported_modules(path):
+        if module.startswith("seqtutor.tasks."):
+            assert module.split(".")[2] in allowed, f"{task} must not import {module}"

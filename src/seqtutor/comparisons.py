@@ -34,15 +34,14 @@ class ComparedSequences:
 
     Attributes:
         left, right: the sequences of each vote.
-        scores: 1 where the left one was preferred, 0 where the right one was, ½ for neither.
-        weights: how often each vote counts; `None` if each counts once.
+        scores: 1 where the left one was preferred, 0 where the right one was, ½ for neither; or
+            what is expected of these.
         listeners: who answered, one name a vote; empty where it is not known.
     """
 
     left: Sequences
     right: Sequences
     scores: Float[np.ndarray, " votes"]
-    weights: Float[np.ndarray, " votes"] | None = None
     listeners: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -55,11 +54,8 @@ class ComparedSequences:
 
     def __getitem__(self, rows: Int[np.ndarray, " rows"]) -> ComparedSequences:
         """Some of the votes."""
-        weights = None if self.weights is None else self.weights[rows]
         names = tuple(self.listeners[row] for row in rows) if self.listeners else ()
-        return ComparedSequences(
-            self.left[rows], self.right[rows], self.scores[rows], weights, names
-        )
+        return ComparedSequences(self.left[rows], self.right[rows], self.scores[rows], names)
 
     @property
     def both(self) -> Sequences:

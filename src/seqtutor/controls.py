@@ -134,6 +134,7 @@ class Canvas:
         columns: steps that are shown at first.
         beat: steps between weak lines.
         bar: steps between strong lines.
+        upbeat: steps before the first strong line.
     """
 
     rows: Sequence[CanvasRow]
@@ -142,6 +143,7 @@ class Canvas:
     columns: int
     beat: int
     bar: int
+    upbeat: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ distributions of all. `TaskSpec.exhibits` gives what the task has for that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -30,12 +30,15 @@ class Shown:
         chosen: rows of those that are shown one by one.
         terms: by name the weighted reward of each step of the chosen ones; empty without a reward.
         how: what a person chose of the task's `controls`; empty for the usual showing.
+        probabilities: computes the policy's probability of every token at each step of the chosen
+            ones, after the tokens before it; `None` where that cannot be asked.
     """
 
     drawn: Drawn
     chosen: Int[np.ndarray, " shown"]
     terms: Mapping[str, Float[np.ndarray, "shown time"]] = field(default_factory=dict)
     how: How = field(default_factory=dict)
+    probabilities: Callable[[], Float[np.ndarray, "shown time vocab"]] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Mark:
     end: int
     detail: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+
+    def with_probability(self, value: float) -> Mark:
+        """The same, with how probable the policy found its first token."""
+        said = f"probability {100 * value:.{0 if value >= 0.0995 else 1}f} %"
+        return replace(self, detail=f"{self.detail}, {said}" if self.detail else said)
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,7 @@ class Exhibition:
         distributions: of all sequences.
         notes: sentences about pictures, sounds and files.
         maps: of many sequences.
+        keys: pictures of what the colours in the pictures of sequences stand for.
     """
 
     exhibits: Mapping[str, Sequence[Exhibit]]
@@ -157,6 +166,7 @@ class Exhibition:
     distributions: Sequence[Distribution] = ()
     notes: Sequence[str] = ()
     maps: Sequence[Map] = ()
+    keys: Sequence[Picture] = ()
 
 
 LISTED = 100
@@ -174,8 +184,8 @@ def plain_exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     return Exhibition(
         {
             name: [
-                Exhibit(texts[name][row], marks=_marks_of_tokens(shown, place))
-                for place, row in enumerate(shown.chosen)
+                Exhibit(texts[name][row], marks=marks)
+                for row, marks in zip(shown.chosen, _marks_of_tokens(shown), strict=True)
             ]
             for name, shown in policies.items()
         },
@@ -186,13 +196,26 @@ def plain_exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     )
 
 
-def _marks_of_tokens(shown: Shown, place: int) -> list[Mark]:
-    sequences, row = shown.drawn.sequences, shown.chosen[place]
-    length = int(sequences.mask[row].sum())
-    if not any(term[place, : length - 1].any() for term in shown.terms.values()):
-        return []
-    names = shown.drawn.vocabulary.tokens
-    tokens = sequences.tokens[row, :length]
-    return [
-        Mark(names[token], step, step + 1, f"token {step + 1}") for step, token in enumerate(tokens)
+def _marks_of_tokens(shown: Shown) -> list[list[Mark]]:
+    """The tokens of each chosen sequence; none of one whose steps earned nothing by themselves."""
+    sequences, names = shown.drawn.sequences[shown.chosen], shown.drawn.vocabulary.tokens
+    lengths = sequences.mask.sum(1)
+    has_parts = [
+        any(term[place, : length - 1].any() for term in shown.terms.values())
+        for place, length in enumerate(lengths)
     ]
+    is_asked = shown.probabilities is not None and any(has_parts)
+    found = shown.probabilities() if is_asked and shown.probabilities else None
+    marks: list[list[Mark]] = []
+    for place, tokens in enumerate(sequences.tokens):
+        own = [
+            Mark(names[token], step, step + 1, f"token {step + 1}")
+            for step, token in enumerate(tokens[: lengths[place] if has_parts[place] else 0])
+        ]
+        if found is not None:
+            own = [
+                mark.with_probability(float(found[place, step, tokens[step]]))
+                for step, mark in enumerate(own)
+            ]
+        marks.append(own)
+    return marks

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqtutor.errors import UserError
 from seqtutor.measure import Measure, MeasureGroup, checked_measures
@@ -23,6 +23,10 @@ class Task:
 
     `measures` are what sequences are measured by beside the reward: rows of the task's tables.
 
+    `network` makes a network that is told the state of the reward, for the c that divides it: a
+    `SequenceModel` whose logits are zero, which tuning begins with where its setting `network` says
+    so. See `seqtutor.models.informed`.
+
     A reward may hold something, such as worker processes. `close` releases it, as does a `with`
     block around the use of the task.
 
@@ -36,6 +40,7 @@ class Task:
     reward: Reward
     name: str = field(default="task")
     measures: tuple[Measure | MeasureGroup, ...] = field(default=(), compare=False)
+    network: Callable[[float], Any] | None = field(default=None, compare=False)
 
     if TYPE_CHECKING:
 
@@ -46,6 +51,7 @@ class Task:
             reward: Reward | RewardFunction,
             name: str = ...,
             measures: Sequence[Measure | MeasureGroup] = ...,
+            network: Callable[[float], Any] | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:

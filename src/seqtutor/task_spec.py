@@ -65,6 +65,7 @@ class TaskSpec(Generic[Settings]):
         commands: modules that replace a command, by the command's name. A new command is an entry
             point of the group `seqtutor.commands`.
         profiles: how much of an experiment `reproduce` runs; "default" is the default.
+        model_kinds: references of the classes of models that only this task has, by their kinds.
         prior_title: the heading of the prior's column.
         published: figures of a published table that are set beside the measured ones.
         published_beside_runs: whether they are in the table that ends a tuning, too.
@@ -90,6 +91,7 @@ class TaskSpec(Generic[Settings]):
     numbers: Numbers = Numbers()
     commands: Mapping[str, str] = {}
     profiles: Mapping[str, Profile] = PROFILES
+    model_kinds: Mapping[str, str] = {}
     prior_title: str = "prior"
     published: Published | None = None
     published_beside_runs: bool = True

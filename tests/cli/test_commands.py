@@ -158,6 +158,7 @@ def test_samples_begin_with_their_primer(run_folder, tmp_path, capsys):
         assert [note.pitch for note in notes][:2] == [60, 64]
     assert (tmp_path / "melody.abc").read_text().count("X:") == 3
     assert len(list(tmp_path.glob("*.musicxml"))) == 3
+    assert f"… and 1 more in {tmp_path}\n" in capsys.readouterr().out
 
 
 def test_a_primer_in_its_own_key_is_heard_in_its_own_key(tmp_path, capsys):
@@ -186,15 +187,20 @@ def test_a_primer_that_fills_the_length_is_refused_alone(tmp_path, capsys):
     )
 
 
-def test_scores_say_when_the_tune_is_in_another_key(tmp_path, capsys):
+def test_scores_say_in_which_key_a_tune_was_read(tmp_path, capsys):
+    """In another one than the rules count in, and in its relative, whose tonic is another."""
     tune = tmp_path / "tune.abc"
-    tune.write_text("X:1\nT:T\nM:4/4\nL:1/4\nK:Em\nE G B ^F|\n")
-    assert main(["score", str(tune)]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "itself seems to be in E minor" in told
-    assert "--rules.tonic E --rules.mode minor" in told
-    assert main(["score", str(tune), "--rules.tonic", "E", "--rules.mode", "minor"]) == 0
-    assert "itself seems" not in capsys.readouterr().out
+    for key, notes in (("E minor", "E G B ^F"), ("A minor", "A c e d")):
+        tune.write_text(f"X:1\nT:T\nM:4/4\nL:1/4\nK:{key[0]}m\n{notes}|\n")
+        assert main(["score", str(tune)]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "Counted in C major" in told
+        assert f"was read in {key}" in told
+        assert ("C counts as the tonic" in told) is (key == "A minor")
+        options = ["--rules.tonic", key[0], "--rules.mode", "minor"]
+        assert f"to count in its key: {' '.join(options)}" in told
+        assert main(["score", str(tune), *options]) == 0
+        assert f"was read in {key}, too" in " ".join(capsys.readouterr().out.split())
 
 
 def test_evaluating_a_run_puts_the_papers_column_beside_it(run_folder, capsys):
@@ -292,12 +298,15 @@ def test_a_model_of_another_vocabulary_is_refused(run_folder, tmp_path, capsys):
 
 def test_tune_ends_with_the_papers_table(tmp_path, capsys):
     arguments = ["tune", "--method", "g", "--output", str(tmp_path / "run"), *TINY]
-    assert main([*arguments, "--evaluate", "200"]) == 0
-    table = capsys.readouterr().out
+    assert main([*arguments, "--evaluate", "2100"]) == 0
+    table, told = capsys.readouterr()
     assert "Leaps resolved" in table
     assert "52.2" in table, "the papers' share under G"
     page = (tmp_path / "run" / "page.html").read_text(encoding="utf-8")
     assert page.count("<audio") == 2 * 12
+    assert told.count("Sampling prior") == 1, "the page has the sequences of the table"
+    assert "2,100 melodies of each policy were generated" in page
+    assert "Chosen by rule among 2,000 melodies" in page
 
 
 @pytest.mark.parametrize(

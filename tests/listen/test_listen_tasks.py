@@ -23,6 +23,7 @@ from seqtutor.task_registry import find_spec
 from seqtutor.tasks.folk.listening import rendering_of, semitones_of
 from seqtutor.tasks.melody.encoding import Note, melody_vocabulary, notes_to_tokens
 from seqtutor.tasks.melody.listening import rendering
+from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.render import RenderSettings, write_melody
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.melody.spec import spec as melody
@@ -109,8 +110,27 @@ def test_a_file_in_another_key_opens_in_the_models_and_is_heard_in_its_own(tmp_p
     )
     opening = melody.opening(path, MELODY_PRIOR, SETTINGS, {})
     assert opening.tokens.tolist() == notes_to_tokens(SCALE, 16).tolist()
-    assert opening.how == {"key": "E major"}
+    assert opening.how == {"key": "E major", "metre": "4/4", "upbeat": 0}
     assert "it is in E major: moved by -4 semitones" in " ".join(opening.notes)
+
+
+@pytest.mark.parametrize("suffix", [".mid", ".musicxml", ".abc"])
+def test_a_file_with_an_upbeat_is_shown_in_its_own_bars(tmp_path, suffix):
+    own = RenderSettings(key=Key(0), meter=Meter(3, 4), pickup=4)
+    # A quarter, two bars of three quarters, and two more.
+    notes = [Note(4 * place, 4, 60 + place) for place in range(9)]
+    path = write_melody(notes_to_tokens(notes, 36), tmp_path / f"tune{suffix}", own)
+    opening = melody.opening(path, MELODY_PRIOR, SETTINGS, {})
+    assert opening.how == {"key": "C major", "metre": "3/4", "upbeat": 4}
+    assert "may not keep these" in " ".join(opening.notes)
+    settings = rendering(Key(0), 0, opening.how)
+    assert (settings.meter, settings.pickup) == (own.meter, own.pickup)
+    grid = melody.canvas(SETTINGS, opening.how)
+    assert (grid.upbeat, grid.bar, grid.beat, grid.columns) == (4, 12, 4, 16)
+
+
+def test_an_upbeat_of_a_bar_and_more_is_what_is_left_of_it():
+    assert rendering(Key(0), 0, {"metre": "3/4", "upbeat": 14}).pickup == 2
 
 
 @pytest.mark.parametrize("text", ["14 1 16 0", "C4 hold D4 off"])

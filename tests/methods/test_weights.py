@@ -25,6 +25,11 @@ def weights(method, rewards, log_policy, log_prior, mask, discount, **options):
     return np.asarray(_weights(method, *arrays, jnp.asarray(mask), discount, own))
 
 
+def others_of(numbers):
+    """The mean of the other rows, for each row."""
+    return np.array([np.delete(numbers, row, axis=0).mean(axis=0) for row in range(len(numbers))])
+
+
 @given(seed=SEEDS, discount=DISCOUNTS)
 @settings(max_examples=30, deadline=None)
 def test_the_weights_against_loops(seed, discount):
@@ -33,9 +38,9 @@ def test_the_weights_against_loops(seed, discount):
     alone = returns_by_loop(rewards, mask, discount)
     with_entropy = returns_by_loop(rewards - 0.7 * log_policy, mask, discount)
     with_divergence = returns_by_loop(rewards - log_policy + log_prior, mask, discount)
-    others = np.array(
-        [np.delete(with_divergence, row, axis=0).mean(axis=0) for row in range(len(rewards))]
-    )
+    others = others_of(with_divergence)
+    step = np.where(mask, rewards - log_policy + log_prior, 0.0)
+    whole = with_divergence + np.cumsum(step, axis=1) - step
     cases = [
         (reinforce, alone, {}),
         (reinforce_baseline, alone - alone.mean(axis=0), {}),
@@ -45,7 +50,8 @@ def test_the_weights_against_loops(seed, discount):
             with_entropy - 0.7 - alone.mean(axis=0),
             {"entropy_weight": 0.7, "baseline": True},
         ),
-        (rloo, with_divergence - others, {}),
+        (rloo, with_divergence - others, {"baseline": "later return"}),
+        (rloo, whole - others_of(whole), {"baseline": "whole return"}),
     ]
     for method, expected, options in cases:
         found = weights(method, rewards, log_policy, log_prior, mask, discount, **options)
@@ -71,17 +77,37 @@ def test_leave_one_out_is_the_baseline_without_its_bias(seed, discount):
     zeros = np.zeros_like(rewards)
     with_divergence = rewards - log_policy + log_prior
     biased = weights(reinforce_baseline, with_divergence, zeros, zeros, mask, discount)
-    found = weights(rloo, rewards, log_policy, log_prior, mask, discount)
+    found = weights(rloo, rewards, log_policy, log_prior, mask, discount, baseline="later return")
     np.testing.assert_allclose(found, 4 / 3 * biased, atol=2e-5)
     np.testing.assert_allclose(np.sum(found, axis=0), 0.0, atol=2e-5)
 
 
 def test_a_policy_at_its_optimum_gets_no_leave_one_out_weight():
-    """Where r/c − log π/p of every sequence is log Z, there is nothing to learn, in any batch."""
+    """Where r/c − log π/p of every sequence is log Z, there is nothing to learn, in any batch.
+
+    What follows a step then differs from sequence to sequence by what came before it.
+    """
     rng = np.random.default_rng(0)
-    rewards, log_prior = rng.normal(size=(2, 5, 3))
-    log_policy = log_prior + rewards
-    log_policy[:, 0] -= 1.7
-    mask = np.ones((5, 3), bool)
-    found = weights(rloo, rewards, log_policy, log_prior, mask, 1.0)
-    np.testing.assert_allclose(found, 0.0, atol=1e-5)
+    log_prior, rewards, log_policy = rng.normal(size=(3, 5, 3))
+    log_policy[:, -1] += (rewards + log_prior - log_policy).sum(axis=1) - 1.7
+    earned = rewards, log_policy, log_prior, np.ones((5, 3), bool), 1.0
+    for baseline in ("regression", "whole return"):
+        found = weights(rloo, *earned, baseline=baseline)
+        np.testing.assert_allclose(found, 0.0, atol=1e-5)
+    assert np.abs(weights(rloo, *earned, baseline="later return")).max() > 0.5
+
+
+def test_a_regression_leaves_no_more_than_either_mean():
+    """Whether what came before a step says all about what follows it, or nothing."""
+    rng = np.random.default_rng(1)
+    log_prior = np.zeros((200, 2))
+    first, second = rng.normal(size=(2, 200))
+    mask = np.ones((200, 2), bool)
+    for share in (0.0, 0.6, 1.0):
+        rewards = np.stack([first, second * (1 - share) - share * first], axis=1)
+        earned = rewards, log_prior, log_prior, mask, 1.0
+        spread = {
+            name: np.std(weights(rloo, *earned, baseline=name)[:, 1])
+            for name in ("regression", "whole return", "later return")
+        }
+        assert spread["regression"] < 1.02 * min(spread.values()) + 1e-5

@@ -37,3 +37,20 @@ def test_at_equal_utilities_a_tie_is_nu_times_as_likely_as_a_side():
 def test_a_tie_pulls_utilities_together():
     slope = jax.vmap(jax.grad(lambda d: vote_log_likelihood(jnp.array([0.5]), d[None], 0.0)[0]))
     np.testing.assert_array_equal(np.sign(slope(jnp.array([-3.0, 0.0, 3.0]))), [1.0, 0.0, -1.0])
+
+
+def test_the_expected_score_has_the_gradient_of_all_outcomes():
+    """Each outcome by its chance at other utilities, as `proof.problems.votes_on` relies on."""
+    chances = jnp.exp(outcome_log_probabilities(DIFFERENCES + 0.8, -0.4, 0.3))
+
+    def by_outcome(differences):
+        logs = outcome_log_probabilities(differences, -0.4, 0.3)
+        return jnp.sum(chances * logs)
+
+    def by_score(differences):
+        scores = chances[:, 0] + chances[:, 1] / 2
+        return jnp.sum(vote_log_likelihood(scores, differences, -0.4, 0.3))
+
+    np.testing.assert_allclose(
+        jax.grad(by_score)(DIFFERENCES), jax.grad(by_outcome)(DIFFERENCES), atol=1e-6
+    )

@@ -11,6 +11,7 @@ from policy_gradient_batches import DISCOUNTS, SEEDS, a_batch, returns_by_loop
 from seqtutor.objectives.policy_gradient import (
     clipped_surrogate,
     generalised_advantages,
+    leave_one_out_residuals,
     returns,
     score_function_loss,
 )
@@ -37,6 +38,34 @@ def test_the_surrogates_slope_is_the_weight_over_the_number_of_sequences():
     weight = np.where(mask, 3.0 * log_policy, 0.0)
     assert float(value) == pytest.approx(-np.sum(weight * np.asarray(log_policy)) / 2, rel=1e-5)
     np.testing.assert_allclose(slope, -weight / 2, rtol=1e-6)
+
+
+def ridge_prediction(x, y, at, penalty):
+    """Of least squares with a penalty on the slope alone, by its normal equations."""
+    left = np.array([[len(x), x.sum()], [x.sum(), x @ x + penalty]])
+    level, slope = np.linalg.solve(left, [y.sum(), x @ y])
+    return level + slope * at
+
+
+@given(seed=SEEDS, number=st.sampled_from([2, 3, 7]), ridge=st.sampled_from([0.1, 1.0]))
+@settings(max_examples=20, deadline=None)
+def test_residuals_are_of_a_regression_on_the_others_alone(seed, number, ridge):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(2, number, 3))
+    found = leave_one_out_residuals(jnp.asarray(y), jnp.asarray(x), ridge)
+    for row, step in np.ndindex(number, 3):
+        others = np.arange(number) != row
+        penalty = ridge * np.var(x[:, step])
+        guess = ridge_prediction(x[others, step], y[others, step], x[row, step], penalty)
+        assert float(found[row, step]) == pytest.approx(y[row, step] - guess, abs=2e-4)
+
+
+def test_without_a_predictor_the_others_mean_is_expected():
+    y = np.random.default_rng(0).normal(size=(4, 3))
+    expected = y - (y.sum(axis=0) - y) / 3
+    np.testing.assert_allclose(leave_one_out_residuals(jnp.asarray(y)), expected, atol=1e-5)
+    constant = leave_one_out_residuals(jnp.asarray(y), jnp.ones((4, 3)))
+    np.testing.assert_allclose(constant, expected, atol=1e-5)
 
 
 _advantages = jax.jit(generalised_advantages, static_argnames=("discount", "trace"))

@@ -34,6 +34,7 @@ from seqtutor.report.page.page import (
     Listing,
     Page,
     RunRecord,
+    Section,
     render_page,
 )
 from seqtutor.report.page.verdict import verdict
@@ -284,3 +285,23 @@ def test_what_is_not_there_is_left_out():
     text = render_page(page(verdict={}, groups=[], runs=[]))
     assert Elements(text).counts.get("audio", 0) == 0
     assert "No tuned policy" in text
+
+
+def test_a_section_from_elsewhere_has_its_place_and_its_own_colours():
+    html = '<section id="study"><h2>Listening study</h2></section>'
+    section = Section("study", "Listening study", html, {"--ink-0": "#aa0011"})
+    text = render_page(page(sections=[section]))
+    Elements(text)
+    assert '<a href="#study">Listening study</a>' in text
+    assert text.index('id="numbers"') < text.index(html) < text.index('id="list"')
+    light, dark = re.findall(r":root[^{]*#study {\s*(--ink-0: [^;]*);", text)[:2]
+    assert light == "--ink-0: #aa0011"
+    assert dark.startswith("--ink-0: color-mix(in oklab, #aa0011")
+    assert "#study" not in render_page(page())
+
+
+def test_a_key_stands_above_the_samples():
+    key = Picture('<svg class="key-of-mine"></svg>', "what <shades> mean", "theme")
+    text = render_page(page(keys=[key]))
+    assert text.index("key-of-mine") < text.index("<article")
+    assert 'aria-label="what &lt;shades&gt; mean"' in text

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from seqtutor.runs import progress as progress_module
-from seqtutor.runs.progress import progress_bar
+from seqtutor.runs.progress import SpeedColumn, progress_bar
 
 
 def test_a_bar_in_a_file_prints_lines_with_the_time_left(monkeypatch, capsys):
@@ -51,6 +51,19 @@ def test_the_speed_at_the_end_is_that_of_the_whole_and_of_nothing_done_before(ca
         for clock[0], done in ((98.0, 300), (99.9, 600), (100.0, 900)):
             progress.update(bar, completed=done)
     assert "  8 molecules/s  " in capsys.readouterr().err
+
+
+def test_a_single_unit_has_no_speed_but_the_seconds_so_far(capsys):
+    clock = [0.0]
+    with progress_bar() as progress:
+        progress.get_time = lambda: clock[0]
+        bar = progress.add_task("Drawing", total=1, unit="pages", note="")
+        clock[0] = 7.0
+        (during,) = (SpeedColumn().render(task).plain for task in progress.tasks)
+        progress.update(bar, completed=1)
+    assert during == "7 s"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.split() == ["Drawing", "100", "%", "00:07"]
 
 
 def test_it_is_silent_between(capsys):

@@ -13,6 +13,8 @@ from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical, prior, task
 
+pytestmark = pytest.mark.short_runs
+
 SETTINGS = TutorSettings.of(
     "psi",
     environments=8,

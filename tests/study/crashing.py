@@ -1,4 +1,4 @@
-"""Listeners who answer while their server is killed again and again, and what is left after."""
+"""Listeners who answer while their server is killed or its disk full, and what is left after."""
 
 from __future__ import annotations
 
@@ -34,20 +34,37 @@ class Crashes:
         kills: how often.
         database: its URL; `None` for SQLite.
         seed: of when it is killed.
+        comment: that comes with each answer.
+        acknowledged: trials and ratings.
+        resent: requests without an answer.
+        refused: requests that the server could not store.
     """
 
     study: Study
     kills: int
     database: str | None = None
     seed: int = 0
+    comment: str = ""
     acknowledged: list[tuple[str, int]] = field(default_factory=list)
     resent: int = 0
+    refused: int = 0
 
-    def run(self, listeners: int, questions: int) -> None:
-        """Let listeners answer everything; gives up after two minutes without an answer."""
+    def __post_init__(self) -> None:
         self._lock, self._up = threading.Lock(), threading.Event()
         # A count: two kills may fall due before the first is done.
         self._due = threading.Semaphore(0)
+        self._kill_at: list[int] = []
+        self._clients: list[Client] = []
+
+    def begin(self, address: str, listeners: int, pool: ThreadPoolExecutor) -> list[Future[None]]:
+        """Let listeners begin; the futures are done when they have answered everything."""
+        self._address = address
+        self._clients = [self._begun() for _ in range(listeners)]
+        self._up.set()
+        return [pool.submit(self._listen, c, n) for n, c in enumerate(self._clients)]
+
+    def run(self, listeners: int, questions: int) -> None:
+        """Let listeners answer everything; gives up after two minutes without an answer."""
         chance = random.Random(self.seed)
         total = listeners * questions
         self._kill_at = sorted(chance.sample(range(1, total), self.kills))
@@ -57,12 +74,8 @@ class Crashes:
             for round_ in range(self.kills + 1):
                 with serving(self.study, *own, port=port) as (process, address, _):
                     port = urlsplit(address).port or 0
-                    self._address = address
                     if round_ == 0:
-                        self._clients = [self._begun() for _ in range(listeners)]
-                        done = [
-                            pool.submit(self._listen, c, n) for n, c in enumerate(self._clients)
-                        ]
+                        done = self.begin(address, listeners, pool)
                     self._up.set()
                     if round_ < self.kills:
                         self._await_due(done)
@@ -95,7 +108,8 @@ class Crashes:
         chance = random.Random(f"{self.seed} {number}")
         while (asked := self._insist(client, "GET", "/api/trial", None)) is not None:
             rating = chance.randint(-2, 2)
-            body = {"trial": asked["trial"], "rating": rating, "comment": "", "seconds": 1.0}
+            body = {"trial": asked["trial"], "rating": rating, "seconds": 1.0}
+            body |= {"comment": self.comment}
             body |= {"left_plays": 1, "right_plays": 1}
             found = self._insist(client, "POST", "/api/answer", body)
             assert found["stored"]
@@ -114,6 +128,12 @@ class Crashes:
             except (OSError, http.client.HTTPException):
                 with self._lock:
                     self.resent += 1
+                continue
+            if status == 503:
+                with self._lock:
+                    self.refused += 1
+                # A session sends no more than two answers a second for long.
+                time.sleep(0.6)
                 continue
             assert status == 200, found
             return found

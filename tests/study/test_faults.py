@@ -13,6 +13,7 @@ from small_study import QUICK, serving, small_study
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.study.analysis import SIMULATED, page_section
 from seqtutor.study.app import make_app
 from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
@@ -118,6 +119,34 @@ def test_a_deleted_database_acknowledges_nothing(tmp_path, capsys):
         client.close()
 
 
+@pytest.mark.parametrize("endings", [("-wal",), ("-shm",), ("-wal", "-shm")])
+def test_a_deleted_log_is_noticed_and_nothing_acknowledged_is_lost(tmp_path, endings):
+    """The answers stood in the log alone; the server that had it open writes them down."""
+    study = small_study(tmp_path / "s", rules=QUICK)
+    file = study.folder / "votes.sqlite3"
+    acknowledged = []
+    with serving(study) as (process, address, _token):
+        client = Client(address)
+        client.post("/api/consent", {"version": study.plan.words.consent_version})
+        for _ in range(3):
+            asked = client.get("/api/trial")[1]
+            body = {"trial": asked["trial"], "rating": 1, "comment": "", "seconds": 1}
+            status, _ = client.post("/api/answer", body | {"left_plays": 1, "right_plays": 1})
+            assert status == 200
+            acknowledged.append(asked["trial"])
+        for ending in endings:
+            file.with_name(file.name + ending).unlink()
+        for _ in range(2):
+            assert client.get("/api/trial")[0] == 503
+        client.close()
+        process.kill()
+        told = process.stderr.read()
+    assert told.count("deleted or replaced; start the server again") == 1
+    with closing(_of(study)) as database, database.reading() as connection:
+        found = [one for (one,) in connection.exec_driver_sql("select trial from answers")]
+    assert sorted(found) == sorted(acknowledged)
+
+
 @pytest.mark.parametrize("action", ["results", "votes", "purge"])
 def test_a_study_without_votes_gets_no_database(tmp_path, capsys, action):
     study = small_study(tmp_path / "s")
@@ -196,6 +225,11 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
     arguments = ["--listeners", "4", "--prefer", "psi:1.5", "prior:-1", "--seed", "1"]
     assert main(["study", "simulate", folder, *arguments]) == 0
     assert "20 answers, all of them stored" in capsys.readouterr().out
+    section = page_section(study.folder, "tones")
+    assert SIMULATED in section.html
+    assert set(section.colors) == {"--ink-0", "--ink-1"}
+    with pytest.raises(UserError, match="is of the task tones, not of words"):
+        page_section(study.folder, "words")
     with closing(_of(study)) as database, running(make_app(Serving(study, database))) as address:
         client = Client(address)
         client.post("/api/consent", {"version": study.plan.words.consent_version})

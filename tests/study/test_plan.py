@@ -64,12 +64,20 @@ def test_a_changed_clip_is_noticed(tmp_path):
         lambda plan: plan["clips"][0].update(seconds=-1.0),
         lambda plan: plan["clips"][0].update(seconds=10**400),
         lambda plan: plan.update(set_size=0),
+        lambda plan: plan["rules"].update(heard=1.5),
+        lambda plan: plan["rules"].update(heard=math.nan),
+        lambda plan: plan["rules"].update(catch_failures=0),
+        lambda plan: plan["rules"].update(fastest=10**400),
+        lambda plan: plan["rules"].update(one_side=-0.1),
+        lambda plan: plan["rules"].update(partial="perhaps"),
+        lambda plan: plan["rules"].update(screen_passes=7),
+        lambda plan: plan.update(seed=-1),
         lambda plan: plan["clips"][0]["sound"].update(file="a\0b"),
         lambda plan: plan["clips"][0]["sound"].update(type="audio/flac\r\nx: y"),
     ],
 )
 def test_a_broken_plan_is_one_line(tmp_path, change):
-    study = small_study(tmp_path / "s")
+    study = small_study(tmp_path / "s", has_screen=True)
     plan = plan_text(study)
     change(plan)
     (study.folder / "plan.json").write_text(json.dumps(plan))

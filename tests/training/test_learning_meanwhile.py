@@ -21,6 +21,8 @@ from seqtutor.training.settings import TutorSettings, applicable_settings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import arrays_of, identical, prior, vocabulary
 
+pytestmark = pytest.mark.short_runs
+
 LENGTH = 5
 PRIOR = prior(3, hidden=(8,))
 SETTINGS = {"environments": 16, "batch": 16, "replay_capacity": 32, "steps": 16 * LENGTH * 6}

@@ -24,6 +24,8 @@ from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical, prior, vocabulary
 
+pytestmark = pytest.mark.short_runs
+
 SETTINGS = TutorSettings.of(
     environments=8, batch=4, updates=1, replay_capacity=16, steps=8 * 3 * 4, log_every=8 * 3 * 2
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,6 @@ import tyro
 
 from seqtutor.cli.options import extended
 from seqtutor.errors import UserError
-from seqtutor.settings import require, require_seed, require_workers
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -42,6 +41,8 @@ class Options:
     """Sequences that each policy is measured on, among which the shown ones are chosen."""
     seed: int = 0
     """Seed of the sampling; the seed of a run is added."""
+    study: Annotated[Path | None, tyro.conf.arg(metavar="STUDY")] = None
+    """Folder of a listening study of these models, whose results the page has, too."""
     workers: int | None = None
     """Worker processes of a reward or measures that use them; by default one for each core, 0 for
     none."""
@@ -57,13 +58,6 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     """Measure, choose, draw, write; prints the path."""
     if not options.runs:
         raise UserError(f"name the folder of a run, such as: seqtutor report {spec.name} RUN")
-    require(options.number >= 2, f"--number must be at least 2, not {options.number}")
-    require(
-        1 <= options.samples <= options.number,
-        f"--samples must lie between 1 and --number ({options.number}), not {options.samples}",
-    )
-    require_workers(options.workers)
-    require_seed("--seed", options.seed)
     output = options.output or Path(options.runs[0]) / "page.html"
     if output.suffix.lower() not in SUFFIXES:
         raise UserError(f"--output must name an HTML file such as page.html, not {output}")
@@ -72,5 +66,11 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     from seqtutor.runs.page import PageOptions, make_page
     from seqtutor.runs.policies import with_seeds
 
+    sections = []
+    if options.study is not None:
+        from seqtutor.study.analysis import page_section
+
+        sections = [page_section(options.study, spec.name)]
     how = PageOptions(options.number, options.samples, options.seed, options.workers, options.own)
+    how = replace(how, sections=sections)
     print(write_page(make_page(spec, with_seeds(options.runs), how), output))

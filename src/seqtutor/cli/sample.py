@@ -118,4 +118,4 @@ def _print_paths(spec: TaskSpec[Any], number: int, length: int, paths: Sequence[
     for path in paths[:SHOWN_FILES]:
         print(f"  {path}")
     if len(paths) > SHOWN_FILES:
-        print(f"  … and {len(paths) - SHOWN_FILES:,} more")
+        print(f"  … and {len(paths) - SHOWN_FILES:,} more in {paths[0].parent}")

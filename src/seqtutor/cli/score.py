@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import tyro
 
 from seqtutor.cli.options import extended
 from seqtutor.errors import UserError
+from seqtutor.preferences.settings import PreferenceTerm
 
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
@@ -29,6 +30,8 @@ class Options:
     prior: Path | None = None
     """Folder of a prior, for a task whose vocabulary or reward depends on one; the one that comes
     with the package if not given."""
+    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
+    """A preference model as a term of the reward."""
     json: bool = False
     """Print one JSON object a line, with the terms of every step, instead of a table."""
 
@@ -44,10 +47,11 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
         raise UserError(f"name a file of {spec.many}, such as: seqtutor score {spec.name} FILE")
     spec.require_dependencies()
     from seqtutor.runs.policies import load_prior
+    from seqtutor.runs.preferred import opened_task
 
     prior = load_prior(spec, options.prior) if spec.priors or options.prior else None
     settings = options.settings if prior is None else spec.complete(options.settings, prior)[0]
-    with spec.opened(settings, prior) as task:
+    with opened_task(spec, settings, prior, None, options.preference) as task:
         for path in options.files:
             names, sequences = spec.read_sequences(path, task.vocabulary, task.max_length, prior)
             breakdowns = [
@@ -73,11 +77,8 @@ def _print_json(names: list[str], sequences: Any, breakdowns: list[Any]) -> None
                 for name, term in breakdown.terms.items()
             }
             total = json_number(breakdown.total[index].sum())
-            print(
-                json.dumps(
-                    {"sequence": names[row], "total": total, "terms": terms}, allow_nan=False
-                )
-            )
+            found = {"sequence": names[row], "total": total, "terms": terms}
+            print(json.dumps(found, allow_nan=False))
             row += 1
 
 

@@ -215,15 +215,15 @@ def _report(
         written.append(f"{counted(options.samples, spec.one, spec.many)} in {place}")
     for one in spec.summarise(folders, config.settings, output):
         (print_table if isinstance(one, Table) else print)(one)
-    most, workers = options.evaluate, options.reward_workers
+    most, workers, known = options.evaluate, options.reward_workers, None
     if most and TABLE in wanted:
-        table = evaluate_runs(spec, folders, most, workers)
+        table, known = evaluate_runs(spec, folders, most, workers)
         print_table(table)
         write_csv(table, output / TABLE)
         written.append(f"the table in {TABLE}")
     if most and PAGE in wanted:
         page = write_run_page(
-            spec, folders, output, most=most, reward_workers=workers, logs=options.log
+            spec, folders, output, most=most, reward_workers=workers, logs=options.log, known=known
         )
         written.append(f"all of it on a page in {page.name}")
     print(f"{output}: {', '.join(written)}")

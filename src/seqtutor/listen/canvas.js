@@ -71,7 +71,9 @@ globalThis.canvasOf = (place, changed, said) => {
       text.textContent = one.label;
     });
     for (let step = 0; step <= columns; step += 1) {
-      const kind = step % canvas.bar === 0 ? "bar" : step % canvas.beat === 0 ? "beat" : "step";
+      const from = step - canvas.upbeat;
+      const isBar = from >= 0 && from % canvas.bar === 0;
+      const kind = isBar ? "bar" : from % canvas.beat === 0 ? "beat" : "step";
       const x = left + column * step;
       element("path", { class: kind, d: `M${x},0V${height}` }, svg);
     }
@@ -101,9 +103,12 @@ globalThis.canvasOf = (place, changed, said) => {
   function describe() {
     const cell = cellsOf()[here.step];
     const what = cell && cell.row >= 0 ? canvas.rows[cell.row].label : "nothing";
-    const bar = Math.floor(here.step / canvas.bar) + 1;
-    const beat = Math.floor((here.step % canvas.bar) / canvas.beat) + 1;
-    said(`${canvas.rows[here.row].label}, bar ${bar}, beat ${beat}, step ${(here.step % canvas.beat) + 1}; here sounds ${what}`);
+    // Those of an upbeat are the last ones of the bar that it completes.
+    const from = here.step - canvas.upbeat + canvas.bar;
+    const bar = Math.floor(from / canvas.bar);
+    const beat = Math.floor((from % canvas.bar) / canvas.beat) + 1;
+    const where = bar ? `bar ${bar}` : "the upbeat";
+    said(`${canvas.rows[here.row].label}, ${where}, beat ${beat}, step ${(from % canvas.beat) + 1}; here sounds ${what}`);
   }
 
   function cellAt(event) {
@@ -160,7 +165,10 @@ globalThis.canvasOf = (place, changed, said) => {
     describe();
   });
 
-  const fitted = () => Math.ceil(Math.max(canvas.columns, tokens.length, columns) / canvas.bar) * canvas.bar;
+  function fitted() {
+    const least = Math.max(canvas.columns, tokens.length, columns) - canvas.upbeat;
+    return canvas.upbeat + Math.ceil(least / canvas.bar) * canvas.bar;
+  }
   return {
     // Another grid; what was drawn stays.
     use(one) {

@@ -201,6 +201,14 @@ def log_probabilities(
 
 
 @eqx.filter_jit
+def step_probabilities(
+    model: SequenceModel, tokens: Int[Array, "batch time"]
+) -> Float[Array, "batch time vocab"]:
+    """The probability of every token at each step, after the tokens before it."""
+    return jax.nn.softmax(model.unroll(tokens))
+
+
+@eqx.filter_jit
 def _log_probability(
     model: SequenceModel,
     tokens: Int[Array, "batch time"],

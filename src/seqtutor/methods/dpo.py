@@ -60,7 +60,7 @@ def loss(
     experience: Experience,
     settings: LossSettings[Settings],
 ) -> Scalar:
-    """Mean negative log-likelihood of the votes, each with its weight."""
+    """Mean negative log-likelihood of the votes."""
     del target
     tie, bias = settings.options.tie or 0.0, settings.options.side_bias or 0.0
     votes = experience.tokens.shape[0] // 2
@@ -72,8 +72,6 @@ def loss(
         None if tie == 0 else math.log(tie),
         bias,
     )
-    if experience.weights is not None:
-        likelihoods = likelihoods * experience.weights[:votes]
     return -jnp.mean(likelihoods)
 
 
@@ -89,7 +87,7 @@ METHOD = Method(
     learns_from="votes",
     proof=Proof(
         {"environments": 8, "updates": 8, "batch": 128, "learning_rate_final_share": 0.02},
-        iterations=1500,
+        iterations=800,
         variants={
             "without ties": {"tie": 0.0},
             "with ties and a bias": {"tie": 0.7, "side_bias": 0.4},

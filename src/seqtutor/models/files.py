@@ -36,8 +36,7 @@ LONGEST = 1 << 20
 """Largest number of tokens in the sequences of a model."""
 MOST_CONFIG = 16 << 20
 """Largest configuration that is read, in bytes; those of the package have some thousands."""
-_UNREADABLE = (
-    UserError,
+UNREADABLE = (
     OSError,
     ValueError,
     KeyError,
@@ -47,6 +46,7 @@ _UNREADABLE = (
     OverflowError,
     safetensors.SafetensorError,
 )
+"""What may be raised where a file of weights, or what describes them, is damaged."""
 
 
 KindOf = Callable[[str], type[Any]]
@@ -158,7 +158,7 @@ def read_folder(folder: Path, kind_of: KindOf) -> tuple[Any, Vocabulary, dict[st
         # Shapes alone: a damaged config must not be able to ask for any amount of memory.
         shapes = eqx.filter_eval_shape(_built, config["model"], kind_of)
         model = _filled(shapes, weights)
-    except _UNREADABLE as error:
+    except (UserError, *UNREADABLE) as error:
         raise UserError(f"the model in {folder} cannot be read: {error}") from None
     vocabulary = Vocabulary.load(folder / VOCABULARY)
     if vocabulary.size != model.vocabulary_size:

@@ -1,9 +1,9 @@
 """Kinds of sequence models by name.
 
 A kind is a `SequenceModel` class. It is found by its name in `MODELS` and `WRAPPERS`, among the
-entry points of the group `seqtutor.models`, among those that the running program has registered,
-or in the files and modules that the environment variable SEQTUTOR_MODELS names. Nothing is
-imported before a kind is asked for.
+entry points of the group `seqtutor.models`, among those that the running program has registered, in
+the tasks of installed packages, or in the files and modules that the environment variable
+SEQTUTOR_MODELS names. Nothing is imported before a kind is asked for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.references import load_reference
+from seqtutor.task_registry import find_spec, task_names
 
 if TYPE_CHECKING:
     from jaxtyping import PRNGKeyArray
@@ -83,6 +84,10 @@ def registered_kind(name: str) -> type[SequenceModel]:
             return _named(point.load(), name, point.value)
         except (ImportError, AttributeError) as error:
             raise UserError(f"the kind of model {name!r} cannot be loaded: {error}") from error
+    for task in task_names():
+        own = find_spec(task).model_kinds
+        if name in own:
+            return _named(load_reference(own[name]), name, own[name])
     for reference in filter(None, os.environ.get(VARIABLE, "").split(",")):
         kind = _require_kind(load_reference(reference.strip()), reference)
         if kind.kind == name:

@@ -29,6 +29,34 @@ def returns(rewards: PerStep, mask: Mask, discount: float) -> PerStep:
     return totals.T
 
 
+def leave_one_out_residuals(
+    returns: PerStep, predictor: PerStep | None = None, ridge: float = 1.0
+) -> PerStep:
+    """Each return less what the other sequences of the batch let expect at the same step.
+
+    That is their mean or, with a predictor x, the value α + β·x of their regression on it. With S
+    the mean of (x − x̄)² over all N sequences, the β without i minimises Σ (G − α − β·x)² +
+    ridge·S·β², and so is pulled towards zero as by `ridge` sequences more. The residual of the
+    regression on all N over 1 − h_i is that without i, where h_i = 1/N + (x_i − x̄)²/((N + ridge)·S)
+    is the leverage.
+
+    Args:
+        returns: G of at least two sequences.
+        predictor: x.
+        ridge: how strongly β is pulled towards zero.
+    """
+    number = returns.shape[0]
+    residuals = returns - jnp.mean(returns, axis=0)
+    leverage = jnp.full_like(returns, 1 / number)
+    if predictor is not None:
+        x = predictor - jnp.mean(predictor, axis=0)
+        squares = jnp.sum(x**2, axis=0) * (1 + ridge / number)
+        squares = jnp.where(squares > 0, squares, 1.0)
+        residuals = residuals - x * (jnp.sum(x * residuals, axis=0) / squares)
+        leverage = leverage + x**2 / squares
+    return residuals / (1 - leverage)
+
+
 def score_function_loss(log_policy: PerStep, weights: PerStep, mask: Mask) -> Scalar:
     """−(1/N) Σ_sequences Σ_t w_t·log π(a_t|s_t); minus its gradient estimates ∇J.
 

@@ -106,13 +106,15 @@ MOST_PAIRS = 4096
 
 
 def votes_on(problem: Problem, tie: float, bias: float) -> ComparedSequences:
-    """What infinitely many votes on a problem's sequences say, as each possible vote's chance.
+    """What infinitely many votes on a problem's sequences say: each pair's expected score.
 
-    The listener's utility of a sequence is its reward, the likelihood that of Davidson.
+    The listener's utility of a sequence is its reward, the likelihood that of Davidson. Its
+    logarithm is linear in the score, 1, ½ or 0, but for a term that no policy changes, so that one
+    vote with the expected score has the gradient of all three, each by its chance.
 
     Args:
         problem: whose sequences are compared, all pairs of them or as many as `MOST_PAIRS`.
-        tie: ν; at 0 each pair has one vote, whose score is the chance of the left side.
+        tie: ν.
         bias: b, towards the left side.
     """
     whole = enumeration(problem)
@@ -127,12 +129,4 @@ def votes_on(problem: Problem, tie: float, bias: float) -> ComparedSequences:
     shares = np.stack([np.exp(half), np.full_like(half, tie), np.exp(-half)])
     chances = shares / shares.sum(axis=0)
     sequences = Sequences(found.tokens, found.mask)
-    if tie == 0:
-        return ComparedSequences(sequences[left], sequences[right], chances[0])
-    rows = np.tile(np.arange(len(pairs)), 3)
-    return ComparedSequences(
-        sequences[left[rows]],
-        sequences[right[rows]],
-        np.repeat([1.0, 0.5, 0.0], len(pairs)),
-        weights=3 * chances.reshape(-1),
-    )
+    return ComparedSequences(sequences[left], sequences[right], chances[0] + chances[1] / 2)

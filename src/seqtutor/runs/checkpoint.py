@@ -22,27 +22,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
 import safetensors.numpy
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, parse_json
 from seqtutor.machine import usable_cores
+from seqtutor.models.files import UNREADABLE
 
 KEPT = 2
 _FORMAT = 2
 _EXTRA = "reward"
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-    OverflowError,
-    safetensors.SafetensorError,
-)
-
 
 _State = TypeVar("_State")
 _OfState = TypeVar("_OfState", covariant=True)
@@ -151,7 +140,7 @@ class Checkpoints:
         for step in self.steps():
             try:
                 found = self._load(step, run, tuple(reasons))
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 reasons.append(f"the checkpoint of step {step:,} is damaged ({error})")
             except UserError as error:
                 # If an older one belongs to this run, so did this one, and its manifest is damaged.

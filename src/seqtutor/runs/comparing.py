@@ -35,6 +35,7 @@ from seqtutor.runs.run_folder import CONFIG, RunFolder, plain
 from seqtutor.runs.terminal import counted
 from seqtutor.runs.tuning import has_diverged, tune_in_folder
 from seqtutor.task import Task
+from seqtutor.training.plan import UNREMARKED_SHARE
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 
@@ -94,6 +95,8 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
         now = made_of(spec, prior.model, task.max_length)
         jobs = plan.jobs(task.max_length, now)
         console.rule("1  Tuning")
+        if (remark := remark_on_steps(jobs, plan.steps)) is not None:
+            console.print(remark)
         run = (
             partial(_run_here, task=task, prior=prior)
             if in_this_process
@@ -110,6 +113,17 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
     console.rule("3  Tables and figures")
     left_out = _left_out(grid, plan.output)
     return _write(grid, policies, left_out, plan), left_out
+
+
+def remark_on_steps(jobs: Sequence[Job], asked: int) -> str | None:
+    """That runs have many more steps than were asked for, if they have."""
+    most = max(job.config.tutor.steps for job in jobs)
+    if most <= (1 + UNREMARKED_SHARE) * asked:
+        return None
+    return (
+        f"up to {most:,} steps a run are made where {asked:,} were asked for: whole collections, "
+        "in records of one length"
+    )
 
 
 def _run_here(jobs: Sequence[Job], *, task: Task, prior: SavedModel) -> None:

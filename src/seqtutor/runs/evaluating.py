@@ -52,6 +52,44 @@ from seqtutor.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
+class Known:
+    """Evaluations that were made before, of policies that have not changed since.
+
+    Attributes:
+        number: sequences that each was made on; an evaluation may hold the first of them alone.
+        evaluations: by the folder of the model and the seed of the sampling.
+    """
+
+    number: int = 0
+    evaluations: Mapping[tuple[Path, int], Evaluation] = field(default_factory=dict)
+
+    @staticmethod
+    def of(number: int, found: Iterable[tuple[NamedPolicy, Evaluation]]) -> Known:
+        """Evaluations of policies, each sampled with the seed of its run."""
+        return Known(
+            number,
+            {
+                (policy.saved.folder.resolve(), policy.seed): evaluation
+                for policy, evaluation in found
+                if policy.saved.folder is not None
+            },
+        )
+
+    def find(self, policy: NamedPolicy, seed: int) -> Evaluation | None:
+        """The evaluation of a policy, if it was made."""
+        folder = policy.saved.folder
+        return None if folder is None else self.evaluations.get((folder.resolve(), seed))
+
+    def first(self, number: int) -> Known:
+        """The same measures, with so many of the sequences at most."""
+        cut = {
+            key: Evaluation(one.samples[:number], one.estimates)
+            for key, one in self.evaluations.items()
+        }
+        return Known(self.number, cut)
+
+
+@dataclass(frozen=True)
 class Evaluator:
     """Measures policies of one task.
 
@@ -65,6 +103,7 @@ class Evaluator:
         remarks: about the policies; they stand there, too.
         c: at which the optimum is estimated of models that are no runs; `None` for not at all.
         shows_preference: whether the reward has the term of a preference model.
+        known: evaluations by this reward and these measures that need not be made again.
     """
 
     spec: TaskSpec[Any]
@@ -76,9 +115,13 @@ class Evaluator:
     remarks: Sequence[str] = ()
     c: float | None = None
     shows_preference: bool = False
+    known: Known = field(default_factory=Known)
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
+        known = self.known.find(policy, seed)
+        if known is not None:
+            return known
         vocabulary = policy.saved.vocabulary
         with progress_bar() as progress:
             bar = progress.add_task(
@@ -125,6 +168,7 @@ def open_evaluator(
     reward_workers: int | None = None,
     may_run_code: bool = False,
     c: float | None = None,
+    known: Known | None = None,
 ) -> Iterator[Evaluator]:
     """An evaluator of policies; what it started ends with the context.
 
@@ -140,6 +184,7 @@ def open_evaluator(
             the options: a folder may be a stranger's, unless the user has just had it made.
         c: at which the optimum is estimated of the models that are no runs; without a run, the
             reward is that which `tune` begins with.
+        known: evaluations by the same reward and measures.
 
     Raises:
         UserError: if `c` is given and all policies are runs, or the runs were tuned with different
@@ -183,7 +228,18 @@ def open_evaluator(
         notes = [one.note for one in measures if isinstance(one, MeasureGroup) and one.note]
         notes += reward_notes
         has_term = bool(tasks) and preference.model is not None
-        yield Evaluator(spec, measures, number, temperature, tasks, notes, remarks, c, has_term)
+        yield Evaluator(
+            spec,
+            measures,
+            number,
+            temperature,
+            tasks,
+            notes,
+            remarks,
+            c,
+            has_term,
+            known or Known(),
+        )
 
 
 def _require_optimum(
@@ -345,16 +401,26 @@ def table_of(
 
 def evaluate_runs(
     spec: TaskSpec[Any], folders: Sequence[Path], number: int, reward_workers: int | None = None
-) -> Table:
-    """The table that ends a tuning: the prior and the runs, which differ in their seed alone."""
+) -> tuple[Table, Known]:
+    """The table that ends a tuning: the prior and the runs, which differ in their seed alone.
+
+    Gives also the evaluations that it is made of.
+    """
     policies = [find_policy(spec, str(folder)) for folder in folders]
     first = policies[0]
     named = [first.as_prior(first.prior()), *policies]
     with open_evaluator(
         spec, named, number=number, reward_workers=reward_workers, may_run_code=True
     ) as evaluator:
-        columns, rows = columns_of(evaluator, named)
-        return table_of(evaluator, columns, rows, has_published=spec.published_beside_runs)
+        groups = grouped(named)
+        measured = measured_groups(evaluator, groups)
+        evaluations = [one for group in measured for one in group.evaluations]
+        terms = terms_of(spec, evaluations, evaluator.shows_preference)
+        columns = [group.column for group in measured]
+        published = spec.published_beside_runs
+        table = table_of(evaluator, columns, evaluator.rows(terms), has_published=published)
+    in_order = [policy for group in groups for policy in group.policies]
+    return table, Known.of(number, zip(in_order, evaluations, strict=True))
 
 
 def given_sequences(

@@ -18,7 +18,14 @@ from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
 from seqtutor.report.experiment import ExperimentReport, Section, write_report
 from seqtutor.report.tables import Table
 from seqtutor.runs.config import RunConfig
-from seqtutor.runs.evaluating import Evaluator, open_evaluator, table_of, terms_of, title_of
+from seqtutor.runs.evaluating import (
+    Evaluator,
+    Known,
+    open_evaluator,
+    table_of,
+    terms_of,
+    title_of,
+)
 from seqtutor.runs.expectation import expectation
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.runs.interruption import telling_how_to_go_on
@@ -177,6 +184,7 @@ def _run_experiment(plan: ExperimentPlan) -> ExperimentFiles:
                 plan.output / preset,
                 most=plan.profile.number,
                 measuring=plan.measuring,
+                known=_known(measured, preset, group),
             )
             for preset, group in jobs.of_preset.items()
         ]
@@ -279,6 +287,16 @@ def _measure(plan: ExperimentPlan, jobs: _Jobs, folder: Path | None) -> _Measure
             terms = terms_of(plan.spec, [of_prior[preset]])
             rows[preset], evaluators[preset] = evaluator.rows(terms), evaluator
     return _Measured(prior, of_prior, policies, rows, evaluators)
+
+
+def _known(measured: _Measured, preset: str, jobs: Sequence[Job]) -> Known:
+    """The evaluations of a preset's runs and its prior, for the page."""
+    evaluator = measured.evaluators[preset]
+    folders = [job.folder for job in jobs]
+    policies = [find_policy(evaluator.spec, str(folder)) for folder in folders]
+    found = [(measured.prior, measured.of_prior[preset])]
+    found += zip(policies, [measured.policies[folder] for folder in folders], strict=True)
+    return Known.of(evaluator.number, found)
 
 
 def _section(

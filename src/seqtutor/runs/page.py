@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seqtutor.data import Sequences
 from seqtutor.exhibits import Distribution, Exhibit, Exhibition, Fact, Shown
-from seqtutor.measures.policy import Evaluation
-from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule, choose
@@ -26,31 +24,26 @@ from seqtutor.report.page.page import (
     Listing,
     Page,
     RunRecord,
+    Section,
     write_page,
 )
 from seqtutor.report.page.verdict import term_title, verdict
 from seqtutor.report.style import method_style
 from seqtutor.runs.evaluating import (
     Evaluator,
-    MeasuredGroup,
+    Known,
     measured_groups,
     open_evaluator,
     table_of,
     terms_of,
 )
 from seqtutor.runs.event_logs import LogName, log_samples
-from seqtutor.runs.grouping import PolicyGroup, grouped
+from seqtutor.runs.page_members import Member, members_of
 from seqtutor.runs.page_records import histories_of, run_record
-from seqtutor.runs.policies import (
-    PRIOR,
-    NamedPolicy,
-    distinct_settings,
-    distinct_titles,
-    find_policy,
-)
+from seqtutor.runs.policies import PRIOR, distinct_settings
 from seqtutor.runs.progress import progress_bar
 from seqtutor.runs.provenance import made_by_in_words
-from seqtutor.task_records import Drawn
+from seqtutor.settings import require, require_seed, require_workers
 from seqtutor.task_spec import TaskSpec
 
 
@@ -66,6 +59,11 @@ class PageOptions:
         measuring: an instance of the task's `evaluate_type`.
         may_run_code: whether code that the runs' settings name may run without being allowed by
             `measuring`; see `open_evaluator`.
+        sections: of other parts of the program that the page has, too.
+        known: evaluations of its policies that need not be made again.
+
+    Raises:
+        UserError: if a number is out of range.
     """
 
     number: int = 2000
@@ -74,68 +72,17 @@ class PageOptions:
     reward_workers: int | None = None
     measuring: Any = None
     may_run_code: bool = False
+    sections: Sequence[Section] = ()
+    known: Known = field(default_factory=Known)
 
-
-@dataclass(frozen=True)
-class _Member:
-    """A policy of the page with its seeds: runs that differ in nothing else."""
-
-    title: str
-    folders: Sequence[Path | None]
-    group: PolicyGroup
-    measured: MeasuredGroup | None = None
-
-    @property
-    def name(self) -> str:
-        return self.group.name
-
-    @property
-    def policies(self) -> Sequence[NamedPolicy]:
-        return self.group.policies
-
-    @property
-    def evaluations(self) -> Sequence[Evaluation]:
-        assert self.measured is not None
-        return self.measured.evaluations
-
-    @property
-    def column(self) -> PolicyColumn:
-        """Under the title of the page, which tells it from the others."""
-        assert self.measured is not None
-        return replace(self.measured.column, title=self.title, variant="")
-
-    @property
-    def tokens(self) -> np.ndarray:
-        """The samples of all seeds."""
-        return np.concatenate([one.samples.tokens for one in self.evaluations])
-
-    @property
-    def rewards(self) -> np.ndarray | None:
-        parts = [one.samples.reward for one in self.evaluations]
-        return None if any(one is None for one in parts) else np.concatenate(parts)  # type: ignore[arg-type]
-
-    @property
-    def terms(self) -> Mapping[str, np.ndarray]:
-        """The terms of every sample."""
-        parts = [one.samples.terms for one in self.evaluations]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def drawn(self, settings: Any, may_run_code: bool = False) -> Drawn:
-        """The samples as a task takes them."""
-        mask = np.concatenate([one.samples.mask for one in self.evaluations])
-        first = self.policies[0]
-        saved = first.saved
-        sequences = Sequences(self.tokens, mask)
-        has_reward = self.rewards is not None
-        return Drawn(
-            sequences,
-            saved.vocabulary,
-            saved.origin,
-            settings,
-            first.seed,
-            has_reward,
-            may_run_code,
+    def __post_init__(self) -> None:
+        require(self.number >= 2, f"--number must be at least 2, not {self.number}")
+        require(
+            1 <= self.samples <= self.number,
+            f"--samples must lie between 1 and --number ({self.number}), not {self.samples}",
         )
+        require_workers(self.reward_workers)
+        require_seed("--seed", self.seed)
 
 
 def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -> Page:
@@ -150,7 +97,7 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
         UserError: if a run cannot be read or is not finished, a run and its copy are named, or the
             runs cannot be measured side by side.
     """
-    members = _members(spec, names)
+    members = members_of(spec, names)
     policies = [policy for member in members for policy in member.policies]
     with open_evaluator(
         spec,
@@ -159,13 +106,28 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
         options=options.measuring,
         reward_workers=options.reward_workers,
         may_run_code=options.may_run_code,
+        known=options.known.first(options.number),
     ) as evaluator:
         groups = [member.group for member in members]
         found = measured_groups(evaluator, groups, options.seed)
         measured = [
             replace(member, measured=own) for member, own in zip(members, found, strict=True)
         ]
-        return _page(spec, evaluator, measured, options)
+        return _page(spec, _as_measured(evaluator, measured, options), measured, options)
+
+
+def _as_measured(
+    evaluator: Evaluator, members: Sequence[Member], options: PageOptions
+) -> Evaluator:
+    """The evaluator with the number of sequences that were measured, which may have been more."""
+    known, policies = options.known, [one for member in members for one in member.policies]
+    if not all(known.find(one, options.seed + one.seed) for one in policies):
+        return evaluator
+    notes = list(evaluator.notes)
+    if any(one.column.log_partition for one in members) and known.number > options.number:
+        few = f"the first {options.number:,} {evaluator.spec.many}"
+        notes.append(f"The objective and the bounds on log Z are of {few}.")
+    return replace(evaluator, number=known.number, notes=notes)
 
 
 def write_run_page(
@@ -177,6 +139,7 @@ def write_run_page(
     reward_workers: int | None = None,
     measuring: Any = None,
     logs: Sequence[LogName] = (),
+    known: Known | None = None,
 ) -> Path:
     """Write page.html of runs that the user has just had made.
 
@@ -188,6 +151,7 @@ def write_run_page(
         reward_workers: as for `PageOptions`.
         measuring: as for `PageOptions`.
         logs: names of other programs that show the samples of the page.
+        known: evaluations of the runs and their prior that need not be made again.
 
     Returns:
         The path of the page.
@@ -195,10 +159,15 @@ def write_run_page(
     Raises:
         UserError: as `make_page`, or if the page cannot be written.
     """
-    number = min(most, PageOptions.number)
-    samples = min(number, PageOptions.samples)
+    number = max(2, min(most, PageOptions.number))
     options = PageOptions(
-        number, samples, 0, reward_workers, measuring=measuring, may_run_code=True
+        number,
+        min(number, PageOptions.samples),
+        0,
+        reward_workers,
+        measuring=measuring,
+        may_run_code=True,
+        known=known or Known(),
     )
     page = make_page(spec, [str(run) for run in runs], options)
     path = write_page(page, folder / "page.html")
@@ -207,60 +176,13 @@ def write_run_page(
     return path
 
 
-def _members(spec: TaskSpec[Any], names: Sequence[str]) -> list[_Member]:
-    """The priors, and then the runs and models, with runs that differ in the seed together."""
-    policies = [find_policy(spec, name) for name in names]
-    folders = {id(policy): Path(name) for policy, name in zip(policies, names, strict=True)}
-    priors = _priors(spec, [(folders[id(policy)], policy) for policy in policies])
-    members = list(priors.values())
-    for group in grouped(policies):
-        first = group.policies[0]
-        if first.config is not None or str(first.saved.folder) not in priors:
-            own = [folders[id(policy)] for policy in group.policies]
-            members.append(_Member(symbol_of(group.name), own, group))
-    return _distinct(members)
-
-
-def _priors(
-    spec: TaskSpec[Any], policies: Sequence[tuple[Path, NamedPolicy]]
-) -> dict[str, _Member]:
-    """By folder, the policies that the others are compared with.
-
-    A model that is not compared with another, such as a prior of the user's, is one by itself.
-    """
-    found: dict[str, NamedPolicy] = {}
-    given: dict[str, Path] = {}
-    tuned_from: set[str] = set()
-    for folder, policy in policies:
-        own = policy.prior()
-        found.setdefault(str(own.folder), policy.as_prior(own))
-        if own.folder == policy.saved.folder:
-            given[str(own.folder)] = folder
-        else:
-            tuned_from.add(str(own.folder))
-    members = {}
-    for key, prior in found.items():
-        is_given = key in given and key not in tuned_from and given[key].name != PRIOR
-        title = given[key].name if is_given else spec.prior_title
-        members[key] = _Member(title, [given.get(key)], PolicyGroup(PRIOR, (prior,)))
-    return members
-
-
-def _distinct(members: Sequence[_Member]) -> list[_Member]:
-    """The same with titles that differ: where several are equal, their folders are named."""
-    folders = [one.folders[0] or one.policies[0].saved.folder for one in members]
-    titles = distinct_titles([one.title for one in members], folders)
-    return [replace(one, title=title) for one, title in zip(members, titles, strict=True)]
-
-
 def _page(
-    spec: TaskSpec[Any], evaluator: Evaluator, members: Sequence[_Member], options: PageOptions
+    spec: TaskSpec[Any], evaluator: Evaluator, members: Sequence[Member], options: PageOptions
 ) -> Page:
     settings = _settings(spec, members)
     chosen = {one.title: choose(one.tokens, one.rewards, options.samples) for one in members}
     shown = {
-        one.title: _shown(evaluator, one.drawn(settings, options.may_run_code), chosen[one.title])
-        for one in members
+        one.title: _shown(evaluator, one, settings, options, chosen[one.title]) for one in members
     }
     with progress_bar() as progress:
         bar = progress.add_task("Drawing", total=1, unit="pages", note="")
@@ -291,24 +213,33 @@ def _page(
         inks=inks,
         colors=colors,
         verdict=_verdicts(spec, members, columns, evaluator),
-        number=evaluator.number,
+        number=options.number,
         groups=_groups(chosen, shown, exhibition),
         table=table_of(evaluator, columns, rows),
         figures=figure_groups(drawn),
         listing=_listing(members, exhibition),
         runs=list(_run_records(members)),
         notes=exhibition.notes,
+        keys=exhibition.keys,
+        sections=options.sections,
         made_by=made_by_in_words(),
     )
 
 
-def _settings(spec: TaskSpec[Any], members: Sequence[_Member]) -> Any:
+def _settings(spec: TaskSpec[Any], members: Sequence[Member]) -> Any:
     """The settings of the task of the first run; defaults where there is none."""
     found = distinct_settings([policy for member in members for policy in member.policies])
     return found[0] if found else spec.settings_type()
 
 
-def _shown(evaluator: Evaluator, drawn: Drawn, chosen: Mapping[Rule, Sequence[int]]) -> Shown:
+def _shown(
+    evaluator: Evaluator,
+    member: Member,
+    settings: Any,
+    options: PageOptions,
+    chosen: Mapping[Rule, Sequence[int]],
+) -> Shown:
+    drawn = member.drawn(settings, options.may_run_code)
     rows = np.array([row for own in chosen.values() for row in own], np.int64)
     task = evaluator.tasks.get(drawn.vocabulary)
     terms: dict[str, np.ndarray] = {}
@@ -316,10 +247,10 @@ def _shown(evaluator: Evaluator, drawn: Drawn, chosen: Mapping[Rule, Sequence[in
         few = drawn.sequences[rows]
         found = task.reward(few.tokens, few.mask)
         terms = {name: np.asarray(term, np.float64) for name, term in found.terms.items()}
-    return Shown(drawn, rows, terms)
+    return Shown(drawn, rows, terms, probabilities=partial(member.probabilities, rows))
 
 
-def _inks(members: Sequence[_Member]) -> tuple[dict[str, Ink], dict[str, str]]:
+def _inks(members: Sequence[Member]) -> tuple[dict[str, Ink], dict[str, str]]:
     """A colour and dashes for each policy; a method that is there twice gets another colour."""
     names: list[str] = []
     for one in members:
@@ -339,7 +270,7 @@ def _dashes(line: Any) -> Sequence[float]:
 
 def _verdicts(
     spec: TaskSpec[Any],
-    members: Sequence[_Member],
+    members: Sequence[Member],
     columns: Sequence[PolicyColumn],
     evaluator: Evaluator,
 ) -> dict[str, list[str]]:
@@ -402,7 +333,7 @@ def _cards(
     }
 
 
-def _listing(members: Sequence[_Member], exhibition: Exhibition) -> Listing:
+def _listing(members: Sequence[Member], exhibition: Exhibition) -> Listing:
     rows, records = [], []
     for member in members:
         rewards, terms = member.rewards, member.terms
@@ -420,12 +351,12 @@ def _listing(members: Sequence[_Member], exhibition: Exhibition) -> Listing:
     )
 
 
-def _run_records(members: Sequence[_Member]) -> Iterator[RunRecord]:
+def _run_records(members: Sequence[Member]) -> Iterator[RunRecord]:
     for member in members:
         for folder, policy in zip(member.folders, member.policies, strict=True):
             yield run_record(member.title, folder, policy)
 
 
-def _reward_distribution(members: Sequence[_Member], one: str) -> list[Distribution]:
+def _reward_distribution(members: Sequence[Member], one: str) -> list[Distribution]:
     values = {m.title: m.rewards for m in members if m.rewards is not None}
     return [Distribution("Rewards", f"reward of a {one}", values)] if values else []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from seqtutor.comparisons import ComparedSequences
 from seqtutor.methods.registry import method_named
@@ -21,6 +24,7 @@ from seqtutor.task import Task
 from seqtutor.task_records import PriorRecord
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.settings import TutorSettings
+from seqtutor.vocabulary import Vocabulary
 
 
 @contextmanager
@@ -53,6 +57,38 @@ def with_preference(spec: TaskSpec[Any], task: Task, term: PreferenceTerm) -> Ta
         return replace(task, reward=weighted_sum([own], [term.weight]))
     reward = weighted_sum([task.reward, own], [term.task_weight, term.weight])
     return replace(task, reward=reward)
+
+
+def term_by_step(
+    spec: TaskSpec[Any],
+    term: PreferenceTerm,
+    vocabulary: Vocabulary,
+    sequences: Sequence[Sequence[int]],
+) -> list[Float[np.ndarray, " time"] | None]:
+    """What the term pays each sequence at each step; `None` of one that its model cannot read.
+
+    That are empty sequences and those longer than the ones the model learned from.
+
+    Raises:
+        UserError: if the preference model cannot be used.
+    """
+    assert term.model is not None
+    model = load_preference(term.model, spec.features())
+    reward = preference_reward(
+        model, pessimism=term.pessimism, shape=term.shape, weight=term.weight
+    ).bound_to(vocabulary)
+    longest = model.weights.max_length
+    lengths = np.array([len(one) for one in sequences])
+    usable = np.flatnonzero((lengths > 0) & (lengths <= longest)).tolist()
+    mask = np.arange(longest) < lengths[usable, None]
+    tokens = np.zeros(mask.shape, np.int32)
+    for row, index in enumerate(usable):
+        tokens[row, : lengths[index]] = sequences[index]
+    paid = np.asarray(reward(tokens, mask).total)
+    found: list[Float[np.ndarray, " time"] | None] = [None] * len(lengths)
+    for row, index in enumerate(usable):
+        found[index] = paid[row, : lengths[index]]
+    return found
 
 
 def votes_of(settings: TutorSettings, task: Task) -> ComparedSequences | None:

@@ -75,13 +75,16 @@ may come in the middle of that.
 
 
 class SpeedColumn(ProgressColumn):
-    """Units a second, in thousands."""
+    """Units a second, in thousands; of a single unit the seconds so far."""
 
     def render(self, task: Task) -> Text:
         """The speed lately, at the end that of the whole; of less than a second there is none."""
         seconds = task.finished_time or task.elapsed or 0.0
         if seconds < 1.0:
             return Text()
+        if task.total is not None and task.total <= 1:
+            # At the end, the time taken stands in the next column.
+            return Text() if task.finished else Text(f"{seconds:.0f} s", style="cyan")
         begun = task.fields.get("begun", 0)
         speed = (task.completed - begun) / seconds if task.finished else task.speed
         unit = task.fields.get("unit", "steps")

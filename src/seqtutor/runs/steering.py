@@ -20,8 +20,8 @@ from seqtutor.methods.registry import method_named
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.product import ProductModel
 from seqtutor.preferences.settings import PreferenceTerm
-from seqtutor.runs import preferred
 from seqtutor.runs.policies import NamedPolicy, usual_settings
+from seqtutor.runs.preferred import opened_task
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.steering_settings import Steering
@@ -86,7 +86,7 @@ def _at_c(policy: NamedPolicy, c: float | None) -> SequenceModel:
 def _best_of(policy: NamedPolicy, model: SequenceModel, size: int, request: Request) -> Samples:
     require_room(size, request.length, policy.saved.vocabulary.size)
     calls = size * model_calls(model)
-    with opened_task(policy) as task, _bar(policy, request, f"Best of {size}", calls) as done:
+    with task_of_steering(policy) as task, _bar(policy, request, f"Best of {size}", calls) as done:
         others = {name: value for name, value in vars(request).items() if name != "number"}
         found = best_of_n(model, task, (size,), number=request.number, on_sequences=done, **others)
         return found[size]
@@ -99,7 +99,7 @@ def _by_particles(policy: NamedPolicy, size: int, c: float | None, request: Requ
         if policy.config is None:
             raise UserError("--smc needs --c, the weight of the prior in the optimum p·exp(r/c)")
         c = policy.config.tutor.c
-    with opened_task(policy) as task:
+    with task_of_steering(policy) as task:
         proposal, calls = proposal_of(policy, c)
         title = f"{size} particles each"
         with _bar(policy, request, title, size * calls) as done:
@@ -126,7 +126,7 @@ def _bar(policy: NamedPolicy, request: Request, title: str, calls: int) -> Itera
 
 
 @contextmanager
-def opened_task(policy: NamedPolicy) -> Iterator[Task]:
+def task_of_steering(policy: NamedPolicy) -> Iterator[Task]:
     """The task by whose reward a policy is steered: of the run, or what `tune` would begin with.
 
     Code that the settings of a folder name is not run, which a remark then says.
@@ -138,7 +138,7 @@ def opened_task(policy: NamedPolicy) -> Iterator[Task]:
     if note is not None:
         console.print(note, style="yellow")
     term = PreferenceTerm() if policy.config is None else policy.config.preference
-    with preferred.opened_task(spec, settings, policy.prior(), None, term) as task:
+    with opened_task(spec, settings, policy.prior(), None, term) as task:
         yield task
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import safetensors
 import safetensors.numpy
 
 from seqtutor.errors import UserError
@@ -17,6 +16,7 @@ from seqtutor.files import atomic_write, read_regular
 from seqtutor.methods.settings import ValueSettings
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
+from seqtutor.models.files import UNREADABLE
 from seqtutor.models.product import ProductModel
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.training.settings import TutorSettings
@@ -62,7 +62,7 @@ def load_network(
     try:
         arrays = safetensors.numpy.load(read_regular(path, MOST_BYTES))
         weight, bias = (jnp.asarray(arrays[name], jnp.float32) for name in (WEIGHT, BIAS))
-    except (OSError, KeyError, ValueError, TypeError, safetensors.SafetensorError):
+    except UNREADABLE:
         weight = bias = jnp.zeros(0)
     if weight.shape != network.value_weight.shape or bias.shape != ():
         raise UserError(f"{path} is damaged; without it the run's policy alone proposes particles")

@@ -7,8 +7,9 @@ own information J, and lowers the variance of each difference c of two models to
     cᵀ (I + P + J)⁻¹ c                                                                        (2)
 
 The pair is chosen that lowers a weighted sum of these variances most. With the goal "all" every
-difference weighs the same; with "order" a difference weighs 2 Φ(−|z|), z being the posterior mean
-in standard deviations, so that votes go to differences whose sign is still open.
+difference weighs the same; with "order" a difference weighs Φ(−|z|), z being the posterior mean
+in standard deviations, so that votes go to differences whose sign is still open; with "best" so do
+the differences between the model that leads and the others, and no other counts.
 
 The likelihood, and so the fit, does not depend on how pairs were chosen.
 """
@@ -17,15 +18,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from seqtutor.study.bradley_terry import Fit, design, fit, probabilities
+from seqtutor.study.plan import Goal
 from seqtutor.study.tally import cells_of
-
-Goal: TypeAlias = Literal["order", "all"]
 
 PRIOR_DEVIATION = 2.0
 """Of each log-odds; it only matters before the first few votes."""
@@ -86,14 +85,32 @@ def _told(fitted: Fit, models: int, goal: Goal) -> Float[np.ndarray, "study cell
     before = fitted.information + np.eye(models + 1) / PRIOR_DEVIATION**2
     contrasts = _contrasts(models)
     variances = _variances(before, contrasts)
-    weights = np.ones_like(variances)
-    if goal == "order":
-        from scipy.special import ndtr
-
-        z = fitted.parameters @ contrasts.T / np.sqrt(variances)
-        weights = 2 * ndtr(-np.abs(z))
+    weights = _weights(fitted, contrasts, variances, goal)
     after = _variances(before[:, None] + added, contrasts)
     return (weights[:, None] * (variances[:, None] - after)).sum(axis=-1)
+
+
+def _weights(
+    fitted: Fit,
+    contrasts: Float[np.ndarray, "difference parameter"],
+    variances: Float[np.ndarray, "study difference"],
+    goal: Goal,
+) -> Float[np.ndarray, "study difference"]:
+    """What each difference is worth to the goal, relative to the one that is worth most.
+
+    In logarithms, so that where every sign is certain the least certain one still counts.
+    """
+    from scipy.special import log_ndtr
+
+    if goal == "all":
+        return np.ones_like(variances)
+    still_open = log_ndtr(-np.abs(fitted.parameters @ contrasts.T) / np.sqrt(variances))
+    if goal == "best":
+        pairs = np.array(list(combinations(range(fitted.strengths.shape[-1]), 2)))
+        leader = fitted.strengths.argmax(axis=-1)
+        is_of_leader = (pairs == leader[:, None, None]).any(axis=-1)
+        still_open = np.where(is_of_leader, still_open, -np.inf)
+    return np.exp(still_open - still_open.max(axis=-1, keepdims=True))
 
 
 def _variances(precision: np.ndarray, contrasts: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection
+import sys
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from seqtutor.study.listening import Listening
 from seqtutor.study.researching import Researching
 from seqtutor.study.serving import Serving, failed
 from seqtutor.study.sessions import purge_recruits
-from seqtutor.web import secured
+from seqtutor.web import RateLimit, secured
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -46,7 +47,7 @@ def make_app(serving: Serving, hosts: Collection[str] = ()) -> ASGIApp:
             Mount("/static", static),
         ],
         lifespan=lambda app: _forgetting(serving),
-        exception_handlers={UnavailableError: _unavailable, Exception: _fault},
+        exception_handlers={UnavailableError: _refusing(), Exception: _fault},
     )
     return secured(app, hosts=hosts, largest_body=LARGEST_BODY)
 
@@ -80,11 +81,21 @@ class _Static(StaticFiles):
         return response
 
 
-def _unavailable(request: Request, error: Exception) -> Response:
-    """Nothing was stored: the disk is full, or the database does not answer."""
-    response = failed(503, "It could not be stored; try again in a moment.")
-    response.headers["retry-after"] = "5"
-    return response
+def _refusing() -> Callable[[Request, Exception], Response]:
+    """Answers where nothing was stored: the disk is full, or the database does not answer.
+
+    The reason is for who runs the server, on its terminal, once a minute at most.
+    """
+    told = RateLimit(1 / 60, 1)
+
+    def refuse(request: Request, error: Exception) -> Response:
+        if told.permits(""):
+            print(f"Answers are refused: {error}", file=sys.stderr, flush=True)
+        response = failed(503, "It could not be stored; try again in a moment.")
+        response.headers["retry-after"] = "5"
+        return response
+
+    return refuse
 
 
 def _fault(request: Request, error: Exception) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,22 +42,27 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._is_sqlite = engine.dialect.name == "sqlite"
-        self._file = _file_of(engine.url)
-        self._identity = _identity_of(self._file)
         # SQLite writes one transaction at a time, and its waiting is not fair.
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self._files = _files_of(engine.url)
+        # As long as one connection is open, the log of SQLite stays the same file.
+        self._keeper = engine.raw_connection() if self._files else None
+        if self._keeper is not None:
+            self._keeper.cursor().execute("SELECT count(*) FROM sqlite_master").fetchall()
+        self._identities = [_identity_of(file) for file in self._files]
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction; its writes are durable once the context has ended.
 
         Raises:
-            UnavailableError: if it could not be committed, or not into the file at the path.
+            UnavailableError: if it could not be committed, or not into the files at the path.
         """
         turn = self._writing if self._is_sqlite else contextlib.nullcontext()
-        with turn, self._transaction(is_writing=True) as connection:
-            yield connection
-        self._require_same_file()
+        with turn:
+            with self._transaction(is_writing=True) as connection:
+                yield connection
+            self._require_same_files()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -70,7 +76,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, *, is_writing: bool) -> Iterator[Connection]:
-        self._require_same_file()
+        self._require_same_files()
         try:
             with self.engine.connect() as connection:
                 connection = connection.execution_options(is_writing=is_writing)
@@ -81,13 +87,26 @@ class Database:
         except DBAPIError as error:
             raise UnavailableError(in_one_line(error.orig or error)) from error
 
-    def _require_same_file(self) -> None:
-        """Refuse once the file of SQLite was deleted or replaced.
+    def _require_same_files(self) -> None:
+        """Refuse once the file of SQLite, its log or the index of that was deleted or replaced.
 
-        Open connections would still write to the old file, which nobody can read any more.
+        Open connections would still write to the old files, which nobody can read any more.
         """
-        if _identity_of(self._file) != self._identity:
-            raise UnavailableError(f"{self._file} was deleted or replaced")
+        for file, identity in zip(self._files, self._identities, strict=True):
+            if _identity_of(file) != identity:
+                self._save_log()
+                mend = "put it back" if file == self._files[0] else "start the server again"
+                raise UnavailableError(f"{file} was deleted or replaced; {mend}")
+
+    def _save_log(self) -> None:
+        """Copy what stands in the log alone into the database, by a connection that has it open.
+
+        The connection reads a log that was deleted all the same, so that what was acknowledged
+        before is not lost with it. No thread of this process writes meanwhile.
+        """
+        assert self._keeper is not None
+        with self._writing, contextlib.suppress(sqlite3.Error):
+            self._keeper.cursor().execute("PRAGMA wal_checkpoint(FULL)").fetchall()
 
     def lock(self, connection: Connection) -> Any:
         """The row of the study, locked until the transaction ends: one holder at a time."""
@@ -96,13 +115,15 @@ class Database:
     def forget(self) -> None:
         """Empty the write-ahead log of SQLite, in which erased rows may still stand."""
         if self._is_sqlite:
-            self._require_same_file()
+            self._require_same_files()
             # Not within a transaction, in which SQLAlchemy's own connections always are.
             with self._writing, contextlib.closing(self.engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """End all connections."""
+        if self._keeper is not None:
+            self._keeper.close()
         self.engine.dispose()
 
 
@@ -139,12 +160,18 @@ def open_database(
                 connection.execute(studies.insert().values(row))
         with database.reading() as connection:
             found = connection.execute(select(studies.c.plan_sha256)).scalar_one()
-    except (DBAPIError, UnavailableError) as error:
+    except (DBAPIError, sqlite3.Error, UnavailableError) as error:
         reason = error.orig if isinstance(error, DBAPIError) and error.orig else error
         raise UserError(f"cannot use the database {shown}: {in_one_line(reason)}") from None
     if found != plan_sha256:
         raise UserError(f"the database {shown} belongs to another study; name another --database")
     return database
+
+
+def _files_of(url: URL) -> list[Path]:
+    """The file of SQLite with its write-ahead log and the index of that; none of others."""
+    file = _file_of(url)
+    return [] if file is None else [Path(f"{file}{ending}") for ending in ("", "-wal", "-shm")]
 
 
 def _file_of(url: URL) -> Path | None:
@@ -155,13 +182,13 @@ def _file_of(url: URL) -> Path | None:
     return Path(name).absolute()
 
 
-def _identity_of(file: Path | None) -> tuple[int, int] | None:
+def _identity_of(file: Path) -> tuple[int, int] | None:
     """Device and inode of a file; `None` if it is not there."""
     try:
-        found = os.stat(file) if file is not None else None
+        found = os.stat(file)
     except OSError:
         return None
-    return None if found is None else (found.st_dev, found.st_ino)
+    return found.st_dev, found.st_ino
 
 
 def _address(folder: Path, url: str | None) -> URL:

@@ -27,6 +27,7 @@ from seqtutor.study.plan import (
     Clip,
     Comparison,
     Form,
+    Goal,
     Model,
     Plan,
     Rules,
@@ -55,6 +56,7 @@ class StudyOptions:
         practice: trials at the beginning that do not count.
         catches: trials that tell whether a listener pays attention.
         is_adaptive: whether the models of a comparison are chosen when it is due.
+        goal: of an adaptive study.
         with_score: whether a picture is shown beside a sound.
         has_screen: whether listeners first show that they wear headphones.
         temperature: of the sampling.
@@ -72,6 +74,7 @@ class StudyOptions:
     practice: int = 1
     catches: int = 2
     is_adaptive: bool = False
+    goal: Goal = "order"
     with_score: bool = False
     has_screen: bool = False
     temperature: float = 1.0
@@ -192,6 +195,7 @@ def write_study(
         form=options.form,
         set_size=options.set_size,
         is_adaptive=options.is_adaptive,
+        goal=options.goal,
         seed=options.seed,
         rule=RULE.format(clips=options.clips, many=spec.many),
         models=tuple(models),

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from seqtutor.errors import UserError, in_one_line
 from seqtutor.files import parse_json, read_regular
+from seqtutor.settings import LARGEST_SEED
 from seqtutor.study.votes import Kind
 
 PLAN = "plan.json"
@@ -29,6 +30,11 @@ Use: TypeAlias = Literal["compared", "spare", "broken"]
 
 Form: TypeAlias = Literal["pairs", "sets"]
 """Whether a side of a comparison is one clip or a set of clips."""
+
+
+Goal: TypeAlias = Literal["best", "order", "all"]
+"""What an adaptive study is to find out with the fewest votes: which model is best, which of any
+two models is better, or how far apart all of them are."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +189,7 @@ class Plan:
         screen: the headphone screen; empty without one.
         words: what listeners read.
         rules: who is left out.
+        goal: of an adaptive study; by default that of plans that do not tell it.
     """
 
     task: str
@@ -197,6 +204,7 @@ class Plan:
     words: Words
     screen: tuple[Stimulus, ...] = ()
     rules: Rules = field(default_factory=Rules)
+    goal: Goal = "order"
 
     @cached_property
     def clip(self) -> Mapping[str, Clip]:
@@ -315,9 +323,22 @@ def _faults(plan: Plan) -> dict[str, bool]:
         "an answer of the headphone screen is not 1, 2 or 3": any(
             one.answer not in (1, 2, 3) for one in plan.screen
         ),
+        "a rule is out of its range": not _are_possible(plan.rules, len(plan.screen)),
+        "its seed is none": not 0 <= plan.seed <= LARGEST_SEED,
         "a clip's file lies elsewhere": not all(_is_plain(one.file) for one in files),
         "a clip's type is none": not all(_MEDIA_TYPE.fullmatch(one.type) for one in files),
     }
+
+
+def _are_possible(rules: Rules, screens: int) -> bool:
+    """Whether every number of the rules is one that a listener can meet."""
+    return (
+        0 <= rules.heard <= 1
+        and rules.catch_failures >= 1
+        and 0 <= rules.fastest <= LONGEST_CLIP
+        and 0 <= rules.one_side <= 1
+        and (screens == 0 or 0 <= rules.screen_passes <= screens)
+    )
 
 
 def _is_left_open(plan: Plan, one: Comparison) -> bool:

@@ -80,6 +80,10 @@ class TutorPlan:
                 f"the prior knows {self.prior.vocabulary_size} tokens and the task "
                 f"{self.task.vocabulary.size}; take a prior of the task's vocabulary"
             )
+        if self.settings.network == "task" and self.task.network is None:
+            raise UserError(
+                f"the task {self.task.name} has no network of its own; leave out --network task"
+            )
         self._require_votes()
         sizes = {"environments": self.settings.environments}
         if self.method.learns_from != "collection":
@@ -225,14 +229,26 @@ class TutorPlan:
     def require_consistent_model(self) -> None:
         """Compare the two ways in which the policy is computed, as `require_consistent` does."""
         length = self.task.max_length
-        require_consistent(self.prior.as_policy_start(length), length)
+        policy = self.prior.as_policy_start(length) if self._of_prior else self._first_model()
+        require_consistent(policy, length)
+
+    @property
+    def _of_prior(self) -> bool:
+        return self.settings.network == "prior"
+
+    def _first_model(self) -> SequenceModel:
+        """What the network reads its logits from; with them the first policy is the prior."""
+        if self._of_prior:
+            model = self.prior.as_policy_start(self.task.max_length)
+            return model.with_zero_readout() if self.method.logits_start == "zero" else model
+        assert self.task.network is not None
+        made = self.task.network(self.settings.c)
+        assert isinstance(made, SequenceModel)
+        return made.as_policy_start(self.task.max_length).with_zero_readout()
 
     def initial_state(self) -> TutorState:
         """A network whose first policy is the prior, its copy as target, and an empty replay."""
-        settings = self.settings
-        model = self.prior.as_policy_start(self.task.max_length)
-        if self.method.logits_start == "zero":
-            model = model.with_zero_readout()
+        settings, model = self.settings, self._first_model()
         # Copies throughout: `advance` gives the state's memory away, and the prior's must stay.
         options = settings.options
         value = options if isinstance(options, ValueSettings) else ValueSettings()
@@ -270,9 +286,8 @@ def experience_of_votes(votes: ComparedSequences, prior: SequenceModel) -> Exper
         tokens,
         batch_size=PRIOR_BATCH,
     )
-    weights = None if votes.weights is None else jnp.tile(jnp.asarray(votes.weights), 2)
     rewards = jnp.where(is_last, shares[:, None], 0.0)
-    return Experience(tokens, mask, rewards, log_prior, weights=weights)
+    return Experience(tokens, mask, rewards, log_prior)
 
 
 def memory_bytes() -> float:

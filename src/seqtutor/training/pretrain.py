@@ -39,6 +39,13 @@ class Fit:
     tokens: int
     sequences: int
 
+    def in_words(self, what: str) -> str:
+        """A sentence on a prior that was measured on sequences of this name."""
+        return (
+            f"On {self.sequences:,} {what} the prior's log-perplexity is "
+            f"{self.log_perplexity:.4f} nats a token, its accuracy {100 * self.accuracy:.2f} %."
+        )
+
 
 @dataclass(frozen=True)
 class EpochRecord:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from seqtutor.errors import UserError
 from seqtutor.methods.registry import DEFAULT_METHOD, loadable_methods, method_named
-from seqtutor.methods.settings import BatchSettings, MethodSettings, ReplaySettings
+from seqtutor.methods.settings import (
+    NO_EXPLORATION,
+    BatchSettings,
+    MethodSettings,
+    ReplaySettings,
+)
 from seqtutor.settings import (
     Count,
     NotNegative,
@@ -53,6 +58,12 @@ class TutorSettings:
     """Environment steps (tokens generated) in all, to the nearest whole collection."""
     environments: Count = 128
     """Sequences collected at a time."""
+    network: Literal["prior", "task"] = "prior"
+    """What the policy's network is:
+    - prior: a copy of the prior, which learns from the tokens alone
+    - task: one of the task's own that is told the state of the reward, beside the frozen prior; for
+      methods that learn G
+    """
     learning_rate: Positive = 3e-3
     """Learning rate of Adam at the start."""
     learning_rate_final_share: Share = 0.02
@@ -114,6 +125,11 @@ class TutorSettings:
             f"the settings are those of another method than {self.method}; begin with that "
             "method's defaults",
         )
+        require(
+            self.network == "prior" or chosen.logits_start == "zero",
+            f"{self.method} changes the prior's own logits: the network of the task is for methods "
+            f"whose logits are added to them, such as g",
+        )
         options, environments = self.options, self.environments
         if isinstance(options, ReplaySettings):
             require(
@@ -151,6 +167,12 @@ def applicable_settings(method: str, **settings: Any) -> dict[str, Any]:
     """
     names = setting_names(method_named(method))
     return {name: value for name, value in settings.items() if name in names}
+
+
+def undiscounted(method: str, **settings: Any) -> dict[str, Any]:
+    """`applicable_settings` for a reward that is paid at the end: γ = λ = 1 and no exploration."""
+    whole = {"discount": 1.0, "trace": 1.0, "exploration": NO_EXPLORATION}
+    return applicable_settings(method, **whole, **settings)
 
 
 def require_setting(name: str, method: Method) -> None:

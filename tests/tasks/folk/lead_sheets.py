@@ -6,9 +6,9 @@ from itertools import accumulate
 from hypothesis import strategies as st
 
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.chord_names import QUALITIES, ChordName, chord_pitches
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.chord_names import QUALITIES, ChordName, chord_pitches
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
 
 TUNES = """%abc-2.1
 X:1

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from lead_sheets import any_chords, chord_names
 
-from seqtutor.tasks.folk.chord_names import (
+from seqtutor.tasks.scores.chord_names import (
     QUALITIES,
     ChordName,
     chord_pitches,

@@ -18,14 +18,14 @@ from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.dataset import FolkData, build_folk_data, load_folk_data, read_tunes
 from seqtutor.tasks.folk.joint import JointToken
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.rare import EncodedTunes, by_frequency, map_rare, tunes_without_rare
-from seqtutor.tasks.folk.render import write_lead_sheet
 from seqtutor.tasks.folk.sources import read_corpus, read_sources
 from seqtutor.tasks.folk.tokenisations import TOKENISATIONS
 from seqtutor.tasks.scores import corpus
 from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet_files import write_lead_sheet
 
 NAMES = tuple(TOKENISATIONS)
 CHORDS = ((48, 52, 55), (53, 57, 60), (55, 59, 62), (57, 60, 64))

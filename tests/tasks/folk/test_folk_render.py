@@ -12,11 +12,12 @@ from lead_sheets import any_chords, lead_sheets, named_chords, tunes
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.bars import COMMON_TIME, write_bars
-from seqtutor.tasks.folk.chord_names import name_of
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.midi import read_midi_file
-from seqtutor.tasks.folk.render import (
+from seqtutor.tasks.scores.chord_names import name_of
+from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME, write_bars
+from seqtutor.tasks.scores.lead_sheet_files import (
     LeadSheetRendering,
     render_abc,
     render_midi,
@@ -26,7 +27,6 @@ from seqtutor.tasks.folk.render import (
     write_lead_sheet,
     write_tunes,
 )
-from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import bar_length
 from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import RATE, clips_of

@@ -14,7 +14,6 @@ from seqtutor.adversarial.discriminator import ConvolutionalDiscriminator
 from seqtutor.adversarial.files import SavedDiscriminator, save_discriminator
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.interleaved import InterleavedTokenisation
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.settings import FolkSettings
 from seqtutor.tasks.folk.terms import (
@@ -27,6 +26,7 @@ from seqtutor.tasks.folk.terms import (
     on_the_bar,
     sheet_measures,
 )
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.vocabulary import Vocabulary
 
 C, F, G = (48, 52, 55), (53, 57, 60), (55, 59, 62)

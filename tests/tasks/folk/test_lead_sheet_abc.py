@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from lead_sheets import tunes
 
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
 
 C, G, AM, D7 = (48, 52, 55), (55, 59, 62), (57, 60, 64), (50, 54, 57, 60)
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from lead_sheets import lead_sheets
 
-from seqtutor.tasks.folk.bars import COMMON_TIME, write_bars
-from seqtutor.tasks.folk.lead_sheet import LeadSheet, MelodyNote
-from seqtutor.tasks.folk.note_values import note_values
-from seqtutor.tasks.folk.render import render_abc
+from seqtutor.tasks.scores.lead_sheet import LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME, write_bars
+from seqtutor.tasks.scores.lead_sheet_files import render_abc
 from seqtutor.tasks.scores.notation import Symbol, bar_length
+from seqtutor.tasks.scores.note_values import note_values
 
 
 def is_note_value(duration: Fraction) -> bool:

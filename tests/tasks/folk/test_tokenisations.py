@@ -11,10 +11,10 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.folk.abc import read_abc
 from seqtutor.tasks.folk.interleaved import InterleavedToken
 from seqtutor.tasks.folk.joint import JointToken
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.tokenisation import CENTRE, to_one_key
 from seqtutor.tasks.folk.tokenisations import TOKENISATIONS, tokenisation_named
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
 
 every_tokenisation = pytest.mark.parametrize(
     "tokenisation", TOKENISATIONS.values(), ids=TOKENISATIONS

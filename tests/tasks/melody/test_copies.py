@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqtutor.tasks.melody.copies import (
-    DIFFERENT,
-    Place,
-    RealMelodies,
-    allowed,
-    symbols_of,
-)
+from seqtutor.tasks.melody.encoding import symbols_of_tokens
+from seqtutor.tasks.scores.copies import DIFFERENT, Place, RealMelodies, allowed
 
 
 def distance(one: str, other: str) -> int:
@@ -39,34 +34,35 @@ def melodies(number: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_copy_is_missed_and_none_is_invented(seed):
     real, given = melodies(100, seed), melodies(40, seed + 10)
-    found = RealMelodies(real, [Place(str(n), "", 1) for n in range(100)])
-    strings = [symbols_of(row) for row in real]
-    distances = [[distance(symbols_of(row), one) for one in strings] for row in given]
+    strings, own = ([symbols_of_tokens(row) for row in rows] for rows in (real, given))
+    found = RealMelodies(strings, [Place(str(n), "", 1) for n in range(100)])
+    distances = [[distance(string, one) for one in strings] for string in own]
     nearest = np.min(distances, axis=1)
-    lengths = np.array([len(symbols_of(row)) for row in given])
-    is_copy = found.copies(given)
+    lengths = np.array([len(string) for string in own])
+    is_copy = found.copies(own)
     np.testing.assert_array_equal(is_copy, nearest <= lengths // DIFFERENT)
     assert 0.1 < is_copy.mean() < 0.9
     assert set(nearest[is_copy]) > {0, 1}
-    for row, least, symbols, copied in zip(given, nearest, lengths, is_copy, strict=True):
-        one = found.nearest(row)
+    for string, least, symbols, copied in zip(own, nearest, lengths, is_copy, strict=True):
+        one = found.nearest(string)
         assert (one.distance, one.symbols, one.is_copy) == (least, symbols, copied)
-        assert distance(symbols_of(row), strings[int(one.place.title)]) == least
+        assert distance(string, strings[int(one.place.title)]) == least
 
 
 def test_a_key_makes_no_difference_and_a_rhythm_does():
     tune = np.array([14, 1, 16, 1, 18, 1, 14, 1, 0, 1, 19, 1, 18, 16, 14, 1])
     higher = np.where(tune > 1, tune + 5, tune)
-    assert symbols_of(tune) == symbols_of(higher)
+    assert symbols_of_tokens(tune) == symbols_of_tokens(higher)
     slower = np.array([14, 1, 1, 16, 18, 1, 14, 1, 0, 1, 19, 1, 18, 16, 14, 1])
-    assert distance(symbols_of(tune), symbols_of(slower)) == 2
+    assert distance(symbols_of_tokens(tune), symbols_of_tokens(slower)) == 2
     # Another pitch: the interval to it and the one from it.
     changed = np.array([14, 1, 16, 1, 19, 1, 14, 1, 0, 1, 19, 1, 18, 16, 14, 1])
-    assert distance(symbols_of(tune), symbols_of(changed)) == 2
-    real = RealMelodies(tune[None], [Place("Tune", "book", 3)])
-    assert len(symbols_of(tune)) == 9
+    assert distance(symbols_of_tokens(tune), symbols_of_tokens(changed)) == 2
+    real = RealMelodies([symbols_of_tokens(tune)], [Place("Tune", "book", 3)])
+    assert len(symbols_of_tokens(tune)) == 9
     assert allowed(9) == 2
-    np.testing.assert_array_equal(real.copies(np.stack([higher, slower, changed])), [True] * 3)
+    near = [symbols_of_tokens(one) for one in (higher, slower, changed)]
+    np.testing.assert_array_equal(real.copies(near), [True] * 3)
     twice = np.where(np.arange(16) == 12, 21, changed)
-    assert not real.copies(twice[None])[0]
-    assert real.nearest(higher).place == Place("Tune", "book", 3)
+    assert not real.copies([symbols_of_tokens(twice)])[0]
+    assert real.nearest(near[0]).place == Place("Tune", "book", 3)

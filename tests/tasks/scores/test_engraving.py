@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.folk.render import render_musicxml
 from seqtutor.tasks.melody.notation import Meter, write_bars
 from seqtutor.tasks.melody.render import RenderSettings, render_score, write_melodies
 from seqtutor.tasks.scores import engraving
 from seqtutor.tasks.scores.engraving import png_of, svg_of
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet_files import render_musicxml
 
 SVG = "{http://www.w3.org/2000/svg}"
 # A rest, a beam, a note over the bar line, an accidental.

@@ -14,7 +14,7 @@ from seqtutor.data import pad
 from seqtutor.errors import UserError
 from seqtutor.rewards import Reward, compiled
 from seqtutor.rewards.causality import require_causal
-from seqtutor.tasks.folk.render import render_abc
+from seqtutor.tasks.scores.lead_sheet_files import render_abc
 from seqtutor.tasks.tunes.exhibits import _marks
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, lay_out
 from seqtutor.tasks.tunes.measures import tune_estimates, tune_values

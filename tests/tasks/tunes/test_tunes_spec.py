@@ -13,7 +13,8 @@ from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.exhibits import Shown
 from seqtutor.task_records import Drawn
-from seqtutor.tasks.tunes.copies import melodies_of
+from seqtutor.tasks.scores.copies import symbols_of
+from seqtutor.tasks.tunes.copies import strings_of
 from seqtutor.tasks.tunes.data import TunesData
 from seqtutor.tasks.tunes.exhibits import exhibition
 from seqtutor.tasks.tunes.layout import Layout
@@ -144,8 +145,9 @@ def test_a_copy_is_found_in_any_key_and_a_rest_is_a_rest():
     pitch, begins = (np.pad(one, ((0, 0), (0, 0), (0, 32))) for one in (pitch, begins))
     empty = np.zeros(1, int)
     layout = Layout(pitch, begins, begins, np.array([[12, 9]]), *[empty] * 11)
-    (row,) = melodies_of(layout)
-    np.testing.assert_array_equal(row, [14, 1, 0, 16, 18, 1, 18])
+    (row,) = strings_of(layout)
+    higher = np.array([62, 62, 0, 64, 66, 66, 66])
+    assert row == symbols_of(higher, np.array([1, 0, 1, 1, 1, 0, 1], bool))
 
 
 def test_a_roll_counts_bars_from_the_upbeat_and_has_room_for_the_last_label():

@@ -20,7 +20,7 @@ from seqtutor.report.plots import SeedBand, short_count
 
 WIDTH, HEIGHT = 420, 250
 """Units of a chart; a unit is about a pixel."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 12, 24, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 20, 28, 40
 _LETTER = 6.9
 """Mean width of a letter of the charts' text."""
 _RING, _CROSS = "m-2,0a2,2 0 1 0 4,0a2,2 0 1 0 -4,0", "m-2,-2l4,4m0,-4l-4,4"

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from seqtutor.exhibits import Exhibit, Fact, Mark
+from seqtutor.exhibits import Exhibit, Fact, Mark, Picture
 from seqtutor.files import atomic_write
 from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule
@@ -127,6 +127,23 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A part of a page that comes from elsewhere.
+
+    Attributes:
+        name: the id of its element.
+        title: its heading.
+        html: the whole `<section>` element.
+        colors: by custom property, such as "--ink-0", those that it is drawn with in the light.
+    """
+
+    name: str
+    title: str
+    html: str
+    colors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Page:
     """All that the page of some runs holds.
 
@@ -144,6 +161,8 @@ class Page:
         listing: the table of sequences.
         runs: how they were made.
         notes: of the task, on pictures and sounds.
+        keys: of the task, what colours in its pictures stand for.
+        sections: of other parts of the program, before the list of sequences.
         made_by: how the page was made.
     """
 
@@ -161,6 +180,8 @@ class Page:
     listing: Listing
     runs: Sequence[RunRecord]
     notes: Sequence[str] = ()
+    keys: Sequence[Picture] = ()
+    sections: Sequence[Section] = ()
     made_by: str = ""
 
 

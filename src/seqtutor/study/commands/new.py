@@ -10,7 +10,7 @@ import tyro
 
 from seqtutor.errors import UserError
 from seqtutor.settings import Count, Positive, check_settings, require, require_seed
-from seqtutor.study.plan import Form
+from seqtutor.study.plan import Form, Goal
 
 if TYPE_CHECKING:
     from seqtutor.study.plan import Words
@@ -52,6 +52,12 @@ class Options:
     adaptive: bool = False
     """Choose each pair of models when it is due, as the one that tells most after the votes so
     far."""
+    goal: Goal = "best"
+    """What adaptive pairs find out with the fewest votes:
+    - best: which model is best; the other models get few votes
+    - order: which of any two models is better
+    - all: how far apart all models are, which takes hardly fewer votes than balanced pairs
+    """
     practice: int = 1
     """Comparisons at the beginning that do not count."""
     catch: int = 2
@@ -107,6 +113,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         practice=options.practice,
         catches=options.catch,
         is_adaptive=options.adaptive,
+        goal=options.goal,
         with_score=options.score,
         has_screen=options.headphones,
         temperature=options.temperature,

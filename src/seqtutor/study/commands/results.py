@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+
+if TYPE_CHECKING:
+    from seqtutor.study.analysis import Analysis
 
 TASK = None
 """The study says what it is about."""
@@ -41,41 +43,29 @@ def defaults(spec: Any, arguments: list[str]) -> Options:
 
 def run(spec: Any, options: Options) -> None:
     """Read the votes, analyse, print."""
-    from seqtutor.settings import require_seed
-    from seqtutor.study.plan import read_study
+    from seqtutor.study.analysis import analyse
     from seqtutor.study.presentation import wins_figure
-    from seqtutor.study.results import results_of
-    from seqtutor.study.stored import collect_votes
-    from seqtutor.study.warnings import study_warnings
 
-    require_seed("--seed", options.seed)
-    study = read_study(options.study)
-    collected = collect_votes(study, options.database)
-    collected.require_counted()
-    votes = [one.vote for one in collected.votes]
-    excluded = {name: "; ".join(reasons) for name, reasons in collected.excluded.items()}
-    results = results_of(votes, study.plan.model_names, excluded, options.seed)
-    plan = study.plan
-    warnings = study_warnings(
-        collected.counted, plan.model_names, plan.media, plan.is_adaptive, options.seed
-    )
+    found = analyse(options.study, options.database, options.seed)
     if options.figure is not None:
-        wins_figure(results.wins, options.figure, results.strengths)
+        wins_figure(found.results.wins, options.figure, found.results.strengths)
     if options.json:
-        more = {"simulated": collected.is_simulated, "warnings": [str(one) for one in warnings]}
-        print(json.dumps(results.to_json() | more, indent=2))
+        warnings = [str(one) for one in found.warnings]
+        more = {"simulated": found.is_simulated, "warnings": warnings}
+        print(json.dumps(found.results.to_json() | more, indent=2))
     else:
-        _print(results, warnings, collected.is_simulated)
+        _print(found)
 
 
-def _print(results: Any, warnings: Sequence[Any], is_simulated: bool) -> None:
+def _print(found: Analysis) -> None:
     from seqtutor.runs.terminal import print_table
+    from seqtutor.study.analysis import SIMULATED
     from seqtutor.study.presentation import tables, verdict_lines
 
-    if is_simulated:
-        print("These are the votes of simulated listeners.")
-    print("\n".join(verdict_lines(results)))
-    for warning in warnings:
+    if found.is_simulated:
+        print(SIMULATED)
+    print("\n".join(verdict_lines(found.results)))
+    for warning in found.warnings:
         print(f"Warning: {warning}")
-    for table in tables(results):
+    for table in tables(found.results):
         print_table(table)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from seqtutor.errors import UserError
 from seqtutor.settings import require
 
 TASK = None
@@ -58,7 +59,7 @@ def run(spec: Any, options: Options) -> None:
     """Open the database, print the addresses, serve."""
     from seqtutor.study.app import make_app
     from seqtutor.study.choosing import chooser_of
-    from seqtutor.study.database import open_database
+    from seqtutor.study.database import UnavailableError, open_database
     from seqtutor.study.plan import read_study
     from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
     from seqtutor.web import names_for, serve, web_address
@@ -84,7 +85,10 @@ def run(spec: Any, options: Options) -> None:
         is_https=public is not None and public.scheme == "https",
         choose=chooser_of(study.plan),
     )
-    token = new_researcher_token(database, time.time())
+    try:
+        token = new_researcher_token(database, time.time())
+    except UnavailableError as error:
+        raise UserError(f"nothing can be stored: {error}") from None
 
     def when_ready(address: str) -> None:
         shown = (options.address or address).rstrip("/")

@@ -8,12 +8,12 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-from seqtutor.tasks.folk.chord_names import NO_CHORD, chord_pitches, parse_chord_name
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.abc import decode_abc, read_tunes
+from seqtutor.tasks.scores.chord_names import NO_CHORD, chord_pitches, parse_chord_name
 from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.measures import (
     TICKS_PER_QUARTER,
     Measure,

@@ -16,7 +16,6 @@ from seqtutor.settings import require
 from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.folk.data_settings import FolkDataSettings
 from seqtutor.tasks.folk.joint import JointTokenisation
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.published import read_published
 from seqtutor.tasks.folk.rare import (
     EncodedTunes,
@@ -31,6 +30,7 @@ from seqtutor.tasks.folk.tokenisation import Tokenisation
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
 from seqtutor.tasks.scores.duplicates import cluster_near_duplicates, split_clusters
 from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.vocabulary import Vocabulary
 
 PARTS = ("train", "validation", "test")

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
-from seqtutor.tasks.folk.bars import COMMON_TIME
-from seqtutor.tasks.folk.chord_names import name_of
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.listening import rendering_of, semitones_of
 from seqtutor.tasks.folk.model import LeadSheetReader
-from seqtutor.tasks.folk.render import LeadSheetRendering
-from seqtutor.tasks.folk.sheet_pieces import piece_of
 from seqtutor.tasks.folk.terms import SHARES
+from seqtutor.tasks.scores.chord_names import name_of
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.keys import pitch_name
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME
+from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
+from seqtutor.tasks.scores.lead_sheet_pieces import piece_of
 from seqtutor.tasks.scores.notation import bar_length
 from seqtutor.tasks.scores.note_statistics import note_distributions
 

@@ -16,7 +16,7 @@ from seqtutor.adversarial.training import logits_of
 from seqtutor.models.files import SavedModel
 from seqtutor.report.tables import format_value
 from seqtutor.tasks.folk.model import LeadSheetReader
-from seqtutor.tasks.folk.render import write_tunes
+from seqtutor.tasks.scores.lead_sheet_files import write_tunes
 from seqtutor.training.rollout import generate
 from seqtutor.types import SequenceBatch
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from seqtutor.tasks.folk.lead_sheet import ZERO, LeadSheet
+from seqtutor.tasks.scores.lead_sheet import ZERO, LeadSheet
 from seqtutor.tasks.scores.notation import Meter, bar_length
 
 _FOUR, _THREE, _SIX_EIGHTHS = (4, 4), (3, 4), (6, 8)

@@ -22,9 +22,9 @@ from typing import Literal
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.joint import chord_features, part_features
-from seqtutor.tasks.folk.lead_sheet import C_MAJOR, ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.tokenisation import STATUS_WEIGHT, rest_pieces, to_one_key
 from seqtutor.tasks.folk.voice import Voice
+from seqtutor.tasks.scores.lead_sheet import C_MAJOR, ZERO, Chord, LeadSheet, MelodyNote
 
 Kind = Literal["note", "rest", "hold", "chord", "no-chord"]
 KINDS: tuple[Kind, ...] = ("note", "rest", "hold", "chord", "no-chord")

@@ -24,7 +24,6 @@ from fractions import Fraction
 from typing import ClassVar
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.folk.lead_sheet import C_MAJOR, ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.tokenisation import (
     DURATION_WEIGHT,
     PITCH_CLASS_WEIGHT,
@@ -35,6 +34,7 @@ from seqtutor.tasks.folk.tokenisation import (
 )
 from seqtutor.tasks.folk.voice import Voice
 from seqtutor.tasks.scores.keys import estimate_key
+from seqtutor.tasks.scores.lead_sheet import C_MAJOR, ZERO, Chord, LeadSheet, MelodyNote
 
 
 @dataclass(frozen=True, slots=True)

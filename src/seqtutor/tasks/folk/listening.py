@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from seqtutor.controls import Amount, Control, How, chosen
-from seqtutor.tasks.folk.render import LeadSheetRendering
 from seqtutor.tasks.scores.instruments import program_of
+from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
 from seqtutor.tasks.scores.listening import (
     INSTRUMENT,
     TEMPO,

@@ -12,9 +12,9 @@ from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.abc import MAXIMUM_QUARTERS
-from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
+from seqtutor.tasks.scores.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.midi import MidiTracks, read_midi_tracks
 
 LARGEST_DENOMINATOR = 16

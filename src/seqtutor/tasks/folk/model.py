@@ -12,8 +12,8 @@ from jaxtyping import Bool, Int
 from seqtutor.errors import UserError
 from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.folk.implied_bars import with_implied_bars
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.vocabulary import Vocabulary
 
 TASK = "folk"

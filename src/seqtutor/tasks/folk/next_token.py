@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
 from seqtutor.files import atomic_write
+from seqtutor.measures.sampling import step_probabilities
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.style import INK, QUIET, figure_style, method_style
 from seqtutor.tasks.folk.variants import MAXIMUM_LIKELIHOOD, title_of
@@ -74,16 +73,9 @@ def next_token(
         raise ValueError(f"a sequence of {len(sequence)} tokens has none after {given}")
     prefix = jnp.asarray(sequence[: given + 1], jnp.int32)[None]
     probabilities = {
-        name: np.asarray(_probabilities(model, prefix))[0, -1] for name, model in models.items()
+        name: np.asarray(step_probabilities(model, prefix))[0, -1] for name, model in models.items()
     }
     return NextToken(vocabulary.tokens, given, int(sequence[given]), probabilities)
-
-
-@eqx.filter_jit
-def _probabilities(
-    model: SequenceModel, tokens: Int[Array, "batch time"]
-) -> Float[Array, "batch time vocab"]:
-    return jax.nn.softmax(model.unroll(tokens))
 
 
 def next_token_figure(found: NextToken) -> Figure:

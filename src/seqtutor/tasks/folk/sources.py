@@ -6,12 +6,12 @@ from pathlib import Path
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.abc import read_abc, read_abc_file
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
 from seqtutor.tasks.folk.midi import read_midi_file
 from seqtutor.tasks.scores.abc import decode_abc
 from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
 from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files, require_usable
 from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
 
 SUFFIXES = ABC_SUFFIXES | MIDI_SUFFIXES
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn, Numbers, Preset, PriorRecord
 from seqtutor.task_spec import TaskSpec
@@ -23,7 +22,7 @@ from seqtutor.tasks.scores.options import (
     SoundSettings,
     require_formats,
 )
-from seqtutor.training.settings import applicable_settings
+from seqtutor.training.settings import undiscounted
 
 if TYPE_CHECKING:
     from seqtutor.controls import Control
@@ -70,17 +69,14 @@ class FolkSamples:
 
 
 def _tutor(method: str) -> Mapping[str, Any]:
-    """The reward is that of a whole tune: γ = 1, and many small updates."""
-    return applicable_settings(
+    """The reward is that of a whole tune; many small updates."""
+    return undiscounted(
         method,
         c=0.5,
-        discount=1.0,
-        trace=1.0,
         environments=64,
         updates=4,
         replay_capacity=2048,
         learning_rate=3e-3,
-        exploration=NO_EXPLORATION,
         steps=2_000_000,
         log_every=50_000,
     )
@@ -164,7 +160,7 @@ class FolkSpec(TaskSpec[FolkSettings]):
     def write(self, drawn: Drawn, folder: Path, options: FolkSamples) -> list[Path]:
         """A file of each format for each tune, but one ABC tune book."""
         from seqtutor.tasks.folk.model import LeadSheetReader, titled
-        from seqtutor.tasks.folk.render import LeadSheetRendering, write_tunes
+        from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering, write_tunes
 
         reader = LeadSheetReader(drawn.vocabulary, drawn.origin)
         sheets = titled(reader(drawn.sequences.tokens, drawn.sequences.mask))

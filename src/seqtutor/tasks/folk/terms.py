@@ -21,9 +21,9 @@ from seqtutor.measure import Estimates, Measure, MeasureGroup
 from seqtutor.measures.estimates import mean_share_estimate
 from seqtutor.rewards import Reward
 from seqtutor.rewards.weighted_sum import weighted_sum
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.settings import FolkSettings
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.vocabulary import Vocabulary
 
 HALF_BARS = (Fraction(2), Fraction(3, 2))

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
-from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
 
 LONGEST_REST = Fraction(4)
 """A longer rest is written as several, so that a long silence needs no token of its own."""

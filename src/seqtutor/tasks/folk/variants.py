@@ -13,9 +13,8 @@ from seqtutor.adversarial.settings import (
     RewardSource,
 )
 from seqtutor.methods.registry import method_named, symbol_of
-from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.settings import require
-from seqtutor.training.settings import TutorSettings, applicable_settings
+from seqtutor.training.settings import TutorSettings, undiscounted
 
 MAXIMUM_LIKELIHOOD = "maximum-likelihood"
 UNTRAINED = "untrained"
@@ -167,18 +166,16 @@ def _published_tutoring(name: str, sizes: GameSizes) -> TutorSettings:
 def _anchored_tutoring(method: str, sizes: GameSizes, c: float) -> TutorSettings:
     number = sizes.anchored_environments
     # A policy that starts as the prior need not try random tokens, which real tunes never have.
-    own = applicable_settings(
+    own = undiscounted(
         method,
-        exploration=NO_EXPLORATION,
+        c=c,
+        environments=number,
+        learning_rate=sizes.anchored_rate,
         batch=number,
         updates=2,
         replay_capacity=8 * number,
-        trace=1.0,
     )
-    rate = sizes.anchored_rate
-    return TutorSettings.of(
-        method, c=c, discount=1.0, environments=number, learning_rate=rate, **own
-    )
+    return TutorSettings.of(method, **own)
 
 
 def _rules(

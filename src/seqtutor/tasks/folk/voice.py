@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from fractions import Fraction
 from typing import Generic, TypeVar
 
-from seqtutor.tasks.folk.lead_sheet import ZERO
+from seqtutor.tasks.scores.lead_sheet import ZERO
 
 Sound = TypeVar("Sound", bound=Hashable)
 

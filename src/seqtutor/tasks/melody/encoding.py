@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.scores.copies import symbols_of
 from seqtutor.tasks.scores.keys import pitch_name
 from seqtutor.vocabulary import Vocabulary
 
@@ -114,3 +115,9 @@ def notes_to_tokens(notes: Iterable[Note], length: int) -> Int[np.ndarray, " tim
     if silent_from < length:
         tokens[silent_from] = NOTE_OFF
     return tokens
+
+
+def symbols_of_tokens(tokens: Int[np.ndarray, " time"]) -> str:
+    """A melody as the string by which it is compared with real ones."""
+    pitches = np.where(tokens >= LOWEST_PITCH_TOKEN, tokens + TOKEN_TO_MIDI, 0)
+    return symbols_of(pitches, tokens != HOLD)

@@ -8,7 +8,7 @@ from seqtutor.errors import UserError
 from seqtutor.measure import Estimate, Estimates, Measure, MeasureGroup
 from seqtutor.measures.diversity import commonest_beginning, distinct_estimate
 from seqtutor.measures.estimates import UNKNOWN, mean_share_estimate, share_estimate
-from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER
+from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, symbols_of_tokens
 from seqtutor.tasks.melody.metrics import aggregate, count_melodies
 from seqtutor.tasks.melody.rhythm import bar_counts, rhythms
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
@@ -71,4 +71,6 @@ def copies(tokens: np.ndarray, mask: np.ndarray) -> Estimate:
         real = training_melodies(length)
     except UserError:
         return UNKNOWN
-    return mean_share_estimate(real.copies(tokens[chosen, :length]))
+    return mean_share_estimate(
+        real.copies([symbols_of_tokens(row) for row in tokens[chosen, :length]])
+    )

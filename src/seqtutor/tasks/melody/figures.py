@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
 
+from seqtutor.measures.sampling import step_probabilities
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.plots import token_probabilities
 from seqtutor.report.style import method_style, save_for_page_and_print
@@ -52,7 +50,7 @@ def _note_probabilities(
     semitones = next(iter(samples.values())).settings.rules.semitones
     tokens = {name: jnp.asarray(samples[name].sequences.tokens[:1]) for name in models}
     figure = token_probabilities(
-        {name: np.asarray(_probabilities(models[name], tokens[name]))[0] for name in models},
+        {name: np.asarray(step_probabilities(models[name], tokens[name]))[0] for name in models},
         {name: np.asarray(tokens[name])[0] for name in models},
         melody_vocabulary(semitones).tokens,
         shown_names=_shown_names(semitones),
@@ -66,10 +64,3 @@ def _shown_names(semitones: int) -> list[str]:
     """Of the notes that are the tonic triad of C major before they are moved."""
     names = melody_vocabulary().tokens
     return [melody_vocabulary(semitones).tokens[names.index(name)] for name in SHOWN_TOKENS]
-
-
-@eqx.filter_jit
-def _probabilities(
-    model: SequenceModel, tokens: Int[Array, "batch time"]
-) -> Float[Array, "batch time vocab"]:
-    return jnp.exp(jax.nn.log_softmax(model.unroll(tokens)))

@@ -1,4 +1,4 @@
-"""Melodies as a person asks for them: key, tempo and sound, and how they begin."""
+"""Melodies as a person asks for them: key, bars, tempo and sound, and how they begin."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor.controls import Canvas, CanvasRow, Control, How, Opening, chosen
+from seqtutor.controls import Amount, Canvas, CanvasRow, Choice, Control, How, Opening, chosen
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
     HOLD,
     LOWEST_PITCH,
     NOTE_OFF,
+    STEPS_PER_QUARTER,
     TOKEN_TO_MIDI,
     melody_vocabulary,
     tokens_to_notes,
@@ -35,15 +36,29 @@ from seqtutor.tasks.scores.listening import (
     tempo_control,
     written_key,
 )
+from seqtutor.tasks.scores.notation import beat_length
 
-COLUMNS = 16
-"""Sixteenths of the canvas at first: a bar of 4/4."""
+METER, UPBEAT = "metre", "upbeat"
+"""Names of the controls that only melodies have."""
+METERS = tuple(
+    str(Meter(*one))
+    for one in ((4, 4), (3, 4), (2, 4), (6, 8), (9, 8), (12, 8), (3, 8), (2, 2), (3, 2), (5, 4))
+)
+MOST_UPBEAT = 23
+"""Sixteenths, one less than the longest bar has."""
 _CONCERT_PITCH, _CONCERT_A = 440.0, 69
 
 
 def controls(key: Key) -> list[Control]:
     """What can be chosen of melodies that a model writes in a key."""
-    return [key_control(key), tempo_control(), instrument_control(), swing_control()]
+    return [
+        key_control(key),
+        Choice(METER, "Metre", METERS, METERS[0]),
+        Amount(UPBEAT, "Upbeat, in sixteenths", 0, MOST_UPBEAT, 1, 0),
+        tempo_control(),
+        instrument_control(),
+        swing_control(),
+    ]
 
 
 def rendering(key: Key, semitones: int, how: How) -> RenderSettings:
@@ -56,26 +71,37 @@ def rendering(key: Key, semitones: int, how: How) -> RenderSettings:
     """
     own = chosen(controls(key), how)
     wanted = key_named(str(own[KEY])) if own[KEY] != str(key) else key
+    meter = meter_named(str(own[METER]))
     return RenderSettings(
         tempo=float(own[TEMPO]),
         key=wanted,
         transposition=semitones + semitones_between(key, wanted),
+        meter=meter,
+        pickup=int(own[UPBEAT]) % meter.bar_length,
         program=program_of(str(own[INSTRUMENT])),
         sound=sound_of(own),
     )
 
 
+def meter_named(name: str) -> Meter:
+    """A metre by the name that `str` gives it."""
+    beats, _, unit = name.partition("/")
+    return Meter(int(beats), int(unit))
+
+
 def canvas(key: Key, semitones: int, how: How) -> Canvas:
     """A small piano roll, whose pitches are those that are heard; arguments as for `rendering`."""
-    up, names = rendering(key, semitones, how).transposition, melody_vocabulary().tokens
+    own, names = rendering(key, semitones, how), melody_vocabulary().tokens
     rows = []
     for pitch in range(HIGHEST_PITCH, LOWEST_PITCH - 1, -1):
-        heard = pitch + up
+        heard = pitch + own.transposition
         hertz = _CONCERT_PITCH * 2 ** ((heard - _CONCERT_A) / 12)
         is_black = heard % 12 in BLACK_KEYS
         rows.append(CanvasRow(names[pitch - TOKEN_TO_MIDI], pitch_name(heard), is_black, hertz))
-    bar = Meter().bar_length
-    return Canvas(rows, names[HOLD], names[NOTE_OFF], COLUMNS, bar // 4, bar)
+    bar = own.meter.bar_length
+    beat = int(STEPS_PER_QUARTER * beat_length(own.meter.signature))
+    columns = own.pickup + bar
+    return Canvas(rows, names[HOLD], names[NOTE_OFF], columns, beat, bar, own.pickup)
 
 
 def opening(given: str | Path, key: Key, semitones: int) -> Opening:
@@ -98,11 +124,16 @@ def opening(given: str | Path, key: Key, semitones: int) -> Opening:
     if primer.key is None:
         raise UserError(f"{given} holds no melody")
     notes = list(primer.remarks)
-    if primer.meter != Meter():
-        notes.append(f"it is in {primer.meter}, and written in {Meter()} here")
+    bars: dict[str, str | float] = {METER: METERS[0], UPBEAT: 0}
+    if str(primer.meter) in METERS:
+        bars = {METER: str(primer.meter), UPBEAT: primer.pickup}
+    else:
+        notes.append(f"it is in {primer.meter}, and written in {METERS[0]} here")
+    if primer.meter != Meter() or primer.pickup:
+        notes.append("a model that counts from the first note, in other bars, may not keep these")
     back = -primer.transposition - semitones
     if back == 0:
-        return Opening(primer.tokens, {KEY: str(key)}, notes)
+        return Opening(primer.tokens, {KEY: str(key), **bars}, notes)
     wanted = written_key(primer.key)
     octaves = (back - semitones_between(key, key_named(wanted))) // 12
     heard = "" if octaves == 0 else f", an octave {'lower' if octaves > 0 else 'higher'}"
@@ -110,7 +141,7 @@ def opening(given: str | Path, key: Key, semitones: int) -> Opening:
         f"it is in {primer.key}: moved by {primer.transposition:+d} semitones for the model, "
         f"and what is heard back again{heard}"
     )
-    return Opening(primer.tokens, {KEY: wanted}, notes)
+    return Opening(primer.tokens, {KEY: wanted, **bars}, notes)
 
 
 def _tokens(text: str) -> np.ndarray:

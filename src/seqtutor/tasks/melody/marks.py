@@ -65,9 +65,9 @@ class Bars:
     meter: Meter | None
 
     @classmethod
-    def regular(cls, meter: Meter, length: int) -> Bars:
-        """Bars of one length from the first of `length` sixteenths on."""
-        return cls(regular_downbeats(length, max(1, int(_sixteenths(meter)))), meter)
+    def regular(cls, meter: Meter, length: int, pickup: int = 0) -> Bars:
+        """Bars of one length within `length` sixteenths, after an upbeat of `pickup` of them."""
+        return cls(regular_downbeats(length, max(1, int(_sixteenths(meter))), pickup), meter)
 
     @classmethod
     def of_tune(cls, tune: Tune) -> Bars:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,17 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from seqtutor.errors import UserError
+from seqtutor.preferences.settings import PreferenceTerm
+from seqtutor.settings import require
 from seqtutor.tasks.melody.rule_settings import RULE_NAMES, MelodyRuleSettings
 from seqtutor.tasks.melody.settings import RuleWeights
-from seqtutor.tasks.scores.keys import PITCH_NAMES
+from seqtutor.tasks.scores.keys import PITCH_NAMES, Key
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float
     from rich.console import Console
 
     from seqtutor.tasks.melody.given import Given
     from seqtutor.tasks.melody.scoring import Scores
     from seqtutor.tasks.melody.spec import MelodySpec
-    from seqtutor.tasks.scores.keys import Key
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Options:
     """Key, lengths and rewards."""
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
+    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
+    """A preference model as a term of the reward."""
 
 
 def defaults(spec: MelodySpec, arguments: list[str]) -> Options:
@@ -61,9 +67,13 @@ def run(spec: MelodySpec, options: Options) -> None:
     if (options.tokens is None) == (not options.files):
         raise UserError("give either --tokens FILE.jsonl or files in MIDI, ABC, MusicXML or kern")
     if options.tokens is not None:
+        require(
+            options.preference.model is None,
+            "--tokens writes the rules alone; name the file without it for --preference.model",
+        )
         _score_tokens(options, options.tokens)
     else:
-        _score_files(options)
+        _score_files(spec, options)
 
 
 def _score_tokens(options: Options, path: Path) -> None:
@@ -80,7 +90,7 @@ def _score_tokens(options: Options, path: Path) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
 
 
-def _score_files(options: Options) -> None:
+def _score_files(spec: MelodySpec, options: Options) -> None:
     from rich.console import Console
 
     from seqtutor.runs.progress import console as errors
@@ -96,25 +106,56 @@ def _score_files(options: Options) -> None:
     if not usable and not (given and options.json):
         raise UserError(given[0].reason if given else "these files hold no melody to score")
     melodies = [one.tokens for one in usable if one.tokens is not None]
-    scored = score_melodies(melodies, options.rules, vars(options.weights)) if melodies else []
+    factor = options.preference.task_weight
+    weights = {name: factor * weight for name, weight in vars(options.weights).items()}
+    scored = score_melodies(melodies, options.rules, weights) if melodies else []
     scores = dict(zip(map(id, usable), scored, strict=True))
+    liked = dict(zip(map(id, usable), _liked(spec, options.preference, melodies), strict=True))
     console = Console()
     for one in given:
-        found = scores.get(id(one))
+        found, steps = scores.get(id(one)), liked.get(id(one))
+        if found is not None and steps is None and options.preference.model is not None:
+            errors.print(f"{one.title} is longer than what the preference model knows")
         if options.json:
-            print(json.dumps(one.facts | _numbers(found)))
+            print(json.dumps(one.facts | _numbers(found, steps)))
         elif found is None:
             errors.print(one.reason)
         else:
             _print_scores(console, one, found, options.rules)
+            if steps is not None:
+                console.print(_in_sum(found, steps), highlight=False)
 
 
-def _numbers(scores: Scores | None) -> dict[str, object]:
+def _liked(
+    spec: MelodySpec, term: PreferenceTerm, melodies: Sequence[Sequence[int]]
+) -> list[Float[np.ndarray, " time"] | None]:
+    """What the preference model pays each melody at each step, if there is one and it reads it."""
+    if term.model is None or not melodies:
+        return [None] * len(melodies)
+    from seqtutor.runs.preferred import term_by_step
+    from seqtutor.tasks.melody.encoding import melody_vocabulary
+
+    return term_by_step(spec, term, melody_vocabulary(), melodies)
+
+
+def _numbers(scores: Scores | None, liked: Float[np.ndarray, " time"] | None) -> dict[str, object]:
     """The score as every task's JSON has it, and by the name of the rules."""
     if scores is None:
         return {"rules": None, "total": None, "terms": None}
     rules = {name: scores.rules[name].tolist() for name in RULE_NAMES}
-    return {"rules": rules, "total": float(scores.total.sum()), "terms": rules}
+    total = float(scores.total.sum())
+    if liked is None:
+        return {"rules": rules, "total": total, "terms": rules}
+    terms = rules | {"preference": liked.tolist()}
+    return {"rules": rules, "total": total + float(liked.sum()), "terms": terms}
+
+
+def _in_sum(scores: Scores, liked: Float[np.ndarray, " time"]) -> str:
+    """What the preference model pays, beside the rules."""
+    from seqtutor.report.tables import signed
+
+    paid, rules = float(liked.sum()), float(scores.total.sum())
+    return f"preference {signed(paid)}, with the rules {signed(rules + paid)}"
 
 
 def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRuleSettings) -> None:
@@ -127,11 +168,8 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
     assert one.tokens is not None
     key, steps, bars = key_of(rules), len(scores.total), one.bars
     caption = f"Counted in {key_title(key)}; {steps} sixteenths in {len(bars.downbeats)} bars"
-    if one.key is not None and one.key.scale != key.scale:
-        caption += (
-            f"\nThe tune itself seems to be in {key_title(one.key)}; to count in its key: "
-            f"{_in_key(one.key)}"
-        )
+    if one.key is not None:
+        caption += f"\n{_on_key(one.key, key)}"
     console.print(one.title, style="bold", markup=False, highlight=False)
     for line in earned_lines(
         tokens_to_notes(one.tokens, rules.semitones), scores, key, bars, console.width
@@ -140,8 +178,23 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
     console.print(rules_table(scores, bars, caption))
 
 
-def _in_key(key: Key) -> str:
-    """The options that make the rules those of the key, or of the major key of its signature."""
-    if key.mode == "minor":
-        return f"--rules.tonic {PITCH_NAMES[key.tonic]} --rules.mode minor"
-    return f"--rules.tonic {PITCH_NAMES[key.relative_major]}"
+def _on_key(own: Key, counted: Key) -> str:
+    """In which key a tune was read, and what it means that the rules count in another."""
+    from seqtutor.tasks.scores.notation import key_title
+
+    read = f"The tune was read in {key_title(own)}"
+    if own == counted:
+        return f"{read}, too"
+    nearest = own if own.mode == "minor" else Key(own.relative_major)
+    if own.scale == counted.scale:
+        meant = f"of the same notes: {PITCH_NAMES[counted.tonic]} counts as the tonic"
+    else:
+        meant = "and is not transposed: notes outside the key of the rules count as such"
+    way = "" if nearest == counted else f"; to count in its key: {_options_of(nearest)}"
+    return f"{read}, {meant}{way}"
+
+
+def _options_of(key: Key) -> str:
+    """The options that make the rules those of a major or minor key."""
+    minor = " --rules.mode minor" if key.mode == "minor" else ""
+    return f"--rules.tonic {PITCH_NAMES[key.tonic]}{minor}"

@@ -139,6 +139,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
     numbers = Numbers(evaluate=100_000, most_samples=10_000)
     commands: Mapping[str, str] = {"score": "seqtutor.tasks.melody.score"}
     profiles: Mapping[str, Profile] = PROFILES
+    model_kinds: Mapping[str, str] = {"melody-rules": "seqtutor.tasks.melody.network:RuleNetwork"}
     prior_title = "Note RNN"
     published = PUBLISHED
     drift = "after them melodies drift off the bar"
@@ -255,10 +256,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
 
         data = self.read_data(MelodyData())
         fit = measure_fit(prior.model, data.test)
-        return list(data.summary), (
-            f"On {fit.sequences:,} melodies of test tunes the prior's log-perplexity is "
-            f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
-        )
+        return list(data.summary), fit.in_words("melodies of test tunes")
 
     def features(self) -> SequenceFeatures:
         """Rhythm, pitches and intervals."""
@@ -267,7 +265,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return melody_features()
 
     def controls(self, settings: MelodySettings) -> Sequence[Control]:
-        """Key, tempo, instrument and swing."""
+        """Key, metre, upbeat, tempo, instrument and swing."""
         from seqtutor.tasks.melody.listening import controls
 
         return controls(key_of(settings.rules))

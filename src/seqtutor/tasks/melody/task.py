@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from seqtutor.rewards import Reward
 from seqtutor.rewards.weighted_sum import weighted_sum
 from seqtutor.task import Task
 from seqtutor.tasks.melody.encoding import melody_vocabulary
+from seqtutor.tasks.melody.network import RuleNetwork
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules import MelodyReward
 from seqtutor.tasks.melody.rules.batch import BatchReward
@@ -18,9 +21,14 @@ def melody_task(
     weights: RuleWeights | None = None,
     batch_rules: BatchRuleSettings | None = None,
 ) -> Task:
-    """Melodies of `length` sixteenths, rewarded by the nine rules and the one about a batch."""
-    reward = Reward(MelodyReward(rules or MelodyRuleSettings()), vars(weights or RuleWeights()))
+    """Melodies of `length` sixteenths, rewarded by the nine rules and the one about a batch.
+
+    Its network follows the nine.
+    """
+    rules, weights = rules or MelodyRuleSettings(), weights or RuleWeights()
+    reward = Reward(MelodyReward(rules), vars(weights))
+    network = partial(RuleNetwork, length=length, rules=rules, rule_weights=weights)
     if batch_rules is not None and batch_rules.common_opening:
         weight = {"common_opening": batch_rules.common_opening}
         reward = weighted_sum([reward, Reward(BatchReward(batch_rules), weight)])
-    return Task(melody_vocabulary(), length, reward, "melody")
+    return Task(melody_vocabulary(), length, reward, "melody", network=network)

@@ -9,9 +9,10 @@ import numpy as np
 
 from seqtutor.cache import cache_folder
 from seqtutor.tasks.melody.abc import READER_VERSION
-from seqtutor.tasks.melody.copies import Place, RealMelodies
 from seqtutor.tasks.melody.data import MelodyData, load_data
 from seqtutor.tasks.melody.dataset import MelodyDataset, tokens_of, window_starts
+from seqtutor.tasks.melody.encoding import symbols_of_tokens
+from seqtutor.tasks.scores.copies import Place, RealMelodies
 from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources, fingerprint
 from seqtutor.tasks.scores.read_cache import Arrays, load_read, save_read
 
@@ -56,4 +57,4 @@ def _cut(data: MelodyDataset, length: int) -> Arrays:
 def _unpack(arrays: Arrays, names: dict[str, Any]) -> list[RealMelodies]:
     titles, sources = names["titles"], names["sources"]
     places = [Place(titles[tune], sources[tune], bar) for tune, bar in arrays["places"].tolist()]
-    return [RealMelodies(arrays["tokens"], places)]
+    return [RealMelodies(map(symbols_of_tokens, arrays["tokens"]), places)]

@@ -163,16 +163,20 @@ def run(spec: MoleculeSpec, options: Options) -> None:
 
 
 def _omitted(spec: MoleculeSpec, options: Options) -> list[str]:
-    """A line about the functions and commands of a run that were not run."""
-    if options.config is None or options.run_scorers:
+    """Lines about what a run's reward has besides: a preference model, and code that is not run."""
+    if options.config is None:
         return []
     from seqtutor.runs.config import read_config
     from seqtutor.tasks.molecule.spec import code_of
 
-    reward = read_config(spec, options.config).settings.reward
+    config = read_config(spec, options.config)
+    model, reward = config.preference.model, config.settings.reward
+    lines = [f"The reward is without the term of the preference model {model}"] if model else []
     left_out = reward.own_scorers.keys() - options.reward.own_scorers.keys()
-    kept = reward.without(*(reward.own_scorers.keys() - left_out))
-    return [f"The reward is without {code_of(kept)}"] if left_out else []
+    if left_out and not options.run_scorers:
+        kept = reward.without(*(reward.own_scorers.keys() - left_out))
+        lines.append(f"The reward is without {code_of(kept)}")
+    return lines
 
 
 def _require_suffix(path: Path | None, suffixes: Sequence[str]) -> None:

@@ -6,10 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
 
-from seqtutor.tasks.melody.copies import Place, RealMelodies
-from seqtutor.tasks.melody.encoding import HOLD, NOTE_OFF, TOKEN_TO_MIDI
+from seqtutor.tasks.scores.copies import Place, RealMelodies, symbols_of
 from seqtutor.tasks.tunes.data import TunesData
 from seqtutor.tasks.tunes.dataset import read_phrases
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, Layout
@@ -17,19 +15,18 @@ from seqtutor.tasks.tunes.layouts import layouts_of
 from seqtutor.vocabulary import Vocabulary
 
 
-def melodies_of(layout: Layout) -> list[Int[np.ndarray, " slot"]]:
-    """The bars of each tune as the tokens of a melody, one a slot, as far as each bar goes."""
+def strings_of(layout: Layout) -> list[str]:
+    """The bars of each tune as strings to be compared, as far as each bar goes."""
     number = len(layout.lengths)
     pitch = np.asarray(layout.pitch).reshape(number, -1)
-    begins = np.asarray(layout.begins).reshape(number, -1)
-    tokens = np.where(begins, pitch - TOKEN_TO_MIDI, HOLD)
     silent = pitch == 0
-    tokens[silent & ~np.pad(silent, ((0, 0), (1, 0)))[:, :-1]] = NOTE_OFF
+    rest_begins = silent & ~np.pad(silent, ((0, 0), (1, 0)))[:, :-1]
+    begins = np.asarray(layout.begins).reshape(number, -1) | rest_begins
     within = np.arange(SLOTS) * UNITS_PER_SLOT < np.asarray(layout.lengths)[:, :, None]
-    kept = within.reshape(number, -1)
-    # A tune without bars has a rest, since a melody has at least one token.
-    rows = (row[own] for row, own in zip(tokens, kept, strict=True))
-    return [row if len(row) else np.array([NOTE_OFF]) for row in rows]
+    return [
+        symbols_of(pitches[own], first[own])
+        for pitches, first, own in zip(pitch, begins, within.reshape(number, -1), strict=True)
+    ]
 
 
 @lru_cache(maxsize=2)
@@ -40,5 +37,5 @@ def training_melodies(vocabulary: Vocabulary, bars: int, source: Path | None) ->
         UserError: if they cannot be read.
     """
     phrases = read_phrases(TunesData(data=source, bars=bars), vocabulary).train
-    melodies = melodies_of(layouts_of(phrases.tokens, phrases.mask, vocabulary, bars))
-    return RealMelodies(melodies, [Place("", "", 1)] * len(melodies))
+    strings = strings_of(layouts_of(phrases.tokens, phrases.mask, vocabulary, bars))
+    return RealMelodies(strings, [Place("", "", 1)] * len(strings))

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
-from seqtutor.tasks.folk.render import LeadSheetRendering
-from seqtutor.tasks.folk.sheet_pieces import piece_of
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
 from seqtutor.tasks.scores.keys import pitch_name
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
+from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
+from seqtutor.tasks.scores.lead_sheet_pieces import piece_of
 from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.tunes.listening import rendering_of
 from seqtutor.tasks.tunes.render import sheets_of

@@ -14,8 +14,8 @@ from seqtutor.measure import Estimate, Estimates, Measure, MeasureGroup
 from seqtutor.measures.diversity import commonest_beginning, distinct_estimate
 from seqtutor.measures.estimates import mean_estimate, mean_share_estimate, share_estimate
 from seqtutor.task_records import PriorRecord
-from seqtutor.tasks.melody.copies import RealMelodies
-from seqtutor.tasks.tunes.copies import melodies_of, training_melodies
+from seqtutor.tasks.scores.copies import RealMelodies
+from seqtutor.tasks.tunes.copies import strings_of, training_melodies
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, Layout
 from seqtutor.tasks.tunes.layouts import in_parts, layouts_of
 from seqtutor.tasks.tunes.priors import bars_of, source_of
@@ -103,7 +103,7 @@ def tune_estimates(
     form = {row.name: mean_share_estimate(values[row.name]) for row in FORM}
     layout = layouts_of(tokens, mask, vocabulary, bars)
     few = jax.tree.map(lambda one: one[:COMPARED], layout)
-    copies: Sequence[bool] | np.ndarray = [] if real is None else real.copies(melodies_of(few))
+    copies: Sequence[bool] | np.ndarray = [] if real is None else real.copies(strings_of(few))
     return {
         **form,
         "copies": mean_share_estimate(copies),

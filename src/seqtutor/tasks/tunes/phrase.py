@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from seqtutor.tasks.folk.lead_sheet import LeadSheet, MelodyNote
 from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, Key
+from seqtutor.tasks.scores.lead_sheet import LeadSheet, MelodyNote
 
 UNITS_PER_QUARTER = 24
 """Divisible by 8 and by 6: thirty-seconds and triplets of sixteenths are whole numbers of units."""

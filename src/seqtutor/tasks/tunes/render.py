@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seqtutor.task_records import Drawn, Gallery
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
-from seqtutor.tasks.folk.render import write_tunes
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
+from seqtutor.tasks.scores.lead_sheet_files import write_tunes
 from seqtutor.tasks.tunes.phrase import lead_sheet_of
 from seqtutor.tasks.tunes.tokens import phrase_of
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.methods.settings import NO_EXPLORATION
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn, Gallery, Numbers, Preset, PriorRecord, Profile
 from seqtutor.task_spec import TaskSpec
@@ -25,7 +24,7 @@ from seqtutor.tasks.scores.options import (
 from seqtutor.tasks.tunes.data import TunesData
 from seqtutor.tasks.tunes.real_tunes import PUBLISHED
 from seqtutor.tasks.tunes.settings import TunesSettings
-from seqtutor.training.settings import applicable_settings
+from seqtutor.training.settings import undiscounted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,18 +80,15 @@ class TuneSamples:
 
 
 def _tutor(method: str) -> Mapping[str, Any]:
-    """The reward is that of a whole tune: γ = 1. At c = 1 the weights of the rules are exact."""
-    return applicable_settings(
+    """The reward is that of a whole tune. At c = 1 the weights of the rules are exact."""
+    return undiscounted(
         method,
         c=1.0,
-        discount=1.0,
-        trace=1.0,
         environments=128,
         batch=128,
         updates=2,
         replay_capacity=1024,
         learning_rate=2e-3,
-        exploration=NO_EXPLORATION,
         steps=4_000_000,
         log_every=100_000,
     )
@@ -195,7 +191,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
 
     def write(self, drawn: Drawn, folder: Path, options: TuneSamples) -> list[Path]:
         """A file of each format for each tune, but one ABC tune book."""
-        from seqtutor.tasks.folk.render import LeadSheetRendering, write_tunes
+        from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering, write_tunes
         from seqtutor.tasks.tunes.render import sheets_of
 
         rendering = LeadSheetRendering(
@@ -238,10 +234,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
 
         data = self.read_data(TunesData(bars=bars_of(prior)), prior.vocabulary)
         fit = measure_fit(prior.model, data.test)
-        return list(data.summary), (
-            f"On {fit.sequences:,} phrases of test tunes the prior's log-perplexity is "
-            f"{fit.log_perplexity:.4f} nats a token, its accuracy {100 * fit.accuracy:.2f} %."
-        )
+        return list(data.summary), fit.in_words("phrases of test tunes")
 
     def controls(self, settings: TunesSettings) -> Sequence[Control]:
         """Tempo, instrument and swing."""

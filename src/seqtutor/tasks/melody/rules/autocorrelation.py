@@ -13,8 +13,8 @@ from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules.arrays import running_sum, shifted
 
-_CENTRE = (VOCABULARY_SIZE - 2) // 2
-_LARGEST_DEVIATION = VOCABULARY_SIZE - 1 - _CENTRE
+CENTRE = (VOCABULARY_SIZE - 2) // 2
+_LARGEST_DEVIATION = VOCABULARY_SIZE - 1 - CENTRE
 _THRESHOLD_DENOMINATOR = 10_000
 
 LONGEST_EXACT_IN_INT32 = int(((2**31 - 1) / _LARGEST_DEVIATION**2) ** (1 / 3))
@@ -22,7 +22,7 @@ LONGEST_EXACT_IN_INT32 = int(((2**31 - 1) / _LARGEST_DEVIATION**2) ** (1 / 3))
 
 
 @dataclass(frozen=True)
-class _Fraction:
+class Coefficient:
     """A coefficient r at each step, not yet divided; a zero denominator is a constant melody."""
 
     numerator: Num[Array, "batch time"]
@@ -46,13 +46,14 @@ class _Fraction:
         return magnitude > floor
 
 
-def _exact_type(time: int) -> jnp.dtype:
+def exact_type(time: int) -> jnp.dtype:
+    """The type in which the sums of so many steps are exact; beyond 64 bits, float32."""
     if time <= LONGEST_EXACT_IN_INT32:
         return jnp.dtype(jnp.int32)
     return jnp.dtype(jnp.int64 if jnp.result_type(int) == jnp.int64 else jnp.float32)
 
 
-def _fractions(tokens: Int[Array, "batch time"], lags: tuple[int, ...]) -> list[_Fraction]:
+def _fractions(tokens: Int[Array, "batch time"], lags: tuple[int, ...]) -> list[Coefficient]:
     """R at each lag and step, in integers where these cannot overflow.
 
     With n = t + 1 tokens x_0 … x_t, S their sum and Q the sum of their squares,
@@ -64,8 +65,8 @@ def _fractions(tokens: Int[Array, "batch time"], lags: tuple[int, ...]) -> list[
     they are centred to keep the products small.
     """
     time = tokens.shape[1]
-    n = jnp.arange(1, time + 1, dtype=_exact_type(time))
-    x = tokens.astype(n.dtype) - _CENTRE
+    n = jnp.arange(1, time + 1, dtype=exact_type(time))
+    x = tokens.astype(n.dtype) - CENTRE
     terms = [x, x * x, *(x * shifted(x, lag) for lag in lags)]
     total, squares, *products = jnp.split(running_sum(jnp.concatenate(terms)), len(terms))
     denominator = n * (n * squares - total * total)
@@ -78,7 +79,7 @@ def _fractions(tokens: Int[Array, "batch time"], lags: tuple[int, ...]) -> list[
         return jnp.where(n > lag, value, 0)
 
     return [
-        _Fraction(numerator(lag, product), denominator)
+        Coefficient(numerator(lag, product), denominator)
         for lag, product in zip(lags, products, strict=True)
     ]
 

@@ -15,15 +15,13 @@ compared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Int
 from scipy import sparse
-
-from seqtutor.tasks.melody.encoding import HOLD, LOWEST_PITCH_TOKEN
 
 DIFFERENT = 4
 """A copy differs in at most one of so many symbols.
@@ -34,8 +32,9 @@ tunes of one tradition have in common.
 
 _NGRAM = 3
 _BEGIN = "\0" * (_NGRAM - 1)
-_INTERVALS = range(-35, 36)
 _REST = 1
+_SAME_PITCH = _REST + 128
+"""The kind of a note that repeats the one before; intervals go from −127 to 127."""
 _DURATIONS = 1 << 8
 _AT_ONCE = 512
 """Melodies that are compared in one product of sparse matrices."""
@@ -75,18 +74,20 @@ def allowed(symbols: int) -> int:
     return symbols // DIFFERENT
 
 
-def symbols_of(tokens: Int[np.ndarray, " time"]) -> str:
-    """A melody as a string with a character for each note and rest."""
-    begins = tokens != HOLD
-    begins[0] = True
-    onsets = np.flatnonzero(begins)
-    pitches = tokens[onsets].astype(int)
-    is_note = pitches >= LOWEST_PITCH_TOKEN
-    notes = pitches[is_note]
+def symbols_of(pitches: Int[np.ndarray, " time"], begins: Bool[np.ndarray, " time"]) -> str:
+    """A melody as a string with a character for each note and rest.
+
+    Args:
+        pitches: what sounds at each step as a MIDI number; 0 in silence.
+        begins: whether a note or a rest begins there; one always begins at the first step.
+    """
+    onsets = np.flatnonzero(begins | (np.arange(len(begins)) == 0))
+    sounding = pitches[onsets].astype(int)
+    is_note = sounding > 0
+    notes = sounding[is_note]
     kinds = np.full(len(onsets), _REST)
-    # Above the rest's; intervals go from −35 to 35.
-    kinds[is_note] = 2 + len(_INTERVALS) // 2 + np.diff(notes, prepend=notes[:1])
-    durations = np.minimum(np.diff(np.append(onsets, len(tokens))), _DURATIONS - 1)
+    kinds[is_note] = _SAME_PITCH + np.diff(notes, prepend=notes[:1])
+    durations = np.minimum(np.diff(np.append(onsets, len(pitches))), _DURATIONS - 1)
     return "".join(map(chr, kinds * _DURATIONS + durations))
 
 
@@ -94,18 +95,14 @@ class RealMelodies:
     """Melodies of real tunes, to be compared with.
 
     Args:
-        tokens: the melodies.
+        strings: the melodies, as `symbols_of` writes them.
         places: where each is from.
     """
 
-    def __init__(
-        self,
-        tokens: Int[np.ndarray, "melody time"] | Sequence[Int[np.ndarray, " time"]],
-        places: Sequence[Place],
-    ) -> None:
+    def __init__(self, strings: Iterable[str], places: Sequence[Place]) -> None:
         found: dict[str, Place] = {}
-        for row, place in zip(tokens, places, strict=True):
-            found.setdefault(symbols_of(row), place)
+        for string, place in zip(strings, places, strict=True):
+            found.setdefault(string, place)
         # In the order of their lengths, so that those that come into question stand together.
         self._strings = sorted(found, key=len)
         self._places = [found[string] for string in self._strings]
@@ -114,7 +111,7 @@ class RealMelodies:
     def __len__(self) -> int:
         return len(self._strings)
 
-    def nearest(self, tokens: Int[np.ndarray, " time"]) -> Nearest:
+    def nearest(self, given: str) -> Nearest:
         """The nearest of all to a melody; the first of several.
 
         Raises:
@@ -123,18 +120,14 @@ class RealMelodies:
         from rapidfuzz.distance import Levenshtein
         from rapidfuzz.process import extractOne
 
-        given = symbols_of(tokens)
         found = extractOne(given, self._strings, scorer=Levenshtein.distance)
         if found is None:
             raise ValueError("there are no real melodies to compare with")
         _, distance, which = found
         return Nearest(int(distance), len(given), self._places[which])
 
-    def copies(
-        self, tokens: Int[np.ndarray, "melody time"] | Sequence[Int[np.ndarray, " time"]]
-    ) -> Bool[np.ndarray, " melody"]:
+    def copies(self, strings: Sequence[str]) -> Bool[np.ndarray, " melody"]:
         """Which melodies are copies."""
-        strings = [symbols_of(row) for row in tokens]
         lengths = np.array([len(string) for string in strings], int)
         found = np.zeros(len(strings), bool)
         for length in np.unique(lengths):

@@ -9,10 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from seqtutor.tasks.folk.bars import COMMON_TIME, score_of
-from seqtutor.tasks.folk.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores import rendering as files
 from seqtutor.tasks.scores.abc_writer import abc_tune
+from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME, score_of
 from seqtutor.tasks.scores.measures import TICKS_PER_QUARTER
 from seqtutor.tasks.scores.musicxml import musicxml
 from seqtutor.tasks.scores.options import SoundSettings

@@ -8,9 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from seqtutor.tasks.folk.chord_names import name_of, spell_chord_note
-from seqtutor.tasks.folk.lead_sheet import ZERO, Chord, LeadSheet
-from seqtutor.tasks.folk.note_values import note_values
+from seqtutor.tasks.scores.chord_names import name_of, spell_chord_note
+from seqtutor.tasks.scores.lead_sheet import ZERO, Chord, LeadSheet
 from seqtutor.tasks.scores.notation import (
     Bar,
     ChordSymbol,
@@ -20,6 +19,7 @@ from seqtutor.tasks.scores.notation import (
     Symbol,
     bar_length,
 )
+from seqtutor.tasks.scores.note_values import note_values
 
 COMMON_TIME: Meter = (4, 4)
 """The metre of a lead sheet that has none."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from seqtutor.exhibits import Exhibit, Fact, Mark
-from seqtutor.tasks.folk.bars import COMMON_TIME
-from seqtutor.tasks.folk.lead_sheet import LeadSheet
-from seqtutor.tasks.folk.render import LeadSheetRendering, render_midi, render_musicxml, tones_of
 from seqtutor.tasks.scores.exhibiting import Piece
+from seqtutor.tasks.scores.lead_sheet import LeadSheet
+from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME
+from seqtutor.tasks.scores.lead_sheet_files import (
+    LeadSheetRendering,
+    render_midi,
+    render_musicxml,
+    tones_of,
+)
 from seqtutor.tasks.scores.notation import bar_length, beat_length
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 

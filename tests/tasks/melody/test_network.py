@@ -1,0 +1,131 @@
+"""The rules one step at a time, and the network that is told their state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_melodies import random_melodies
+
+from seqtutor.errors import UserError
+from seqtutor.models.consistency import require_consistent
+from seqtutor.models.files import SavedModel, load_model, save_model
+from seqtutor.models.product import ProductModel
+from seqtutor.tasks.melody.encoding import melody_vocabulary
+from seqtutor.tasks.melody.network import RuleNetwork
+from seqtutor.tasks.melody.rule_settings import IntervalRewards, MelodyRuleSettings
+from seqtutor.tasks.melody.rules import rule_rewards
+from seqtutor.tasks.melody.rules.stepwise import hear, next_rewards, nothing_heard
+from seqtutor.tasks.melody.settings import RuleWeights
+from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
+from seqtutor.tasks.melody.task import melody_task
+from seqtutor.training.settings import TutorSettings
+from seqtutor.training.tutor import Tutor
+from tiny_problems import identical, unroll
+
+LENGTH = 32
+MENDED = MelodyRuleSettings(
+    tonic="A",
+    mode="minor",
+    tonic_bar=16,
+    tonic_close_on_tonic=True,
+    tonic_in_any_octave=True,
+    tonic_opening_reward=1.0,
+    repetition_counts_holds=False,
+    autocorrelation_lags=(4, 1),
+    autocorrelation_penalties=(-2.0, -3.0),
+    autocorrelation_negative_factors=(0.5, 2.0),
+    autocorrelation_first_step=9,
+    motif_window=5,
+    repeated_motif_limit=2,
+    minimum_steps_before_leap_back=0,
+    in_key_third_stays_in_key=True,
+    unique_highest_reward=2.0,
+    highest_note_ignores_rests=True,
+    intervals=IntervalRewards(rest=0.0),
+)
+
+
+def many_melodies():
+    """Random ones, ones of few tokens, and ones that go round in circles but for one note."""
+    rng = np.random.default_rng(3)
+    few = rng.choice([0, 1, 14, 16, 18, 21, 26], (60, LENGTH))
+    circles = np.tile(rng.integers(0, 38, (60, 8)), 4)
+    circles[:, 13] = 5
+    return jnp.asarray(np.concatenate([random_melodies(0, 60, LENGTH), few, circles]), jnp.int32)
+
+
+@pytest.mark.parametrize("rules", [MelodyRuleSettings(), MENDED], ids=["papers", "mended"])
+def test_each_rule_gives_a_next_token_what_it_gives_the_melody(rules):
+    """Whatever token comes next: the rewards of whole melodies are those of their own tokens."""
+    melodies = many_melodies()
+
+    @jax.jit
+    @jax.vmap
+    def of_own_tokens(tokens):
+        def one(heard, token):
+            earned = next_rewards(heard, rules)
+            return hear(heard, token, rules), {n: of[token] for n, of in earned.items()}
+
+        return jax.lax.scan(one, nothing_heard(rules, LENGTH), tokens)[1]
+
+    expected = jax.jit(partial(rule_rewards, settings=rules))(melodies)
+    for name, found in of_own_tokens(melodies).items():
+        np.testing.assert_allclose(found, expected[name], atol=1e-4, err_msg=name)
+
+
+def network(*, learned=False):
+    made = RuleNetwork(10.0, LENGTH, MENDED, RuleWeights(key=0.5), hidden_sizes=(8,))
+    return jax.tree.map(lambda array: array + 0.1, made) if learned else made
+
+
+def test_it_says_the_same_token_by_token_and_of_whole_melodies():
+    require_consistent(network(learned=True), LENGTH)
+
+
+def test_a_token_counts_by_what_it_earns():
+    """With a gain alone, the logits are what each next token would earn, over c."""
+    made = eqx.tree_at(lambda m: m.gain, network(), jnp.ones(38))
+    first = unroll(made, many_melodies()[:1])[0, 0]
+    earned = jax.jit(lambda: next_rewards(nothing_heard(MENDED, LENGTH), MENDED))()
+    expected = sum((0.5 if name == "key" else 1.0) * each for name, each in earned.items())
+    np.testing.assert_allclose(first, np.asarray(expected) / 10.0, atol=1e-5)
+    assert np.ptp(first) > 0
+
+
+def test_it_comes_back_from_a_folder(tmp_path):
+    saved = SavedModel(network(learned=True), melody_vocabulary())
+    save_model(saved, tmp_path / "model")
+    read = load_model(tmp_path / "model").model
+    assert identical(read, saved.model)
+    assert (read.rules, read.rule_weights, read.unit) == (MENDED, RuleWeights(key=0.5), 10.0)
+
+
+def test_tuning_begins_with_the_prior():
+    prior = load_model(SHIPPED_PRIOR).model
+    settings = TutorSettings.of("g", c=7.0, discount=1.0, network="task")
+    tutor = Tutor(melody_task(), prior, settings)
+    network = tutor.initial_state().network
+    assert isinstance(network.model, RuleNetwork)
+    assert network.model.unit == 7.0
+    policy = tutor.policy(network)
+    assert isinstance(policy, ProductModel)
+    tokens = many_melodies()[:4]
+    expected = jax.nn.log_softmax(unroll(prior, tokens))
+    np.testing.assert_allclose(unroll(policy, tokens), expected, atol=1e-5)
+
+
+def test_a_task_without_a_network_is_told_so():
+    plain = replace(melody_task(), network=None)
+    with pytest.raises(UserError, match="has no network of its own"):
+        Tutor(plain, load_model(SHIPPED_PRIOR).model, TutorSettings.of("g", network="task"))
+
+
+def test_only_methods_that_add_to_the_prior_take_it():
+    with pytest.raises(UserError, match="such as g"):
+        TutorSettings.of("psi", network="task")
