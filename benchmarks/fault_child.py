@@ -51,6 +51,7 @@ def failing(kind: str) -> Callable[[Any, Any], dict[str, Any]]:
         if kind == "raises":
             raise ZeroDivisionError("division by zero")
         if kind == "hangs":
+            print("hanging", flush=True)
             time.sleep(3600)
         bad: dict[str, dict[str, Any]] = {
             "NaN": {"good": np.full(tokens.shape, np.nan)},

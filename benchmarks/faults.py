@@ -265,8 +265,9 @@ def hanging_reward(bench: Bench, times: int) -> Outcome:
     outcome = Outcome("reward hangs, then SIGINT")
     process = bench.start("reward", "hangs")
     assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(15)
+    for line in process.stdout:
+        if line.strip() == "hanging":
+            break
     process.send_signal(signal.SIGINT)
     outcome.times += 1
     try:
@@ -376,6 +377,8 @@ def show(one: Outcome, seconds: float) -> None:
 
 def main(options: Options) -> None:
     """Try one fault after the other; print the table, and what failed."""
+    if unknown := set(options.faults) - set(FAULTS):
+        sys.exit(f"no such fault: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
     print(ROW.format("Fault", "Tried", "Failed", "Lost chunks", "Seconds", "Message"))
     outcomes = []
     with tempfile.TemporaryDirectory() as root:

@@ -8,9 +8,10 @@ tunes have more of than the prior's, and no policy earns by going beyond them.
 
     python benchmarks/form_weights.py --number 50000
 
-prints the measures of real tunes for `seqtutor/tasks/tunes/real_tunes.py`; the means of real tunes,
-of the prior and of the optimum; the weights for `seqtutor/tasks/tunes/settings.py`; and how many
-independent samples the estimate rests on. Rules that the prior hardly ever follows get no weight.
+prints the measures of real tunes for `seqtutor/tasks/tunes/real_tunes.py`; the targets and the
+weights for `seqtutor/tasks/tunes/settings.py`; the means of real tunes, of the prior and of the
+optimum; and how many independent samples the estimate rests on. Rules that the prior hardly ever
+follows get no weight, from which that of the preset sets out.
 """
 
 from __future__ import annotations
@@ -59,6 +60,9 @@ def main() -> None:
         interval = interval_of(estimate)
         print(f'    "{name}": {estimate.value:.4f},  # {interval.low:.4f} to {interval.high:.4f}')
     real = tune_values(data.tokens, data.mask, prior.vocabulary, bars)
+    print("the targets, means of the training phrases, for `seqtutor/tasks/tunes/settings.py`:")
+    for name, values in real.items():
+        print(f"    {name}: float = {values.mean():.4f}")
     drawn = generate(
         prior.model,
         jax.random.key(options.seed),

@@ -23,7 +23,7 @@ class Task:
 
     `measures` are what sequences are measured by beside the reward: rows of the task's tables.
 
-    `network` makes a network that is told the state of the reward, for the c that divides it: a
+    `network` makes a network that is given the state of the reward, for the c that divides it: a
     `SequenceModel` whose logits are zero, which tuning begins with where its setting `network` says
     so. See `seqtutor.models.informed`.
 

@@ -158,6 +158,7 @@ def test_samples_begin_with_their_primer(run_folder, tmp_path, capsys):
         assert [note.pitch for note in notes][:2] == [60, 64]
     assert (tmp_path / "melody.abc").read_text().count("X:") == 3
     assert len(list(tmp_path.glob("*.musicxml"))) == 3
+    assert f"… and 1 more in {tmp_path}\n" in capsys.readouterr().out
 
 
 def test_a_primer_in_its_own_key_is_heard_in_its_own_key(tmp_path, capsys):

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from seqtutor.cli.main import main
-from seqtutor.runs.comparing import ComparisonPlan
+from seqtutor.runs.comparing import ComparisonPlan, remark_on_steps
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.spec import spec
@@ -184,3 +184,11 @@ def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
         first = configs[0].tutor
         shared = {"c": 2.0, "discount": 1.0, "steps": first.steps, "log_every": first.log_every}
         assert config.tutor == own.with_changes(**shared)
+
+
+def test_many_more_steps_than_were_asked_for_are_told(tmp_path):
+    for asked, is_told in ((10, True), (500_000, False)):
+        jobs = ComparisonPlan(spec, ("psi",), tmp_path, steps=asked).jobs(32, {})
+        told = remark_on_steps(jobs, asked)
+        assert (told is not None) is is_told
+        assert told is None or "up to 4,096 steps a run are made where 10 were" in told

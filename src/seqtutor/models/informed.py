@@ -1,9 +1,9 @@
-"""A network that is told the state of a task's reward, and a policy that adds one to a prior.
+"""Networks whose inputs are the state of a task's reward.
 
-Some rewards are what a small machine says that reads a sequence token by token. A recurrent network
-has to find its state by itself, and needs most of its training for that. A network that is told has
-no recurrence to learn: it is a perceptron of numbers that describe the state, and of what each next
-token would earn, which also counts by itself in the logit of that token.
+Some rewards are computed by a small state machine that reads a sequence token by token. A recurrent
+network has to learn that state, which takes most of its training. A network that is given the state
+has no recurrence to learn: it is a perceptron whose inputs are numbers that describe the state and
+the reward of each next token. That reward is also added to the logit of the token, with a gain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class InformedModel(SequenceModel):
     """A perceptron of a state that its class knows how to follow.
 
     A kind defines `kind`, `config` and `from_config`, and three functions of one sequence, of which
-    `jax.vmap` makes functions of many: `nothing`, `read` and `told`. Its logits are zero at first.
+    `jax.vmap` makes functions of many: `initial_reward_state`, `next_reward_state` and `describe`.
+    Its logits are zero at first.
 
     Attributes:
         weights, biases: of the hidden layers.
@@ -64,15 +65,15 @@ class InformedModel(SequenceModel):
         self.feature_size = sizes[-1] + vocabulary_size
 
     @abstractmethod
-    def nothing(self) -> Any:
+    def initial_reward_state(self) -> Any:
         """The state before the first token of a sequence."""
 
     @abstractmethod
-    def read(self, state: Any, token: Int[Array, ""]) -> Any:
+    def next_reward_state(self, state: Any, token: Int[Array, ""]) -> Any:
         """The state after one more token."""
 
     @abstractmethod
-    def told(self, state: Any) -> tuple[Float[Array, " inputs"], Float[Array, " vocab"]]:
+    def describe(self, state: Any) -> tuple[Float[Array, " inputs"], Float[Array, " vocab"]]:
         """Numbers that describe a state, near one each, and what each next token would earn."""
 
     def as_policy_start(self, length: int) -> SequenceModel:
@@ -88,29 +89,31 @@ class InformedModel(SequenceModel):
         )
 
     def initial_state(self, batch: int, length: int) -> tuple[Any, Int[Array, ""]]:
-        """Nothing heard; whether the begin token has been read."""
+        """The states before the first token; whether the begin token has been read."""
         del length
-        return self._nothing(batch), jnp.zeros((), bool)
+        return self._initial_reward_states(batch), jnp.zeros((), bool)
 
     def advance(self, state: Any, tokens: Int[Array, " batch"]) -> tuple[Any, Array]:
-        """Read one token of each sequence; the first one, the begin token, says nothing."""
+        """Read one token of each sequence; the first one, the begin token, adds nothing."""
         before, has_begun = state
-        after = jax.vmap(self.read)(before, tokens)
+        after = jax.vmap(self.next_reward_state)(before, tokens)
         now = jax.tree.map(lambda old, new: jnp.where(has_begun, new, old), before, after)
-        return (now, jnp.ones((), bool)), self._body(*jax.vmap(self.told)(now))
+        return (now, jnp.ones((), bool)), self._body(*jax.vmap(self.describe)(now))
 
     def features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
         """The states one after the other, and then all steps at once."""
 
         def one(state: Any, token: Int[Array, " batch"]) -> tuple[Any, Any]:
-            return jax.vmap(self.read)(state, token), state
+            return jax.vmap(self.next_reward_state)(state, token), state
 
-        _, states = jax.lax.scan(one, self._nothing(len(tokens)), tokens.T)
+        _, states = jax.lax.scan(one, self._initial_reward_states(len(tokens)), tokens.T)
         states = jax.tree.map(lambda array: array.swapaxes(0, 1), states)
-        return self._body(*jax.vmap(jax.vmap(self.told))(states))
+        return self._body(*jax.vmap(jax.vmap(self.describe))(states))
 
-    def _nothing(self, batch: int) -> Any:
-        return jax.tree.map(lambda one: jnp.broadcast_to(one, (batch, *one.shape)), self.nothing())
+    def _initial_reward_states(self, batch: int) -> Any:
+        return jax.tree.map(
+            lambda one: jnp.broadcast_to(one, (batch, *one.shape)), self.initial_reward_state()
+        )
 
     def _body(
         self, inputs: Float[Array, "*shape inputs"], earned: Float[Array, "*shape vocab"]

@@ -20,7 +20,9 @@ class RewardBreakdown(eqx.Module):
 
 
 def break_down(
-    terms: Mapping[str, Array], weights: Mapping[str, float], mask: Bool[Array, "batch time"]
+    terms: Mapping[str, Array],
+    weights: Mapping[str, float | Array],
+    mask: Bool[Array, "batch time"],
 ) -> RewardBreakdown:
     """Weight terms and add them up; terms without a weight weigh one.
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from seqtutor.errors import UserError
-from seqtutor.rewards.breakdown import RewardBreakdown, break_down
+from seqtutor.rewards.breakdown import RewardBreakdown, break_down, per_step
 from seqtutor.rewards.host import HostCalls
 from seqtutor.rewards.protocols import (
     AsynchronousReward,
@@ -30,6 +30,7 @@ from seqtutor.rewards.protocols import (
     is_learned,
     memory_of,
 )
+from seqtutor.rewards.targets import FollowingWeights, Targets
 from seqtutor.rewards.traced import traced_terms
 from seqtutor.settings import require
 from seqtutor.vocabulary import Vocabulary
@@ -50,6 +51,8 @@ class Reward:
     Attributes:
         function: in one of the protocols of `seqtutor.rewards.protocols`.
         weights: by the name of a term.
+        targets: means of terms that their weights follow while a policy is tuned, if any; a call
+            knows only the first weights.
         host: its calls from compiled programs, if it is not a compiled function.
 
     Raises:
@@ -59,6 +62,7 @@ class Reward:
 
     function: RewardFunction
     weights: Mapping[str, float] = field(default_factory=dict)
+    targets: Targets | None = None
     host: HostCalls = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +96,32 @@ class Reward:
         terms = self.terms(tokens, mask, parameters)
         return break_down(terms, self.weights, jnp.asarray(mask))
 
+    def first_weights(self) -> FollowingWeights:
+        """The weights that follow targets, as they are before the first batch; none without."""
+        names = () if self.targets is None else self.targets.means
+        return FollowingWeights.first({name: self.weights.get(name, 1.0) for name in names})
+
+    def followed(
+        self,
+        tokens: Int[Array, "batch time"],
+        mask: Bool[Array, "batch time"],
+        parameters: Any,
+        weights: FollowingWeights,
+    ) -> tuple[RewardBreakdown, FollowingWeights]:
+        """What a batch earns with these weights, and the weights of the next batch.
+
+        Without targets it is what a call gives, and there are no weights.
+        """
+        if self.targets is None:
+            return self(tokens, mask, parameters), weights
+        terms = self.terms(tokens, mask, parameters)
+        breakdown = break_down(terms, {**self.weights, **weights.paid}, mask)
+        means = {
+            name: jnp.mean(jnp.sum(per_step(name, terms[name], mask), axis=1))
+            for name in self.targets.means
+        }
+        return breakdown, self.targets.next_weights(weights, means)
+
     def terms(
         self,
         tokens: Int[AnyArray, "batch time"],
@@ -124,7 +154,7 @@ class Reward:
         def fixed(tokens: Any, mask: Any) -> Mapping[str, Any]:
             return function(parameters, tokens, mask)  # type: ignore[call-arg]
 
-        return Reward(fixed, self.weights)
+        return Reward(fixed, self.weights, self.targets)
 
     def bound_to(self, vocabulary: Vocabulary) -> Reward:
         """The reward for a vocabulary; itself if it does not depend on one, or has this one."""

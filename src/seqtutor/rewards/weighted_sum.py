@@ -17,7 +17,8 @@ from seqtutor.vocabulary import Vocabulary
 def weighted_sum(rewards: Sequence[Reward], weights: Sequence[float] | None = None) -> Reward:
     """A reward with the terms of several rewards, each multiplied by the weight of its reward.
 
-    The parameters of the sum are those of the learned reward among them, of which there may be one.
+    The parameters of the sum are those of the learned reward among them, of which there may be one,
+    and so with the targets that weights follow.
     A reward that computes in worker processes is waited for: it does not compute while a method
     learns.
 
@@ -26,13 +27,15 @@ def weighted_sum(rewards: Sequence[Reward], weights: Sequence[float] | None = No
         weights: one for each reward; all are 1 if not given.
 
     Raises:
-        UserError: if there is no reward, or more than one is learned.
+        UserError: if there is no reward, or more than one is learned, or more than one has targets.
     """
     chosen = [1.0] * len(rewards) if weights is None else list(weights)
     if not rewards or len(chosen) != len(rewards):
         raise UserError("a sum of rewards needs at least one, and a weight for each")
     if sum(reward.is_learned for reward in rewards) > 1:
         raise UserError("only one of the rewards of a sum can be learned")
+    if sum(reward.targets is not None for reward in rewards) > 1:
+        raise UserError("only one of the rewards of a sum can have targets")
     return _sum_of(tuple(rewards), tuple(chosen))
 
 
@@ -95,17 +98,30 @@ def _sum_of(parts: tuple[Reward, ...], factors: tuple[float, ...]) -> _WeightedS
     def terms(parameters: Any, tokens: Any, mask: Any) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
         for part, factor in zip(parts, factors, strict=True):
-            own = part(tokens, mask, parameters if part.is_learned else None).terms
+            own_parameters = parameters if part.is_learned else None
+            if part.targets is not None:
+                # Not weighted here: the weights of the sum are those that change.
+                own: Mapping[str, Any] = part.terms(tokens, mask, own_parameters)
+            else:
+                weighted = part(tokens, mask, own_parameters).terms
+                own = {name: factor * term for name, term in weighted.items()}
             if repeated := found.keys() & own.keys():
                 raise UserError(f"two rewards of a sum have a term {min(repeated)!r}")
-            found |= {name: factor * term for name, term in own.items()}
+            found |= own
         return found
 
+    weights = {
+        name: factor * weight
+        for part, factor in zip(parts, factors, strict=True)
+        if part.targets is not None
+        for name, weight in part.weights.items()
+    }
+    targets = next((part.targets for part in parts if part.targets is not None), None)
     if any(part.is_learned for part in parts):
-        return _WeightedSum(learned(terms), parts=parts, factors=factors)
+        return _WeightedSum(learned(terms), weights, targets, parts=parts, factors=factors)
 
     @compiled
     def fixed(tokens: Any, mask: Any) -> Mapping[str, Any]:
         return terms(None, tokens, mask)
 
-    return _WeightedSum(fixed, parts=parts, factors=factors)
+    return _WeightedSum(fixed, weights, targets, parts=parts, factors=factors)

@@ -95,7 +95,7 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
         now = made_of(spec, prior.model, task.max_length)
         jobs = plan.jobs(task.max_length, now)
         console.rule("1  Tuning")
-        if (remark := _remark_on_steps(jobs, plan.steps)) is not None:
+        if (remark := remark_on_steps(jobs, plan.steps)) is not None:
             console.print(remark)
         run = (
             partial(_run_here, task=task, prior=prior)
@@ -115,7 +115,7 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
     return _write(grid, policies, left_out, plan), left_out
 
 
-def _remark_on_steps(jobs: Sequence[Job], asked: int) -> str | None:
+def remark_on_steps(jobs: Sequence[Job], asked: int) -> str | None:
     """That runs have many more steps than were asked for, if they have."""
     most = max(job.config.tutor.steps for job in jobs)
     if most <= (1 + UNREMARKED_SHARE) * asked:

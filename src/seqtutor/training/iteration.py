@@ -67,10 +67,14 @@ def iterate(
             )
             state = store(plan, state, trajectories, breakdown)
         else:
-            breakdown = reward(trajectories.tokens, trajectories.mask, reward_parameters)
+            breakdown, weights = reward.followed(
+                trajectories.tokens, trajectories.mask, reward_parameters, state.weights
+            )
+            state = replace(state, weights=everywhere(weights, plan.devices))
             state = store(plan, state, trajectories, breakdown)
             state, losses = learn(plan, prior, state, learn_key)
         metrics = measure(trajectories, breakdown, plan.devices) | losses
+        metrics |= {f"weight/{name}": weight for name, weight in state.weights.settled.items()}
         return state, everywhere(metrics, plan.devices)
 
     def measured(

@@ -30,6 +30,7 @@ from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.models.consistency import require_consistent
 from seqtutor.objectives.temporal_difference import of_action
+from seqtutor.rewards.targets import FollowingWeights
 from seqtutor.task import Task
 from seqtutor.training.replay import Replay, empty_replay, filled_replay
 from seqtutor.training.settings import TutorSettings
@@ -55,6 +56,7 @@ class TutorState(eqx.Module):
     replay: Replay
     key: PRNGKeyArray
     iteration: Int[Array, ""]
+    weights: FollowingWeights  # Of the reward's terms, where they follow targets.
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class TutorPlan:
 
         Several devices wait for each other at the reward: they learn before.
         """
-        starts = self.task.reward.can_start
+        starts = self.task.reward.can_start and self.task.reward.targets is None
         return starts and self.method.learns_from == "replay" and self.iterations > 1
 
     @property
@@ -261,6 +263,7 @@ class TutorPlan:
             replay=self._first_replay(),
             key=jax.random.key(settings.seed),
             iteration=jnp.zeros((), jnp.int32),
+            weights=self.task.reward.first_weights(),
         )
 
     def _first_replay(self) -> Replay:

@@ -61,8 +61,8 @@ class TutorSettings:
     network: Literal["prior", "task"] = "prior"
     """What the policy's network is:
     - prior: a copy of the prior, which learns from the tokens alone
-    - task: one of the task's own that is told the state of the reward, beside the frozen prior; for
-      methods that learn G
+    - task: one of the task's own that is given the state of the reward, beside the frozen prior;
+      for methods that learn G
     """
     learning_rate: Positive = 3e-3
     """Learning rate of Adam at the start."""

@@ -1,4 +1,4 @@
-"""The rules one step at a time, and the network that is told their state."""
+"""The rules one step at a time, and the network that is given their state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.network import RuleNetwork
 from seqtutor.tasks.melody.rule_settings import IntervalRewards, MelodyRuleSettings
 from seqtutor.tasks.melody.rules import rule_rewards
-from seqtutor.tasks.melody.rules.stepwise import hear, next_rewards, nothing_heard
+from seqtutor.tasks.melody.rules.stepwise import initial_rule_state, next_rewards, next_rule_state
 from seqtutor.tasks.melody.settings import RuleWeights
 from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
 from seqtutor.tasks.melody.task import melody_task
@@ -68,11 +68,11 @@ def test_each_rule_gives_a_next_token_what_it_gives_the_melody(rules):
     @jax.jit
     @jax.vmap
     def of_own_tokens(tokens):
-        def one(heard, token):
-            earned = next_rewards(heard, rules)
-            return hear(heard, token, rules), {n: of[token] for n, of in earned.items()}
+        def one(state, token):
+            earned = next_rewards(state, rules)
+            return next_rule_state(state, token, rules), {n: of[token] for n, of in earned.items()}
 
-        return jax.lax.scan(one, nothing_heard(rules, LENGTH), tokens)[1]
+        return jax.lax.scan(one, initial_rule_state(rules, LENGTH), tokens)[1]
 
     expected = jax.jit(partial(rule_rewards, settings=rules))(melodies)
     for name, found in of_own_tokens(melodies).items():
@@ -92,7 +92,7 @@ def test_a_token_counts_by_what_it_earns():
     """With a gain alone, the logits are what each next token would earn, over c."""
     made = eqx.tree_at(lambda m: m.gain, network(), jnp.ones(38))
     first = unroll(made, many_melodies()[:1])[0, 0]
-    earned = jax.jit(lambda: next_rewards(nothing_heard(MENDED, LENGTH), MENDED))()
+    earned = jax.jit(lambda: next_rewards(initial_rule_state(MENDED, LENGTH), MENDED))()
     expected = sum((0.5 if name == "key" else 1.0) * each for name, each in earned.items())
     np.testing.assert_allclose(first, np.asarray(expected) / 10.0, atol=1e-5)
     assert np.ptp(first) > 0

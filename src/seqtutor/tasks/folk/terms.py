@@ -75,8 +75,9 @@ def echoes(sheet: LeadSheet) -> float:
 
     The earlier run must have ended. NaN for a tune of fewer than four notes.
     """
-    notes = [(note.pitch, note.duration) for note in sheet.notes]
-    first: dict[tuple[tuple[int, Fraction], ...], int] = {}
+    # Numerators and denominators, since the hash of a fraction is slow.
+    notes = [(note.pitch, *note.duration.as_integer_ratio()) for note in sheet.notes]
+    first: dict[tuple[tuple[int, int, int], ...], int] = {}
     found = []
     for place in range(len(notes) - RUN + 1):
         run = tuple(notes[place : place + RUN])

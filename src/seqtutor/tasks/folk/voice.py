@@ -16,6 +16,7 @@ class Voice(Generic[Sound]):
 
     def __init__(self) -> None:
         self._events: list[tuple[Fraction, Fraction, Sound]] = []
+        self._last_end = ZERO  # Of the last event, if there is one.
         self.end = ZERO
         """When the last event or rest is over."""
 
@@ -25,23 +26,24 @@ class Voice(Generic[Sound]):
             onset, _, last = self._events[-1]
             if onset == time:
                 self._events.pop()
-            elif self._last_end() > time:
+                self._last_end = sum(self._events[-1][:2], ZERO) if self._events else ZERO
+            elif self._last_end != time and self._last_end > time:
                 self._events[-1] = (onset, time - onset, last)
+                self._last_end = time
+        self.end = time + duration
         if sound is not None:
             self._events.append((time, duration, sound))
-        self.end = time + duration
+            self._last_end = self.end
 
     def prolong(self, time: Fraction, duration: Fraction) -> None:
         """Go on with what sounds until `time`, or with silence."""
-        if self._events and self._last_end() == time:
+        is_sounding = bool(self._events) and self._last_end == time
+        self.end = time + duration
+        if is_sounding:
             onset, sounded, sound = self._events[-1]
             self._events[-1] = (onset, sounded + duration, sound)
-        self.end = time + duration
+            self._last_end = self.end
 
     def events(self) -> list[tuple[Fraction, Fraction, Sound]]:
         """Onset, duration and sound of all that sounded."""
         return list(self._events)
-
-    def _last_end(self) -> Fraction:
-        onset, duration, _ = self._events[-1]
-        return onset + duration

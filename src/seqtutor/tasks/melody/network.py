@@ -16,12 +16,12 @@ from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
 from seqtutor.tasks.melody.rule_settings import IntervalRewards, MelodyRuleSettings
 from seqtutor.tasks.melody.rules.stepwise import (
     TOKENS,
-    Heard,
+    RuleState,
     centred,
     continuations,
-    hear,
+    initial_rule_state,
     next_rewards,
-    nothing_heard,
+    next_rule_state,
     recent_pitches,
 )
 from seqtutor.tasks.melody.settings import RuleWeights
@@ -60,7 +60,7 @@ class RuleNetwork(InformedModel):
             key: of the weights; by default always the same.
         """
         self.length, self.rules, self.rule_weights = length, rules, rule_weights
-        inputs, _ = jax.eval_shape(lambda: self.told(self.nothing()))
+        inputs, _ = jax.eval_shape(lambda: self.describe(self.initial_reward_state()))
         key = jax.random.key(0) if key is None else key
         self.draw(VOCABULARY_SIZE, inputs.shape[0], hidden_sizes, unit, key)
 
@@ -97,15 +97,15 @@ class RuleNetwork(InformedModel):
             tuple(config["hidden_sizes"]),
         )
 
-    def nothing(self) -> Heard:
-        """Nothing heard."""
-        return nothing_heard(self.rules, self.length)
+    def initial_reward_state(self) -> RuleState:
+        """The state of the rules before the first token."""
+        return initial_rule_state(self.rules, self.length)
 
-    def read(self, state: Heard, token: Int[Array, ""]) -> Heard:
-        """One more token heard."""
-        return hear(state, token, self.rules)
+    def next_reward_state(self, state: RuleState, token: Int[Array, ""]) -> RuleState:
+        """The state of the rules after one more token."""
+        return next_rule_state(state, token, self.rules)
 
-    def told(self, state: Heard) -> tuple[Float[Array, " inputs"], Float[Array, " vocab"]]:
+    def describe(self, state: RuleState) -> tuple[Float[Array, " inputs"], Float[Array, " vocab"]]:
         """The state of each rule, most of it as one of several cases."""
         cases = jnp.concatenate(self._cases(state))
         numbers = jnp.stack(_contour(state, self.rules)).astype(jnp.float32)
@@ -113,7 +113,7 @@ class RuleNetwork(InformedModel):
         weighted = [vars(self.rule_weights)[name] * each for name, each in earned.items()]
         return jnp.concatenate([cases, numbers]), jnp.sum(jnp.stack(weighted), axis=0)
 
-    def _cases(self, state: Heard) -> list[Float[Array, " cases"]]:
+    def _cases(self, state: RuleState) -> list[Float[Array, " cases"]]:
         rules, origin = self.rules, state.leap_origin
         pitches = recent_pitches(state, rules)
         matches = continuations(state, rules)
@@ -148,7 +148,7 @@ def _token(token: Int[Array, ""], is_there: Bool[Array, ""]) -> Float[Array, " t
     return jnp.where(is_there, jax.nn.one_hot(token, len(TOKENS)), 0.0)
 
 
-def _contour(state: Heard, rules: MelodyRuleSettings) -> list[Float[Array, ""]]:
+def _contour(state: RuleState, rules: MelodyRuleSettings) -> list[Float[Array, ""]]:
     """Autocorrelations so far and whether they are high, mean, spread, counts that are one."""
     n = jnp.maximum(state.position, 1).astype(jnp.float32)
     total = state.total.astype(jnp.float32)

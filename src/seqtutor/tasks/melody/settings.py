@@ -28,10 +28,10 @@ class RuleWeights:
 
 @dataclass(frozen=True)
 class BatchRuleSettings:
-    """A rule about the melodies of a batch together, which the papers do not have.
+    """Rules about the melodies of a batch together, which the papers do not have.
 
-    It is a part of tuning alone: tables and scores, which judge each melody by itself, leave it
-    out.
+    They are a part of tuning alone: tables and scores, which judge each melody by itself, leave
+    them out.
     """
 
     common_opening: float = 0.0
@@ -41,13 +41,30 @@ class BatchRuleSettings:
     """The share from which on an opening pays; the commonest of the real tunes has 4.7 %."""
     opening_steps: int = 4
     """Steps of an opening."""
+    mean_autocorrelation: float = 0.0
+    """Weight of the rule that pulls the mean autocorrelations of the melodies to their aims."""
+    autocorrelation_aims: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where the mean autocorrelations at lags 1 to 3 are pulled to; they come to rest the nearer
+    the larger the weight is."""
+    returning_motif: float = 0.0
+    """Weight of the rule that pulls the share of melodies in which a motif returns to its aim."""
+    returning_motif_aim: float = 0.12
+    """The share of melodies with a repeated motif; of real tunes 12 % have one."""
 
     def __post_init__(self) -> None:
         require_finite(self)
-        weight, share, steps = self.common_opening, self.opening_share, self.opening_steps
-        require(weight >= 0, f"the weight common_opening must not be below 0, and is {weight}")
+        for name, weight in self.weights.items():
+            require(weight >= 0, f"the weight {name} must not be below 0, and is {weight}")
+        share, steps, aim = self.opening_share, self.opening_steps, self.returning_motif_aim
         require(0 < share <= 1, f"opening_share is {share}; it must lie above 0 and not above 1")
         require(steps >= 1, f"opening_steps is {steps}; it must be at least 1")
+        require(0 <= aim <= 1, f"returning_motif_aim is {aim}; it must lie between 0 and 1")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each rule."""
+        names = ("common_opening", "mean_autocorrelation", "returning_motif")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -59,7 +76,7 @@ class MelodySettings:
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
     batch_rules: BatchRuleSettings = field(default_factory=BatchRuleSettings)
-    """A rule about the melodies of a batch together; by default it does not count."""
+    """Rules about the melodies of a batch together; by default none counts."""
     length: int = 32
     """Sixteenths in a melody."""
 

@@ -157,7 +157,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return melody_task(settings.length, settings.rules, settings.weights, settings.batch_rules)
 
     def settings_for_evaluation(self, settings: MelodySettings) -> MelodySettings:
-        """Without the rule about a batch, which has no value for one melody."""
+        """Without the rules about a batch, which have no value for one melody."""
         return replace(settings, batch_rules=BatchRuleSettings())
 
     def complete(

@@ -1,4 +1,4 @@
-"""Melody as a task: 38 tokens, a length in sixteenths, nine rules, and one about a batch."""
+"""Melody as a task: 38 tokens, a length in sixteenths, nine rules, and those about a batch."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def melody_task(
     weights: RuleWeights | None = None,
     batch_rules: BatchRuleSettings | None = None,
 ) -> Task:
-    """Melodies of `length` sixteenths, rewarded by the nine rules and the one about a batch.
+    """Melodies of `length` sixteenths, rewarded by the nine rules and those about a batch.
 
     Its network follows the nine.
     """
     rules, weights = rules or MelodyRuleSettings(), weights or RuleWeights()
     reward = Reward(MelodyReward(rules), vars(weights))
     network = partial(RuleNetwork, length=length, rules=rules, rule_weights=weights)
-    if batch_rules is not None and batch_rules.common_opening:
-        weight = {"common_opening": batch_rules.common_opening}
-        reward = weighted_sum([reward, Reward(BatchReward(batch_rules), weight)])
+    if batch_rules is not None and any(batch_rules.weights.values()):
+        of_batch = Reward(BatchReward(batch_rules, rules), batch_rules.weights)
+        reward = weighted_sum([reward, of_batch])
     return Task(melody_vocabulary(), length, reward, "melody", network=network)

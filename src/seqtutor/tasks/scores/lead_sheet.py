@@ -123,7 +123,8 @@ class LeadSheet:
 def _check_one_voice(events: Sequence[MelodyNote | Chord], length: Fraction) -> None:
     time = ZERO
     for event in events:
-        if event.duration <= 0 or event.onset < time:
+        # Most begin where the last one ends, and fractions are equal sooner than ordered.
+        if event.duration.numerator <= 0 or (event.onset != time and event.onset < time):
             raise ValueError(f"an event at quarter {event.onset} is empty or overlaps another")
         time = event.end
     if time > length:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import io
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ _ATTEMPTS = 8
 _TICKS = 2400
 """Of MIDI in a second."""
 _MAIN_VOLUME, _LOUDEST = 7, 127
+_WAITING = 8
+"""Clips that are kept at most until they are encoded."""
 _OGG_BLOCK = 1 << 16
 """Frames that libsndfile encodes in one call; its encoder of Vorbis keeps them on the stack."""
 
@@ -148,10 +150,15 @@ def ogg_of(
 
 
 def _in_threads(clips: Iterator[Clip], compact: bool) -> Iterator[bytes]:
-    # libsndfile does not hold Python's lock while it encodes.
+    # libsndfile does not hold Python's lock while it encodes; the next clip is played meanwhile.
     with ThreadPoolExecutor(2) as pool:
-        while batch := list(islice(clips, 16)):
-            yield from pool.map(lambda clip: _ogg(clip, compact), batch)
+        waiting: deque[Future[bytes]] = deque()
+        for clip in clips:
+            waiting.append(pool.submit(_ogg, clip, compact))
+            if len(waiting) > _WAITING:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _ogg(clip: Clip, compact: bool) -> bytes:
@@ -183,7 +190,8 @@ def clips_of(
     def clip(piece: Sequence[Tone]) -> Clip:
         played = _played(piece, font)
         if compact:
-            played = signal.resample_poly(played.mean(axis=1, keepdims=True), 1, 2)
+            both = 0.5 * (played[:, 0] + played[:, 1])
+            played = signal.resample_poly(both, 1, 2)[:, None]
         return matched(played, settings.loudness, RATE // 2 if compact else RATE)
 
     return map(clip, pieces)

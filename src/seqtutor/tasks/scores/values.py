@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 
 from seqtutor.tasks.scores.notation import (
@@ -37,17 +38,21 @@ def pieces_of(start: Fraction, end: Fraction, meter: Meter, *, rests: bool) -> I
         meter: of the bar.
         rests: whether it is silent.
     """
+    yield from _pieces(start, end, meter, rests)
+
+
+@lru_cache(maxsize=1 << 14)  # The same places come in bar after bar, and fractions are slow.
+def _pieces(start: Fraction, end: Fraction, meter: Meter, rests: bool) -> tuple[Piece, ...]:
     full = bar_length(meter)
     if rests and (start, end) == (0, full):
-        yield start, full
-        return
+        return ((start, full),)
     beats = ceil(full / beat_length(meter))
     divisions = _BEATS.get(beats, (beats,))
     if is_compound(meter):
         divisions = (*divisions, 3)
     # Other metres than these end within their last beat.
     span = beats * beat_length(meter)
-    yield from _cut(start, end, Fraction(0), span, divisions, rests)
+    return tuple(_cut(start, end, Fraction(0), span, divisions, rests))
 
 
 def _cut(

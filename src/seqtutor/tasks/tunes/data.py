@@ -7,6 +7,8 @@ from pathlib import Path
 
 from seqtutor.settings import require, require_seed
 
+JUDGED = 7738
+"""Tunes of a policy that the judges need: as many as there are real phrases of eight bars."""
 TOKENS_PER_BAR = 12
 """Tokens of a phrase at most, by its bars: 96 for eight. Less than one phrase in a hundred has
 more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from seqtutor.settings import require_finite
+from seqtutor.settings import require, require_finite
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,66 @@ class FormWeights:
 
 
 @dataclass(frozen=True)
+class FormTargets:
+    """How much of each rule tunes are to have on average, from 0 to 1.
+
+    The defaults are the means of the training phrases of the prior that comes with the package:
+    `python benchmarks/form_weights.py`. What a policy does not reach has no target, since its
+    weight would grow until it is all that counts: faulty bars, of which real tunes have none, and
+    varied returns and sequences, of which the prior writes next to none.
+    """
+
+    bar_returns: float = 0.1891
+    phrase_returns: float = 0.3627
+    rhythm_returns: float = 0.5393
+    half_cadence: float = 0.5143
+    tonic_close: float = 0.7831
+    long_close: float = 0.7471
+    usual_range: float = 0.9438
+    arch: float = 0.3643
+    one_harmony: float = 0.7074
+    meter_2_2: float = 0.2237
+    meter_4_4: float = 0.1234
+    meter_2_4: float = 0.2386
+    meter_3_4: float = 0.0624
+    meter_6_8: float = 0.3265
+    meter_9_8: float = 0.0254
+    mode_major: float = 0.8458
+    mode_minor: float = 0.1104
+    mode_dorian: float = 0.0222
+    mode_mixolydian: float = 0.0216
+
+    def __post_init__(self) -> None:
+        for name, share in vars(self).items():
+            require(0 <= share <= 1, f"the target {name} must lie between 0 and 1, not {share}")
+
+
+@dataclass(frozen=True)
+class TuneMeasuring:
+    """How policies are measured."""
+
+    judges: int = 0
+    """Judges of each policy, discriminators that are trained afterwards to tell its tunes from real
+    ones; with fewer than 7,738 tunes there are none. Each takes some minutes."""
+
+    def __post_init__(self) -> None:
+        require(self.judges >= 0, f"--judges must be at least 0, not {self.judges}")
+
+
+@dataclass(frozen=True)
 class TunesSettings:
     """What the tunes task can be told."""
 
     weights: FormWeights = field(default_factory=FormWeights)
     """A weight for each rule of form."""
+    adaptation: float = 0.0
+    """How fast the weights follow the targets while a policy is tuned, in nats a collection at a
+    distance of one variance; at 0 they stay as they are."""
+    targets: FormTargets = field(default_factory=FormTargets)
+    """How much of each rule tunes are to have, with --adaptation above 0."""
+
+    def __post_init__(self) -> None:
+        require(
+            0 <= self.adaptation <= 1,
+            f"--adaptation must lie between 0 and 1, not {self.adaptation}",
+        )

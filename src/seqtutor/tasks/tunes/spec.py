@@ -21,9 +21,9 @@ from seqtutor.tasks.scores.options import (
     SoundSettings,
     require_formats,
 )
-from seqtutor.tasks.tunes.data import TunesData
+from seqtutor.tasks.tunes.data import JUDGED, TunesData
 from seqtutor.tasks.tunes.real_tunes import PUBLISHED
-from seqtutor.tasks.tunes.settings import TunesSettings
+from seqtutor.tasks.tunes.settings import TuneMeasuring, TunesSettings
 from seqtutor.training.settings import undiscounted
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ def _tutor(method: str) -> Mapping[str, Any]:
     )
 
 
+ADAPTATION = 0.1
+"""Of the preset: the weights of the rules follow the targets in some dozens of collections."""
+
 PROFILES = {
     "smoke": Profile(
         "a minute or two, too short to learn much", 1, 500, 50_000, methods=("rloo",), is_trial=True
@@ -120,15 +123,16 @@ class TunesSpec(TaskSpec[TunesSettings]):
     presets: Mapping[str, Preset[TunesSettings]] = {
         "form": Preset(
             "Rules of form",
-            "rules of form, weighted so that the optimum has them as often as real tunes do",
+            "rules of form, whose weights follow how often real tunes have them",
             _tutor,
-            lambda method: TunesSettings(),
+            lambda method: TunesSettings(adaptation=ADAPTATION),
         )
     }
     priors: Mapping[str, Path] = {"tunes": SHIPPED_PRIOR}
     prior_folder = "tunes-prior"
     data_type = TunesData
     sample_type = TuneSamples
+    evaluate_type = TuneMeasuring
     numbers = Numbers(evaluate=10_000, most_samples=10_000, evaluation_of_run=2_000)
     profiles: Mapping[str, Profile] = PROFILES
     published = PUBLISHED
@@ -222,10 +226,21 @@ class TunesSpec(TaskSpec[TunesSettings]):
         number: int,
         workers: int | None = None,
     ) -> Iterator[Sequence[Measure | MeasureGroup]]:
-        """The rules of form, openings, rhythm, and what no rule looks at."""
+        """The rules of form, openings, rhythm, what no rule looks at, and fresh judges."""
         from seqtutor.tasks.tunes.measures import tune_measures
 
-        yield [tune_measures(priors[0])]
+        if priors:
+            prior = priors[0]
+        else:  # Of given sequences.
+            from seqtutor.models.files import load_model
+
+            prior = load_model(SHIPPED_PRIOR)
+        groups = [tune_measures(prior)]
+        if options.judges and number >= JUDGED:
+            from seqtutor.tasks.tunes.judging import judge_measures
+
+            groups.append(judge_measures(prior, options.judges))
+        yield groups
 
     def fit_of_prior(self, prior: Any) -> tuple[list[str], str]:
         """Log-perplexity and accuracy on phrases of test tunes."""

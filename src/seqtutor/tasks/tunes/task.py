@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqtutor.rewards import Reward
+from seqtutor.rewards.targets import Targets
 from seqtutor.task import Task
 from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of
@@ -14,7 +15,7 @@ def tunes_task(settings: TunesSettings | None = None, prior: PriorRecord | None 
     """Phrases of a prior's tokens and length, rewarded by the rules that have a weight.
 
     Args:
-        settings: weights of the rules.
+        settings: weights of the rules, and the means that they follow.
         prior: by default the one that comes with the package.
 
     Raises:
@@ -25,8 +26,11 @@ def tunes_task(settings: TunesSettings | None = None, prior: PriorRecord | None 
 
         prior = load_model(SHIPPED_PRIOR)
     bars = bars_of(prior)
-    weights = {name: w for name, w in vars((settings or TunesSettings()).weights).items() if w}
+    chosen = settings or TunesSettings()
+    means = vars(chosen.targets) if chosen.adaptation else {}
+    targets = Targets(means, chosen.adaptation) if means else None
+    weights = {n: weight for n, weight in vars(chosen.weights).items() if weight or n in means}
     # A reward has at least one term.
     weights = weights or {"faulty_bars": 0.0}
-    reward = Reward(FormReward(prior.vocabulary, bars, tuple(weights)), weights)
+    reward = Reward(FormReward(prior.vocabulary, bars, tuple(weights)), weights, targets)
     return Task(prior.vocabulary, prior.origin["max_length"], reward, "tunes")

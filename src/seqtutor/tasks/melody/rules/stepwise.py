@@ -1,8 +1,8 @@
-"""The nine rules one step at a time: a state, and what each next token would earn in it.
+"""The nine rules one step at a time: a state, and the reward of each next token in it.
 
-`rule_rewards` judges whole melodies at once, which is quicker for those that are there already. A
-network that is to know what its next token would earn needs the same rules as functions of what was
-heard. The functions here are of one melody; `jax.vmap` makes them functions of many.
+`rule_rewards` is of whole melodies, which is quicker where they are complete. A network whose
+inputs are the rewards of its next tokens needs the same rules as functions of the tokens so far.
+The functions here are of one melody; `jax.vmap` makes them functions of many.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOKENS = np.arange(VOCABULARY_SIZE)
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Heard:
+class RuleState:
     """What the rules need to know of the tokens so far.
 
     Attributes:
@@ -79,7 +79,7 @@ class Heard:
         return self.recent[-steps]
 
 
-def nothing_heard(settings: MelodyRuleSettings, length: int) -> Heard:
+def initial_rule_state(settings: MelodyRuleSettings, length: int) -> RuleState:
     """Before the first of `length` tokens."""
     zero = jnp.zeros((), jnp.int32)
     real = jnp.zeros((), exact_type(length))
@@ -87,7 +87,7 @@ def nothing_heard(settings: MelodyRuleSettings, length: int) -> Heard:
     lags = settings.autocorrelation_lags
     per_lag = jnp.zeros(len(lags), real.dtype)
     recent = jnp.zeros(max([settings.motif_window - 1, *lags]), jnp.int32)
-    return Heard(
+    return RuleState(
         position=zero,
         tokens=whole,
         recent=recent,
@@ -111,84 +111,84 @@ def nothing_heard(settings: MelodyRuleSettings, length: int) -> Heard:
     )
 
 
-def hear(heard: Heard, token: Number, settings: MelodyRuleSettings) -> Heard:
+def next_rule_state(state: RuleState, token: Number, settings: MelodyRuleSettings) -> RuleState:
     """The state after one more token."""
-    note, t = is_note(token), heard.position
-    steps = jnp.arange(len(heard.tokens))
-    before = jnp.concatenate([jnp.zeros(1, jnp.int32), heard.matches[:-1]])
-    goes_on = (heard.tokens == token) & (steps < t)
-    leap = _Leap.by(heard, token, settings)
-    x = (token - CENTRE).astype(heard.total.dtype)
+    note, t = is_note(token), state.position
+    steps = jnp.arange(len(state.tokens))
+    before = jnp.concatenate([jnp.zeros(1, jnp.int32), state.matches[:-1]])
+    goes_on = (state.tokens == token) & (steps < t)
+    leap = _Leap.by(state, token, settings)
+    x = (token - CENTRE).astype(state.total.dtype)
     lags = settings.autocorrelation_lags
-    is_other = note & (token != heard.pitch)
-    is_higher, is_lower = token > heard.highest, note & (token < heard.lowest)
-    again = is_motif_again(heard, settings)[token]
-    return Heard(
+    is_other = note & (token != state.pitch)
+    is_higher, is_lower = token > state.highest, note & (token < state.lowest)
+    again = is_motif_again(state, settings)[token]
+    return RuleState(
         position=t + 1,
-        tokens=jnp.where(steps == t, token, heard.tokens),
-        recent=jnp.concatenate([heard.recent[1:], token[None]]),
+        tokens=jnp.where(steps == t, token, state.tokens),
+        recent=jnp.concatenate([state.recent[1:], token[None]]),
         matches=jnp.where(goes_on, jnp.minimum(before + 1, settings.motif_window), 0),
-        pitch=jnp.where(note, token, heard.pitch),
+        pitch=jnp.where(note, token, state.pitch),
         leap_origin=leap.origin_after,
-        since_leap=jnp.where(leap.is_leap, 0, heard.since_leap + 1),
-        soundings=jnp.where(is_other, 0, heard.soundings) + note,
-        breaks=jnp.where(is_other, heard.rests + heard.holds, heard.breaks) + ~note,
-        rests=jnp.where(note, 0, heard.rests + (token == NOTE_OFF)),
-        holds=jnp.where(note, 0, heard.holds + (token == HOLD)),
-        total=heard.total + x,
-        squares=heard.squares + x * x,
-        products=heard.products + x * jnp.array([centred(heard, lag) for lag in lags], x.dtype),
-        opening=heard.opening + jnp.where(t < jnp.array(lags, jnp.int32), x, 0),
-        highest=jnp.maximum(heard.highest, token),
-        highest_count=jnp.where(is_higher, 1, heard.highest_count + (token == heard.highest)),
-        lowest=jnp.where(is_lower, token, heard.lowest),
-        lowest_count=jnp.where(is_lower, 1, heard.lowest_count + (token == heard.lowest)),
-        motifs_again=heard.motifs_again + again,
+        since_leap=jnp.where(leap.is_leap, 0, state.since_leap + 1),
+        soundings=jnp.where(is_other, 0, state.soundings) + note,
+        breaks=jnp.where(is_other, state.rests + state.holds, state.breaks) + ~note,
+        rests=jnp.where(note, 0, state.rests + (token == NOTE_OFF)),
+        holds=jnp.where(note, 0, state.holds + (token == HOLD)),
+        total=state.total + x,
+        squares=state.squares + x * x,
+        products=state.products + x * jnp.array([centred(state, lag) for lag in lags], x.dtype),
+        opening=state.opening + jnp.where(t < jnp.array(lags, jnp.int32), x, 0),
+        highest=jnp.maximum(state.highest, token),
+        highest_count=jnp.where(is_higher, 1, state.highest_count + (token == state.highest)),
+        lowest=jnp.where(is_lower, token, state.lowest),
+        lowest_count=jnp.where(is_lower, 1, state.lowest_count + (token == state.lowest)),
+        motifs_again=state.motifs_again + again,
     )
 
 
-def next_rewards(heard: Heard, settings: MelodyRuleSettings) -> dict[str, PerToken]:
+def next_rewards(state: RuleState, settings: MelodyRuleSettings) -> dict[str, PerToken]:
     """What each rule would give for each next token, by name; see `RULES` for what they mean.
 
     Nothing beyond the end of the melody.
     """
-    length = settings.melody_length or len(heard.tokens)
+    length = settings.melody_length or len(state.tokens)
     intervals = jnp.asarray(reward_of_interval(settings)[interval_table(settings)], jnp.float32)
-    further = _further_pitches(heard, settings)
+    further = _further_pitches(state, settings)
     of_motif = settings.motif_reward + settings.motif_reward_per_further_pitch * further
     each_further = settings.repeated_motif_reward_per_further_pitch
     of_again = settings.repeated_motif_reward + each_further * further
     limit = settings.repeated_motif_limit
-    counts = True if limit is None else heard.motifs_again < limit
-    is_last = heard.position == length - 1
+    counts = True if limit is None else state.motifs_again < limit
+    is_last = state.position == length - 1
     found = {
         "key": jnp.where(jnp.asarray(tokens_in_key(settings)), 0.0, settings.key_penalty),
-        "tonic": _tonic(heard, settings, length),
-        "penalize_repeating": _repetition(heard, settings),
-        "penalize_autocorrelation": _autocorrelation(heard, settings),
-        "motif": jnp.where(is_motif(heard, settings), of_motif, 0.0),
-        "repeated_motif": jnp.where(counts & is_motif_again(heard, settings), of_again, 0.0),
-        "preferred_intervals": intervals[heard.pitch],
-        "leap_up_back": _leaps(heard, settings),
-        "high_low_unique": jnp.where(is_last, _extremes(heard, settings), 0.0),
+        "tonic": _tonic(state, settings, length),
+        "penalize_repeating": _repetition(state, settings),
+        "penalize_autocorrelation": _autocorrelation(state, settings),
+        "motif": jnp.where(is_motif(state, settings), of_motif, 0.0),
+        "repeated_motif": jnp.where(counts & is_motif_again(state, settings), of_again, 0.0),
+        "preferred_intervals": intervals[state.pitch],
+        "leap_up_back": _leaps(state, settings),
+        "high_low_unique": jnp.where(is_last, _extremes(state, settings), 0.0),
     }
-    return {name: jnp.where(heard.position < length, one, 0.0) for name, one in found.items()}
+    return {name: jnp.where(state.position < length, one, 0.0) for name, one in found.items()}
 
 
-def centred(heard: Heard, steps: int) -> Num[Array, ""]:
+def centred(state: RuleState, steps: int) -> Num[Array, ""]:
     """The token so many steps back less `CENTRE`, 0 before the first."""
-    there = heard.back(steps) - CENTRE
-    return jnp.where(heard.position >= steps, there, 0).astype(heard.total.dtype)
+    there = state.back(steps) - CENTRE
+    return jnp.where(state.position >= steps, there, 0).astype(state.total.dtype)
 
 
-def _tonic(heard: Heard, settings: MelodyRuleSettings, length: int) -> PerToken:
-    t, tokens = heard.position, jnp.asarray(TOKENS)
+def _tonic(state: RuleState, settings: MelodyRuleSettings, length: int) -> PerToken:
+    t, tokens = state.position, jnp.asarray(TOKENS)
     last_bar = length - settings.tonic_bar
     is_here = is_tonic(tokens, settings)
     holding = (t == last_bar + 1) & (tokens == HOLD)
     ending = (t > last_bar + 1) & ((tokens == HOLD) | (tokens == NOTE_OFF))
     if settings.tonic_close_on_tonic:
-        last_note = jnp.where(is_note(tokens), tokens, heard.pitch)
+        last_note = jnp.where(is_note(tokens), tokens, state.pitch)
         sounds = (t >= last_bar) & (is_here | (tokens == HOLD) | ending)
         fits = ((t == 0) & is_here) | (sounds & is_tonic(last_note, settings))
     else:
@@ -198,12 +198,12 @@ def _tonic(heard: Heard, settings: MelodyRuleSettings, length: int) -> PerToken:
     return jnp.where(fits, jnp.where(t == 0, at_start, settings.tonic_reward), 0.0)
 
 
-def _repetition(heard: Heard, settings: MelodyRuleSettings) -> PerToken:
+def _repetition(state: RuleState, settings: MelodyRuleSettings) -> PerToken:
     tokens = jnp.asarray(TOKENS)
     rest, hold = tokens == NOTE_OFF, tokens == HOLD
-    repeats = jnp.where(is_note(tokens) & (tokens == heard.pitch), heard.soundings, 0)
-    repeats = jnp.where(rest, heard.rests, jnp.where(hold, heard.holds, repeats))
-    breaks = jnp.where(rest, heard.holds, jnp.where(hold, heard.rests, heard.breaks))
+    repeats = jnp.where(is_note(tokens) & (tokens == state.pitch), state.soundings, 0)
+    repeats = jnp.where(rest, state.rests, jnp.where(hold, state.holds, repeats))
+    breaks = jnp.where(rest, state.holds, jnp.where(hold, state.rests, state.breaks))
     allowed = jnp.where(breaks > 0, settings.allowed_repeats_with_breaks, settings.allowed_repeats)
     is_excessive = (repeats >= allowed) | (rest & (repeats >= settings.allowed_rests))
     if not settings.repetition_counts_holds:
@@ -211,17 +211,17 @@ def _repetition(heard: Heard, settings: MelodyRuleSettings) -> PerToken:
     return jnp.where(is_excessive, settings.repetition_penalty, 0.0)
 
 
-def _autocorrelation(heard: Heard, settings: MelodyRuleSettings) -> PerToken:
+def _autocorrelation(state: RuleState, settings: MelodyRuleSettings) -> PerToken:
     """By the fractions of `penalize_autocorrelation`, with the next token as the last."""
-    x = jnp.asarray(TOKENS - CENTRE).astype(heard.total.dtype)
-    n = (heard.position + 1).astype(x.dtype)
-    total, squares = heard.total + x, heard.squares + x * x
+    x = jnp.asarray(TOKENS - CENTRE).astype(state.total.dtype)
+    n = (state.position + 1).astype(x.dtype)
+    total, squares = state.total + x, state.squares + x * x
     denominator = n * (n * squares - total * total)
     reward = jnp.zeros(len(TOKENS))
     for number, lag in enumerate(settings.autocorrelation_lags):
-        product = heard.products[number] + x * centred(heard, lag)
-        leading = total - heard.opening[number] - jnp.where(n <= lag, x, 0)
-        last = x + sum(centred(heard, back) for back in range(1, lag))
+        product = state.products[number] + x * centred(state, lag)
+        leading = total - state.opening[number] - jnp.where(n <= lag, x, 0)
+        last = x + sum(centred(state, back) for back in range(1, lag))
         numerator = n * n * product - n * total * (leading + total - last)
         numerator = jnp.where(n > lag, numerator + (n - lag) * total * total, 0)
         found = Coefficient(numerator, denominator)
@@ -233,49 +233,49 @@ def _autocorrelation(heard: Heard, settings: MelodyRuleSettings) -> PerToken:
     return jnp.where(n >= settings.autocorrelation_first_step, reward, 0.0)
 
 
-def recent_pitches(heard: Heard, settings: MelodyRuleSettings) -> Bool[Array, " token"]:
+def recent_pitches(state: RuleState, settings: MelodyRuleSettings) -> Bool[Array, " token"]:
     """Which pitches a motif that ends with the next token holds already."""
     steps = settings.motif_window - 1
-    window = heard.recent[len(heard.recent) - steps :]
-    is_heard = jnp.arange(steps) >= steps - heard.position
+    window = state.recent[len(state.recent) - steps :]
+    is_heard = jnp.arange(steps) >= steps - state.position
     found = jnp.any((window[:, None] == TOKENS) & is_heard[:, None], axis=0)
     return found & is_note(jnp.asarray(TOKENS))
 
 
-def _pitches(heard: Heard, settings: MelodyRuleSettings) -> Int[Array, " token"]:
-    recent = recent_pitches(heard, settings)
+def _pitches(state: RuleState, settings: MelodyRuleSettings) -> Int[Array, " token"]:
+    recent = recent_pitches(state, settings)
     return jnp.sum(recent) + (is_note(jnp.asarray(TOKENS)) & ~recent)
 
 
-def _further_pitches(heard: Heard, settings: MelodyRuleSettings) -> Int[Array, " token"]:
-    return _pitches(heard, settings) - settings.motif_minimum_pitches
+def _further_pitches(state: RuleState, settings: MelodyRuleSettings) -> Int[Array, " token"]:
+    return _pitches(state, settings) - settings.motif_minimum_pitches
 
 
-def is_motif(heard: Heard, settings: MelodyRuleSettings) -> Bool[Array, " token"]:
+def is_motif(state: RuleState, settings: MelodyRuleSettings) -> Bool[Array, " token"]:
     """Whether each next token completes a motif."""
-    return (heard.position >= settings.motif_window - 1) & (_further_pitches(heard, settings) >= 0)
+    return (state.position >= settings.motif_window - 1) & (_further_pitches(state, settings) >= 0)
 
 
-def continuations(heard: Heard, settings: MelodyRuleSettings) -> Int[Array, " time"]:
+def continuations(state: RuleState, settings: MelodyRuleSettings) -> Int[Array, " time"]:
     """How many of the last tokens were heard before, just before each earlier step.
 
     As many as a motif has but for its last token; of steps after which a motif that ends with the
     next token would overlap with itself, none.
     """
     window = settings.motif_window
-    before = jnp.concatenate([jnp.zeros(1, jnp.int32), heard.matches[:-1]])
-    is_apart = jnp.arange(len(heard.tokens)) <= heard.position - window
+    before = jnp.concatenate([jnp.zeros(1, jnp.int32), state.matches[:-1]])
+    is_apart = jnp.arange(len(state.tokens)) <= state.position - window
     return jnp.where(is_apart, jnp.minimum(before, window - 1), 0)
 
 
-def is_motif_again(heard: Heard, settings: MelodyRuleSettings) -> Bool[Array, " token"]:
+def is_motif_again(state: RuleState, settings: MelodyRuleSettings) -> Bool[Array, " token"]:
     """Whether each next token completes a motif that was heard before."""
-    steps = jnp.arange(len(heard.tokens))
-    fits = continuations(heard, settings) >= settings.motif_window - 1
+    steps = jnp.arange(len(state.tokens))
+    fits = continuations(state, settings) >= settings.motif_window - 1
     # A motif of one token needs nothing before it, but must not be the empty place itself.
-    fits &= steps <= heard.position - settings.motif_window
-    again = jnp.any(fits[:, None] & (heard.tokens[:, None] == TOKENS), axis=0)
-    return again & is_motif(heard, settings)
+    fits &= steps <= state.position - settings.motif_window
+    again = jnp.any(fits[:, None] & (state.tokens[:, None] == TOKENS), axis=0)
+    return again & is_motif(state, settings)
 
 
 @dataclass(frozen=True)
@@ -288,15 +288,17 @@ class _Leap:
     origin_after: Int[Array, "*tokens"]
 
     @classmethod
-    def by(cls, heard: Heard, token: Int[Array, "*tokens"], settings: MelodyRuleSettings) -> _Leap:
-        note, origin, pitch = is_note(token), heard.leap_origin, heard.pitch
+    def by(
+        cls, state: RuleState, token: Int[Array, "*tokens"], settings: MelodyRuleSettings
+    ) -> _Leap:
+        note, origin, pitch = is_note(token), state.leap_origin, state.pitch
         distance = jnp.where(note & (pitch > 0), token - pitch, 0)
         is_leap = jnp.abs(distance) >= settings.leap_minimum_semitones
         is_pending = origin != 0
         same_direction = jnp.sign(distance) == jnp.sign(origin)
         is_leap_back = is_pending & is_leap & ~same_direction
         is_return = is_pending & note & ~is_leap & (token * jnp.sign(origin) <= origin)
-        has_waited = heard.since_leap >= settings.minimum_steps_before_leap_back
+        has_waited = state.since_leap >= settings.minimum_steps_before_leap_back
         new = jnp.where(is_leap, jnp.sign(distance) * pitch, 0)
         after = jnp.where(is_pending, origin, new)
         return cls(
@@ -307,20 +309,20 @@ class _Leap:
         )
 
 
-def _leaps(heard: Heard, settings: MelodyRuleSettings) -> PerToken:
-    leap = _Leap.by(heard, jnp.asarray(TOKENS), settings)
+def _leaps(state: RuleState, settings: MelodyRuleSettings) -> PerToken:
+    leap = _Leap.by(state, jnp.asarray(TOKENS), settings)
     doubled = jnp.where(leap.is_doubled, settings.leap_doubled_penalty, 0.0)
     return jnp.where(leap.is_resolved, settings.leap_resolved_reward, doubled)
 
 
-def _extremes(heard: Heard, settings: MelodyRuleSettings) -> PerToken:
+def _extremes(state: RuleState, settings: MelodyRuleSettings) -> PerToken:
     """What the melody earns if each token is its last."""
     tokens = jnp.asarray(TOKENS)
-    note, top, bottom = is_note(tokens), heard.highest, heard.lowest
-    highest = (tokens > top) | ((tokens < top) & (heard.highest_count == 1))
+    note, top, bottom = is_note(tokens), state.highest, state.lowest
+    highest = (tokens > top) | ((tokens < top) & (state.highest_count == 1))
     if settings.highest_note_ignores_rests:
         highest &= is_note(jnp.maximum(tokens, top))
-    stays_lowest = heard.lowest_count == 1
+    stays_lowest = state.lowest_count == 1
     lowest = jnp.where(note, (tokens < bottom) | ((tokens > bottom) & stays_lowest), stays_lowest)
     of_lowest, of_highest = settings.unique_note_reward, settings.unique_highest_reward
     of_highest = of_lowest if of_highest is None else of_highest
