@@ -18,10 +18,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 DIFFERENT = 4
 """A copy differs in at most one of so many symbols.
@@ -168,6 +171,8 @@ class RealMelodies:
 
     def _gram_counts(self, strings: Sequence[str]) -> sparse.csr_array:
         """A row of ones and zeros for each string; the product of two counts what they share."""
+        from scipy import sparse  # Heavy, and `symbols_of` is imported by commands that count none.
+
         numbers = self._numbers
         rows = [
             [numbers[gram] for gram in _counted_grams(string) if gram in numbers]
