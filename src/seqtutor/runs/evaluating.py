@@ -309,7 +309,12 @@ def columns_of(
     Raises:
         UserError: if a policy is named twice, or a run and its copy.
     """
-    measured = measured_groups(evaluator, grouped(policies), seed)
+    return _columns_of_groups(evaluator, measured_groups(evaluator, grouped(policies), seed))
+
+
+def _columns_of_groups(
+    evaluator: Evaluator, measured: Sequence[MeasuredGroup]
+) -> tuple[list[PolicyColumn], list[Measure]]:
     evaluations = [one for group in measured for one in group.evaluations]
     terms = terms_of(evaluator.spec, evaluations, evaluator.shows_preference)
     return [group.column for group in measured], evaluator.rows(terms)
@@ -414,11 +419,10 @@ def evaluate_runs(
     ) as evaluator:
         groups = grouped(named)
         measured = measured_groups(evaluator, groups)
-        evaluations = [one for group in measured for one in group.evaluations]
-        terms = terms_of(spec, evaluations, evaluator.shows_preference)
-        columns = [group.column for group in measured]
+        columns, rows = _columns_of_groups(evaluator, measured)
         published = spec.published_beside_runs
-        table = table_of(evaluator, columns, evaluator.rows(terms), has_published=published)
+        table = table_of(evaluator, columns, rows, has_published=published)
+    evaluations = [one for group in measured for one in group.evaluations]
     in_order = [policy for group in groups for policy in group.policies]
     return table, Known.of(number, zip(in_order, evaluations, strict=True))
 

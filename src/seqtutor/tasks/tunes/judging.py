@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def judge_estimates(
     for seed in range(judges):
         chosen = np.random.default_rng(seed).permutation(len(tokens))[:needed]
         own = SequenceBatch(jnp.asarray(tokens[chosen], jnp.int32), jnp.asarray(mask[chosen]))
-        settings = JudgeSettings(epochs=SETTINGS.epochs, patience=SETTINGS.patience, seed=seed)
+        settings = replace(SETTINGS, seed=seed)
         found = train_judge(vocabulary.size, real, divided(own, real), settings).test
         right.append(found.accuracy)
         # As many real as generated ones: accuracy is the mean of the recall and of what is left.
