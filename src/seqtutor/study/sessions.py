@@ -202,6 +202,17 @@ def withdraw(database: Database, session: Session) -> None:
     database.forget()
 
 
+def erase_simulated(database: Database) -> int:
+    """Erase all simulated listeners with what they answered; gives how many."""
+    with database.writing() as connection:
+        own = select(sessions.c.id).where(sessions.c.is_simulated)
+        asked = select(trials.c.id).where(trials.c.session.in_(own))
+        connection.execute(delete(answers).where(answers.c.trial.in_(asked)))
+        connection.execute(delete(trials).where(trials.c.session.in_(own)))
+        gone = connection.execute(delete(sessions).where(sessions.c.is_simulated)).rowcount
+    return int(gone)
+
+
 def purge_recruits(database: Database, days: float, now: float | None = None) -> int:
     """Erase whom a recruiting service sent longer ago than some days; gives how many."""
     oldest = (time.time() if now is None else now) - days * 86_400
