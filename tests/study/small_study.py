@@ -49,7 +49,7 @@ def small_study(
     """A study of short tones, of drawings or of texts."""
     how = replace(OPTIONS, **options)
     models = [
-        Model(name, f"/runs/{name}", f"{place:064x}", place) for place, name in enumerate(names)
+        Model(name, f"{place:064x}", place) for place, name in enumerate(names)
     ]
 
     def exhibit(model: int, number: int) -> Exhibit:

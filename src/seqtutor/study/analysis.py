@@ -8,8 +8,9 @@ from pathlib import Path
 
 from seqtutor.report.page.page import Section
 from seqtutor.settings import require, require_seed
-from seqtutor.study.plan import read_study
-from seqtutor.study.presentation import ink_colors, section_html
+from seqtutor.study.plan import Study, read_study
+from seqtutor.study.planned import Progress, facts_of, progress_of
+from seqtutor.study.presentation import ink_colors, section_html, verdict_lines
 from seqtutor.study.results import Results, results_of
 from seqtutor.study.stored import collect_votes
 from seqtutor.study.warnings import StudyWarning, study_warnings
@@ -22,16 +23,25 @@ class Analysis:
     """The results of a study with what a reader should know of them.
 
     Attributes:
-        task: the name of the study's task.
+        study: with its plan.
+        progress: what was planned beside what has come.
         results: of the votes that count.
         warnings: on defects of the study.
         is_simulated: whether no person answered.
     """
 
-    task: str
+    study: Study
+    progress: Progress
     results: Results
     warnings: Sequence[StudyWarning]
     is_simulated: bool
+
+    @property
+    def lines(self) -> list[str]:
+        """What was found, in sentences."""
+        warned = [one.defect for one in self.warnings]
+        counted, *others = verdict_lines(self.results, warned)
+        return [counted, str(self.progress), *others]
 
 
 def analyse(folder: Path, database: str | None = None, seed: int = 0) -> Analysis:
@@ -56,7 +66,8 @@ def analyse(folder: Path, database: str | None = None, seed: int = 0) -> Analysi
     warnings = study_warnings(
         collected.counted, plan.model_names, plan.media, plan.is_adaptive, seed
     )
-    return Analysis(plan.task, results, warnings, collected.is_simulated)
+    progress = progress_of(plan, results.listeners, results.votes)
+    return Analysis(study, progress, results, warnings, collected.is_simulated)
 
 
 def page_section(folder: Path, task: str) -> Section:
@@ -66,7 +77,13 @@ def page_section(folder: Path, task: str) -> Section:
         UserError: as `analyse`, or if the study is one of another task.
     """
     found = analyse(folder)
-    require(found.task == task, f"the study in {folder} is of the task {found.task}, not of {task}")
-    remarks = [*([SIMULATED] if found.is_simulated else []), *map(str, found.warnings)]
-    colors = ink_colors(found.results.models)
-    return Section("study", "Listening study", section_html(found.results, remarks), colors)
+    own = found.study.plan.task
+    require(own == task, f"the study in {folder} is of the task {own}, not of {task}")
+    html = section_html(
+        found.results,
+        found.lines,
+        remarks=[SIMULATED] if found.is_simulated else [],
+        warnings=[str(one) for one in found.warnings],
+        facts=facts_of(found.study),
+    )
+    return Section("study", "Listening study", html, ink_colors(found.results.models))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from seqtutor.study.agreement import agreement
 from seqtutor.study.plan import Plan
+from seqtutor.study.planned import progress_of
 from seqtutor.study.sessions import State, counts
 from seqtutor.study.stored import Collected, collect
 from seqtutor.study.tables import studies
@@ -47,6 +48,7 @@ class Overview:
         sessions: how many are in each state.
         pairs: votes on each pair of models.
         votes: that count.
+        progress: how many listeners count of those who were planned, in sentences.
         agreement: of listeners, Krippendorff's α; `None` if it is not known yet.
         excluded: by listener, why the votes are left out.
         warnings: defects that the votes show, in sentences.
@@ -59,6 +61,7 @@ class Overview:
     sessions: Mapping[State, int]
     pairs: Sequence[PairCount]
     votes: int
+    progress: str
     agreement: float | None
     excluded: Mapping[str, list[str]]
     warnings: Sequence[str]
@@ -83,6 +86,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
         counts(connection, simulated=collected.is_simulated),
         pair_counts(counted, plan.model_names),
         len(counted),
+        str(progress_of(plan, len({vote.listener for vote in counted}), len(counted))),
         alpha if math.isfinite(alpha) else None,
         collected.excluded,
         warnings,
