@@ -123,7 +123,14 @@ def test_one_listener_tells_nothing_of_listeners(votes):
     few = [vote for vote in votes if vote.listener == "l0"]
     found = results_of(few, MODELS)
     text = "\n".join([*verdict_lines(found), *(render_markdown(t) for t in tables(found))])
-    for claim in ("are over listeners", "over listeners p", "Krippendorff", "taste", "tell them apart", "nan"):
+    for claim in (
+        "are over listeners",
+        "over listeners p",
+        "Krippendorff",
+        "taste",
+        "tell them apart",
+        "nan",
+    ):
         assert claim not in text, claim
     assert f"{len(few) - 1} votes of 1 listener count." in text
     assert "take at least two" in text

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from seqtutor.study.agreement import agreement
 from seqtutor.study.plan import Plan
 from seqtutor.study.planned import progress_of
-from seqtutor.study.sessions import State, counts
+from seqtutor.study.sessions import State, counts, is_open
 from seqtutor.study.stored import Collected, collect
-from seqtutor.study.tables import studies
 from seqtutor.study.votes import Vote
 from seqtutor.study.warnings import study_warnings
 
@@ -80,7 +79,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
         tuple(collected.counted), plan.model_names, tuple(plan.media), plan.is_adaptive
     )
     return Overview(
-        bool(connection.execute(select(studies.c.is_open)).scalar_one()),
+        is_open(connection),
         collected.is_simulated,
         collected.set_aside,
         counts(connection, simulated=collected.is_simulated),

@@ -30,10 +30,9 @@ class Progress:
         return " ".join([self._reached(), *self._found(), *self._early()])
 
     def _reached(self) -> str:
-        are = "count" if self.listeners != 1 else "counts"
         if self.listeners < self.planned:
-            return f"{self.listeners:,} of the {self.planned:,} planned listeners {are}."
-        return f"{counted(self.listeners, 'listener', 'listeners')} {are}, {self.planned:,} were planned."
+            return f"{self.listeners:,} of the {self.planned:,} planned listeners count."
+        return f"{counted(self.planned, 'listener was', 'listeners were')} planned."
 
     def _found(self) -> list[str]:
         own, whole = self.power, self.planned_power
@@ -124,4 +123,6 @@ def facts_of(study: Study) -> dict[str, str]:
 
 
 def _temperature(plan: Plan) -> str:
-    return "temperature not told" if plan.temperature is None else f"temperature {plan.temperature:g}"
+    return (
+        "temperature not told" if plan.temperature is None else f"temperature {plan.temperature:g}"
+    )

@@ -17,7 +17,7 @@ from seqtutor.report.style import INK, figure_style, method_style, save_figure
 from seqtutor.report.tables import Cell, Column, Row, Table, format_cell, format_interval
 from seqtutor.runs.terminal import counted
 from seqtutor.study.inference import Bounded
-from seqtutor.study.rank_tests import pairs_factor
+from seqtutor.study.rank_tests import KruskalWallis, pairs_factor
 from seqtutor.study.results import Difference, Results, Wins
 
 if TYPE_CHECKING:
@@ -47,9 +47,8 @@ def models_table(results: Results) -> Table:
         ),
         Row(f"log-odds against {first}", tuple(_cells(results.strengths, results.models))),
     )
-    note = (
-        f"{_whose(results)}. Intervals of shares take votes for independent; "
-        + ("log-odds have none." if results.listeners < 2 else "those of log-odds are over listeners.")
+    note = f"{_whose(results)}. Intervals of shares take votes for independent; " + (
+        "log-odds have none." if results.listeners < 2 else "those of log-odds are over listeners."
     )
     return Table("Listening study", tuple(Column(m) for m in results.models), rows, note)
 
@@ -65,7 +64,7 @@ def _cell(one: Bounded) -> Cell:
 
 
 def bounded_in_words(one: Bounded) -> str:
-    """`1.42 ± 0.47`, `1.42` without an interval, or `more than 2.1` where votes set no upper bound."""
+    """`1.42 ± 0.47`, `1.42` of one listener, `more than 2.1` where votes set no upper bound."""
     if not one.has_interval:
         return _number(one.estimate)
     if math.isfinite(one.low) and math.isfinite(one.high):
@@ -107,8 +106,8 @@ def rank_table(results: Results) -> Table:
     ]
     whole = results.kruskal_wallis
     note = (
-        f"Kruskal–Wallis H({whole.df}) = {_number(whole.H)}, p {p_in_words(whole.p)}; over "
-        f"listeners p {p_in_words(whole.p_listeners)}. Mann–Whitney's U is of the ratings of both "
+        f"Kruskal–Wallis H({whole.df}) = {_number(whole.H)}, p {p_in_words(whole.p)}"
+        f"{_over_listeners(whole)}. Mann–Whitney's U is of the ratings of both "
         "models in all of their comparisons, its effect the rank-biserial correlation; each p is "
         "after Holm's correction."
     )
@@ -244,12 +243,17 @@ def _listeners(results: Results) -> list[str]:
 def _as_the_paper(results: Results) -> str:
     whole = results.kruskal_wallis
     factor = pairs_factor(len(results.models))
-    over = "" if math.isnan(whole.p_listeners) else f"; over listeners p {p_in_words(whole.p_listeners)}"
     return (
         f"As the paper of 2017 tests it: Kruskal–Wallis H({whole.df}) = {_number(whole.H)}, p "
         f"{p_in_words(whole.p)}. It takes the two ratings of a comparison for independent, which "
-        f"makes H about {factor:.2f} times too large where models do not differ{over}."
+        f"makes H about {factor:.2f} times too large where models do not differ"
+        f"{_over_listeners(whole)}."
     )
+
+
+def _over_listeners(whole: KruskalWallis) -> str:
+    p = whole.p_listeners
+    return "" if math.isnan(p) else f"; over listeners p {p_in_words(p)}"
 
 
 def p_in_words(p: float) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from seqtutor.study.plan import Form
 
-
 NO_CONSENT = (
     "the consent text is the default one, which names no investigator, institution, contact or "
     "ethics approval. Before people take part, make the study with --consent FILE."
