@@ -20,6 +20,7 @@ from seqtutor.study.analysis import SIMULATED, page_section
 from seqtutor.study.app import make_app
 from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
+from seqtutor.study.export import raw_csv, tidy_csv
 from seqtutor.study.overview import overview
 from seqtutor.study.plan import Rules
 from seqtutor.study.serving import Serving, new_researcher_token
@@ -247,6 +248,25 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
     assert (shown.is_simulated, shown.set_aside) == (False, 20)
     assert found.set_aside == 20
     assert {one.vote.listener for one in found.votes} == {"L0005"}
+
+
+def test_the_tables_of_a_study_are_exported_as_the_page_gives_them(tmp_path, capsys):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    assert main(["study", "simulate", str(study.folder), "--listeners", "2"]) == 0
+    call = ["study", "export", str(study.folder)]
+    assert main(call) == 2
+    assert "--output" in capsys.readouterr().err
+    assert main([*call, "--output", str(tmp_path / "t")]) == 0
+    said = capsys.readouterr().out
+    assert "votes-raw.csv: 10 answers of simulated listeners" in said
+    assert "votes-tidy.csv: 6 votes of simulated listeners" in said
+    with closing(_of(study)) as database, database.reading() as connection:
+        collected = collect(connection, study.plan)
+    for name, table in (("raw", raw_csv), ("tidy", tidy_csv)):
+        written = (tmp_path / "t" / f"votes-{name}.csv").read_bytes()
+        assert written == b"\xef\xbb\xbf" + table(collected).encode()
+    assert main([*call, "--output", str(tmp_path / "t")]) == 2
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_simulated_listeners_of_an_earlier_call_are_told_of_or_erased(tmp_path, capsys):

@@ -129,7 +129,7 @@ def test_a_folder_without_a_study_is_one_line(tmp_path, capsys, action):
 def test_help_names_the_actions(capsys):
     assert main(["study", "--help"]) == 0
     overview = capsys.readouterr().out
-    for action in ("new", "serve", "simulate", "results", "votes", "purge"):
+    for action in ("new", "serve", "simulate", "results", "export", "votes", "purge"):
         assert f"study {action}" in overview
         assert main(["study", action, "--help"]) == 0
         assert f"usage: seqtutor study {action}" in capsys.readouterr().out

@@ -63,6 +63,8 @@ def test_results_and_the_report_tell_what_was_planned(tmp_path, capsys):
     planned = json.loads(capsys.readouterr().out)["planned"]
     assert planned["listeners"] == 4
     assert 0 < planned["power_reached"] < planned["power"] < 1
-    html = page_section(study.folder, "tones").html
-    for fact in facts_of(study).values():
-        assert fact in html
+    html = page_section(study.folder, "tones", "Note RNN").html
+    for name, fact in facts_of(study).items():
+        assert name == "Models" or fact in html
+    elsewhere = "elsewhere on this page"
+    assert f"prior (Note RNN {elsewhere}), psi (Ψ {elsewhere})" in html

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.report.page.page import Section
+from seqtutor.report.style import method_style
 from seqtutor.settings import require, require_seed
 from seqtutor.study.plan import Study, read_study
 from seqtutor.study.planned import Progress, facts_of, progress_of
@@ -70,8 +71,11 @@ def analyse(folder: Path, database: str | None = None, seed: int = 0) -> Analysi
     return Analysis(study, progress, results, warnings, collected.is_simulated)
 
 
-def page_section(folder: Path, task: str) -> Section:
+def page_section(folder: Path, task: str, prior_title: str = "prior") -> Section:
     """The results of a study as a section of the page of a task's runs.
+
+    Models have the names of the study; the rest of the page names them by their methods, and the
+    prior by `prior_title`, which is told beside.
 
     Raises:
         UserError: as `analyse`, or if the study is one of another task.
@@ -79,11 +83,20 @@ def page_section(folder: Path, task: str) -> Section:
     found = analyse(folder)
     own = found.study.plan.task
     require(own == task, f"the study in {folder} is of the task {own}, not of {task}")
+    names = found.results.models
     html = section_html(
         found.results,
         found.lines,
         remarks=[SIMULATED] if found.is_simulated else [],
         warnings=[str(one) for one in found.warnings],
-        facts=facts_of(found.study),
+        facts=facts_of(found.study) | {"Models": _with_titles(names, prior_title)},
     )
-    return Section("study", "Listening study", html, ink_colors(found.results.models))
+    return Section("study", "Listening study", html, ink_colors(names))
+
+
+def _with_titles(names: Sequence[str], prior_title: str) -> str:
+    titles = [prior_title if name == "prior" else method_style(name).label for name in names]
+    return ", ".join(
+        name if name == title else f"{name} ({title} elsewhere on this page)"
+        for name, title in zip(names, titles, strict=True)
+    )

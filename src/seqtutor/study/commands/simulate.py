@@ -75,6 +75,7 @@ def run(spec: Any, options: Options) -> None:
     """Begin the sessions, answer, say how many answers were stored."""
     require_seed("--seed", options.seed)
     from seqtutor.runs.progress import progress_bar
+    from seqtutor.runs.terminal import counted
     from seqtutor.study.plan import read_study
     from seqtutor.study.simulated import Population
     from seqtutor.study.simulating import Simulation, simulate
@@ -97,7 +98,8 @@ def run(spec: Any, options: Options) -> None:
     with _server(study, options) as (address, token), progress_bar() as progress:
         bar = progress.add_task("Answering", total=questions, unit="answers", note="")
         stored = simulate(study.plan, address, token, simulation, lambda: progress.advance(bar))
-    print(f"{options.listeners:,} simulated listeners gave {stored:,} answers, all of them stored.")
+    who = counted(options.listeners, "simulated listener", "simulated listeners")
+    print(f"{who} gave {stored:,} answers, all of them stored.")
     print(f"Next: seqtutor study results {options.study}")
 
 
