@@ -12,13 +12,12 @@ from seqtutor.report.tables import render_markdown
 from seqtutor.study.inference import Bounded
 from seqtutor.study.presentation import (
     bounded_in_words,
-    ink_colors,
-    section_html,
     tables,
     verdict_lines,
     wins_figure,
 )
 from seqtutor.study.results import results_of
+from seqtutor.study.section import ink_colors, section_html
 from seqtutor.study.simulated import Population, simulated_votes
 
 MODELS = ("prior", "q", "psi")

@@ -11,8 +11,9 @@ from seqtutor.report.style import method_style
 from seqtutor.settings import require, require_seed
 from seqtutor.study.plan import Study, read_study
 from seqtutor.study.planned import Progress, facts_of, progress_of
-from seqtutor.study.presentation import ink_colors, section_html, verdict_lines
+from seqtutor.study.presentation import verdict_lines
 from seqtutor.study.results import Results, results_of
+from seqtutor.study.section import ink_colors, section_html
 from seqtutor.study.stored import collect_votes
 from seqtutor.study.warnings import StudyWarning, study_warnings
 

@@ -1,17 +1,15 @@
-"""Results of a study as tables, sentences, a figure and a section of a page."""
+"""Results of a study as tables, sentences and a figure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqtutor.measures.intervals import Interval
-from seqtutor.report.page.charts import Ink, bar_chart
 from seqtutor.report.reading import listed
 from seqtutor.report.style import INK, figure_style, method_style, save_figure
 from seqtutor.report.tables import Cell, Column, Row, Table, format_cell, format_interval
@@ -66,13 +64,13 @@ def _cell(one: Bounded) -> Cell:
 def bounded_in_words(one: Bounded) -> str:
     """`1.42 ± 0.47`, `1.42` of one listener, `more than 2.1` where votes set no upper bound."""
     if not one.has_interval:
-        return _number(one.estimate)
+        return number_in_words(one.estimate)
     if math.isfinite(one.low) and math.isfinite(one.high):
         return format_interval(Interval(one.estimate, one.low, one.high))
     if math.isfinite(one.low):
-        return f"more than {_number(one.low)}"
+        return f"more than {number_in_words(one.low)}"
     if math.isfinite(one.high):
-        return f"less than {_number(one.high)}"
+        return f"less than {number_in_words(one.high)}"
     return "not known"
 
 
@@ -106,7 +104,7 @@ def rank_table(results: Results) -> Table:
     ]
     whole = results.kruskal_wallis
     note = (
-        f"Kruskal–Wallis H({whole.df}) = {_number(whole.H)}, p {p_in_words(whole.p)}"
+        f"Kruskal–Wallis H({whole.df}) = {number_in_words(whole.H)}, p {p_in_words(whole.p)}"
         f"{_over_listeners(whole)}. Mann–Whitney's U is of the ratings of both "
         "models in all of their comparisons, its effect the rank-biserial correlation; each p is "
         "after Holm's correction."
@@ -156,7 +154,7 @@ def _leading(results: Results) -> str:
     share = 100 / (1 + math.exp(-over.value.estimate))
     if not over.value.has_interval:
         return (
-            f"{second} (log-odds {_number(over.value.estimate)}), by one listener; intervals and "
+            f"{second} (log-odds {number_in_words(over.value.estimate)}), by one listener; intervals and "
             "tests over listeners take at least two."
         )
     odds = f"log-odds {bounded_in_words(over.value)}: of those with a preference {share:.0f} %"
@@ -181,7 +179,7 @@ def _separated(results: Results) -> list[str]:
     return [
         f"{one.first} and {one.second}: votes set no bound on one side, as one of them won or lost "
         f"always; the log-odds are {bounded_in_words(one.value)}, and the estimate "
-        f"{_number(one.value.estimate)} stands for a value that may be much larger."
+        f"{number_in_words(one.value.estimate)} stands for a value that may be much larger."
         for one in results.differences
         if one.value.is_one_sided
     ]
@@ -222,10 +220,14 @@ def _listeners(results: Results) -> list[str]:
     if not math.isnan(found.alpha.estimate):
         what = counted(found.units, f"pair of {found.unit}", f"pairs of {found.unit}")
         alpha = found.alpha
-        ends = f" ({_number(alpha.low)} … {_number(alpha.high)})" if alpha.has_interval else ""
+        ends = (
+            f" ({number_in_words(alpha.low)} … {number_in_words(alpha.high)})"
+            if alpha.has_interval
+            else ""
+        )
         lines.append(
             f"Agreement on the {what} that several listeners rated: Krippendorff's α = "
-            f"{_number(alpha.estimate)}{ends}."
+            f"{number_in_words(alpha.estimate)}{ends}."
         )
     taste = results.heterogeneity
     if math.isnan(taste.p):
@@ -233,7 +235,7 @@ def _listeners(results: Results) -> list[str]:
     if taste.p < LEVEL:
         lines.append(
             f"Listeners differ in taste (p {p_in_words(taste.p)}): their own log-odds vary by "
-            f"about {_number(taste.spread)} around the mean."
+            f"about {number_in_words(taste.spread)} around the mean."
         )
     else:
         lines.append(f"No difference in taste was shown (p {p_in_words(taste.p)}).")
@@ -244,7 +246,7 @@ def _as_the_paper(results: Results) -> str:
     whole = results.kruskal_wallis
     factor = pairs_factor(len(results.models))
     return (
-        f"As the paper of 2017 tests it: Kruskal–Wallis H({whole.df}) = {_number(whole.H)}, p "
+        f"As the paper of 2017 tests it: Kruskal–Wallis H({whole.df}) = {number_in_words(whole.H)}, p "
         f"{p_in_words(whole.p)}. It takes the two ratings of a comparison for independent, which "
         f"makes H about {factor:.2f} times too large where models do not differ"
         f"{_over_listeners(whole)}."
@@ -268,7 +270,8 @@ def p_alone(p: float) -> str:
     return p_in_words(p).removeprefix("= ")
 
 
-def _number(value: float) -> str:
+def number_in_words(value: float) -> str:
+    """A number with the digits that a table shows."""
     return format_cell(Cell(value), "number")
 
 
@@ -345,88 +348,3 @@ def _draw_strengths(panel: Axes, strengths: Mapping[str, Bounded], names: tuple[
     panel.set_title("Bradley–Terry")
     panel.set_ylabel(f"log-odds against {names[0]}")
     panel.grid(axis="y")
-
-
-def ink_colors(models: Sequence[str]) -> dict[str, str]:
-    """The colour that a page's style sheet gives each name that `section_html` draws with."""
-    return {
-        f"--ink-{place}": method_style(model, tuple(models)).color
-        for place, model in enumerate(models)
-    }
-
-
-def section_html(
-    results: Results,
-    lines: Sequence[str],
-    *,
-    remarks: Sequence[str] = (),
-    warnings: Sequence[str] = (),
-    facts: Mapping[str, str] | None = None,
-) -> str:
-    """A `<section>` of a page: sentences, charts and tables, without any style of its own.
-
-    Its classes are those of `report/page/page.css`; colours are `ink_colors`, for which the page
-    has other values in the dark.
-
-    Args:
-        results: of the study.
-        lines: what was found, in sentences.
-        remarks: what a reader has to know before.
-        warnings: sentences on defects.
-        facts: of the study's plan, by name.
-    """
-    inks = {model: Ink(place) for place, model in enumerate(results.models)}
-    shares = [(m, [(inks[m], results.wins[m].share)]) for m in results.models]
-    strengths = [(m, [(inks[m], _drawn(results.strengths[m]))]) for m in results.models]
-    first = results.models[0]
-    parts = ['<section id="study" aria-labelledby="study-title">']
-    parts.append('<h2 id="study-title">Listening study</h2>')
-    parts += [f'<p class="remark">{escape(line)}</p>' for line in remarks]
-    parts.append("<ul>")
-    parts += [f"<li>{escape(line)}</li>" for line in lines]
-    parts.append("</ul>")
-    parts += [f'<p class="remark">{escape(line)}</p>' for line in warnings]
-    parts.append('<div class="columns">')
-    for title, rows, axis in (
-        ("Share preferred", shares, "of comparisons with a preference"),
-        ("Bradley–Terry", strengths, f"log-odds against {first}"),
-    ):
-        chart = bar_chart(rows, f"{title}: {_aloud(rows)}", axis)
-        parts.append(f'<figure class="column"><figcaption>{title}</figcaption>{chart}</figure>')
-    parts.append("</div>")
-    parts += [_table_html(table) for table in tables(results)]
-    if facts:
-        parts.append('<h3>How the study was made</h3><dl class="facts">')
-        parts += [
-            f"<div><dt>{escape(name)}</dt><dd>{escape(fact)}</dd></div>"
-            for name, fact in facts.items()
-        ]
-        parts.append("</dl>")
-    parts.append("</section>")
-    return "\n".join(parts)
-
-
-def _drawn(one: Bounded) -> Interval:
-    """The interval of a chart; an end that is not bounded ends at the estimate."""
-    low = one.low if math.isfinite(one.low) else one.estimate
-    high = one.high if math.isfinite(one.high) else one.estimate
-    return Interval(one.estimate, low, high)
-
-
-def _aloud(rows: Sequence[tuple[str, Sequence[tuple[Ink, Interval]]]]) -> str:
-    return ", ".join(f"{label} {_number(bars[0][1].value)}" for label, bars in rows)
-
-
-def _table_html(table: Table) -> str:
-    head = "".join(f'<th scope="col">{escape(column.title)}</th>' for column in table.columns)
-    lines = [
-        f'<tr><th scope="row">{escape(row.label)}</th>'
-        + "".join(f"<td>{escape(format_cell(cell, row.unit))}</td>" for cell in row.cells)
-        + "</tr>"
-        for row in table.rows
-    ]
-    return (
-        f'<div class="scroll"><table><caption>{escape(table.title)}</caption>'
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-        f'<p class="quiet">{escape(table.note)}</p>'
-    )
