@@ -15,7 +15,7 @@ from seqtutor.study.presentation import verdict_lines
 from seqtutor.study.results import Results, results_of
 from seqtutor.study.section import ink_colors, section_html
 from seqtutor.study.stored import collect_votes
-from seqtutor.study.warnings import StudyWarning, study_warnings
+from seqtutor.study.warnings import study_warnings
 
 SIMULATED = "These are the votes of simulated listeners."
 
@@ -28,22 +28,17 @@ class Analysis:
         study: with its plan.
         progress: what was planned beside what has come.
         results: of the votes that count.
-        warnings: on defects of the study.
+        lines: what was found, in sentences.
+        warnings: on defects of the study, in sentences.
         is_simulated: whether no person answered.
     """
 
     study: Study
     progress: Progress
     results: Results
-    warnings: Sequence[StudyWarning]
+    lines: Sequence[str]
+    warnings: Sequence[str]
     is_simulated: bool
-
-    @property
-    def lines(self) -> list[str]:
-        """What was found, in sentences."""
-        warned = [one.defect for one in self.warnings]
-        counted, *others = verdict_lines(self.results, warned)
-        return [counted, str(self.progress), *others]
 
 
 def analyse(folder: Path, database: str | None = None, seed: int = 0) -> Analysis:
@@ -68,8 +63,11 @@ def analyse(folder: Path, database: str | None = None, seed: int = 0) -> Analysi
     warnings = study_warnings(
         collected.counted, plan.model_names, plan.media, plan.is_adaptive, seed
     )
+    told = [*collected.remarks, *map(str, warnings)]
     progress = progress_of(plan, results.listeners, results.votes)
-    return Analysis(study, progress, results, warnings, collected.is_simulated)
+    counted, *others = verdict_lines(results, [one.defect for one in warnings])
+    lines = [counted, str(progress), *others]
+    return Analysis(study, progress, results, lines, told, collected.is_simulated)
 
 
 def page_section(folder: Path, task: str, prior_title: str = "prior") -> Section:
@@ -89,7 +87,7 @@ def page_section(folder: Path, task: str, prior_title: str = "prior") -> Section
         found.results,
         found.lines,
         remarks=[SIMULATED] if found.is_simulated else [],
-        warnings=[str(one) for one in found.warnings],
+        warnings=found.warnings,
         facts=facts_of(found.study) | {"Models": _with_titles(names, prior_title)},
     )
     return Section("study", "Listening study", html, ink_colors(names))

@@ -88,7 +88,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
         str(progress_of(plan, len({vote.listener for vote in counted}), len(counted))),
         alpha if math.isfinite(alpha) else None,
         collected.excluded,
-        warnings,
+        [*collected.remarks, *warnings],
         _comments(collected),
     )
 

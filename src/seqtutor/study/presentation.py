@@ -64,13 +64,13 @@ def _cell(one: Bounded) -> Cell:
 def bounded_in_words(one: Bounded) -> str:
     """`1.42 ± 0.47`, `1.42` of one listener, `more than 2.1` where votes set no upper bound."""
     if not one.has_interval:
-        return number_in_words(one.estimate)
+        return shown_number(one.estimate)
     if math.isfinite(one.low) and math.isfinite(one.high):
         return format_interval(Interval(one.estimate, one.low, one.high))
     if math.isfinite(one.low):
-        return f"more than {number_in_words(one.low)}"
+        return f"more than {shown_number(one.low)}"
     if math.isfinite(one.high):
-        return f"less than {number_in_words(one.high)}"
+        return f"less than {shown_number(one.high)}"
     return "not known"
 
 
@@ -104,7 +104,7 @@ def rank_table(results: Results) -> Table:
     ]
     whole = results.kruskal_wallis
     note = (
-        f"Kruskal–Wallis H({whole.df}) = {number_in_words(whole.H)}, p {p_in_words(whole.p)}"
+        f"Kruskal–Wallis H({whole.df}) = {shown_number(whole.H)}, p {p_in_words(whole.p)}"
         f"{_over_listeners(whole)}. Mann–Whitney's U is of the ratings of both "
         "models in all of their comparisons, its effect the rank-biserial correlation; each p is "
         "after Holm's correction."
@@ -154,8 +154,8 @@ def _leading(results: Results) -> str:
     share = 100 / (1 + math.exp(-over.value.estimate))
     if not over.value.has_interval:
         return (
-            f"{second} (log-odds {number_in_words(over.value.estimate)}), by one listener; intervals and "
-            "tests over listeners take at least two."
+            f"{second} (log-odds {shown_number(over.value.estimate)}), by one listener; intervals "
+            "and tests over listeners take at least two."
         )
     odds = f"log-odds {bounded_in_words(over.value)}: of those with a preference {share:.0f} %"
     if over.p_holm < LEVEL and over.value.excludes_zero:
@@ -179,7 +179,7 @@ def _separated(results: Results) -> list[str]:
     return [
         f"{one.first} and {one.second}: votes set no bound on one side, as one of them won or lost "
         f"always; the log-odds are {bounded_in_words(one.value)}, and the estimate "
-        f"{number_in_words(one.value.estimate)} stands for a value that may be much larger."
+        f"{shown_number(one.value.estimate)} stands for a value that may be much larger."
         for one in results.differences
         if one.value.is_one_sided
     ]
@@ -221,13 +221,13 @@ def _listeners(results: Results) -> list[str]:
         what = counted(found.units, f"pair of {found.unit}", f"pairs of {found.unit}")
         alpha = found.alpha
         ends = (
-            f" ({number_in_words(alpha.low)} … {number_in_words(alpha.high)})"
+            f" ({shown_number(alpha.low)} … {shown_number(alpha.high)})"
             if alpha.has_interval
             else ""
         )
         lines.append(
             f"Agreement on the {what} that several listeners rated: Krippendorff's α = "
-            f"{number_in_words(alpha.estimate)}{ends}."
+            f"{shown_number(alpha.estimate)}{ends}."
         )
     taste = results.heterogeneity
     if math.isnan(taste.p):
@@ -235,7 +235,7 @@ def _listeners(results: Results) -> list[str]:
     if taste.p < LEVEL:
         lines.append(
             f"Listeners differ in taste (p {p_in_words(taste.p)}): their own log-odds vary by "
-            f"about {number_in_words(taste.spread)} around the mean."
+            f"about {shown_number(taste.spread)} around the mean."
         )
     else:
         lines.append(f"No difference in taste was shown (p {p_in_words(taste.p)}).")
@@ -246,7 +246,7 @@ def _as_the_paper(results: Results) -> str:
     whole = results.kruskal_wallis
     factor = pairs_factor(len(results.models))
     return (
-        f"As the paper of 2017 tests it: Kruskal–Wallis H({whole.df}) = {number_in_words(whole.H)}, p "
+        f"As the paper of 2017 tests it: Kruskal–Wallis H({whole.df}) = {shown_number(whole.H)}, p "
         f"{p_in_words(whole.p)}. It takes the two ratings of a comparison for independent, which "
         f"makes H about {factor:.2f} times too large where models do not differ"
         f"{_over_listeners(whole)}."
@@ -270,7 +270,7 @@ def p_alone(p: float) -> str:
     return p_in_words(p).removeprefix("= ")
 
 
-def number_in_words(value: float) -> str:
+def shown_number(value: float) -> str:
     """A number with the digits that a table shows."""
     return format_cell(Cell(value), "number")
 

@@ -11,7 +11,7 @@ from seqtutor.report.page.charts import Ink, bar_chart
 from seqtutor.report.style import method_style
 from seqtutor.report.tables import Table, format_cell
 from seqtutor.study.inference import Bounded
-from seqtutor.study.presentation import number_in_words, tables
+from seqtutor.study.presentation import shown_number, tables
 from seqtutor.study.results import Results
 
 
@@ -82,7 +82,7 @@ def _drawn(one: Bounded) -> Interval:
 
 
 def _aloud(rows: Sequence[tuple[str, Sequence[tuple[Ink, Interval]]]]) -> str:
-    return ", ".join(f"{label} {number_in_words(bars[0][1].value)}" for label, bars in rows)
+    return ", ".join(f"{label} {shown_number(bars[0][1].value)}" for label, bars in rows)
 
 
 def _table_html(table: Table) -> str:
