@@ -29,6 +29,8 @@ class Shown:
         drawn: all that were generated, in the order of generation.
         chosen: rows of those that are shown one by one.
         terms: by name the weighted reward of each step of the chosen ones; empty without a reward.
+        unscored: by the name of a term, by place among the chosen ones, why it has no value: the
+            reward has a neutral one in its place.
         how: what a person chose of the task's `controls`; empty for the usual showing.
         probabilities: computes the policy's probability of every token at each step of the chosen
             ones, after the tokens before it; `None` where that cannot be asked.
@@ -39,6 +41,7 @@ class Shown:
     terms: Mapping[str, Float[np.ndarray, "shown time"]] = field(default_factory=dict)
     how: How = field(default_factory=dict)
     probabilities: Callable[[], Float[np.ndarray, "shown time vocab"]] | None = None
+    unscored: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from seqtutor.runs.run_on_disk import run_on_disk
 from seqtutor.tasks.molecule.goal_report import BEST_BY_REWARD, report_best
 from seqtutor.tasks.molecule.presets import PRESETS
 from seqtutor.tasks.molecule.reward_settings import CustomTerm, DiversityTerm
-from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES
+from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES, kind_of
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.task import molecule_task
 from seqtutor.training.run import run_tutor
@@ -86,6 +86,18 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize(
+    ("reasons", "kind"),
+    [
+        (["wrote '-7,36', x", "wrote '-8,1', x"], "wrote …, x"),
+        (["is too large (1e+300)", "is too large (4e+200)"], "is too large"),
+        (["ValueError: C is small", "ValueError: CC is small"], "ValueError"),
+    ],
+)
+def test_reasons_that_differ_in_what_was_given_are_one_kind(reasons, kind):
+    assert {kind_of(one) for one in reasons} == {kind}
+
+
 @pytest.mark.parametrize("method", ["psi", "rloo"])
 def test_a_run_that_was_killed_twice_has_the_record_of_one_that_was_not(tmp_path, mine, method):
     whole = run(mine, method, tmp_path / "whole")
@@ -146,7 +158,9 @@ def test_the_best_by_reward_are_structures_each_once(tmp_path, mine):
     assert report_best([tmp_path]) == [], "a folder without a record"
     (line,) = report_best([tmp_path / "run"], number=12)
     assert BEST_BY_REWARD in line
-    rows = [r for r in rows_of(tmp_path / "run" / MOLECULES) if r["is_valid"] == "1"]
+    every = [r for r in rows_of(tmp_path / "run" / MOLECULES) if r["is_valid"] == "1"]
+    rows = [r for r in every if r["custom_value"]]
+    assert len(rows) < len(every), "what has no score is not among the best"
     best = {}
     for row in rows:
         best[row["smiles"]] = max(float(row["total"]), best.get(row["smiles"], -np.inf))
