@@ -56,7 +56,7 @@ def test_a_map_of_one_molecule_or_of_none_has_no_extent():
 
 
 def test_cards_and_lines_are_named_by_the_number_of_the_string():
-    tokens = [VOCABULARY.encode(list(one)) + [0] * (4 - len(one)) for one in ("CC", "C=", "CNO")]
+    tokens = [[*VOCABULARY.encode(list(one)), 0, 0][:4] for one in ("CC", "C=", "CNO")]
     sequences = Sequences(np.array(tokens, np.int32), np.array(tokens) >= 0)
     shown = Shown(Drawn(sequences, VOCABULARY, {}, MoleculeSettings()), np.array([2, 1]))
     found = exhibition({"prior": shown})

@@ -223,10 +223,10 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         return f"Reward: {settings.reward.in_words()}."
 
     def is_published(self, settings: MoleculeSettings) -> bool:
-        """Where the reward has all terms of the paper's, and no goal or scorer of the user's."""
+        """Where the reward has the terms that the preset `paper` has, no goal and no own scorer."""
         reward = settings.reward
         has_own = bool(reward.own_scorers) or settings.chosen_goal is not None
-        return not has_own and {"logp", "sa", "qed", "ring"} <= reward.weights.keys()
+        return not has_own and {"logp", "sa", "ring"} <= reward.weights.keys()
 
     def has_memory(self, settings: MoleculeSettings) -> bool:
         """It keeps a record of what a run scored."""
