@@ -16,12 +16,14 @@ from seqtutor.runs.run_on_disk import run_on_disk
 from seqtutor.tasks.molecule.goal_report import BEST_BY_REWARD, report_best
 from seqtutor.tasks.molecule.presets import PRESETS
 from seqtutor.tasks.molecule.reward_settings import CustomTerm, DiversityTerm
+from seqtutor.tasks.molecule.score_records import SCORES, ScoreRecords
 from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES, kind_of
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.task import molecule_task
 from seqtutor.training.run import run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
+from seqtutor.workers.worker import Failure
 from tiny_problems import identical
 
 MINE = """
@@ -182,3 +184,18 @@ def test_the_record_does_not_change_what_is_learned(tmp_path, mine):
     saved = run(mine, "psi", tmp_path / "run")
     with opened(mine, "psi") as task:
         assert identical(saved, run_tutor(tutor_of(task, "psi")).policy)
+
+
+def test_records_are_read_as_they_were_written_and_damage_is_passed_over(tmp_path):
+    records = ScoreRecords([tmp_path], ["dock", "other"])
+    found = {"dock": {"C": -7.25, "CC": Failure("took longer, 1 s")}, "other": {"C": 1e-17}}
+    records.add(found)
+    records.add({"dock": {"CCC": 0.1 + 0.2}, "other": {}})
+    expected = {"dock": {**found["dock"], "CCC": 0.1 + 0.2}, "other": found["other"]}
+    assert records.read() == expected
+    with (tmp_path / SCORES).open("a") as file:
+        file.write("dock,N,seven,\ndock,O,nan,\nstranger,C,1,\ndock\ndock,NN,5")
+    assert records.read() == expected
+    assert ScoreRecords([tmp_path / "none"], ["dock"]).read() == {"dock": {}}
+    ScoreRecords([tmp_path / "none"], ["dock"]).add(found)
+    assert not (tmp_path / "none").exists()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from seqtutor.files import open_own
-from seqtutor.tasks.molecule.scored_log import read_rows, recorded_scores
+from seqtutor.tasks.molecule.scored_log import finite, read_rows, recorded_scores
 from seqtutor.workers.worker import Failure
 
 SCORES = "scores.csv"
@@ -44,11 +44,11 @@ class ScoreRecords:
                 known[name] |= scores
             for row in read_rows(folder / SCORES):
                 if (name := row.get("scorer") or "") in known:
-                    score, reason = row.get("score"), row.get("reason")
-                    if score:
-                        known[name][row["smiles"]] = float(score)
-                    elif reason:
-                        known[name][row["smiles"]] = Failure(reason)
+                    smiles, score = row.get("smiles") or "", finite(row.get("score"))
+                    if score is not None:
+                        known[name][smiles] = score
+                    elif reason := row.get("reason"):
+                        known[name][smiles] = Failure(reason)
         return known
 
     def add(self, found: Found) -> None:

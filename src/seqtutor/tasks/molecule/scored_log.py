@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import heapq
 import io
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -188,12 +190,13 @@ def recorded_scores(folder: Path, scorers: Sequence[str]) -> dict[str, dict[str,
         return known
     for row in read_rows(folder / MOLECULES):
         for name, scores in known.items():
-            if row.get("is_valid") == "1" and (value := row.get(f"{name}{_VALUE}")):
-                scores[row["smiles"]] = float(value)
+            value = finite(row.get(f"{name}{_VALUE}"))
+            if row.get("is_valid") == "1" and value is not None:
+                scores[row.get("smiles") or ""] = value
     usable = {name for name, scores in known.items() if scores}
     for row in read_rows(folder / FAILURES):
-        if row.get("reason") and row["scorer"] in usable:
-            known[row["scorer"]][row["smiles"]] = Failure(row["reason"])
+        if row.get("reason") and (name := row.get("scorer")) in usable and name:
+            known[name][row.get("smiles") or ""] = Failure(row["reason"])
     return known
 
 
@@ -203,12 +206,25 @@ def kind_of(reason: str) -> str:
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a record; without what a killed process left of its last line."""
+    """The rows of a record; without what a killed process left of its last line.
+
+    A table that is damaged ends where it is.
+    """
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         whole = (line for line in file if line.endswith("\n"))
-        yield from csv.DictReader(whole)
+        with suppress(csv.Error):
+            yield from csv.DictReader(whole)
+
+
+def finite(text: str | None) -> float | None:
+    """The number that a cell of a record has; `None` where it has none."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def best_rows(folder: Path, number: int) -> list[dict[str, str]]:
