@@ -195,8 +195,9 @@ def recorded_scores(folder: Path, scorers: Sequence[str]) -> dict[str, dict[str,
                 scores[row.get("smiles") or ""] = value
     usable = {name for name, scores in known.items() if scores}
     for row in read_rows(folder / FAILURES):
-        if row.get("reason") and (name := row.get("scorer")) in usable and name:
-            known[name][row.get("smiles") or ""] = Failure(row["reason"])
+        own = row.get("scorer") or ""
+        if row.get("reason") and own in usable:
+            known[own][row.get("smiles") or ""] = Failure(row["reason"])
     return known
 
 
