@@ -50,7 +50,7 @@ def read_beginning(path: Path, vocabulary: Vocabulary, bars: int | None = None) 
     if taken < whole:
         tokens = tokens[: tokens.index(f"{BAR}{taken + 1}")]
     notes = [f"begins with {taken} of the {whole} bars of {first.name}"]
-    notes += [f"{len(others)} more phrases of the file are not read"] if others else []
+    notes += [f"the file holds {len(others) + 1} phrases; one is read"] if others else []
     octaves = max(0, (abs(first.shift) - MOST_SEMITONES + 11) // 12)
     back = -first.shift + 12 * octaves * (1 if first.shift > 0 else -1)
     if octaves:
