@@ -157,7 +157,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
     prior_title = "Note RNN"
     published = PUBLISHED
     drift = "after them melodies drift off the bar"
-    shorter_primer = "of a file take the first bars alone, with --prime-bars N"
+    shorter_primer = "--prime-bars N for the first bars of a file alone"
     shows_terms = False
 
     def task(

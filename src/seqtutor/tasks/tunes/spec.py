@@ -144,6 +144,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
     numbers = Numbers(evaluate=10_000, most_samples=10_000, evaluation_of_run=2_000)
     profiles: Mapping[str, Profile] = PROFILES
     published = PUBLISHED
+    shorter_primer = "--prime-bars N for fewer bars of a file"
 
     def task(
         self,
