@@ -12,7 +12,7 @@ from seqtutor.study.plan import read_study
 from seqtutor.study.presentation import ink_colors, section_html
 from seqtutor.study.results import Results, results_of
 from seqtutor.study.stored import collect_votes
-from seqtutor.study.warnings import StudyWarning, study_warnings
+from seqtutor.study.warnings import study_warnings
 
 SIMULATED = "These are the votes of simulated listeners."
 
@@ -24,13 +24,13 @@ class Analysis:
     Attributes:
         task: the name of the study's task.
         results: of the votes that count.
-        warnings: on defects of the study.
+        warnings: on defects of the study, in sentences.
         is_simulated: whether no person answered.
     """
 
     task: str
     results: Results
-    warnings: Sequence[StudyWarning]
+    warnings: Sequence[str]
     is_simulated: bool
 
 
@@ -56,7 +56,8 @@ def analyse(folder: Path, database: str | None = None, seed: int = 0) -> Analysi
     warnings = study_warnings(
         collected.counted, plan.model_names, plan.media, plan.is_adaptive, seed
     )
-    return Analysis(plan.task, results, warnings, collected.is_simulated)
+    told = [*collected.remarks, *map(str, warnings)]
+    return Analysis(plan.task, results, told, collected.is_simulated)
 
 
 def page_section(folder: Path, task: str) -> Section:
@@ -67,6 +68,6 @@ def page_section(folder: Path, task: str) -> Section:
     """
     found = analyse(folder)
     require(found.task == task, f"the study in {folder} is of the task {found.task}, not of {task}")
-    remarks = [*([SIMULATED] if found.is_simulated else []), *map(str, found.warnings)]
+    remarks = [*([SIMULATED] if found.is_simulated else []), *found.warnings]
     colors = ink_colors(found.results.models)
     return Section("study", "Listening study", section_html(found.results, remarks), colors)

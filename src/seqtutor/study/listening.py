@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import Request
@@ -52,6 +53,8 @@ _CLIP_HEADERS = {
     # A drawing that is opened by itself runs nothing.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "cache-control": "private, max-age=86400, immutable",
+    # The time at which a file was written would tell its model: they are written one by one.
+    "last-modified": formatdate(0, usegmt=True),
 }
 
 
@@ -232,7 +235,7 @@ class Listening:
 
     def withdrawn(self, request: Request) -> Response:
         """Everything was erased."""
-        return self._page("withdrawn.html")
+        return self._page("withdrawn.html", has_rest=self.serving.database.has_to_forget)
 
     def session(self, request: Request) -> Response:
         """Whether this browser has begun; also asked after a link of another site led here."""
@@ -276,7 +279,8 @@ class Listening:
         if not is_asked:
             return failed(404, "there is no such clip")
         path = self.serving.study.path_of(media)
-        return FileResponse(path, media_type=media.type, headers=_CLIP_HEADERS)
+        headers = {**_CLIP_HEADERS, "etag": f'"{media.sha256}"'}
+        return FileResponse(path, media_type=media.type, headers=headers)
 
 
 def _end_of(recruitment: Recruitment, state: State) -> str:

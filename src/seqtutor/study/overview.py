@@ -85,7 +85,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
         len(counted),
         alpha if math.isfinite(alpha) else None,
         collected.excluded,
-        warnings,
+        [*collected.remarks, *warnings],
         _comments(collected),
     )
 

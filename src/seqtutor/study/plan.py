@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from seqtutor.errors import UserError, in_one_line
-from seqtutor.files import parse_json, read_regular
+from seqtutor.files import parse_json, read_regular, read_whole
 from seqtutor.settings import LARGEST_SEED
 from seqtutor.study.votes import Kind
 
 PLAN = "plan.json"
 CLIPS = "clips"
 FORMAT = 1
-LARGEST_PLAN = 256 << 20
+LARGEST_PLAN = LARGEST_CLIP = 256 << 20
 LONGEST_CLIP = 86_400
 """Seconds."""
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -354,9 +354,6 @@ def _is_plain(name: str) -> bool:
 def _check_clips(study: Study) -> None:
     for media in study.plan.media.values():
         path = study.path_of(media)
-        try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+        found = hashlib.sha256(read_whole(path, LARGEST_CLIP)).hexdigest()
         if found != media.sha256:
             raise UserError(f"{path} was changed since the study was made; make it anew")

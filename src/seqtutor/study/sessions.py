@@ -187,7 +187,10 @@ def end(connection: Connection, session: Session, state: State) -> None:
 
 
 def withdraw(database: Database, session: Session) -> None:
-    """Erase everything of a session but its number and that it was withdrawn."""
+    """Erase everything of a session but its number and that it was withdrawn.
+
+    The log of SQLite may hold it for longer: see `Database.forget`.
+    """
     with database.writing() as connection:
         locked(connection, session)
         own = select(trials.c.id).where(trials.c.session == session.id)
@@ -203,12 +206,14 @@ def withdraw(database: Database, session: Session) -> None:
 
 
 def purge_recruits(database: Database, days: float, now: float | None = None) -> int:
-    """Erase whom a recruiting service sent longer ago than some days; gives how many."""
+    """Erase whom a recruiting service sent longer ago than some days; gives how many.
+
+    Also erases what is left in the log of SQLite, as of a server that was killed.
+    """
     oldest = (time.time() if now is None else now) - days * 86_400
     with database.writing() as connection:
         gone = connection.execute(delete(recruits).where(recruits.c.made_at <= oldest)).rowcount
-    if gone:
-        database.forget()
+    database.forget()
     return int(gone)
 
 
@@ -219,5 +224,5 @@ def counts(connection: Connection, *, simulated: bool) -> Mapping[State, int]:
         .where(sessions.c.is_simulated == simulated)
         .group_by(sessions.c.state)
     )
-    found = {State(state): int(number) for state, number in rows}
+    found = {state: int(number) for state, number in rows}
     return {state: found.get(state, 0) for state in State}

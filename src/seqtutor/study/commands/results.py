@@ -50,8 +50,7 @@ def run(spec: Any, options: Options) -> None:
     if options.figure is not None:
         wins_figure(found.results.wins, options.figure, found.results.strengths)
     if options.json:
-        warnings = [str(one) for one in found.warnings]
-        more = {"simulated": found.is_simulated, "warnings": warnings}
+        more = {"simulated": found.is_simulated, "warnings": list(found.warnings)}
         print(json.dumps(found.results.to_json() | more, indent=2))
     else:
         _print(found)
