@@ -33,6 +33,8 @@ from seqtutor.study.sessions import (
     State,
     begin,
     find,
+    has_begun,
+    is_open,
     new_resume_token,
     resume,
     withdraw,
@@ -96,10 +98,14 @@ class Listening:
         return page(name, status, words=self.serving.plan.words, **values)
 
     def consent(self, request: Request) -> Response:
-        """What a listener agrees to; one who has begun goes on."""
+        """What a listener agrees to, unless the study is stopped; one who has begun goes on."""
         if self._session(request) is not None:
             return RedirectResponse("/listen", 303)
         given = [request.query_params.get(name, "") for name in self._parameters]
+        with self.serving.database.reading() as connection:
+            is_let_in = is_open(connection) or has_begun(connection, given[0])
+        if not is_let_in:
+            return self._page("stopped.html")
         return self._page("consent.html", recruit=given, minutes=_minutes(self.serving))
 
     @property

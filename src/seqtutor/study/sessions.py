@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from seqtutor.study.database import Database
-from seqtutor.study.tables import answers, recruits, sessions, trials
+from seqtutor.study.tables import answers, recruits, sessions, studies, trials
 
 MOST_SESSIONS = 100_000
 """Of a study, so that nobody fills the disk."""
@@ -106,6 +106,17 @@ def begin(
             own = {"session": number[0], "made_at": time.time(), **vars(recruit)}
             connection.execute(recruits.insert().values(own))
     return int(number[0]), token
+
+
+def is_open(connection: Connection) -> bool:
+    """Whether the study takes new listeners."""
+    return bool(connection.execute(select(studies.c.is_open)).scalar_one())
+
+
+def has_begun(connection: Connection, participant: str) -> bool:
+    """Whether a participant of a recruiting service has a session, and may go on with it."""
+    chosen = select(recruits.c.session).where(recruits.c.participant == participant)
+    return connection.execute(chosen).first() is not None
 
 
 def _known(connection: Connection, recruit: Recruit) -> int | None:
@@ -203,6 +214,17 @@ def withdraw(database: Database, session: Session) -> None:
             )
         )
     database.forget()
+
+
+def erase_simulated(database: Database) -> int:
+    """Erase all simulated listeners with what they answered; gives how many."""
+    with database.writing() as connection:
+        own = select(sessions.c.id).where(sessions.c.is_simulated)
+        asked = select(trials.c.id).where(trials.c.session.in_(own))
+        connection.execute(delete(answers).where(answers.c.trial.in_(asked)))
+        connection.execute(delete(trials).where(trials.c.session.in_(own)))
+        gone = connection.execute(delete(sessions).where(sessions.c.is_simulated)).rowcount
+    return int(gone)
 
 
 def purge_recruits(database: Database, days: float, now: float | None = None) -> int:

@@ -51,6 +51,7 @@ def run(spec: Any, options: Options) -> None:
         wins_figure(found.results.wins, options.figure, found.results.strengths)
     if options.json:
         more = {"simulated": found.is_simulated, "warnings": list(found.warnings)}
+        more["planned"] = found.progress.to_json()
         print(json.dumps(found.results.to_json() | more, indent=2))
     else:
         _print(found)
@@ -59,11 +60,11 @@ def run(spec: Any, options: Options) -> None:
 def _print(found: Analysis) -> None:
     from seqtutor.runs.terminal import print_table
     from seqtutor.study.analysis import SIMULATED
-    from seqtutor.study.presentation import tables, verdict_lines
+    from seqtutor.study.presentation import tables
 
     if found.is_simulated:
         print(SIMULATED)
-    print("\n".join(verdict_lines(found.results)))
+    print("\n".join(found.lines))
     for warning in found.warnings:
         print(f"Warning: {warning}")
     for table in tables(found.results):
