@@ -54,8 +54,9 @@ def app_of(session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] 
         notes: stand below the page's heading.
         hosts: names of this server beside those of the loopback.
     """
-    worker = Worker()
-    handlers = _Handlers(session, worker, notes)
+    # A file may take long to be read: nobody else waits for that.
+    worker, reader = Worker(), Worker()
+    handlers = _Handlers(session, worker, reader, notes)
     page = page_of(session.spec)
 
     @asynccontextmanager
@@ -66,6 +67,7 @@ def app_of(session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] 
         finally:
             preparation.close()
             worker.close()
+            reader.close()
 
     async def index(request: Request) -> Response:
         return HTMLResponse(page)
@@ -166,9 +168,12 @@ def _of_query(how: str | None) -> Mapping[str, Any]:
 class _Handlers:
     """What each request does."""
 
-    def __init__(self, session: Session, worker: Worker, notes: Sequence[str]) -> None:
+    def __init__(
+        self, session: Session, worker: Worker, reader: Worker, notes: Sequence[str]
+    ) -> None:
         self.session = session
         self.worker = worker
+        self.reader = reader
         self.notes = notes
 
     def _source(self, content: Mapping[str, Any]) -> Source:
@@ -234,7 +239,7 @@ class _Handlers:
         spec, asked = self.session.spec, mapping(content.get("how", {}))
         controls = [*spec.controls(source.settings), *spec.opening_controls(source.settings)]
         how = chosen(controls, asked)
-        opening = await self.worker.run(self.session.opening, source, given, name, how)
+        opening = await self.reader.run(self.session.opening, source, given, name, how)
         names = source.vocabulary.tokens
         return {
             "tokens": [names[int(token)] for token in opening.tokens],
