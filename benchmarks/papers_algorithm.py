@@ -33,8 +33,8 @@ from seqtutor.models.files import load_model
 from seqtutor.models.product import ProductModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.tasks.melody.evaluation import melody_measures
-from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
 from seqtutor.tasks.melody.settings import MelodySettings
+from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
 from seqtutor.tasks.melody.task import melody_task
 from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.rollout import roll_out

@@ -61,11 +61,11 @@ def test_weights_rise_where_a_row_is_below_its_target_and_pay_melodies_that_have
     reward = spec.task(settings).reward
     tokens = jnp.asarray(random_melodies(4, 10, 32)).at[:, 0].set(20).at[:5, 0].set(14)
     mask = jnp.ones(tokens.shape, bool)
-    before, weights = reward.followed(tokens, mask, None, reward.first_weights(), 0.0)
+    before, weights = reward.followed(tokens, mask, None, reward.first_weights())
     assert reward.first_weights().paid == {"starting_with_tonic": 0.0, "notes_in_motif": 2.0}
     np.testing.assert_array_equal(before.terms["starting_with_tonic"], 0.0)
     assert weights.settled["starting_with_tonic"] > 0
-    after, _ = reward.followed(tokens, mask, None, weights, 0.0)
+    after, _ = reward.followed(tokens, mask, None, weights)
     found = np.asarray(after.terms["starting_with_tonic"])
     paid = float(weights.paid["starting_with_tonic"])
     np.testing.assert_allclose(found[:5, 0], 0.1 * paid, rtol=1e-4)

@@ -84,7 +84,7 @@ class RowReward:
     def __call__(
         self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]
     ) -> dict[str, Float[Array, "batch time"]]:
-        """y − a·x at every step, zero where the mask is false."""
+        """At every step y − a·x, zero where the mask is false."""
         parts = row_parts(tokens, self.rules)
         return {
             name: jnp.where(mask, parts[name][0] - aim * parts[name][1], 0.0)
