@@ -7,7 +7,7 @@ import random
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from seqtutor.study.plan import (
     Rules,
     Study,
     Words,
+    is_shown,
     read_study,
 )
 from seqtutor.task_spec import TaskSpec
@@ -41,6 +42,9 @@ RULE = (
     "The first {clips} {many} that each model generated from the seed of the study, none chosen or "
     "left out by hand; those for practice and catch trials are the ones generated next."
 )
+
+UNHEARD = 0.5
+"""`Rules.unheard` where there is something to be heard."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class StudyOptions:
         with_score: whether a picture is shown beside a sound.
         has_screen: whether listeners first show that they wear headphones.
         temperature: of the sampling.
+        effect: log-odds between two models that the number of listeners was planned for.
         seed: of the sampling and of the order.
         words: what listeners read.
         rules: who is left out.
@@ -78,6 +83,7 @@ class StudyOptions:
     with_score: bool = False
     has_screen: bool = False
     temperature: float = 1.0
+    effect: float = 0.5
     seed: int = 0
     rules: Rules = field(default_factory=Rules)
 
@@ -109,6 +115,7 @@ def named_models(spec: TaskSpec[Any], given: Sequence[str]) -> dict[str, NamedPo
     names = [name.rstrip("/") or name for name, _ in places]
     require(all(names), "a model's name is empty; write NAME=MODEL")
     for name in names:
+        require(is_shown(name), f"a model cannot be called {name!r}; write NAME=MODEL")
         require(names.count(name) == 1, f"{name} is named twice; name each model once")
     found = {name: find_policy(spec, place) for name, (_, place) in zip(names, places, strict=True)}
     unnamed: dict[Path | None, str] = {}
@@ -143,10 +150,11 @@ def make_study(
     for place, (name, policy) in enumerate(policies.items()):
         # Models that begin with the same random numbers would often begin with the same notes.
         seed = int(np.random.SeedSequence([options.seed, place]).generate_state(1)[0])
-        folder, sha256 = str(policy.saved.folder or ""), weights_hash(policy.saved.model)
-        models.append(Model(name, folder, sha256, seed))
+        models.append(Model(name, weights_hash(policy.saved.model), seed))
     exhibits, tokens = _drawn(spec, policies, models, options)
-    return write_study(spec, models, exhibits, options, output, made_by, tokens)
+    folders = {name: str(policy.saved.folder or "") for name, policy in policies.items()}
+    facts = {**made_by, "models": folders}
+    return write_study(spec, models, exhibits, options, output, facts, tokens)
 
 
 def write_study(
@@ -187,6 +195,7 @@ def write_study(
     ]
     trials, broken = _trials(writer, clips, options)
     size = Size(options.listeners, options.comparisons, options.side, options.is_adaptive)
+    has_sound = any(clip.sound for clip in clips)
     practice, catches = (
         [one for one in trials if one.kind == kind] for kind in ("practice", "catch")
     )
@@ -196,6 +205,8 @@ def write_study(
         set_size=options.set_size,
         is_adaptive=options.is_adaptive,
         goal=options.goal,
+        temperature=options.temperature,
+        effect=options.effect,
         seed=options.seed,
         rule=RULE.format(clips=options.clips, many=spec.many),
         models=tuple(models),
@@ -203,7 +214,7 @@ def write_study(
         sheets=tuple(sheets(clips_by_model(clips), size, practice, catches, options.seed)),
         words=options.words,
         screen=writer.screen(options.seed) if options.has_screen else (),
-        rules=options.rules,
+        rules=replace(options.rules, unheard=UNHEARD) if has_sound else options.rules,
     )
     files = {f"{CLIPS}/{name}": content for name, content in writer.files.items()}
     # Beside the plan, which is the same whenever it is made of the same models and options.

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from seqtutor.study.database import Database
-from seqtutor.study.tables import answers, recruits, sessions, trials
+from seqtutor.study.tables import answers, recruits, sessions, studies, trials
 
 MOST_SESSIONS = 100_000
 """Of a study, so that nobody fills the disk."""
@@ -63,6 +63,7 @@ def begin(
     consent_version: str,
     recruit: Recruit | None = None,
     *,
+    now: float,
     is_simulated: bool = False,
 ) -> tuple[int, str]:
     """Begin a session, or go on with the one of the same submission.
@@ -72,6 +73,7 @@ def begin(
         sheets: of the plan; the one that is used least is taken.
         consent_version: what the listener agreed to.
         recruit: whom a recruiting service sent.
+        now: seconds since 1970.
         is_simulated: whether no person answers.
 
     Returns:
@@ -98,14 +100,25 @@ def begin(
             "state": State.ACTIVE,
             "consent_version": consent_version,
             "is_simulated": is_simulated,
-            "started_at": time.time(),
+            "started_at": now,
         }
         number = connection.execute(sessions.insert().values(values)).inserted_primary_key
         assert number is not None
         if recruit is not None:
-            own = {"session": number[0], "made_at": time.time(), **vars(recruit)}
+            own = {"session": number[0], "made_at": now, **vars(recruit)}
             connection.execute(recruits.insert().values(own))
     return int(number[0]), token
+
+
+def is_open(connection: Connection) -> bool:
+    """Whether the study takes new listeners."""
+    return bool(connection.execute(select(studies.c.is_open)).scalar_one())
+
+
+def has_begun(connection: Connection, participant: str) -> bool:
+    """Whether a participant of a recruiting service has a session, and may go on with it."""
+    chosen = select(recruits.c.session).where(recruits.c.participant == participant)
+    return connection.execute(chosen).first() is not None
 
 
 def _known(connection: Connection, recruit: Recruit) -> int | None:
@@ -158,12 +171,16 @@ def _session(row: Row[Any]) -> Session:
     return Session(row.id, row.sheet, State(row.state), row.is_simulated)
 
 
-def new_resume_token(database: Database, session: Session) -> str:
-    """A secret by which the session can be continued elsewhere; an earlier one ends."""
+def new_resume_token(database: Database, session: Session) -> str | None:
+    """A secret by which the session can be continued elsewhere; an earlier one ends.
+
+    `None` if the session has ended, or was withdrawn, in the meantime.
+    """
     token = secrets.token_urlsafe(32)
     with database.writing() as connection:
-        connection.execute(_with_id(session.id).values(resume_sha256=hashed(token)))
-    return token
+        active = _with_id(session.id).where(sessions.c.state == State.ACTIVE)
+        changed = connection.execute(active.values(resume_sha256=hashed(token)))
+    return token if changed.rowcount == 1 else None
 
 
 def resume(database: Database, token: str) -> str | None:
@@ -181,13 +198,16 @@ def resume(database: Database, token: str) -> str | None:
         return own if changed.rowcount == 1 else None
 
 
-def end(connection: Connection, session: Session, state: State) -> None:
+def end(connection: Connection, session: Session, state: State, now: float) -> None:
     """Close a session, whose token still shows its last page."""
-    connection.execute(_with_id(session.id).values(state=state, ended_at=time.time()))
+    connection.execute(_with_id(session.id).values(state=state, ended_at=now))
 
 
 def withdraw(database: Database, session: Session) -> None:
-    """Erase everything of a session but its number and that it was withdrawn."""
+    """Erase everything of a session but its number and that it was withdrawn.
+
+    The log of SQLite may hold it for longer: see `Database.forget`.
+    """
     with database.writing() as connection:
         locked(connection, session)
         own = select(trials.c.id).where(trials.c.session == session.id)
@@ -202,13 +222,26 @@ def withdraw(database: Database, session: Session) -> None:
     database.forget()
 
 
+def erase_simulated(database: Database) -> int:
+    """Erase all simulated listeners with what they answered; gives how many."""
+    with database.writing() as connection:
+        own = select(sessions.c.id).where(sessions.c.is_simulated)
+        asked = select(trials.c.id).where(trials.c.session.in_(own))
+        connection.execute(delete(answers).where(answers.c.trial.in_(asked)))
+        connection.execute(delete(trials).where(trials.c.session.in_(own)))
+        gone = connection.execute(delete(sessions).where(sessions.c.is_simulated)).rowcount
+    return int(gone)
+
+
 def purge_recruits(database: Database, days: float, now: float | None = None) -> int:
-    """Erase whom a recruiting service sent longer ago than some days; gives how many."""
+    """Erase whom a recruiting service sent longer ago than some days; gives how many.
+
+    Also erases what is left in the log of SQLite, as of a server that was killed.
+    """
     oldest = (time.time() if now is None else now) - days * 86_400
     with database.writing() as connection:
         gone = connection.execute(delete(recruits).where(recruits.c.made_at <= oldest)).rowcount
-    if gone:
-        database.forget()
+    database.forget()
     return int(gone)
 
 
@@ -219,5 +252,5 @@ def counts(connection: Connection, *, simulated: bool) -> Mapping[State, int]:
         .where(sessions.c.is_simulated == simulated)
         .group_by(sessions.c.state)
     )
-    found = {State(state): int(number) for state, number in rows}
+    found = {state: int(number) for state, number in rows}
     return {state: found.get(state, 0) for state in State}

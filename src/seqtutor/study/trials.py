@@ -69,6 +69,12 @@ Chooser = Callable[[Connection, Session], Comparison]
 """Chooses a comparison that the plan leaves open."""
 
 
+def is_possible(plan: Plan, row: Any) -> bool:
+    """Whether a row of the database, with its answer if any, can be of a comparison of the plan."""
+    known = bool(row.left and row.right) and all(n in plan.clip for n in (*row.left, *row.right))
+    return known and row.rating in (None, *range(-2, 3))
+
+
 def trial_count(plan: Plan, session: Session) -> int:
     """Questions of a session, those of the screen included."""
     return len(plan.screen) + len(plan.sheets[session.sheet])
@@ -121,7 +127,7 @@ def _last(connection: Connection, session: Session) -> Any:
 
 
 def _trial(row: Any) -> Trial:
-    found = {**_without_session(row._mapping), "left": tuple(row.left), "right": tuple(row.right)}
+    found = _without_session(row._mapping)
     found.pop("is_answered", None)
     return Trial(**found)
 
@@ -200,15 +206,17 @@ def _stored(
         return Outcome.ENDED
     if answer.rating not in (range(1, 4) if trial.kind == SCREEN else range(-2, 3)):
         return Outcome.INVALID
-    if not session.is_simulated and now - trial.issued_at < least_seconds(plan, trial):
+    # Below 0 where the clock was set back: then the time that has passed is not known.
+    is_early = 0 <= now - trial.issued_at < least_seconds(plan, trial)
+    if is_early and not session.is_simulated:
         return Outcome.EARLY
     connection.execute(
         answers.insert().values({"trial": trial_id, "answered_at": now, **vars(answer)})
     )
     if trial.place == len(plan.screen) - 1 and not _passes(connection, plan, session):
-        end(connection, session, State.SCREENED_OUT)
+        end(connection, session, State.SCREENED_OUT, now)
     elif trial.place == trial_count(plan, session) - 1:
-        end(connection, session, State.COMPLETE)
+        end(connection, session, State.COMPLETE, now)
     return Outcome.STORED
 
 
