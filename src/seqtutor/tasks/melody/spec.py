@@ -169,11 +169,11 @@ class MelodySpec(TaskSpec[MelodySettings]):
         """The nine rules, compiled into the loop."""
         from seqtutor.tasks.melody.task import melody_task
 
-        return melody_task(settings.length, settings.rules, settings.weights, settings.batch_rules)
+        return melody_task(settings)
 
     def settings_for_evaluation(self, settings: MelodySettings) -> MelodySettings:
-        """Without the rules about a batch, which have no value for one melody."""
-        return replace(settings, batch_rules=BatchRuleSettings())
+        """Without what is asked of a batch, which has no value for one melody."""
+        return replace(settings, batch_rules=BatchRuleSettings(), adaptation=0.0)
 
     def complete(
         self, settings: MelodySettings, prior: PriorRecord
