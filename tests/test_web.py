@@ -19,7 +19,15 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from seqtutor.errors import UserError
-from seqtutor.web import RateLimit, address_of, listening, names_for, secured, web_address
+from seqtutor.web import (
+    RateLimit,
+    address_of,
+    listening,
+    names_for,
+    running,
+    secured,
+    web_address,
+)
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -159,6 +167,41 @@ def test_a_server_says_where_it_is_and_ends_cleanly(number):
     assert (process.returncode, rest, errors) == (0, "ended\n", "")
     with socket.socket() as other, pytest.raises(ConnectionRefusedError):
         other.connect(("127.0.0.1", int(address[1])))
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: localh",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HT",
+    ],
+)
+def test_who_does_not_finish_a_request_is_hung_up_on(monkeypatch, begun):
+    monkeypatch.setattr("seqtutor.web._PATIENCE", 0.2)
+    app = secured(Starlette(routes=[Route("/", echo, methods=["GET", "POST"])]))
+    with running(app) as address:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(begun)
+            while client.recv(1 << 16):
+                pass
+
+
+def test_a_slow_answer_is_waited_for(monkeypatch):
+    monkeypatch.setattr("seqtutor.web._PATIENCE", 0.1)
+
+    async def slow(request: Request) -> PlainTextResponse:
+        await asyncio.sleep(0.5)
+        return PlainTextResponse("late")
+
+    with running(secured(Starlette(routes=[Route("/", slow)]))) as address:
+        connection = http.client.HTTPConnection(address.split("/")[2], timeout=10)
+        for _ in range(2):
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"late"
+        connection.close()
 
 
 def test_a_rate_limit_refills_by_time_and_forgets_old_parties():

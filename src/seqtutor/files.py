@@ -19,7 +19,7 @@ LOCK = ".lock"
 """Held by the process that works in a folder."""
 LARGEST_TEXT = 1 << 30
 """Bytes of a text file that is read, unpacked."""
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_OWN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def require_unused(path: Path) -> None:
@@ -55,6 +55,20 @@ def read_regular(path: Path, most: int) -> bytes:
     return path.read_bytes()
 
 
+def read_whole(path: Path, most: int) -> bytes:
+    """As `read_regular`, of a file that is the user's to mend.
+
+    Raises:
+        UserError: if it cannot be read, is not a regular file, or has more bytes.
+    """
+    try:
+        return read_regular(path, most)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+
+
 def read_lines(path: Path) -> list[str]:
     r"""The lines of a text file in UTF-8, which end at \n or \r\n; there may be blank ones.
 
@@ -62,13 +76,9 @@ def read_lines(path: Path) -> list[str]:
         UserError: if it cannot be read, is too large, or is not text.
     """
     try:
-        text = read_regular(path, LARGEST_TEXT).decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+        text = read_whole(path, LARGEST_TEXT).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"cannot read {path}: it is not text in UTF-8") from None
-    except ValueError as error:
-        raise UserError(f"cannot read {path}: {error}") from None
     # Not `splitlines`, which also splits at characters that a token may have.
     return [line.removesuffix("\r") for line in text.split("\n")]
 
@@ -85,12 +95,28 @@ def require_regular(path: Path) -> None:
 
 
 def open_own(path: str | Path, flags: int) -> int:
-    """An opener for files of our own in a folder that may be a stranger's: it follows no link.
+    """An opener for files of our own in a folder that may be a stranger's.
+
+    It follows no link, and waits for nobody who would read from a pipe.
 
     Raises:
         OSError: if the file is a link, or cannot be opened.
     """
-    return os.open(path, flags | _NO_LINK, 0o666)
+    return os.open(path, flags | _OWN, 0o666)
+
+
+def require_no_linked_folders(folder: Path) -> None:
+    """Refuse a folder with a link to another one in it, where our files would be written.
+
+    A link to a file does no harm: `open_own` and `atomic_write` follow none.
+
+    Raises:
+        UserError: which names the link.
+    """
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            if (linked := Path(parent, name)).is_symlink():
+                raise UserError(f"{linked} is a link to another folder; put a folder in its place")
 
 
 def make_folder(path: str | Path) -> Path:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import ipaddress
@@ -13,8 +14,8 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from seqtutor.errors import UserError
@@ -31,6 +32,8 @@ LARGEST_BODY = 64 << 10
 """Bytes of a request's body, unless the application allows more."""
 _MOST_CONNECTIONS = 800
 """At once; a process may often have 1,024 files open."""
+_PATIENCE = 10.0
+"""Seconds, up to twice as many, in which a client has to send what is missing of a request."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 CONTENT_POLICY = "; ".join(
@@ -248,14 +251,16 @@ def serve(
     host: str = LOOPBACK,
     port: int = 0,
     *,
+    proxies: Sequence[str] = (),
     when_ready: Callable[[str], None] = announced,
 ) -> None:
-    """Run an application until SIGINT or SIGTERM; requests that have begun are finished.
+    """Run an application until SIGINT or SIGTERM; requests that came as a whole are answered.
 
     Args:
         app: what `secured` returns.
         host: the address to listen on; the loopback, unless others are to reach it.
         port: 0 for any free one.
+        proxies: addresses of servers before this one that are believed whom they ask for.
         when_ready: called with the address once requests are answered; `announced` prints it.
 
     Raises:
@@ -282,35 +287,75 @@ def serve(
                     signal.signal(one, handler)
 
     with own:
-        Announcing(_config(app)).run(sockets=[own])
+        Announcing(_config(app, proxies)).run(sockets=[own])
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
     import uvicorn
 
     return uvicorn.Config(
         app,
+        http=_impatient(),
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
     )
 
 
+def _impatient() -> type[asyncio.Protocol]:
+    """The protocol of uvicorn, which by itself waits for the rest of a request without end."""
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+    class Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self._look_again(None)
+
+        def _is_due(self) -> bool:
+            """Whether the client has yet to send a request, or the rest of one."""
+            cycle = self.cycle
+            return cycle is None or cycle.response_complete or cycle.more_body
+
+        def _look(self, due: tuple[Any]) -> None:
+            """Hang up if the same request is due that was due before."""
+            if self._is_due() and due == (self.cycle,):
+                self.transport.close()
+            else:
+                self._look_again(self.cycle)
+
+        def _look_again(self, cycle: Any) -> None:
+            due = (cycle,) if self._is_due() else ()
+            self._timer = self.loop.call_later(_PATIENCE, self._look, due)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._timer.cancel()
+            super().connection_lost(exc)
+
+        def shutdown(self) -> None:
+            super().shutdown()
+            if self._is_due():
+                self.transport.close()
+
+    return Impatient
+
+
 @contextlib.contextmanager
-def running(app: ASGIApp) -> Iterator[str]:
+def running(app: ASGIApp, proxies: Sequence[str] = ()) -> Iterator[str]:
     """A server on a free port of the loopback, in a thread, while the context lasts; its address.
 
     Args:
         app: what `secured` returns.
+        proxies: as of `serve`.
     """
     import uvicorn
 
     with listening(LOOPBACK, 0) as own:
-        server = uvicorn.Server(_config(app))
+        server = uvicorn.Server(_config(app, proxies))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)
         thread.start()
         try:

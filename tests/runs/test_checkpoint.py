@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import jax
@@ -72,7 +73,10 @@ def test_nothing_was_saved(tmp_path):
 
 @pytest.mark.parametrize(
     "damage",
-    ["flip a bit", "cut", "no arrays", "cut the manifest", "nest the manifest", "half a character"],
+    [
+        *("flip a bit", "cut", "no arrays", "cut the manifest", "nest the manifest"),
+        *("half a character", "pipe for the manifest", "pipe for the arrays", "sparse arrays"),
+    ],
 )
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(saved, damage):
     arrays, manifest = (saved.folder / f"step-96.{suffix}" for suffix in ("safetensors", "json"))
@@ -84,6 +88,12 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(saved, damage):
         arrays.write_bytes(content[: len(content) // 2])
     elif damage == "no arrays":
         arrays.unlink()
+    elif damage.startswith("pipe"):
+        own = manifest if damage.endswith("manifest") else arrays
+        own.unlink()
+        os.mkfifo(own)  # Whoever opens it waits for ever.
+    elif damage == "sparse arrays":
+        os.truncate(arrays, 1 << 40)
     elif damage == "nest the manifest":
         manifest.write_text("[" * 100_000)
     elif damage == "half a character":

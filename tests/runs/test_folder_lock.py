@@ -108,3 +108,15 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
     with pytest.raises(UserError, match="cannot write to"), locked(folder):
         pass
     assert precious.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["model", "samples", "samples/one"])
+def test_a_folder_with_a_link_to_another_one_is_refused(tmp_path, name):
+    """A run that goes on in it would write there."""
+    victim, folder = tmp_path / "victim", tmp_path / "run"
+    victim.mkdir()
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).symlink_to(victim)
+    with pytest.raises(UserError, match=f"{name} is a link"), made_and_locked(folder):
+        (folder / name / "config.json").touch()
+    assert not list(victim.iterdir())

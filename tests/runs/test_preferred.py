@@ -14,13 +14,14 @@ from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.models.files import SavedModel, load_model, save_model
 from seqtutor.preferences.settings import PreferenceTerm
+from seqtutor.preferences.validation import NOISE
 from seqtutor.rewards import Reward, compiled
 from seqtutor.runs.config import RunConfig, read_config
 from seqtutor.runs.evaluating import columns_of, open_evaluator
 from seqtutor.runs.grouping import remarks_on
 from seqtutor.runs.policies import find_policy
 from seqtutor.runs.preferred import with_preference
-from seqtutor.runs.preferring import Preferring, prefer_in_folder
+from seqtutor.runs.preferring import Preferring, prefer_and_print, prefer_in_folder
 from seqtutor.runs.run_folder import RunFolder, read_made_by
 from seqtutor.runs.run_on_disk import StoppedError
 from seqtutor.runs.tuning import completed, open_tutor, tune_in_folder
@@ -194,6 +195,22 @@ def test_a_changed_model_is_remarked_on(home, tuned):
     changed = replace(policy, made_by={**policy.made_by, "preference_sha256": "another"})
     (remark,) = remarks_on([changed])
     assert "other weights of its preference model" in remark
+
+
+def test_a_model_that_is_noise_says_so_where_it_is_made_and_used(home, tmp_path, capsys):
+    guessed = replace(votes(), scores=np.random.default_rng(1).integers(0, 2, 200).astype(float))
+    (tmp_path / "votes.jsonl").write_text(votes_text(guessed, WORDS))
+    folder = tmp_path / "guessed"
+    prefer_and_print(Preferring(SPEC, tmp_path / "votes.jsonl", folder, "features", home / "prior"))
+    said = capsys.readouterr().out
+    assert NOISE in said
+    assert "tune on it with" not in said
+    config = replace(config_of(home), preference=PreferenceTerm(folder))
+    (warning,) = completed(SPEC, config)[1]
+    assert NOISE in warning
+    assert completed(SPEC, config_of(home, task_weight=0.0))[1] == []
+    policy = find_policy(SPEC, str(home / "prior"))
+    assert remarks_on([replace(policy, config=config)]) == [warning]
 
 
 def test_mistakes_are_one_line(home, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,3 +78,16 @@ def test_settings_that_differ_are_named_by_their_place():
     assert differing(one, one) == []
     runs = [{"tutor": one, "rules": {"tonic": tonic}} for one, tonic in ((one, 1), (other, 2))]
     assert differing(*runs) == ["c", "exploration.epsilon_start", "rules.tonic"]
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "remarks.txt"])
+def test_records_larger_than_memory_and_pipes_are_the_users_error(tmp_path, name):
+    folder = RunFolder(tmp_path)
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, 1 << 40)
+    with pytest.raises(UserError, match=f"{name} is larger than"):
+        folder.records() if name == "metrics.jsonl" else folder.remarks()
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="cannot write to"):
+        folder.append({"step": 1}) if name == "metrics.jsonl" else folder.remark("a")

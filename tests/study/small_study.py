@@ -48,9 +48,7 @@ def small_study(
 ) -> Study:
     """A study of short tones, of drawings or of texts."""
     how = replace(OPTIONS, **options)
-    models = [
-        Model(name, f"/runs/{name}", f"{place:064x}", place) for place, name in enumerate(names)
-    ]
+    models = [Model(name, f"{place:064x}", place) for place, name in enumerate(names)]
 
     def exhibit(model: int, number: int) -> Exhibit:
         text = f"text {model}-{number}"

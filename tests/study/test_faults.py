@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from crashing import Crashes
@@ -17,6 +20,7 @@ from seqtutor.study.analysis import SIMULATED, page_section
 from seqtutor.study.app import make_app
 from seqtutor.study.commands.simulate import logits
 from seqtutor.study.database import open_database
+from seqtutor.study.export import raw_csv, tidy_csv
 from seqtutor.study.overview import overview
 from seqtutor.study.plan import Rules
 from seqtutor.study.serving import Serving, new_researcher_token
@@ -246,6 +250,77 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
     assert {one.vote.listener for one in found.votes} == {"L0005"}
 
 
+def test_the_tables_of_a_study_are_exported_as_the_page_gives_them(tmp_path, capsys):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    assert main(["study", "simulate", str(study.folder), "--listeners", "2"]) == 0
+    call = ["study", "export", str(study.folder)]
+    assert main(call) == 2
+    assert "--output" in capsys.readouterr().err
+    assert main([*call, "--output", str(tmp_path / "t")]) == 0
+    said = capsys.readouterr().out
+    assert "votes-raw.csv: 10 answers of simulated listeners" in said
+    assert "votes-tidy.csv: 6 votes of simulated listeners" in said
+    with closing(_of(study)) as database, database.reading() as connection:
+        collected = collect(connection, study.plan)
+    for name, table in (("raw", raw_csv), ("tidy", tidy_csv)):
+        written = (tmp_path / "t" / f"votes-{name}.csv").read_bytes()
+        assert written == b"\xef\xbb\xbf" + table(collected).encode()
+    assert main([*call, "--output", str(tmp_path / "t")]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_simulated_listeners_of_an_earlier_call_are_told_of_or_erased(tmp_path, capsys):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    call = ["study", "simulate", str(study.folder), "--listeners", "3", "--seed", "1"]
+    assert main(call) == 0
+    assert "already" not in capsys.readouterr().out
+    assert main(call) == 0
+    assert "already has 3 simulated listeners; 3 come on top" in capsys.readouterr().out
+    assert main([*call, "--fresh"]) == 0
+    assert "Erased 6 simulated listeners." in capsys.readouterr().out
+    with closing(_of(study)) as database, database.reading() as connection:
+        assert len({one.vote.listener for one in collect(connection, study.plan).votes}) == 3
+
+
+class _Impatient(BaseHTTPRequestHandler):
+    """Closes a connection that is idle for a moment, as every server does at last."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 0.1
+
+    def do_GET(self):
+        """Answer, and keep the connection."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self):
+        """The same."""
+        self.do_GET()
+
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+def test_a_request_on_a_connection_that_the_server_closed_is_sent_again():
+    """So listeners who wait for their turn while others answer do not fail."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Impatient) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with closing(Client(f"http://127.0.0.1:{server.server_port}")) as client:
+            assert client.get("/api/trial") == (200, {})
+            for path in ("/api/answer", "/api/withdraw"):
+                time.sleep(0.5)
+                assert client.post(path, {}) == (200, {})
+            time.sleep(0.5)
+            assert client.get("/api/trial") == (200, {})
+            time.sleep(0.5)
+            with pytest.raises(ConnectionError):
+                client.post("/api/consent", {})
+        server.shutdown()
+
+
 def test_a_model_may_be_named_by_its_folder_alone(tmp_path):
     plan = small_study(tmp_path / "s", ("prior", "runs/psi", "a/g", "b/g")).plan
     assert logits(["psi:1", "prior:-2"], plan, "--prefer") == {"runs/psi": 1, "prior": -2}
@@ -277,6 +352,7 @@ def test_mistakes_of_a_server_are_one_line(tmp_path, capsys, arguments, reason):
         (["--prefer", "nobody:1"], "the study has no model 'nobody'; it has prior, psi"),
         (["--prefer", "psi:1", "psi:2"], "names psi twice"),
         (["--address", "http://localhost:1"], "give the token"),
+        (["--fresh", "--address", "http://localhost:1", "--token", "x"], "leave out --address"),
         (["--listeners", "0"], "listeners"),
         (["--inattentive", "2"], "inattentive"),
         (["--spread", "1e5"], "spread must be between"),

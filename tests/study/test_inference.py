@@ -87,12 +87,16 @@ def test_the_open_interval_covers_a_strong_preference():
     assert np.mean([one.low <= truth <= one.high for one in found]) > 0.9
 
 
-def test_a_single_listener_has_an_interval_of_votes_alone():
+def test_a_single_listener_tells_an_estimate_and_no_error():
     counted = studies(1, 1, 6, STRENGTHS, seed=7)[0]
     inference = infer(counted)
-    assert inference.degrees == math.inf
     assert inference.no_difference() is None
-    assert np.diag(inference.covariance) == pytest.approx(np.diag(inference.fitted.covariance))
+    contrast = inference.contrast(1, 0)
+    found = inference.interval(contrast)
+    assert math.isfinite(found.estimate)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert math.isnan(inference.test(contrast))
 
 
 def test_listeners_who_answered_little_count_for_less():

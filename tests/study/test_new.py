@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import numpy as np
 import pytest
 
 from seqtutor.cli.main import find_call, main
+from seqtutor.runs.policies import find_policy
 from seqtutor.study.plan import read_study
 from seqtutor.study.sounds import decoded
+from seqtutor.task_registry import find_spec
 
 NEW = ["study", "new"]
 SMALL = [
@@ -27,16 +30,23 @@ SMALL = [
 
 
 def test_melodies_become_clips_that_are_equally_loud_and_the_same_by_their_seed(tmp_path, capsys):
+    shipped = find_policy(find_spec("melody"), "prior").saved.folder
     for folder in ("a", "b"):
-        arguments = [*NEW, "prior", "again=prior", "--output", str(tmp_path / folder), *SMALL]
+        copied = shutil.copytree(shipped, tmp_path / f"model of {folder}")
+        models = [f"prior={copied}", "again=prior"]
+        arguments = [*NEW, *models, "--output", str(tmp_path / folder), *SMALL]
         assert main([*arguments, "--seed", "3"]) == 0
     said = capsys.readouterr().out
     assert "prior, again" in said
     sizes = re.findall(r"\d+ listeners with \d+ comparisons", said)
     assert set(sizes) == {"2 listeners with 2 comparisons"}
-    assert "0 for practice and 1 to catch" in said
+    assert "Each listener has 3 trials: 2 comparisons, 0 for practice and 1 to catch" in said
+    assert "a study of prior, again. The first 2 melodies" in said
+    assert "Warning: the consent text is the default one" in said
     first, second = (read_study(tmp_path / one, checks_clips=True) for one in ("a", "b"))
-    assert first.sha256 == second.sha256
+    assert first.sha256 == second.sha256, "wherever the models lie"
+    assert str(tmp_path) in (first.folder / "made_by.json").read_text()
+    assert str(tmp_path) not in (first.folder / "plan.json").read_text()
     assert first.plan.model_names == ("prior", "again")
     assert first.plan.models[0].seed != first.plan.models[1].seed
     clips = [clip for clip in first.plan.clips if not clip.is_broken]
@@ -119,7 +129,7 @@ def test_a_folder_without_a_study_is_one_line(tmp_path, capsys, action):
 def test_help_names_the_actions(capsys):
     assert main(["study", "--help"]) == 0
     overview = capsys.readouterr().out
-    for action in ("new", "serve", "simulate", "results", "votes", "purge"):
+    for action in ("new", "serve", "simulate", "results", "export", "votes", "purge"):
         assert f"study {action}" in overview
         assert main(["study", action, "--help"]) == 0
         assert f"usage: seqtutor study {action}" in capsys.readouterr().out

@@ -21,6 +21,28 @@ def test_a_plan_is_read_as_it_was_written(tmp_path):
     assert small_study(tmp_path / "other", seed=1, has_screen=True).sha256 != study.sha256
 
 
+def test_a_plan_tells_what_the_study_is_and_nothing_of_the_machine(tmp_path):
+    plan = plan_text(small_study(tmp_path / "s", temperature=0.7, effect=0.4))
+    assert (plan["temperature"], plan["effect"]) == (0.7, 0.4)
+    assert set(plan["models"][0]) == {"name", "sha256", "seed"}
+    assert {"goal", "set_size"}.isdisjoint(plan), "it is neither adaptive nor of sets"
+    sets = plan_text(small_study(tmp_path / "t", form="sets", is_adaptive=True, goal="best"))
+    assert (sets["goal"], sets["set_size"]) == ("best", 2)
+
+
+def test_a_plan_of_an_older_version_is_read(tmp_path):
+    study = small_study(tmp_path / "s")
+    plan = plan_text(study)
+    del plan["temperature"], plan["effect"]
+    plan |= {"goal": "best", "set_size": 8}
+    for model in plan["models"]:
+        model["folder"] = f"/home/somebody/{model['name']}"
+    (study.folder / "plan.json").write_text(json.dumps(plan))
+    older = read_study(study.folder).plan
+    assert (older.temperature, older.effect, older.side) == (None, None, 1)
+    assert older.sheets == study.plan.sheets
+
+
 def test_no_file_tells_the_model(tmp_path):
     names = ("distinctive-name", "another-one")
     study = small_study(tmp_path / "s", names)
@@ -72,6 +94,9 @@ def test_a_changed_clip_is_noticed(tmp_path):
         lambda plan: plan["rules"].update(partial="perhaps"),
         lambda plan: plan["rules"].update(screen_passes=7),
         lambda plan: plan.update(seed=-1),
+        lambda plan: plan.update(temperature=math.nan),
+        lambda plan: plan.update(effect=0.0),
+        lambda plan: plan.update(models=[1, 2]),
         lambda plan: plan["clips"][0]["sound"].update(file="a\0b"),
         lambda plan: plan["clips"][0]["sound"].update(type="audio/flac\r\nx: y"),
     ],

@@ -12,13 +12,12 @@ from seqtutor.report.tables import render_markdown
 from seqtutor.study.inference import Bounded
 from seqtutor.study.presentation import (
     bounded_in_words,
-    ink_colors,
-    section_html,
     tables,
     verdict_lines,
     wins_figure,
 )
 from seqtutor.study.results import results_of
+from seqtutor.study.section import ink_colors, section_html
 from seqtutor.study.simulated import Population, simulated_votes
 
 MODELS = ("prior", "q", "psi")
@@ -119,6 +118,47 @@ def test_two_models_and_one_listener_are_enough(votes):
     assert verdict_lines(found)
 
 
+def test_one_listener_tells_nothing_of_listeners(votes):
+    few = [vote for vote in votes if vote.listener == "l0"]
+    found = results_of(few, MODELS)
+    text = "\n".join([*verdict_lines(found), *(render_markdown(t) for t in tables(found))])
+    for claim in (
+        "are over listeners",
+        "over listeners p",
+        "Krippendorff",
+        "taste",
+        "tell them apart",
+        "nan",
+    ):
+        assert claim not in text, claim
+    assert f"{len(few) - 1} votes of 1 listener count." in text
+    assert "take at least two" in text
+    told = found.to_json()
+    assert told["bradley_terry"]["psi"]["estimate"] is not None
+    assert told["bradley_terry"]["psi"]["low"] is told["position"]["high"] is None
+    assert told["agreement"]["estimate"] is None
+    tests = [told["kruskal_wallis"], *told["mann_whitney"]]
+    assert [one["p_listeners"] for one in tests] == [None] * 4
+    assert [one["p_holm"] for one in told["differences"]] == [None] * 3
+    wins_figure(found.wins, strengths=found.strengths)
+    section_html(found, verdict_lines(found))
+
+
+def test_no_difference_is_not_called_a_finding():
+    found = results_of(votes_of(Population(), seed=1), MODELS)
+    assert found.heterogeneity.p > 0.05
+    text = "\n".join(verdict_lines(found))
+    assert "No difference in taste was shown (p = 0" in text
+    assert "Listeners do not differ" not in text
+
+
+def test_what_a_warning_says_is_not_said_again(results):
+    (position,) = set(verdict_lines(results)) - set(verdict_lines(results, ["position bias"]))
+    assert position.startswith("A side is favoured")
+    html = section_html(results, ["Found."], remarks=["First."], warnings=["Careful."])
+    assert html.index("First.") < html.index("Found.") < html.index("Careful.")
+
+
 def test_the_section_shows_names_as_text_and_has_no_style_of_its_own(votes):
     evil = "<img src=x onerror=alert(1)>"
     renamed = [
@@ -130,7 +170,7 @@ def test_the_section_shows_names_as_text_and_has_no_style_of_its_own(votes):
         for vote in votes
     ]
     models = ("prior", evil, "psi")
-    html = section_html(results_of(renamed, models), ["<b>A warning</b>"])
+    html = section_html(results_of(renamed, models), ["<b>Found</b>"], facts={"<b>": "<b>"})
     assert "<img" not in html
     assert "<b>" not in html
     assert "style=" not in html
@@ -145,3 +185,12 @@ def test_the_figure_is_written_and_the_same_again(results, tmp_path):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     bars = wins_figure(results.wins).axes[0].patches
     assert [bar.get_height() for bar in bars] == [own.wins for own in results.wins.values()]
+
+
+def test_the_figure_keeps_the_names_of_the_study_and_says_what_its_bars_are(results):
+    wins, strengths = wins_figure(results.wins, strengths=results.strengths).axes
+    for panel in (wins, strengths):
+        assert tuple(label.get_text() for label in panel.get_xticklabels()) == MODELS
+    assert "binomial standard deviation" in wins.get_xlabel()
+    assert "95 % interval" in strengths.get_xlabel()
+    assert strengths.get_ylabel() == "log-odds against prior"

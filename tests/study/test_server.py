@@ -447,7 +447,15 @@ def test_a_study_is_stopped_and_reopened(study):
         client = browser()
         client.post("/api/researcher", json={"token": token})
         assert client.post("/api/researcher/state", json={"is_open": "no"}).status_code == 400
+        assert "Would you like to take part?" in browser().get("/").text
+        consent(recruited := browser(), study, participant="p1", study="s1", submission="a")
         client.post("/api/researcher/state", json={"is_open": False})
+        stopped = browser().get("/").text
+        assert "takes no new listeners" in stopped
+        assert "Take part" not in stopped
+        assert "Take part" in browser().get("/?PROLIFIC_PID=p1").text, "who has begun may go on"
+        assert "takes no new" in browser().get("/?PROLIFIC_PID=p2").text
+        recruited.post("/api/withdraw", json={})
         assert consent(browser(), study).status_code == 403
         assert len(finish(begun)) == 5
         client.post("/api/researcher/state", json={"is_open": True})

@@ -142,6 +142,7 @@ def test_sessions_by_mouse_by_keyboard_resumed_and_withdrawn(tmp_path):
         with at_address(f"{address}/") as second:
             keyboard = Page(second)
             keyboard.agree(address)
+            assert "Space play or pause" in keyboard.one(".by-keyboard").text, "it is told"
             keyboard.answer_by_keyboard(2)
             mouse.answer_by_mouse(5)
             keyboard.answer_by_keyboard(1)
@@ -165,6 +166,30 @@ def test_sessions_by_mouse_by_keyboard_resumed_and_withdrawn(tmp_path):
         assert all(0 < vote.seconds < 60 for vote in left)
         assert requests_of(driver, address) == []
         assert [one for one in driver.get_log("browser") if one["level"] == "SEVERE"] == []
+
+
+def test_what_was_heard_is_kept_when_the_page_is_loaded_again(tmp_path):
+    study = small_study(tmp_path / "s", practice=0, comparisons=2, catches=0)
+    with served(study) as (address, database, _), at_address(f"{address}/") as driver:
+        page = Page(driver)
+        page.agree(address)
+        first = page.all(".play")[0]
+        first.click()
+        page.until(lambda: len(page.all(".player.heard")) == 1)
+        driver.refresh()
+        page.until(lambda: len(page.all(".player.heard")) == 1)
+        assert not page.can_rate
+        page.all(".play")[1].click()
+        page.until(lambda: page.can_rate)
+        driver.refresh()
+        page.until(lambda: page.can_rate)
+        trial = page.trial
+        page.keys("4")
+        page.one("#next").click()
+        page.after(trial)
+        (vote,) = votes_in(database, study)
+        assert (vote.left_plays, vote.right_plays) == (1, 1)
+        assert page.all(".player.heard") == [], "the next question was not heard"
 
 
 def at_phone(address):

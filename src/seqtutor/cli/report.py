@@ -70,7 +70,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     if options.study is not None:
         from seqtutor.study.analysis import page_section
 
-        sections = [page_section(options.study, spec.name)]
+        sections = [page_section(options.study, spec.name, spec.prior_title)]
     how = PageOptions(options.number, options.samples, options.seed, options.workers, options.own)
     how = replace(how, sections=sections)
     print(write_page(make_page(spec, with_seeds(options.runs), how), output))

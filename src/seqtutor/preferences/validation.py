@@ -15,6 +15,10 @@ from seqtutor.preferences.fitting import fit, predict
 from seqtutor.preferences.model import PreferenceModel, standardised, with_squares
 
 FOLDS, BINS = 10, 5
+NOISE = (
+    "Held-out votes are predicted no better than by chance: as a reward this model is noise; more "
+    "votes are needed."
+)
 STEEPEST = 20.0
 """Slope of the calibration that is looked for at most."""
 
@@ -54,6 +58,11 @@ class Validation:
     calibration_error: float
     slope: float
     bins: tuple[CalibrationBin, ...]
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether held-out votes are predicted no better than by chance."""
+        return self.log_loss >= self.chance_log_loss
 
 
 def validate(votes: ComparedSequences, model: PreferenceModel, seed: int = 0) -> Validation:

@@ -25,13 +25,15 @@ import numpy as np
 import safetensors.numpy
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, parse_json
+from seqtutor.files import LARGEST_TEXT, atomic_write, parse_json, read_regular
 from seqtutor.machine import usable_cores
 from seqtutor.models.files import UNREADABLE
 
 KEPT = 2
 _FORMAT = 2
 _EXTRA = "reward"
+_LARGEST_MANIFEST = 1 << 16
+"""Bytes."""
 
 _State = TypeVar("_State")
 _OfState = TypeVar("_OfState", covariant=True)
@@ -161,7 +163,7 @@ class Checkpoints:
     def _load(
         self, step: int, run: Resumable[_State], remarks: tuple[str, ...]
     ) -> Checkpoint[_State]:
-        manifest = parse_json(self._manifest(step).read_text(encoding="utf-8"))
+        manifest = parse_json(read_regular(self._manifest(step), _LARGEST_MANIFEST).decode())
         if manifest["step"] != step:
             raise ValueError("its manifest names another step")
         if manifest["format"] > _FORMAT:
@@ -176,10 +178,10 @@ class Checkpoints:
                 f"the checkpoints in {self.folder} belong to other settings or data than are given "
                 "now; undo the change (of a run's config.yaml), or start anew in another folder"
             )
-        content = self._arrays(step).read_bytes()
+        shapes = eqx.filter_eval_shape(run.initial_state)
+        content = read_regular(self._arrays(step), _size_of(shapes) + LARGEST_TEXT)
         if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
             raise ValueError("its content is not what was saved")
-        shapes = eqx.filter_eval_shape(run.initial_state)
         arrays = safetensors.numpy.load(content)
         extra = None
         if _EXTRA in arrays:
@@ -212,6 +214,12 @@ def _named_arrays(state: Any) -> dict[str, np.ndarray]:
         jax.tree_util.keystr(path): np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(state)
     }
+
+
+def _size_of(shapes: Any) -> int:
+    """Bytes of the arrays, but for those of random keys."""
+    leaves = jax.tree_util.tree_leaves(shapes)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves if not _is_key(leaf))
 
 
 def _filled(shapes: _State, arrays: Mapping[str, np.ndarray]) -> _State:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from seqtutor.errors import UserError
-from seqtutor.files import LOCK, make_folder, open_own
+from seqtutor.files import LOCK, make_folder, open_own, require_no_linked_folders
 
 
 @contextlib.contextmanager
@@ -41,12 +41,13 @@ def made_and_locked(folder: Path) -> Iterator[None]:
     What was made goes again, if it is still empty at the end.
 
     Raises:
-        UserError: as `locked` does.
+        UserError: as `locked` does, or if a link in the folder leads to another one.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     make_folder(folder)
     try:
         with locked(folder):
+            require_no_linked_folders(folder)
             yield
     finally:
         with contextlib.suppress(OSError):

@@ -11,6 +11,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.files import weights_hash
 from seqtutor.runs.made_of import TASK_FILE_SHA256, made_of, what_differs
 from seqtutor.runs.policies import NamedPolicy
+from seqtutor.runs.preferred import remarks_on_term
 from seqtutor.runs.run_folder import flattened
 
 SHOWN = 8
@@ -54,7 +55,10 @@ def grouped(policies: Sequence[NamedPolicy]) -> list[PolicyGroup]:
 
 
 def remarks_on(policies: Sequence[NamedPolicy]) -> list[str]:
-    """What to know when policies are measured: to which priors KL refers, and what has changed."""
+    """What to know when policies are measured.
+
+    That is to which priors KL refers, what has changed, and which preference model is noise.
+    """
     remarks = []
     for policy in policies:
         now = made_of(policy.spec, policy.prior().model, config=policy.config)
@@ -62,7 +66,9 @@ def remarks_on(policies: Sequence[NamedPolicy]) -> list[str]:
             remarks.append(
                 f"{policy.folder} was tuned with {differs}; it is measured by what is there now."
             )
-    return remarks + _on_priors(policies)
+    terms = dict.fromkeys(policy.config.preference for policy in policies if policy.config)
+    on_terms = [remark for term in terms for remark in remarks_on_term(term)]
+    return [*remarks, *on_terms, *_on_priors(policies)]
 
 
 def _on_priors(policies: Sequence[NamedPolicy]) -> list[str]:

@@ -18,6 +18,7 @@ from seqtutor.preferences.files import is_preference, load_preference, load_vote
 from seqtutor.preferences.model import fit_preference
 from seqtutor.preferences.reward import preference_reward
 from seqtutor.preferences.settings import PreferenceTerm
+from seqtutor.preferences.validation import NOISE
 from seqtutor.rewards.weighted_sum import weighted_sum
 from seqtutor.settings import require
 from seqtutor.task import Task
@@ -57,6 +58,20 @@ def with_preference(spec: TaskSpec[Any], task: Task, term: PreferenceTerm) -> Ta
         return replace(task, reward=weighted_sum([own], [term.weight]))
     reward = weighted_sum([task.reward, own], [term.task_weight, term.weight])
     return replace(task, reward=reward)
+
+
+def remarks_on_term(term: PreferenceTerm) -> list[str]:
+    """A warning if the term's model predicted held-out votes no better than by chance.
+
+    Raises:
+        UserError: if the preference model cannot be read.
+    """
+    if term.model is None:
+        return []
+    held_out = load_weights(term.model)[2].get("held_out")
+    if held_out is None or held_out["log_loss"] < held_out["chance_log_loss"]:
+        return []
+    return [f"The preference model in {term.model}: {NOISE}"]
 
 
 def term_by_step(

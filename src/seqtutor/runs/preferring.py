@@ -15,7 +15,7 @@ from seqtutor.models.files import weights_hash
 from seqtutor.preferences.files import save_preference
 from seqtutor.preferences.model import PreferenceModel, fit_preference
 from seqtutor.preferences.settings import Basis
-from seqtutor.preferences.validation import Validation, parts_of_sequences, validate
+from seqtutor.preferences.validation import NOISE, Validation, parts_of_sequences, validate
 from seqtutor.report.tables import Cell, Column, Row, Table
 from seqtutor.runs.policies import PRIOR, NamedPolicy, find_policy
 from seqtutor.runs.progress import progress_bar
@@ -72,12 +72,7 @@ class Preferred:
             + ", ".join(f"{one.predicted:.2f} {one.observed:.2f}" for one in own.bins)
             + f"; log-odds would have to be multiplied by {own.slope:.2f}.",
         ]
-        if own.log_loss >= own.chance_log_loss:
-            found.append(
-                "Held-out votes are predicted no better than by chance: as a reward this model is "
-                "noise; more votes are needed."
-            )
-        return found
+        return [*found, NOISE] if own.is_noise else found
 
 
 _WORDS: dict[Basis, str] = {
@@ -174,14 +169,19 @@ def weights_table(found: Preferred) -> Table | None:
 
 
 def prefer_and_print(plan: Preferring) -> Preferred:
-    """`prefer_in_folder`, with tables of what was found and the command that uses it."""
+    """`prefer_in_folder`, with tables of what was found and, if it is any use, the next command."""
     found = prefer_in_folder(plan)
     print_table(validation_table(found))
     if (weights := weights_table(found)) is not None:
         print_table(weights)
     print("\n".join(found.lines()))
-    print(
-        f"The model is in {plan.output}; tune on it with: seqtutor tune "
-        f"{plan.spec.reference} --preference.model {plan.output}"
-    )
+    if found.validations[found.basis].is_noise:
+        print(
+            f"The model is in {plan.output}; a run on it would learn nothing that anyone prefers."
+        )
+    else:
+        print(
+            f"The model is in {plan.output}; tune on it with: seqtutor tune "
+            f"{plan.spec.reference} --preference.model {plan.output}"
+        )
     return found

@@ -27,7 +27,14 @@ import numpy as np
 import yaml
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, open_own, read_regular, require_unused
+from seqtutor.files import (
+    LARGEST_TEXT,
+    atomic_write,
+    open_own,
+    read_regular,
+    read_whole,
+    require_unused,
+)
 from seqtutor.runs.folder_lock import made_and_locked
 from seqtutor.training.settings import TutorSettings, from_flat, to_flat
 
@@ -235,7 +242,8 @@ class RunFolder:
         The folder is made where it is missing, and goes again if it is still empty at the end.
 
         Raises:
-            UserError: if another process does, or the folder cannot be written.
+            UserError: if another process does, the folder cannot be written, or a link in it leads
+                to another folder.
         """
         return made_and_locked(self.path)
 
@@ -322,7 +330,7 @@ class RunFolder:
         if not path.is_file():
             return []
         # What follows the last line end is still being written.
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        text = read_whole(path, LARGEST_TEXT).decode("utf-8", errors="replace")
         return [line for line in text.split("\n")[:-1] if line]
 
 

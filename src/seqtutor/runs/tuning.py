@@ -21,7 +21,7 @@ from seqtutor.runs.config import RunConfig, RunOutputs, read_config
 from seqtutor.runs.devices import Place
 from seqtutor.runs.made_of import PRIOR_SHA256, made_of, require_made_of, what_differs
 from seqtutor.runs.policies import load_prior
-from seqtutor.runs.preferred import opened_task, votes_of, with_vote_estimates
+from seqtutor.runs.preferred import opened_task, remarks_on_term, votes_of, with_vote_estimates
 from seqtutor.runs.provenance import is_job, lasting_origin, made_by
 from seqtutor.runs.run_folder import CHECKPOINTS, CONFIG, RunFolder, differing, read_made_by
 from seqtutor.runs.run_on_disk import run_on_disk
@@ -53,7 +53,10 @@ def completed(spec: TaskSpec[Any], config: RunConfig[Any]) -> tuple[RunConfig[An
     if method_named(tutor.method).learns_from_votes:
         with spec.opened(settings, prior, 0) as task:
             tutor = with_vote_estimates(tutor, task, prior.model)
-    return replace(config, settings=settings, tutor=tutor), warnings
+    return replace(config, settings=settings, tutor=tutor), [
+        *warnings,
+        *remarks_on_term(config.preference),
+    ]
 
 
 def outputs_asked(

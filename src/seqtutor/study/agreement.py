@@ -26,11 +26,12 @@ class Agreement:
     """Krippendorff's α for ordinal ratings: 1 if listeners agree, 0 if they do no more than chance.
 
     Attributes:
-        alpha: with its 95 % interval over listeners, by the jackknife; NaN if it is not defined.
+        alpha: with its 95 % interval over listeners, by the jackknife; NaN if it is not defined, as
+            for a single listener, and without ends for two.
         unit: what two listeners must both have rated to be compared: the same two clips, or, where
             few listeners heard the same clips, any clips of the same two models. The latter is far
             from 1 also among listeners of one mind, as each clip and each vote varies.
-        units: how many of these there are.
+        units: how many of these two listeners or more have rated; the others cannot count.
     """
 
     alpha: Bounded
@@ -48,6 +49,8 @@ def agreement(votes: Sequence[Vote]) -> Agreement:
     if shared < _SHARED:
         unit = "models"
         table = _value_counts(compared, unit)
+        heard_by = (table.sum(axis=2) > 0).sum(axis=0)
+    table = table[:, heard_by > 1]
     value = _alpha(table.sum(axis=0))
     listeners = len(table)
     if listeners < 3 or math.isnan(value):
@@ -100,7 +103,8 @@ class Heterogeneity:
 
     Attributes:
         spread: standard deviation of a listener's own log-odds of a model about the mean.
-        p: of listeners being alike, from permutations of votes among them.
+        p: of listeners being alike, from permutations of votes among them; it and what follows are
+            NaN for a single listener.
         p_direction: the same of the direction in which they differ most, which finds groups.
         spread_along: the spread in that direction.
         design_effect: see `Inference`.
@@ -127,6 +131,8 @@ def heterogeneity(inference: Inference, generator: np.random.Generator) -> Heter
     being a listener's information; this gives the spread τ.
     """
     counted = inference.tally
+    if len(counted.listeners) < 2:
+        return _unknown(len(counted.models), len(counted.listeners))
     votes = _Expanded.of(counted)
     residuals = votes.outcomes - votes.mean
     observed = _scores(votes, residuals[None])[0]
@@ -149,6 +155,11 @@ def heterogeneity(inference: Inference, generator: np.random.Generator) -> Heter
         direction,
         observed @ direction / np.maximum(errors, 1e-12),
     )
+
+
+def _unknown(models: int, listeners: int) -> Heterogeneity:
+    nothing = (np.full(models, np.nan), np.full(listeners, np.nan))
+    return Heterogeneity(math.nan, math.nan, math.nan, math.nan, math.nan, *nothing)
 
 
 def _root(excess: float, scale: float) -> float:

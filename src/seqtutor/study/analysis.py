@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor.report.page.page import Section
+from seqtutor.report.style import method_style
 from seqtutor.settings import require, require_seed
-from seqtutor.study.plan import read_study
-from seqtutor.study.presentation import ink_colors, section_html
+from seqtutor.study.plan import Study, read_study
+from seqtutor.study.planned import Progress, facts_of, progress_of
+from seqtutor.study.presentation import verdict_lines
 from seqtutor.study.results import Results, results_of
+from seqtutor.study.section import ink_colors, section_html
 from seqtutor.study.stored import collect_votes
-from seqtutor.study.warnings import StudyWarning, study_warnings
+from seqtutor.study.warnings import study_warnings
 
 SIMULATED = "These are the votes of simulated listeners."
 
@@ -22,15 +25,19 @@ class Analysis:
     """The results of a study with what a reader should know of them.
 
     Attributes:
-        task: the name of the study's task.
+        study: with its plan.
+        progress: what was planned beside what has come.
         results: of the votes that count.
-        warnings: on defects of the study.
+        lines: what was found, in sentences.
+        warnings: on defects of the study, in sentences.
         is_simulated: whether no person answered.
     """
 
-    task: str
+    study: Study
+    progress: Progress
     results: Results
-    warnings: Sequence[StudyWarning]
+    lines: Sequence[str]
+    warnings: Sequence[str]
     is_simulated: bool
 
 
@@ -56,17 +63,39 @@ def analyse(folder: Path, database: str | None = None, seed: int = 0) -> Analysi
     warnings = study_warnings(
         collected.counted, plan.model_names, plan.media, plan.is_adaptive, seed
     )
-    return Analysis(plan.task, results, warnings, collected.is_simulated)
+    told = [*collected.remarks, *map(str, warnings)]
+    progress = progress_of(plan, results.listeners, results.votes)
+    counted, *others = verdict_lines(results, [one.defect for one in warnings])
+    lines = [counted, str(progress), *others]
+    return Analysis(study, progress, results, lines, told, collected.is_simulated)
 
 
-def page_section(folder: Path, task: str) -> Section:
+def page_section(folder: Path, task: str, prior_title: str = "prior") -> Section:
     """The results of a study as a section of the page of a task's runs.
+
+    Models have the names of the study; the rest of the page names them by their methods, and the
+    prior by `prior_title`, which is told beside.
 
     Raises:
         UserError: as `analyse`, or if the study is one of another task.
     """
     found = analyse(folder)
-    require(found.task == task, f"the study in {folder} is of the task {found.task}, not of {task}")
-    remarks = [*([SIMULATED] if found.is_simulated else []), *map(str, found.warnings)]
-    colors = ink_colors(found.results.models)
-    return Section("study", "Listening study", section_html(found.results, remarks), colors)
+    own = found.study.plan.task
+    require(own == task, f"the study in {folder} is of the task {own}, not of {task}")
+    names = found.results.models
+    html = section_html(
+        found.results,
+        found.lines,
+        remarks=[SIMULATED] if found.is_simulated else [],
+        warnings=found.warnings,
+        facts=facts_of(found.study) | {"Models": _with_titles(names, prior_title)},
+    )
+    return Section("study", "Listening study", html, ink_colors(names))
+
+
+def _with_titles(names: Sequence[str], prior_title: str) -> str:
+    titles = [prior_title if name == "prior" else method_style(name).label for name in names]
+    return ", ".join(
+        name if name == title else f"{name} ({title} elsewhere on this page)"
+        for name, title in zip(names, titles, strict=True)
+    )

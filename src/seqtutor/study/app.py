@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from seqtutor.study.database import UnavailableError
+from seqtutor.study.database import Database, UnavailableError
 from seqtutor.study.listening import Listening
 from seqtutor.study.researching import Researching
 from seqtutor.study.serving import Serving, failed
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 16 << 10
 _PURGE_EVERY = 3600.0
+_TOLD_EVERY = 60
+"""Seconds."""
+_NOT_EMPTY = (
+    "What a listener withdrew still stands in the log of the database, as another program reads "
+    "there; it is erased when that has ended."
+)
 
 
 def make_app(serving: Serving, hosts: Collection[str] = ()) -> ASGIApp:
@@ -64,11 +71,23 @@ async def _forgetting(serving: Serving) -> AsyncIterator[None]:
                 await run_in_threadpool(purge_recruits, serving.database, days, serving.clock())
             await asyncio.sleep(_PURGE_EVERY)
 
-    task = asyncio.create_task(forget())
+    tasks = [asyncio.create_task(one) for one in (forget(), _emptying(serving.database))]
     try:
         yield
     finally:
-        task.cancel()
+        for task in tasks:
+            task.cancel()
+
+
+async def _emptying(database: Database) -> None:
+    """Empty the log of the database once nobody reads any longer what was erased."""
+    for seconds in itertools.cycle(range(_TOLD_EVERY)):
+        await asyncio.sleep(1)
+        if database.has_to_forget:
+            with contextlib.suppress(UnavailableError):
+                await run_in_threadpool(database.forget)
+            if database.has_to_forget and seconds == _TOLD_EVERY - 1:
+                print(_NOT_EMPTY, file=sys.stderr, flush=True)
 
 
 class _Static(StaticFiles):

@@ -15,7 +15,7 @@ from seqtutor.study.plan import Comparison, Plan
 from seqtutor.study.sessions import Session
 from seqtutor.study.tables import answers, sessions, trials
 from seqtutor.study.tally import NONE, cells_of
-from seqtutor.study.trials import Chooser
+from seqtutor.study.trials import Chooser, is_possible
 
 
 def chooser_of(plan: Plan) -> Chooser | None:
@@ -44,13 +44,14 @@ def _chosen(connection: Connection, session: Session, plan: Plan) -> Comparison:
     models, cells = plan.model_names, cells_of(len(plan.models))
     counts = np.zeros((len(cells), 3))
     for row in asked:
-        left, right = tuple(row.left), tuple(row.right)
-        order = plan.model_of(left), plan.model_of(right)
-        balance.count(order, left, right)
+        if not is_possible(plan, row):
+            continue
+        order = plan.model_of(row.left), plan.model_of(row.right)
+        balance.count(order, row.left, row.right)
         cell = cells.index((models.index(order[0]), models.index(order[1])))
         rating = row.rating or 0
         counts[cell, NONE + (rating > 0) - (rating < 0)] += 1
         if row.session == session.id:
-            heard.update((*left, *right))
+            heard.update((*row.left, *row.right))
     pair = next_pair(counts, len(models), np.random.default_rng(seed), plan.goal)
     return balance.in_order((models[pair.left], models[pair.right]), heard)

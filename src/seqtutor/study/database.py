@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ from seqtutor.study.tables import metadata, studies
 FILE = "votes.sqlite3"
 _WAIT = 30
 """Seconds that a transaction waits for others."""
+_MOMENT = 100
+"""Milliseconds that the emptying of the log waits for others."""
 _DRIVERS = {"postgresql": "psycopg", "postgres": "psycopg"}
 """Drivers of URLs that name none; the package is called the same."""
 
@@ -37,10 +40,12 @@ class Database:
 
     Attributes:
         engine: of SQLAlchemy; a file of SQLite is there already.
+        has_to_forget: whether erased rows still stand in the log of SQLite.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.has_to_forget = False
         self._is_sqlite = engine.dialect.name == "sqlite"
         # SQLite writes one transaction at a time, and its waiting is not fair.
         self._writing = threading.RLock()
@@ -113,15 +118,32 @@ class Database:
         return connection.execute(select(studies).with_for_update()).one()
 
     def forget(self) -> None:
-        """Empty the write-ahead log of SQLite, in which erased rows may still stand."""
-        if self._is_sqlite:
-            self._require_same_files()
-            # Not within a transaction, in which SQLAlchemy's own connections always are.
-            with self._writing, contextlib.closing(self.engine.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Empty the write-ahead log of SQLite, in which erased rows may still stand.
+
+        That is not possible while somebody, such as another program, reads what was there before.
+        `has_to_forget` is true then, and this is to be called again.
+
+        Raises:
+            UnavailableError: if the database is not the same files any more.
+        """
+        if self._keeper is None:
+            return
+        self.has_to_forget = True
+        self._require_same_files()
+        # Not within a transaction, in which SQLAlchemy's own connections always are.
+        with self._writing, contextlib.suppress(sqlite3.Error):
+            cursor = self._keeper.cursor()
+            # Nobody can vote meanwhile.
+            cursor.execute(f"PRAGMA busy_timeout={_MOMENT}")
+            is_busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={_WAIT * 1000}")
+            self.has_to_forget = bool(is_busy)
 
     def close(self) -> None:
         """End all connections."""
+        if self.has_to_forget:
+            with contextlib.suppress(UnavailableError):
+                self.forget()
         if self._keeper is not None:
             self._keeper.close()
         self.engine.dispose()
@@ -136,7 +158,7 @@ def open_database(
         folder: of the study, for the default.
         url: of SQLAlchemy; `None` for SQLite in the folder.
         plan_sha256: of the plan; the database of another plan is refused.
-        must_exist: whether a file of SQLite that is not there is refused instead of made.
+        must_exist: whether a database that is not there is refused instead of made.
 
     Raises:
         UserError: if the URL or its driver cannot be used, the database does not answer, it
@@ -144,28 +166,39 @@ def open_database(
     """
     address = _address(folder, url)
     file = _file_of(address)
+    # SQLite would write to where a link leads; the folder may be a stranger's.
+    for own in _files_of(address) if url is None else []:
+        if os.path.lexists(own) and not stat.S_ISREG(os.lstat(own).st_mode):
+            raise UserError(f"{own} is not a file itself; remove it, or name a --database")
     if must_exist and file is not None and not file.exists():
         raise UserError(f"this study has no votes yet: there is no {file}")
-    engine = _engine(address)
+    engine = _engine(address, keeps_log=not must_exist)
     shown = address.render_as_string(hide_password=True)
     try:
-        with contextlib.suppress(IntegrityError, DBAPIError):
-            # Another server may make them at the same moment.
+        if not must_exist:
+            with contextlib.suppress(IntegrityError, DBAPIError):
+                # Another server may make them at the same moment.
+                metadata.create_all(engine)
             metadata.create_all(engine)
-        metadata.create_all(engine)
         database = Database(engine)
-        with contextlib.suppress(IntegrityError), database.writing() as connection:
-            if connection.execute(select(studies)).first() is None:
-                row = {"id": 1, "plan_sha256": plan_sha256, "is_open": True}
-                connection.execute(studies.insert().values(row))
+        if not must_exist:
+            _claim(database, plan_sha256)
         with database.reading() as connection:
-            found = connection.execute(select(studies.c.plan_sha256)).scalar_one()
+            found = connection.execute(select(studies.c.plan_sha256)).scalar()
     except (DBAPIError, sqlite3.Error, UnavailableError) as error:
         reason = error.orig if isinstance(error, DBAPIError) and error.orig else error
         raise UserError(f"cannot use the database {shown}: {in_one_line(reason)}") from None
     if found != plan_sha256:
         raise UserError(f"the database {shown} belongs to another study; name another --database")
     return database
+
+
+def _claim(database: Database, plan_sha256: str) -> None:
+    """Make the database that of a plan, unless it is one's already."""
+    with contextlib.suppress(IntegrityError), database.writing() as connection:
+        if connection.execute(select(studies)).first() is None:
+            row = {"id": 1, "plan_sha256": plan_sha256, "is_open": True}
+            connection.execute(studies.insert().values(row))
 
 
 def _files_of(url: URL) -> list[Path]:
@@ -204,7 +237,8 @@ def _address(folder: Path, url: str | None) -> URL:
     return found.set(drivername=f"postgresql+{driver}") if driver else found
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, *, keeps_log: bool) -> Engine:
+    """`keeps_log` tells SQLite to write its log; a file that is only read stays as it is."""
     is_sqlite = url.get_backend_name() == "sqlite"
     options = {"timeout": _WAIT, "check_same_thread": False} if is_sqlite else {}
     try:
@@ -218,9 +252,15 @@ def _engine(url: URL) -> Engine:
     except (NoSuchModuleError, ArgumentError, TypeError) as error:
         raise UserError(f"--database cannot be used: {in_one_line(error)}") from None
     if is_sqlite:
+        if keeps_log:
+            event.listen(engine, "connect", _keep_log)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _keep_log(connection: Any, record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL").close()
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
@@ -228,7 +268,6 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "secure_delete=ON",

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from seqtutor.comparisons import vote_line
-from seqtutor.errors import UserError
+from seqtutor.errors import UserError, printable
 from seqtutor.study.plan import Plan
 from seqtutor.study.stored import Collected, StoredVote
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a cell begins with that a spreadsheet takes for a formula, or may after trimming."""
+_FORMULA = re.compile(r"""(?:^|(?<=[;\t\r\n]))(?=[\s"']*[-=+@\uff0d\uff1d\uff0b\uff20])""")
+"""Where a spreadsheet, also one that separates cells by ";" or tabs, would begin a formula."""
 
 RAW = (
     *("listener", "state", "order", "kind", "left", "right", "left_clips", "right_clips"),
@@ -75,9 +76,7 @@ def _cell(value: object) -> object:
     """A number as it is; a text so that no spreadsheet runs it as a formula."""
     if isinstance(value, float) and not math.isfinite(value):
         return ""
-    if isinstance(value, str) and value.lstrip().startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return _FORMULA.sub("'", printable(value)) if isinstance(value, str) else value
 
 
 def compared_sequences(collected: Collected, plan: Plan) -> list[str]:

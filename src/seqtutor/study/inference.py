@@ -23,7 +23,10 @@ _FARTHEST, _GRID = 25.0, 26
 
 @dataclass(frozen=True)
 class Bounded:
-    """An estimate with the ends of its 95 % interval; an end is infinite where votes set none."""
+    """An estimate with the ends of its 95 % interval.
+
+    An end is infinite where votes set none, and both are NaN where there is a single listener.
+    """
 
     estimate: float
     low: float
@@ -39,6 +42,11 @@ class Bounded:
         """Whether both ends have the same sign."""
         return self.low > 0 or self.high < 0
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether there were listeners enough for an interval."""
+        return not math.isnan(self.low)
+
 
 @dataclass(frozen=True)
 class Inference:
@@ -47,11 +55,11 @@ class Inference:
     Attributes:
         tally: what was fitted.
         fitted: estimates of equation (1) of `bradley_terry`.
-        covariance: `Float["parameter parameter"]`, over listeners; with a single listener over
-            votes, as if these were independent.
-        degrees: of freedom of Student's t; infinite with a single listener.
+        covariance: `Float["parameter parameter"]`, over listeners; NaN with a single listener, who
+            tells nothing of how listeners vary.
+        degrees: of freedom of Student's t; NaN with a single listener.
         design_effect: by how much votes of one listener, being alike, raise the variance; 1 if they
-            are as votes of many listeners.
+            are as votes of many listeners; NaN with a single listener.
         is_bounded: whether the likelihood has a maximum, so that every interval has two ends.
     """
 
@@ -73,9 +81,11 @@ class Inference:
     def interval(
         self, contrast: Float[np.ndarray, " parameter"], confidence: float = CONFIDENCE
     ) -> Bounded:
-        """The 95 % interval of a weighted sum of parameters."""
+        """The 95 % interval of a weighted sum of parameters; its ends are NaN for one listener."""
         total, models = self.tally.total, len(self.tally.models)
         estimate = float(contrast @ self.fitted.parameters)
+        if math.isnan(self.degrees):
+            return Bounded(estimate, math.nan, math.nan)
         no_low = no_high = False
         if not self.is_bounded:
             no_low, no_high = unbounded_ends(total, models, contrast[None])[0]
@@ -107,7 +117,7 @@ class Inference:
         return estimate + sign * float(near + share * (far - near))
 
     def test(self, contrast: Float[np.ndarray, " parameter"]) -> float:
-        """The two-sided p of a weighted sum being zero, by Student's t."""
+        """The two-sided p of a weighted sum being zero, by Student's t; NaN for one listener."""
         from scipy.special import stdtr
 
         error = math.sqrt(contrast @ self.covariance @ contrast)
@@ -144,7 +154,8 @@ def infer(counted: Tally) -> Inference:
     fitted = fit(counted.total, models)
     listeners, bounded = len(counts), is_bounded(counted.total, models)
     if listeners < 2:
-        return Inference(counted, fitted, fitted.covariance, math.inf, 1.0, bounded)
+        unknown = np.full_like(fitted.covariance, np.nan)
+        return Inference(counted, fitted, unknown, math.nan, math.nan, bounded)
     without = fit(counted.total - counts, models, tolerance=1e-7).parameters
     deviations = without - without.mean(axis=0)
     covariance = (listeners - 1) / listeners * deviations.T @ deviations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import Request
@@ -32,6 +33,8 @@ from seqtutor.study.sessions import (
     State,
     begin,
     find,
+    has_begun,
+    is_open,
     new_resume_token,
     resume,
     withdraw,
@@ -52,6 +55,8 @@ _CLIP_HEADERS = {
     # A drawing that is opened by itself runs nothing.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "cache-control": "private, max-age=86400, immutable",
+    # The time at which a file was written would tell its model: they are written one by one.
+    "last-modified": formatdate(0, usegmt=True),
 }
 
 
@@ -93,10 +98,14 @@ class Listening:
         return page(name, status, words=self.serving.plan.words, **values)
 
     def consent(self, request: Request) -> Response:
-        """What a listener agrees to; one who has begun goes on."""
+        """What a listener agrees to, unless the study is stopped; one who has begun goes on."""
         if self._session(request) is not None:
             return RedirectResponse("/listen", 303)
         given = [request.query_params.get(name, "") for name in self._parameters]
+        with self.serving.database.reading() as connection:
+            is_let_in = is_open(connection) or has_begun(connection, given[0])
+        if not is_let_in:
+            return self._page("stopped.html")
         return self._page("consent.html", recruit=given, minutes=_minutes(self.serving))
 
     @property
@@ -232,7 +241,7 @@ class Listening:
 
     def withdrawn(self, request: Request) -> Response:
         """Everything was erased."""
-        return self._page("withdrawn.html")
+        return self._page("withdrawn.html", has_rest=self.serving.database.has_to_forget)
 
     def session(self, request: Request) -> Response:
         """Whether this browser has begun; also asked after a link of another site led here."""
@@ -276,7 +285,8 @@ class Listening:
         if not is_asked:
             return failed(404, "there is no such clip")
         path = self.serving.study.path_of(media)
-        return FileResponse(path, media_type=media.type, headers=_CLIP_HEADERS)
+        headers = {**_CLIP_HEADERS, "etag": f'"{media.sha256}"'}
+        return FileResponse(path, media_type=media.type, headers=headers)
 
 
 def _end_of(recruitment: Recruitment, state: State) -> str:

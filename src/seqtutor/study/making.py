@@ -60,6 +60,7 @@ class StudyOptions:
         with_score: whether a picture is shown beside a sound.
         has_screen: whether listeners first show that they wear headphones.
         temperature: of the sampling.
+        effect: log-odds between two models that the number of listeners was planned for.
         seed: of the sampling and of the order.
         words: what listeners read.
         rules: who is left out.
@@ -78,6 +79,7 @@ class StudyOptions:
     with_score: bool = False
     has_screen: bool = False
     temperature: float = 1.0
+    effect: float = 0.5
     seed: int = 0
     rules: Rules = field(default_factory=Rules)
 
@@ -143,10 +145,11 @@ def make_study(
     for place, (name, policy) in enumerate(policies.items()):
         # Models that begin with the same random numbers would often begin with the same notes.
         seed = int(np.random.SeedSequence([options.seed, place]).generate_state(1)[0])
-        folder, sha256 = str(policy.saved.folder or ""), weights_hash(policy.saved.model)
-        models.append(Model(name, folder, sha256, seed))
+        models.append(Model(name, weights_hash(policy.saved.model), seed))
     exhibits, tokens = _drawn(spec, policies, models, options)
-    return write_study(spec, models, exhibits, options, output, made_by, tokens)
+    folders = {name: str(policy.saved.folder or "") for name, policy in policies.items()}
+    facts = {**made_by, "models": folders}
+    return write_study(spec, models, exhibits, options, output, facts, tokens)
 
 
 def write_study(
@@ -196,6 +199,8 @@ def write_study(
         set_size=options.set_size,
         is_adaptive=options.is_adaptive,
         goal=options.goal,
+        temperature=options.temperature,
+        effect=options.effect,
         seed=options.seed,
         rule=RULE.format(clips=options.clips, many=spec.many),
         models=tuple(models),

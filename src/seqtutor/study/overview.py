@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from seqtutor.study.agreement import agreement
 from seqtutor.study.plan import Plan
-from seqtutor.study.sessions import State, counts
+from seqtutor.study.planned import progress_of
+from seqtutor.study.sessions import State, counts, is_open
 from seqtutor.study.stored import Collected, collect
-from seqtutor.study.tables import studies
 from seqtutor.study.votes import Vote
 from seqtutor.study.warnings import study_warnings
 
@@ -47,6 +47,7 @@ class Overview:
         sessions: how many are in each state.
         pairs: votes on each pair of models.
         votes: that count.
+        progress: how many listeners count of those who were planned, in sentences.
         agreement: of listeners, Krippendorff's α; `None` if it is not known yet.
         excluded: by listener, why the votes are left out.
         warnings: defects that the votes show, in sentences.
@@ -59,6 +60,7 @@ class Overview:
     sessions: Mapping[State, int]
     pairs: Sequence[PairCount]
     votes: int
+    progress: str
     agreement: float | None
     excluded: Mapping[str, list[str]]
     warnings: Sequence[str]
@@ -77,15 +79,16 @@ def overview(connection: Connection, plan: Plan) -> Overview:
         tuple(collected.counted), plan.model_names, tuple(plan.media), plan.is_adaptive
     )
     return Overview(
-        bool(connection.execute(select(studies.c.is_open)).scalar_one()),
+        is_open(connection),
         collected.is_simulated,
         collected.set_aside,
         counts(connection, simulated=collected.is_simulated),
         pair_counts(counted, plan.model_names),
         len(counted),
+        str(progress_of(plan, len({vote.listener for vote in counted}), len(counted))),
         alpha if math.isfinite(alpha) else None,
         collected.excluded,
-        warnings,
+        [*collected.remarks, *warnings],
         _comments(collected),
     )
 

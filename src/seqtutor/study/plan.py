@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -13,14 +14,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from seqtutor.errors import UserError, in_one_line
-from seqtutor.files import parse_json, read_regular
+from seqtutor.files import parse_json, read_regular, read_whole
 from seqtutor.settings import LARGEST_SEED
 from seqtutor.study.votes import Kind
 
 PLAN = "plan.json"
 CLIPS = "clips"
 FORMAT = 1
-LARGEST_PLAN = 256 << 20
+LARGEST_PLAN = LARGEST_CLIP = 256 << 20
 LONGEST_CLIP = 86_400
 """Seconds."""
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -43,13 +44,11 @@ class Model:
 
     Attributes:
         name: as the researcher called it; listeners never see it.
-        folder: where it was read from.
         sha256: of its weights.
         seed: of the sampling.
     """
 
     name: str
-    folder: str
     sha256: str
     seed: int
 
@@ -179,7 +178,6 @@ class Plan:
     Attributes:
         task: the name of the task.
         form: pairs of clips or of sets.
-        set_size: clips of a set.
         is_adaptive: whether the models of a comparison are chosen when it is due.
         seed: of the sampling and of the order.
         rule: how the clips were chosen, in words.
@@ -189,12 +187,15 @@ class Plan:
         screen: the headphone screen; empty without one.
         words: what listeners read.
         rules: who is left out.
+        set_size: clips of a set.
         goal: of an adaptive study; by default that of plans that do not tell it.
+        temperature: of the sampling; `None` in plans of older versions.
+        effect: log-odds between two models that the number of listeners was planned for; `None` in
+            plans of older versions.
     """
 
     task: str
     form: Form
-    set_size: int
     is_adaptive: bool
     seed: int
     rule: str
@@ -204,7 +205,10 @@ class Plan:
     words: Words
     screen: tuple[Stimulus, ...] = ()
     rules: Rules = field(default_factory=Rules)
+    set_size: int = 1
     goal: Goal = "order"
+    temperature: float | None = None
+    effect: float | None = None
 
     @cached_property
     def clip(self) -> Mapping[str, Clip]:
@@ -237,8 +241,13 @@ class Plan:
         return any(clip.sound for clip in self.clips)
 
     def content(self) -> bytes:
-        """The plan as the bytes of its file."""
-        return (json.dumps({"format": FORMAT} | asdict(self), indent=1) + "\n").encode()
+        """The plan as the bytes of its file, without what does not apply."""
+        found = {"format": FORMAT} | asdict(self)
+        if self.form != "sets":
+            del found["set_size"]
+        if not self.is_adaptive:
+            del found["goal"]
+        return (json.dumps(found, indent=1) + "\n").encode()
 
 
 @dataclass(frozen=True)
@@ -286,6 +295,10 @@ def _plan_of(found: Any) -> Plan:
 
     if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
         raise ValueError("it is not a plan of this version")
+    for model in found.get("models", ()):
+        # Older versions also kept the path, which differs between machines.
+        if isinstance(model, dict):
+            model.pop("folder", None)
     config = dacite.Config(cast=[tuple], strict=True)
     plan = dacite.from_dict(Plan, found, config)
     for name, is_wrong in _faults(plan).items():
@@ -297,6 +310,7 @@ def _plan_of(found: Any) -> Plan:
 def _faults(plan: Plan) -> dict[str, bool]:
     """What a plan may not be, and whether it is so; nothing that the pages do can fail then."""
     names = plan.model_names
+    numbers = [1.0 if one is None else one for one in (plan.temperature, plan.effect)]
     asked = [one for sheet in plan.sheets for one in sheet]
     sides = [side for one in asked for side in (one.left, one.right)]
     lengths = [*(clip.seconds for clip in plan.clips), *(one.seconds for one in plan.screen)]
@@ -324,6 +338,7 @@ def _faults(plan: Plan) -> dict[str, bool]:
             one.answer not in (1, 2, 3) for one in plan.screen
         ),
         "a rule is out of its range": not _are_possible(plan.rules, len(plan.screen)),
+        "its temperature or its effect is none": not all(0 < one < math.inf for one in numbers),
         "its seed is none": not 0 <= plan.seed <= LARGEST_SEED,
         "a clip's file lies elsewhere": not all(_is_plain(one.file) for one in files),
         "a clip's type is none": not all(_MEDIA_TYPE.fullmatch(one.type) for one in files),
@@ -354,9 +369,6 @@ def _is_plain(name: str) -> bool:
 def _check_clips(study: Study) -> None:
     for media in study.plan.media.values():
         path = study.path_of(media)
-        try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+        found = hashlib.sha256(read_whole(path, LARGEST_CLIP)).hexdigest()
         if found != media.sha256:
             raise UserError(f"{path} was changed since the study was made; make it anew")

@@ -1,22 +1,21 @@
-"""Results of a study as tables, sentences, a figure and a section of a page."""
+"""Results of a study as tables, sentences and a figure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqtutor.measures.intervals import Interval
-from seqtutor.report.page.charts import Ink, bar_chart
 from seqtutor.report.reading import listed
 from seqtutor.report.style import INK, figure_style, method_style, save_figure
 from seqtutor.report.tables import Cell, Column, Row, Table, format_cell, format_interval
+from seqtutor.runs.terminal import counted
 from seqtutor.study.inference import Bounded
-from seqtutor.study.rank_tests import pairs_factor
+from seqtutor.study.rank_tests import KruskalWallis, pairs_factor
 from seqtutor.study.results import Difference, Results, Wins
 
 if TYPE_CHECKING:
@@ -46,9 +45,8 @@ def models_table(results: Results) -> Table:
         ),
         Row(f"log-odds against {first}", tuple(_cells(results.strengths, results.models))),
     )
-    note = (
-        f"{results.votes:,} votes of {results.listeners} listeners. Intervals of shares take votes "
-        "for independent; those of log-odds are over listeners."
+    note = f"{_whose(results)}. Intervals of shares take votes for independent; " + (
+        "log-odds have none." if results.listeners < 2 else "those of log-odds are over listeners."
     )
     return Table("Listening study", tuple(Column(m) for m in results.models), rows, note)
 
@@ -64,13 +62,15 @@ def _cell(one: Bounded) -> Cell:
 
 
 def bounded_in_words(one: Bounded) -> str:
-    """`1.42 ± 0.47`, or `more than 2.1` where votes set no upper bound."""
+    """`1.42 ± 0.47`, `1.42` of one listener, `more than 2.1` where votes set no upper bound."""
+    if not one.has_interval:
+        return shown_number(one.estimate)
     if math.isfinite(one.low) and math.isfinite(one.high):
         return format_interval(Interval(one.estimate, one.low, one.high))
     if math.isfinite(one.low):
-        return f"more than {_number(one.low)}"
+        return f"more than {shown_number(one.low)}"
     if math.isfinite(one.high):
-        return f"less than {_number(one.high)}"
+        return f"less than {shown_number(one.high)}"
     return "not known"
 
 
@@ -104,8 +104,8 @@ def rank_table(results: Results) -> Table:
     ]
     whole = results.kruskal_wallis
     note = (
-        f"Kruskal–Wallis H({whole.df}) = {_number(whole.H)}, p {p_in_words(whole.p)}; over "
-        f"listeners p {p_in_words(whole.p_listeners)}. Mann–Whitney's U is of the ratings of both "
+        f"Kruskal–Wallis H({whole.df}) = {shown_number(whole.H)}, p {p_in_words(whole.p)}"
+        f"{_over_listeners(whole)}. Mann–Whitney's U is of the ratings of both "
         "models in all of their comparisons, its effect the rank-biserial correlation; each p is "
         "after Holm's correction."
     )
@@ -113,21 +113,31 @@ def rank_table(results: Results) -> Table:
     return Table("Pairs of models as the paper tests them", titles, tuple(rows), note)
 
 
-def verdict_lines(results: Results) -> list[str]:
-    """What the study says, in sentences that follow from its numbers."""
+def verdict_lines(results: Results, warned: Collection[str] = ()) -> list[str]:
+    """What the study says, in sentences that follow from its numbers.
+
+    Args:
+        results: of the study.
+        warned: defects that the reader is warned of, and that are not told a second time.
+    """
     return [
         _counted(results),
         _leading(results),
         *_separated(results),
         *_pairs(results),
-        _position(results),
+        *([] if "position bias" in warned else [_position(results)]),
         *_listeners(results),
         _as_the_paper(results),
     ]
 
 
+def _whose(results: Results) -> str:
+    votes = counted(results.votes, "vote", "votes")
+    return f"{votes} of {counted(results.listeners, 'listener', 'listeners')}"
+
+
 def _counted(results: Results) -> str:
-    text = f"{results.votes:,} votes of {results.listeners} listeners count."
+    text = f"{_whose(results)} {'counts' if results.votes == 1 else 'count'}."
     if not results.excluded:
         return f"{text} Nobody is excluded."
     reasons: dict[str, int] = {}
@@ -142,6 +152,11 @@ def _leading(results: Results) -> str:
     over = _difference(results, order[0], order[1])
     second = f"{order[0]} is preferred most, before {order[1]}"
     share = 100 / (1 + math.exp(-over.value.estimate))
+    if not over.value.has_interval:
+        return (
+            f"{second} (log-odds {shown_number(over.value.estimate)}), by one listener; intervals "
+            "and tests over listeners take at least two."
+        )
     odds = f"log-odds {bounded_in_words(over.value)}: of those with a preference {share:.0f} %"
     if over.p_holm < LEVEL and over.value.excludes_zero:
         return f"{second} ({odds})."
@@ -164,7 +179,7 @@ def _separated(results: Results) -> list[str]:
     return [
         f"{one.first} and {one.second}: votes set no bound on one side, as one of them won or lost "
         f"always; the log-odds are {bounded_in_words(one.value)}, and the estimate "
-        f"{_number(one.value.estimate)} stands for a value that may be much larger."
+        f"{shown_number(one.value.estimate)} stands for a value that may be much larger."
         for one in results.differences
         if one.value.is_one_sided
     ]
@@ -188,6 +203,8 @@ def _pairs(results: Results) -> list[str]:
 def _position(results: Results) -> str:
     one = results.position
     ends = [100 / (1 + math.exp(-value)) for value in (one.estimate, one.low, one.high)]
+    if not one.has_interval:
+        return f"Between equal models the left side takes {ends[0]:.0f} % by this estimate."
     said = (
         f"between equal models the left side takes {ends[0]:.0f} % "
         f"({ends[1]:.0f} … {ends[2]:.0f} %) of those with a preference"
@@ -201,21 +218,27 @@ def _listeners(results: Results) -> list[str]:
     found = results.agreement
     lines = []
     if not math.isnan(found.alpha.estimate):
-        what = "clips" if found.unit == "clips" else "models"
+        what = counted(found.units, f"pair of {found.unit}", f"pairs of {found.unit}")
+        alpha = found.alpha
+        ends = (
+            f" ({shown_number(alpha.low)} … {shown_number(alpha.high)})"
+            if alpha.has_interval
+            else ""
+        )
         lines.append(
-            f"Agreement on the same {what}: Krippendorff's α = {_number(found.alpha.estimate)} "
-            f"({_number(found.alpha.low)} … {_number(found.alpha.high)})."
+            f"Agreement on the {what} that several listeners rated: Krippendorff's α = "
+            f"{shown_number(alpha.estimate)}{ends}."
         )
     taste = results.heterogeneity
+    if math.isnan(taste.p):
+        return lines
     if taste.p < LEVEL:
         lines.append(
             f"Listeners differ in taste (p {p_in_words(taste.p)}): their own log-odds vary by "
-            f"about {_number(taste.spread)} around the mean."
+            f"about {shown_number(taste.spread)} around the mean."
         )
     else:
-        lines.append(
-            f"Listeners do not differ in taste by more than chance (p {p_in_words(taste.p)})."
-        )
+        lines.append(f"No difference in taste was shown (p {p_in_words(taste.p)}).")
     return lines
 
 
@@ -223,11 +246,16 @@ def _as_the_paper(results: Results) -> str:
     whole = results.kruskal_wallis
     factor = pairs_factor(len(results.models))
     return (
-        f"As the paper of 2017 tests it: Kruskal–Wallis H({whole.df}) = {_number(whole.H)}, p "
+        f"As the paper of 2017 tests it: Kruskal–Wallis H({whole.df}) = {shown_number(whole.H)}, p "
         f"{p_in_words(whole.p)}. It takes the two ratings of a comparison for independent, which "
-        f"makes H about {factor:.2f} times too large where models do not differ; over listeners "
-        f"p {p_in_words(whole.p_listeners)}."
+        f"makes H about {factor:.2f} times too large where models do not differ"
+        f"{_over_listeners(whole)}."
     )
+
+
+def _over_listeners(whole: KruskalWallis) -> str:
+    p = whole.p_listeners
+    return "" if math.isnan(p) else f"; over listeners p {p_in_words(p)}"
 
 
 def p_in_words(p: float) -> str:
@@ -242,7 +270,8 @@ def p_alone(p: float) -> str:
     return p_in_words(p).removeprefix("= ")
 
 
-def _number(value: float) -> str:
+def shown_number(value: float) -> str:
+    """A number with the digits that a table shows."""
     return format_cell(Cell(value), "number")
 
 
@@ -252,6 +281,8 @@ def wins_figure(
     strengths: Mapping[str, Bounded] | None = None,
 ) -> Figure:
     """Figure 3 of Jaques et al. (2017): wins of each model, bars of the binomial deviation.
+
+    Models have the names that the study gives them.
 
     Args:
         wins: of each model, in the order of the bars.
@@ -287,7 +318,8 @@ def _draw_wins(panel: Axes, wins: Mapping[str, Wins]) -> None:
         yerr=[own.deviation for own in wins.values()],
         error_kw={"ecolor": INK, "elinewidth": 1.1, "capsize": 3},
     )
-    panel.set_xticks(places, [method_style(name, names).label for name in names])
+    panel.set_xticks(places, names)
+    panel.set_xlabel("error bars: ± 1 binomial standard deviation", fontsize="small")
     panel.set_title("Wins")
     heard = {own.comparisons for own in wins.values()}
     each = f"{min(heard)}" if len(heard) == 1 else f"{min(heard)}–{max(heard)}"
@@ -309,73 +341,10 @@ def _draw_strengths(panel: Axes, strengths: Mapping[str, Bounded], names: tuple[
         panel.plot(place, one.estimate, "o", color=color, markersize=6)
     panel.set_ylim(low - margin, high + margin)
     panel.set_xlim(-0.6, len(names) - 0.4)
-    panel.set_xticks(range(len(names)), [method_style(name, names).label for name in names])
+    panel.set_xticks(range(len(names)), names)
+    has_interval = all(one.has_interval for one in strengths.values())
+    bars = "bars: 95 % interval over listeners" if has_interval else "one listener: no interval"
+    panel.set_xlabel(bars, fontsize="small")
     panel.set_title("Bradley–Terry")
-    panel.set_ylabel(f"log-odds against {method_style(names[0], names).label}")
+    panel.set_ylabel(f"log-odds against {names[0]}")
     panel.grid(axis="y")
-
-
-def ink_colors(models: Sequence[str]) -> dict[str, str]:
-    """The colour that a page's style sheet gives each name that `section_html` draws with."""
-    return {
-        f"--ink-{place}": method_style(model, tuple(models)).color
-        for place, model in enumerate(models)
-    }
-
-
-def section_html(results: Results, warnings: Sequence[str] = ()) -> str:
-    """A `<section>` of a page: sentences, charts and tables, without any style of its own.
-
-    Its classes are those of `report/page/page.css`; colours are `ink_colors`, for which the page
-    has other values in the dark.
-
-    Args:
-        results: of the study.
-        warnings: sentences on defects, shown first.
-    """
-    inks = {model: Ink(place) for place, model in enumerate(results.models)}
-    shares = [(m, [(inks[m], results.wins[m].share)]) for m in results.models]
-    strengths = [(m, [(inks[m], _drawn(results.strengths[m]))]) for m in results.models]
-    first = results.models[0]
-    parts = ['<section id="study" aria-labelledby="study-title">']
-    parts.append('<h2 id="study-title">Listening study</h2>')
-    parts += [f'<p class="remark">{escape(line)}</p>' for line in warnings]
-    parts.append("<ul>")
-    parts += [f"<li>{escape(line)}</li>" for line in verdict_lines(results)]
-    parts.append('</ul><div class="columns">')
-    for title, rows, axis in (
-        ("Share preferred", shares, "of comparisons with a preference"),
-        ("Bradley–Terry", strengths, f"log-odds against {first}"),
-    ):
-        chart = bar_chart(rows, f"{title}: {_aloud(rows)}", axis)
-        parts.append(f'<figure class="column"><figcaption>{title}</figcaption>{chart}</figure>')
-    parts.append("</div>")
-    parts += [_table_html(table) for table in tables(results)]
-    parts.append("</section>")
-    return "\n".join(parts)
-
-
-def _drawn(one: Bounded) -> Interval:
-    """The interval of a chart; an end that is not bounded ends at the estimate."""
-    low = one.low if math.isfinite(one.low) else one.estimate
-    high = one.high if math.isfinite(one.high) else one.estimate
-    return Interval(one.estimate, low, high)
-
-
-def _aloud(rows: Sequence[tuple[str, Sequence[tuple[Ink, Interval]]]]) -> str:
-    return ", ".join(f"{label} {_number(bars[0][1].value)}" for label, bars in rows)
-
-
-def _table_html(table: Table) -> str:
-    head = "".join(f'<th scope="col">{escape(column.title)}</th>' for column in table.columns)
-    lines = [
-        f'<tr><th scope="row">{escape(row.label)}</th>'
-        + "".join(f"<td>{escape(format_cell(cell, row.unit))}</td>" for cell in row.cells)
-        + "</tr>"
-        for row in table.rows
-    ]
-    return (
-        f'<div class="scroll"><table><caption>{escape(table.title)}</caption>'
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-        f'<p class="quiet">{escape(table.note)}</p>'
-    )

@@ -85,7 +85,7 @@ def kruskal_wallis(
     ratings = ratings_of(votes, models)
     together = np.concatenate(ratings)
     if min(map(len, ratings)) == 0 or np.ptp(together) == 0:
-        return KruskalWallis(0.0, len(models) - 1, 1.0, 1.0, 0.0)
+        return KruskalWallis(0.0, len(models) - 1, 1.0, _p_of_equals(votes), 0.0)
     found = kruskal(*ratings)
     ranks, counts = _rank_sums(votes, models, models)
     p_listeners = _permuted_p(ranks, counts, generator)
@@ -116,7 +116,7 @@ def mann_whitney(
     for first, second in pairs:
         one, other = ratings[first], ratings[second]
         if min(len(one), len(other)) == 0 or np.ptp(np.concatenate([one, other])) == 0:
-            found.append((len(one) * len(other) / 2, 1.0, 1.0, 0.0))
+            found.append((len(one) * len(other) / 2, 1.0, _p_of_equals(votes), 0.0))
             continue
         tested = mannwhitneyu(one, other, method="asymptotic")
         ranks, counts = _rank_sums(votes, models, (first, second))
@@ -166,6 +166,11 @@ def _rank_sums(
     return ranks, counts
 
 
+def _p_of_equals(votes: Sequence[Vote]) -> float:
+    """The p over listeners where all ratings are equal; NaN for a single listener."""
+    return 1.0 if len({vote.listener for vote in _compared(votes)}) > 1 else math.nan
+
+
 def _permuted_p(
     ranks: Float[np.ndarray, "listener model"],
     counts: Float[np.ndarray, "listener model"],
@@ -174,9 +179,11 @@ def _permuted_p(
     """How often permuted names give as large a sum Σ n (R/n − mean)², the observed one included.
 
     Neither Kruskal–Wallis' H nor |U − nm/2| of balanced ratings depends on anything else that a
-    permutation changes.
+    permutation changes. NaN for a single listener, who stands for no others.
     """
     listeners, models = ranks.shape
+    if listeners < 2:
+        return math.nan
     if models <= _MOST_MODELS:
         orders = np.array(list(permutations(range(models))))
         drawn = orders[generator.integers(len(orders), size=(PERMUTATIONS, listeners))]

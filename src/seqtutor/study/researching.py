@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from seqtutor.study.export import raw_csv, tidy_csv
 from seqtutor.study.overview import overview
+from seqtutor.study.planned import facts_of
 from seqtutor.study.serving import (
     Body,
     Serving,
@@ -56,7 +57,8 @@ class Researching:
     def _values(self) -> dict[str, Any]:
         with self.serving.database.reading() as connection:
             found = overview(connection, self.serving.plan)
-        return {"study": self.serving.study, "plan": self.serving.plan, "overview": found}
+        study = self.serving.study
+        return {"facts": facts_of(study), "plan": study.plan, "overview": found}
 
     def home(self, request: Request) -> Response:
         """The page, or a form for the token."""

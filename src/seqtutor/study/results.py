@@ -101,7 +101,11 @@ class Results:
     heterogeneity: Heterogeneity
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: numbers, texts, lists and mappings; null where votes set no bound."""
+        """Plain values: numbers, texts, lists and mappings.
+
+        An end is null where votes set no bound; so is all that takes two listeners, where there is
+        one.
+        """
         wins = self.wins
         return {
             "models": list(self.models),
@@ -141,9 +145,9 @@ class Results:
                 "units": self.agreement.units,
             },
             "heterogeneity": {
-                "spread": self.heterogeneity.spread,
-                "p": self.heterogeneity.p,
-                "design_effect": self.heterogeneity.design_effect,
+                "spread": _finite(self.heterogeneity.spread),
+                "p": _finite(self.heterogeneity.p),
+                "design_effect": _finite(self.heterogeneity.design_effect),
             },
         }
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from seqtutor.study.database import Database
-from seqtutor.study.tables import answers, recruits, sessions, trials
+from seqtutor.study.tables import answers, recruits, sessions, studies, trials
 
 MOST_SESSIONS = 100_000
 """Of a study, so that nobody fills the disk."""
@@ -108,6 +108,17 @@ def begin(
     return int(number[0]), token
 
 
+def is_open(connection: Connection) -> bool:
+    """Whether the study takes new listeners."""
+    return bool(connection.execute(select(studies.c.is_open)).scalar_one())
+
+
+def has_begun(connection: Connection, participant: str) -> bool:
+    """Whether a participant of a recruiting service has a session, and may go on with it."""
+    chosen = select(recruits.c.session).where(recruits.c.participant == participant)
+    return connection.execute(chosen).first() is not None
+
+
 def _known(connection: Connection, recruit: Recruit) -> int | None:
     """The session of the same participant, who may only go on with the same submission."""
     found = connection.execute(
@@ -187,7 +198,10 @@ def end(connection: Connection, session: Session, state: State) -> None:
 
 
 def withdraw(database: Database, session: Session) -> None:
-    """Erase everything of a session but its number and that it was withdrawn."""
+    """Erase everything of a session but its number and that it was withdrawn.
+
+    The log of SQLite may hold it for longer: see `Database.forget`.
+    """
     with database.writing() as connection:
         locked(connection, session)
         own = select(trials.c.id).where(trials.c.session == session.id)
@@ -202,13 +216,26 @@ def withdraw(database: Database, session: Session) -> None:
     database.forget()
 
 
+def erase_simulated(database: Database) -> int:
+    """Erase all simulated listeners with what they answered; gives how many."""
+    with database.writing() as connection:
+        own = select(sessions.c.id).where(sessions.c.is_simulated)
+        asked = select(trials.c.id).where(trials.c.session.in_(own))
+        connection.execute(delete(answers).where(answers.c.trial.in_(asked)))
+        connection.execute(delete(trials).where(trials.c.session.in_(own)))
+        gone = connection.execute(delete(sessions).where(sessions.c.is_simulated)).rowcount
+    return int(gone)
+
+
 def purge_recruits(database: Database, days: float, now: float | None = None) -> int:
-    """Erase whom a recruiting service sent longer ago than some days; gives how many."""
+    """Erase whom a recruiting service sent longer ago than some days; gives how many.
+
+    Also erases what is left in the log of SQLite, as of a server that was killed.
+    """
     oldest = (time.time() if now is None else now) - days * 86_400
     with database.writing() as connection:
         gone = connection.execute(delete(recruits).where(recruits.c.made_at <= oldest)).rowcount
-    if gone:
-        database.forget()
+    database.forget()
     return int(gone)
 
 
@@ -219,5 +246,5 @@ def counts(connection: Connection, *, simulated: bool) -> Mapping[State, int]:
         .where(sessions.c.is_simulated == simulated)
         .group_by(sessions.c.state)
     )
-    found = {State(state): int(number) for state, number in rows}
+    found = {state: int(number) for state, number in rows}
     return {state: found.get(state, 0) for state in State}

@@ -21,10 +21,15 @@ from seqtutor.web import web_address
 _TIMEOUT = 60
 _MOST_OPEN = 64
 """Sessions that are under way at once; each has a connection."""
+_REPEATABLE = ("/api/answer", "/api/withdraw")
+"""What may be sent twice: the server stores an answer once, however often it comes."""
 
 
 class Client:
     """A browser's part of the conversation: a connection and a cookie.
+
+    A server closes a connection that was idle for some seconds. As a browser does, the client then
+    sends the request again on a new one, if sending it twice does no harm.
 
     Attributes:
         address: of the server.
@@ -56,19 +61,30 @@ class Client:
         self, method: str, path: str, body: str | None, headers: Mapping[str, str]
     ) -> tuple[int, Any]:
         sent = {**headers, "Cookie": self._cookie} if self._cookie else dict(headers)
+        was_open = self._connection.sock is not None
         try:
-            self._connection.request(method, path, body, sent)
-            response = self._connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException):
-            self._connection.close()
-            raise
+            response, content = self._exchange(method, path, body, sent)
+        except ConnectionError:
+            if not was_open or (method == "POST" and path not in _REPEATABLE):
+                raise
+            response, content = self._exchange(method, path, body, sent)
         if cookie := response.getheader("set-cookie"):
             self._cookie = cookie.partition(";")[0]
         try:
             return response.status, json.loads(content)
         except ValueError:
             return response.status, None
+
+    def _exchange(
+        self, method: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        try:
+            self._connection.request(method, path, body, dict(headers))
+            response = self._connection.getresponse()
+            return response, response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """End the connection."""

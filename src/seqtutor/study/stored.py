@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection, func, select
 
 from seqtutor.errors import UserError
-from seqtutor.study.database import open_database
+from seqtutor.study.database import UnavailableError, open_database
 from seqtutor.study.plan import Plan, Rules, Study
 from seqtutor.study.sessions import State
 from seqtutor.study.tables import answers, sessions, trials
-from seqtutor.study.trials import SCREEN
-from seqtutor.study.votes import Vote
+from seqtutor.study.trials import SCREEN, is_possible
+from seqtutor.study.votes import Kind, Vote
 
 _FEWEST = 5
 """Votes of a listener below which its habits are not judged."""
@@ -52,8 +53,12 @@ def listener_name(session: int) -> str:
 
 def stored_votes(
     connection: Connection, plan: Plan, *, simulated: bool = False
-) -> list[StoredVote]:
-    """All votes on clips, by listener in order; those of people, or the simulated ones."""
+) -> tuple[list[StoredVote], int]:
+    """All votes on clips, by listener in order; those of people, or the simulated ones.
+
+    Returns:
+        The votes, and how many answers are damaged, so that they are none of the plan.
+    """
     rows = connection.execute(
         select(trials, answers, sessions.c.state, sessions.c.sheet)
         .join(answers, answers.c.trial == trials.c.id)
@@ -62,27 +67,43 @@ def stored_votes(
         .order_by(trials.c.session, trials.c.place)
     )
     catches = [sum(one.kind == "catch" for one in sheet) for sheet in plan.sheets]
-    return [_stored(row, plan, catches[row.sheet]) for row in rows]
+    found, damaged = [], 0
+    for row in rows:
+        try:
+            found.append(_stored(row, plan, catches))
+        except (ValueError, TypeError, LookupError, OverflowError, OSError):
+            damaged += 1
+    return found, damaged
 
 
-def _stored(row: Any, plan: Plan, catches: int) -> StoredVote:
-    left, right = tuple(row.left), tuple(row.right)
+def _stored(row: Any, plan: Plan, catches: Sequence[int]) -> StoredVote:
+    """The vote of a row.
+
+    Raises:
+        ValueError, TypeError, LookupError, OverflowError, OSError: if somebody has written into the
+            database what no server does.
+    """
+    if not is_possible(plan, row) or row.kind not in get_args(Kind):
+        raise ValueError
     vote = Vote(
         listener=listener_name(row.session),
-        left=plan.model_of(left),
-        right=plan.model_of(right),
-        left_clips=left,
-        right_clips=right,
+        left=plan.model_of(row.left),
+        right=plan.model_of(row.right),
+        left_clips=tuple(row.left),
+        right_clips=tuple(row.right),
         rating=row.rating,
-        order=row.place,
-        seconds=row.seconds,
-        left_plays=row.left_plays,
-        right_plays=row.right_plays,
+        order=int(row.place),
+        seconds=float(row.seconds),
+        left_plays=int(row.left_plays),
+        right_plays=int(row.right_plays),
         kind=row.kind,
-        expected=row.expected,
+        expected=int(row.expected),
     )
-    own = (row.comment, bool(row.is_instructed), row.issued_at, row.answered_at)
-    return StoredVote(vote, State(row.state), *own, catches)
+    issued_at, answered_at = float(row.issued_at), float(row.answered_at)
+    for moment in (issued_at, answered_at):
+        datetime.fromtimestamp(moment, UTC)
+    own = (str(row.comment), bool(row.is_instructed), issued_at, answered_at)
+    return StoredVote(vote, State(row.state), *own, catches[row.sheet])
 
 
 def exclusions(votes: Sequence[StoredVote], rules: Rules) -> Mapping[str, list[str]]:
@@ -134,12 +155,24 @@ class Collected:
         excluded: by listener, why the votes are left out.
         is_simulated: whether no person answered.
         set_aside: simulated votes that are not among them, as a person has answered.
+        damaged: answers that are not among them, as the database was written to by hand.
     """
 
     votes: Sequence[StoredVote]
     excluded: Mapping[str, list[str]]
     is_simulated: bool
     set_aside: int = 0
+    damaged: int = 0
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the results should know of the database."""
+        if not self.damaged:
+            return []
+        return [
+            f"{self.damaged:,} stored answers are damaged, and left out: they are none that the "
+            "server can have written. Look who else writes to the database."
+        ]
 
     @property
     def counted(self) -> list[Vote]:
@@ -176,18 +209,21 @@ def collect_votes(study: Study, url: str | None = None) -> Collected:
     try:
         with database.reading() as connection:
             return collect(connection, study.plan)
+    except UnavailableError as error:
+        raise UserError(f"cannot read the votes of {study.folder}: {error}") from None
     finally:
         database.close()
 
 
 def collect(connection: Connection, plan: Plan) -> Collected:
     """The votes of people; if there are none, the simulated ones."""
-    if votes := stored_votes(connection, plan):
+    votes, damaged = stored_votes(connection, plan)
+    if votes or damaged:
         set_aside = connection.execute(
             select(func.count())
             .select_from(trials.join(answers).join(sessions))
             .where(sessions.c.is_simulated, trials.c.kind != SCREEN)
         ).scalar_one()
-        return Collected(votes, exclusions(votes, plan.rules), False, set_aside)
-    votes = stored_votes(connection, plan, simulated=True)
-    return Collected(votes, exclusions(votes, plan.rules), bool(votes))
+        return Collected(votes, exclusions(votes, plan.rules), False, set_aside, damaged)
+    votes, damaged = stored_votes(connection, plan, simulated=True)
+    return Collected(votes, exclusions(votes, plan.rules), bool(votes), 0, damaged)

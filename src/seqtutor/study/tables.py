@@ -6,10 +6,14 @@ and `answers` hold nothing that identifies a person.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Dialect,
     Float,
     ForeignKey,
     Integer,
@@ -17,10 +21,34 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
 
 metadata = MetaData()
+
+
+class _Clips(TypeDecorator[Sequence[str]]):
+    """Identifiers of clips as a JSON list; none where the database holds anything else there."""
+
+    impl = JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Sequence[str]]:
+        """Reads a value."""
+        read = super().result_processor(dialect, coltype)
+
+        def checked(value: Any) -> Sequence[str]:
+            try:
+                found: Any = value if read is None else read(value)
+            except (ValueError, TypeError, RecursionError):
+                return ()
+            if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+                return ()
+            return tuple(found)
+
+        return checked
+
 
 studies = Table(
     "studies",
@@ -72,8 +100,8 @@ trials = Table(
     Column("session", ForeignKey("sessions.id"), nullable=False),
     Column("place", Integer, nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("left", JSON, nullable=False),
-    Column("right", JSON, nullable=False),
+    Column("left", _Clips, nullable=False),
+    Column("right", _Clips, nullable=False),
     Column("expected", Integer, nullable=False),
     Column("is_instructed", Boolean, nullable=False),
     Column("issued_at", Float, nullable=False),

@@ -69,6 +69,12 @@ Chooser = Callable[[Connection, Session], Comparison]
 """Chooses a comparison that the plan leaves open."""
 
 
+def is_possible(plan: Plan, row: Any) -> bool:
+    """Whether a row of the database, with its answer if any, can be of a comparison of the plan."""
+    known = bool(row.left and row.right) and all(n in plan.clip for n in (*row.left, *row.right))
+    return known and row.rating in (None, *range(-2, 3))
+
+
 def trial_count(plan: Plan, session: Session) -> int:
     """Questions of a session, those of the screen included."""
     return len(plan.screen) + len(plan.sheets[session.sheet])
@@ -121,7 +127,7 @@ def _last(connection: Connection, session: Session) -> Any:
 
 
 def _trial(row: Any) -> Trial:
-    found = {**_without_session(row._mapping), "left": tuple(row.left), "right": tuple(row.right)}
+    found = _without_session(row._mapping)
     found.pop("is_answered", None)
     return Trial(**found)
 

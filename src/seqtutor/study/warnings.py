@@ -108,12 +108,13 @@ def _position(inference: Inference) -> StudyWarning | None:
     contrast = np.eye(len(inference.tally.models) + 1)[-2]
     if inference.test(contrast) >= POSITION_LEVEL:
         return None
-    value = float(contrast @ inference.fitted.parameters)
-    side, share = ("left" if value > 0 else "right"), 100 / (1 + math.exp(-abs(value)))
+    side = "left" if contrast @ inference.fitted.parameters > 0 else "right"
+    one = inference.interval(contrast if side == "left" else -contrast)
+    share, low, high = (100 / (1 + math.exp(-end)) for end in (one.estimate, one.low, one.high))
     return StudyWarning(
         "position bias",
-        f"The {side} side is favoured: between equal models it takes {share:.0f} % of those with a "
-        "preference.",
+        f"The {side} side is favoured: between equal models it takes {share:.0f} % "
+        f"({low:.0f} … {high:.0f} %) of those with a preference.",
         "The log-odds of models are corrected for it; look whether both sides play equally loud "
         "and whether the page starts one of them first.",
     )

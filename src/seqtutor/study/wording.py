@@ -8,6 +8,11 @@ from typing import Any
 
 from seqtutor.study.plan import Form
 
+NO_CONSENT = (
+    "the consent text is the default one, which names no investigator, institution, contact or "
+    "ethics approval. Before people take part, make the study with --consent FILE."
+)
+
 
 def question_of(spec: Any, form: Form) -> str:
     """The question of a study of a task's sequences."""

@@ -12,7 +12,7 @@ TASK = None
 
 ACTIONS = {
     name: f"seqtutor.study.commands.{name}"
-    for name in ("new", "serve", "simulate", "results", "votes", "purge")
+    for name in ("new", "serve", "simulate", "results", "export", "votes", "purge")
 }
 """The modules of what follows `study`."""
 
@@ -32,6 +32,10 @@ class Options:
     seqtutor study results S
 
     says what was found, with intervals and tests;
+
+    seqtutor study export S --output FOLDER
+
+    writes all answers, and the votes that count, as tables (CSV);
 
     seqtutor study votes S --output FILE
 

@@ -78,7 +78,7 @@ class Options:
     """What listeners are asked; by default which side they prefer."""
     consent: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """A text file of what listeners agree to, a blank line between paragraphs; by default a text
-    about what is stored."""
+    about what is stored, which names no investigator, institution, contact or ethics approval."""
     partial: bool = True
     """Count the votes of sessions that were not finished."""
 
@@ -99,6 +99,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     from seqtutor.runs.provenance import made_by
     from seqtutor.study.making import StudyOptions, make_study, named_models
     from seqtutor.study.plan import Rules
+    from seqtutor.study.wording import NO_CONSENT
 
     models = named_models(spec, options.models)
     require(len(models) >= 2, "a study compares at least two models; name another one")
@@ -117,6 +118,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         with_score=options.score,
         has_screen=options.headphones,
         temperature=options.temperature,
+        effect=options.effect,
         seed=options.seed,
         rules=Rules(partial="keep" if options.partial else "drop"),
     )
@@ -133,6 +135,8 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         progress.update(bar, completed=1)
     _print(study, how)
     print(power)
+    if options.consent is None:
+        print(f"Warning: {NO_CONSENT}")
     print(f"Next: seqtutor study serve {study.folder}")
 
 
@@ -193,9 +197,9 @@ def _print(study: Any, how: Any) -> None:
     from seqtutor.runs.terminal import counted
 
     plan = study.plan
-    print(f"{study.folder}: {', '.join(plan.model_names)}; {plan.rule}")
+    print(f"{study.folder}: a study of {', '.join(plan.model_names)}. {plan.rule}")
     print(
-        f"{counted(len(plan.sheets), 'listener', 'listeners')} with {how.comparisons} comparisons "
-        f"each, and beside them {how.practice} for practice and {how.catches} to catch who does "
-        f"not listen. The plan's SHA-256 is {study.sha256[:16]}…"
+        f"Each listener has {how.practice + how.comparisons + how.catches} trials: "
+        f"{counted(how.comparisons, 'comparison', 'comparisons')}, {how.practice} for practice and "
+        f"{how.catches} to catch who does not listen. The plan's SHA-256 is {study.sha256}."
     )

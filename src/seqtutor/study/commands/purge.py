@@ -41,6 +41,7 @@ def defaults(spec: Any, arguments: list[str]) -> Options:
 def run(spec: Any, options: Options) -> None:
     """Erase, and say how many."""
     from seqtutor.runs.terminal import counted
+    from seqtutor.settings import require
     from seqtutor.study.database import open_database
     from seqtutor.study.plan import read_study
     from seqtutor.study.sessions import purge_recruits
@@ -49,6 +50,11 @@ def run(spec: Any, options: Options) -> None:
     database = open_database(study.folder, options.database, study.sha256, must_exist=True)
     try:
         gone = purge_recruits(database, options.days)
+        require(
+            not database.has_to_forget,
+            "the log of the database still holds what was erased, as another program reads there; "
+            "run this again when that has ended",
+        )
     finally:
         database.close()
     print(f"{counted(gone, 'recruited listener is', 'recruited listeners are')} no longer named.")

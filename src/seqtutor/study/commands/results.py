@@ -50,8 +50,8 @@ def run(spec: Any, options: Options) -> None:
     if options.figure is not None:
         wins_figure(found.results.wins, options.figure, found.results.strengths)
     if options.json:
-        warnings = [str(one) for one in found.warnings]
-        more = {"simulated": found.is_simulated, "warnings": warnings}
+        more = {"simulated": found.is_simulated, "warnings": list(found.warnings)}
+        more["planned"] = found.progress.to_json()
         print(json.dumps(found.results.to_json() | more, indent=2))
     else:
         _print(found)
@@ -60,11 +60,11 @@ def run(spec: Any, options: Options) -> None:
 def _print(found: Analysis) -> None:
     from seqtutor.runs.terminal import print_table
     from seqtutor.study.analysis import SIMULATED
-    from seqtutor.study.presentation import tables, verdict_lines
+    from seqtutor.study.presentation import tables
 
     if found.is_simulated:
         print(SIMULATED)
-    print("\n".join(verdict_lines(found.results)))
+    print("\n".join(found.lines))
     for warning in found.warnings:
         print(f"Warning: {warning}")
     for table in tables(found.results):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ def run(spec: Any, options: Options) -> None:
     from seqtutor.study.database import UnavailableError, open_database
     from seqtutor.study.plan import read_study
     from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
+    from seqtutor.study.wording import NO_CONSENT, default_consent
     from seqtutor.web import names_for, serve, web_address
 
     recruitment = Recruitment(
@@ -89,6 +91,9 @@ def run(spec: Any, options: Options) -> None:
         token = new_researcher_token(database, time.time())
     except UnavailableError as error:
         raise UserError(f"nothing can be stored: {error}") from None
+
+    if study.plan.words.consent == default_consent():
+        print(f"Warning: {NO_CONSENT}", file=sys.stderr, flush=True)
 
     def when_ready(address: str) -> None:
         shown = (options.address or address).rstrip("/")

@@ -15,6 +15,7 @@ from seqtutor.errors import UserError
 from seqtutor.settings import Count, Range, Share, check_settings, require, require_seed
 
 if TYPE_CHECKING:
+    from seqtutor.study.database import Database
     from seqtutor.study.plan import Plan, Study
 
 TASK = None
@@ -49,7 +50,9 @@ class Options:
     others_prefer: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL:LOGIT [...]")] = ()
     """The log-odds of these."""
     seed: int = 0
-    """Of the answers."""
+    """Of the answers; with the same seed the same listeners answer again."""
+    fresh: bool = False
+    """Erase the simulated listeners of earlier calls first."""
     address: str | None = None
     """Of a server that runs already, such as http://localhost:8000; by default one is started for
     this."""
@@ -72,10 +75,15 @@ def run(spec: Any, options: Options) -> None:
     """Begin the sessions, answer, say how many answers were stored."""
     require_seed("--seed", options.seed)
     from seqtutor.runs.progress import progress_bar
+    from seqtutor.runs.terminal import counted
     from seqtutor.study.plan import read_study
     from seqtutor.study.simulated import Population
     from seqtutor.study.simulating import Simulation, simulate
 
+    require(
+        not options.fresh or options.address is None,
+        "--fresh is for a server that this command starts; leave out --address",
+    )
     study = read_study(options.study)
     population = Population(
         logits(options.prefer, study.plan, "--prefer"),
@@ -90,7 +98,8 @@ def run(spec: Any, options: Options) -> None:
     with _server(study, options) as (address, token), progress_bar() as progress:
         bar = progress.add_task("Answering", total=questions, unit="answers", note="")
         stored = simulate(study.plan, address, token, simulation, lambda: progress.advance(bar))
-    print(f"{options.listeners:,} simulated listeners gave {stored:,} answers, all of them stored.")
+    who = counted(options.listeners, "simulated listener", "simulated listeners")
+    print(f"{who} gave {stored:,} answers, all of them stored.")
     print(f"Next: seqtutor study results {options.study}")
 
 
@@ -125,6 +134,24 @@ def _full_name(name: str, plan: Plan) -> str:
     return ending[0] if name not in plan.model_names and len(ending) == 1 else name
 
 
+def _tell_of_earlier(database: Database, options: Options) -> None:
+    """Say how many simulated listeners are there already, or erase them."""
+    from seqtutor.runs.terminal import counted
+    from seqtutor.study.sessions import State, counts, erase_simulated
+
+    if options.fresh:
+        gone = erase_simulated(database)
+        print(f"Erased {counted(gone, 'simulated listener', 'simulated listeners')}.")
+        return
+    with database.reading() as connection:
+        found = counts(connection, simulated=True)
+    if there := sum(found.values()) - found[State.WITHDRAWN]:
+        print(
+            f"The study already has {counted(there, 'simulated listener', 'simulated listeners')}; "
+            f"{options.listeners:,} come on top. --fresh erases those first."
+        )
+
+
 @contextmanager
 def _server(study: Study, options: Options) -> Iterator[tuple[str, str]]:
     """The address of a server and a token of its researcher."""
@@ -143,6 +170,7 @@ def _server(study: Study, options: Options) -> Iterator[tuple[str, str]]:
 
     database = open_database(study.folder, options.database, study.sha256)
     try:
+        _tell_of_earlier(database, options)
         serving = Serving(study, database, choose=chooser_of(study.plan))
         with running(make_app(serving)) as address:
             yield address, new_researcher_token(database, time.time())

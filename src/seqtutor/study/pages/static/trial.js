@@ -20,13 +20,29 @@ const plays = { A: 0, B: 0 };
 let readySince = null;
 let isSending = false;
 
+// What was heard of this question is kept for when its page is loaded again, in this tab alone.
+function keep() {
+  const heard = players.map((one) => one.wasHeard);
+  try {
+    sessionStorage.setItem("heard", JSON.stringify({ trial: form.dataset.trial, heard, plays }));
+  } catch { /* storage is turned off */ }
+}
+
+function recall() {
+  let found = null;
+  try { found = JSON.parse(sessionStorage.getItem("heard")); } catch { /* the same */ }
+  if (!found || found.trial !== form.dataset.trial) return;
+  Object.assign(plays, found.plays);
+  players.forEach((one, place) => { if (found.heard[place]) hear(one); });
+}
+
 function ready() {
   if (readySince !== null) return;
   readySince = performance.now();
   scale.disabled = false;
   const of = form.classList.contains("screen") ? "1 to 3" : "1 to 5";
   const words = form.dataset.instructed ? "Now choose as you are asked above." : "Now choose.";
-  const hasKeys = matchMedia("(hover: hover)").matches;
+  const hasKeys = !matchMedia("(hover: none) and (pointer: coarse)").matches;
   hint.textContent = hasKeys ? `${words} Keys ${of}.` : words;
 }
 
@@ -35,8 +51,13 @@ function notice(player) {
   const length = audio.duration || Number(box.dataset.seconds);
   bar.value = Math.min(1, audio.currentTime / length);
   if (player.wasHeard || audio.currentTime < heardShare * length - 0.02) return;
+  hear(player);
+}
+
+function hear(player) {
   player.wasHeard = true;
-  box.classList.add("heard");
+  player.box.classList.add("heard");
+  keep();
   const left = players.filter((one) => !one.wasHeard);
   if (left.length === 0) ready();
   else if (left.every((one) => one.side !== player.side)) hint.textContent = `${player.side.dataset.side} is heard. Now play ${left[0].side.dataset.side}.`;
@@ -56,6 +77,7 @@ async function start(player) {
   if (player.audio.ended || player.audio.currentTime === 0) {
     player.audio.currentTime = 0;
     plays[player.side.dataset.side] += 1;
+    keep();
   }
   try {
     await player.audio.play();
@@ -96,6 +118,7 @@ for (const player of players) {
 }
 if (players.length === 0) setTimeout(ready, lookingTime);
 if (sides.length === 2) setCurrent(sides[0]);
+recall();
 
 form.addEventListener("change", () => { next.disabled = !form.querySelector("input:checked"); });
 
