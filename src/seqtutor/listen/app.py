@@ -30,6 +30,8 @@ from seqtutor.web import CONTENT_POLICY, SECURITY_HEADERS, secured
 LARGEST_FILE = 1 << 20
 """Bytes of a file that is dropped on the page."""
 LARGEST_JSON = 256 << 10
+MOST_SHOWN = 80
+"""Tokens of a favourite in the list of them."""
 BUSY = "Many requests wait already; ask again in a moment."
 _FAILED = "Something went wrong on the server; its terminal says what."
 
@@ -52,8 +54,9 @@ def app_of(session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] 
         notes: stand below the page's heading.
         hosts: names of this server beside those of the loopback.
     """
-    worker = Worker()
-    handlers = _Handlers(session, worker, notes)
+    # A file may take long to be read: nobody else waits for that.
+    worker, reader = Worker(), Worker()
+    handlers = _Handlers(session, worker, reader, notes)
     page = page_of(session.spec)
 
     @asynccontextmanager
@@ -64,6 +67,7 @@ def app_of(session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] 
         finally:
             preparation.close()
             worker.close()
+            reader.close()
 
     async def index(request: Request) -> Response:
         return HTMLResponse(page)
@@ -149,12 +153,27 @@ async def _json(request: Request) -> Mapping[str, Any]:
     return mapping(content)
 
 
+def _of_query(how: str | None) -> Mapping[str, Any]:
+    """What a query says of how a file is read.
+
+    Raises:
+        UserError: if it is no JSON.
+    """
+    try:
+        return {} if how is None else {"how": parse_json(how)}
+    except (ValueError, RecursionError):
+        raise UserError("how a file is read is not JSON") from None
+
+
 class _Handlers:
     """What each request does."""
 
-    def __init__(self, session: Session, worker: Worker, notes: Sequence[str]) -> None:
+    def __init__(
+        self, session: Session, worker: Worker, reader: Worker, notes: Sequence[str]
+    ) -> None:
         self.session = session
         self.worker = worker
+        self.reader = reader
         self.notes = notes
 
     def _source(self, content: Mapping[str, Any]) -> Source:
@@ -199,8 +218,12 @@ class _Handlers:
     async def canvas(self, request: Request) -> Any:
         content = await _json(request)
         source = self._source(content)
-        canvas = self.session.spec.canvas(source.settings, self._how(source, content))
-        return None if canvas is None else asdict(canvas)
+        how = self._how(source, content)
+        canvas = self.session.spec.canvas(source.settings, how)
+        return {
+            "canvas": None if canvas is None else asdict(canvas),
+            "names": self.session.names_of(source, how),
+        }
 
     async def opening(self, request: Request) -> Any:
         content = await _json(request)
@@ -208,13 +231,15 @@ class _Handlers:
 
     async def file(self, request: Request) -> Any:
         query = request.query_params
-        content = {"source": query.get("source")}
+        content = {"source": query.get("source"), **_of_query(query.get("how"))}
         return await self._opening(content, await request.body(), query.get("name", ""))
 
     async def _opening(self, content: Mapping[str, Any], given: str | bytes, name: str) -> Any:
         source = self._source(content)
-        how = self._how(source, content)
-        opening = await self.worker.run(self.session.opening, source, given, name, how)
+        spec, asked = self.session.spec, mapping(content.get("how", {}))
+        controls = [*spec.controls(source.settings), *spec.opening_controls(source.settings)]
+        how = chosen(controls, asked)
+        opening = await self.reader.run(self.session.opening, source, given, name, how)
         names = source.vocabulary.tokens
         return {
             "tokens": [names[int(token)] for token in opening.tokens],
@@ -223,8 +248,12 @@ class _Handlers:
         }
 
     async def favourites(self, request: Request) -> Any:
-        kept = await run_in_threadpool(self.session.favourites.read)
-        return {"favourites": [_record(one) for one in reversed(kept.favourites)]}
+        return {"favourites": await run_in_threadpool(self._kept)}
+
+    def _kept(self) -> list[dict[str, Any]]:
+        kept = self.session.favourites.read().favourites
+        called = self.session.called
+        return [{**_record(one), "called": called(one, MOST_SHOWN)} for one in reversed(kept)]
 
     async def keep(self, request: Request) -> Any:
         content = await _json(request)
@@ -251,6 +280,7 @@ def _source_record(session: Session, one: Source) -> dict[str, Any]:
         "ends": one.vocabulary.end is not None,
         "separator": session.separator_of(one),
         "controls": [_control_record(c) for c in session.spec.controls(one.settings)],
+        "reading": [_control_record(c) for c in session.spec.opening_controls(one.settings)],
     }
 
 
