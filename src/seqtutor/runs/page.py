@@ -262,8 +262,13 @@ def _shown(
         found = task.reward(few.tokens, few.mask)
         terms = {name: np.asarray(term, np.float64) for name, term in found.terms.items()}
         unscored = task.reward.unscored(few.tokens, few.mask)
+    titles = [
+        card_title(member.title, rule, number)
+        for rule, own in chosen.items()
+        for number in range(1, len(own) + 1)
+    ]
     probabilities = partial(member.probabilities, rows)
-    return Shown(drawn, rows, terms, probabilities=probabilities, unscored=unscored)
+    return Shown(drawn, rows, terms, titles=titles, probabilities=probabilities, unscored=unscored)
 
 
 def _unscored_of_listed(evaluator: Evaluator, drawn: Drawn) -> Unscored:
@@ -271,6 +276,11 @@ def _unscored_of_listed(evaluator: Evaluator, drawn: Drawn) -> Unscored:
     task = evaluator.tasks.get(drawn.vocabulary)
     few = drawn.sequences[:LISTED]
     return {} if task is None else task.reward.unscored(few.tokens, few.mask)
+
+
+def card_title(policy: str, rule: Rule, number: int) -> str:
+    """The title of a sample that a rule chose, the first with number 1."""
+    return f"{policy}, {rule.name} {number}"
 
 
 def _inks(members: Sequence[Member]) -> tuple[dict[str, Ink], dict[str, str]]:
@@ -345,7 +355,7 @@ def _cards(
         rule: [
             Card(
                 title,
-                f"{title}, {rule.name} {number}",
+                card_title(title, rule, number),
                 exhibits[place],
                 {
                     name: term[place, : lengths[place]].tolist()
