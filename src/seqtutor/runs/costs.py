@@ -31,7 +31,7 @@ def rewarded_to_measure(policies: Sequence[NamedPolicy], number: int) -> int:
     return rewarded(number) * (len(policies) + priors_sampled(policies))
 
 
-def announce_cost(reward: Reward, sequences: int, why: str = "") -> None:
+def announce_cost(reward: Reward, sequences: int, why: str = "To measure this, ") -> None:
     """Tell what so many sequences cost, where the reward says so."""
     for line in reward.cost(sequences):
         console.print(f"{why}{line}", style="yellow", highlight=False)
