@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from starlette.applications import Starlette
@@ -145,7 +146,10 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from seqtutor.web import secured, serve
-serve(secured(Starlette(routes=[Route("/", lambda request: PlainTextResponse("here"))])))
+async def body(request):
+    return PlainTextResponse(await request.body())
+here = Route("/", lambda request: PlainTextResponse("here"))
+serve(secured(Starlette(routes=[here, Route("/body", body, methods=["POST"])])))
 print("ended")
 """
 
@@ -161,9 +165,14 @@ def test_a_server_says_where_it_is_and_ends_cleanly(number):
         connection = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=10)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"here"
+        # Nor does a request that does not come to its end, and neither is an error.
+        half = socket.create_connection(("127.0.0.1", int(address[1])))
+        half.sendall(b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        time.sleep(0.2)
         # A connection that stays open does not keep the server.
         os.kill(process.pid, number)
         rest, errors = process.communicate(timeout=20)
+    half.close()
     assert (process.returncode, rest, errors) == (0, "ended\n", "")
     with socket.socket() as other, pytest.raises(ConnectionRefusedError):
         other.connect(("127.0.0.1", int(address[1])))
@@ -187,6 +196,22 @@ def test_who_does_not_finish_a_request_is_hung_up_on(monkeypatch, begun):
             client.sendall(begun)
             while client.recv(1 << 16):
                 pass
+
+
+def test_a_proxy_is_believed_only_if_it_is_named():
+    async def whence(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.client.host if request.client else "")
+
+    app = secured(Starlette(routes=[Route("/", whence)]))
+    for proxies, seen in ((), "127.0.0.1"), (["192.0.2.9"], "127.0.0.1"), (["127.0.0.1"], "x.7"):
+        with running(app, proxies) as address:
+            connection = http.client.HTTPConnection(address.split("/")[2], timeout=10)
+            # What the listener has sent itself stands before what the proxy adds.
+            headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
+            connection.request("GET", "/", headers=headers)
+            found = connection.getresponse().read().decode()
+            connection.close()
+        assert found == seen.replace("x", "203.0.113")
 
 
 def test_a_slow_answer_is_waited_for(monkeypatch):

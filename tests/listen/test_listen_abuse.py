@@ -190,6 +190,31 @@ def test_the_page_says_that_it_is_busy_and_still_answers_the_rest(session):
     assert all(one.headers["retry-after"] == "1" for one in refused)
 
 
+class Reading(Session):
+    """A session in which a file is read until it is let go."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.begun, self.gate = threading.Event(), threading.Event()
+
+    def opening(self, *arguments):
+        self.begun.set()
+        self.gate.wait(60)
+        return super().opening(*arguments)
+
+
+def test_nobody_waits_for_a_file_that_another_one_has_read(session):
+    reading = Reading(TINY, session.sources, session.favourites)
+    with client_of(reading) as client, ThreadPoolExecutor(1) as pool:
+        path = f"/api/file?source={session.sources[0].title}&name=a.txt"
+        file = pool.submit(client.post, path, content=b"a")
+        assert reading.begun.wait(60)
+        assert client.post("/api/samples", json={}).status_code == 200
+        assert not file.done()
+        reading.gate.set()
+        file.result()
+
+
 class Broken(Session):
     """A session with a fault of ours."""
 

@@ -8,16 +8,21 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from small_study import QUICK, small_study
-from test_server import answer, consent, finish, served, votes_in
+from sqlalchemy import select
+from test_server import Clock, answer, consent, cookie, finish, served, votes_in
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
+from seqtutor.study.asked import _address
 from seqtutor.study.database import open_database
-from seqtutor.study.plan import read_study
-from seqtutor.study.serving import new_researcher_token
+from seqtutor.study.plan import Rules, read_study
+from seqtutor.study.serving import is_researcher, new_researcher_token
+from seqtutor.study.sessions import find, new_resume_token, withdraw
+from seqtutor.study.tables import recruits, sessions
 
 
 def researcher(serving, browser):
@@ -166,3 +171,100 @@ def test_damaged_rows_are_left_out_and_told(tmp_path, capsys, damage, is_adaptiv
         assert len(finish(late)) == 5
     assert main(["study", "results", str(study.folder)]) == 0
     assert "5 stored answers are damaged" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting(tmp_path):
+    clock = Clock()
+    study = small_study(tmp_path / "s", rules=Rules(heard=1.0))
+    with served(study, clock=clock) as (_, browser):
+        consent(client := browser(), study)
+        asked = client.get("/api/trial").json()
+        assert answer(client, asked).status_code == 425
+        clock.now -= 3600
+        assert answer(client, asked).status_code == 200
+
+
+def test_a_clock_that_jumps_ahead_erases_nobody_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("seqtutor.study.app._PURGE_EVERY", 0.2)
+    clock = Clock()
+    clock.now -= 10_000  # Everything is told by this clock.
+    study = small_study(tmp_path / "s", rules=QUICK)
+    with served(study, clock=clock) as (serving, browser), browser():
+        consent(browser(), study, participant="p1", study="st", submission="su")
+        with serving.database.reading() as connection:
+            found = connection.execute(
+                select(sessions.c.started_at, recruits.c.made_at).join(recruits)
+            ).one()
+        assert tuple(found) == (clock.now, clock.now)
+        clock.now += 91 * 86_400
+        time.sleep(0.3)
+        clock.now -= 91 * 86_400
+        time.sleep(0.4)
+        with serving.database.reading() as connection:
+            assert connection.execute(select(recruits)).first() is not None
+
+
+ODD = ("a\x1b[2J", "a\u202eb", "a\nb", "a\tb")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_names_that_a_terminal_would_obey_are_refused(tmp_path, capsys, name):
+    with pytest.raises(UserError, match="a model's name, or the title, cannot be shown"):
+        small_study(tmp_path / "s", names=(name, "psi"))
+    for arguments in (["prior", f"{name}=prior"], ["prior", "b=prior", "--title", name]):
+        assert main(["study", "new", *arguments, "--output", str(tmp_path / "n")]) == 2
+        error = capsys.readouterr().err
+        assert "cannot be" in error
+        assert error.strip().isprintable()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_server_for_all_is_told_its_address(tmp_path, capsys, host):
+    study = small_study(tmp_path / "s")
+    assert main(["study", "serve", str(study.folder), "--host", host]) == 2
+    assert "--address http" in capsys.readouterr().err
+
+
+def test_a_link_is_not_made_for_who_has_just_withdrawn(tmp_path):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    with served(study) as (serving, browser):
+        consent(client := browser(), study)
+        with serving.database.reading() as connection:
+            session = find(connection, client.cookies[cookie(study, "listener")])
+        withdraw(serving.database, session)
+        assert new_resume_token(serving.database, session) is None
+        with serving.database.reading() as connection:
+            assert connection.execute(select(sessions.c.resume_sha256)).scalar_one() is None
+
+
+def test_tokens_of_researchers_are_withdrawn(tmp_path):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    with served(study) as (own, _):
+        first, second = (new_researcher_token(own.database, time.time()) for _ in range(2))
+        third = new_researcher_token(own.database, time.time(), is_only_one=True)
+        known = [is_researcher(own.database, one, time.time()) for one in (first, second, third)]
+    assert known == [False, False, True]
+
+
+def test_who_starts_no_clip_is_left_out_where_there_is_something_to_hear(tmp_path):
+    for kind in ("sound", "picture"):
+        study = small_study(tmp_path / kind, kind=kind, rules=QUICK, comparisons=6, catches=0)
+        clock = Clock()
+        with served(study, clock=clock) as (serving, browser):
+            for plays in (0, 1):
+                consent(client := browser(), study)
+                for number in range(7):
+                    asked = client.get("/api/trial").json()
+                    clock.now += 10
+                    rating = (-1, 1)[number % 2]
+                    answer(client, asked, rating, left_plays=plays, right_plays=1)
+            excluded = votes_in(serving).excluded
+        reason = "did not start both sides of 6 of 6 comparisons"
+        assert excluded == ({"L0001": [reason]} if kind == "sound" else {})
+
+
+def test_clips_of_an_edited_plan_are_found_by_any_name(tmp_path):
+    study = small_study(tmp_path / "s", rules=QUICK)
+    media = study.plan.clips[0].sound
+    odd = replace(media, file="a?b#c%20d.flac")
+    assert _address(odd) == "/clips/a%3Fb%23c%2520d.flac"

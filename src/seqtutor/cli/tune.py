@@ -43,12 +43,13 @@ class Options:
     """Named settings to start from; options that are given beside it win."""
     config: Path | None = None
     """Take all settings from the config.yaml of an earlier run, or from the folder of that run,
-    instead of a preset."""
+    instead of a preset. A reward's own functions and commands that it names are run."""
     output: Path | None = None
     """Folder of the run; by default a new one in runs/."""
     resume: Path | None = None
     """Continue the interrupted run in this folder, bit for bit as if it had not stopped. A run that
-    was killed continues from its last checkpoint; there is one a minute."""
+    was killed continues from its last checkpoint; there is one a minute. A reward's own functions
+    and commands that its config.yaml names are run: do so only if you trust the folder."""
     seeds: int = 1
     """Independent policies to train, with --seed, --seed + 1 and so on; the table then has 95 %
     intervals over them."""

@@ -52,8 +52,9 @@ def app_of(session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] 
         notes: stand below the page's heading.
         hosts: names of this server beside those of the loopback.
     """
-    worker = Worker()
-    handlers = _Handlers(session, worker, notes)
+    # A file may take long to be read: nobody else waits for that.
+    worker, reader = Worker(), Worker()
+    handlers = _Handlers(session, worker, reader, notes)
     page = page_of(session.spec)
 
     @asynccontextmanager
@@ -64,6 +65,7 @@ def app_of(session: Session, *, notes: Sequence[str] = (), hosts: Sequence[str] 
         finally:
             preparation.close()
             worker.close()
+            reader.close()
 
     async def index(request: Request) -> Response:
         return HTMLResponse(page)
@@ -152,9 +154,12 @@ async def _json(request: Request) -> Mapping[str, Any]:
 class _Handlers:
     """What each request does."""
 
-    def __init__(self, session: Session, worker: Worker, notes: Sequence[str]) -> None:
+    def __init__(
+        self, session: Session, worker: Worker, reader: Worker, notes: Sequence[str]
+    ) -> None:
         self.session = session
         self.worker = worker
+        self.reader = reader
         self.notes = notes
 
     def _source(self, content: Mapping[str, Any]) -> Source:
@@ -214,7 +219,7 @@ class _Handlers:
     async def _opening(self, content: Mapping[str, Any], given: str | bytes, name: str) -> Any:
         source = self._source(content)
         how = self._how(source, content)
-        opening = await self.worker.run(self.session.opening, source, given, name, how)
+        opening = await self.reader.run(self.session.opening, source, given, name, how)
         names = source.vocabulary.tokens
         return {
             "tokens": [names[int(token)] for token in opening.tokens],

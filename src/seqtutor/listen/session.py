@@ -1,4 +1,7 @@
-"""What a page's requests do: generate, show, keep, compare blindly. One thread works with it."""
+"""What a page's requests do: generate, show, keep, compare blindly.
+
+One thread works with it, and another one reads beginnings of sequences (`Session.opening`).
+"""
 
 from __future__ import annotations
 

@@ -65,10 +65,15 @@ async def _forgetting(serving: Serving) -> AsyncIterator[None]:
 
     async def forget() -> None:
         days = serving.recruitment.retention_days
+        usual = serving.clock()
         while True:
-            # A database that does not answer now is asked again.
-            with contextlib.suppress(UnavailableError):
-                await run_in_threadpool(purge_recruits, serving.database, days, serving.clock())
+            now = serving.clock()
+            # A clock that has jumped ahead has an hour to be set right.
+            if now < usual + _PURGE_EVERY:
+                # A database that does not answer now is asked again.
+                with contextlib.suppress(UnavailableError):
+                    await run_in_threadpool(purge_recruits, serving.database, days, now)
+            usual = now + _PURGE_EVERY
             await asyncio.sleep(_PURGE_EVERY)
 
     tasks = [asyncio.create_task(one) for one in (forget(), _emptying(serving.database))]

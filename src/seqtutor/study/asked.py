@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from seqtutor.study.plan import Media, Plan
 from seqtutor.study.sessions import Session
@@ -100,4 +101,4 @@ def _shown(plan: Plan, name: str) -> ShownClip:
 
 
 def _address(media: Media) -> str:
-    return f"/clips/{media.file}"
+    return f"/clips/{quote(media.file)}"

@@ -130,6 +130,7 @@ class Listening:
                 len(plan.sheets),
                 plan.words.consent_version,
                 recruit,
+                now=serving.clock(),
                 is_simulated=simulated,
             )
         except RefusedError as error:
@@ -254,7 +255,10 @@ class Listening:
             return failed(401, "there is no session")
         if not self.serving.answering.permits(str(session.id)):
             return failed(429, "That is too fast; wait a moment.")
-        return JSONResponse({"token": new_resume_token(self.serving.database, session)})
+        token = new_resume_token(self.serving.database, session)
+        if token is None:
+            return failed(410, Outcome.ENDED.value)
+        return JSONResponse({"token": token})
 
     def resuming(self, request: Request) -> Response:
         """A page that takes the secret from the address, where no server ever sees it."""

@@ -7,7 +7,7 @@ import random
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from seqtutor.study.plan import (
     Rules,
     Study,
     Words,
+    is_shown,
     read_study,
 )
 from seqtutor.task_spec import TaskSpec
@@ -41,6 +42,9 @@ RULE = (
     "The first {clips} {many} that each model generated from the seed of the study, none chosen or "
     "left out by hand; those for practice and catch trials are the ones generated next."
 )
+
+UNHEARD = 0.5
+"""`Rules.unheard` where there is something to be heard."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def named_models(spec: TaskSpec[Any], given: Sequence[str]) -> dict[str, NamedPo
     names = [name.rstrip("/") or name for name, _ in places]
     require(all(names), "a model's name is empty; write NAME=MODEL")
     for name in names:
+        require(is_shown(name), f"a model cannot be called {name!r}; write NAME=MODEL")
         require(names.count(name) == 1, f"{name} is named twice; name each model once")
     found = {name: find_policy(spec, place) for name, (_, place) in zip(names, places, strict=True)}
     unnamed: dict[Path | None, str] = {}
@@ -190,6 +195,7 @@ def write_study(
     ]
     trials, broken = _trials(writer, clips, options)
     size = Size(options.listeners, options.comparisons, options.side, options.is_adaptive)
+    has_sound = any(clip.sound for clip in clips)
     practice, catches = (
         [one for one in trials if one.kind == kind] for kind in ("practice", "catch")
     )
@@ -208,7 +214,7 @@ def write_study(
         sheets=tuple(sheets(clips_by_model(clips), size, practice, catches, options.seed)),
         words=options.words,
         screen=writer.screen(options.seed) if options.has_screen else (),
-        rules=options.rules,
+        rules=replace(options.rules, unheard=UNHEARD) if has_sound else options.rules,
     )
     files = {f"{CLIPS}/{name}": content for name, content in writer.files.items()}
     # Beside the plan, which is the same whenever it is made of the same models and options.

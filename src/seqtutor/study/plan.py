@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from seqtutor.errors import UserError, in_one_line
+from seqtutor.errors import UserError, in_one_line, printable
 from seqtutor.files import parse_json, read_regular, read_whole
 from seqtutor.settings import LARGEST_SEED
 from seqtutor.study.votes import Kind
@@ -137,6 +137,8 @@ class Rules:
         catch_failures: wrong answers to catch trials from which on a listener is left out.
         fastest: seconds; a listener whose median answer is quicker is left out.
         one_side: share of ratings on one side, or equal, above which a listener is left out.
+        unheard: share of comparisons with a side that was never started above which a listener is
+            left out; by default that of plans that do not tell it.
         partial: whether votes of sessions that were not finished count.
         screen_passes: right answers that pass the headphone screen.
     """
@@ -145,6 +147,7 @@ class Rules:
     catch_failures: int = 2
     fastest: float = 0.5
     one_side: float = 0.95
+    unheard: float = 1.0
     partial: Literal["keep", "drop"] = "keep"
     screen_passes: int = 5
 
@@ -318,6 +321,9 @@ def _faults(plan: Plan) -> dict[str, bool]:
     compared = Counter(clip.model for clip in plan.clips if clip.use == "compared")
     return {
         "it has fewer than two models": len(names) < 2,
+        "a model's name, or the title, cannot be shown": not all(
+            map(is_shown, (*names, plan.words.title))
+        ),
         "two models have the same name": len(set(names)) < len(names),
         "it has no clips": not plan.clips,
         "two clips have the same identifier": len(plan.clip) < len(plan.clips),
@@ -345,6 +351,11 @@ def _faults(plan: Plan) -> dict[str, bool]:
     }
 
 
+def is_shown(text: str) -> bool:
+    """Whether a name is one line that a terminal shows and does not obey."""
+    return printable(text) == text and not set("\t\n") & set(text)
+
+
 def _are_possible(rules: Rules, screens: int) -> bool:
     """Whether every number of the rules is one that a listener can meet."""
     return (
@@ -352,6 +363,7 @@ def _are_possible(rules: Rules, screens: int) -> bool:
         and rules.catch_failures >= 1
         and 0 <= rules.fastest <= LONGEST_CLIP
         and 0 <= rules.one_side <= 1
+        and 0 <= rules.unheard <= 1
         and (screens == 0 or 0 <= rules.screen_passes <= screens)
     )
 

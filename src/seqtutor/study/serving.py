@@ -193,12 +193,15 @@ def forget_secret(response: Response, serving: Serving, role: str) -> None:
     response.delete_cookie(serving.cookie(role), httponly=True, samesite="strict")
 
 
-def new_researcher_token(database: Database, now: float) -> str:
-    """A token that opens the researcher's page for a month; only its hash is stored."""
+def new_researcher_token(database: Database, now: float, *, is_only_one: bool = False) -> str:
+    """A token that opens the researcher's page for a month; only its hash is stored.
+
+    `is_only_one` withdraws all others.
+    """
     token = secrets.token_urlsafe(32)
     with database.writing() as connection:
         old = researchers.c.made_at < now - _TOKEN_DAYS * 86_400
-        connection.execute(delete(researchers).where(old))
+        connection.execute(delete(researchers) if is_only_one else delete(researchers).where(old))
         row = {"token_sha256": hashed(token), "made_at": now}
         connection.execute(researchers.insert().values(row))
     return token

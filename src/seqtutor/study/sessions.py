@@ -63,6 +63,7 @@ def begin(
     consent_version: str,
     recruit: Recruit | None = None,
     *,
+    now: float,
     is_simulated: bool = False,
 ) -> tuple[int, str]:
     """Begin a session, or go on with the one of the same submission.
@@ -72,6 +73,7 @@ def begin(
         sheets: of the plan; the one that is used least is taken.
         consent_version: what the listener agreed to.
         recruit: whom a recruiting service sent.
+        now: seconds since 1970.
         is_simulated: whether no person answers.
 
     Returns:
@@ -98,12 +100,12 @@ def begin(
             "state": State.ACTIVE,
             "consent_version": consent_version,
             "is_simulated": is_simulated,
-            "started_at": time.time(),
+            "started_at": now,
         }
         number = connection.execute(sessions.insert().values(values)).inserted_primary_key
         assert number is not None
         if recruit is not None:
-            own = {"session": number[0], "made_at": time.time(), **vars(recruit)}
+            own = {"session": number[0], "made_at": now, **vars(recruit)}
             connection.execute(recruits.insert().values(own))
     return int(number[0]), token
 
@@ -169,12 +171,16 @@ def _session(row: Row[Any]) -> Session:
     return Session(row.id, row.sheet, State(row.state), row.is_simulated)
 
 
-def new_resume_token(database: Database, session: Session) -> str:
-    """A secret by which the session can be continued elsewhere; an earlier one ends."""
+def new_resume_token(database: Database, session: Session) -> str | None:
+    """A secret by which the session can be continued elsewhere; an earlier one ends.
+
+    `None` if the session has ended, or was withdrawn, in the meantime.
+    """
     token = secrets.token_urlsafe(32)
     with database.writing() as connection:
-        connection.execute(_with_id(session.id).values(resume_sha256=hashed(token)))
-    return token
+        active = _with_id(session.id).where(sessions.c.state == State.ACTIVE)
+        changed = connection.execute(active.values(resume_sha256=hashed(token)))
+    return token if changed.rowcount == 1 else None
 
 
 def resume(database: Database, token: str) -> str | None:
@@ -192,9 +198,9 @@ def resume(database: Database, token: str) -> str | None:
         return own if changed.rowcount == 1 else None
 
 
-def end(connection: Connection, session: Session, state: State) -> None:
+def end(connection: Connection, session: Session, state: State, now: float) -> None:
     """Close a session, whose token still shows its last page."""
-    connection.execute(_with_id(session.id).values(state=state, ended_at=time.time()))
+    connection.execute(_with_id(session.id).values(state=state, ended_at=now))
 
 
 def withdraw(database: Database, session: Session) -> None:

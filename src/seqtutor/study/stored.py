@@ -136,6 +136,9 @@ def _habits(votes: Sequence[Vote], rules: Rules) -> list[str]:
     typical = median(vote.seconds for vote in votes)
     if typical < rules.fastest:
         reasons.append(f"too fast: a median of {typical:.2f} seconds")
+    unheard = sum(not (vote.left_plays and vote.right_plays) for vote in votes)
+    if unheard > rules.unheard * len(votes):
+        reasons.append(f"did not start both sides of {unheard} of {len(votes)} comparisons")
     ratings = [vote.rating for vote in votes]
     shares = {
         "always A": sum(rating < 0 for rating in ratings) / len(ratings),

@@ -206,15 +206,17 @@ def _stored(
         return Outcome.ENDED
     if answer.rating not in (range(1, 4) if trial.kind == SCREEN else range(-2, 3)):
         return Outcome.INVALID
-    if not session.is_simulated and now - trial.issued_at < least_seconds(plan, trial):
+    # Below 0 where the clock was set back: then the time that has passed is not known.
+    is_early = 0 <= now - trial.issued_at < least_seconds(plan, trial)
+    if is_early and not session.is_simulated:
         return Outcome.EARLY
     connection.execute(
         answers.insert().values({"trial": trial_id, "answered_at": now, **vars(answer)})
     )
     if trial.place == len(plan.screen) - 1 and not _passes(connection, plan, session):
-        end(connection, session, State.SCREENED_OUT)
+        end(connection, session, State.SCREENED_OUT, now)
     elif trial.place == trial_count(plan, session) - 1:
-        end(connection, session, State.COMPLETE)
+        end(connection, session, State.COMPLETE, now)
     return Outcome.STORED
 
 

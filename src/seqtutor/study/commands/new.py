@@ -142,12 +142,14 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
 
 def _check(options: Options, most: int) -> None:
     from seqtutor.files import require_unused
+    from seqtutor.study.plan import is_shown
 
     require(bool(options.models), "name two models or more, such as: seqtutor study new prior RUN")
     require(options.output is not None, "name the folder of the study with --output")
     assert options.output is not None
     require_unused(options.output)
     require_seed("--seed", options.seed)
+    require(is_shown(options.title), "--title has characters that cannot be shown")
     require(
         options.listeners is None or options.listeners > 0,
         f"--listeners must be at least 1, not {options.listeners}",

@@ -31,10 +31,15 @@ class Options:
     port: int = PORT
     """0 for any free one."""
     host: str = "127.0.0.1"
-    """The address to listen on; 0.0.0.0 for all of this machine."""
+    """The address to listen on; 0.0.0.0 for all of this machine, together with --address."""
     address: str | None = None
-    """How browsers reach the server, if not by this machine's own name, such as
-    https://study.example.org."""
+    """How browsers reach the server, if not by --host, such as https://study.example.org."""
+    proxy: tuple[str, ...] = ()
+    """Addresses of web servers that pass requests on to this one, such as 127.0.0.1: what they say
+    of where a request comes from is believed (X-Forwarded-For). Without it all listeners behind
+    them share the limits of one address."""
+    withdraw_tokens: bool = False
+    """Let the researcher's addresses that were printed before open nothing any more."""
     database: str | None = None
     """A URL of SQLAlchemy, such as postgresql://user:password@host/name; by default SQLite in the
     folder of the study."""
@@ -78,6 +83,12 @@ def run(spec: Any, options: Options) -> None:
         options.address is None or public is not None,
         f"--address must be like https://study.example.org, not {options.address!r}",
     )
+    hosts = names_for(options.host, [public.hostname] if public and public.hostname else [])
+    require(
+        bool(hosts),
+        f"with --host {options.host} name the address by which browsers reach this machine, such "
+        "as --address http://192.0.2.1:8000",
+    )
     study = read_study(options.study, checks_clips=True)
     database = open_database(study.folder, options.database, study.sha256)
     serving = Serving(
@@ -88,7 +99,7 @@ def run(spec: Any, options: Options) -> None:
         choose=chooser_of(study.plan),
     )
     try:
-        token = new_researcher_token(database, time.time())
+        token = new_researcher_token(database, time.time(), is_only_one=options.withdraw_tokens)
     except UnavailableError as error:
         raise UserError(f"nothing can be stored: {error}") from None
 
@@ -101,8 +112,8 @@ def run(spec: Any, options: Options) -> None:
         print(f"Researcher: {shown}/researcher#{token}", flush=True)
         print("The second address is secret. Ctrl-C ends the server.", flush=True)
 
-    hosts = names_for(options.host, [public.hostname] if public and public.hostname else [])
+    app = make_app(serving, hosts)
     try:
-        serve(make_app(serving, hosts), options.host, options.port, when_ready=when_ready)
+        serve(app, options.host, options.port, proxies=options.proxy, when_ready=when_ready)
     finally:
         database.close()

@@ -25,6 +25,8 @@ _BODY_FIELDS = "IKLMPUV"
 _HEADER_DEFAULTS = ("M:", "L:", "I:", "U:", "m:", "%%")
 _TUNE_START = re.compile(r"^X:", re.MULTILINE)
 _VOICE = re.compile(r"\[V:\s*([^\s\]]*)[^\]\n]*\]")
+LONGEST_TUNE = 1 << 16
+"""Characters of one tune; those of the longest melody have a few thousand."""
 _UNREAD = {"m": "macros passed over", "s": "symbol lines passed over"}
 """Fields that may change what is played, and are only counted."""
 
@@ -168,8 +170,10 @@ def play_tune(lines: Sequence[str]) -> PlayedTune:
     Of several voices the first that has notes and is not percussion is read.
 
     Raises:
-        UnreadableTuneError: if it has no key, or something in it makes no sense.
+        UnreadableTuneError: if it has no key, is far too long, or something in it makes no sense.
     """
+    if sum(map(len, lines)) > LONGEST_TUNE:
+        raise UnreadableTuneError("too long")
     tune = _Tune(lines)
     fields, noted = tune.fields, set(tune.noted)
     if "K" not in fields:

@@ -12,7 +12,8 @@ from seqtutor.tasks.scores.files import one_line, read_limited
 from seqtutor.tasks.scores.keys import Key, key_of_signature
 from seqtutor.tasks.scores.measures import TICKS_PER_QUARTER, UnreadableTuneError
 
-MOST_BARS = 65_536
+MOST_BARS = MOST_NOTES = 65_536
+"""Of a track."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def read_midi_tracks(path: Path) -> MidiTracks:
 
     Raises:
         UserError: if it is not MIDI, or has no notes.
+        UnreadableTuneError: if a track has more than `MOST_NOTES`.
     """
     import symusic
 
@@ -95,6 +97,8 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     if not tracks or score.ticks_per_quarter <= 0:
         but = " but those of percussion" if any(map(_has_notes, score.tracks)) else ""
         raise UserError(f"{path} has no notes{but}")
+    if any(len(track.notes) > MOST_NOTES for track in tracks):
+        raise UnreadableTuneError("too long")
     key = None
     if len(score.key_signatures):
         signature = score.key_signatures[0]

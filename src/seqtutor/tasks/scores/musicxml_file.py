@@ -14,6 +14,8 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.scores.files import MAXIMUM_FILE_BYTES, one_line, read_limited
 
 _CONTAINER = "META-INF/container.xml"
+MOST_TAGS = 1 << 21
+"""Beginnings and ends of elements, of which a note has about twenty."""
 _DAMAGED = (
     *(ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError),
     *(NotImplementedError, RuntimeError, EOFError, OSError),
@@ -31,6 +33,8 @@ def read_root(path: Path) -> ET.Element:
     try:
         if content.startswith(b"PK"):
             content = _unpacked(path, content)
+        if content.count(b"<") > MOST_TAGS:
+            raise UserError(f"{path} has more than {MOST_TAGS:,} tags; split it")
         root = ET.fromstring(content)
     except _DAMAGED as error:
         raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
