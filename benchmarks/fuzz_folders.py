@@ -20,6 +20,7 @@ def tiny_tutor() -> Any:
     import jax
 
     from seqtutor.models.lstm import LSTM
+    from seqtutor.tasks.melody.settings import MelodySettings
     from seqtutor.tasks.melody.task import melody_task
     from seqtutor.training.settings import TutorSettings
     from seqtutor.training.tutor import Tutor
@@ -27,7 +28,9 @@ def tiny_tutor() -> Any:
     settings = TutorSettings.of(
         "psi", environments=4, batch=2, updates=1, replay_capacity=4, steps=64, log_every=32
     )
-    return Tutor(melody_task(8), LSTM(38, (2,), key=jax.random.key(0)), settings)
+    return Tutor(
+        melody_task(MelodySettings(length=8)), LSTM(38, (2,), key=jax.random.key(0)), settings
+    )
 
 
 def model_seeds() -> list[Seed]:

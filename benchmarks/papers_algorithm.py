@@ -33,6 +33,7 @@ from seqtutor.models.files import load_model
 from seqtutor.models.product import ProductModel
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.tasks.melody.evaluation import melody_measures
+from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
 from seqtutor.tasks.melody.task import melody_task
 from seqtutor.training.exploration import epsilon, explore
@@ -112,7 +113,9 @@ def play(options: Options, network: SequenceModel, prior: SequenceModel, key: Ar
         begin=prior.begin,
     )
     _, log_prior, previous, before, after = jax.tree.map(lambda x: x[0], rollout.outputs)
-    reward = melody_task(LENGTH).reward(rollout.tokens, rollout.mask).total[0]
+    reward = (
+        melody_task(MelodySettings(length=LENGTH)).reward(rollout.tokens, rollout.mask).total[0]
+    )
     return Transitions(
         previous,
         rollout.tokens[0],

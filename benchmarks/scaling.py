@@ -109,6 +109,7 @@ def measure(curve: Curve, size: int, seconds: float) -> Point:
     import jax
 
     from seqtutor.models.lstm import LSTM
+    from seqtutor.tasks.melody.settings import MelodySettings
     from seqtutor.tasks.melody.task import melody_task
     from seqtutor.training.seeds import advance_seeds, initial_states
     from seqtutor.training.settings import TutorSettings
@@ -123,7 +124,9 @@ def measure(curve: Curve, size: int, seconds: float) -> Point:
     )
     prior = LSTM(38, (sizes.cells,), key=jax.random.key(0))
     devices = size if curve == "devices" else 1
-    tutor = Tutor(melody_task(sizes.length), prior, settings, devices=devices)
+    tutor = Tutor(
+        melody_task(MelodySettings(length=sizes.length)), prior, settings, devices=devices
+    )
     by_seed = curve == "seeds"
     state: Any = initial_states(tutor, range(size)) if by_seed else tutor.initial_state()
 

@@ -218,46 +218,53 @@ def _ratio(reading: Reading, found: Course, balanced: Course, votes: int) -> str
     return f"{(reached[0] + 1) * STEP / votes:.2f}" if reached.size else "> 1"
 
 
-def listeners_saved(studies: int, each: int = 20, listeners: int = 24, spread: float = 0.3) -> None:
+@dataclass(frozen=True)
+class Study:
+    """Whom a simulated study asks, and how its pairs are chosen.
+
+    Attributes:
+        strengths: log-odds of the models.
+        goal: of adaptive pairs; without one they are balanced.
+        listeners: who answer in turn.
+        each: votes of a listener.
+        spread: standard deviation of a listener's own log-odds.
+    """
+
+    strengths: Sequence[float]
+    goal: Goal | None
+    listeners: int
+    each: int = 20
+    spread: float = 0.3
+
+
+def listeners_saved(studies: int, listeners: int = 24) -> None:
     """The same for whole listeners whose tastes differ, by the intervals that results report."""
+    each = Study.each
     print(f"listeners of {each} votes for the interval of {listeners} balanced ones, by best:")
     for strengths in DESIGNS[:4]:
-        width = _reported(strengths, None, listeners, each, studies, spread)
+        width = _reported(Study(strengths, None, listeners), studies)
         for number in range(6, listeners + 1, 2):
-            if _reported(strengths, "best", number, each, studies, spread) <= width:
+            if _reported(Study(strengths, "best", number), studies) <= width:
                 break
         print(f"  {strengths} | {number} of {listeners}: {number / listeners:.2f}", flush=True)
 
 
-def _reported(
-    strengths: Sequence[float],
-    goal: Goal | None,
-    listeners: int,
-    each: int,
-    studies: int,
-    spread: float,
-) -> float:
+def _reported(study: Study, studies: int) -> float:
     """The mean width of the interval of the difference between the two models that lead."""
     widths = []
-    for inference in inferences(strengths, goal, listeners, each, studies, spread):
+    for inference in inferences(study, studies):
         second, first = inference.fitted.strengths.argsort(kind="stable")[-2:]
         ends = inference.interval(inference.contrast(int(first), int(second)))
         widths.append(ends.high - ends.low)
     return float(np.mean(widths))
 
 
-def inferences(
-    strengths: Sequence[float],
-    goal: Goal | None,
-    listeners: int,
-    each: int,
-    studies: int,
-    spread: float,
-) -> Iterator[Inference]:
-    """What simulated studies of listeners who differ in taste report."""
-    models = len(strengths)
+def inferences(study: Study, studies: int) -> Iterator[Inference]:
+    """What so many such studies report."""
+    models, listeners = len(study.strengths), study.listeners
     counts = np.zeros((studies, len(cells_of(models)), 3))
-    votes = voting(strengths, goal, listeners * each, counts, spread, listeners)
+    number = listeners * study.each
+    votes = voting(study.strengths, study.goal, number, counts, study.spread, listeners)
     *_, (_, own) = votes
     names, voters = (tuple(f"{kind}{n}" for n in range(size)) for kind, size in (
         ("m", models), ("l", listeners),
@@ -266,13 +273,13 @@ def inferences(
         yield infer(Tally(names, voters, one))
 
 
-def coverage(studies: int, listeners: int = 12, each: int = 20, spread: float = 0.3) -> None:
+def coverage(studies: int, listeners: int = 12) -> None:
     """How often intervals after adaptive votes contain the truth, and bias in deviations."""
     strengths = DESIGNS[0]
-    truth = true_parameters(strengths, 0.0, spread)
+    truth = true_parameters(strengths, 0.0, Study.spread)
     for goal in GOALS:
         covered, estimates = [], []
-        for inference in inferences(strengths, goal, listeners, each, studies, spread):
+        for inference in inferences(Study(strengths, goal, listeners), studies):
             ends = [inference.interval(contrast) for contrast in np.eye(5)[:3]]
             covered.append([e.low <= t <= e.high for e, t in zip(ends, truth, strict=False)])
             estimates.append(inference.fitted.parameters[:3])

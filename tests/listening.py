@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.testclient import TestClient
 
 import tiny_problems
+from page_browser import wait
 from seqtutor.listen.app import app_of
 from seqtutor.listen.favourites import Favourites
 from seqtutor.listen.session import Session
@@ -23,9 +31,11 @@ TINY = TaskSpec.of(tiny_problems.task(5, 6, has_end=True))
 PROBABLE = 0.01
 
 
-def run_of(spec, folder: Path, method: str, model: SavedModel, prior: Path | None) -> Path:
-    """A finished run whose policy is a given model."""
-    settings = spec.preset().settings(method)
+def run_of(
+    spec, folder: Path, method: str, model: SavedModel, prior: Path | None, settings=None
+) -> Path:
+    """A finished run whose policy is a given model, by default with the settings of a preset."""
+    settings = settings or spec.preset().settings(method)
     config = RunConfig(spec.name, TutorSettings.of(method), settings, prior)
     run = RunFolder.start(folder, config.content(), {})
     save_model(model, run.model)
@@ -44,11 +54,47 @@ def tiny_runs(folder: Path) -> list[str]:
     return [str(folder / method) for method in ("psi", "g")]
 
 
-def melody_run(folder: Path) -> str:
+def melody_run(folder: Path, **rules) -> str:
     """A run of melodies whose policy is the prior that comes with the package."""
     from seqtutor.tasks.melody.spec import spec
 
-    return str(run_of(spec, folder, "psi", load_prior(spec), None))
+    settings = spec.preset().settings("psi")
+    settings = replace(settings, rules=replace(settings.rules, **rules))
+    return str(run_of(spec, folder, "psi", load_prior(spec), None, settings))
+
+
+@contextmanager
+def served(run: str, favourites: Path):
+    """The address of the page of a run, which the command serves on a free port."""
+    command = [sys.executable, "-m", "seqtutor", "listen", run, "--port", "0"]
+    command += ["--favourites", str(favourites)]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As this process, which keeps programs without the times of their last use.
+        env={**os.environ, "JAX_COMPILATION_CACHE_MAX_SIZE": "-1"},
+    )
+    errors: list[str] = []
+    reading = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+    reading.start()
+    line = process.stdout.readline()
+    found = re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser \(ready after", line)
+    assert found, (line, errors)
+    yield found[1]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0, "it ends by itself, without a traceback"
+    reading.join()
+    assert [one for one in errors if not one.startswith("Preparing")] == []
+
+
+def generate(driver) -> None:
+    """New samples on a page, by the key."""
+    driver.execute_script("document.getElementById('cards').replaceChildren()")
+    driver.find_element("tag name", "body").send_keys("g")
+    wait(driver, "document.querySelectorAll('#cards .card .actions').length > 0")
+    wait(driver, "!document.querySelector('#generate[aria-disabled]')")
 
 
 @contextmanager

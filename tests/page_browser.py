@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+PATIENCE = 60
+"""Seconds that a page is waited for."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -66,6 +68,15 @@ def _driver(width: int, is_dark: bool, is_offline: bool) -> Iterator[Any]:
         yield driver
     finally:
         driver.quit()
+
+
+def wait(driver: Any, script: str) -> None:
+    """Until a script's value is true, for a minute."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, PATIENCE, poll_frequency=0.05).until(
+        lambda one: one.execute_script(f"return {script}")
+    )
 
 
 def requests_of(driver: Any, own: str = "file:") -> list[str]:

@@ -352,7 +352,7 @@ def evaluate(
     Args:
         policy: a tuned policy, or a prior.
         task: gives the reward and its own measures.
-        prior: that KL and log p refer to; the policy itself if not given.
+        prior: that KL and log p refer to. A prior is measured without one.
         number: of sequences.
         seed: of the sampling.
         temperature: of the sampling; everything is measured of the distribution that is sampled.
@@ -360,8 +360,16 @@ def evaluate(
     Returns:
         The samples, and estimates with standard errors by name: the task's measures, `entropy`,
         `kl` and `log_prior` in nats a step, `distinct`, `reward` and each of its terms.
+
+    Raises:
+        UserError: if the policy was tuned and no prior is given.
     """
     _require_task(task)
+    require(
+        prior is not None or not {"tuned", "run"} & policy.origin.keys(),
+        "this policy was tuned: name the prior that its KL divergence is from, "
+        "st.evaluate(policy, task, prior=prior)",
+    )
     return evaluate_model(
         policy.model,
         (prior or policy).model,

@@ -6,6 +6,7 @@ distributions of all. `TaskSpec.exhibits` gives what the task has for that.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -21,6 +22,21 @@ Fact: TypeAlias = float | str
 """A number or a text about a sequence; NaN where it is not known."""
 
 
+def in_ascii(text: str) -> str:
+    """A text for names of files and titles in them: a Greek letter by its name, such as "psi"."""
+    return " ".join("".join(map(_ascii_of, text)).split())
+
+
+def _ascii_of(character: str) -> str:
+    if character.isascii():
+        return character
+    name = unicodedata.name(character, "")
+    if name.startswith("GREEK") and " LETTER " in name:
+        return name.split(" LETTER ")[1].split()[0].lower()
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode("ascii")
+    return plain or " "
+
+
 @dataclass(frozen=True)
 class Shown:
     """The sequences of one policy that a page is made of.
@@ -30,6 +46,7 @@ class Shown:
         chosen: rows of those that are shown one by one.
         terms: by name the weighted reward of each step of the chosen ones; empty without a reward.
         how: what a person chose of the task's `controls`; empty for the usual showing.
+        titles: of the chosen ones, which their files get; empty for none.
         probabilities: computes the policy's probability of every token at each step of the chosen
             ones, after the tokens before it; `None` where that cannot be asked.
     """
@@ -38,7 +55,13 @@ class Shown:
     chosen: Int[np.ndarray, " shown"]
     terms: Mapping[str, Float[np.ndarray, "shown time"]] = field(default_factory=dict)
     how: How = field(default_factory=dict)
+    titles: Sequence[str] = ()
     probabilities: Callable[[], Float[np.ndarray, "shown time vocab"]] | None = None
+
+    @property
+    def file_titles(self) -> list[str]:
+        """The title of each chosen one in letters that every program shows; "" without titles."""
+        return [in_ascii(title) for title in self.titles] or [""] * len(self.chosen)
 
 
 @dataclass(frozen=True)

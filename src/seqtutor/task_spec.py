@@ -72,6 +72,7 @@ class TaskSpec(Generic[Settings]):
         measures_need_settings: whether the measures depend on the settings of runs. Where they do
             not, runs with different settings are measured side by side, without their rewards.
         drift: what becomes of sequences that are longer than those of the training.
+        shorter_primer: how `sample` is told to take less of a primer that is too long, if it can.
         shows_terms: whether tables have a row for each term of the reward.
     """
 
@@ -97,6 +98,7 @@ class TaskSpec(Generic[Settings]):
     published_beside_runs: bool = True
     measures_need_settings: bool = True
     drift: str = "what comes after them is less like the data"
+    shorter_primer: str = ""
     shows_terms: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -392,6 +394,26 @@ class TaskSpec(Generic[Settings]):
         """
         return ()
 
+    def opening_controls(self, settings: Settings) -> Sequence[Control]:
+        """What a person may choose of how a file that is a beginning is read.
+
+        Args:
+            settings: of the run that goes on with it.
+        """
+        return ()
+
+    def token_names(self, vocabulary: Vocabulary, settings: Settings, how: How) -> Sequence[str]:
+        """How people call each token in sequences shown in that way; by default as the model does.
+
+        `opening` reads what they type of these.
+
+        Args:
+            vocabulary: of the model.
+            settings: of its run.
+            how: values of `controls`.
+        """
+        return vocabulary.tokens
+
     def canvas(self, settings: Settings, how: How) -> Canvas | None:
         """The grid on which a beginning is drawn, as sequences shown in that way are; or none.
 
@@ -408,7 +430,7 @@ class TaskSpec(Generic[Settings]):
             given: what a person typed, or a file of theirs, which may be a stranger's.
             prior: the model that goes on with it.
             settings: of its run.
-            how: values of `controls`.
+            how: values of `controls` and of `opening_controls`.
 
         Raises:
             UserError: if it cannot be read or is not one of the task.

@@ -183,8 +183,12 @@ def test_a_primer_that_fills_the_length_is_refused_alone(tmp_path, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert " ".join(told.err.split()) == (
-        "seqtutor: the primer has 64 tokens already; choose a --length above that"
+        "seqtutor: the primer has 64 tokens already; choose a --length above that, or "
+        "--prime-bars N for the first bars of a file alone"
     )
+    assert main([*arguments, "--length", "64", "--prime-bars", "1", "--number", "1"]) == 0
+    score = symusic.Score(tmp_path / "samples" / "melody-001.mid")
+    assert [note.pitch for note in score.tracks[0].notes][:4] == [62, 66, 69, 74]
 
 
 def test_scores_say_in_which_key_a_tune_was_read(tmp_path, capsys):

@@ -133,6 +133,29 @@ def test_the_page_in_a_browser_without_a_network(page, width, is_dark):
             assert faults_of(driver, AXE) == []
 
 
+def test_no_number_is_cut_off_on_paper(page):
+    """A sheet of A4 within its margins is about 700 pixels wide."""
+    with opened(page, 700) as driver:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        table, room, listed = driver.execute_script("""
+          const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+          return [box(".measures").right, box("main").right, box("#list").height];
+        """)
+    assert 0 < table <= room
+    assert listed == 0, "hundreds of lines are for the screen"
+
+
+def test_a_measure_is_read_beside_its_number_on_a_narrow_screen(page):
+    with opened(page, 360) as driver:
+        name, number = driver.execute_script("""
+          const row = document.querySelector(".measures tbody tr");
+          row.closest(".scroll").scrollLeft = 60;
+          return [...row.cells].slice(0, 2).map((one) => one.getBoundingClientRect().toJSON());
+        """)
+    assert 0 <= name["left"] < 40, "it stays where it is"
+    assert number["right"] < 360 + 60
+
+
 def test_notes_tell_what_they_earned_to_the_keyboard_and_the_pointer(page):
     script = """
     const card = [...document.querySelectorAll(".card")].find(

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
-from listening import melody_run
-from page_browser import at_address, faults_of, requests_of, sounds_of
+from listening import generate, melody_run, served
+from page_browser import at_address, faults_of, requests_of, sounds_of, wait
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens
 from seqtutor.tasks.melody.render import RenderSettings, write_melody
 from seqtutor.tasks.scores.keys import Key
 
 AXE = Path(os.environ.get("SEQTUTOR_AXE", "nowhere"))
 """The file axe.min.js of the npm package axe-core, if accessibility is to be checked."""
-PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -36,42 +31,8 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def address(folder):
     """That of the page of a run of melodies, which the command serves on a free port."""
-    run = melody_run(folder / "psi")
-    command = [sys.executable, "-m", "seqtutor", "listen", run, "--port", "0"]
-    command += ["--favourites", str(folder / "favourites.json")]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # As this process, which keeps programs without the times of their last use.
-        env={**os.environ, "JAX_COMPILATION_CACHE_MAX_SIZE": "-1"},
-    )
-    errors: list[str] = []
-    reading = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
-    reading.start()
-    line = process.stdout.readline()
-    found = re.search(r"Open (http://127\.0\.0\.1:\d+/) in a browser \(ready after", line)
-    assert found, (line, errors)
-    yield found[1]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0, "it ends by itself, without a traceback"
-    reading.join()
-    assert [one for one in errors if not one.startswith("Preparing")] == []
-
-
-def wait(driver, script: str) -> None:
-    WebDriverWait(driver, PATIENCE, poll_frequency=0.05).until(
-        lambda one: one.execute_script(f"return {script}")
-    )
-
-
-def generate(driver) -> None:
-    """New samples, by the key."""
-    driver.execute_script("document.getElementById('cards').replaceChildren()")
-    driver.find_element(By.TAG_NAME, "body").send_keys("g")
-    wait(driver, "document.querySelectorAll('#cards .card .actions').length > 0")
-    wait(driver, "!document.querySelector('#generate[aria-disabled]')")
+    with served(melody_run(folder / "psi"), folder / "favourites.json") as found:
+        yield found
 
 
 def text_of(driver, name: str) -> str:
@@ -143,7 +104,7 @@ def labels(driver) -> list[str]:
     script = """
     const done = arguments[0];
     fetch("/api/canvas", {method: "POST", body: JSON.stringify({source: "Ψ"})})
-      .then((one) => one.json()).then((one) => done(one.rows.map((row) => row.label)));
+      .then((one) => one.json()).then((one) => done(one.canvas.rows.map((row) => row.label)));
     """
     return driver.execute_async_script(script)
 
@@ -154,13 +115,14 @@ def test_a_dropped_file_in_another_key_is_gone_on_with_in_that_key(page, folder)
     melody = notes_to_tokens(notes, 16)
     path = write_melody(melody, folder / "in_d.mid", RenderSettings(key=Key(2)))
     driver.find_element(By.ID, "file").send_keys(str(path))
-    wait(driver, "document.getElementById('primer-said').textContent.includes('it is in D major')")
+    wait(driver, "document.getElementById('primer-said').textContent.includes('It is in D major')")
     assert driver.execute_script("return document.querySelector('[name=key]').value") == "D major"
     generate(driver)
     card = driver.find_element(By.CSS_SELECTOR, "#cards .card")
     marks = [one.text for one in card.find_elements(By.CSS_SELECTOR, ".marks button")]
     assert marks[:4] == ["D4", "F#4", "A4", "D5"], "as it was given, not as the model has it"
     driver.find_element(By.ID, "clear").click()
+    assert driver.execute_script("return document.querySelector('[name=key]').value") == "C major"
 
 
 def test_keys_play_keep_and_go_on(page, folder):
@@ -197,10 +159,15 @@ def test_favourites_outlive_the_page(page, address, folder):
     wait(driver, "document.querySelectorAll('#kept audio').length == 1")
     assert driver.find_element(By.CSS_SELECTOR, "#kept h3").text.startswith(kept["title"])
     files = driver.find_elements(By.CSS_SELECTOR, "#kept .files a")
-    assert [one.text for one in files] == ["mid", "mxl", "ogg"]
+    assert [one.text for one in files] == ["mid", "abc", "mxl", "ogg"]
+    names = [one.get_attribute("download") for one in files]
+    assert all(re.fullmatch(r"psi-\d+-\d\.\w+", name) for name in names)
     heads = [one.get_attribute("href")[:40] for one in files]
-    assert [one.startswith("data:audio/midi;base64,TVRoZ") for one in heads] == [True, False, False]
-    assert heads[2].startswith("data:audio/ogg;base64,T2dnU")
+    assert heads[0].startswith("data:audio/midi;base64,TVRoZ")
+    assert heads[3].startswith("data:audio/ogg;base64,T2dnU")
+    tune = base64.b64decode(files[1].get_attribute("href").partition(",")[2]).decode()
+    title = kept["title"].replace("Ψ", "psi")
+    assert tune.startswith(f"%abc-2.1\n\nX:1\nT:{title}\n")
 
 
 def test_a_blind_pair_is_heard_judged_and_told(page):
@@ -227,7 +194,7 @@ def test_an_error_is_said_on_the_page_and_nothing_is_lost(page):
     before = [one.text for one in driver.find_elements(By.CSS_SELECTOR, "#cards h3")]
     typed.send_keys("C4 X9", Keys.TAB)
     wait(driver, "!document.getElementById('error').hidden")
-    assert "'X9' is not in the vocabulary" in text_of(driver, "error")
+    assert "'X9' is not a melody token" in text_of(driver, "error")
     driver.find_element(By.ID, "generate").click()
     wait(driver, "document.getElementById('error').textContent.includes('Begin by itself')")
     wait(driver, "!document.querySelector('#generate[aria-disabled]')")

@@ -21,19 +21,33 @@ from seqtutor.models.files import SavedModel, save_model
 from seqtutor.task_records import Drawn
 from seqtutor.task_registry import find_spec
 from seqtutor.tasks.folk.listening import rendering_of, semitones_of
-from seqtutor.tasks.melody.encoding import Note, melody_vocabulary, notes_to_tokens
+from seqtutor.tasks.melody.encoding import (
+    Note,
+    melody_vocabulary,
+    notes_to_tokens,
+    tokens_to_notes,
+)
+from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.listening import rendering
 from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.render import RenderSettings, write_melody
+from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodySettings
+from seqtutor.tasks.melody.spec import MelodySamples
 from seqtutor.tasks.melody.spec import spec as melody
 from seqtutor.tasks.molecule.spec import spec as molecule
 from seqtutor.tasks.scores.keys import Key
-from seqtutor.tasks.scores.listening import WRITTEN_KEYS, key_named, semitones_between
+from seqtutor.tasks.scores.listening import KEYS, key_control, semitones_between
+from seqtutor.tasks.scores.notation import key_title
+from seqtutor.tasks.tunes.spec import SHIPPED_PRIOR as SHIPPED_TUNES
+from seqtutor.tasks.tunes.spec import spec as tunes
+from seqtutor.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 PEPTIDE = ROOT / "examples" / "peptide" / "peptide.py"
 SETTINGS = MelodySettings()
+IN_D_MINOR = MelodySettings(MelodyRuleSettings(tonic="D", mode="minor", transposition=5))
+"""What `tune --rules.tonic D --rules.mode minor` makes of the prior, which writes in A minor."""
 SCALE = [Note(4 * place, 4, pitch) for place, pitch in enumerate((60, 64, 67, 72))]
 
 
@@ -55,18 +69,25 @@ def files_of(card: str) -> dict[str, bytes]:
     return {suffix: base64.b64decode(content) for suffix, content in found}
 
 
-def test_pieces_move_the_shorter_way_and_relative_keys_share_a_signature():
-    for name in WRITTEN_KEYS:
-        way = semitones_between(Key(0), key_named(name))
+@pytest.mark.parametrize("own", [Key(2, "minor"), Key(0), Key(7, "mixolydian")], ids=str)
+def test_every_key_that_is_offered_sounds_as_it_is_called(own):
+    """The melody of a policy is in the policy's mode, whatever the tonic."""
+    control = key_control(own)
+    assert control.default == control.options[0] == key_title(own)
+    assert len(set(control.options)) == 12
+    for name in control.options:
+        heard = rendering(own, 3, {"key": name})
+        assert heard.key == KEYS[name]
+        assert heard.key.mode == own.mode
+        way = heard.transposition - 3
         assert -6 <= way <= 5
-        assert Key(0).transposed(way).relative_major == key_named(name).relative_major
-        assert str(key_named(name)) == name
+        assert own.transposed(way) == heard.key
 
 
-@pytest.mark.parametrize("key", ["C major", "D major", "A minor", "Bb major", "A# major"])
+@pytest.mark.parametrize("key", ["C major", "D major", "Bb major", "A minor", "A# major"])
 def test_a_melody_is_heard_in_the_chosen_key_and_tempo(key):
-    if key not in WRITTEN_KEYS:
-        with pytest.raises(UserError, match="Key cannot be 'Bb major'"):
+    if key in ("A minor", "A# major"):
+        with pytest.raises(UserError, match=f"cannot be '{key}'"):
             rendering(Key(0), 0, {"key": key})
         return
     how = {"key": key, "tempo": 60.0, "instrument": "violin", "swing": 0.6}
@@ -76,7 +97,7 @@ def test_a_melody_is_heard_in_the_chosen_key_and_tempo(key):
     shown = melody.exhibits({"Ψ": Shown(drawn, np.array([0]), {}, how)})
     (exhibit,) = shown.exhibits["Ψ"]
     score = symusic.Score.from_midi(exhibit.files["mid"])
-    way = semitones_between(Key(0), key_named(key))
+    way = semitones_between(Key(0), KEYS[key])
     (track,) = score.tracks
     assert [note.pitch for note in track.notes] == [note.pitch + way for note in SCALE]
     assert track.program == 40
@@ -133,14 +154,124 @@ def test_an_upbeat_of_a_bar_and_more_is_what_is_left_of_it():
     assert rendering(Key(0), 0, {"metre": "3/4", "upbeat": 14}).pickup == 2
 
 
-@pytest.mark.parametrize("text", ["14 1 16 0", "C4 hold D4 off"])
+def test_the_canvas_is_labelled_as_the_key_spells_it():
+    labels = [row.label for row in melody.canvas(IN_D_MINOR, {}).rows]
+    assert (labels[0], labels[-1]) == ("E6", "F3")
+    assert {"Bb3", "Bb4", "Eb5", "C#5", "F#4", "G#4"} - set(labels) == {"G#4"}
+    assert "Ab4" in labels
+    assert [row.label for row in melody.canvas(IN_D_MINOR, {"key": "E minor"}).rows][-1] == "G3"
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "tokens"),
+    [
+        ("D5 E5 F5", {}, "A4 B4 C5"),
+        ("A#4 hold A4", {}, "F4 hold E4"),
+        ("Bb4 hold A4 rest", {}, "F4 hold E4 off"),
+        ("D6", {}, "A5"),
+        ("28 30 31", {}, "A4 B4 C5"),
+        ("E5 F#5 G5", {"key": "E minor"}, "A4 B4 C5"),
+    ],
+)
+def test_typed_notes_are_those_that_are_heard(text, how, tokens):
+    """In the key asked for, as for `sample --prime`; and the page calls them so."""
+    found = melody.opening(text, MELODY_PRIOR, IN_D_MINOR, how).tokens
+    vocabulary = melody_vocabulary()
+    assert found.tolist() == vocabulary.encode(tokens.split()).tolist()
+    if not how:
+        options = MelodySamples(prime=text)
+        primed, _ = melody.primer(options, IN_D_MINOR, 1, 0, vocabulary)
+        assert primed[0].tolist() == found.tolist()
+    names = melody.token_names(vocabulary, IN_D_MINOR, how)
+    again = melody.opening(" ".join(names[one] for one in found), MELODY_PRIOR, IN_D_MINOR, how)
+    assert again.tokens.tolist() == found.tolist()
+
+
+def test_a_note_outside_the_range_is_told_in_the_key():
+    with pytest.raises(UserError, match="in D minor a melody lies between F3 and E6"):
+        melody.opening("C3", MELODY_PRIOR, IN_D_MINOR, {})
+
+
+def test_tokens_cards_canvas_and_score_call_a_note_the_same(tmp_path):
+    """A card's parts, the page's names of tokens, the grid's rows and the listed text."""
+    vocabulary = melody_vocabulary()
+    row = vocabulary.encode(["F4", "hold", "off", "hold", "E4", "hold", "G#4", "A4"])
+    drawn = Drawn(Sequences(row[None], np.ones((1, 8), bool)), vocabulary, {}, IN_D_MINOR)
+    for how in ({}, {"key": "Eb minor"}):
+        shown = melody.exhibits({"Ψ": Shown(drawn, np.array([0]), {}, how)})
+        (exhibit,), (listed,) = shown.exhibits["Ψ"], shown.listed["Ψ"]
+        names = melody.token_names(vocabulary, IN_D_MINOR, how)
+        said = [names[token] for token in row]
+        assert listed.text == " ".join(said)
+        assert [mark.label for mark in exhibit.marks] == [one for one in said if one != "hold"]
+        labels = {one.token: one.label for one in melody.canvas(IN_D_MINOR, how).rows}
+        assert all(labels[vocabulary.tokens[token]] == names[token] for token in row if token > 1)
+        (tune,), _ = read_melody_file(_written(exhibit.files["abc"], tmp_path / "one.abc"))
+        assert tune.key == KEYS[str(how.get("key", "D minor"))]
+    assert said[0] == "Cb5", "as E flat minor has it"
+
+
+def _written(content: bytes, path: Path) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_in_another_mode_keeps_its_signature_and_is_named(tmp_path):
+    """F major on a run in D minor: the same notes, continued in D minor."""
+    up = [Note(one.onset, one.duration, one.pitch + 5) for one in SCALE]
+    path = write_melody(
+        notes_to_tokens(up, 16), tmp_path / "f.musicxml", RenderSettings(key=Key(5))
+    )
+    opening = melody.opening(path, MELODY_PRIOR, IN_D_MINOR, {})
+    heard = rendering(Key(2, "minor"), 5, opening.how)
+    assert tokens_to_notes(opening.tokens, heard.transposition) == up
+    assert opening.how["key"] == "D minor"
+    assert list(opening.notes) == ["it is in F major, which has the signature of D minor"]
+
+
+@pytest.mark.parametrize("tonic", range(12))
+@pytest.mark.parametrize("mode", ["major", "minor"])
+def test_a_file_in_any_key_is_heard_as_it_was(tmp_path, tonic, mode):
+    key = Key(tonic, mode)
+    path = write_melody(notes_to_tokens(SCALE, 16), tmp_path / "t.abc", RenderSettings(key=key))
+    for settings, own in ((IN_D_MINOR, Key(2, "minor")), (SETTINGS, Key(0))):
+        opening = melody.opening(path, MELODY_PRIOR, settings, {})
+        heard = rendering(own, settings.rules.semitones, opening.how)
+        assert tokens_to_notes(opening.tokens, heard.transposition) == SCALE
+        assert heard.key.scale == key.scale
+        assert "octave" not in " ".join(opening.notes)
+
+
+@pytest.mark.parametrize("suffix", [".mid", ".musicxml", ".abc"])
+def test_the_first_bars_of_a_file_are_a_beginning(tmp_path, suffix):
+    own = RenderSettings(key=Key(0), meter=Meter(3, 4), pickup=4)
+    notes = [Note(4 * place, 4, 60 + place) for place in range(9)]
+    path = write_melody(notes_to_tokens(notes, 36), tmp_path / f"tune{suffix}", own)
+    for bars, count in ((1, 4), (2, 7), (99, 9), (0, 9)):
+        opening = melody.opening(path, MELODY_PRIOR, SETTINGS, {"bars": bars})
+        assert tokens_to_notes(opening.tokens) == notes[:count]
+        assert opening.how["upbeat"] == 4
+        if bars:
+            options = MelodySamples(prime=str(path), prime_bars=bars)
+            primed, _ = melody.primer(options, SETTINGS, 1, 0, melody_vocabulary())
+            assert primed[0].tolist() == opening.tokens.tolist()
+
+
+def test_a_note_that_sounds_over_the_last_bar_line_ends_there(tmp_path):
+    notes = [Note(0, 12, 60), Note(12, 12, 64), Note(24, 8, 67)]
+    path = write_melody(notes_to_tokens(notes, 32), tmp_path / "tune.abc")
+    opening = melody.opening(path, MELODY_PRIOR, SETTINGS, {"bars": 1})
+    assert tokens_to_notes(opening.tokens) == [Note(0, 12, 60), Note(12, 4, 64)]
+
+
+@pytest.mark.parametrize("text", ["14 1 16 0", "C4 hold D4 off", "C4 hold D4 rest"])
 def test_typed_melodies_are_names_or_numbers(text):
     assert melody.opening(text, MELODY_PRIOR, SETTINGS, {}).tokens.tolist() == [14, 1, 16, 0]
 
 
 @pytest.mark.parametrize("text", ["/etc/passwd", "random", "14 1 99", "14 99999999999999999999"])
 def test_typed_melodies_are_never_files(text, tmp_path):
-    with pytest.raises(UserError, match=r"not in the vocabulary|is not a melody token"):
+    with pytest.raises(UserError, match="is not a melody token"):
         melody.opening(text, MELODY_PRIOR, SETTINGS, {})
 
 
@@ -157,6 +288,34 @@ def test_hostile_files_are_refused_in_one_line(tmp_path):
         with pytest.raises(UserError) as caught:
             melody.opening(tmp_path / name, MELODY_PRIOR, SETTINGS, {})
         assert len(str(caught.value).splitlines()) == 1
+
+
+def test_tunes_begin_as_files_of_sample_do():
+    """In D, for a violin, and with the same names of notes."""
+    found = {one.name: one.default for one in tunes.controls(tunes.settings_type())}
+    assert found["instrument"] == tunes.sample_type().instrument
+    assert found["transposition"] == 2
+    assert found["tempo"] == tunes.sample_type().tempo
+    vocabulary = Vocabulary.load(SHIPPED_TUNES / "vocabulary.json")
+    prior = Prior(vocabulary, {"max_length": 96, "bars": 8})
+    settings = tunes.settings_type()
+    opening = tunes.opening("jig major |1 A4:1/2 F#5:1", prior, settings, {})
+    assert vocabulary.decode(opening.tokens) == ["6/8", "major", "|1", "G4:1/2", "E5:1"]
+    options = tunes.sample_type(prime="jig major |1 A4:1/2 Gb5:1")
+    primed, _ = tunes.primer(options, settings, 1, 0, vocabulary)
+    assert primed[0].tolist() == opening.tokens.tolist()
+    names = tunes.token_names(vocabulary, settings, {})
+    assert [names[token] for token in opening.tokens] == ["6/8", "major", "|1", "A4:1/2", "F#5:1"]
+    row = np.append(opening.tokens, vocabulary.end)
+    drawn = Drawn(Sequences(row[None], np.ones((1, 6), bool)), vocabulary, {}, settings)
+    shown = tunes.exhibits({"Ψ": Shown(drawn, np.array([0]), titles=["Ψ 1"])})
+    (exhibit,), (listed,) = shown.exhibits["Ψ"], shown.listed["Ψ"]
+    assert [mark.label for mark in exhibit.marks][-3:-1] == ["A4", "F#5"]
+    assert listed.text.endswith("A4:1/2 F#5:1")
+    score = symusic.Score.from_midi(exhibit.files["mid"])
+    assert [note.pitch for note in score.tracks[0].notes] == [69, 78]
+    assert score.tracks[0].program == 40
+    assert b"T:psi 1\n" in exhibit.files["abc"]
 
 
 def test_tunes_have_two_instruments_and_a_transposition():

@@ -163,8 +163,13 @@ def test_the_bounds_of_several_policies_are_joined():
     assert joined([poor, good]) == good
     high = LogPartition(6.0, 5.5, 6.1, 10.0, 0.9, 1000)
     both = joined([good, high])
-    assert (both.lower, both.upper, both.estimate) == (5.5, 5.5, 5.5)
+    assert (both.lower, both.upper, both.estimate) == (5.5, 6.1, 5.5)
     assert both.effective_size == 900
+    refuted = joined([good, high], [6.3])
+    assert (refuted.lower, refuted.upper, refuted.estimate) == (6.3, math.inf, 6.3)
+    assert good.is_trusted
+    assert not refuted.is_trusted
+    assert refuted.above(Interval.around(5.0, 0.1)).high == math.inf
     assert LogPartition.of_estimates(good.estimates) == good
 
 

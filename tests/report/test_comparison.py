@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seqtutor.measures.intervals import Interval, difference
 from seqtutor.report import reading
-from seqtutor.report.comparison import Comparison, write_comparison
+from seqtutor.report.comparison import Comparison, _objectives, write_comparison
 from seqtutor.report.frontier import BEST_OF_N, PRIOR, TEMPERATURE, frontiers_of, points_of
 from seqtutor.report.frontier_figures import diversity_figure, frontier_figure, learning_curves
 
@@ -69,6 +69,12 @@ def test_the_summary_has_the_intervals_of_the_points(folder):
         interval = point.interval("kl")
         shown = [float(row[name]) for name in ("kl", "kl_low", "kl_high")]
         assert shown == pytest.approx(list(interval))
+
+
+def test_the_best_temperature_is_that_of_the_prior_itself_where_no_other_is_better():
+    """At c = 1 the objective of the hotter prior is −1.5, and that of the prior 0."""
+    found = _objectives(points_of((*runs("psi", 1.0), *controls())))[1.0]
+    assert found[reading.BEST_TEMPERATURE].value == found[PRIOR].value == 0
 
 
 def test_the_tables_at_equal_kl_are_kept_as_numbers(folder):

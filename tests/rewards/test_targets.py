@@ -63,6 +63,33 @@ def test_the_policy_has_the_mean_and_the_weight_that_gives_it_at_the_optimum():
     assert np.mean(metrics["weight/ones"][-50:]) == pytest.approx(wanted, abs=0.2)
 
 
+def test_a_mean_of_another_scale_comes_to_rest_at_its_target():
+    """As of ratios, the target is zero: a tenth of the steps is to be one token."""
+
+    @compiled
+    def ratio(tokens, mask):
+        return {"ratio": jnp.where(mask, (tokens == 1) - 0.1, 0.0)}
+
+    targets = Targets({"ratio": 0.0}, 0.02, damping=200.0, variances={"ratio": 0.4})
+    task = Task(vocabulary(3), LENGTH, Reward(ratio, {"ratio": 0.0}, targets))
+    settings = TutorSettings.of(
+        "rloo", c=1.0, environments=64, steps=64 * LENGTH * 600, learning_rate=5e-3
+    )
+    tutor = Tutor(task, PRIOR, settings)
+    state, metrics = tutor.advance(tutor.initial_state(), tutor.iterations)
+    problem = exact.enumerate_problem(PRIOR, Reward(ratio), LENGTH)
+    before, after = (
+        exact.evaluate(problem, exact.policy_table(problem, one), c=1.0).expected_reward
+        for one in (PRIOR, tutor.policy(state.network))
+    )
+    assert before > 0.3
+    assert after == pytest.approx(0, abs=0.03)
+    # It pulls from the first batch on, and what has settled does not go far beyond.
+    settled = metrics["weight/ratio"]
+    assert settled[0] < 0
+    assert settled.min() > 1.5 * settled[-1]
+
+
 def test_a_weight_moves_towards_the_target_and_stays_in_bounds():
     targets = Targets({"ones": 0.9}, 0.1)
     reward = Reward(ones, {"ones": 2.0}, targets)
@@ -71,6 +98,10 @@ def test_a_weight_moves_towards_the_target_and_stays_in_bounds():
     step = 0.1 / 0.09 * (0.9 - 5 / 8)
     assert weights.settled["ones"] == pytest.approx(2 + step, rel=1e-5)
     assert weights.paid["ones"] == pytest.approx(2 + step + DAMPING * step, rel=1e-5)
+    own = Targets({"ones": 1.0}, 0.1, damping=5.0, variances={"ones": 0.5})
+    moved = own.next_weights(reward.first_weights(), {"ones": jnp.asarray(0.75)})
+    assert moved.settled["ones"] == pytest.approx(2 + 0.05, rel=1e-5)
+    assert moved.paid["ones"] == pytest.approx(2 + 0.05 + 5 * 0.05, rel=1e-5)
     np.testing.assert_allclose(earned.total, reward(TOKENS, MASK).total)
     again, _ = reward.followed(TOKENS, MASK, None, weights)
     np.testing.assert_allclose(again.total, earned.total * weights.paid["ones"] / 2, rtol=1e-5)
@@ -78,8 +109,9 @@ def test_a_weight_moves_towards_the_target_and_stays_in_bounds():
         _, weights = reward.followed(TOKENS, MASK, None, weights)
     assert weights.settled["ones"] == MOST_WEIGHT
     assert Reward(ones).first_weights().paid == {}
-    with pytest.raises(UserError, match="rate"):
-        Targets({"ones": 0.9}, 0.0)
+    for wrong in ({"rate": 0.0}, {"damping": 0.0}, {"bound": 0.0}, {"variances": {"ones": 0.0}}):
+        with pytest.raises(UserError, match=next(iter(wrong)).removesuffix("s")):
+            Targets(**{"means": {"ones": 0.9}, "rate": 0.1, **wrong})
 
 
 def test_a_sum_passes_targets_on():

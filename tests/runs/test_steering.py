@@ -69,6 +69,28 @@ def test_a_run_keeps_its_values(run):
     (folder.path / VALUE).write_bytes(whole)
 
 
+def test_particles_are_extended_by_the_policy_of_a_network_beside_the_prior(tmp_path):
+    """Ψ of a network of the task: what its folder holds proposes as the saved policy samples."""
+    prior, factor = model_of(1), model_of(2)
+    tutor = TutorSettings.of("psi", c=C, discount=1.0, network="task")
+    folder = RunFolder.start(tmp_path / "run", {}, {})
+    task = spec.task(MelodySettings(), SavedModel(prior, melody_vocabulary(), {}), 0)
+    network = ActionValueNetwork(factor, 20.0, is_residual=True)
+    save_value(Tutor(task, prior, tutor), folder, network)
+    policy = ProductModel(prior, factor)
+    found = load_network(folder, policy, tutor)
+    proposal = Twisted(prior, found, jax.numpy.ones(()), "psi")
+
+    def first(model):
+        begin = jax.numpy.full(1, prior.begin)
+        return jax.jit(lambda: model.step(model.initial_state(1, 32), begin)[1])()
+
+    outlook, logits, of_prior = map(first, (proposal, policy, prior))
+    expected = jax.nn.log_softmax(logits)
+    np.testing.assert_allclose(outlook.log_proposal, expected, atol=1e-5)
+    assert np.abs(expected - jax.nn.log_softmax(of_prior)).max() > 0.01
+
+
 def told(capsys, *arguments):
     code = main(["sample", "melody", *arguments, "--number", "2", "--formats", "mid"])
     captured = capsys.readouterr()

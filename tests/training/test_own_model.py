@@ -88,6 +88,9 @@ def test_a_model_of_ones_own_goes_all_the_way_with_every_family_of_methods(metho
     assert len(again.records) == 3
     assert again.sample(3) == tuned.sample(3)
     assert st.evaluate(again, letters, prior=prior_by_hand, number=50).estimates["kl"].value > 0
+    for policy in (again, tuned):
+        with pytest.raises(st.UserError, match="name the prior"):
+            st.evaluate(policy, letters, number=50)
 
 
 def test_a_model_whose_two_ways_differ_is_refused_before_anything_is_learned(tmp_path):

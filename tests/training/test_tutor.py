@@ -211,6 +211,29 @@ def test_a_tuned_product_can_be_the_prior_of_g():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_muon_moves_a_matrix_in_all_its_directions():
+    """The singular values of its step are about the same, those of the gradient far apart."""
+    tutor = Tutor(task(3, LENGTH), PRIOR, learning("psi", optimiser="muon"))
+    network = tutor.initial_state().network
+    zeros = jax.tree.map(jnp.zeros_like, network)
+    where = lambda n: n.model.layers[0].recurrent  # noqa: E731
+    shape = where(network).shape
+    steep = jnp.outer(jnp.arange(1.0, shape[0] + 1), jnp.ones(shape[1])) + 0.1 * jax.random.normal(
+        jax.random.key(0), shape
+    )
+    gradient = eqx.tree_at(where, zeros, steep)
+    optimiser = tutor.optimiser()
+
+    @jax.jit
+    def first_step(network, gradient):
+        return optimiser.update(gradient, optimiser.init(network), network)[0]
+
+    sizes = np.linalg.svd(np.asarray(where(first_step(network, gradient))), compute_uv=False)
+    spread = np.linalg.svd(np.asarray(steep), compute_uv=False)
+    assert spread[0] > 20 * spread[-1]
+    assert sizes[0] < 3 * sizes[-1]
+
+
 def test_the_logged_kl_is_the_true_one():
     """Exact KL at visited states, a Monte-Carlo estimate and the enumeration agree."""
     settings = learning("g", environments=4096, exploration=NO_EXPLORATION, replay_capacity=4096)

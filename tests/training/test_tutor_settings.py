@@ -259,6 +259,12 @@ def test_what_is_no_flat_settings_is_the_users_error(flat, said):
         from_flat(flat)
 
 
+def test_a_run_of_a_version_without_a_choice_of_optimiser_goes_on_with_adam():
+    flat = to_flat(TutorSettings.of("psi"))
+    del flat["optimiser"]
+    assert from_flat(flat).optimiser == "adam"
+
+
 # What every run wrote before methods had settings of their own.
 OLD = {
     "c": 0.5,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.cli.options import extended
+from seqtutor.errors import UserError
 from seqtutor.runs.steering_settings import Steering
 from seqtutor.settings import require, require_seed
 
@@ -89,11 +90,11 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
     settings = common_settings([policy], "")
     vocabulary = policy.saved.vocabulary
     forced, own = spec.primer(options.own, settings, options.number, options.seed, vocabulary)
-    require(
-        forced is None or forced.shape[1] < length,
-        f"the primer has {0 if forced is None else forced.shape[1]} tokens already; choose a "
-        "--length above that",
-    )
+    if forced is not None and forced.shape[1] >= length:
+        less = f", or {spec.shorter_primer}" if spec.shorter_primer else ""
+        raise UserError(
+            f"the primer has {forced.shape[1]} tokens already; choose a --length above that{less}"
+        )
     if length > policy.length:
         console.print(f"The model was trained on {policy.length} tokens a {spec.one}; {spec.drift}")
     request = Request(options.number, length, options.temperature, options.seed, forced)

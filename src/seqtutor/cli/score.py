@@ -16,6 +16,8 @@ from seqtutor.preferences.settings import PreferenceTerm
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
 
+FEW = 4
+"""So many sequences are shown as columns, which a terminal has room for."""
 BATCH = 512
 
 
@@ -83,15 +85,16 @@ def _print_json(names: list[str], sequences: Any, breakdowns: list[Any]) -> None
 
 
 def _print_table(title: str, names: list[str], breakdowns: list[Any]) -> None:
+    """A row for each sequence; of a few sequences a row for each term that is not zero for all."""
+    import numpy as np
+
     from seqtutor.report.tables import Cell, Column, Row, Table
     from seqtutor.runs.terminal import print_table
 
-    terms = list(breakdowns[0].terms)
-    rows, name = [], iter(names)
-    for breakdown in breakdowns:
-        sums = {term: breakdown.terms[term].sum(1) for term in terms}
-        totals = breakdown.total.sum(1)
-        for index in range(len(totals)):
-            numbers = [*(float(sums[term][index]) for term in terms), float(totals[index])]
-            rows.append(Row(next(name), tuple(map(Cell, numbers))))
-    print_table(Table(title, tuple(map(Column, [*terms, "total"])), tuple(rows)))
+    parts = [one.terms | {"total": one.total} for one in breakdowns]
+    sums = {term: np.concatenate([one[term].sum(1) for one in parts]).tolist() for term in parts[0]}
+    columns, table = names, {term: row for term, row in sums.items() if any(row) or term == "total"}
+    if len(names) > FEW:
+        columns, table = list(sums), dict(zip(names, zip(*sums.values(), strict=True), strict=True))
+    rows = tuple(Row(label, tuple(map(Cell, numbers))) for label, numbers in table.items())
+    print_table(Table(title, tuple(map(Column, columns)), rows))

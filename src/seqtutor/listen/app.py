@@ -30,6 +30,8 @@ from seqtutor.web import CONTENT_POLICY, SECURITY_HEADERS, secured
 LARGEST_FILE = 1 << 20
 """Bytes of a file that is dropped on the page."""
 LARGEST_JSON = 256 << 10
+MOST_SHOWN = 80
+"""Tokens of a favourite in the list of them."""
 BUSY = "Many requests wait already; ask again in a moment."
 _FAILED = "Something went wrong on the server; its terminal says what."
 
@@ -151,6 +153,18 @@ async def _json(request: Request) -> Mapping[str, Any]:
     return mapping(content)
 
 
+def _of_query(how: str | None) -> Mapping[str, Any]:
+    """What a query says of how a file is read.
+
+    Raises:
+        UserError: if it is no JSON.
+    """
+    try:
+        return {} if how is None else {"how": parse_json(how)}
+    except (ValueError, RecursionError):
+        raise UserError("how a file is read is not JSON") from None
+
+
 class _Handlers:
     """What each request does."""
 
@@ -204,8 +218,12 @@ class _Handlers:
     async def canvas(self, request: Request) -> Any:
         content = await _json(request)
         source = self._source(content)
-        canvas = self.session.spec.canvas(source.settings, self._how(source, content))
-        return None if canvas is None else asdict(canvas)
+        how = self._how(source, content)
+        canvas = self.session.spec.canvas(source.settings, how)
+        return {
+            "canvas": None if canvas is None else asdict(canvas),
+            "names": self.session.names_of(source, how),
+        }
 
     async def opening(self, request: Request) -> Any:
         content = await _json(request)
@@ -213,12 +231,14 @@ class _Handlers:
 
     async def file(self, request: Request) -> Any:
         query = request.query_params
-        content = {"source": query.get("source")}
+        content = {"source": query.get("source"), **_of_query(query.get("how"))}
         return await self._opening(content, await request.body(), query.get("name", ""))
 
     async def _opening(self, content: Mapping[str, Any], given: str | bytes, name: str) -> Any:
         source = self._source(content)
-        how = self._how(source, content)
+        spec, asked = self.session.spec, mapping(content.get("how", {}))
+        controls = [*spec.controls(source.settings), *spec.opening_controls(source.settings)]
+        how = chosen(controls, asked)
         opening = await self.reader.run(self.session.opening, source, given, name, how)
         names = source.vocabulary.tokens
         return {
@@ -228,8 +248,12 @@ class _Handlers:
         }
 
     async def favourites(self, request: Request) -> Any:
-        kept = await run_in_threadpool(self.session.favourites.read)
-        return {"favourites": [_record(one) for one in reversed(kept.favourites)]}
+        return {"favourites": await run_in_threadpool(self._kept)}
+
+    def _kept(self) -> list[dict[str, Any]]:
+        kept = self.session.favourites.read().favourites
+        called = self.session.called
+        return [{**_record(one), "called": called(one, MOST_SHOWN)} for one in reversed(kept)]
 
     async def keep(self, request: Request) -> Any:
         content = await _json(request)
@@ -256,6 +280,7 @@ def _source_record(session: Session, one: Source) -> dict[str, Any]:
         "ends": one.vocabulary.end is not None,
         "separator": session.separator_of(one),
         "controls": [_control_record(c) for c in session.spec.controls(one.settings)],
+        "reading": [_control_record(c) for c in session.spec.opening_controls(one.settings)],
     }
 
 

@@ -28,9 +28,10 @@
     if (!answer.ok) throw new Error(found.error || `The server answers ${answer.status}.`);
     return found;
   }
+  const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
   function complain(error) {
     by("error").hidden = !error;
-    by("error").textContent = error ? error.message : "";
+    by("error").textContent = error ? sentence(error.message) : "";
     if (error) by("status").textContent = "";
   }
   let isBusy = false;
@@ -80,29 +81,45 @@
 
   // How it is shown.
   const how = {};
+  const ofBeginning = new Set(); // Names of controls that the beginning has set.
   function showControls() {
-    by("controls").replaceChildren();
+    showChoices(by("controls"), source().controls, how, (name) => {
+      ofBeginning.delete(name);
+      showCanvas();
+    });
     by("showing").hidden = !source().controls.length;
-    for (const one of source().controls) {
-      how[one.name] ??= one.default;
+  }
+  // Inputs for controls; what is chosen goes into `values`, and then `changed` is told.
+  function showChoices(place, controls, values, changed) {
+    place.replaceChildren();
+    for (const one of controls) {
+      values[one.name] ??= one.default;
       let input;
       if (one.kind === "choice") {
-        if (!one.options.includes(how[one.name])) how[one.name] = one.default;
+        if (!one.options.includes(values[one.name])) values[one.name] = one.default;
         input = made("select", {}, ...one.options.map((text) => made("option", { textContent: text })));
       } else {
         input = made("input", { type: "number", min: one.least, max: one.most, step: one.step });
       }
       input.name = one.name;
-      input.value = how[one.name];
+      input.value = values[one.name];
       input.addEventListener("change", () => {
         if (!input.checkValidity()) return input.reportValidity();
-        how[one.name] = one.kind === "choice" ? input.value : Number(input.value);
-        showCanvas();
+        values[one.name] = one.kind === "choice" ? input.value : Number(input.value);
+        changed(one.name);
       });
-      by("controls").append(made("label", { textContent: `${one.title} ` }, input));
+      place.append(made("label", { textContent: `${one.title} ` }, input));
     }
-    const names = source().controls.map((one) => one.name);
-    Object.keys(how).forEach((name) => names.includes(name) || delete how[name]);
+    const names = controls.map((one) => one.name);
+    Object.keys(values).forEach((name) => names.includes(name) || delete values[name]);
+  }
+  function setHow(given) {
+    for (const [name, value] of Object.entries(given)) {
+      if (!(name in how) || how[name] === value) continue;
+      how[name] = value;
+      ofBeginning.add(name);
+    }
+    showControls();
   }
 
   // What it was taught.
@@ -131,77 +148,129 @@
     );
     by("length").value = lengths.includes(before) ? before : length;
   }
+  let isLengthened = false; // Because the beginning is long.
+  by("length").addEventListener("change", () => (isLengthened = false));
 
   // How it begins.
   let primer = [];
+  let names = {}; // Of the model's tokens, as they are called in what is heard.
+  const textOf = (tokens) => tokens.map((token) => names[token] ?? token).join(source().separator);
   let reading = Promise.resolve(); // What was typed or chosen last, until it is the primer.
   let unread = null; // Why it is not.
   const canvas = canvasOf(by("canvas"), (tokens) => setPrimer(tokens, "drawn"), (words) => (by("canvas-said").textContent = words));
-  function setPrimer(tokens, from) {
+  let accepted = null; // The file that the beginning is of.
+  function showFile(file) {
+    const holder = new DataTransfer();
+    if (file) holder.items.add(file);
+    by("file").files = holder.files;
+  }
+  function setPrimer(tokens, from, file = null) {
     primer = tokens;
     unread = null;
     if (from !== "drawn") canvas.show(tokens);
-    if (from !== "typed") by("primer").value = tokens.join(source().separator);
+    by("primer").value = textOf(tokens);
+    if (!["kept", "refused"].includes(from)) accepted = file;
+    showFile(accepted);
     const room = source().lengths.find((one) => one > tokens.length);
-    if (tokens.length >= Number(by("length").value) && room) by("length").value = room;
-    by("primer-said").textContent = tokens.length ? `Begins with ${counted(tokens.length, "given token")}.` : "Begins by itself.";
+    if (tokens.length >= Number(by("length").value) && room) {
+      by("length").value = room;
+      isLengthened = true;
+    }
+    const given = counted(tokens.length, "given token");
+    by("primer-said").textContent = tokens.length ? `Begins with ${given}.` : "Begins by itself.";
+    by("pair-said").textContent = tokens.length ? `Both begin with the same ${given}.` : "Each begins by itself.";
   }
+  // What a beginning has set goes with it.
+  function beginByItself() {
+    for (const one of source().controls) if (ofBeginning.has(one.name)) how[one.name] = one.default;
+    ofBeginning.clear();
+    showControls();
+    showCanvas();
+    if (isLengthened) by("length").value = source().length;
+    isLengthened = false;
+    complain(null);
+    readings += 1;
+    setPrimer([], "cleared");
+  }
+  let canvases = 0; // That were asked for: an answer that is late is not shown.
   async function showCanvas() {
+    canvases += 1;
+    const own = canvases;
     const found = await ask("/api/canvas", { source: source().title, how }).catch(() => null);
-    by("canvas-place").hidden = by("wider").hidden = !found;
-    if (found) canvas.use(found);
+    if (own !== canvases) return;
+    const grid = found?.canvas;
+    names = found?.names ?? {};
+    by("canvas-place").hidden = by("wider").hidden = !grid;
+    if (grid) canvas.use(grid);
+    if (!unread && document.activeElement !== by("primer")) by("primer").value = textOf(primer);
   }
-  function readOpening(work) {
-    reading = taken(work);
+  let readings = 0; // Of beginnings: the last one counts.
+  function readOpening(work, from, file) {
+    readings += 1;
+    reading = taken(work, from, file, readings);
   }
-  async function taken(work) {
+  async function taken(work, from, file, own) {
     try {
       complain(null);
       const found = await work();
-      Object.assign(how, found.how);
-      showControls();
+      if (own !== readings) return;
+      setHow(found.how);
       await showCanvas();
-      setPrimer(found.tokens, "read");
-      if (found.notes.length) by("primer-said").textContent += ` ${found.notes.join("; ")}.`;
+      setPrimer(found.tokens, from, file);
+      for (const note of found.notes) by("primer-said").textContent += ` ${sentence(note)}`;
     } catch (error) {
-      unread = error;
+      if (own !== readings) return;
       complain(error);
-      by("primer-said").textContent = error.message;
+      if (from === "typed") {
+        unread = error;
+        by("primer-said").textContent = sentence(error.message);
+      } else {
+        // A file that is refused changes nothing.
+        setPrimer(primer, "refused");
+        by("primer-said").textContent = `${sentence(error.message)} ${by("primer-said").textContent}`;
+      }
     }
   }
   by("primer").addEventListener("change", () => {
     const text = by("primer").value;
-    if (!text.trim()) return setPrimer([], "typed");
-    readOpening(() => ask("/api/opening", { source: source().title, text, how }));
+    if (!text.trim()) return beginByItself();
+    readOpening(() => ask("/api/opening", { source: source().title, text, how }), "typed");
   });
+  const ofFile = {}; // How a file is read.
+  function showReading() {
+    showChoices(by("reading"), source().reading, ofFile, () => readFile(by("file").files[0]));
+    by("reading").hidden = !source().reading.length;
+  }
   function readFile(file) {
     if (!file) return;
-    const query = new URLSearchParams({ source: source().title, name: file.name.slice(-60) });
-    readOpening(() => ask(`/api/file?${query}`, file));
+    const query = new URLSearchParams({
+      source: source().title, name: file.name.slice(-60), how: JSON.stringify({ ...how, ...ofFile }),
+    });
+    readOpening(() => ask(`/api/file?${query}`, file), "file", file);
   }
   by("file").addEventListener("change", () => readFile(by("file").files[0]));
   for (const kind of ["dragover", "dragleave", "drop"]) {
     addEventListener(kind, (event) => {
       event.preventDefault();
       by("drop").classList.toggle("over", kind === "dragover");
-      if (kind === "drop") readFile(event.dataTransfer.files[0]);
+      if (kind !== "drop" || !event.dataTransfer.files.length) return;
+      showFile(event.dataTransfer.files[0]);
+      readFile(event.dataTransfer.files[0]);
     });
   }
-  by("clear").addEventListener("click", () => {
-    by("file").value = "";
-    setPrimer([], "cleared");
-  });
+  by("clear").addEventListener("click", beginByItself);
   by("wider").addEventListener("click", () => canvas.widen());
 
-  function showSource() {
+  async function showSource() {
     showControls();
+    showReading();
     showWeights();
     showLengths();
-    showCanvas();
     saved("source", source().title);
+    await showCanvas();
   }
-  by("sources").addEventListener("change", () => {
-    showSource();
+  by("sources").addEventListener("change", async () => {
+    await showSource();
     setPrimer(primer, "kept");
   });
   by("temperature").addEventListener("input", () => {
@@ -211,7 +280,7 @@
   // What is asked for.
   async function wish() {
     await reading;
-    if (unread) throw new Error(`${unread.message}. Correct the beginning, or press “Begin by itself”.`);
+    if (unread) throw new Error(`${sentence(unread.message)} Correct the beginning, or press “Begin by itself”.`);
     if (by("fresh").checked && hasGenerated) by("seed").value = 1 + Math.floor(Math.random() * 999_999);
     for (const input of [by("number"), by("seed")]) {
       if (!input.checkValidity()) throw new Error(`${input.closest("label").firstChild.textContent.trim()}: ${input.validationMessage}`);
@@ -289,9 +358,8 @@
     let tokens = one.has_ended ? one.tokens.slice(0, -1) : one.tokens;
     if (end) tokens = tokens.slice(0, end);
     const room = source().lengths.at(-1) - 1;
+    setHow(one.how);
     setPrimer(tokens.slice(0, room), "sample");
-    for (const [name, value] of Object.entries(one.how)) if (name in how) how[name] = value;
-    showControls();
     showCanvas();
     by("opening").open = true;
     by("status").textContent = `New ones go on from ${one.title}${end ? ", up to the part that was pointed at" : ""}. Press G.`;
@@ -334,10 +402,11 @@
     const { separator } = source();
     for (const one of favourites) {
       const open = made("button", { type: "button", textContent: "Open" });
+      open.title = "Hear it, download it, go on from it";
       const when = new Date(1000 * one.when).toLocaleString();
       const box = made("article", { className: "card kept" },
         made("h3", { textContent: one.title }),
-        made("code", { textContent: one.tokens.slice(0, 80).join(separator) }),
+        made("code", { textContent: one.called.join(separator) }),
         made("p", { className: "quiet hint", textContent: `${one.source}, seed ${one.seed}, ${when}` }),
         made("div", { className: "actions" }, open));
       open.addEventListener("click", () =>
@@ -457,7 +526,7 @@
   const last = saved("source");
   const found = all("[name=source]").find((one) => one.value === last);
   if (found) found.checked = true;
-  showSource();
+  await showSource();
   setPrimer([], "start");
   countKept().catch(complain);
   document.body.dataset.ready = "";

@@ -187,24 +187,43 @@ class Session:
         sample = next((one for one in kept if one.id == name), None)
         if sample is None:
             raise UnknownError("that favourite is not there any more")
-        fitting = [one for one in self.sources if set(sample.tokens) <= set(one.vocabulary.tokens)]
-        named = [one for one in fitting if one.title == sample.source]
-        if not fitting:
+        source = self._source_of(sample)
+        if source is None:
             raise UserError("none of the policies here has the tokens of that favourite")
-        source = (named or fitting)[0]
         how = _fitting_how(self.spec, source, sample.how)
         return self._shown(source, [sample], how)[0]
 
     def separator_of(self, source: Source) -> str:
         """What stands between tokens so that a typed primer is read as them."""
         vocabulary, how = source.vocabulary, chosen(self.spec.controls(source.settings), {})
-        names = [one for one in vocabulary.tokens if one != vocabulary.end_token][:MOST_TRIED]
+        names = self.spec.token_names(vocabulary, source.settings, how)
+        ids = [token for token in range(vocabulary.size) if token != vocabulary.end][:MOST_TRIED]
         for separator in ("", " "):
             with suppress(UserError):
-                found = self._opening(source, separator.join(names), how).tokens
-                if [vocabulary.tokens[int(token)] for token in found] == names:
+                typed = separator.join(names[token] for token in ids)
+                if self._opening(source, typed, how).tokens.tolist() == ids:
                     return separator
         return " "
+
+    def names_of(self, source: Source, how: Mapping[str, Any]) -> dict[str, str]:
+        """How people call the tokens of a source, in sequences shown in that way."""
+        names = self.spec.token_names(source.vocabulary, source.settings, how)
+        return dict(zip(source.vocabulary.tokens, names, strict=True))
+
+    def called(self, sample: Sample, most: int) -> list[str]:
+        """The first tokens of a sample, at most so many, as people call them."""
+        tokens = sample.tokens[:most]
+        source = self._source_of(sample)
+        if source is None:
+            return list(tokens)
+        names = self.names_of(source, _fitting_how(self.spec, source, sample.how))
+        return [names[token] for token in tokens]
+
+    def _source_of(self, sample: Sample) -> Source | None:
+        """The policy that wrote a sample, or else one that has its tokens."""
+        fitting = [one for one in self.sources if set(sample.tokens) <= set(one.vocabulary.tokens)]
+        named = [one for one in fitting if one.title == sample.source]
+        return next(iter([*named, *fitting]), None)
 
     def opening(self, source: Source, given: str | bytes, name: str, how: Any) -> Opening:
         """A primer that was typed, or a file with its name.
@@ -278,7 +297,7 @@ class Session:
             has_reward=has_reward,
         )
         few = {name: term[:number] for name, term in terms.items()}
-        shown = Shown(drawn, np.arange(number), few, how)
+        shown = Shown(drawn, np.arange(number), few, how, [one.title for one in samples])
         exhibition = self.spec.exhibits({source.title: shown})
         lengths = drawn.sequences.mask.sum(1)
         cards = [
@@ -339,12 +358,13 @@ def _own_ids(html: str, prefix: str) -> str:
 
 
 def _fitting_how(spec: TaskSpec[Any], source: Source, how: Mapping[str, Any]) -> dict[str, Any]:
-    """How a favourite was shown, or as usual where the task's controls have changed."""
+    """How a favourite was shown, and as usual where the task's controls have changed."""
     controls = spec.controls(source.settings)
-    try:
-        return chosen(controls, how)
-    except UserError:
-        return chosen(controls, {})
+    fitting: dict[str, Any] = {}
+    for one in controls:
+        with suppress(UserError, KeyError):
+            fitting[one.name] = one.checked(how[one.name])
+    return chosen(controls, fitting)
 
 
 def _remember(records: OrderedDict[str, Record], name: str, record: Record, most: int) -> None:

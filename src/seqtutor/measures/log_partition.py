@@ -49,7 +49,8 @@ class LogPartition:
 
     Attributes:
         estimate: the logarithm of the mean weight, which is too low on average.
-        lower, upper: the ends of the confidence interval.
+        lower, upper: the ends of the confidence interval; the upper one is infinite if other
+            samples refute it.
         effective_size: how many samples of π* itself would tell Z as well, by Kish's estimate.
         pareto_k: the shape of the weights' tail; NaN if they have none.
         number: of samples.
@@ -76,7 +77,7 @@ class LogPartition:
     @property
     def is_trusted(self) -> bool:
         """Whether the tail of the weights is light enough for the estimate and the upper bound."""
-        return not self.pareto_k > largest_trusted_k(self.number)
+        return math.isfinite(self.upper) and not self.pareto_k > largest_trusted_k(self.number)
 
     def above(self, objective: Interval) -> Interval:
         """How far an objective lies below log Z, KL(π‖π*), which is not negative.
@@ -265,14 +266,11 @@ def _resampled(
 def joined(bounds: Sequence[LogPartition], lower_bounds: Sequence[float] = ()) -> LogPartition:
     """The bounds on one log Z from the samples of several policies, and further lower bounds.
 
-    The lower bound is the highest; all else is of the policy with the largest effective size.
-    If each has the confidence 1 − α/k, the result has 1 − α.
+    The lower bound is the highest; all else is of the policy with the largest effective size, but
+    an upper bound that the lower one refutes: then it is the next one's, or infinite. If each has
+    the confidence 1 − α/k, the result has 1 − α.
     """
-    best = max(bounds, key=lambda one: one.effective_size)
-    lower = max([one.lower for one in bounds] + [*lower_bounds])
-    return replace(
-        best,
-        lower=lower,
-        estimate=max(best.estimate, lower),
-        upper=max(best.upper, lower),
-    )
+    ordered = sorted(bounds, key=lambda one: -one.effective_size)
+    best, lower = ordered[0], max([one.lower for one in bounds] + [*lower_bounds])
+    upper = next((one.upper for one in ordered if one.upper > lower), math.inf)
+    return replace(best, lower=lower, estimate=max(best.estimate, lower), upper=upper)

@@ -82,8 +82,8 @@ class Twisted(Proposal):
         method = method_named(self.method)
         assert method.soft_value is not None
         prior_state, logits = self.prior.step(state[0], tokens)
-        network_state, output = self.network.step(state[1], tokens)
         log_prior = jax.nn.log_softmax(logits)
+        network_state, output = self.network.step(state[1], tokens, log_prior)
         logits = method.policy_logits(output, log_prior)
         log_policy = jax.nn.log_softmax(log_prior + self.scale * (logits - log_prior))
         value = self.scale * method.soft_value(output, log_prior)

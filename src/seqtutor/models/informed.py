@@ -9,7 +9,8 @@ the reward of each next token. That reward is also added to the logit of the tok
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -17,6 +18,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from seqtutor.models.base import SequenceModel
+
+Activation = Literal["relu", "silu"]
+_ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+}
 
 LEAST_EARNED = -10.0
 """What a next token would earn, in units, is no less to the network: more of it says no more."""
@@ -34,6 +41,8 @@ class InformedModel(SequenceModel):
         gain: of what each next token would earn, in its logit.
         readout_weight, readout_bias: of the last hidden layer.
         unit: what is earned is divided by it.
+        activation: of the hidden layers. A smooth one comes nearer to soft values, which are smooth
+            in the numbers of a state.
     """
 
     weights: tuple[Float[Array, "inputs outputs"], ...]
@@ -42,6 +51,7 @@ class InformedModel(SequenceModel):
     readout_weight: Float[Array, "hidden vocab"]
     readout_bias: Float[Array, " vocab"]
     unit: float = eqx.field(static=True)
+    activation: Activation = eqx.field(static=True)
 
     def draw(
         self,
@@ -50,9 +60,10 @@ class InformedModel(SequenceModel):
         hidden_sizes: tuple[int, ...],
         unit: float,
         key: PRNGKeyArray,
+        activation: Activation = "silu",
     ) -> None:
         """Set all fields; hidden layers as He et al. (2015) draw them, with biases of zero."""
-        self.vocabulary_size, self.unit = vocabulary_size, unit
+        self.vocabulary_size, self.unit, self.activation = vocabulary_size, unit, activation
         sizes = [inputs + vocabulary_size, *hidden_sizes]
         keys = jax.random.split(key, len(hidden_sizes))
         self.weights = tuple(
@@ -121,7 +132,7 @@ class InformedModel(SequenceModel):
         earned = jnp.maximum(earned / self.unit, LEAST_EARNED)
         hidden = jnp.concatenate([inputs, earned], axis=-1)
         for weight, bias in zip(self.weights, self.biases, strict=True):
-            hidden = jax.nn.relu(hidden @ weight + bias)
+            hidden = _ACTIVATIONS[self.activation](hidden @ weight + bias)
         return jnp.concatenate([hidden, earned], axis=-1)
 
     def readout(self, features: Float[Array, "*shape features"]) -> Float[Array, "*shape vocab"]:

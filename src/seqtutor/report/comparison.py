@@ -326,8 +326,10 @@ def _objectives(points: Sequence[Point]) -> dict[float, dict[str, Interval]]:
             found.setdefault(point.setting, {})[point.name] = point.interval("objective")
     for c in found:
         for name in CONTROLS:
-            own = [_objective(point, c) for point in points if point.name == name]
-            if own:
+            # The prior itself is the prior at a temperature of 1.
+            names = (name, PRIOR) if name == TEMPERATURE else (name,)
+            own = [_objective(point, c) for point in points if point.name in names]
+            if any(point.name == name for point in points):
                 title = {TEMPERATURE: reading.BEST_TEMPERATURE, BEST_OF_N: BEST_OF_N}
                 best = max(own, key=lambda interval: interval.value)
                 found[c][title.get(name, PRIOR)] = best

@@ -191,7 +191,7 @@ def _shown_ends(low: float, high: float) -> str:
 
 def _shown_nats(value: float) -> str:
     """A number of nats to a hundredth, which is what bounds on log Z are good to."""
-    return f"{value:,.2f}".replace("-", "−")
+    return "∞" if math.isinf(value) else f"{value:,.2f}".replace("-", "−")
 
 
 def _row(

@@ -259,7 +259,9 @@ def _policy_of(job: Job) -> SequenceModel:
 
 def _models_a_token(job: Job) -> int:
     """Two where the policy has the prior as a factor."""
-    return 2 if method_named(job.config.tutor.method).logits_start == "zero" else 1
+    tutor = job.config.tutor
+    has_factor = method_named(tutor.method).logits_start == "zero" or tutor.network == "task"
+    return 2 if has_factor else 1
 
 
 def _log_partitions(policies: Sequence[MeasuredPolicy]) -> dict[float, LogPartition]:

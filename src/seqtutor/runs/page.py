@@ -247,7 +247,19 @@ def _shown(
         few = drawn.sequences[rows]
         found = task.reward(few.tokens, few.mask)
         terms = {name: np.asarray(term, np.float64) for name, term in found.terms.items()}
-    return Shown(drawn, rows, terms, probabilities=partial(member.probabilities, rows))
+    titles = [
+        card_title(member.title, rule, number)
+        for rule, own in chosen.items()
+        for number in range(1, len(own) + 1)
+    ]
+    return Shown(
+        drawn, rows, terms, titles=titles, probabilities=partial(member.probabilities, rows)
+    )
+
+
+def card_title(policy: str, rule: Rule, number: int) -> str:
+    """The title of a sample that a rule chose, the first with number 1."""
+    return f"{policy}, {rule.name} {number}"
 
 
 def _inks(members: Sequence[Member]) -> tuple[dict[str, Ink], dict[str, str]]:
@@ -320,7 +332,7 @@ def _cards(
         rule: [
             Card(
                 title,
-                f"{title}, {rule.name} {number}",
+                card_title(title, rule, number),
                 exhibits[place],
                 {
                     name: term[place, : lengths[place]].tolist()

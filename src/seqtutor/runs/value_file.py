@@ -13,6 +13,7 @@ import safetensors.numpy
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, read_regular
+from seqtutor.methods.registry import method_named
 from seqtutor.methods.settings import ValueSettings
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
@@ -55,10 +56,16 @@ def load_network(
     path = folder.path / VALUE
     if not path.exists():
         return None
-    model = policy.factor if isinstance(policy, ProductModel) else policy
+    begins_at_zero = method_named(settings.method).logits_start == "zero"
+    is_factor = begins_at_zero or settings.network == "task"
+    model, is_residual = policy, False
+    if is_factor and isinstance(policy, ProductModel):
+        model, is_residual = policy.factor, not begins_at_zero
     options = settings.options
     value = options if isinstance(options, ValueSettings) else ValueSettings()
-    network = ActionValueNetwork(model, value.value_scale, value.value_body_share)
+    network = ActionValueNetwork(
+        model, value.value_scale, value.value_body_share, is_residual=is_residual
+    )
     try:
         arrays = safetensors.numpy.load(read_regular(path, MOST_BYTES))
         weight, bias = (jnp.asarray(arrays[name], jnp.float32) for name in (WEIGHT, BIAS))

@@ -103,8 +103,8 @@ def collect(
     def step(states: tuple[Any, Any], tokens: Array) -> tuple[tuple[Any, Any], tuple[Array, Array]]:
         tokens = split(tokens, plan.devices)
         prior_state, prior_logits = prior.step(states[0], tokens)
-        network_state, output = network.step(states[1], tokens)
         log_prior = jax.nn.log_softmax(prior_logits)
+        network_state, output = network.step(states[1], tokens, log_prior)
         log_policy = jax.nn.log_softmax(method.policy_logits(output, log_prior))
         return (prior_state, network_state), (log_policy, log_prior)
 
@@ -207,7 +207,8 @@ def learn(
     def loss_on(
         network: ActionValueNetwork, target: ActionValueNetwork, experience: Experience
     ) -> tuple[Float[Array, ""], Float[Array, " batch"] | None]:
-        online, slow = (model.unroll(experience.tokens) for model in (network, target))
+        given = experience.tokens, experience.whole_log_prior
+        online, slow = (model.unroll(*given) for model in (network, target))
         loss = method.loss(online, slow, experience, settings)
         if prioritised is None:
             return loss, None
@@ -222,12 +223,12 @@ def learn(
         else:
             rows, experience = rows_or_key, take(state.replay, rows_or_key)
         experience = split(experience, plan.devices)
-        if method.needs_whole_prior and not plan.keeps_whole_prior:
+        if plan.needs_whole_prior and not plan.keeps_whole_prior:
             experience = with_whole_prior(experience, prior)
         value_and_gradient = eqx.filter_value_and_grad(loss_on, has_aux=True)
         (loss, sizes), gradient = value_and_gradient(carry.network, carry.target, experience)
         gradient = everywhere(gradient, plan.devices)
-        step, optimiser_state = optimiser.update(gradient, carry.optimiser)
+        step, optimiser_state = optimiser.update(gradient, carry.optimiser, carry.network)
         network = eqx.apply_updates(carry.network, step)
         target = jax.tree.map(lambda old, new: old + rate * (new - old), carry.target, network)
         priorities = carry.priorities

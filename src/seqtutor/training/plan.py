@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from seqtutor.comparisons import ComparedSequences
@@ -124,14 +125,29 @@ class TutorPlan:
         )
 
     @property
+    def is_residual(self) -> bool:
+        """Whether the network has only what the policy's logits add to the prior's.
+
+        A copy of the prior has the prior's logits in its own, and a method that begins with zeros
+        adds them itself.
+        """
+        return not self._of_prior and self.method.logits_start == "prior"
+
+    @property
+    def needs_whole_prior(self) -> bool:
+        """Whether log p(·|s) of the whole vocabulary is read where sequences are learned from."""
+        return self.method.needs_whole_prior or self.is_residual
+
+    @property
     def keeps_whole_prior(self) -> bool:
         """Whether the replay holds log p(·|s) of the whole vocabulary.
 
-        Where the method reads it but it would take more than `MOST_PRIOR_BYTES`, the frozen prior
-        computes it again whenever a sequence is replayed.
+        Where it is read but would take more than `MOST_PRIOR_BYTES`, or the sequences come with
+        votes, the frozen prior computes it again whenever a sequence is replayed.
         """
         a_sequence = 4 * self.task.vocabulary.size * self.task.max_length
-        return self.method.needs_whole_prior and a_sequence <= MOST_PRIOR_BYTES
+        has_room = a_sequence <= MOST_PRIOR_BYTES and not self.method.learns_from_votes
+        return self.needs_whole_prior and has_room
 
     @property
     def learns_meanwhile(self) -> bool:
@@ -219,14 +235,15 @@ class TutorPlan:
         return NO_EXPLORATION if replay is None else replay.exploration
 
     def optimiser(self) -> optax.GradientTransformation:
-        """Adam with clipped gradients and a cosine decay over the run."""
+        """Adam or Muon (Jordan et al. 2024) with clipped gradients, a cosine decay over the run."""
         settings = self.settings
         rate = optax.cosine_decay_schedule(
             settings.learning_rate,
             self.iterations * self.updates,
             settings.learning_rate_final_share,
         )
-        return optax.chain(optax.clip_by_global_norm(settings.gradient_norm), optax.adam(rate))
+        step = optax.adam(rate) if settings.optimiser == "adam" else optax.contrib.muon(rate)
+        return optax.chain(optax.clip_by_global_norm(settings.gradient_norm), step)
 
     def require_consistent_model(self) -> None:
         """Compare the two ways in which the policy is computed, as `require_consistent` does."""
@@ -239,7 +256,11 @@ class TutorPlan:
         return self.settings.network == "prior"
 
     def _first_model(self) -> SequenceModel:
-        """What the network reads its logits from; with them the first policy is the prior."""
+        """What the network reads its logits from; with them the first policy is the prior.
+
+        Of a network of the task they are zero, whatever the method: `is_residual` says whether the
+        prior's are added to them before the method reads them.
+        """
         if self._of_prior:
             model = self.prior.as_policy_start(self.task.max_length)
             return model.with_zero_readout() if self.method.logits_start == "zero" else model
@@ -254,7 +275,9 @@ class TutorPlan:
         # Copies throughout: `advance` gives the state's memory away, and the prior's must stay.
         options = settings.options
         value = options if isinstance(options, ValueSettings) else ValueSettings()
-        network = ActionValueNetwork(model, value.value_scale, value.value_body_share)
+        network = ActionValueNetwork(
+            model, value.value_scale, value.value_body_share, is_residual=self.is_residual
+        )
         network = jax.tree.map(jnp.copy, network)
         return TutorState(
             network=network,

@@ -61,11 +61,17 @@ class TutorSettings:
     network: Literal["prior", "task"] = "prior"
     """What the policy's network is:
     - prior: a copy of the prior, which learns from the tokens alone
-    - task: one of the task's own that is given the state of the reward, beside the frozen prior;
-      for methods that learn G
+    - task: one of the task's own that is given the state of the reward, beside the frozen prior,
+      whose log-probabilities are added to its logits
+    """
+    optimiser: Literal["adam", "muon"] = "adam"
+    """How gradients become steps:
+    - adam: each weight by itself
+    - muon: matrices as a whole, all of whose directions then learn as fast, vectors as adam does;
+      gets further in as many updates, at a larger learning rate such as 0.01
     """
     learning_rate: Positive = 3e-3
-    """Learning rate of Adam at the start."""
+    """Learning rate at the start."""
     learning_rate_final_share: Share = 0.02
     """What is left of the learning rate at the end of its cosine decay."""
     gradient_norm: Positive = 10.0
@@ -124,11 +130,6 @@ class TutorSettings:
             type(self.options) is chosen.settings,
             f"the settings are those of another method than {self.method}; begin with that "
             "method's defaults",
-        )
-        require(
-            self.network == "prior" or chosen.logits_start == "zero",
-            f"{self.method} changes the prior's own logits: the network of the task is for methods "
-            f"whose logits are added to them, such as g",
         )
         options, environments = self.options, self.environments
         if isinstance(options, ReplaySettings):

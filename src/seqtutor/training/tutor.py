@@ -75,7 +75,7 @@ class Tutor(TutorPlan):
         """The tuned policy as a sequence model that stands alone, on one device."""
         if self.devices > 1:
             network = copied(network, self.devices)
-        if self.method.logits_start == "zero":
+        if self.method.logits_start == "zero" or self.is_residual:
             return ProductModel(self.prior, network.model)
         return network.model
 

@@ -1,4 +1,4 @@
-"""Rules about the melodies of a batch together, and rewards of their own."""
+"""The rule about the melodies of a batch together, and rewards of their own."""
 
 from __future__ import annotations
 
@@ -14,15 +14,7 @@ from seqtutor.errors import UserError
 from seqtutor.rewards import Reward, require_causal
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
-from seqtutor.tasks.melody.rules.autocorrelation import autocorrelations
-from seqtutor.tasks.melody.rules.batch import (
-    LAGS,
-    BatchReward,
-    common_opening,
-    mean_autocorrelation,
-    returning_motif,
-    towards,
-)
+from seqtutor.tasks.melody.rules.batch import BatchReward, common_opening
 from seqtutor.tasks.melody.rules.extremes import high_low_unique, unique_extremes
 from seqtutor.tasks.melody.rules.tonality import tonic
 from seqtutor.tasks.melody.settings import BatchRuleSettings, MelodySettings
@@ -68,57 +60,8 @@ def test_where_a_policy_comes_to_rest():
     np.testing.assert_allclose(best / best.sum(), p, rtol=0.05)
 
 
-def test_a_mean_is_pulled_along_the_gradient_of_its_squared_distance_from_the_aim():
-    """What a melody earns is the derivative by its share of the batch, which is 1/n for all."""
-    values, aim = np.random.default_rng(0).normal(size=20_000), 0.3
-
-    def objective(shares):
-        return -0.5 * jnp.square((shares * values).sum() - aim)
-
-    gradient = jax.grad(objective)(jnp.full(len(values), 1 / len(values)))
-    np.testing.assert_allclose(towards(jnp.asarray(values), aim), gradient, atol=1e-3)
-
-
-def test_where_a_mean_comes_to_rest():
-    """The optimum of −KL − (w/2)·(E[value] − aim)² is the tilt that the docstring states."""
-    values, prior = np.array([0.0, 1.0, 2.0, 4.0]), np.array([0.4, 0.3, 0.2, 0.1])
-    weight, aim = 3.0, 2.5
-    low, high = 0.0, aim
-    for _ in range(60):
-        rest = (low + high) / 2
-        tilted = prior * np.exp(weight * (aim - rest) * values)
-        low, high = (rest, high) if tilted @ values / tilted.sum() > rest else (low, rest)
-    policy = tilted / tilted.sum()
-
-    def objective(logits):
-        p = jax.nn.softmax(logits)
-        return -(p * jnp.log(p / prior)).sum() - weight / 2 * jnp.square(p @ values - aim)
-
-    slope = jax.grad(objective)(jnp.log(policy))
-    np.testing.assert_allclose(slope, 0.0, atol=1e-5)
-    # Copies of the values in these proportions are paid what makes them no more likely.
-    batch = np.repeat(values, np.rint(policy * 100_000).astype(int))
-    paid = weight * np.asarray(towards(jnp.asarray(batch), aim))
-    np.testing.assert_allclose(
-        paid, np.log(tilted / prior)[np.searchsorted(values, batch)], rtol=0.01
-    )
-
-
-def test_autocorrelations_and_returning_motifs_are_those_of_the_whole_melody():
-    tokens = random_melodies(1, 12, 32)
-    tokens[:3, 8:16] = tokens[:3, :8] = [14, 16, 18, 14, 16, 18, 14, 16]
-    batch, rules = jnp.asarray(tokens), MelodyRuleSettings()
-    aims = (0.1, -0.2, 0.3)
-    found = mean_autocorrelation(batch, BatchRuleSettings(autocorrelation_aims=aims))
-    own = [np.asarray(one[:, -1]) for one in autocorrelations(batch, LAGS)]
-    expected = sum((a - (o.sum() - o) / 11) * o for a, o in zip(aims, own, strict=True))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    earned = returning_motif(batch, BatchRuleSettings(returning_motif_aim=0.5), rules)
-    np.testing.assert_allclose(earned, [0.5 - 2 / 11] * 3 + [0.0] * 9, atol=1e-6)
-
-
-def test_rules_about_a_batch_count_in_tuning_and_not_where_policies_are_measured():
-    chosen = BatchRuleSettings(common_opening=2.0, mean_autocorrelation=5.0, returning_motif=3.0)
+def test_the_rule_about_a_batch_counts_in_tuning_and_not_where_policies_are_measured():
+    chosen = BatchRuleSettings(common_opening=2.0)
     settings = MelodySettings(batch_rules=chosen, length=16)
     tokens = np.tile([14, 1, 14, 1, 16, 1, 14, 1, 14, 1, 14, 1, 16, 1, 18, 1], (3, 1))
     mask = np.ones(tokens.shape, bool)
@@ -126,11 +69,11 @@ def test_rules_about_a_batch_count_in_tuning_and_not_where_policies_are_measured
         jax.jit(spec.task(one).reward.__call__)(tokens, mask)
         for one in (settings, spec.settings_for_evaluation(settings))
     )
-    assert set(tuned.terms) == {*measured.terms, *chosen.weights}
+    assert set(tuned.terms) == {*measured.terms, "common_opening"}
     np.testing.assert_allclose(tuned.terms["common_opening"][:, 3], 2 * math.log(0.05), rtol=1e-5)
     difference = np.asarray(tuned.total - measured.total)
-    np.testing.assert_allclose(difference, sum(tuned.terms[n] for n in chosen.weights), atol=1e-4)
-    require_causal(Reward(BatchReward(chosen, settings.rules)), melody_vocabulary(), 16)
+    np.testing.assert_allclose(difference, tuned.terms["common_opening"], atol=1e-4)
+    require_causal(Reward(BatchReward(chosen)), melody_vocabulary(), 16)
 
 
 def test_the_tonic_at_the_start_can_earn_another_reward():
@@ -156,9 +99,6 @@ WRONG = [
     {"opening_share": 0.0},
     {"opening_share": 1.5},
     {"opening_steps": 0},
-    {"mean_autocorrelation": -1.0},
-    {"returning_motif": -1.0},
-    {"returning_motif_aim": 1.5},
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -16,6 +17,7 @@ from seqtutor.errors import UserError
 from seqtutor.models.consistency import require_consistent
 from seqtutor.models.files import SavedModel, load_model, save_model
 from seqtutor.models.product import ProductModel
+from seqtutor.tasks.melody.autocorrelation_inputs import contour_of
 from seqtutor.tasks.melody.encoding import melody_vocabulary
 from seqtutor.tasks.melody.network import RuleNetwork
 from seqtutor.tasks.melody.rule_settings import IntervalRewards, MelodyRuleSettings
@@ -24,6 +26,7 @@ from seqtutor.tasks.melody.rules.stepwise import initial_rule_state, next_reward
 from seqtutor.tasks.melody.settings import RuleWeights
 from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
 from seqtutor.tasks.melody.task import melody_task
+from seqtutor.training.iteration import collect
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from tiny_problems import identical, unroll
@@ -104,11 +107,57 @@ def test_it_comes_back_from_a_folder(tmp_path):
     read = load_model(tmp_path / "model").model
     assert identical(read, saved.model)
     assert (read.rules, read.rule_weights, read.unit) == (MENDED, RuleWeights(key=0.5), 10.0)
+    assert read.sees_margins
 
 
-def test_tuning_begins_with_the_prior():
+def test_a_folder_of_an_older_version_is_read(tmp_path):
+    of_old = {"sees_margins": False, "activation": "relu"}
+    made = RuleNetwork(10.0, LENGTH, MENDED, RuleWeights(), (8,), **of_old)
+    made = jax.tree.map(lambda array: array + 0.1, made)
+    assert len(made.weights[0]) < len(network().weights[0])
+    save_model(SavedModel(made, melody_vocabulary()), tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    content = json.loads(path.read_text())
+    for name in of_old:
+        del content["model"][name]
+    path.write_text(json.dumps(content))
+    read = load_model(tmp_path / "model").model
+    assert identical(read, made)
+    assert (read.sees_margins, read.activation) == (False, "relu")
+
+
+def test_the_contour_is_what_it_says_of_each_beginning_of_a_melody():
+    """Coefficients by their definition, and the last tokens in standard deviations."""
+    melodies = many_melodies()[60:120]
+
+    @jax.jit
+    @jax.vmap
+    def contours(tokens):
+        def one(state, token):
+            state = next_rule_state(state, token, MENDED)
+            return state, contour_of(state, MENDED)
+
+        return jax.lax.scan(one, initial_rule_state(MENDED, LENGTH), tokens)[1]
+
+    found = contours(melodies)
+    for length in (6, 17, LENGTH):
+        beginning = np.asarray(melodies)[:, :length].astype(float)
+        centred = beginning - beginning.mean(axis=1, keepdims=True)
+        squares = (centred**2).sum(axis=1)
+        has_variance = squares > 0.25 * length
+        for number, lag in enumerate(MENDED.autocorrelation_lags):
+            expected = (centred[:, lag:] * centred[:, :-lag]).sum(axis=1) / squares
+            of_lag = found.coefficients[:, length - 1, number]
+            np.testing.assert_allclose(of_lag[has_variance], expected[has_variance], atol=1e-5)
+        last = centred[:, ::-1][:, :4] / np.sqrt(squares / length)[:, None]
+        of_last = found.last[:, length - 1]
+        np.testing.assert_allclose(of_last[has_variance], last[has_variance], atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["g", "psi", "q", "path", "rloo", "ppo", "grpo", "rl-only"])
+def test_tuning_begins_with_the_prior(method):
     prior = load_model(SHIPPED_PRIOR).model
-    settings = TutorSettings.of("g", c=7.0, discount=1.0, network="task")
+    settings = TutorSettings.of(method, c=7.0, discount=1.0, network="task")
     tutor = Tutor(melody_task(), prior, settings)
     network = tutor.initial_state().network
     assert isinstance(network.model, RuleNetwork)
@@ -118,14 +167,32 @@ def test_tuning_begins_with_the_prior():
     tokens = many_melodies()[:4]
     expected = jax.nn.log_softmax(unroll(prior, tokens))
     np.testing.assert_allclose(unroll(policy, tokens), expected, atol=1e-5)
+    output = jax.jit(lambda whole: network.unroll(tokens, whole))(expected)
+    logits = jax.nn.log_softmax(tutor.method.policy_logits(output, expected))
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["psi", "rloo"])
+def test_the_network_learns_beside_a_prior_that_stays(method):
+    """The policy that is saved is the one that collects, and its prior is the one it began with."""
+    prior = load_model(SHIPPED_PRIOR).model
+    sizes = {"environments": 16, "steps": 16 * LENGTH * 3}
+    if method == "psi":
+        sizes |= {"replay_capacity": 32, "updates": 2, "batch": 16}
+    settings = TutorSettings.of(method, c=7.0, discount=1.0, network="task", **sizes)
+    tutor = Tutor(melody_task(), prior, settings)
+    state, _ = tutor.advance(tutor.initial_state(), 3)
+    policy = tutor.policy(state.network)
+    assert identical(policy.prior, load_model(SHIPPED_PRIOR).model)
+    trajectories = jax.jit(lambda net: collect(tutor, prior, net, jax.random.key(5), jnp.ones(())))(
+        state.network
+    )
+    of_policy = jax.nn.log_softmax(unroll(policy, trajectories.tokens))
+    np.testing.assert_allclose(of_policy, trajectories.log_policy, atol=1e-4)
+    assert np.abs(of_policy - trajectories.log_prior).max() > 0.01
 
 
 def test_a_task_without_a_network_is_told_so():
     plain = replace(melody_task(), network=None)
     with pytest.raises(UserError, match="has no network of its own"):
         Tutor(plain, load_model(SHIPPED_PRIOR).model, TutorSettings.of("g", network="task"))
-
-
-def test_only_methods_that_add_to_the_prior_take_it():
-    with pytest.raises(UserError, match="such as g"):
-        TutorSettings.of("psi", network="task")

@@ -85,5 +85,7 @@ def test_primers_are_in_the_key_too(tmp_path, prime, capsys):
 
 
 def test_a_primer_that_leaves_the_range_is_refused():
-    with pytest.raises(UserError, match="leaves the model's range"):
+    with pytest.raises(UserError, match="in D minor a melody lies between F3 and E6"):
         read_primer("C3 hold", key=Key(2, "minor"), semitones=5)
+    with pytest.raises(UserError, match="leaves the model's range"):
+        read_primer("2 1", key=Key(2, "minor"), semitones=5)

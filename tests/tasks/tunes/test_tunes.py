@@ -277,7 +277,7 @@ def test_openings_and_rhythms_are_counted_over_tunes():
 def test_each_note_of_a_page_has_a_mark(jig):
     for text in (PERIOD, *(text_of(phrase) for phrase in jig)):
         sheet = lead_sheet_of(phrase_of(tokens(text)))
-        marks, of_notes = _marks(tokens(text))
+        marks, of_notes = _marks(tokens(text), sheet.key, 0)
         assert len(of_notes) == len(sheet.notes)
         assert marks[-1].label == END
         assert [tokens(text)[mark.first] for mark in marks[:-1]]

@@ -19,12 +19,20 @@ from seqtutor.tasks.tunes.data import TunesData
 from seqtutor.tasks.tunes.exhibits import exhibition
 from seqtutor.tasks.tunes.layout import Layout
 from seqtutor.tasks.tunes.listening import controls
-from seqtutor.tasks.tunes.phrase import METERS, MODES, key_of
+from seqtutor.tasks.tunes.phrase import METERS, MODES, key_of, lead_sheet_of
 from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of, source_of
 from seqtutor.tasks.tunes.reader import read_abc
 from seqtutor.tasks.tunes.settings import TunesSettings
 from seqtutor.tasks.tunes.spec import TuneSamples, spec
-from seqtutor.tasks.tunes.tokens import BAR, END, table_of, tokens_of
+from seqtutor.tasks.tunes.tokens import (
+    BAR,
+    DANCES,
+    END,
+    phrase_of,
+    table_of,
+    tokens_of,
+    vocabulary_of,
+)
 from seqtutor.vocabulary import Vocabulary
 
 LETTERS = "CDEFGABcdefg"
@@ -110,10 +118,63 @@ def test_a_primer_is_read_in_the_tokens_of_the_policy(data):
     options = TuneSamples(prime="6/8 minor")
     forced, _ = spec.primer(options, TunesSettings(), 2, 0, data.vocabulary)
     assert data.vocabulary.decode(forced[1]) == ["6/8", "minor"]
-    with pytest.raises(UserError, match="and no files: my_tune"):
+    with pytest.raises(UserError, match=r"my_tune\.abc does not exist"):
         spec.primer(TuneSamples(prime="my_tune.abc"), TunesSettings(), 2, 0, data.vocabulary)
-    with pytest.raises(UserError, match="'7/8' is not in the vocabulary"):
-        spec.primer(TuneSamples(prime="7/8"), TunesSettings(), 2, 0, data.vocabulary)
+    for word in ("7/8", "mazurka"):
+        with pytest.raises(UserError, match=f"'{word}' begins no tune; give a dance .jig, reel"):
+            spec.primer(TuneSamples(prime=word), TunesSettings(), 2, 0, data.vocabulary)
+    with pytest.raises(UserError, match="knows no note 'C9:1'"):
+        spec.primer(TuneSamples(prime="6/8 C9:1"), TunesSettings(), 2, 0, data.vocabulary)
+
+
+@pytest.mark.parametrize(("dance", "meter"), DANCES.items())
+def test_a_dance_is_a_metre(data, dance, meter):
+    options = TuneSamples(prime=f"{dance.title()} minor")
+    forced, _ = spec.primer(options, TunesSettings(), 1, 0, data.vocabulary)
+    assert data.vocabulary.decode(forced[0]) == [meter, "minor"]
+    assert meter in {f"{beats}/{unit}" for beats, unit in METERS}
+
+
+@pytest.mark.parametrize(("key", "semitones"), [("G", -5), ("D", 2), ("Em", -5), ("C", 0)])
+def test_a_file_is_a_beginning_in_its_own_key(data, book, tmp_path, key, semitones):
+    """The command and the page read it alike, and what is written begins as the file does."""
+    head, *_ = book.read_text().split("\nX:2")
+    path = tmp_path / "mine.abc"
+    path.write_text(head.replace("K:C", f"K:{key}"))
+    phrase = read_abc(path.read_text(), "own", 8)[0][0].phrases[0]
+    own = tokens_of(phrase)
+    for bars, cut in ((None, "|5"), (2, "|3")):
+        wanted = own[: own.index(cut)]
+        if not set(wanted) <= set(data.vocabulary.tokens):
+            data = SimpleNamespace(vocabulary=vocabulary_of([own], 8), origin=data.origin)
+        options = TuneSamples(prime=str(path), prime_bars=bars)
+        forced, written = spec.primer(options, TunesSettings(), 1, 0, data.vocabulary)
+        assert data.vocabulary.decode(forced[0]) == wanted
+        assert (written.transpose - semitones) % 12 == 0
+        given = {"bars": bars or 0}
+        opening = spec.opening(path, prior_of(data), TunesSettings(), given)
+        assert opening.tokens.tolist() == forced[0].tolist()
+        assert opening.how == {"transposition": written.transpose}
+        assert f"begins with {bars or 4} of the 8 bars of Tune 1, phrase 1" in opening.notes
+    sheet = lead_sheet_of(phrase_of(wanted), written.transpose)
+    original = read_abc(path.read_text(), "own", 8)[0][0].notes
+    assert [note.pitch for note in sheet.notes] == [
+        note.pitch for note in original[: len(sheet.notes)]
+    ]
+
+
+@pytest.mark.parametrize("name", ["x.musicxml", "x.mid", "x.mscz", "x.pdf"])
+def test_files_that_are_not_abc_are_told_what_to_do(data, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"nothing")
+    words = "is not ABC, which is all that this task reads; EasyABC"
+    with pytest.raises(UserError, match=words):
+        spec.read_sequences(path, data.vocabulary, 96, prior_of(data))
+    with pytest.raises(UserError, match=words):
+        spec.opening(path, prior_of(data), TunesSettings(), {})
+    options = TuneSamples(prime=str(path))
+    with pytest.raises(UserError, match=words):
+        spec.primer(options, TunesSettings(), 1, 0, data.vocabulary)
 
 
 def test_a_model_that_writes_no_tunes_is_refused(data):

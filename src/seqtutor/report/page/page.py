@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from seqtutor.exhibits import Exhibit, Fact, Mark, Picture
+from seqtutor.exhibits import Exhibit, Fact, Mark, Picture, in_ascii
 from seqtutor.files import atomic_write
 from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule
@@ -28,6 +28,7 @@ from seqtutor.report.tables import (
 )
 
 MEDIA = {
+    "abc": "text/vnd.abc",
     "mid": "audio/midi",
     "mxl": "application/vnd.recordare.musicxml",
     "ogg": "audio/ogg",
@@ -55,7 +56,8 @@ class Card:
     @property
     def name(self) -> str:
         """The beginning of the names of its files."""
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title).split())
+        title = in_ascii(self.title)
+        return "-".join("".join(c if c.isalnum() else " " for c in title).split())
 
     @property
     def reward(self) -> float | None:

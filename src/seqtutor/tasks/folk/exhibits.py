@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
@@ -11,12 +12,11 @@ from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.terms import SHARES
 from seqtutor.tasks.scores.chord_names import name_of
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
-from seqtutor.tasks.scores.keys import pitch_name
 from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME
 from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
 from seqtutor.tasks.scores.lead_sheet_pieces import piece_of
-from seqtutor.tasks.scores.notation import bar_length
+from seqtutor.tasks.scores.notation import bar_length, spelled_name
 from seqtutor.tasks.scores.note_statistics import note_distributions
 
 MEASURED = 200
@@ -33,8 +33,10 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
         first, chosen = shown.drawn.sequences[:MEASURED], shown.drawn.sequences[shown.chosen]
         sheets = reader(first.tokens, first.mask)
         pieces[name] = [
-            _piece(sheet.transposed(semitones), rendering)
-            for sheet in reader(chosen.tokens, chosen.mask)
+            _piece(replace(sheet.transposed(semitones), title=title or sheet.title), rendering)
+            for sheet, title in zip(
+                reader(chosen.tokens, chosen.mask), shown.file_titles, strict=True
+            )
         ]
         listed[name] = [
             Listed(text, _facts(sheet))
@@ -70,7 +72,7 @@ def _mark(note: MelodyNote, sheet: LeadSheet) -> Mark:
     if chord is not None:
         belongs = "a tone" if note.pitch % 12 in chord.pitch_classes else "not a tone"
         detail += f", {belongs} of {_name(chord, sheet)}"
-    return Mark(pitch_name(note.pitch), 0, 0, detail)
+    return Mark(spelled_name(note.pitch, sheet.key), 0, 0, detail)
 
 
 def _quarters(duration: Fraction) -> str:

@@ -15,7 +15,8 @@ from jaxtyping import Int
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.scores.copies import symbols_of
-from seqtutor.tasks.scores.keys import pitch_name
+from seqtutor.tasks.scores.keys import Key, pitch_name
+from seqtutor.tasks.scores.notation import spelled_name
 from seqtutor.vocabulary import Vocabulary
 
 NOTE_OFF = 0
@@ -44,13 +45,25 @@ class Note:
         return self.onset + self.duration
 
 
-def melody_vocabulary(transposition: int = 0) -> Vocabulary:
-    """The 38 tokens of a melody: "off", "hold", "C3" … "B5". No token ends a melody.
+REST = "rest"
+"""What people call the token "off", and a silence."""
 
-    With a transposition the names are those of the pitches that sound, so many semitones higher.
-    """
-    pitches = (pitch_name(p + transposition) for p in range(LOWEST_PITCH, HIGHEST_PITCH + 1))
+
+def melody_vocabulary() -> Vocabulary:
+    """The 38 tokens of a melody: "off", "hold", "C3" … "B5". No token ends a melody."""
+    pitches = (pitch_name(pitch) for pitch in range(LOWEST_PITCH, HIGHEST_PITCH + 1))
     return Vocabulary(("off", "hold", *pitches))
+
+
+def names_for(key: Key, transposition: int) -> tuple[str, ...]:
+    """How people call each of the 38 tokens of melodies in a key, by the pitches that are heard.
+
+    Args:
+        key: of what is heard, which spells it.
+        transposition: semitones from the pitches of the tokens up to what is heard.
+    """
+    heard = range(LOWEST_PITCH + transposition, HIGHEST_PITCH + transposition + 1)
+    return (REST, "hold", *(spelled_name(pitch, key) for pitch in heard))
 
 
 def tokens_to_notes(

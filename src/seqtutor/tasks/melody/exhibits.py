@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -16,15 +17,23 @@ from seqtutor.tasks.melody.encoding import (
     LOWEST_PITCH,
     LOWEST_PITCH_TOKEN,
     NOTE_OFF,
+    REST,
     STEPS_PER_QUARTER,
     Note,
-    melody_vocabulary,
+    names_for,
     symbols_of_tokens,
     tokens_to_notes,
 )
-from seqtutor.tasks.melody.marks import REST, Bars, marks_of
-from seqtutor.tasks.melody.render import RenderSettings, render_midi, render_score, tones_of
+from seqtutor.tasks.melody.marks import Bars, marks_of
+from seqtutor.tasks.melody.render import (
+    RenderSettings,
+    render_abc,
+    render_midi,
+    render_score,
+    tones_of,
+)
 from seqtutor.tasks.melody.training_melodies import training_melodies
+from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.chances import Chances, key_of_shading
 from seqtutor.tasks.scores.copies import Nearest
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
@@ -43,7 +52,7 @@ SHADED = (
 def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhibition:
     """All that a page shows of melodies, written and heard by these settings."""
     transposition = settings.transposition
-    vocabulary = melody_vocabulary(transposition)
+    names = np.array(names_for(settings.key, transposition))
     melodies = {
         name: [tokens_to_notes(row, transposition) for row in shown.drawn.sequences.tokens]
         for name, shown in policies.items()
@@ -59,13 +68,9 @@ def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhib
         exhibits,
         {
             name: [
-                Listed(text, _facts(notes))
-                for text, notes in zip(
-                    vocabulary.texts(
-                        shown.drawn.sequences.tokens[:LISTED], shown.drawn.sequences.mask[:LISTED]
-                    ),
-                    melodies[name][:LISTED],
-                    strict=True,
+                Listed(" ".join(names[tokens]), _facts(notes))
+                for tokens, notes in zip(
+                    shown.drawn.sequences.tokens[:LISTED], melodies[name][:LISTED], strict=True
                 )
             ]
             for name, shown in policies.items()
@@ -84,10 +89,10 @@ def _pieces(shown: Shown, settings: RenderSettings) -> list[Piece]:
         _piece(
             row,
             {name: term[place] for name, term in shown.terms.items()},
-            settings,
+            replace(settings, title=title),
             None if found is None else found[place],
         )
-        for place, row in enumerate(tokens)
+        for place, (row, title) in enumerate(zip(tokens, shown.file_titles, strict=True))
     ]
 
 
@@ -119,6 +124,7 @@ def _piece(
         seconds=len(tokens) * 60 / settings.tempo / STEPS_PER_QUARTER,
         upbeat=settings.pickup / STEPS_PER_QUARTER,
         chances=_chances(probabilities, settings.transposition),
+        key=settings.key,
     )
     score = render_score(tokens, settings)
     exhibit = Exhibit(
@@ -126,7 +132,10 @@ def _piece(
         [roll],
         marks=marks,
         facts=_facts(notes) | _nearest(tokens),
-        files={"mid": render_midi(tokens, settings)},
+        files={
+            "mid": render_midi(tokens, settings),
+            "abc": abc_file([render_abc(tokens, settings)]).encode("utf-8"),
+        },
     )
     return Piece(exhibit, score, tones_of(tokens, settings), of_notes)
 
@@ -142,7 +151,7 @@ def _chances(
         [(place * step, step) for place in range(len(probabilities))],
         range(LOWEST_PITCH + transposition, HIGHEST_PITCH + transposition + 1),
         probabilities[:, LOWEST_PITCH_TOKEN:],
-        {"hold": probabilities[:, HOLD], "rest": probabilities[:, NOTE_OFF]},
+        {"hold": probabilities[:, HOLD], REST: probabilities[:, NOTE_OFF]},
     )
 
 

@@ -13,10 +13,12 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.report.plots import token_probabilities
 from seqtutor.report.style import method_style, save_for_page_and_print
 from seqtutor.task_records import Drawn, Gallery
-from seqtutor.tasks.melody.encoding import melody_vocabulary
+from seqtutor.tasks.melody.encoding import melody_vocabulary, names_for
 from seqtutor.tasks.melody.piano_roll import piano_roll_figure
+from seqtutor.tasks.melody.spec import key_of
 
 SHOWN_TOKENS = ("off", "hold", *(f"{letter}{octave}" for octave in (3, 4, 5) for letter in "CEG"))
+"""Of the model: notes of the tonic triad of C major, before they are moved."""
 SHOWN_MELODIES = 6
 
 
@@ -47,20 +49,15 @@ def _note_probabilities(
     models: Mapping[str, SequenceModel], samples: Mapping[str, Drawn], stem: Path
 ) -> None:
     """What each policy expected at every step of one of its own melodies."""
-    semitones = next(iter(samples.values())).settings.rules.semitones
+    rules = next(iter(samples.values())).settings.rules
+    names = names_for(key_of(rules), rules.semitones)
     tokens = {name: jnp.asarray(samples[name].sequences.tokens[:1]) for name in models}
     figure = token_probabilities(
         {name: np.asarray(step_probabilities(models[name], tokens[name]))[0] for name in models},
         {name: np.asarray(tokens[name])[0] for name in models},
-        melody_vocabulary(semitones).tokens,
-        shown_names=_shown_names(semitones),
+        names,
+        shown_names=[names[melody_vocabulary().tokens.index(name)] for name in SHOWN_TOKENS],
         step_label="sixteenth",
         group=16,
     )
     save_for_page_and_print(figure, stem)
-
-
-def _shown_names(semitones: int) -> list[str]:
-    """Of the notes that are the tonic triad of C major before they are moved."""
-    names = melody_vocabulary().tokens
-    return [melody_vocabulary(semitones).tokens[names.index(name)] for name in SHOWN_TOKENS]

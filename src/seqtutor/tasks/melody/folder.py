@@ -8,11 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.tasks.melody.abc import AbcOptions, changes_of, read_abc_file, tune_of
 from seqtutor.tasks.melody.timeline import MAXIMUM_SIXTEENTHS, nearest
 from seqtutor.tasks.melody.timeline import on_grid as put_on_grid
 from seqtutor.tasks.melody.tune import Tune
-from seqtutor.tasks.scores.files import ABC_SUFFIXES, MIDI_SUFFIXES, read_files, require_usable
+from seqtutor.tasks.scores.files import (
+    ABC_SUFFIXES,
+    MIDI_SUFFIXES,
+    SCORE_SUFFIXES,
+    export_advice,
+    read_files,
+    require_usable,
+)
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.kern import read_kern
 from seqtutor.tasks.scores.keys import estimate_key
@@ -23,9 +31,9 @@ from seqtutor.tasks.scores.measures import (
 )
 from seqtutor.tasks.scores.midi import read_midi_tracks
 from seqtutor.tasks.scores.musicxml_reader import read_musicxml
+from seqtutor.tasks.scores.parts import parts_of
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, one_voice
 
-SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
 SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
 
 SEVERAL_PARTS = "with several parts; only the first with notes is read"
@@ -46,12 +54,17 @@ def read_folder(path: Path, options: AbcOptions | None = None) -> tuple[list[Tun
 
 
 def read_melody_file(
-    path: Path, options: AbcOptions | None = None
+    path: Path, options: AbcOptions | None = None, part: str | None = None
 ) -> tuple[list[Tune], ImportReport]:
-    """Read one file: all tunes of an ABC file, the first part of any other.
+    """Read one file: all tunes of an ABC file, one part of any other.
+
+    Args:
+        path: of the file.
+        options: how to read ABC.
+        part: number, from 1 on, or name of the part; by default the first with notes.
 
     Raises:
-        UserError: if the file cannot be read or holds no usable melody.
+        UserError: if the file cannot be read, holds no usable melody or no such part.
     """
     options = options or AbcOptions()
     suffix = path.suffix.lower()
@@ -60,36 +73,43 @@ def read_melody_file(
     if not os.path.exists(path):
         raise UserError(f"{path} does not exist")
     if suffix in ABC_SUFFIXES:
+        require(part is None, f"{path} is ABC, of which the first voice is read; name no part")
         tunes, report = read_abc_file(path, options)
         require_usable(path, report)
         return tunes, report
     if suffix not in SUFFIXES:
-        raise UserError(f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}")
+        raise UserError(
+            f"{path} is not a melody; known are files {', '.join(sorted(SUFFIXES))}"
+            f"{export_advice(suffix)}"
+        )
     read = _read_midi if suffix in MIDI_SUFFIXES else _read_score
     try:
-        tune, changes, parts = read(path, options)
+        tune, changes = read(path, options, part)
     except UnreadableTuneError as error:
         raise UserError(f"{path} cannot be used: {error}") from None
     except PolyphonicError as error:
         raise UserError(
-            f"{path} is polyphonic: several notes sound at once {error}; save the melody alone in "
-            "a file of its own"
+            f"{path} is polyphonic: several notes sound at once {error}; name another part, or "
+            "save the melody alone in a file of its own"
         ) from None
-    changes[SEVERAL_PARTS] = int(parts > 1)
+    changes[SEVERAL_PARTS] = int(len(tune.parts.names) > 1)
     return [replace(tune, title=tune.title or path.stem)], ImportReport(1, {}, dict(+changes))
 
 
-def _read_score(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int]:
-    played, parts = read_kern(path) if path.suffix.lower() == ".krn" else read_musicxml(path)
+def _read_score(path: Path, options: AbcOptions, part: str | None) -> tuple[Tune, Counter[str]]:
+    read = read_kern if path.suffix.lower() == ".krn" else read_musicxml
+    played, parts = read(path, part)
     tune, changes = tune_of(played, path.name, options)
-    return tune, changes, parts
+    return replace(tune, parts=parts), changes
 
 
-def _read_midi(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int]:
+def _read_midi(path: Path, options: AbcOptions, part: str | None) -> tuple[Tune, Counter[str]]:
     midi = read_midi_tracks(path)
+    parts = parts_of(path, [track.name for track in midi.tracks], part)
+    track = midi.tracks[parts.read]
     sounds = [
         Sound(midi.ticks(note.time), midi.ticks(note.time + note.duration), note.pitch)
-        for note in midi.tracks[0].notes
+        for note in track.notes
     ]
     lasting = [sound for sound in sounds if sound.end > sound.start]
     try:
@@ -100,7 +120,7 @@ def _read_midi(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int
     length = voice[-1].end if voice else 0
     if length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
         raise UserError(f"{path} is longer than {MAXIMUM_SIXTEENTHS:,} sixteenths; split it")
-    end = max(note.time + note.duration for note in midi.tracks[0].notes)
+    end = max(note.time + note.duration for note in track.notes)
     downbeats = [nearest(midi.ticks(start)) for start in midi.bars(end)]
     on_grid = put_on_grid([(one.start, one.end, one.pitch) for one in voice], length, downbeats)
     changes = changes_of(on_grid, options)
@@ -116,5 +136,6 @@ def _read_midi(path: Path, options: AbcOptions) -> tuple[Tune, Counter[str], int
         key=midi.key or estimate_key(on_grid.notes),
         meter=midi.meter or (4, 4),
         downbeats=on_grid.downbeats,
+        parts=parts,
     )
-    return tune, changes, len(midi.tracks)
+    return tune, changes

@@ -54,6 +54,9 @@ def read_given(path: Path, tell: Callable[[str], None], semitones: int = 0) -> l
     tunes, report = read_melody_file(path)
     for line in report.lines()[1:]:
         tell(f"{path}: {line}")
+    for tune in tunes:
+        if tune.parts.remark:
+            tell(f"{path}: {tune.parts.remark}")
     return [_of_tune(path, tune, semitones) for tune in tunes]
 
 

@@ -5,38 +5,51 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
-from seqtutor.controls import Amount, Canvas, CanvasRow, Choice, Control, How, Opening, chosen
+from seqtutor.controls import (
+    LONGEST_WORDS,
+    Amount,
+    Canvas,
+    CanvasRow,
+    Choice,
+    Control,
+    How,
+    Opening,
+    chosen,
+)
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
     HOLD,
     LOWEST_PITCH,
+    LOWEST_PITCH_TOKEN,
     NOTE_OFF,
     STEPS_PER_QUARTER,
     TOKEN_TO_MIDI,
+    VOCABULARY_SIZE,
     melody_vocabulary,
-    tokens_to_notes,
+    names_for,
 )
 from seqtutor.tasks.melody.notation import Meter
-from seqtutor.tasks.melody.primer import read_primer
+from seqtutor.tasks.melody.primer import NOTE_NAME, FilePart, Primer, read_primer, typed_tokens
 from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.scores.instruments import program_of
-from seqtutor.tasks.scores.keys import BLACK_KEYS, Key, pitch_name
+from seqtutor.tasks.scores.keys import BLACK_KEYS, Key
 from seqtutor.tasks.scores.listening import (
     INSTRUMENT,
     KEY,
+    KEYS,
     TEMPO,
     instrument_control,
     key_control,
-    key_named,
     semitones_between,
     sound_of,
     swing_control,
     tempo_control,
-    written_key,
+    with_signature,
 )
-from seqtutor.tasks.scores.notation import beat_length
+from seqtutor.tasks.scores.notation import beat_length, key_title
 
 METER, UPBEAT = "metre", "upbeat"
 """Names of the controls that only melodies have."""
@@ -46,6 +59,9 @@ METERS = tuple(
 )
 MOST_UPBEAT = 23
 """Sixteenths, one less than the longest bar has."""
+BARS, PART = "bars", "part"
+"""Names of the controls of what is taken of a file."""
+MOST_BARS, MOST_PARTS = 99, 99
 _CONCERT_PITCH, _CONCERT_A = 440.0, 69
 
 
@@ -70,7 +86,7 @@ def rendering(key: Key, semitones: int, how: How) -> RenderSettings:
         how: what was chosen.
     """
     own = chosen(controls(key), how)
-    wanted = key_named(str(own[KEY])) if own[KEY] != str(key) else key
+    wanted = KEYS[str(own[KEY])]
     meter = meter_named(str(own[METER]))
     return RenderSettings(
         tempo=float(own[TEMPO]),
@@ -89,40 +105,65 @@ def meter_named(name: str) -> Meter:
     return Meter(int(beats), int(unit))
 
 
+def opening_controls() -> list[Control]:
+    """What can be chosen of how a file is read."""
+    return [
+        Amount(BARS, "First bars of a file (0: all)", 0, MOST_BARS, 1, 0),
+        Amount(PART, "Part of a file", 1, MOST_PARTS, 1, 1),
+    ]
+
+
+def token_names(key: Key, semitones: int, how: How) -> tuple[str, ...]:
+    """How people call each token in what is heard; arguments as for `rendering`."""
+    own = rendering(key, semitones, how)
+    return names_for(own.key, own.transposition)
+
+
 def canvas(key: Key, semitones: int, how: How) -> Canvas:
     """A small piano roll, whose pitches are those that are heard; arguments as for `rendering`."""
-    own, names = rendering(key, semitones, how), melody_vocabulary().tokens
+    own, tokens = rendering(key, semitones, how), melody_vocabulary().tokens
+    names = names_for(own.key, own.transposition)
     rows = []
     for pitch in range(HIGHEST_PITCH, LOWEST_PITCH - 1, -1):
         heard = pitch + own.transposition
         hertz = _CONCERT_PITCH * 2 ** ((heard - _CONCERT_A) / 12)
         is_black = heard % 12 in BLACK_KEYS
-        rows.append(CanvasRow(names[pitch - TOKEN_TO_MIDI], pitch_name(heard), is_black, hertz))
+        token = pitch - TOKEN_TO_MIDI
+        rows.append(CanvasRow(tokens[token], names[token], is_black, hertz))
     bar = own.meter.bar_length
     beat = int(STEPS_PER_QUARTER * beat_length(own.meter.signature))
     columns = own.pickup + bar
-    return Canvas(rows, names[HOLD], names[NOTE_OFF], columns, beat, bar, own.pickup)
+    return Canvas(rows, tokens[HOLD], tokens[NOTE_OFF], columns, beat, bar, own.pickup)
 
 
-def opening(given: str | Path, key: Key, semitones: int) -> Opening:
-    """Tokens by name or number, or a file of music, which is moved to the model's key.
+def opening(given: str | Path, key: Key, semitones: int, how: How) -> Opening:
+    """Notes by name or number, or a file of music, which is moved to the model's key.
 
     Args:
-        given: what was typed, or the file.
+        given: what was typed, in the key that is heard, or the file.
         key: in which melodies are written without a choice.
         semitones: from what the model writes up to that key.
+        how: values of `controls` and `opening_controls`.
 
     Raises:
         UserError: as `read_primer` does; kern files are not read, as their reader knows no limit
             outside the main thread.
     """
+    reading = [one.name for one in opening_controls()]
+    taken = chosen(opening_controls(), {name: how[name] for name in reading if name in how})
     if isinstance(given, str):
-        return Opening(_tokens(given))
+        shown = {name: value for name, value in how.items() if name not in reading}
+        return Opening(_typed(given, rendering(key, semitones, shown)))
     if given.suffix.lower() == ".krn":
         raise UserError("a kern file is not read here; save it as MusicXML or MIDI")
-    primer = read_primer(given, key=key, semitones=semitones)
-    if primer.key is None:
-        raise UserError(f"{given} holds no melody")
+    bars, part = int(taken[BARS]), int(taken[PART])
+    of_file = FilePart(bars or None, None if part == 1 else str(part))
+    return _of_file(read_primer(given, key=key, semitones=semitones, taken=of_file), key, semitones)
+
+
+def _of_file(primer: Primer, key: Key, semitones: int) -> Opening:
+    """The beginning, the key and the bars in which a file is heard as it was."""
+    assert primer.key is not None
     notes = list(primer.remarks)
     bars: dict[str, str | float] = {METER: METERS[0], UPBEAT: 0}
     if str(primer.meter) in METERS:
@@ -131,24 +172,45 @@ def opening(given: str | Path, key: Key, semitones: int) -> Opening:
         notes.append(f"it is in {primer.meter}, and written in {METERS[0]} here")
     if primer.meter != Meter() or primer.pickup:
         notes.append("a model that counts from the first note, in other bars, may not keep these")
-    back = -primer.transposition - semitones
-    if back == 0:
-        return Opening(primer.tokens, {KEY: str(key), **bars}, notes)
-    wanted = written_key(primer.key)
-    octaves = (back - semitones_between(key, key_named(wanted))) // 12
-    heard = "" if octaves == 0 else f", an octave {'lower' if octaves > 0 else 'higher'}"
-    notes.append(
-        f"it is in {primer.key}: moved by {primer.transposition:+d} semitones for the model, "
-        f"and what is heard back again{heard}"
-    )
-    return Opening(primer.tokens, {KEY: wanted, **bars}, notes)
+    wanted = with_signature(key, primer.key)
+    way = semitones_between(key, wanted)
+    tokens, moved = primer.tokens, primer.transposition
+    # The page moves keys by less than an octave: if it can be, what is heard is what was given.
+    off = -moved - semitones - way
+    if off and (other := _moved(tokens, off)) is not None:
+        tokens, moved = other, moved + off
+    octaves = (-moved - semitones - way) // 12
+    where = f"it is in {key_title(primer.key)}"
+    if wanted != primer.key:
+        where += f", which has the signature of {key_title(wanted)}"
+    if moved != -semitones:
+        heard = "" if octaves == 0 else f", an octave {'lower' if octaves > 0 else 'higher'}"
+        notes.append(
+            f"{where}: moved by {moved:+d} semitones for the model, and what is heard back "
+            f"again{heard}"
+        )
+    elif wanted != primer.key:
+        notes.append(where)
+    return Opening(tokens, {KEY: key_title(wanted), **bars}, notes)
 
 
-def _tokens(text: str) -> np.ndarray:
-    """Ids of tokens by their names, or the ids themselves; never a file's name."""
-    words = text.split()
-    if words and all(word.isdecimal() and word.isascii() for word in words):
-        ids = np.array([int(word[:6]) for word in words], np.int32)
-        tokens_to_notes(ids)  # Says which one is none.
-        return ids
-    return melody_vocabulary().encode(words)
+def _moved(tokens: Int[np.ndarray, " time"], semitones: int) -> Int[np.ndarray, " time"] | None:
+    """The same melody so many semitones higher; `None` if it leaves the range of the tokens."""
+    is_pitch = tokens >= LOWEST_PITCH_TOKEN
+    moved = np.where(is_pitch, tokens + semitones, tokens)
+    fits = (moved >= LOWEST_PITCH_TOKEN) & (moved < VOCABULARY_SIZE)
+    return moved if fits[is_pitch].all() else None
+
+
+def _typed(text: str, heard: RenderSettings) -> Int[np.ndarray, " time"]:
+    """Tokens by their names or numbers; never a file's name."""
+    tokens = typed_tokens(text.strip(), heard.key, heard.transposition)
+    if tokens is None:
+        words = text.replace(",", " ").split()
+        others = (one for one in words if not NOTE_NAME.fullmatch(one))
+        wrong = next(others, text.strip())
+        raise UserError(
+            f"{wrong[:LONGEST_WORDS]!r} is not a melody token; give notes such as D4 or Bb4, hold "
+            f"and rest, or the numbers 0 to {VOCABULARY_SIZE - 1}"
+        )
+    return tokens

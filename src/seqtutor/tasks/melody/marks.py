@@ -10,13 +10,10 @@ from fractions import Fraction
 import numpy as np
 
 from seqtutor.exhibits import Mark
-from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note
+from seqtutor.tasks.melody.encoding import REST, STEPS_PER_QUARTER, Note
 from seqtutor.tasks.melody.tune import Tune, regular_downbeats
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import Meter, bar_length, key_title, spelled_name
-
-REST = "rest"
-"""The label of a rest's mark."""
 
 _VALUES = {
     1: "a sixteenth",

@@ -21,11 +21,9 @@ from seqtutor.tasks.melody.rules.extremes import unique_extremes
 from seqtutor.tasks.melody.rules.leaps import DOUBLED, RESOLVED, track_leaps
 from seqtutor.tasks.melody.rules.motif import is_motif, is_repeated_motif
 from seqtutor.tasks.melody.rules.repetition import is_excessively_repeated
+from seqtutor.tasks.melody.rules.rows import LAGS
 from seqtutor.tasks.melody.rules.tonality import is_out_of_key, starts_with_tonic
 from seqtutor.tasks.melody.table_1 import TABLE_1
-
-LAGS = (1, 2, 3)
-"""The lags of the table's autocorrelations, in steps."""
 
 _MELODIES_PER_BATCH = 8192
 _OF_STEPS = (

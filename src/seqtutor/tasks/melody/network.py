@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from seqtutor.models.informed import InformedModel
+from seqtutor.models.informed import Activation, InformedModel
 from seqtutor.settings import require
+from seqtutor.tasks.melody.autocorrelation_inputs import autocorrelation_inputs
 from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
 from seqtutor.tasks.melody.rule_settings import IntervalRewards, MelodyRuleSettings
 from seqtutor.tasks.melody.rules.stepwise import (
@@ -26,7 +27,7 @@ from seqtutor.tasks.melody.rules.stepwise import (
 )
 from seqtutor.tasks.melody.settings import RuleWeights
 
-HIDDEN_SIZES = (128, 128)
+HIDDEN_SIZES = (256, 256)
 _PITCHES = 10.0
 """A spread of pitches, in semitones, by which such numbers are divided."""
 
@@ -39,6 +40,7 @@ class RuleNetwork(InformedModel):
     length: int = eqx.field(static=True)
     rules: MelodyRuleSettings = eqx.field(static=True)
     rule_weights: RuleWeights = eqx.field(static=True)
+    sees_margins: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -48,6 +50,9 @@ class RuleNetwork(InformedModel):
         rule_weights: RuleWeights,
         hidden_sizes: tuple[int, ...] = HIDDEN_SIZES,
         key: PRNGKeyArray | None = None,
+        *,
+        sees_margins: bool = True,
+        activation: Activation = "silu",
     ) -> None:
         """Draw the weights.
 
@@ -58,11 +63,15 @@ class RuleNetwork(InformedModel):
             rule_weights: a factor for each rule.
             hidden_sizes: of the hidden layers.
             key: of the weights; by default always the same.
+            sees_margins: whether it is told how far each autocorrelation is from its limit, and
+                what the next tokens change of it (`autocorrelation_inputs`).
+            activation: of the hidden layers.
         """
+        self.sees_margins = sees_margins
         self.length, self.rules, self.rule_weights = length, rules, rule_weights
         inputs, _ = jax.eval_shape(lambda: self.describe(self.initial_reward_state()))
         key = jax.random.key(0) if key is None else key
-        self.draw(VOCABULARY_SIZE, inputs.shape[0], hidden_sizes, unit, key)
+        self.draw(VOCABULARY_SIZE, inputs.shape[0], hidden_sizes, unit, key, activation)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -73,6 +82,8 @@ class RuleNetwork(InformedModel):
             "hidden_sizes": [len(bias) for bias in self.biases],
             "rules": _pairs(self.rules),
             "rule_weights": _pairs(self.rule_weights),
+            "sees_margins": self.sees_margins,
+            "activation": self.activation,
         }
 
     @classmethod
@@ -89,12 +100,17 @@ class RuleNetwork(InformedModel):
             all(type(size) is int and size > 0 for size in sizes) and len(sizes) > 1,
             f"a {cls.kind} cannot have a length and layers of {sizes}",
         )
+        activation = config.get("activation", "relu")
+        require(activation in get_args(Activation), f"there is no activation {activation!r}")
         return cls(
             float(config["unit"]),
             config["length"],
             MelodyRuleSettings(**rules),
             RuleWeights(**dict(config["rule_weights"])),
             tuple(config["hidden_sizes"]),
+            # Older folders have neither name.
+            sees_margins=bool(config.get("sees_margins", False)),
+            activation=activation,
         )
 
     def initial_reward_state(self) -> RuleState:
@@ -107,11 +123,13 @@ class RuleNetwork(InformedModel):
 
     def describe(self, state: RuleState) -> tuple[Float[Array, " inputs"], Float[Array, " vocab"]]:
         """The state of each rule, most of it as one of several cases."""
-        cases = jnp.concatenate(self._cases(state))
+        cases = self._cases(state)
         numbers = jnp.stack(_contour(state, self.rules)).astype(jnp.float32)
+        margins = [autocorrelation_inputs(state, self.rules)] if self.sees_margins else []
         earned = next_rewards(state, self.rules)
         weighted = [vars(self.rule_weights)[name] * each for name, each in earned.items()]
-        return jnp.concatenate([cases, numbers]), jnp.sum(jnp.stack(weighted), axis=0)
+        inputs = jnp.concatenate([*cases, numbers, *margins])
+        return inputs, jnp.sum(jnp.stack(weighted), axis=0)
 
     def _cases(self, state: RuleState) -> list[Float[Array, " cases"]]:
         rules, origin = self.rules, state.leap_origin

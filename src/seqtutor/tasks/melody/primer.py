@@ -12,31 +12,60 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
     HOLD,
     LOWEST_PITCH,
     LOWEST_PITCH_TOKEN,
+    NOTE_OFF,
     TOKEN_TO_MIDI,
     VOCABULARY_SIZE,
-    melody_vocabulary,
+    names_for,
     notes_to_tokens,
     tokens_to_notes,
 )
-from seqtutor.tasks.melody.folder import SEVERAL_PARTS, read_melody_file
+from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key
+from seqtutor.tasks.scores.notation import key_title
 
 RANDOM = "random"
 
 _LONGEST_SHOWN = 60
 """Characters of a primer that is none of these."""
 
-_NOTE_NAME = re.compile(
-    r"(?P<word>off|hold)|(?P<letter>[A-G])(?P<sign>#{0,2}|b{0,2})(?P<octave>-?\d)", re.IGNORECASE
+NOTE_NAME = re.compile(
+    r"(?P<word>off|rest|hold)|(?P<letter>[A-G])(?P<sign>#{0,2}|b{0,2})(?P<octave>-?\d)",
+    re.IGNORECASE,
 )
+"""Of a token as people type it."""
 _TOKEN_LIST = re.compile(r"\[?\s*[-+]?\d+(?:[\s,]+[-+]?\d+)*[\s,]*\]?")
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """What is taken of a file.
+
+    Attributes:
+        bars: so many of the first, and the upbeat; all by default.
+        part: its number, from 1 on, or its name; by default the first with notes.
+
+    Raises:
+        UserError: if there are no bars.
+    """
+
+    bars: int | None = None
+    part: str | None = None
+
+    def __post_init__(self) -> None:
+        require(self.bars is None or self.bars >= 1, "a beginning has one bar at least")
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self == FilePart()
 
 
 @dataclass(frozen=True)
@@ -65,31 +94,35 @@ def read_primer(
     generator: np.random.Generator | None = None,
     key: Key | None = None,
     semitones: int = 0,
+    taken: FilePart | None = None,
 ) -> Primer:
     """Read a primer: tokens, a file, or a random note.
 
     Args:
-        text: tokens such as `14 1 16`, `[14, 1, 16]` or, by their names, `C4 hold Eb4`; the path of
-            a MIDI, ABC, MusicXML or kern file, of which the first tune is taken; or `random`, one
-            note of the key, all equally likely.
+        text: tokens such as `14 1 16`, `[14, 1, 16]` or, by their names, `C4 hold Eb4 rest`; the
+            path of a MIDI, ABC, MusicXML or kern file, of which the first tune is taken; or
+            `random`, one note of the key, all equally likely.
         generator: draws the random note.
         key: of the melodies that are wanted, C major by default. A tune of another signature is
             moved there by less than an octave, unless it would leave the range of the tokens.
         semitones: from what the model writes up to that key.
+        taken: of a file.
 
     Raises:
         UserError: if a token or pitch is out of range, the file cannot be read or is polyphonic,
-            or the text is none of these.
+            the text is none of these, or a part is to be taken of what is no file.
         ValueError: if a random note is wanted without a generator.
     """
-    words, key = str(text).strip(), key or Key(0)
+    words, key, taken = str(text).strip(), key or Key(0), taken or FilePart()
     if words.lower() == RANDOM:
+        _require_whole(taken)
         if generator is None:
             raise ValueError("a random primer needs a generator")
         return Primer(_random_note(generator, key.transposed(-semitones)), -semitones)
-    tokens = _tokens_in(words)
+    tokens = typed_tokens(words, key, semitones)
     if tokens is not None:
-        return Primer(_moved(tokens, -semitones, words), -semitones)
+        _require_whole(taken)
+        return Primer(tokens, -semitones)
     path = Path(text)
     # Not `path.is_file()`, which raises an error where the name of a file would be too long.
     if not os.path.isfile(path):
@@ -98,34 +131,47 @@ def read_primer(
             f"the primer {shown!r} is neither a list of tokens such as '14 1 16' or "
             f"'C4 hold E4', nor an existing file, nor {RANDOM!r}"
         )
-    return _from_file(path, key.transposed(-semitones))
+    return _from_file(path, key.transposed(-semitones), taken)
 
 
-def _tokens_in(words: str) -> list[int] | None:
-    """The tokens that a text names by numbers or names, or `None` if it is something else."""
+def _require_whole(taken: FilePart) -> None:
+    require(taken.is_all, "bars and parts are taken of a file; this primer is none")
+
+
+def typed_tokens(words: str, key: Key, semitones: int) -> Int[np.ndarray, " time"] | None:
+    """The tokens that a text means by numbers or names; `None` if it is something else.
+
+    Args:
+        words: names of notes as they are heard, `rest`, `hold`; or the numbers of their tokens.
+        key: of what is heard.
+        semitones: from what the model writes up to what is heard.
+
+    Raises:
+        UserError: if a number is no token, or a note is out of the model's range.
+    """
     if _TOKEN_LIST.fullmatch(words):
         tokens = [int(number) for number in re.findall(r"[-+]?\d+", words)]
         tokens_to_notes(tokens)  # says which token is wrong
-        return tokens
-    known = melody_vocabulary().tokens
-    found = [_NOTE_NAME.fullmatch(name) for name in words.replace(",", " ").split()]
+        return _moved(tokens, -semitones, words)
+    found = [NOTE_NAME.fullmatch(name) for name in words.replace(",", " ").split()]
     if not found or not all(found):
         return None
     tokens = []
     for match in found:
         assert match is not None
         if match["word"]:
-            tokens.append(known.index(match["word"].lower()))
+            tokens.append(HOLD if match["word"].lower() == "hold" else NOTE_OFF)
             continue
         pitch = 12 * (int(match["octave"]) + 1) + PITCH_CLASS_OF_LETTER[match["letter"].upper()]
         pitch += match["sign"].count("#") - match["sign"].count("b")
-        if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
+        if not LOWEST_PITCH <= pitch - semitones <= HIGHEST_PITCH:
+            heard = names_for(key, semitones)
             raise UserError(
-                f"the note {match[0]} is out of range; a melody lies between {known[2]} and "
-                f"{known[-1]}"
+                f"the note {match[0]} is out of range; in {key_title(key)} a melody lies between "
+                f"{heard[LOWEST_PITCH_TOKEN]} and {heard[-1]}"
             )
-        tokens.append(pitch - TOKEN_TO_MIDI)
-    return tokens
+        tokens.append(pitch - semitones - TOKEN_TO_MIDI)
+    return np.array(tokens, dtype=np.int32)
 
 
 def _moved(tokens: Sequence[int], semitones: int, words: str) -> Int[np.ndarray, " time"]:
@@ -145,9 +191,10 @@ def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " 
     return np.array([generator.choice(pitches) - TOKEN_TO_MIDI], dtype=np.int32)
 
 
-def _from_file(path: Path, key: Key) -> Primer:
-    tunes, report = read_melody_file(path)
-    tune = tunes[0]
+def _from_file(path: Path, key: Key, taken: FilePart) -> Primer:
+    tunes, _ = read_melody_file(path, part=taken.part)
+    tune = tunes[0] if taken.bars is None else tunes[0].beginning(taken.bars)
+    require(bool(tune.notes), f"{path} holds no note in its first {taken.bars} bars")
     semitones = _semitones_to(key, tune)
     moved = tune.transposed(semitones)
     try:
@@ -155,7 +202,7 @@ def _from_file(path: Path, key: Key) -> Primer:
     except UserError as error:
         raise UserError(f"{path} cannot be a primer: {error}") from None
     remarks = [] if len(tunes) == 1 else [f"holds {len(tunes)} tunes; only the first is read"]
-    remarks += [name for name in report.noted if name == SEVERAL_PARTS]
+    remarks += [tune.parts.remark] if tune.parts.remark else []
     meter, pickup = Meter(), 0
     if tune.meter is not None:
         try:

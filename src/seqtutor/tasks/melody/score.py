@@ -16,7 +16,7 @@ from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.settings import require
 from seqtutor.tasks.melody.rule_settings import RULE_NAMES, MelodyRuleSettings
 from seqtutor.tasks.melody.settings import RuleWeights
-from seqtutor.tasks.scores.keys import PITCH_NAMES, Key
+from seqtutor.tasks.scores.keys import Key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,7 +187,7 @@ def _on_key(own: Key, counted: Key) -> str:
         return f"{read}, too"
     nearest = own if own.mode == "minor" else Key(own.relative_major)
     if own.scale == counted.scale:
-        meant = f"of the same notes: {PITCH_NAMES[counted.tonic]} counts as the tonic"
+        meant = f"of the same notes: {_tonic(counted)} counts as the tonic"
     else:
         meant = "and is not transposed: notes outside the key of the rules count as such"
     way = "" if nearest == counted else f"; to count in its key: {_options_of(nearest)}"
@@ -197,4 +197,10 @@ def _on_key(own: Key, counted: Key) -> str:
 def _options_of(key: Key) -> str:
     """The options that make the rules those of a major or minor key."""
     minor = " --rules.mode minor" if key.mode == "minor" else ""
-    return f"--rules.tonic {PITCH_NAMES[key.tonic]}{minor}"
+    return f"--rules.tonic {_tonic(key)}{minor}"
+
+
+def _tonic(key: Key) -> str:
+    from seqtutor.tasks.scores.notation import key_title
+
+    return key_title(key).partition(" ")[0]

@@ -28,10 +28,10 @@ class RuleWeights:
 
 @dataclass(frozen=True)
 class BatchRuleSettings:
-    """Rules about the melodies of a batch together, which the papers do not have.
+    """The rule about the melodies of a batch together, which the papers do not have.
 
-    They are a part of tuning alone: tables and scores, which judge each melody by itself, leave
-    them out.
+    It is a part of tuning alone: tables and scores, which judge each melody by itself, leave it
+    out.
     """
 
     common_opening: float = 0.0
@@ -41,44 +41,88 @@ class BatchRuleSettings:
     """The share from which on an opening pays; the commonest of the real tunes has 4.7 %."""
     opening_steps: int = 4
     """Steps of an opening."""
-    mean_autocorrelation: float = 0.0
-    """Weight of the rule that pulls the mean autocorrelations of the melodies to their aims."""
-    autocorrelation_aims: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Where the mean autocorrelations at lags 1 to 3 are pulled to; they come to rest the nearer
-    the larger the weight is."""
-    returning_motif: float = 0.0
-    """Weight of the rule that pulls the share of melodies in which a motif returns to its aim."""
-    returning_motif_aim: float = 0.12
-    """The share of melodies with a repeated motif; of real tunes 12 % have one."""
 
     def __post_init__(self) -> None:
         require_finite(self)
-        for name, weight in self.weights.items():
-            require(weight >= 0, f"the weight {name} must not be below 0, and is {weight}")
-        share, steps, aim = self.opening_share, self.opening_steps, self.returning_motif_aim
+        weight, share, steps = self.common_opening, self.opening_share, self.opening_steps
+        require(weight >= 0, f"the weight common_opening must not be below 0, and is {weight}")
         require(0 < share <= 1, f"opening_share is {share}; it must lie above 0 and not above 1")
         require(steps >= 1, f"opening_steps is {steps}; it must be at least 1")
-        require(0 <= aim <= 1, f"returning_motif_aim is {aim}; it must lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class RowTargets:
+    """What rows of Table 1 are to be, as fractions; a row without a target is left alone.
+
+    Targets are a part of tuning alone, with an `adaptation` above 0.
+    """
+
+    notes_not_in_key: float | None = None
+    autocorrelation_lag1: float | None = None
+    autocorrelation_lag2: float | None = None
+    autocorrelation_lag3: float | None = None
+    starting_with_tonic: float | None = None
+    leaps_resolved: float | None = None
+    unique_highest: float | None = None
+    unique_lowest: float | None = None
+    notes_in_motif: float | None = None
+    notes_in_repeated_motif: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, aim in self.given.items():
+            least = -1 if name.startswith("autocorrelation") else 0
+            require(
+                least <= aim <= 1, f"the target {name} must lie between {least} and 1, not {aim}"
+            )
 
     @property
-    def weights(self) -> dict[str, float]:
-        """The weight of each rule."""
-        names = ("common_opening", "mean_autocorrelation", "returning_motif")
-        return {name: getattr(self, name) for name in names}
+    def given(self) -> dict[str, float]:
+        """The targets that there are, by the names of their rows."""
+        return {name: aim for name, aim in vars(self).items() if aim is not None}
+
+
+@dataclass(frozen=True)
+class RowWeights:
+    """What rows with a target weigh at first, in nats at c = 1; afterwards weights follow."""
+
+    notes_not_in_key: float = 0.0
+    autocorrelation_lag1: float = 0.0
+    autocorrelation_lag2: float = 0.0
+    autocorrelation_lag3: float = 0.0
+    starting_with_tonic: float = 0.0
+    leaps_resolved: float = 0.0
+    unique_highest: float = 0.0
+    unique_lowest: float = 0.0
+    notes_in_motif: float = 0.0
+    notes_in_repeated_motif: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_finite(self)
 
 
 @dataclass(frozen=True)
 class MelodySettings:
-    """What the melody task can be told: rules, their weights, and the length."""
+    """What the melody task can be told: rules, their weights, targets, and the length."""
 
     rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
     """Key, lengths and rewards of the nine rules."""
     weights: RuleWeights = field(default_factory=RuleWeights)
     """A factor for each rule."""
     batch_rules: BatchRuleSettings = field(default_factory=BatchRuleSettings)
-    """Rules about the melodies of a batch together; by default none counts."""
+    """The rule about the melodies of a batch together; by default it does not count."""
+    adaptation: float = 0.0
+    """How fast the weights of rows follow their targets while a policy is tuned, in nats a
+    collection at a distance of one variance; at 0 no row has a weight."""
+    targets: RowTargets = field(default_factory=RowTargets)
+    """What rows of the table are to be, with --adaptation above 0."""
+    row_weights: RowWeights = field(default_factory=RowWeights)
+    """What rows with a target weigh at first."""
     length: int = 32
     """Sixteenths in a melody."""
 
     def __post_init__(self) -> None:
         require(self.length >= 1, f"length must be at least 1, not {self.length}")
+        require(
+            0 <= self.adaptation <= 1,
+            f"--adaptation must lie between 0 and 1, not {self.adaptation}",
+        )

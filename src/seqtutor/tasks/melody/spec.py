@@ -47,9 +47,14 @@ class MelodySamples:
     """How melodies begin, and how they are written."""
 
     prime: str | None = None
-    """How each melody begins: tokens such as "14 1 16 1" or "C4 hold D4" (a sixteenth each), a
-    MIDI, ABC, MusicXML or kern file, or "random" for a random note of the key in each. A file in
+    """How each melody begins: tokens such as "14 1 16 1" or "C4 hold Bb4 rest" (a sixteenth each),
+    a MIDI, ABC, MusicXML or kern file, or "random" for a random note of the key in each. A file in
     another key than the model's is transposed for the model, and the melodies back again."""
+    prime_bars: int | None = None
+    """Begin with so many bars of the file, and its upbeat; by default with all of it."""
+    prime_part: str | None = None
+    """The part of the file, by its name or number (1 is the first); by default the first with
+    notes."""
     formats: tuple[Format, ...] = USUAL_FORMATS
     """Kinds of files: notes, ABC as one tune book with all melodies; sound (wav, ogg); engraved
     scores (svg, png)."""
@@ -73,6 +78,14 @@ class MelodySamples:
         require(4 <= self.tempo <= 1000, f"--tempo must lie between 4 and 1000, not {self.tempo}")
         require_formats(self.formats)
         program_of(self.instrument)
+        require(
+            self.prime_bars is None or self.prime_bars >= 1,
+            f"--prime-bars must be at least 1, not {self.prime_bars}",
+        )
+        alone = self.prime is None and (self.prime_bars or self.prime_part) is not None
+        require(
+            not alone, "--prime-bars and --prime-part take a part of the file that --prime names"
+        )
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         "rules.tonic",
         "rules.mode",
         "prime",
+        "prime_bars",
         "formats",
         "tempo",
         "instrument",
@@ -143,6 +157,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
     prior_title = "Note RNN"
     published = PUBLISHED
     drift = "after them melodies drift off the bar"
+    shorter_primer = "--prime-bars N for the first bars of a file alone"
     shows_terms = False
 
     def task(
@@ -154,11 +169,11 @@ class MelodySpec(TaskSpec[MelodySettings]):
         """The nine rules, compiled into the loop."""
         from seqtutor.tasks.melody.task import melody_task
 
-        return melody_task(settings.length, settings.rules, settings.weights, settings.batch_rules)
+        return melody_task(settings)
 
     def settings_for_evaluation(self, settings: MelodySettings) -> MelodySettings:
-        """Without the rules about a batch, which have no value for one melody."""
-        return replace(settings, batch_rules=BatchRuleSettings())
+        """Without what is asked of a batch, which has no value for one melody."""
+        return replace(settings, batch_rules=BatchRuleSettings(), adaptation=0.0)
 
     def complete(
         self, settings: MelodySettings, prior: PriorRecord
@@ -198,7 +213,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         import numpy as np
 
         key, semitones = key_of(settings.rules), settings.rules.semitones
-        primers = _primers(options.prime, key, semitones, number, seed)
+        primers = _primers(options, key, semitones, number, seed)
         first = primers[0]
         is_moved = first.transposition != -semitones
         remarks = [f"{options.prime}: {line}" for line in first.remarks]
@@ -270,6 +285,20 @@ class MelodySpec(TaskSpec[MelodySettings]):
 
         return controls(key_of(settings.rules))
 
+    def opening_controls(self, settings: MelodySettings) -> Sequence[Control]:
+        """Bars and part of a file."""
+        from seqtutor.tasks.melody.listening import opening_controls
+
+        return opening_controls()
+
+    def token_names(
+        self, vocabulary: Vocabulary, settings: MelodySettings, how: How
+    ) -> Sequence[str]:
+        """Notes as they are heard and as their key spells them."""
+        from seqtutor.tasks.melody.listening import token_names
+
+        return token_names(key_of(settings.rules), settings.rules.semitones, how)
+
     def canvas(self, settings: MelodySettings, how: How) -> Canvas:
         """A small piano roll."""
         from seqtutor.tasks.melody.listening import canvas
@@ -279,10 +308,10 @@ class MelodySpec(TaskSpec[MelodySettings]):
     def opening(
         self, given: str | Path, prior: PriorRecord, settings: MelodySettings, how: How
     ) -> Opening:
-        """Tokens, or a MIDI, ABC or MusicXML file in any key."""
+        """Notes as they are to be heard, or a MIDI, ABC or MusicXML file in any key."""
         from seqtutor.tasks.melody.listening import opening
 
-        return opening(given, key_of(settings.rules), settings.rules.semitones)
+        return opening(given, key_of(settings.rules), settings.rules.semitones, how)
 
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll, with what each note earned by which rule."""
@@ -338,14 +367,17 @@ def _on_bars(primer: Primer) -> str:
     )
 
 
-def _primers(prime: str, key: Key, semitones: int, number: int, seed: int) -> Sequence[Primer]:
+def _primers(
+    options: MelodySamples, key: Key, semitones: int, number: int, seed: int
+) -> Sequence[Primer]:
     """How every melody begins, all of one length."""
     import numpy as np
 
-    from seqtutor.tasks.melody.primer import RANDOM, read_primer
+    from seqtutor.tasks.melody.primer import RANDOM, FilePart, read_primer
 
-    generator = np.random.default_rng(seed)
-    first = read_primer(prime, generator, key, semitones)
+    prime, generator = options.prime or "", np.random.default_rng(seed)
+    taken = FilePart(options.prime_bars, options.prime_part)
+    first = read_primer(prime, generator, key, semitones, taken)
     if prime.strip().lower() != RANDOM:
         return [first] * number
     others = (read_primer(RANDOM, generator, key, semitones) for _ in range(1, number))

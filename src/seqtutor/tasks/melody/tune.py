@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Tune:
         downbeats: where the bars begin, in sixteenths, ascending. A pickup is what lies before the
             first of them. They come from the bar lines of the source, so that a tune with an
             irregular bar or a pickup in the middle still has its bars in the right places.
+        parts: those of the file, of which one was read.
     """
 
     title: str
@@ -33,6 +35,7 @@ class Tune:
     key: Key
     meter: tuple[int, int] | None
     downbeats: tuple[int, ...]
+    parts: Parts = field(default_factory=Parts, compare=False)
 
     @property
     def pickup(self) -> int:
@@ -46,6 +49,18 @@ class Tune:
             return None
         numerator, denominator = self.meter
         return max(1, numerator * 16 // denominator)
+
+    def beginning(self, bars: int) -> Tune:
+        """The upbeat and the first bars; the whole tune if it has no more."""
+        if bars >= len(self.downbeats):
+            return self
+        end = self.downbeats[bars]
+        notes = tuple(
+            replace(note, duration=min(note.duration, end - note.onset))
+            for note in self.notes
+            if note.onset < end
+        )
+        return replace(self, notes=notes, length=end, downbeats=self.downbeats[:bars])
 
     def transposed(self, semitones: int) -> Tune:
         """Shift every note, and the key with them."""

@@ -22,6 +22,7 @@ _CONTAINER = (
     '<rootfile full-path="score.musicxml"/></rootfiles></container>'
 )
 _NOTE = re.compile(r'data-note="(\d+)"')
+_TITLE = re.compile(r"<work>.*?</work>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ def with_media(
     scores: list[str | None] = [None] * len(pieces)
     with ThreadPoolExecutor(1) as pool:
         # Another process engraves meanwhile.
-        engraving = pool.submit(svg_of, [piece.musicxml for piece in pieces], WIDTH)
+        # A card has its title above; the file to download has it inside.
+        untitled = [_TITLE.sub("", piece.musicxml) for piece in pieces]
+        engraving = pool.submit(svg_of, untitled, WIDTH)
         try:
             sounds = list(ogg_of([piece.tones for piece in pieces], sound, compact=True))
         except UserError as error:

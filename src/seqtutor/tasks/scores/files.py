@@ -13,9 +13,30 @@ from seqtutor.tasks.scores.import_report import ImportReport
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi"})
 ABC_SUFFIXES = frozenset({".abc"})
+SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
+_PICTURES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".svg"})
+_SOUNDS = frozenset({".mp3", ".wav", ".ogg", ".flac", ".m4a"})
 MAXIMUM_FILE_BYTES = 64 * 2**20
 
 Piece = TypeVar("Piece")
+
+
+def export_advice(suffix: str) -> str:
+    """How a file of another kind becomes one that can be read, after a semicolon, if that is known.
+
+    Args:
+        suffix: of the file, in lower case.
+    """
+    export = "MuseScore files are exported with File, Export, MusicXML"
+    if suffix in (".mscz", ".mscx"):
+        return f"; {export}"
+    if suffix in _PICTURES:
+        return f"; a picture of a score is not read: export what it was made from ({export})"
+    if suffix in _SOUNDS:
+        return "; a recording is not read: write the melody down, as MIDI for instance"
+    if suffix in (".sib", ".musx", ".mus", ".gp", ".gp5", ".gpx", ".ly", ".cap", ".capx"):
+        return "; export it as MusicXML in the program that made it"
+    return ""
 
 
 def read_files(
@@ -87,8 +108,3 @@ def require_usable(path: Path, report: ImportReport) -> None:
     """Raise a `UserError` with the reasons unless a tune of an ABC file came through."""
     if not report.usable:
         raise UserError(f"{path} holds no usable tune ({report.reasons or 'no X: field'})")
-
-
-def one_line(error: Exception) -> str:
-    """What a library says is wrong, short enough for one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__

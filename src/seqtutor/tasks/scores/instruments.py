@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from seqtutor.errors import UserError
 
 INSTRUMENTS = tuple(
@@ -49,7 +51,17 @@ def program_of(instrument: str) -> int:
     for number, name in enumerate(INSTRUMENTS):
         if wanted and wanted in name:
             return number
+    near = _near(wanted)
+    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ";"
     raise UserError(
-        f"there is no instrument {instrument!r}; give a name of General MIDI, such as violin, or "
-        "its number, 1 to 128"
+        f"there is no instrument {instrument!r}{meant} give a name of General MIDI, such as "
+        "violin, or its number, 1 to 128"
     )
+
+
+def _near(wanted: str) -> list[str]:
+    """Instruments whose name is in what was wanted, as "whistle" in "tin whistle", or like it."""
+    contained = [name for name in INSTRUMENTS if f" {name} " in f" {wanted} "]
+    words = {word for word in wanted.split() if len(word) > 2}
+    sharing = [name for name in INSTRUMENTS if words & set(name.split())]
+    return (contained or sharing or difflib.get_close_matches(wanted, INSTRUMENTS))[:3]

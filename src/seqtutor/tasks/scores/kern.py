@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.files import one_line, read_limited
+from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.keys import FIFTHS_OF_MODE, Key, key_of_signature
 from seqtutor.tasks.scores.measures import (
     TICKS_PER_QUARTER,
@@ -15,6 +15,7 @@ from seqtutor.tasks.scores.measures import (
     PlayedTune,
     UnreadableTuneError,
 )
+from seqtutor.tasks.scores.parts import Parts, parts_of
 from seqtutor.tasks.scores.playing_order import playing_order
 from seqtutor.tasks.scores.time_limit import TooLongError, time_limit
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
@@ -25,11 +26,11 @@ SCORE_BYTES_A_SECOND = 20_000
 about a third of that for a long score, and for ever where one asks for bars without end."""
 
 
-def read_kern(path: Path) -> tuple[PlayedTune, int]:
-    """Read the first voice with notes of the first part with notes; gives the number of parts, too.
+def read_kern(path: Path, wanted: str | None = None) -> tuple[PlayedTune, Parts]:
+    """Read the first voice with notes of a part with notes, the first one unless another is wanted.
 
     Raises:
-        UserError: if the file is not kern, or takes too long.
+        UserError: if the file is not kern, takes too long, or has no part of that name or number.
         PolyphonicError: if its voice is polyphonic.
         UnreadableTuneError: if nothing sounds in it.
     """
@@ -39,21 +40,25 @@ def read_kern(path: Path) -> tuple[PlayedTune, int]:
     try:
         with time_limit(seconds, "music21"):
             score = music21.converter.parse(str(path), forceSource=True, storePickle=False)
-            parts = list(score.parts) if isinstance(score, music21.stream.Score) else [score]
-            part = next((one for one in parts if one[music21.note.NotRest]), None)
-            if part is None:
+            every: list[Any] = [score]
+            if isinstance(score, music21.stream.Score):
+                every = list(score.parts)
+            parts = [one for one in every if one[music21.note.NotRest]]
+            if not parts:
                 raise UnreadableTuneError("no notes")
+            found = parts_of(path, [getattr(one, "partName", "") or "" for one in parts], wanted)
+            part = parts[found.read]
             noted: set[str] = set()
             measures = _measures(part, noted)
             key, meter = _key(part), _meter(part)
     except TooLongError:
         raise UserError(f"{path} takes longer than {seconds:.0f} s to read") from None
-    except (PolyphonicError, UnreadableTuneError):
+    except (PolyphonicError, UnreadableTuneError, UserError):
         raise
-    except Exception as error:  # music21 raises whatever its many readers come across
-        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
+    except Exception:  # music21 raises whatever its many readers come across
+        raise UserError(f"{path} is not a readable kern file; export it again") from None
     played, assumed = playing_order(measures)
-    return PlayedTune("", key, meter, played, frozenset(noted | assumed)), len(parts)
+    return PlayedTune("", key, meter, played, frozenset(noted | assumed)), found
 
 
 def _key(part: Any) -> Key | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from seqtutor.exhibits import Exhibit, Fact, Mark
+from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.exhibiting import Piece
 from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME
 from seqtutor.tasks.scores.lead_sheet_files import (
     LeadSheetRendering,
+    render_abc,
     render_midi,
     render_musicxml,
     tones_of,
@@ -51,13 +53,17 @@ def piece_of(
             for one, name in zip(sheet.chords, chord_names, strict=True)
         ],
         float(sheet.pickup),
+        key=sheet.key,
     )
     exhibit = Exhibit(
         " ".join(mark.label for mark in marks),
         [roll],
         marks=marks,
         facts=facts,
-        files={"mid": render_midi(sheet, rendering)},
+        files={
+            "mid": render_midi(sheet, rendering),
+            "abc": abc_file([render_abc(sheet, rendering)]).encode("utf-8"),
+        },
     )
     score = render_musicxml(sheet, rendering)
     return Piece(exhibit, score, tones_of(sheet, rendering), of_notes)

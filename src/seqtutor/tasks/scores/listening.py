@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from seqtutor.controls import Amount, Choice, How
 from seqtutor.tasks.scores.instruments import INSTRUMENTS
-from seqtutor.tasks.scores.keys import PITCH_NAMES, Key
+from seqtutor.tasks.scores.keys import MODES, Key
+from seqtutor.tasks.scores.notation import key_title
 from seqtutor.tasks.scores.options import HARDEST_SWING, STRAIGHT, SoundSettings
 
 KEY, TEMPO, SWING, INSTRUMENT = "key", "tempo", "swing", "instrument"
 """Names of the controls."""
-WRITTEN_KEYS = tuple(
-    str(Key(tonic, mode)) for mode in ("major", "minor") for tonic in range(len(PITCH_NAMES))
-)
+KEYS = {key_title(Key(tonic, mode)): Key(tonic, mode) for mode in MODES for tonic in range(12)}
+"""By the names that people know them by, as their signatures spell them."""
 
 
 def tempo_control(default: float = 120.0) -> Amount:
@@ -24,9 +24,11 @@ def swing_control() -> Amount:
     return Amount(SWING, "Swing (0.5 is straight)", STRAIGHT, HARDEST_SWING, 0.01, STRAIGHT)
 
 
-def instrument_control(name: str = INSTRUMENT, title: str = "Instrument") -> Choice:
+def instrument_control(
+    name: str = INSTRUMENT, title: str = "Instrument", default: str = INSTRUMENTS[0]
+) -> Choice:
     """An instrument of General MIDI, the piano by default."""
-    return Choice(name, title, INSTRUMENTS, INSTRUMENTS[0])
+    return Choice(name, title, INSTRUMENTS, default)
 
 
 def sound_of(how: How) -> SoundSettings:
@@ -35,22 +37,20 @@ def sound_of(how: How) -> SoundSettings:
 
 
 def semitones_between(own: Key, wanted: Key) -> int:
-    """The way from one key's signature to another's, −6 to 5: relative keys have the same."""
+    """The way from one key's signature to another's, −6 to 5."""
     return (wanted.relative_major - own.relative_major + 6) % 12 - 6
 
 
-def key_named(name: str) -> Key:
-    """A key by the name that `str` gives it."""
-    tonic, _, mode = name.partition(" ")
-    return Key(PITCH_NAMES.index(tonic), mode)
-
-
 def key_control(own: Key) -> Choice:
-    """The key in which pieces are written, by default that of the model."""
-    names = WRITTEN_KEYS if str(own) in WRITTEN_KEYS else (str(own), *WRITTEN_KEYS)
-    return Choice(KEY, "Key", names, str(own))
+    """The key in which pieces are heard: any tonic, and the mode that the model was tuned for.
+
+    A key of another mode would be a name for other music: what was tuned in D minor and is moved
+    to the signature of F major is in D minor still.
+    """
+    names = [key_title(own.transposed(semitones)) for semitones in range(12)]
+    return Choice(KEY, f"Key (by default {names[0]})", names, names[0])
 
 
-def written_key(key: Key) -> str:
-    """The major or minor key with the signature of any key: C major for D Dorian."""
-    return str(key) if str(key) in WRITTEN_KEYS else str(Key(key.relative_major))
+def with_signature(own: Key, other: Key) -> Key:
+    """The key of one mode that has the signature of another key: D minor for F major."""
+    return own.transposed(other.relative_major - own.relative_major)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.files import one_line, read_limited
+from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.keys import Key, key_of_signature
 from seqtutor.tasks.scores.measures import TICKS_PER_QUARTER, UnreadableTuneError
 
@@ -91,8 +91,10 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     content = with_one_program(read_limited(path))
     try:
         score: Any = symusic.Score.from_midi(content)
-    except Exception as error:  # symusic raises its own C++ exceptions under several names
-        raise UserError(f"{path} is not a readable MIDI file: {one_line(error)}") from None
+    except Exception:  # symusic raises its own C++ exceptions under several names
+        raise UserError(
+            f"{path} is not a readable MIDI file: it is damaged or something else; export it again"
+        ) from None
     tracks = tuple(track for track in score.tracks if _has_notes(track) and not track.is_drum)
     if not tracks or score.ticks_per_quarter <= 0:
         but = " but those of percussion" if any(map(_has_notes, score.tracks)) else ""

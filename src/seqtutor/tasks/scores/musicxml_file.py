@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.files import MAXIMUM_FILE_BYTES, one_line, read_limited
+from seqtutor.tasks.scores.files import MAXIMUM_FILE_BYTES, read_limited
 
 _CONTAINER = "META-INF/container.xml"
 MOST_TAGS = 1 << 21
 """Beginnings and ends of elements, of which a note has about twenty."""
 _DAMAGED = (
-    *(ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError),
+    *(zipfile.BadZipFile, zlib.error, ValueError, LookupError),
     *(NotImplementedError, RuntimeError, EOFError, OSError),
 )
 """What XML and archives raise that are not what they should be."""
@@ -36,8 +36,17 @@ def read_root(path: Path) -> ET.Element:
         if content.count(b"<") > MOST_TAGS:
             raise UserError(f"{path} has more than {MOST_TAGS:,} tags; split it")
         root = ET.fromstring(content)
-    except _DAMAGED as error:
-        raise UserError(f"{path} is not a readable score: {one_line(error)}") from None
+    except ET.ParseError as error:
+        line, column = error.position
+        raise UserError(
+            f"{path} is not a readable score: it is no XML from line {line}, character "
+            f"{column + 1} on; export it as MusicXML again"
+        ) from None
+    except _DAMAGED:
+        raise UserError(
+            f"{path} is not a readable score: it is damaged or something else; export it as "
+            "MusicXML again"
+        ) from None
     if root.tag not in ("score-partwise", "score-timewise"):
         raise UserError(f"{path} is not MusicXML: its first element is {root.tag[:40]!r}")
     return root
@@ -71,14 +80,18 @@ def title_of(root: ET.Element) -> str:
     return " ".join(title.split())
 
 
-def measures_of_parts(root: ET.Element) -> Iterator[list[ET.Element]]:
-    """The measures of each part, whether the file has them by part or by time."""
+def measures_of_parts(root: ET.Element) -> Iterator[tuple[str, list[ET.Element]]]:
+    """The name and the measures of each part, whether the file has them by part or by time."""
+    names = {
+        one.get("id", ""): one.findtext("part-name") or ""
+        for one in root.iterfind("part-list/score-part")
+    }
     if root.tag == "score-partwise":
         for part in root.iterfind("part"):
-            yield part.findall("measure")
+            yield names.get(part.get("id", ""), ""), part.findall("measure")
         return
     by_part: dict[str, list[ET.Element]] = {}
     for measure in root.iterfind("measure"):
         for part in measure.iterfind("part"):
             by_part.setdefault(part.get("id", ""), []).append(part)
-    yield from by_part.values()
+    yield from ((names.get(name, ""), measures) for name, measures in by_part.items())

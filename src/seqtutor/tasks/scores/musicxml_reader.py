@@ -26,6 +26,7 @@ from seqtutor.tasks.scores.measures import (
 from seqtutor.tasks.scores.musicxml_file import measures_of_parts, read_root, title_of
 from seqtutor.tasks.scores.musicxml_signs import read_barline, read_direction, read_sound, united
 from seqtutor.tasks.scores.notation import SpelledPitch
+from seqtutor.tasks.scores.parts import Parts, parts_of
 from seqtutor.tasks.scores.playing_order import playing_order
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
 
@@ -37,6 +38,10 @@ _TOLERANCE = TICKS_PER_SIXTEENTH // 8
 
 VoiceName = tuple[str, str]
 """Staff and voice."""
+
+
+class _NonsenseError(ValueError):
+    """What cannot be in a score, in words for people."""
 
 
 @dataclass
@@ -58,23 +63,26 @@ class _Written:
     signs: Measure = field(default_factory=lambda: Measure(None))
 
 
-def read_musicxml(path: Path) -> tuple[PlayedTune, int]:
-    """Read the first voice with notes of the first part with notes; gives the number of parts, too.
+def read_musicxml(path: Path, wanted: str | None = None) -> tuple[PlayedTune, Parts]:
+    """Read the first voice with notes of a part with notes, the first one unless another is wanted.
 
     Of a chord the highest note is kept; grace notes and cues are left out; a key without a mode is
     major. Repeats and marks of any part hold for all.
 
     Raises:
-        UserError: if the file is not MusicXML.
+        UserError: if the file is not MusicXML, or has no part of that name or number.
         PolyphonicError: if its voice is polyphonic.
         UnreadableTuneError: if nothing sounds in it, or a measure is far too long.
     """
     root = read_root(path)
     is_concert = root.find("defaults/concert-score") is not None
-    parts = [_Part(path, elements, is_concert) for elements in measures_of_parts(root)]
-    chosen = next((part for part in parts if part.voices()), None)
-    if chosen is None:
+    named = [(name, _Part(path, one, is_concert)) for name, one in measures_of_parts(root)]
+    parts = [part for _, part in named]
+    with_notes = [(name, part) for name, part in named if part.voices()]
+    if not with_notes:
         raise UnreadableTuneError("no notes")
+    found = parts_of(path, [name for name, _ in with_notes], wanted)
+    chosen = with_notes[found.read][1]
     voices = chosen.voices()
     noted = set(chosen.noted)
     if len(voices) > 1:
@@ -82,7 +90,7 @@ def read_musicxml(path: Path) -> tuple[PlayedTune, int]:
     measures = list(_measures(chosen, parts, voices[0], noted))
     played, assumed = playing_order(measures)
     tune = PlayedTune(title_of(root), chosen.key, chosen.meter, played, frozenset(noted | assumed))
-    return tune, len(parts)
+    return tune, found
 
 
 def _measures(
@@ -154,8 +162,9 @@ class _Part:
                     if child.tag in self._handlers:
                         self._handlers[child.tag](child)
             except (ValueError, KeyError, ZeroDivisionError) as error:
+                why = f": {error}" if isinstance(error, _NonsenseError) else " makes no sense"
                 raise UserError(
-                    f"{path} is not a readable score: measure {number[:20]}: {error}"
+                    f"{path} is not a readable score: measure {number[:20]}{why}"
                 ) from None
             if self.written[-1].length > LONGEST_MEASURE:
                 raise UnreadableTuneError("too long")
@@ -209,7 +218,7 @@ class _Part:
         if attributes.find("divisions") is not None:
             divisions = _number(attributes, "divisions", 1)
             if divisions <= 0:
-                raise ValueError("divisions must be above zero")
+                raise _NonsenseError("divisions must be above zero")
             self._division = TICKS_PER_QUARTER / divisions
         for transpose in attributes.iterfind("transpose"):
             if not self._is_concert:
@@ -244,7 +253,7 @@ class _Part:
             counts = [sum(map(int, text.split("+"))) for text in beats]
             total = sum(Fraction(n, d) for n, d in zip(counts, types, strict=True)) * unit
             if not (0 < unit < 1000 and 0 < total < 1000 and total.denominator == 1):
-                raise ValueError("the time signature makes no sense")
+                raise _NonsenseError("the time signature makes no sense")
             meter = int(total), unit
         if not any(one.voices for one in self.written):
             self.meter = meter
@@ -259,11 +268,11 @@ def _number(element: ET.Element, tag: str, default: int) -> Fraction:
     """The number in a child element.
 
     Raises:
-        ValueError: if something else is in it.
+        _NonsenseError: if something else is in it.
     """
     text = element.findtext(tag)
     if text is None:
         return Fraction(default)
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"<{tag}> must be a number, not {text.strip()[:20]!r}")
+        raise _NonsenseError(f"<{tag}> must be a number, not {text.strip()[:20]!r}")
     return Fraction(text)

@@ -9,7 +9,8 @@ from html import escape
 
 from seqtutor.exhibits import Picture
 from seqtutor.tasks.scores.chances import ROW_BELOW, Chances, shading
-from seqtutor.tasks.scores.keys import BLACK_KEYS, pitch_name
+from seqtutor.tasks.scores.keys import BLACK_KEYS, Key
+from seqtutor.tasks.scores.notation import spelled_name
 
 _LEFT, _BOTTOM, _ROW, _ROW_SHADED = 26.0, 14.0, 5.5, 7.0
 _NARROWEST, _QUARTER = 320.0, 14.0
@@ -40,6 +41,7 @@ def piano_roll(
     chords: Sequence[tuple[float, float, str]] = (),
     upbeat: float = 0.0,
     chances: Chances | None = None,
+    key: Key | None = None,
 ) -> Picture:
     """Draw notes over time; grey rows are black keys, strong lines are bar lines.
 
@@ -52,7 +54,9 @@ def piano_roll(
         chords: onset, duration and name of each, drawn below the notes.
         upbeat: quarters before the first bar line.
         chances: what the model might have written, as shading behind the notes.
+        key: spells the pitches; C major by default.
     """
+    key = key or Key(0)
     low, high = _range([note.pitch for note in notes], [] if chances is None else chances.likely)
     quarter = max(_QUARTER, (_NARROWEST - _LEFT) / max(length, 1e-9))
     row = _ROW if chances is None else _ROW_SHADED
@@ -61,7 +65,7 @@ def piano_roll(
     # The last bar may be shorter than its label.
     width = max(end, _LEFT + quarter * last_bar + _LABEL)
     height = row * (high - low + 1)
-    parts = [_keys(low, high, width, row)]
+    parts = [_keys(low, high, width, row, key)]
     if chances is not None:
         parts.append(shading(chances, low, high, row, _LEFT, quarter))
         height += 1 + ROW_BELOW * len(chances.others)
@@ -76,7 +80,7 @@ def piano_roll(
         f'<svg class="roll" viewBox="0 0 {width:.1f} {height + strip + _BOTTOM:.1f}">'
         f"{''.join(parts)}</svg>"
     )
-    return Picture(svg, _in_words(notes, length, chords, chances), "theme")
+    return Picture(svg, _in_words(notes, length, chords, chances, key), "theme")
 
 
 def _range(pitches: Sequence[int], likely: Sequence[int]) -> tuple[int, int]:
@@ -111,7 +115,7 @@ def _chords(chords: Sequence[tuple[float, float, str]], top: float, quarter: flo
     )
 
 
-def _keys(low: int, high: int, width: float, row: float) -> str:
+def _keys(low: int, high: int, width: float, row: float, key: Key) -> str:
     parts = []
     for pitch in range(low, high + 1):
         top = row * (high - pitch)
@@ -122,7 +126,7 @@ def _keys(low: int, high: int, width: float, row: float) -> str:
         if pitch % 12 in (0, 7):
             parts.append(
                 f'<text x="{_LEFT - 3}" y="{max(top + row, 8.0):.1f}" text-anchor="end">'
-                f"{pitch_name(pitch)}</text>"
+                f"{spelled_name(pitch, key)}</text>"
             )
     return "".join(parts)
 
@@ -151,6 +155,7 @@ def _in_words(
     length: float,
     chords: Sequence[tuple[float, float, str]],
     chances: Chances | None,
+    key: Key,
 ) -> str:
     shaded = ""
     if chances is not None:
@@ -161,5 +166,5 @@ def _in_words(
     with_chords = f" and {len(chords)} chords" if chords else ""
     return (
         f"piano roll of {len(notes)} notes{with_chords} in {length:g} quarters, from "
-        f"{pitch_name(min(pitches))} to {pitch_name(max(pitches))}{shaded}"
+        f"{spelled_name(min(pitches), key)} to {spelled_name(max(pitches), key)}{shaded}"
     )

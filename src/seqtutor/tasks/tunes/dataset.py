@@ -134,20 +134,48 @@ def read_given(
     Raises:
         UserError: if the file cannot be read, or no phrase of it can be written in these tokens.
     """
-    tunes, report = read_sources(path, bars_of(prior))
+    phrases = read_known_phrases(path, vocabulary, bars_of(prior), max_length)
+    return [one.name for one in phrases], pad(
+        vocabulary, max_length, [one.tokens for one in phrases]
+    )
+
+
+@dataclass(frozen=True)
+class KnownPhrase:
+    """A phrase of a user's in the tokens of a model.
+
+    Attributes:
+        name: the title of its tune, with the number of the phrase if there are several.
+        tokens: without the one that ends it.
+        shift: semitones by which it was moved to the white keys.
+    """
+
+    name: str
+    tokens: list[str]
+    shift: int
+
+
+def read_known_phrases(
+    path: Path, vocabulary: Vocabulary, bars: int, max_length: int
+) -> list[KnownPhrase]:
+    """Phrases of an ABC file of which a model knows every token.
+
+    Raises:
+        UserError: if the file cannot be read, or there is no such phrase.
+    """
+    tunes, report = read_sources(path, bars)
     known = set(vocabulary.tokens)
-    names: list[str] = []
-    written: list[list[str]] = []
+    found: list[KnownPhrase] = []
     for tune in tunes:
         for number, phrase in enumerate(tune.phrases, start=1):
             tokens = tokens_of(phrase)
             if known.issuperset(tokens) and len(tokens) < max_length:
                 several = f", phrase {number}" if len(tune.phrases) > 1 else ""
-                names.append(f"{tune.title or path.name}{several}")
-                written.append(tokens)
-    if not written:
+                name = f"{tune.title or path.name}{several}"
+                found.append(KnownPhrase(name, tokens, tune.shift))
+    if not found:
         raise UserError(
-            f"{path} holds no phrase of {bars_of(prior)} bars in notes that the prior knows "
+            f"{path} holds no phrase of {bars} bars in notes that the prior knows "
             f"({report.reasons or 'its notes are rare ones'})"
         )
-    return names, pad(vocabulary, max_length, written)
+    return found

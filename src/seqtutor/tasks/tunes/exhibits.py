@@ -9,15 +9,17 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
+from seqtutor.task_records import Drawn
 from seqtutor.tasks.scores.exhibiting import Piece, with_media
-from seqtutor.tasks.scores.keys import pitch_name
+from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
 from seqtutor.tasks.scores.lead_sheet_pieces import piece_of
+from seqtutor.tasks.scores.notation import spelled_name
 from seqtutor.tasks.scores.note_statistics import note_distributions
-from seqtutor.tasks.tunes.listening import rendering_of
+from seqtutor.tasks.tunes.listening import rendering_of, semitones_of
 from seqtutor.tasks.tunes.render import sheets_of
-from seqtutor.tasks.tunes.tokens import END, copied_bar, is_bar
+from seqtutor.tasks.tunes.tokens import END, PITCHES, copied_bar, is_bar, names_for
 from seqtutor.vocabulary import Vocabulary
 
 MEASURED = 500
@@ -40,19 +42,28 @@ _WORDS = {
 
 def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     """All that a page shows of tunes."""
-    rendering = rendering_of(next(iter(policies.values())).how)
+    how = next(iter(policies.values())).how
+    rendering, semitones = rendering_of(how), semitones_of(how)
     pieces, listed, voices = {}, {}, {}
     for name, shown in policies.items():
         drawn = shown.drawn
-        first = sheets_of(replace(drawn, sequences=drawn.sequences[:MEASURED]))
+        first = sheets_of(replace(drawn, sequences=drawn.sequences[:MEASURED]), semitones)
         chosen = replace(drawn, sequences=drawn.sequences[shown.chosen])
         pieces[name] = [
-            _piece(sheet, chosen.sequences.tokens[place], chosen.vocabulary, rendering)
-            for place, sheet in enumerate(sheets_of(chosen))
+            _piece(
+                replace(sheet, title=title or sheet.title),
+                chosen.sequences.tokens[place],
+                chosen.vocabulary,
+                rendering,
+                semitones,
+            )
+            for place, (sheet, title) in enumerate(
+                zip(sheets_of(chosen, semitones), shown.file_titles, strict=True)
+            )
         ]
         listed[name] = [
             Listed(text, _facts(sheet))
-            for text, sheet in zip(drawn.texts()[:LISTED], first, strict=False)
+            for text, sheet in zip(_texts(drawn, semitones), first, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in first]
     exhibits, problems = with_media(pieces, rendering.sound)
@@ -60,18 +71,30 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     return Exhibition(exhibits, listed, note_distributions(voices), notes)
 
 
+def _texts(drawn: Drawn, semitones: int) -> list[str]:
+    """The first tunes as people call their tokens."""
+    vocabulary, first = drawn.vocabulary, drawn.sequences[:LISTED]
+    names = dict(zip(vocabulary.tokens, names_for(vocabulary, semitones), strict=True))
+
+    def called(tokens: Sequence[str]) -> str:
+        return " ".join(names[token] for token in tokens)
+
+    return vocabulary.texts(first.tokens, first.mask, called)
+
+
 def _piece(
     sheet: LeadSheet,
     tokens: Int[np.ndarray, " time"],
     vocabulary: Vocabulary,
     rendering: LeadSheetRendering,
+    semitones: int,
 ) -> Piece:
     assert sheet.meter is not None
-    marks, of_notes = _marks(vocabulary.decode(tokens))
+    marks, of_notes = _marks(vocabulary.decode(tokens), sheet.key, semitones)
     return piece_of(sheet, rendering, marks, of_notes, _facts(sheet))
 
 
-def _marks(tokens: Sequence[str]) -> tuple[list[Mark], list[int]]:
+def _marks(tokens: Sequence[str], key: Key, semitones: int) -> tuple[list[Mark], list[int]]:
     """Notes, bar lines, copies and the end as marks; and of each note that sounds its mark."""
     marks: list[Mark] = []
     of_bars: list[list[int]] = [[]]
@@ -86,14 +109,12 @@ def _marks(tokens: Sequence[str]) -> tuple[list[Mark], list[int]]:
             if number < len(of_bars) - 1:
                 of_bars[-1] = [place] * len(of_bars[number])
             marks.append(Mark(token, step, step + 1, f"bar {number} again", _WORDS))
-        elif token.partition(":")[0] in _NAMES:
+        elif token.partition(":")[0] in PITCHES:
             of_bars[-1].append(place)
-            name, _, length = token.partition(":")
+            what, _, length = token.partition(":")
+            name = spelled_name(PITCHES[what] + semitones, key)
             marks.append(Mark(name, step, step + 1, f"{length} of a quarter", _WORDS))
     return marks, [place for bar in of_bars for place in bar]
-
-
-_NAMES = {pitch_name(pitch) for pitch in range(128)}
 
 
 def _facts(sheet: LeadSheet) -> dict[str, Fact]:

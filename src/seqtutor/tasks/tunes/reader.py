@@ -8,9 +8,18 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from seqtutor.errors import UserError
 from seqtutor.tasks.scores.abc import decode_abc, read_tunes
 from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
-from seqtutor.tasks.scores.files import ABC_SUFFIXES, read_files, read_limited, require_usable
+from seqtutor.tasks.scores.files import (
+    ABC_SUFFIXES,
+    MIDI_SUFFIXES,
+    SCORE_SUFFIXES,
+    export_advice,
+    read_files,
+    read_limited,
+    require_usable,
+)
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.keys import estimate_key
 from seqtutor.tasks.scores.measures import (
@@ -58,12 +67,14 @@ class Tune:
         title, source: the piece's name and the book or file.
         notes: of the whole tune, to find near-duplicates by.
         phrases: each once, on the white keys.
+        shift: semitones by which they were moved there.
     """
 
     title: str
     source: str
     notes: tuple[Note, ...]
     phrases: tuple[Phrase, ...]
+    shift: int = 0
 
 
 def read_corpus(bars: int) -> tuple[list[Tune], ImportReport]:
@@ -91,6 +102,12 @@ def read_sources(path: Path | None, bars: int) -> tuple[list[Tune], ImportReport
         return read_corpus(bars)
 
     def read(file: Path) -> tuple[list[Tune], ImportReport]:
+        suffix = file.suffix.lower()
+        if suffix in MIDI_SUFFIXES | SCORE_SUFFIXES or export_advice(suffix):
+            raise UserError(
+                f"{file} is not ABC, which is all that this task reads; EasyABC opens MusicXML and "
+                "MIDI and saves ABC, and so do the programs xml2abc and midi2abc"
+            )
         tunes, report = read_abc(decode_abc(read_limited(file)), file.name, bars)
         require_usable(file, report)
         return tunes, report
@@ -124,7 +141,7 @@ def _tune_of(played: PlayedTune, source: str, bars: int) -> tuple[Tune, Counter[
     phrases = tuple(dict.fromkeys(cut))
     if not phrases:
         raise UnreadableTuneError(next(iter(dropped), f"no phrase of {bars} bars"))
-    return Tune(played.title, source, notes, phrases), dropped
+    return Tune(played.title, source, notes, phrases, shift), dropped
 
 
 def _shift(pitches: Sequence[int], smallest: int) -> int | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from seqtutor.errors import UserError
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn, Gallery, Numbers, Preset, PriorRecord, Profile
 from seqtutor.task_spec import TaskSpec
@@ -29,7 +29,7 @@ from seqtutor.training.settings import undiscounted
 if TYPE_CHECKING:
     import numpy as np
 
-    from seqtutor.controls import Control
+    from seqtutor.controls import Control, How, Opening
     from seqtutor.data import Dataset, Sequences
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
@@ -56,8 +56,11 @@ class TuneSamples:
     """How tunes begin, and how they are written."""
 
     prime: str | None = None
-    """How each tune begins, in tokens: "6/8" for a jig, "3/4 minor" for a waltz in minor,
-    "2/2 major G4:1/2 |1 C5:1" for a reel with these notes."""
+    """How each tune begins: a dance (jig, reel, slip jig, hornpipe, march, polka, waltz) or a
+    metre, perhaps a mode and notes as they are written, such as "jig", "3/4 minor" or
+    "reel major A4:1/2 |1 D5:1"; or an ABC file, in whose key the tunes are written then."""
+    prime_bars: int | None = None
+    """Begin with so many bars of the file, and its upbeat; by default with half a tune."""
     formats: tuple[Format, ...] = USUAL_FORMATS
     """Kinds of files: notes, ABC as one tune book with all tunes; sound (wav, ogg); engraved scores
     (svg, png)."""
@@ -65,15 +68,20 @@ class TuneSamples:
     """Quarter notes a minute."""
     instrument: str = "violin"
     """An instrument of General MIDI, by name or number (1 to 128)."""
-    transpose: int = 2
-    """Semitones by which tunes are moved from the white keys: 2 writes those in C major in D."""
+    transpose: int | None = None
+    """Semitones by which tunes are moved from the white keys; 2, which writes those in C major in
+    D, by default, but those that begin as a file does are written in its key."""
     sound: Annotated[SoundSettings, tyro.conf.arg(name="")] = field(default_factory=SoundSettings)
 
     def __post_init__(self) -> None:
         require(4 <= self.tempo <= 1000, f"--tempo must lie between 4 and 1000, not {self.tempo}")
         require(
-            -24 <= self.transpose <= 24,
+            self.transpose is None or -24 <= self.transpose <= 24,
             f"--transpose must lie between -24 and 24, not {self.transpose}",
+        )
+        require(
+            self.prime_bars is None or self.prime_bars >= 1,
+            f"--prime-bars must be at least 1, not {self.prime_bars}",
         )
         require_formats(self.formats)
         program_of(self.instrument)
@@ -119,7 +127,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
     name = "tunes"
     one, many = "tune", "tunes"
     settings_type = TunesSettings
-    main_options = ("prime", "formats", "tempo", "instrument", "transpose")
+    main_options = ("prime", "prime_bars", "formats", "tempo", "instrument", "transpose")
     presets: Mapping[str, Preset[TunesSettings]] = {
         "form": Preset(
             "Rules of form",
@@ -136,6 +144,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
     numbers = Numbers(evaluate=10_000, most_samples=10_000, evaluation_of_run=2_000)
     profiles: Mapping[str, Profile] = PROFILES
     published = PUBLISHED
+    shorter_primer = "--prime-bars N for fewer bars of a file"
 
     def task(
         self,
@@ -176,32 +185,40 @@ class TunesSpec(TaskSpec[TunesSettings]):
         seed: int,
         vocabulary: Vocabulary,
     ) -> tuple[np.ndarray | None, TuneSamples]:
-        """Tokens such as a metre, a mode and the first notes."""
+        """A dance or a metre, a mode and the first notes, or those of an ABC file."""
         if options.prime is None:
+            require(options.prime_bars is None, "--prime-bars is about the file that --prime names")
             return None, options
         import numpy as np
 
-        try:
-            tokens = vocabulary.encode(vocabulary.split(options.prime))
-        except UserError:
-            # No token has a dot, which the name of a file has.
-            require(
-                "." not in options.prime,
-                f"--prime takes tokens here, or a metre and a mode such as '6/8 minor', and no "
-                f"files: {options.prime[:80]}",
-            )
-            raise
-        return np.tile(tokens, (number, 1)), options
+        from seqtutor.runs.progress import console
+        from seqtutor.tasks.tunes.beginning import read_beginning
+        from seqtutor.tasks.tunes.listening import USUAL_TRANSPOSITION
+        from seqtutor.tasks.tunes.tokens import typed_tokens
+
+        # No word of a tune has a dot, which the name of a file has.
+        if os.path.isfile(options.prime) or ("." in options.prime and ":" not in options.prime):
+            found = read_beginning(Path(options.prime), vocabulary, options.prime_bars)
+            for note in found.notes:
+                console.print(f"{options.prime}: {note}", markup=False)
+            if options.transpose is None:
+                options = replace(options, transpose=found.transposition)
+            return np.tile(found.tokens, (number, 1)), options
+        require(options.prime_bars is None, "--prime-bars is about a file; --prime names none")
+        heard = USUAL_TRANSPOSITION if options.transpose is None else options.transpose
+        return np.tile(typed_tokens(options.prime, vocabulary, heard), (number, 1)), options
 
     def write(self, drawn: Drawn, folder: Path, options: TuneSamples) -> list[Path]:
         """A file of each format for each tune, but one ABC tune book."""
         from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering, write_tunes
+        from seqtutor.tasks.tunes.listening import USUAL_TRANSPOSITION
         from seqtutor.tasks.tunes.render import sheets_of
 
         rendering = LeadSheetRendering(
             options.tempo, program_of(options.instrument), sound=options.sound
         )
-        sheets = sheets_of(drawn, options.transpose)
+        moved = USUAL_TRANSPOSITION if options.transpose is None else options.transpose
+        sheets = sheets_of(drawn, moved)
         return write_tunes(sheets, folder, options.formats, rendering=rendering)
 
     def read_sequences(
@@ -252,10 +269,33 @@ class TunesSpec(TaskSpec[TunesSettings]):
         return list(data.summary), fit.in_words("phrases of test tunes")
 
     def controls(self, settings: TunesSettings) -> Sequence[Control]:
-        """Tempo, instrument and swing."""
+        """Transposition, tempo, instrument and swing."""
         from seqtutor.tasks.tunes.listening import controls
 
         return controls()
+
+    def opening_controls(self, settings: TunesSettings) -> Sequence[Control]:
+        """Bars of a file."""
+        from seqtutor.tasks.tunes.listening import opening_controls
+
+        return opening_controls()
+
+    def token_names(
+        self, vocabulary: Vocabulary, settings: TunesSettings, how: How
+    ) -> Sequence[str]:
+        """Notes as they are heard and as their key spells them."""
+        from seqtutor.tasks.tunes.listening import semitones_of
+        from seqtutor.tasks.tunes.tokens import names_for
+
+        return names_for(vocabulary, semitones_of(how))
+
+    def opening(
+        self, given: str | Path, prior: PriorRecord, settings: TunesSettings, how: How
+    ) -> Opening:
+        """A dance or a metre, a mode and notes, or the first bars of an ABC file."""
+        from seqtutor.tasks.tunes.listening import opening
+
+        return opening(given, prior.vocabulary, how)
 
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll."""

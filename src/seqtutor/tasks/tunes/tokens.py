@@ -14,6 +14,7 @@ repeat them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +24,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.keys import pitch_name
+from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key, pitch_name
+from seqtutor.tasks.scores.notation import spelled_name
 from seqtutor.tasks.tunes.phrase import METERS, MODES, UNITS_PER_QUARTER, Event, Phrase, tonic_of
 from seqtutor.tasks.tunes.phrase import units_in_bar as units_of
 from seqtutor.vocabulary import Vocabulary
@@ -31,8 +33,23 @@ from seqtutor.vocabulary import Vocabulary
 BAR, END, REST, TIE, COPY = "|", "end", "rest", "tie", "="
 HEADER = 2
 """Tokens before the first note: metre and mode."""
+DANCES = {
+    "jig": "6/8",
+    "reel": "2/2",
+    "slip jig": "9/8",
+    "hornpipe": "2/2",
+    "march": "4/4",
+    "polka": "2/4",
+    "waltz": "3/4",
+}
+"""The metre in which the corpus, and so a prior, has most tunes of a dance."""
 _METERS = {f"{beats}/{unit}": (beats, unit) for beats, unit in METERS}
-_PITCHES = {pitch_name(pitch): pitch for pitch in range(128)}
+_NOTE = re.compile(
+    r"(?P<letter>[A-G])(?P<sign>#{0,2}|b{0,2})(?P<octave>-?\d):(?P<length>\d+(?:/\d+)?)",
+    re.IGNORECASE,
+)
+_LONGEST_SHOWN = 60
+PITCHES = {pitch_name(pitch): pitch for pitch in range(128)}
 
 
 def tokens_of(phrase: Phrase) -> list[str]:
@@ -73,6 +90,59 @@ def phrase_of(tokens: Sequence[str]) -> Phrase:
     return Phrase(meter, mode, upbeat, tuple(others))
 
 
+def names_for(vocabulary: Vocabulary, transposition: int) -> tuple[str, ...]:
+    """How people call each token of tunes that are heard so many semitones above the white keys."""
+    key = Key(transposition % 12)
+
+    def name(token: str) -> str:
+        what, sign, length = token.partition(":")
+        if what not in PITCHES:
+            return token
+        return f"{spelled_name(PITCHES[what] + transposition, key)}{sign}{length}"
+
+    return tuple(map(name, vocabulary.tokens))
+
+
+def typed_tokens(text: str, vocabulary: Vocabulary, transposition: int) -> Int[np.ndarray, " time"]:
+    """The tokens that a person means by names of dances, metres, modes, bars and notes.
+
+    Args:
+        text: such as "slip jig minor" or "3/4 |1 D5:1 Bb4:1/2", notes as they are heard.
+        vocabulary: of the model.
+        transposition: semitones from what the model writes up to what is heard.
+
+    Raises:
+        UserError: if a word is none of these, or the model knows no such token.
+    """
+    words = text.split()
+    for count in (2, 1):
+        if meter := DANCES.get(" ".join(words[:count]).lower()):
+            words = [meter, *words[count:]]
+            break
+    return np.array([_typed(word, vocabulary, transposition) for word in words], np.int32)
+
+
+def _typed(word: str, vocabulary: Vocabulary, transposition: int) -> int:
+    """The id of the token that a word means."""
+    token = word
+    if found := _NOTE.fullmatch(word):
+        pitch = 12 * (int(found["octave"]) + 1) + PITCH_CLASS_OF_LETTER[found["letter"].upper()]
+        pitch += found["sign"].count("#") - found["sign"].count("b") - transposition
+        token = f"{pitch_name(pitch)}:{found['length']}"
+    if token in vocabulary.tokens:
+        return vocabulary.tokens.index(token)
+    if found:
+        raise UserError(
+            f"the model knows no note {word!r}: its training tunes have none, or too few, of this "
+            "pitch and length; a length is in quarters, such as D5:1 or D5:1/2"
+        )
+    raise UserError(
+        f"{word[:_LONGEST_SHOWN]!r} begins no tune; give a dance ({', '.join(DANCES)}) or a metre "
+        f"({', '.join(_METERS)}), then a mode ({', '.join(MODES)}), {BAR}1, and notes such as "
+        "D5:1/2"
+    )
+
+
 def copied_bar(token: str) -> int:
     """The number of the bar that a token copies, from 1; 0 for another token."""
     return _number(token, COPY)
@@ -104,7 +174,7 @@ def _event(token: str) -> Event:
         units = Fraction(length) * UNITS_PER_QUARTER
         if units <= 0 or units.denominator != 1:
             raise ValueError
-        pitch = None if what in (REST, TIE) else _PITCHES[what]
+        pitch = None if what in (REST, TIE) else PITCHES[what]
     except (KeyError, ValueError, ZeroDivisionError):
         raise UserError(
             f"{token!r} is no token of a tune; use a metre, a mode, {BAR}1, {END}, or a note such "

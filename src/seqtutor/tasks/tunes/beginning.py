@@ -1,0 +1,58 @@
+"""How a tune is to begin: words that are typed, or the first bars of an ABC file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from seqtutor.tasks.tunes.data import TOKENS_PER_BAR
+from seqtutor.tasks.tunes.dataset import read_known_phrases
+from seqtutor.tasks.tunes.tokens import BAR, table_of
+from seqtutor.vocabulary import Vocabulary
+
+MOST_SEMITONES = 24
+"""By which tunes are moved from the white keys, up or down."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The first tokens, and how they are to be heard.
+
+    Attributes:
+        tokens: `Int["time"]`.
+        transposition: semitones from the white keys to what is heard, as the file has it.
+        notes: what was done to the file, in words.
+    """
+
+    tokens: Int[np.ndarray, " time"]
+    transposition: int
+    notes: list[str] = field(default_factory=list)
+
+
+def read_beginning(path: Path, vocabulary: Vocabulary, bars: int | None = None) -> Beginning:
+    """The first bars of the first phrase in an ABC file that a model knows.
+
+    Args:
+        path: of the file.
+        vocabulary: of the model.
+        bars: so many; by default half a phrase, which the model completes.
+
+    Raises:
+        UserError: if the file cannot be read or holds no phrase in the tokens of the model.
+    """
+    whole = int(table_of(vocabulary).bar.max())
+    first, *others = read_known_phrases(path, vocabulary, whole, TOKENS_PER_BAR * whole)
+    taken = min(whole // 2 if bars is None else bars, whole)
+    tokens = first.tokens
+    if taken < whole:
+        tokens = tokens[: tokens.index(f"{BAR}{taken + 1}")]
+    notes = [f"begins with {taken} of the {whole} bars of {first.name}"]
+    notes += [f"the file holds {len(others) + 1} phrases; one is read"] if others else []
+    octaves = max(0, (abs(first.shift) - MOST_SEMITONES + 11) // 12)
+    back = -first.shift + 12 * octaves * (1 if first.shift > 0 else -1)
+    if octaves:
+        notes.append(f"it is heard {octaves} octaves {'higher' if first.shift > 0 else 'lower'}")
+    return Beginning(vocabulary.encode(tokens), back, notes)
