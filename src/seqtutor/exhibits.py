@@ -45,6 +45,8 @@ class Shown:
         drawn: all that were generated, in the order of generation.
         chosen: rows of those that are shown one by one.
         terms: by name the weighted reward of each step of the chosen ones; empty without a reward.
+        unscored: by the name of a term, by place among the chosen ones, why it has no value: the
+            reward has a neutral one in its place.
         how: what a person chose of the task's `controls`; empty for the usual showing.
         titles: of the chosen ones, which their files get; empty for none.
         probabilities: computes the policy's probability of every token at each step of the chosen
@@ -57,6 +59,7 @@ class Shown:
     how: How = field(default_factory=dict)
     titles: Sequence[str] = ()
     probabilities: Callable[[], Float[np.ndarray, "shown time vocab"]] | None = None
+    unscored: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     @property
     def file_titles(self) -> list[str]:

@@ -206,6 +206,7 @@ class Drawn:
         has_reward: whether the settings are those of a run, so that its reward may be reported.
         may_run_code: whether functions and commands that the settings name may run: the settings
             of a folder may be a stranger's, unless the user has just had it made.
+        run: the folder of the run whose reward it is, with what that found out.
     """
 
     sequences: Sequences
@@ -215,6 +216,7 @@ class Drawn:
     seed: int = 0
     has_reward: bool = False
     may_run_code: bool = False
+    run: Path | None = None
 
     def texts(self) -> list[str]:
         """Each sequence as text, without its end token."""

@@ -205,6 +205,10 @@ class TaskSpec(Generic[Settings]):
         """A line about what a run with these settings is for."""
         return None
 
+    def is_published(self, settings: Settings) -> bool:
+        """Whether the published figures are of policies with the reward of these settings."""
+        return True
+
     def has_memory(self, settings: Settings) -> bool:
         """Whether the reward depends on earlier sequences, so that runs cannot share it."""
         return False

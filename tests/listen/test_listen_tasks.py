@@ -337,6 +337,11 @@ def test_molecules_go_on_from_a_beginning_and_can_be_downloaded(tmp_path):
         assert session.separator_of(source) == ""
         file = session.opening(source, b"# ours\nClc1ccc chlorobenzene\n", "x.smi", {})
         assert file.tokens.tolist() == opening.tokens.tolist()
+        structure = Chem.MolToMolBlock(Chem.MolFromSmiles("Clc1ccccc1")).encode() + b"$$$$\n"
+        whole = session.opening(source, structure, "asp.sdf", {})
+        assert [source.vocabulary.tokens[int(one)] for one in whole.tokens][:5] == names[:5]
+        table = session.opening(source, b"Nr;Structure\n1;Clc1ccc\n", "x.csv", {})
+        assert table.tokens.tolist() == opening.tokens.tolist()
         with pytest.raises(UserError, match="is not SMILES text"):
             session.opening(source, "Cl c", "", {})
         wish = wish_of(molecule, session.sources, {"primer": names, "number": 8, "seed": 1})

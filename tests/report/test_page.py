@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from page_browser import opened
 from seqtutor.exhibits import Exhibit, Mark, Picture
 from seqtutor.measure import Estimate, Measure, Published
 from seqtutor.measures.intervals import Interval
@@ -35,6 +36,7 @@ from seqtutor.report.page.page import (
     Page,
     RunRecord,
     Section,
+    render_card,
     render_page,
 )
 from seqtutor.report.page.verdict import verdict
@@ -255,6 +257,66 @@ class Elements(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+
+def test_a_reward_with_a_neutral_score_in_it_is_not_shown_as_a_score():
+    card = page().groups[0].cards["psi"][0]
+    text = render_card(replace(card, unscored={"good": "is not a number (NaN)"}), 1.0, 5)
+    assert '<span class="reward">no score</span>' in text
+    assert "<dt>good</dt><dd>no score: is not a number (NaN)</dd>" in text
+    assert "+3.5" not in text
+
+
+FOUND = {
+    "reward>1": ["CCO", "N"],
+    "reward > 1": ["CCO", "N"],
+    "for custom>5": ["N"],
+    "custom>5": ["N"],
+    '"for custom" >= 5': ["N"],
+    "largest ring > 5": ["CCO"],
+    "prior largest ring>5": [],
+    "valid=no": ["C1CC"],
+    "valid = NO": ["C1CC"],
+    "reward=1.5": ["CCO"],
+    "C=O": ["C=O"],
+    '"not closed"': ["C1CC"],
+    "psi reward<=1.5": ["CCO"],
+    "": ["CCO", "N", "C1CC", "C=O"],
+}
+
+
+def test_lines_are_found_by_headings_as_they_are_written(tmp_path):
+    rows = [
+        ListedRow("psi", "CCO", {"valid": "yes", "reward": 1.5, "for custom": 2.0}),
+        ListedRow("psi", "N", {"valid": "yes", "reward": 8.0, "for custom": 7.5}),
+        ListedRow("psi", "C1CC", {"valid": "no", "why": "ring bond 1 is not closed"}),
+        ListedRow("prior", "C=O", {"valid": "yes", "reward": "no score"}),
+    ]
+    rows[0].cells["largest ring"] = 6.0
+    columns = ["valid", "reward", "for custom", "largest ring", "why"]
+    path = tmp_path / "page.html"
+    path.write_text(render_page(page(listing=Listing(columns, rows, {}))), encoding="utf-8")
+    script = """
+    const find = document.getElementById("find");
+    find.value = arguments[0];
+    find.dispatchEvent(new Event("input"));
+    const rows = [...document.querySelectorAll("#listing tbody tr")].filter((r) => !r.hidden);
+    const count = document.getElementById("count").textContent;
+    return [rows.map((r) => r.cells[1].textContent), count];
+    """
+    with opened(path) as driver:
+        for words, expected in FOUND.items():
+            assert driver.execute_script(script, words)[0] == expected, words
+        shown, count = driver.execute_script(script, "MW<300 reward>1")
+        assert shown == ["CCO", "N"]
+        assert count == "2 of 4; not understood: MW<300"
+        saved = driver.execute_async_script("""
+            let saved = null;
+            URL.createObjectURL = (blob) => { saved = blob; return "#"; };
+            document.querySelector('[data-save="csv"]').click();
+            saved.arrayBuffer().then((b) => arguments[0]([...new Uint8Array(b)].slice(0, 3)));
+        """)
+        assert bytes(saved) == "\ufeff".encode(), "for Excel"
 
 
 def test_a_page_is_whole_and_asks_for_nothing_outside():

@@ -62,6 +62,20 @@ def test_a_run_that_goes_on_from_a_checkpoint_ends_as_if_it_had_never_stopped(tm
         assert last.record[name] == records[-1][name]
 
 
+def test_so_does_a_run_of_muon_with_a_network_beside_the_prior(tmp_path):
+    """Muon keeps another state for matrices than for vectors, with nothing in places."""
+    beside = replace(TUTOR.task, network=lambda c: prior(3, hidden=(4,), seed=2))
+    settings = SETTINGS.with_changes(optimiser="muon", network="task")
+    tutor = Tutor(beside, TUTOR.prior, settings)
+    states = [jax.tree.map(jnp.copy, progress.state) for progress in chunks(tutor)]
+    store = Checkpoints(tmp_path, "settings")
+    store.save(states[1], 48)
+    *_, last = chunks(tutor, store.latest(tutor).state)
+    assert identical(last.state.network, states[-1].network)
+    assert identical(last.state.optimiser, states[-1].optimiser)
+    assert not identical(states[1].network, states[-1].network)
+
+
 def test_only_the_newest_are_kept(saved):
     assert saved.steps() == [96, 72]
     assert len(list(saved.folder.iterdir())) == 2 * KEPT

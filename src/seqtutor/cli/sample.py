@@ -106,6 +106,7 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
         settings,
         options.seed,
         has_reward=policy.config is not None,
+        run=policy.folder,
     )
     return spec.write(sequences, output, own), length
 

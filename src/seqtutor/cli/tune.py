@@ -264,6 +264,7 @@ def _tune(spec: TaskSpec[Any], config: RunConfig[Any], folder: RunFolder, option
                 tutor,
                 folder,
                 samples=options.samples,
+                evaluate=options.evaluate,
                 is_to_stop=is_to_stop,
                 on_begin=announce,
                 logs=options.log,

@@ -54,6 +54,7 @@ class Source:
     reward: Reward | None
     lengths: tuple[int, ...]
     rewarding: Callable[[Any, Any], Mapping[str, Any]] = field(repr=False)
+    left_out: str = ""
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -75,6 +76,10 @@ class Source:
             is_shipped = own in self.policy.spec.priors.values()
             return {"model": "the prior that comes with seqtutor"} if is_shipped else folder
         tutor = config.tutor
+        if self.left_out:
+            trained = self.policy.spec.describe(config.settings)
+            folder |= {"in its training": trained} if trained else {}
+            folder |= {"here": self.left_out}
         known = {"method": tutor.method, "c": f"{tutor.c:g}", "discount": f"{tutor.discount:g}"}
         return {**known, "steps": f"{tutor.steps:,}", "seed": f"{tutor.seed}", **folder}
 
@@ -177,6 +182,7 @@ def open_sources(
             if policy.config is None or any(one.fits(policy) for one in rewarded):
                 continue
             own = spec.settings_for_evaluation(policy.config.settings)
+            note = None
             if not may_run_code:
                 own, note = spec.without_code(own, spec.evaluate_type())
                 notes |= {} if note is None else {note: None}
@@ -185,7 +191,8 @@ def open_sources(
             vocabulary = policy.saved.vocabulary
             settings = policy.config.settings
             terms = _terms_of(task.reward)
-            rewarded.append(_Rewarded(settings, term, vocabulary, task.reward, terms))
+            made = (settings, term, vocabulary, task.reward, terms, note or "")
+            rewarded.append(_Rewarded(*made))
         sources = [
             _source(title, policy, next((one for one in rewarded if one.fits(policy)), None))
             for title, policy in zip(titles, policies, strict=True)
@@ -202,6 +209,7 @@ class _Rewarded:
     vocabulary: Vocabulary
     reward: Reward
     rewarding: Callable[[Any, Any], Mapping[str, Any]]
+    left_out: str
 
     def fits(self, policy: NamedPolicy) -> bool:
         run = policy.config
@@ -213,7 +221,8 @@ def _source(title: str, policy: NamedPolicy, own: _Rewarded | None) -> Source:
     lengths = lengths_of(policy)
     if own is None:
         return Source(title, policy, policy.spec.settings_type(), None, lengths, _nothing)
-    return Source(title, policy, own.settings, own.reward, lengths, own.rewarding)
+    given = (own.settings, own.reward, lengths, own.rewarding, own.left_out)
+    return Source(title, policy, *given)
 
 
 def _nothing(tokens: Any, mask: Any) -> Mapping[str, Any]:

@@ -14,13 +14,14 @@ A function is one of three kinds:
 
 A host reward may have further methods, each with a protocol of its own: `start`, to compute while
 the device goes on; `restart`, `state` and `restore`, if it has a memory; `end`, to end a run;
-`write`, to keep files in a run's folder; `record_in` and `remarks`, to record a run there; `close`,
-to release what it holds; `bind`, to be given the task's vocabulary.
+`write`, to keep files in a run's folder; `record_in` and `remarks`, to record a run there; `cost`,
+`use_records` and `unscored`, where values are dear or may fail; `close`, to release what it holds;
+`bind`, to be given the task's vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -137,6 +138,26 @@ class RecordingReward(Protocol):
 
     def remarks(self, is_over: bool) -> list[str]:
         """What the user should know by now; asked after each record and when the run is over."""
+
+
+@runtime_checkable
+class CostlyReward(Protocol):
+    """A reward whose values may be dear, such as those of a simulation, and are kept with runs."""
+
+    def use_records(self, folders: Sequence[Path]) -> None:
+        """Take what runs with this reward found out from their folders, and keep there what is new.
+
+        Called before sequences are measured.
+        """
+
+    def cost(self, sequences: int) -> str | None:
+        """What it costs at most to measure so many sequences, for the user; `None` if little."""
+
+    def unscored(self, tokens: Any, mask: Any) -> Mapping[str, Mapping[int, str]]:
+        """By the name of a term, by row, why it has no value, in whose place a neutral one stands.
+
+        Asked for sequences whose terms were computed before.
+        """
 
 
 @runtime_checkable

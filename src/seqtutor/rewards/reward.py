@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -20,6 +20,7 @@ from seqtutor.rewards.host import HostCalls
 from seqtutor.rewards.protocols import (
     AsynchronousReward,
     ClosableReward,
+    CostlyReward,
     EndingReward,
     RecordingReward,
     RewardFunction,
@@ -236,6 +237,26 @@ class Reward:
         """What the function has to say about a run that it records."""
         function = self.function
         return function.remarks(is_over) if isinstance(function, RecordingReward) else []
+
+    def use_records(self, folders: Sequence[Path]) -> None:
+        """Have the function use what runs found out, and keep there what is new."""
+        if isinstance(self.function, CostlyReward):
+            self.function.use_records(folders)
+
+    def cost(self, sequences: int) -> list[str]:
+        """What it costs at most to measure so many sequences, in words; none if little."""
+        if not isinstance(self.function, CostlyReward):
+            return []
+        return list(filter(None, [self.function.cost(sequences)]))
+
+    def unscored(
+        self, tokens: Int[AnyArray, "batch time"], mask: Bool[AnyArray, "batch time"]
+    ) -> dict[str, dict[int, str]]:
+        """By the name of a term, by row, why it has only a neutral value."""
+        if not isinstance(self.function, CostlyReward):
+            return {}
+        found = self.function.unscored(np.asarray(tokens), np.asarray(mask))
+        return {name: dict(rows) for name, rows in found.items()}
 
     def close(self) -> None:
         """Release what the function holds, such as worker processes."""

@@ -89,6 +89,17 @@ class _WeightedSum(Reward):
     def remarks(self, is_over: bool = False) -> list[str]:
         return [remark for part in self.parts for remark in part.remarks(is_over)]
 
+    def use_records(self, folders: Sequence[Path]) -> None:
+        for part in self.parts:
+            part.use_records(folders)
+
+    def cost(self, sequences: int) -> list[str]:
+        return [one for part in self.parts for one in part.cost(sequences)]
+
+    def unscored(self, tokens: Any, mask: Any) -> dict[str, dict[int, str]]:
+        found = [part.unscored(tokens, mask) for part in self.parts]
+        return {name: rows for part in found for name, rows in part.items()}
+
     def close(self) -> None:
         for part in self.parts:
             part.close()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.data import Sequences
-from seqtutor.measure import Estimates, Measure, MeasureGroup, rows_of
+from seqtutor.measure import Estimates, Measure, MeasureGroup, Published, rows_of
 from seqtutor.measures.estimates import estimates_of
 from seqtutor.measures.log_partition import LogPartition
 from seqtutor.measures.policy import (
@@ -26,6 +26,7 @@ from seqtutor.preferences.reward import TERM as PREFERENCE
 from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table, interval_note
 from seqtutor.report.tables import Table
+from seqtutor.runs.costs import announce_cost, rewarded_to_measure
 from seqtutor.runs.grouping import PolicyGroup, grouped, remarks_on
 from seqtutor.runs.optimum import (
     SEARCHED,
@@ -104,6 +105,9 @@ class Evaluator:
         c: at which the optimum is estimated of models that are no runs; `None` for not at all.
         shows_preference: whether the reward has the term of a preference model.
         known: evaluations by this reward and these measures that need not be made again.
+        cautions: notes on what the rewards are without, among the others, which a reader must not
+            miss.
+        published: figures of policies with the reward of all runs.
     """
 
     spec: TaskSpec[Any]
@@ -116,6 +120,8 @@ class Evaluator:
     c: float | None = None
     shows_preference: bool = False
     known: Known = field(default_factory=Known)
+    cautions: Sequence[str] = ()
+    published: Published | None = None
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
         """Sample from a policy and measure it, with a progress bar."""
@@ -205,7 +211,8 @@ def open_evaluator(
     remarks = remarks_on(policies)
     tasks: dict[Vocabulary, Task] = {}
     preference = PreferenceTerm()
-    reward_notes = []
+    reward_notes: list[str] = []
+    cautions: list[str] = []
     if len(preferences) > 1:
         reward_notes.append(
             "The runs differ in the preference term of their rewards, which are not measured."
@@ -215,13 +222,19 @@ def open_evaluator(
             of_reward = spec.settings_for_evaluation(settings)
             if not may_run_code:
                 of_reward, note = spec.without_code(of_reward, own)
-                reward_notes += [] if note is None else [note]
+                cautions += [] if note is None else [note]
+                reward_notes += cautions
             preference = next(iter(preferences), preference)
             # A run's first: its settings fit its own prior.
             for prior in (*(run.prior() for run in runs[:1]), *priors):
                 if prior.vocabulary not in tasks:
                     opened = opened_task(spec, of_reward, prior, reward_workers, preference)
-                    tasks[prior.vocabulary] = stack.enter_context(opened)
+                    task = stack.enter_context(opened)
+                    task.reward.use_records([run.folder for run in runs if run.folder])
+                    tasks[prior.vocabulary] = task
+            if not (known and known.evaluations):
+                first = next(iter(tasks.values()))
+                announce_cost(first.reward, rewarded_to_measure(policies, number))
             if spec.shows_terms:
                 reward_notes.append("The mean reward is the sum of the terms, which are weighted.")
         measures = stack.enter_context(spec.measures(settings, own, priors, number, reward_workers))
@@ -239,6 +252,8 @@ def open_evaluator(
             c,
             has_term,
             known or Known(),
+            cautions,
+            spec.published if all(map(spec.is_published, distinct_settings(policies))) else None,
         )
 
 
@@ -391,7 +406,7 @@ def table_of(
 ) -> Table:
     """The table of measured policies, beside published figures, where the task has some."""
     spec = evaluator.spec
-    published = spec.published if has_published else None
+    published = evaluator.published if has_published else None
     note = interval_note(columns, evaluator.number, spec.many, evaluator.temperature)
     return evaluation_table(
         columns,

@@ -76,6 +76,11 @@ def log_partitions(
     return found
 
 
+def priors_sampled(policies: Sequence[NamedPolicy]) -> int:
+    """How many priors `log_partitions` samples from."""
+    return len(_of_one_prior(policies))
+
+
 def _of_one_prior(
     policies: Sequence[NamedPolicy],
 ) -> dict[tuple[str, int], dict[float, list[int]]]:

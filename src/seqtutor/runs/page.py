@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.exhibits import Distribution, Exhibit, Exhibition, Fact, Shown
+from seqtutor.exhibits import LISTED, Distribution, Exhibit, Exhibition, Fact, Shown
 from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule, choose
@@ -41,10 +41,17 @@ from seqtutor.runs.event_logs import LogName, log_samples
 from seqtutor.runs.page_members import Member, members_of
 from seqtutor.runs.page_records import histories_of, run_record
 from seqtutor.runs.policies import PRIOR, distinct_settings
-from seqtutor.runs.progress import progress_bar
+from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by_in_words
 from seqtutor.settings import require, require_seed, require_workers
+from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
+
+Unscored = Mapping[str, Mapping[int, str]]
+"""By the name of a term, by row, why it has no value."""
+
+NO_SCORE = "no score"
+"""Stands where a sequence has only a neutral value."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,8 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
         may_run_code=options.may_run_code,
         known=options.known.first(options.number),
     ) as evaluator:
+        for caution in evaluator.cautions:
+            console.print(caution, style="yellow")
         groups = [member.group for member in members]
         found = measured_groups(evaluator, groups, options.seed)
         measured = [
@@ -217,7 +226,11 @@ def _page(
         groups=_groups(chosen, shown, exhibition),
         table=table_of(evaluator, columns, rows),
         figures=figure_groups(drawn),
-        listing=_listing(members, exhibition),
+        listing=_listing(
+            members,
+            exhibition,
+            {title: _unscored_of_listed(evaluator, one.drawn) for title, one in shown.items()},
+        ),
         runs=list(_run_records(members)),
         notes=exhibition.notes,
         keys=exhibition.keys,
@@ -243,18 +256,26 @@ def _shown(
     rows = np.array([row for own in chosen.values() for row in own], np.int64)
     task = evaluator.tasks.get(drawn.vocabulary)
     terms: dict[str, np.ndarray] = {}
+    unscored: Unscored = {}
     if task is not None and len(rows):
         few = drawn.sequences[rows]
         found = task.reward(few.tokens, few.mask)
         terms = {name: np.asarray(term, np.float64) for name, term in found.terms.items()}
+        unscored = task.reward.unscored(few.tokens, few.mask)
     titles = [
         card_title(member.title, rule, number)
         for rule, own in chosen.items()
         for number in range(1, len(own) + 1)
     ]
-    return Shown(
-        drawn, rows, terms, titles=titles, probabilities=partial(member.probabilities, rows)
-    )
+    probabilities = partial(member.probabilities, rows)
+    return Shown(drawn, rows, terms, titles=titles, probabilities=probabilities, unscored=unscored)
+
+
+def _unscored_of_listed(evaluator: Evaluator, drawn: Drawn) -> Unscored:
+    """Which terms of the sequences in the table have no value."""
+    task = evaluator.tasks.get(drawn.vocabulary)
+    few = drawn.sequences[:LISTED]
+    return {} if task is None else task.reward.unscored(few.tokens, few.mask)
 
 
 def card_title(policy: str, rule: Rule, number: int) -> str:
@@ -293,10 +314,12 @@ def _verdicts(
         for policy, column in zip(first, columns, strict=True)
         if column.name == PRIOR
     }
+    published = evaluator.published
     return {
-        column.heading: verdict(
-            column, priors[policy.prior().folder], rows, spec.published, spec.one, spec.many
-        )
+        column.heading: [
+            *evaluator.cautions,
+            *verdict(column, priors[policy.prior().folder], rows, published, spec.one, spec.many),
+        ]
         for policy, column in zip(first, columns, strict=True)
         if column.name != PRIOR
     }
@@ -338,6 +361,7 @@ def _cards(
                     name: term[place, : lengths[place]].tolist()
                     for name, term in shown.terms.items()
                 },
+                {name: why[place] for name, why in shown.unscored.items() if place in why},
             )
             for number, place in enumerate(islice(places, len(rows)), start=1)
         ]
@@ -345,15 +369,21 @@ def _cards(
     }
 
 
-def _listing(members: Sequence[Member], exhibition: Exhibition) -> Listing:
+def _listing(
+    members: Sequence[Member], exhibition: Exhibition, unscored: Mapping[str, Unscored]
+) -> Listing:
     rows, records = [], []
     for member in members:
         rewards, terms = member.rewards, member.terms
         for place, one in enumerate(exhibition.listed[member.title]):
             cells: dict[str, Fact] = dict(one.facts)
             if rewards is not None:
-                cells["reward"] = float(rewards[place])
-                cells |= {f"for {term_title(n)}": float(term[place]) for n, term in terms.items()}
+                missing = {n for n, why in unscored[member.title].items() if place in why}
+                cells["reward"] = NO_SCORE if missing else float(rewards[place])
+                cells |= {
+                    f"for {term_title(n)}": NO_SCORE if n in missing else float(term[place])
+                    for n, term in terms.items()
+                }
             rows.append(ListedRow(member.title, one.text, cells))
             records.append(one.records)
     columns = list(dict.fromkeys(name for row in rows for name in row.cells))

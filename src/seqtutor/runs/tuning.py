@@ -131,6 +131,7 @@ def tune_in_folder(
     on_record: OnRecord = ignore_record,
     on_remark: OnRemark = ignore,
     on_begin: Callable[[], None] = lambda: None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> SequenceModel:
     """Run a tutor to its end in a folder; a run that the folder holds already continues.
 
@@ -145,6 +146,7 @@ def tune_in_folder(
             and is complete.
         on_remark: called with what the user should know, such as a collapse.
         on_begin: called once the folder is locked and has its configuration.
+        on_end: called after the training, before its samples are written.
 
     Raises:
         StoppedError: after `is_to_stop` said so.
@@ -163,6 +165,7 @@ def tune_in_folder(
         on_begin()
 
     def finish(policy: SequenceModel) -> None:
+        on_end()
         finish_run(spec, config, policy, tutor.task, folder, samples)
         shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
 
@@ -224,6 +227,7 @@ def write_samples(
         seed,
         has_reward=True,
         may_run_code=True,
+        run=folder.parent,
     )
     return spec.write(samples, folder, spec.sample_type())
 

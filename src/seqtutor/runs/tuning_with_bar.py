@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqtutor.runs.config import RunConfig
+from seqtutor.runs.costs import announce_cost, rewarded_after
 from seqtutor.runs.event_logs import LogName, event_logs
 from seqtutor.runs.interruption import Interrupted
 from seqtutor.runs.progress import console, note_of, progress_bar
@@ -24,6 +25,7 @@ def tune_with_bar(
     folder: RunFolder,
     *,
     samples: int,
+    evaluate: int,
     is_to_stop: Callable[[], bool],
     on_begin: Callable[[], None],
     logs: Sequence[LogName],
@@ -31,14 +33,25 @@ def tune_with_bar(
 ) -> None:
     """Tune in a folder, as `tune_in_folder` does with most of these arguments.
 
-    `logs` are the names of other programs that show the records, and `again` is the command that
-    continues the run.
+    Where the reward is dear, it is told before and after the training what the samples and the
+    table and page, of `evaluate` sequences, cost. `logs` are the names of other programs that show
+    the records, and `again` is the command that continues the run.
 
     Raises:
         Interrupted: after `is_to_stop` said so, with what to do to continue.
         UserError: as of `tune_in_folder`.
     """
     done = folder.records()
+    after = rewarded_after(config.tutor, samples, evaluate)
+    way = "--evaluate N makes it fewer, 0 leaves out table and page"
+
+    def begin() -> None:
+        on_begin()
+        announce_cost(tutor.task.reward, after, f"After the training ({way}) ")
+
+    def end() -> None:
+        announce_cost(tutor.task.reward, after, "For samples, table and page ")
+
     with progress_bar() as progress, event_logs(logs, folder, config.content()) as log:
         bar = progress.add_task(
             tutor.method.symbol,
@@ -61,7 +74,8 @@ def tune_with_bar(
                 is_to_stop=is_to_stop,
                 on_record=show,
                 on_remark=console.print,
-                on_begin=on_begin,
+                on_begin=begin,
+                on_end=end,
             )
         except StoppedError as stop:
             raise Interrupted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -11,11 +12,14 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.workers.batches import in_thread
 from seqtutor.workers.worker import Failure
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 
 
 class CommandPool:
@@ -114,7 +118,10 @@ def words_of(command: str) -> list[str]:
         raise UserError(f"the command {command!r} cannot be read: {error}") from None
     if not words or shutil.which(words[0]) is None:
         name = words[0] if words else command
-        raise UserError(f"there is no program {name!r} to run; give its path, such as ./{name}")
+        way = "give its path" if "/" in name else f"give its path, such as ./{name}"
+        if Path(name).is_file():
+            way = f"it is a file that may not be run: chmod +x {shlex.quote(name)}"
+        raise UserError(f"there is no program {name!r} to run; {way}")
     return words
 
 
@@ -129,7 +136,14 @@ def _number(text: str) -> float | Failure:
     try:
         return float(text)
     except ValueError:
-        return Failure(f"wrote {text[:60]!r}, which is not a number")
+        return Failure(f"wrote {text[:60]!r}, {why_no_number(text)}")
+
+
+def why_no_number(text: str) -> str:
+    """The end of a sentence about a text that should be a number."""
+    if _DECIMAL_COMMA.fullmatch(text.strip()):
+        return "with a decimal comma; it must write a decimal point"
+    return "which is not a number"
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:

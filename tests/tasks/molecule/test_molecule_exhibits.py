@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tiny_molecules import VOCABULARY
 
-from seqtutor.tasks.molecule.exhibits import chemical_space, draw
+from seqtutor.data import Sequences
+from seqtutor.exhibits import Shown
+from seqtutor.task_records import Drawn
+from seqtutor.tasks.molecule.exhibits import chemical_space, draw, exhibition
 from seqtutor.tasks.molecule.properties import parse
+from seqtutor.tasks.molecule.settings import MoleculeSettings
 
 RAISES, LOWERS, ALERT = "#9ECCED", "#F9CC99", "#D899D8"
 
@@ -48,3 +53,16 @@ def test_a_map_of_one_molecule_or_of_none_has_no_extent():
     one = chemical_space({"one": packed(["CC"]), "other": nothing})
     assert one.points["one"].tolist() == [[0, 0]]
     assert len(chemical_space({"one": nothing, "other": nothing}).points["one"]) == 0
+
+
+def test_cards_and_lines_are_named_by_the_number_of_the_string():
+    tokens = [[*VOCABULARY.encode(list(one)), 0, 0][:4] for one in ("CC", "C=", "CNO")]
+    sequences = Sequences(np.array(tokens, np.int32), np.array(tokens) >= 0)
+    shown = Shown(Drawn(sequences, VOCABULARY, {}, MoleculeSettings()), np.array([2, 1]))
+    found = exhibition({"prior": shown})
+    assert found.exhibits["prior"][0].files["sdf"].decode().splitlines()[0] == "prior-3"
+    assert found.listed["prior"][2].records["sdf"].splitlines()[0] == "prior-3"
+    assert found.listed["prior"][0].facts["MW, g/mol"] == 30.07
+    invalid = found.listed["prior"][1].facts
+    assert invalid["valid"] == "no", "the reason has a column of its own, cut short"
+    assert 0 < len(invalid["why not"]) < 50

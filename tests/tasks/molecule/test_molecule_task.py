@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -24,6 +25,7 @@ from seqtutor.tasks.molecule.goals import CELECOXIB
 from seqtutor.tasks.molecule.presets import PRESETS
 from seqtutor.tasks.molecule.reward_settings import (
     MOSES_EXTREMES,
+    CustomTerm,
     DiversityTerm,
     MoleculeRewardSettings,
     ScaledTerm,
@@ -266,3 +268,12 @@ def test_from_python_it_is_a_task_like_any_other():
         )
     rewards = [record["reward"] for record in tuned.records]
     assert rewards[-1] > rewards[0]
+
+
+def test_the_papers_figures_stand_beside_rewards_like_its_own():
+    own = {name: spec.is_published(preset.settings("psi")) for name, preset in PRESETS.items()}
+    assert {name for name, is_like in own.items() if is_like} == {"paper", "drug-like"}
+    settings = PRESETS["paper"].settings("psi")
+    scorer = CustomTerm(function="math:sqrt", weight=1.0)
+    with_own = replace(settings, reward=replace(settings.reward, custom=scorer))
+    assert not spec.is_published(with_own)

@@ -16,12 +16,14 @@ from seqtutor.runs.run_on_disk import run_on_disk
 from seqtutor.tasks.molecule.goal_report import BEST_BY_REWARD, report_best
 from seqtutor.tasks.molecule.presets import PRESETS
 from seqtutor.tasks.molecule.reward_settings import CustomTerm, DiversityTerm
-from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES
+from seqtutor.tasks.molecule.score_records import SCORES, ScoreRecords
+from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES, kind_of
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.task import molecule_task
 from seqtutor.training.run import run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
+from seqtutor.workers.worker import Failure
 from tiny_problems import identical
 
 MINE = """
@@ -86,6 +88,18 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize(
+    ("reasons", "kind"),
+    [
+        (["wrote '-7,36', x", "wrote '-8,1', x"], "wrote …, x"),
+        (["is too large (1e+300)", "is too large (4e+200)"], "is too large"),
+        (["ValueError: C is small", "ValueError: CC is small"], "ValueError"),
+    ],
+)
+def test_reasons_that_differ_in_what_was_given_are_one_kind(reasons, kind):
+    assert {kind_of(one) for one in reasons} == {kind}
+
+
 @pytest.mark.parametrize("method", ["psi", "rloo"])
 def test_a_run_that_was_killed_twice_has_the_record_of_one_that_was_not(tmp_path, mine, method):
     whole = run(mine, method, tmp_path / "whole")
@@ -146,7 +160,9 @@ def test_the_best_by_reward_are_structures_each_once(tmp_path, mine):
     assert report_best([tmp_path]) == [], "a folder without a record"
     (line,) = report_best([tmp_path / "run"], number=12)
     assert BEST_BY_REWARD in line
-    rows = [r for r in rows_of(tmp_path / "run" / MOLECULES) if r["is_valid"] == "1"]
+    every = [r for r in rows_of(tmp_path / "run" / MOLECULES) if r["is_valid"] == "1"]
+    rows = [r for r in every if r["custom_value"]]
+    assert len(rows) < len(every), "what has no score is not among the best"
     best = {}
     for row in rows:
         best[row["smiles"]] = max(float(row["total"]), best.get(row["smiles"], -np.inf))
@@ -168,3 +184,18 @@ def test_the_record_does_not_change_what_is_learned(tmp_path, mine):
     saved = run(mine, "psi", tmp_path / "run")
     with opened(mine, "psi") as task:
         assert identical(saved, run_tutor(tutor_of(task, "psi")).policy)
+
+
+def test_records_are_read_as_they_were_written_and_damage_is_passed_over(tmp_path):
+    records = ScoreRecords([tmp_path], ["dock", "other"])
+    found = {"dock": {"C": -7.25, "CC": Failure("took longer, 1 s")}, "other": {"C": 1e-17}}
+    records.add(found)
+    records.add({"dock": {"CCC": 0.1 + 0.2}, "other": {}})
+    expected = {"dock": {**found["dock"], "CCC": 0.1 + 0.2}, "other": found["other"]}
+    assert records.read() == expected
+    with (tmp_path / SCORES).open("a") as file:
+        file.write("dock,N,seven,\ndock,O,nan,\nstranger,C,1,\ndock\ndock,NN,5")
+    assert records.read() == expected
+    assert ScoreRecords([tmp_path / "none"], ["dock"]).read() == {"dock": {}}
+    ScoreRecords([tmp_path / "none"], ["dock"]).add(found)
+    assert not (tmp_path / "none").exists()

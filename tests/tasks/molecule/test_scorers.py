@@ -16,9 +16,10 @@ from seqtutor.runs.run_folder import from_plain, plain
 from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.reward_settings import CustomTerm, MoleculeRewardSettings
 from seqtutor.tasks.molecule.score import Options
-from seqtutor.tasks.molecule.scorers import FunctionCall, require_usable, takes_lists
+from seqtutor.tasks.molecule.scorers import FunctionCall, as_score, require_usable, takes_lists
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.terms import terms_of, weighted_terms
+from seqtutor.workers.command import words_of
 
 MINE = '''
 """Scorers in every form, which note how they were called."""
@@ -57,6 +58,9 @@ def odd(smiles: str):
     return {"C": float("nan"), "CC": float("inf"), "N": "none", "O": 1e300}.get(smiles) or {
         "CN": lambda: 1 / 0, "CO": lambda: os._exit(3), "CF": lambda: time.sleep(60),
     }.get(smiles, lambda: 2.0)()
+
+def odd_or_attribute(molecule):
+    return float("nan") if molecule.rdkit.GetNumAtoms() else 0.0
 
 def odd_many(smiles: list[str]):
     return [odd(one) for one in smiles]
@@ -138,6 +142,31 @@ def test_a_failed_score_is_not_invalidity_and_costs_no_other_molecule(mine, name
     assert found.columns["custom"][[0, 8]].tolist() == [2.0, 2.0]
     assert np.isnan(found.columns["custom"][1:8]).all()
     assert np.isfinite(found.columns["qed"][:9]).all()
+
+
+def test_a_function_that_took_a_string_is_not_said_to_have_failed_with_a_list(mine):
+    """It was tried with a list, which is no mistake of the user's."""
+    (failure,) = FunctionCall(f"{mine}:odd_or_attribute")(("C",))
+    assert failure.reason + failure.place == "is not a number (NaN)"
+    assert FunctionCall(f"{mine}:old")(("C",)) == [0.5]
+
+
+@pytest.mark.parametrize("text", ["-7,42", "7,4", ",5", "1,5e3"])
+def test_a_decimal_comma_is_named(text):
+    found = scored(CustomTerm(command=f"sh -c 'read s; echo {text}'", batch=1), ["CCO"])
+    expected = f"wrote '{text}', with a decimal comma; it must write a decimal point"
+    assert found.failures["custom"][0] == expected
+    assert as_score(text).reason == expected.replace("wrote", "returned")
+
+
+def test_a_command_that_is_not_there_or_may_not_be_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command, way in (("dock", "such as ./dock"), ("./dock", "; give its path$")):
+        with pytest.raises(UserError, match=way):
+            words_of(command)
+    (tmp_path / "dock").write_text("#!/bin/sh\n")
+    with pytest.raises(UserError, match=r"may not be run: chmod \+x \./dock$"):
+        words_of("./dock")
 
 
 @pytest.mark.parametrize(("failed", "neutral"), [(None, 1.75), (0.5, 0.5)])

@@ -74,9 +74,9 @@ def test_rows_without_the_column_are_bad_lines(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"id,structure\n1,CC\n", r"no column 'smiles'; name one of 'id', 'structure'"),
+        ("a.csv", b"id,molecule\n1,CC\n", r"no column 'smiles'; name one of 'id', 'molecule'"),
         ("a.smi", b"", "has no SMILES string"),
-        ("a.csv", b"", "no column"),
+        ("a.csv", b"", "no column of SMILES strings: it is empty"),
         ("a.smi", b"hello\nworld\n", "has no SMILES string .line 1: 'hello'"),
         ("a.smi.gz", gzip.compress(b"CC\n" * 999, mtime=0)[:20], "cannot be read"),
         ("a.smi.gz", b"\x1f\x8b broken", "cannot be read"),
@@ -87,6 +87,18 @@ def test_files_that_cannot_be_used_are_the_users_error(name, content, message, t
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message):
         read_smiles_file(tmp_path / name)
+
+
+def test_a_file_in_windows_code_page_keeps_its_letters_and_is_named(tmp_path, capsys):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("Name;Structure\nHöfer – 5 µM;CCO\n".encode("cp1252"))
+    (entry,) = read_entries(path)
+    assert (entry.name, entry.smiles) == ("Höfer – 5 µM", "CCO")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "is not in UTF-8 (line 2): it is read as Windows-1252" in told
+    path.write_text("Name;Structure\nHöfer;CCO\n", encoding="utf-8")
+    assert read_entries(path)[0].name == "Höfer"
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])

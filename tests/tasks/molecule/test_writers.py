@@ -60,7 +60,8 @@ def test_scores_of_real_and_hard_molecules_are_rdkits_to_the_last_digit(tmp_path
             assert row["reason"]
             continue
         for name, function in functions.items():
-            assert float(row[name]) == function(Chem.MolFromSmiles(row["smiles"])), row["smiles"]
+            found = function(Chem.MolFromSmiles(row["smiles"]))
+            assert row[name] == f"{float(f'{found:.15g}')!r}".removesuffix(".0"), row["smiles"]
     for row in rows[len(strings) :]:
         assert (row["valid"], row["reason"]) == ("0", HARD_AND_INVALID[row["smiles"]])
         assert row["logp"] == row["canonical_smiles"] == ""
@@ -174,11 +175,58 @@ def test_a_table_keeps_its_other_columns(tmp_path, capsys):
     rows = list(csv.DictReader(io.StringIO(printed)))
     own = [(row["id"], row["IC50 (nM)"], row["logp_given"], row["name"]) for row in rows]
     assert own == [("A1", "12,5", "0.3", "ethanol"), ("A2", "", "", "ring")]
-    assert float(rows[0]["logp"]) == Crippen.MolLogP(Chem.MolFromSmiles("CCO"))
+    logp = Crippen.MolLogP(Chem.MolFromSmiles("CCO"))
+    assert float(rows[0]["logp"]) == pytest.approx(logp, rel=1e-14)
     again = tmp_path / "again.csv"
     again.write_text(printed)
     score(again, "--words", "0")
     assert capsys.readouterr().out == printed, "of its own table only foreign columns are kept"
+
+
+def test_a_table_is_written_for_the_program_that_wrote_it(tmp_path):
+    """With its separator and, beyond ASCII, a mark without which Excel reads another code page."""
+    path, out = tmp_path / "mine.csv", tmp_path / "out.csv"
+    path.write_bytes(
+        "Nr;Structure;Name\n1;CCO;Äthanol\n2;CC(=O)Oc1ccccc1C(=O)O;x\n".encode("cp1252")
+    )
+    score(path, "--words", "0", "--output", str(out))
+    assert out.read_bytes().startswith("\ufeffline;Nr;Name;smiles;".encode())
+    rows = list(csv.DictReader(out.read_text(encoding="utf-8-sig").splitlines(), delimiter=";"))
+    assert [row["name"] for row in rows] == ["Äthanol", "x"]
+    assert rows[1]["molecular_weight"] == "180.159"
+    path.write_text("smiles,name\nCCO,ethanol\n")
+    score(path, "--words", "0", "--output", str(out))
+    assert out.read_text().startswith("line,smiles,"), "no mark where none is needed"
+
+
+def test_the_parent_of_a_salt_is_scored_where_it_is_asked_for(tmp_path, capsys):
+    path = tmp_path / "salts.smi"
+    path.write_text("CC(=O)[O-].[Na+] acetate\nC1CC ring\n")
+    score(path, "--words", "0")
+    printed = capsys.readouterr()
+    (acetate, _) = csv.DictReader(io.StringIO(printed.out))
+    assert acetate["canonical_smiles"] == "CC(=O)[O-].[Na+]"
+    assert "1 of several parts, such as salts, were scored whole; --parent" in printed.err
+    assert "the paper's terms, each once" in " ".join(printed.err.split())
+    score(path, "--words", "0", "--parent")
+    acetate, ring = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (acetate["canonical_smiles"], acetate["name"]) == ("CC(=O)O", "acetate")
+    assert ring["reason"] == "ring bond 1 is not closed"
+
+
+def test_a_structure_that_cannot_be_read_is_told_from_an_empty_string(tmp_path, capsys):
+    path = tmp_path / "mine.sdf"
+    good = Chem.MolToMolBlock(Chem.MolFromSmiles("CCO"))
+    broken = good.replace("  3  2  0", "  9  2  0")
+    assert broken != good
+    path.write_text(f"{good}$$$$\n{broken}$$$$\ncut\n\n\n  3  2  0\n$$$$\n")
+    score(path, "--words", "0")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["reason"] for row in rows] == [
+        "",
+        "RDKit cannot read the structure of this record",
+        "this record has no structure: its line M  END is missing",
+    ]
 
 
 def test_structures_are_read_with_their_data(few, tmp_path, capsys):

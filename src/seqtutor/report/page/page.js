@@ -45,21 +45,68 @@
     ">": (a, b) => a > b, "<": (a, b) => a < b, ">=": (a, b) => a >= b, "<=": (a, b) => a <= b,
     "=": (a, b) => a === b,
   };
-  function conditionOf(word) {
-    const found = word.match(/^(.+?)(>=|<=|>|<|=)(-?[\d.]+)$/);
-    const column = found ? names.findIndex((n) => squeezed(n).startsWith(squeezed(found[1]))) : -1;
-    if (column >= 0) {
-      return (row) => relations[found[2]](valueOf(row.cells[column]), Number(found[3]));
+  // The column that a person means: its whole heading, its beginning, or a part of it.
+  function columnOf(words) {
+    const own = squeezed(words);
+    const all = names.map(squeezed);
+    const places = [all.indexOf(own), all.findIndex((n) => n.startsWith(own))];
+    if (own.length > 2) places.push(all.findIndex((n) => n.includes(own)));
+    return own ? (places.find((place) => place >= 0) ?? -1) : -1;
+  }
+  function relating(column, relation, value) {
+    const [number, words] = [Number(value || NaN), squeezed(value)];
+    if (!isKnown(number) && relation !== "=") return null;
+    return (row) => {
+      const cell = row.cells[column];
+      if (relation === "=" && squeezed(textOf(cell)) === words) return true;
+      return isKnown(number) && relations[relation](valueOf(cell), number);
+    };
+  }
+  const contains = (words) => (row) =>
+    [...row.cells].some((cell) => textOf(cell).toLowerCase().includes(words.toLowerCase()));
+
+  // Words, "words in quotes", and headings with a number or, after =, a text: reward > 0,
+  // largest ring>6, "for custom" >= 5, valid=no. What is none of them is told.
+  function conditionsOf(text) {
+    const words = text.replace(/\s*(>=|<=|>|<|=)\s*/g, "$1").match(/(?:"[^"]*"?|[^\s"])+/g) ?? [];
+    const plain = [];
+    const conditions = [];
+    const unknown = [];
+    const bare = (word) => word.replaceAll('"', "");
+    for (const word of words) {
+      const found = word.match(/^("[^"]*"|[^<>="]+)(>=|<=|>|<|=)(.+)$/);
+      if (!found) {
+        plain.push(word);
+        continue;
+      }
+      const [, heading, relation, value] = found;
+      // A heading of several words: the longest that there is, ending here.
+      let first = 0;
+      const upTo = () => bare([...plain.slice(first), heading].join(" "));
+      while (first < plain.length && columnOf(upTo()) < 0) first += 1;
+      const column = columnOf(upTo());
+      const isExact = column >= 0 && squeezed(names[column]) === squeezed(upTo());
+      // A text that is looked for may have = in it.
+      const isNumber = isKnown(Number(bare(value) || NaN));
+      const own = column >= 0 && (isNumber || isExact) ? relating(column, relation, bare(value)) : null;
+      if (own) {
+        plain.length = first;
+        conditions.push(own);
+      } else if (relation === "=" && rows.some(contains(bare(word)))) {
+        plain.push(word);
+      } else {
+        unknown.push(word);
+      }
     }
-    const lower = word.toLowerCase();
-    return (row) => [...row.cells].some((cell) => textOf(cell).toLowerCase().includes(lower));
+    return [[...conditions, ...plain.map(bare).filter(Boolean).map(contains)], unknown];
   }
   const find = document.getElementById("find");
   function filter() {
-    const conditions = find.value.trim().split(/\s+/).filter(Boolean).map(conditionOf);
+    const [conditions, unknown] = conditionsOf(find.value.trim());
     rows.forEach((row) => (row.hidden = !conditions.every((holds) => holds(row))));
     const left = rows.filter((row) => !row.hidden).length;
-    document.getElementById("count").textContent = `${left} of ${rows.length}`;
+    const words = unknown.length ? `; not understood: ${unknown.join(" ")}` : "";
+    document.getElementById("count").textContent = `${left} of ${rows.length}${words}`;
   }
   find.addEventListener("input", filter);
   find.form.addEventListener("submit", (event) => event.preventDefault());
@@ -70,7 +117,8 @@
     const shown = [...body.rows].filter((row) => !row.hidden);
     if (kind !== "csv") return shown.map((row) => records[kind][rows.indexOf(row)]).join("");
     const lines = shown.map((row) => [...row.cells].map((c) => c.dataset.value ?? textOf(c)));
-    return [names, ...lines].map((line) => line.map(quoted).join(",") + "\n").join("");
+    // The mark tells Excel that it is UTF-8.
+    return "\ufeff" + [names, ...lines].map((line) => line.map(quoted).join(",") + "\n").join("");
   }
   for (const button of all("[data-save]")) {
     button.addEventListener("click", () => {

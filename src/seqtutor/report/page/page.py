@@ -46,12 +46,14 @@ class Card:
         title: names it, such as "Ψ, best 1".
         exhibit: what the task shows of it.
         terms: weighted, of each step, by name; empty without a reward.
+        unscored: by the name of a term why it has no value, but a neutral one in its place.
     """
 
     policy: str
     title: str
     exhibit: Exhibit
     terms: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    unscored: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -66,9 +68,18 @@ class Card:
 
     @property
     def sums(self) -> list[tuple[str, float]]:
-        """The terms that gave something, the largest first."""
-        found = [(term_title(name), sum(steps)) for name, steps in self.terms.items()]
+        """The terms that gave something, the largest first; without those that have no value."""
+        found = [
+            (term_title(name), sum(steps))
+            for name, steps in self.terms.items()
+            if name not in self.unscored
+        ]
         return sorted((one for one in found if one[1]), key=lambda one: -abs(one[1]))
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """The terms that have no value, with why."""
+        return [(term_title(name), reason) for name, reason in self.unscored.items()]
 
     @property
     def is_earned_in_parts(self) -> bool:

@@ -27,6 +27,7 @@ from seqtutor.tasks.molecule.encoding import decode
 from seqtutor.tasks.molecule.plots import PANELS
 from seqtutor.tasks.molecule.properties import Molecule, parse
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.tasks.molecule.writers import ScoredMolecules, describing_measurer, sdf_record
 
 MEASURED = 500
@@ -44,7 +45,7 @@ _SHOWN = {
     "qed": "QED",
     "logp": "logP",
     "sa": "SA",
-    "molecular_weight": "g/mol",
+    "molecular_weight": "MW, g/mol",
     "tpsa": "TPSA",
     "largest_ring": "largest ring",
     "alerts": "alerts",
@@ -69,7 +70,9 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
             strings = decode(few, shown.drawn.vocabulary)
             chosen = decode(sequences.tokens[shown.chosen], shown.drawn.vocabulary)
             scores = scorer.score([*strings, *chosen])
-            names = [f"{name}-{number + 1}" for number in range(len(scores.strings))]
+            # A chosen one has the number that it has among all.
+            places = [*range(len(strings)), *map(int, shown.chosen)]
+            names = [f"{name}-{place + 1}" for place in places]
             rows = list(ScoredMolecules(scores, {}, names).rows())
             columns[name] = {one.name: scores.columns[one.name][: len(strings)] for one in PANELS}
             # Of the valid ones, in order.
@@ -123,7 +126,7 @@ def _distributions(columns: Mapping[str, Mapping[str, np.ndarray]]) -> Sequence[
 
 def _listed(row: Mapping[str, str]) -> Listed:
     if row["valid"] == "0":
-        return Listed(row["smiles"], {"valid": f"no: {row['reason']}"})
+        return Listed(row["smiles"], {"valid": "no", "why not": shortened(row["reason"], 40)})
     facts: dict[str, Fact] = {"valid": "yes"}
     facts |= {name: float(row[key]) for key, name in _SHOWN.items()}
     records = {

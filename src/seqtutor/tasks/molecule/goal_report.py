@@ -26,7 +26,7 @@ from seqtutor.tasks.molecule.oracle import (
     curve_points,
     mean_of_best,
 )
-from seqtutor.tasks.molecule.scored_log import MOLECULES, best_rows
+from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES, best_rows, scorers_without_score
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
 from seqtutor.tasks.molecule.terms import Values
 from seqtutor.tasks.molecule.writers import (
@@ -160,7 +160,9 @@ def report_best(folders: Sequence[Path], number: int = max(TOPS)) -> list[str]:
     """Write the best molecules of each run by their reward into its folder; gives a line about it.
 
     Each has its reward, weighted terms and the step at which it had them beside its properties; of
-    two equal rewards the earlier one comes first.
+    two equal rewards the earlier one comes first. Molecules without a score of the user's own
+    scorers are left out: the neutral one that counted for them is not theirs. A run in which a
+    scorer gave none has no such file, and a warning stands in the place of the line.
 
     Raises:
         UserError: if a file cannot be written.
@@ -175,8 +177,14 @@ def report_best(folders: Sequence[Path], number: int = max(TOPS)) -> list[str]:
             }
             smiles = [row["smiles"] for row in rows]
             write_molecules([described(smiles, columns)], path)
-    if not all((folder / BEST_BY_REWARD).is_file() for folder in folders):
-        return []
+    silent = {name: folder for folder in folders for name in scorers_without_score(folder)}
+    warnings = [
+        f"WARNING: {name} gave no molecule a score, so that there is no list of the best: see "
+        f"{folder / FAILURES}"
+        for name, folder in silent.items()
+    ]
+    if warnings or not all((folder / BEST_BY_REWARD).is_file() for folder in folders):
+        return warnings
     where = "" if len(folders) == 1 else " in the folder of each run"
     return [f"All molecules are in {MOLECULES}, the best by reward in {BEST_BY_REWARD}{where}"]
 

@@ -6,24 +6,23 @@ from pathlib import Path
 
 from seqtutor.controls import Opening
 from seqtutor.errors import UserError
-from seqtutor.files import read_lines
+from seqtutor.tasks.molecule.smiles_files import read_entries
 from seqtutor.tasks.molecule.tokens import tokenise
 from seqtutor.vocabulary import Vocabulary
 
 
 def opening(given: str | Path, vocabulary: Vocabulary) -> Opening:
-    """The beginning of a string, or the first string of a text file.
+    """The beginning of a string, or the first string of a file: .smi, .txt, .csv, .tsv or .sdf.
 
     Raises:
         UserError: if it is not SMILES text of the vocabulary, or the file cannot be read.
     """
-    text = given if isinstance(given, str) else _first_line(given)
+    text = given if isinstance(given, str) else _first_string(given)
     return Opening(vocabulary.encode(tokenise(text.strip())))
 
 
-def _first_line(path: Path) -> str:
-    """The string of the first line that has one."""
-    for line in read_lines(path):
-        if line.strip() and not line.startswith("#"):
-            return line.split(maxsplit=1)[0]
-    raise UserError(f"{path} has no SMILES string")
+def _first_string(path: Path) -> str:
+    first = read_entries(path)[0]
+    if first.fault:
+        raise UserError(f"{path}: {first.fault}")
+    return first.smiles

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from seqtutor.tasks.molecule.known import KnownMolecules
 from seqtutor.tasks.molecule.oracle import CALLS, Oracle
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
-from seqtutor.tasks.molecule.scored_log import ScoredLog
-from seqtutor.tasks.molecule.scoring import MoleculeScorer
+from seqtutor.tasks.molecule.score_records import ScoreRecords
+from seqtutor.tasks.molecule.scored_log import FAILURES, ScoredLog
+from seqtutor.tasks.molecule.scorer_watch import ScorerWatch
+from seqtutor.tasks.molecule.scoring import MoleculeScorer, in_words
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
 from seqtutor.vocabulary import Vocabulary
 from seqtutor.workers.cache import Pending
@@ -72,6 +75,7 @@ class MoleculeReward:
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None
         self.oracle = None if goal is None else Oracle(calls)
         self.log = ScoredLog(settings)
+        self._watch = ScorerWatch(settings.own_scorers)
 
     @property
     def has_memory(self) -> bool:
@@ -108,7 +112,40 @@ class MoleculeReward:
     def record_in(self, folder: Path | None) -> None:
         """Record what is scored in the folder of a run; what is there already is used again."""
         self.log.record_in(folder)
-        self.scorer.know_scores(self.log.known_scores())
+        known = self.log.known_scores()
+        self.scorer.know_scores(known)
+        self._watch = ScorerWatch(self.settings.own_scorers)
+        self._watch.trust(name for name, scores in known.items() if scores)
+
+    def use_records(self, folders: Sequence[Path]) -> None:
+        """Take the scores that runs with this reward found out, and keep what is new with them."""
+        if own := self.settings.own_scorers:
+            self.scorer.use_records(ScoreRecords(folders, list(own)))
+
+    def cost(self, sequences: int) -> str | None:
+        """What so many sequences more cost at most, if functions or commands of the user's score.
+
+        The time is that of the molecules that they scored so far.
+        """
+        own = self.settings.own_scorers
+        if not own or not sequences:
+            return None
+        names = " and ".join(f"{name} ({term.code})" for name, term in own.items())
+        seconds = self.scorer.seconds
+        pace = ""
+        if seconds is not None:
+            whole = in_words(seconds * sequences)
+            pace = f", at {seconds:.2g} s each as so far about {whole}"
+        return f"up to {sequences:,} molecules more are to be scored by {names}{pace}"
+
+    def unscored(self, tokens: Any, mask: Any) -> dict[str, dict[int, str]]:
+        """By the name of a term, by row, why a sequence has no score and a neutral one stands in.
+
+        Sequences that were rewarded before are not given to the scorers again.
+        """
+        if not self.settings.own_scorers:
+            return {}
+        return self.scorer.score(decode(np.asarray(tokens), self.vocabulary)).failures
 
     def remarks(self, is_over: bool) -> list[str]:
         """What could not be scored: the first of each scorer, and at the end the numbers."""
@@ -138,6 +175,8 @@ class MoleculeReward:
 
     def start_strings(self, strings: list[str], steps: int = 0) -> PendingTerms:
         """Begin to score SMILES strings, for which so many environment steps were made."""
+        if self.scorer.keeps_records:
+            return PendingTerms(self, _Slowly(self.scorer, strings), steps)
         return PendingTerms(self, self.scorer.start(strings), steps)
 
     def terms(self, scores: Scores, steps: int = 0) -> dict[str, Values]:
@@ -150,17 +189,39 @@ class MoleculeReward:
         if self.memory is not None:
             terms["diversity"] = self.memory.term(scores.scaffolds)
         self.log.add(steps, scores, terms)
+        if self.log.is_open:
+            self._require_scores(scores)
         return terms
+
+    def _require_scores(self, scores: Scores) -> None:
+        try:
+            self._watch.check(scores)
+        except UserError as error:
+            self.log.flush()
+            raise UserError(f"{error}; {FAILURES} in the run's folder has all") from None
 
     def close(self) -> None:
         """End the worker processes, if there are any."""
         self.scorer.close()
 
 
+@dataclass(frozen=True)
+class _Slowly:
+    """Scores that are found out when they are asked for, in parts that are recorded."""
+
+    scorer: MoleculeScorer
+    strings: list[str]
+
+    def collect(self) -> Scores:
+        return self.scorer.score_slowly(self.strings)
+
+
 class PendingTerms:
     """Terms that are being computed."""
 
-    def __init__(self, reward: MoleculeReward, pending: Pending[Scores], steps: int) -> None:
+    def __init__(
+        self, reward: MoleculeReward, pending: Pending[Scores] | _Slowly, steps: int
+    ) -> None:
         self._reward = reward
         self._pending = pending
         self._steps = steps

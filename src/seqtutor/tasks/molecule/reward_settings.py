@@ -123,9 +123,9 @@ class WindowTerm(Term):
     weight: float = 0.0
     """Factor on the term; 0 leaves it out."""
     low: float | None = None
-    """The lower end; by default there is none."""
+    """The lower end of the window, in the property's unit; None for none."""
     high: float | None = None
-    """The upper end; by default there is none."""
+    """The upper end of the window, in the property's unit; None for none."""
     falloff: Positive = 1.0
     """Distance from the window at which the term is e^(−1/2), in the property's unit."""
 

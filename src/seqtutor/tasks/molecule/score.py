@@ -34,11 +34,14 @@ class Options:
     column: str = "smiles"
     """Column of the SMILES strings in a table, or data field in a file of structures, without which
     the structures themselves are read."""
+    parent: bool = False
+    """Score only the largest organic part of each molecule, without salts and solvents, neutralised
+    where possible."""
     words: int = 10
     """First molecules that are explained in words."""
     output: Path | None = None
-    """A file instead of standard output: .csv; .smi, valid molecules only, in canonical form; or
-    .sdf, valid molecules with their structures."""
+    """A file instead of standard output: .csv, with the separator of the table that was read; .smi,
+    valid molecules only, in canonical form; or .sdf, valid molecules with their structures."""
     grid: Path | None = None
     """Draw the valid molecules into this file, too: .svg or .png."""
     grid_size: int = 40
@@ -47,7 +50,8 @@ class Options:
     """Processes that score molecules; by default one for each core, 0 for none but this one."""
     preset: str | None = None
     """The reward of a preset of `seqtutor tune molecule`, with MOSES's bounds of what is too short
-    and too long, without its terms known and diversity, which no single molecule has."""
+    and too long, without its terms known and diversity, which no single molecule has. Without
+    --preset and --config: the terms of the paper (Jaques et al. 2017), each with weight 1."""
     config: Path | None = None
     """The reward of a run, by its folder or configuration, without these two terms."""
     run_scorers: bool = False
@@ -96,7 +100,7 @@ def run(spec: MoleculeSpec, options: Options) -> None:
     from seqtutor.runs.progress import console
     from seqtutor.tasks.molecule.scorers import require_usable
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
-    from seqtutor.tasks.molecule.smiles_files import read_entries
+    from seqtutor.tasks.molecule.smiles_files import delimiter_of, read_entries
     from seqtutor.tasks.molecule.terms import weighted_terms
     from seqtutor.tasks.molecule.words import in_words
     from seqtutor.tasks.molecule.writers import (
@@ -121,15 +125,28 @@ def run(spec: MoleculeSpec, options: Options) -> None:
         )
     require_usable(options.reward)
     entries = read_entries(options.file, options.column)
+    strings = [entry.smiles for entry in entries]
+    if options.parent:
+        from seqtutor.tasks.molecule.canonical import Form, canonicalise
+
+        found = canonicalise(strings, Form(parent=True), options.workers or None)
+        # What is no molecule is scored as it is, which says why.
+        strings = [
+            one if isinstance(one, str) else given
+            for one, given in zip(found, strings, strict=True)
+        ]
     parts: list[Any] = []
     words: list[str] = []
     # Nobody reads a table of forty columns on a screen.
     prints_table = options.output is None and not sys.stdout.isatty()
     measurer, own = describing_measurer(options.reward), options.reward.own_scorers
     with MoleculeScorer.with_workers(measurer, options.workers, scorers=own) as scorer:
-        for scores in scorer.score_with_bar([entry.smiles for entry in entries]):
+        for scores in scorer.score_with_bar(strings):
             done = sum(map(len, parts))
             read = entries[done : done + len(scores.strings)]
+            for index, entry in enumerate(read):
+                if entry.fault:
+                    scores.reasons[index] = entry.fault
             terms = weighted_terms(options.reward, scores)
             part = ScoredMolecules(
                 scores,
@@ -144,7 +161,7 @@ def run(spec: MoleculeSpec, options: Options) -> None:
                 words += in_words(options.reward, part, index)
             parts.append(part)
     if options.output is not None:
-        write_molecules(parts, options.output)
+        write_molecules(parts, options.output, delimiter_of(options.file) or ",")
     if options.grid is not None:
         smiles, captions = captions_of(parts, options.grid_size)
         draw_grid(smiles, options.grid, captions)
@@ -152,10 +169,18 @@ def run(spec: MoleculeSpec, options: Options) -> None:
     for line in words:
         console.print(line, highlight=False, soft_wrap=True)
     valid = sum(int(part.scores.is_valid.sum()) for part in parts)
+    is_usual = options.reward == MoleculeRewardSettings()
+    whose = " (the paper's terms, each once; --preset names others)" if is_usual else ""
     console.print(
         f"{len(entries):,} strings, {valid:,} of them valid molecules; reward: "
-        f"{options.reward.in_words()}"
+        f"{options.reward.in_words()}{whose}"
     )
+    salts = sum("." in (one or "") for part in parts for one in part.scores.smiles)
+    if salts:
+        console.print(
+            f"{salts:,} of several parts, such as salts, were scored whole; --parent scores the "
+            "largest organic part"
+        )
     if len(entries) > options.words > 0:
         console.print(f"The first {options.words:,} are explained above; --words N explains more")
     for line in _omitted(spec, options):

@@ -9,8 +9,11 @@ from __future__ import annotations
 import csv
 import heapq
 import io
+import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,12 @@ MOLECULES, FAILURES = "molecules.csv", "failures.csv"
 RDKIT = "rdkit"
 """Stands in the table of failures for the measurements of all terms but the user's own."""
 
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_TOO_LARGE = re.compile(r"is too large \([^)]*\)")
+
+_VALUE = "_value"
+"""Ends the name of the column of what a scorer of the user's gave."""
+
 _FAILURE_COLUMNS = ["step", "smiles", "scorer", "reason"]
 
 
@@ -42,7 +51,7 @@ class ScoredLog:
     def __init__(self, settings: MoleculeRewardSettings) -> None:
         self._settings = settings
         self._own = list(settings.own_scorers)
-        values = [f"{name}_value" for name in self._own]
+        values = [f"{name}{_VALUE}" for name in self._own]
         self._columns = {
             MOLECULES: ["step", "smiles", "is_valid", *settings.weights, "total", *values],
             FAILURES: _FAILURE_COLUMNS,
@@ -168,35 +177,62 @@ class ScoredLog:
 
     def known_scores(self) -> dict[str, dict[str, float | Failure]]:
         """What an interrupted run in the folder has found out, by scorer and canonical SMILES."""
-        known: dict[str, dict[str, float | Failure]] = {name: {} for name in self._own}
-        if self._folder is None or not known:
-            return known
-        for row in read_rows(self._folder / MOLECULES):
-            for name, scores in known.items():
-                if row.get("is_valid") == "1" and (value := row.get(f"{name}_value")):
-                    scores[row["smiles"]] = float(value)
-        for row in read_rows(self._folder / FAILURES):
-            if row.get("reason") and row["scorer"] in known:
-                known[row["scorer"]][row["smiles"]] = Failure(row["reason"])
+        return {} if self._folder is None else recorded_scores(self._folder, self._own)
+
+
+def recorded_scores(folder: Path, scorers: Sequence[str]) -> dict[str, dict[str, float | Failure]]:
+    """What the training of a run found out, by scorer and canonical SMILES.
+
+    Of a scorer that gave no score at all nothing is known: it may have been mended since.
+    """
+    known: dict[str, dict[str, float | Failure]] = {name: {} for name in scorers}
+    if not known:
         return known
+    for row in read_rows(folder / MOLECULES):
+        for name, scores in known.items():
+            value = finite(row.get(f"{name}{_VALUE}"))
+            if row.get("is_valid") == "1" and value is not None:
+                scores[row.get("smiles") or ""] = value
+    usable = {name for name, scores in known.items() if scores}
+    for row in read_rows(folder / FAILURES):
+        own = row.get("scorer") or ""
+        if row.get("reason") and own in usable:
+            known[own][row.get("smiles") or ""] = Failure(row["reason"])
+    return known
 
 
 def kind_of(reason: str) -> str:
-    """A reason without what differs from molecule to molecule, such as an exception's message."""
-    return reason.partition(":")[0]
+    """A reason without what differs from molecule to molecule: a message, a text that was given."""
+    return _QUOTED.sub("…", _TOO_LARGE.sub("is too large", reason)).partition(":")[0]
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a record; without what a killed process left of its last line."""
+    """The rows of a record; without what a killed process left of its last line.
+
+    A table that is damaged ends where it is.
+    """
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         whole = (line for line in file if line.endswith("\n"))
-        yield from csv.DictReader(whole)
+        with suppress(csv.Error):
+            yield from csv.DictReader(whole)
+
+
+def finite(text: str | None) -> float | None:
+    """The number that a cell of a record has; `None` where it has none."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def best_rows(folder: Path, number: int) -> list[dict[str, str]]:
-    """The rows of the molecules of a run with the highest total, each molecule once."""
+    """The rows of the molecules of a run with the highest total, each molecule once.
+
+    Without those that a scorer of the user's gave no score.
+    """
 
     def total(row: Mapping[str, str]) -> float:
         return float(row["total"])
@@ -204,9 +240,29 @@ def best_rows(folder: Path, number: int) -> list[dict[str, str]]:
     best: dict[str, dict[str, str]] = {}
     for row in read_rows(folder / MOLECULES):
         known = best.get(row["smiles"])
-        if row["is_valid"] == "1" and (known is None or total(row) > total(known)):
+        is_scored = row["is_valid"] == "1" and all(row[name] for name in _values_in(row))
+        if is_scored and (known is None or total(row) > total(known)):
             best[row["smiles"]] = row
     return heapq.nlargest(number, best.values(), key=total)
+
+
+def scorers_without_score(folder: Path) -> list[str]:
+    """The user's own scorers that were asked and gave no molecule of a run a score."""
+    silent: set[str] = set()
+    for place, row in enumerate(
+        row for row in read_rows(folder / MOLECULES) if row["is_valid"] == "1"
+    ):
+        names = {name for name in _values_in(row) if not row[name]}
+        silent = names if place == 0 else silent & names
+        if not silent:
+            break
+    return sorted(name.removesuffix(_VALUE) for name in silent)
+
+
+def _values_in(row: Mapping[str, str]) -> list[str]:
+    """The columns of what the user's own scorers gave."""
+    names = list(row)
+    return [name for name in names[names.index("total") + 1 :] if name]
 
 
 def _exact(value: float) -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,8 +27,8 @@ from seqtutor.settings import require
 from seqtutor.tasks.molecule.measurer import Measured
 from seqtutor.tasks.molecule.reward_settings import CustomTerm, MoleculeRewardSettings
 from seqtutor.workers.batches import BatchPool, in_thread
-from seqtutor.workers.cache import CachedPool
-from seqtutor.workers.command import CommandPool, words_of
+from seqtutor.workers.cache import CachedPool, Pending
+from seqtutor.workers.command import CommandPool, why_no_number, words_of
 from seqtutor.workers.pool import Pool, open_pool
 from seqtutor.workers.worker import Failure, apply
 
@@ -99,8 +101,10 @@ class FunctionCall:
                 return self._answer(together)
             if self.takes_lists:
                 return together
-        scores = [as_score(apply(function, one)) for one in strings]
-        if any(isinstance(score, float) for score in scores):
+        values = [apply(function, one) for one in strings]
+        scores = [as_score(value) for value in values]
+        # It took the strings, even if it has no finite number for any.
+        if any(isinstance(value, float | int | str | None) for value in values):
             self.takes_lists = False
         elif isinstance(together, Failure):
             note = f"; called with a list: {together.reason}"
@@ -143,7 +147,8 @@ def as_score(value: Any) -> float | Failure:
     try:
         score = float(value)
     except (TypeError, ValueError, OverflowError):
-        return Failure(f"returned {value!r:.60}, which is not a number")
+        why = why_no_number(value) if isinstance(value, str) else "which is not a number"
+        return Failure(f"returned {value!r:.60}, {why}")
     if math.isnan(score):
         return Failure("is not a number (NaN)")
     if not abs(score) < _LARGEST:
@@ -215,6 +220,10 @@ class ScoringPool:
 
     def __init__(self, measuring: Pool, scorers: Mapping[str, ScorerPool]) -> None:
         self._measuring, self._scorers = measuring, scorers
+        self.on_scored: Callable[[Mapping[str, Mapping[str, float | Failure]]], None] | None = None
+        """Called with what a batch found out anew, by scorer and canonical SMILES."""
+        self._lock = threading.Lock()
+        self._seconds, self._scored_molecules = 0.0, 0
 
     def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
         """Begin; the future holds a result for each string, in order."""
@@ -226,17 +235,47 @@ class ScoringPool:
         for scorer in self._scorers.values():
             scorer.close()
 
+    @property
+    def seconds(self) -> float | None:
+        """Of a molecule that was given to all scorers, on average; `None` before the first."""
+        with self._lock:
+            return self._seconds / self._scored_molecules if self._scored_molecules else None
+
     def _scored(self, measuring: Future[list[Any]]) -> list[Any]:
         results = measuring.result()
         smiles = [one.smiles for one in results if isinstance(one, Measured)]
+        begun = time.monotonic()
         pending = {name: scorer.start(smiles) for name, scorer in self._scorers.items()}
-        rows = {name: iter(one.collect()) for name, one in pending.items()}
+        scores = {name: one.collect() for name, one in pending.items()}
+        self._note(pending, scores, smiles, time.monotonic() - begun)
+        rows = {name: iter(own) for name, own in scores.items()}
         return [
             _with_scores(one, {name: next(row) for name, row in rows.items()})
             if isinstance(one, Measured)
             else one
             for one in results
         ]
+
+    def _note(
+        self,
+        pending: Mapping[str, Pending[list[float | Failure]]],
+        scores: Mapping[str, list[float | Failure]],
+        smiles: Sequence[str],
+        seconds: float,
+    ) -> None:
+        """Keep how long new molecules took, and tell what was found out of them."""
+        new = {name: set(one.new) for name, one in pending.items()}
+        most = max(map(len, new.values()), default=0)
+        with self._lock:
+            if most:
+                self._seconds += seconds
+                self._scored_molecules += most
+            if self.on_scored is not None:
+                found = {
+                    name: {s: v for s, v in zip(smiles, own, strict=True) if s in new[name]}
+                    for name, own in scores.items()
+                }
+                self.on_scored(found)
 
 
 def _with_scores(measured: Measured, scores: Mapping[str, float | Failure]) -> Measured:

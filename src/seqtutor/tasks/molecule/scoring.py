@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from seqtutor.tasks.molecule.measurer import Invalid, Measured, Measurer
 from seqtutor.tasks.molecule.reward_settings import CustomTerm
+from seqtutor.tasks.molecule.score_records import ScoreRecords
 from seqtutor.tasks.molecule.scorers import ScorerPool, ScoringPool, open_scorer
 from seqtutor.tasks.molecule.similarity import FINGERPRINT_BYTES
 from seqtutor.tasks.molecule.terms import Scores
@@ -18,6 +20,8 @@ from seqtutor.workers.worker import Failure
 
 AT_ONCE = 512
 """Strings between two updates of a progress bar."""
+SLOW_AT_ONCE = 64
+"""Strings whose scores by the user's own scorers are recorded together."""
 
 
 class MoleculeScorer(CachedPool[Scores]):
@@ -40,9 +44,11 @@ class MoleculeScorer(CachedPool[Scores]):
         measurer.check()
         pool = pool or InProcessPool(measurer)
         columns = (*measurer.columns, *(scorers or ()))
-        if scorers:
-            pool = ScoringPool(pool, scorers)
+        self._scoring = ScoringPool(pool, scorers) if scorers else None
+        pool = self._scoring or pool
         self._scorers = dict(scorers or {})
+        self.keeps_records = False
+        """Whether scores of the user's own scorers are kept in files; see `use_records`."""
         alias = None if measurer.as_written else canonical_of
         super().__init__(pool, partial(scores_of, columns), size=size, alias=alias)
         self.measurer = measurer
@@ -72,6 +78,44 @@ class MoleculeScorer(CachedPool[Scores]):
         for name, known in scores.items():
             self._scorers[name].know(known)
 
+    def use_records(self, records: ScoreRecords) -> None:
+        """Take the scores of records, and add to them what is found out from now on."""
+        if self._scoring is not None:
+            self.know_scores(records.read())
+            self._scoring.on_scored = records.add
+            self.keeps_records = True
+
+    @property
+    def seconds(self) -> float | None:
+        """Of a molecule given to the user's own scorers, on average; `None` before the first."""
+        return None if self._scoring is None else self._scoring.seconds
+
+    def score_slowly(self, strings: Sequence[str]) -> Scores:
+        """Score strings whose scores are kept in records, and say now and then how far that is.
+
+        They are scored in parts, so that little is lost if the user ends it.
+        """
+        from seqtutor.runs.progress import LINE_EVERY, console
+
+        if not self.keeps_records or not strings:
+            return self.score(strings)
+        parts = [strings[at : at + SLOW_AT_ONCE] for at in range(0, len(strings), SLOW_AT_ONCE)]
+        begun = said = time.monotonic()
+        # The first part by itself: from it a pool learns whether a function takes lists.
+        self.score(parts[0])
+        pending = [self.start(part) for part in parts[1:]]
+        done = len(parts[0])
+        for one in pending:
+            one.collect()
+            done += len(one.items)
+            now = time.monotonic()
+            if now - said >= LINE_EVERY and done < len(strings):
+                left = in_words((now - begun) * (len(strings) - done) / done)
+                names, of = " and ".join(self._scorers), f"{done:,} of {len(strings):,}"
+                console.print(f"{names}: {of} SMILES strings, about {left} left", highlight=False)
+                said = now
+        return self.score(strings)
+
     def score(self, strings: Sequence[str]) -> Scores:
         """Score strings, and wait for the scores."""
         return self.start(strings).collect()
@@ -90,6 +134,15 @@ class MoleculeScorer(CachedPool[Scores]):
 
     def __enter__(self) -> MoleculeScorer:
         return self
+
+
+def in_words(seconds: float) -> str:
+    """A time for a person: 40 s, 12 min, 3.5 h, 2.2 days."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
 def canonical_of(result: Measured | Invalid | Failure) -> str | None:

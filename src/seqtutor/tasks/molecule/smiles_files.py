@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from seqtutor.errors import UserError
 from seqtutor.files import LARGEST_TEXT
+from seqtutor.settings import require
 from seqtutor.tasks.molecule.import_report import ImportReport
 from seqtutor.tasks.molecule.tokens import find_fault, shortened
 
@@ -28,6 +29,8 @@ _DATA_FIELD = re.compile(
     r"^>[^\n<]*<([^>\n]+)>[^\n]*\n(.*?)(?:\n\n|\n?\Z)", re.MULTILINE | re.DOTALL
 )
 _COLUMN = "smiles"
+_OTHER_COLUMNS = ("structure", "canonical_smiles", "smiles_string", "smiles string", "smiles code")
+"""Headings that a column of SMILES strings has where none is called "smiles"."""
 _NAME_COLUMNS = ("name", "id", "title", "identifier")
 
 
@@ -38,6 +41,8 @@ class Entry(NamedTuple):
     smiles: str
     name: str
     columns: Mapping[str, str] = {}
+    fault: str = ""
+    """Why there is no string, where the file has something else in its place."""
 
 
 def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], ImportReport]:
@@ -51,12 +56,12 @@ def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], Imp
     """
     strings: list[str] = []
     faults: list[str] = []
-    for line, smiles, *_ in _entries(path, column):
-        fault = find_fault(smiles)
-        if fault is None:
-            strings.append(smiles)
+    for entry in _entries(path, column):
+        fault = entry.fault or find_fault(entry.smiles)
+        if fault:
+            faults.append(f"line {entry.line}: {shortened(entry.smiles, 40)}: {fault}")
         else:
-            faults.append(f"line {line}: {shortened(smiles, 40)}: {fault}")
+            strings.append(entry.smiles)
     if not strings:
         raise UserError(f"{path} has no SMILES string ({faults[0]})")
     report = ImportReport(len(strings) + len(faults))
@@ -75,7 +80,8 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
 
     Args:
         path: of the file; gzip is recognised by its content.
-        column: of a table; upper and lower case are the same.
+        column: of a table; upper and lower case are the same. Without "smiles", "structure" and a
+            few other headings stand for it.
 
     Raises:
         UserError: if the file cannot be read, lacks the column, or has no entry.
@@ -107,9 +113,8 @@ def _lines(text: str) -> Iterator[Entry]:
 
 
 def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
-    heading = text.split("\n", 1)[0]
     csv.field_size_limit(_LONGEST_FIELD)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=heading.count))
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     try:
         names = [name.strip() for name in next(rows, [])]
         lowered = [name.lower() for name in names]
@@ -117,7 +122,10 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
             # Strings alone, without a heading, as in a file of lines.
             yield Entry(1, names[0], "")
             names = lowered = [_COLUMN]
+        if column.lower() == _COLUMN and _COLUMN not in lowered:
+            column = next((one for one in _OTHER_COLUMNS if one in lowered), column)
         if column.lower() not in lowered:
+            require(any(names), f"{path} has no column of SMILES strings: it is empty")
             there = ", ".join(map(repr, names))
             raise UserError(f"{path} has no column {column!r}; name one of {there} with --column")
         # The exact name first: a table may have "smiles" and "SMILES".
@@ -132,6 +140,20 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
                 yield Entry(rows.line_num, cells[index].strip(), name, rest)
     except csv.Error as error:
         raise UserError(f"{path} is not a table, at line {rows.line_num}: {error}") from None
+
+
+def delimiter_of(path: Path) -> str | None:
+    """What separates the columns of a table; `None` of a file that is none.
+
+    Raises:
+        UserError: as `read_text`.
+    """
+    kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
+    return _delimiter(read_text(path, is_quiet=True)) if kinds & set(_TABLES) else None
+
+
+def _delimiter(text: str) -> str:
+    return max(",;\t", key=text.split("\n", 1)[0].count)
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -152,28 +174,38 @@ def _structures(text: str, column: str) -> list[Entry]:
         if end:
             fields = {name.strip(): value for name, value in _DATA_FIELD.findall(data)}
             lowered = {name.lower(): value for name, value in fields.items()}
-            smiles = lowered.get(column.lower()) or _smiles_of(f"{table.rstrip()}\n{end}\n")
+            given = lowered.get(column.lower())
+            smiles, fault = (given, "") if given else _smiles_of(f"{table.rstrip()}\n{end}\n")
             rest = {name: value for name, value in fields.items() if name.lower() != column.lower()}
-            found.append(Entry(line, smiles.strip(), record.split("\n", 1)[0].strip(), rest))
+            title = record.split("\n", 1)[0].strip()
+            found.append(Entry(line, smiles.strip(), title, rest, fault))
+        elif record.strip():
+            fault = "this record has no structure: its line M  END is missing"
+            found.append(Entry(line, "", record.split("\n", 1)[0].strip(), {}, fault))
         line += record.count("\n") + 1
     # A field may be missing in some.
     empty = dict.fromkeys((name for entry in found for name in entry.columns), "")
     return [entry._replace(columns={**empty, **entry.columns}) for entry in found]
 
 
-def _smiles_of(table: str) -> str:
-    """RDKit's string for a connection table; "" for one that cannot be read."""
+def _smiles_of(table: str) -> tuple[str, str]:
+    """RDKit's string for a connection table; or "", and why it cannot be read."""
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
         molecule = Chem.MolFromMolBlock(table) or Chem.MolFromMolBlock(table, sanitize=False)
-        return "" if molecule is None else Chem.MolToSmiles(molecule)
+        if molecule is None:
+            return "", "RDKit cannot read the structure of this record"
+        smiles = Chem.MolToSmiles(molecule)
+        return smiles, "" if smiles else "the structure of this record has no atom"
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, is_quiet: bool = False) -> str:
     """A whole file as text; gzip is recognised by its content.
 
-    Any line ends are accepted; a byte order mark tells UTF-16 from UTF-8.
+    Any line ends are accepted; a byte order mark tells UTF-16 from UTF-8. What is neither is read
+    in the code page of Windows's western languages, which the user is told: Excel writes it unless
+    it is asked for UTF-8.
 
     Raises:
         UserError: if it cannot be read, is larger than `LARGEST_TEXT` once unpacked, or has the
@@ -195,9 +227,34 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {reason}") from None
     if content is None:
         raise UserError(f"{path} holds more than {LARGEST_TEXT >> 20:,} MiB; split it")
-    is_wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    text = content.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+    text = _decoded(content, path, is_quiet)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _decoded(content: bytearray, path: Path, is_quiet: bool) -> str:
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if not is_quiet:
+            _tell_of_code_page(path, content.count(b"\n", 0, error.start) + 1)
+    try:
+        return content.decode("cp1252")
+    except UnicodeDecodeError:
+        # Five bytes stand for nothing there; in Latin-1 each has a meaning.
+        return content.decode("latin-1")
+
+
+def _tell_of_code_page(path: Path, line: int) -> None:
+    from seqtutor.runs.progress import console
+
+    console.print(
+        f"{path} is not in UTF-8 (line {line}): it is read as Windows-1252, which Excel writes as "
+        "plain CSV; check names with accents, or save it as CSV UTF-8",
+        style="yellow",
+        highlight=False,
+    )
 
 
 def _limited(stream: io.BufferedIOBase) -> bytearray | None:

@@ -21,6 +21,8 @@ from seqtutor.tasks.molecule.table_2 import PUBLISHED
 from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from seqtutor.controls import How, Opening
     from seqtutor.data import Dataset
     from seqtutor.exhibits import Exhibition, Shown
@@ -89,6 +91,8 @@ class MoleculeSamples:
     """Format of the picture of the first 40 valid molecules."""
     rewards: bool = True
     """Write the terms of the run's reward for each string, except known and diversity."""
+    prime: str | None = None
+    """How each string begins, such as c1ccccc1."""
     unique: bool = False
     """Write each molecule once, and each string that is not a molecule."""
     sort: Literal["none", "reward"] = "none"
@@ -218,6 +222,12 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         """The terms of the reward with their weights."""
         return f"Reward: {settings.reward.in_words()}."
 
+    def is_published(self, settings: MoleculeSettings) -> bool:
+        """Where the reward has the terms that the preset `paper` has, no goal and no own scorer."""
+        reward = settings.reward
+        has_own = bool(reward.own_scorers) or settings.chosen_goal is not None
+        return not has_own and {"logp", "sa", "ring"} <= reward.weights.keys()
+
     def has_memory(self, settings: MoleculeSettings) -> bool:
         """It keeps a record of what a run scored."""
         return True
@@ -276,6 +286,24 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         strings = [one for part in parts for one in decode(part.tokens, data.vocabulary)]
         KnownMolecules.of(strings).save(folder)
 
+    def primer(
+        self,
+        options: MoleculeSamples,
+        settings: MoleculeSettings,
+        number: int,
+        seed: int,
+        vocabulary: Vocabulary,
+    ) -> tuple[np.ndarray | None, MoleculeSamples]:
+        """The beginning of a SMILES string, the same for all."""
+        if options.prime is None:
+            return None, options
+        import numpy as np
+
+        from seqtutor.tasks.molecule.listening import opening
+
+        tokens = np.asarray(opening(options.prime, vocabulary).tokens, np.int32)
+        return np.tile(tokens, (number, 1)), options
+
     def write(self, drawn: Drawn, folder: Path, options: MoleculeSamples) -> list[Path]:
         """`molecules` in each format, and a picture of the first valid ones."""
         from seqtutor.runs.progress import console
@@ -296,6 +324,7 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
             options.workers,
             is_unique=options.unique,
             is_sorted=options.sort == "reward",
+            run=drawn.run,
         )
 
     @contextmanager

@@ -21,6 +21,7 @@ from seqtutor.machine import usable_cores
 from seqtutor.tasks.molecule.measurer import Measurer
 from seqtutor.tasks.molecule.properties import parse
 from seqtutor.tasks.molecule.reward_settings import PROPERTIES, MoleculeRewardSettings
+from seqtutor.tasks.molecule.score_records import ScoreRecords
 from seqtutor.tasks.molecule.scoring import AT_ONCE, MoleculeScorer
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, weighted_terms
 
@@ -105,7 +106,7 @@ class ScoredMolecules:
         return {n: f"{n}_given" if n in own else n for n in names if n != "name"}
 
     def rows(self) -> Iterator[dict[str, str]]:
-        """A row for each string; numbers are written so that they can be read back exactly."""
+        """A row for each string; numbers have 15 digits."""
         scores, reward, names = self.scores, self.reward(), self._given_names()
         for index, smiles in enumerate(scores.strings):
             row = {"line": str(self.lines[index])} if self.lines else {}
@@ -136,16 +137,21 @@ class ScoredMolecules:
         return scaffold if scaffold and rings is not None and rings[index] else ""
 
 
-def write_molecules(parts: Sequence[ScoredMolecules], path: Path) -> Path:
+def write_molecules(parts: Sequence[ScoredMolecules], path: Path, delimiter: str = ",") -> Path:
     """Write molecules in the format of the suffix; see `content_of`.
+
+    A table with other characters than ASCII begins with a byte order mark, without which Excel
+    takes it for one in its own code page.
 
     Raises:
         UserError: if the suffix is another one, or the file cannot be written.
     """
-    return atomic_write(path, content_of(parts, path.suffix))
+    text = content_of(parts, path.suffix, delimiter)
+    needs_mark = path.suffix.lower() == ".csv" and not text.isascii()
+    return atomic_write(path, f"\ufeff{text}" if needs_mark else text)
 
 
-def content_of(parts: Sequence[ScoredMolecules], suffix: str) -> str:
+def content_of(parts: Sequence[ScoredMolecules], suffix: str, delimiter: str = ",") -> str:
     """A file of molecules.
 
     `.csv` has all strings with every number and the reasons; `.smi` the valid ones in canonical
@@ -154,22 +160,26 @@ def content_of(parts: Sequence[ScoredMolecules], suffix: str) -> str:
     Args:
         parts: molecules in one or more parts, all measured in the same way.
         suffix: of the file.
+        delimiter: between the columns of a table.
 
     Raises:
         UserError: if the suffix is another one.
     """
     suffix = suffix.lower()
     if suffix == ".csv":
-        return "".join(to_csv(part, heading=index == 0) for index, part in enumerate(parts))
+        numbered = enumerate(parts)
+        return "".join(to_csv(part, index == 0, delimiter) for index, part in numbered)
     if suffix in MOLECULE_FORMATS:
         return "".join(map(to_smi if suffix == ".smi" else to_sdf, parts))
     raise UserError(f"cannot write molecules as {suffix}; use {', '.join(MOLECULE_FORMATS)}")
 
 
-def to_csv(molecules: ScoredMolecules, heading: bool = True) -> str:
+def to_csv(molecules: ScoredMolecules, heading: bool = True, delimiter: str = ",") -> str:
     """A table with a line for each string."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, molecules.fields(), restval="", lineterminator="\n")
+    writer = csv.DictWriter(
+        text, molecules.fields(), restval="", lineterminator="\n", delimiter=delimiter
+    )
     if heading:
         writer.writeheader()
     writer.writerows(molecules.rows())
@@ -201,8 +211,11 @@ def sdf_record(row: Mapping[str, str]) -> str:
 
 
 def _number(value: float) -> str:
-    """The shortest text that is read back as the same number; "" for NaN."""
-    number = float(value)
+    """A number to 15 digits, what all programs agree on; "" for NaN.
+
+    The last bits of a sum over atoms are noise: 180.15899999999996 is 180.159.
+    """
+    number = float(f"{float(value):.15g}")
     if math.isnan(number):
         return ""
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
@@ -274,6 +287,7 @@ def write_samples(
     *,
     is_unique: bool = False,
     is_sorted: bool = False,
+    run: Path | None = None,
 ) -> list[Path]:
     """Score strings and write them as `molecules` in each format, with a picture of the first.
 
@@ -286,6 +300,7 @@ def write_samples(
         workers: processes that score; by default up to one for each core, 0 for none.
         is_unique: write each molecule, and each string that is none, once.
         is_sorted: write the molecules of the highest reward first.
+        run: the folder of the run of the reward, whose scores are used and which gets new ones.
 
     Returns:
         The files, of which all are written or none.
@@ -299,6 +314,9 @@ def write_samples(
         workers = min(usable_cores(), -(-len(strings) // _STRINGS_OF_A_WORKER))
     own = None if reward is None else reward.own_scorers
     with MoleculeScorer.with_workers(describing_measurer(reward), workers, scorers=own) as scorer:
+        if own and run is not None:
+            scorer.use_records(ScoreRecords([run], list(own)))
+            scorer.score_slowly(strings)
         found = [_described(scores, reward) for scores in scorer.score_with_bar(strings)]
         order = _order(found, is_unique=is_unique, is_sorted=is_sorted)
         if is_unique or is_sorted:
