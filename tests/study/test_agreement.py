@@ -54,6 +54,13 @@ def test_listeners_of_one_mind_agree_and_random_ones_do_not():
     assert abs(found.estimate) < 0.15
 
 
+def test_one_pair_of_models_is_too_little_for_an_alpha():
+    votes = [vote(f"l{n}", 100 * n + place, 1 - place % 2) for n in range(4) for place in range(6)]
+    found = agreement(votes)
+    assert (found.unit, found.units) == ("models", 1)
+    assert np.isnan(found.alpha.estimate)
+
+
 def test_where_no_two_listeners_heard_the_same_clips_models_are_compared():
     votes = [vote(f"l{n}", 100 * n + place, 1 - place % 2) for n in range(4) for place in range(6)]
     assert agreement(votes).unit == "models"

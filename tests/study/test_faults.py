@@ -7,12 +7,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from crashing import Crashes
 from postgres import postgres
-from small_study import QUICK, serving, small_study
+from small_study import QUICK, WORDS, serving, small_study
 
 from seqtutor.cli.main import main
 from seqtutor.errors import UserError
@@ -28,6 +29,7 @@ from seqtutor.study.sessions import counts
 from seqtutor.study.simulated import Population
 from seqtutor.study.simulating import Client, Simulation, simulate
 from seqtutor.study.stored import collect
+from seqtutor.study.wording import NO_CONSENT, default_consent
 from seqtutor.web import running
 
 
@@ -248,6 +250,13 @@ def test_votes_of_people_replace_simulated_ones(tmp_path, capsys):
     assert (shown.is_simulated, shown.set_aside) == (False, 20)
     assert found.set_aside == 20
     assert {one.vote.listener for one in found.votes} == {"L0005"}
+
+
+def test_a_server_warns_of_a_consent_text_that_names_nobody(tmp_path):
+    words = replace(WORDS, consent=default_consent())
+    study = small_study(tmp_path / "s", rules=QUICK, words=words)
+    with serving(study) as (process, *_):
+        assert NO_CONSENT in process.stderr.readline()
 
 
 def test_the_tables_of_a_study_are_exported_as_the_page_gives_them(tmp_path, capsys):

@@ -37,6 +37,13 @@ def test_power_rises_with_listeners_trials_and_effect():
     assert power_of(20, -0.5, 20, models=4).power == pytest.approx(base)
 
 
+@pytest.mark.parametrize("listeners", [200, 500, 900, 5000])
+def test_a_study_that_is_large_finds_nearly_always(listeners):
+    plan = power_of(listeners, 0.5, 20)
+    assert plan.power == pytest.approx(1.0)
+    assert "found in over 99 % of such studies" in str(plan)
+
+
 def test_the_number_is_the_smallest_that_is_enough():
     plan = listeners_needed(0.6, 20, power=0.9, models=4)
     assert plan.power >= 0.9

@@ -27,7 +27,7 @@ class Agreement:
 
     Attributes:
         alpha: with its 95 % interval over listeners, by the jackknife; NaN if it is not defined, as
-            for a single listener, and without ends for two.
+            for a single listener or unit, and without ends where it is not without one of them.
         unit: what two listeners must both have rated to be compared: the same two clips, or, where
             few listeners heard the same clips, any clips of the same two models. The latter is far
             from 1 also among listeners of one mind, as each clip and each vote varies.
@@ -56,7 +56,9 @@ def agreement(votes: Sequence[Vote]) -> Agreement:
     if listeners < 3 or math.isnan(value):
         return Agreement(Bounded(value, math.nan, math.nan), unit, table.shape[1])
     without = np.array([_alpha(table.sum(axis=0) - own) for own in table])
-    error = math.sqrt((listeners - 1) / listeners * np.nansum((without - np.nanmean(without)) ** 2))
+    if np.isnan(without).any():
+        return Agreement(Bounded(value, math.nan, math.nan), unit, table.shape[1])
+    error = math.sqrt((listeners - 1) / listeners * np.sum((without - without.mean()) ** 2))
     half = quantile(listeners - 1) * error
     return Agreement(Bounded(value, value - half, min(1.0, value + half)), unit, table.shape[1])
 
@@ -88,7 +90,8 @@ def _alpha(value_counts: Int[np.ndarray, "unit 5"]) -> float:
     import krippendorff
 
     pairable = value_counts[value_counts.sum(axis=1) > 1]
-    if (pairable.sum(axis=0) > 0).sum() < 2:
+    # Of one unit there is no chance agreement to compare with: α would be 0 whoever answered.
+    if len(pairable) < 2 or (pairable.sum(axis=0) > 0).sum() < 2:
         return math.nan
     return float(
         krippendorff.alpha(

@@ -38,9 +38,9 @@ class Progress:
         own, whole = self.power, self.planned_power
         if own is None or whole is None:
             return []
-        rest = f", not in {_share(whole)} as planned" if self.listeners < self.planned else ""
+        rest = f", not in {whole.in_words} as planned" if self.listeners < self.planned else ""
         return [
-            f"A log-odds of {own.effect:.2f} between two models is found in {_share(own)} of "
+            f"A log-odds of {own.effect:.2f} between two models is found in {own.in_words} of "
             f"such studies{rest}."
         ]
 
@@ -60,10 +60,6 @@ class Progress:
             "power": None if self.planned_power is None else self.planned_power.power,
             "power_reached": None if self.power is None else self.power.power,
         }
-
-
-def _share(power: PowerPlan) -> str:
-    return f"{100 * power.power:.0f} %"
 
 
 def comparisons_of(plan: Plan) -> int:

@@ -14,6 +14,8 @@ from seqtutor.study.tally import cells_of
 TIES = -0.7
 """ν that is taken before any vote is there: a fifth of comparisons of equal models are ties."""
 MOST_LISTENERS = 10_000
+_CERTAIN = 6.0
+"""Standard deviations of a normal variable beyond which nothing is left."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,17 @@ class PowerPlan:
         """Of listeners' preferences, those for the better model."""
         return 1 / (1 + math.exp(-self.effect))
 
+    @property
+    def in_words(self) -> str:
+        """The power in per cent; it is never said to be certain."""
+        return "over 99 %" if self.power > 0.99 else f"{100 * self.power:.0f} %"
+
     def __str__(self) -> str:
         many = f"each of {self.tests} differences" if self.tests > 1 else "a difference"
         return (
             f"{self.listeners} listeners with {self.trials} comparisons each: {many} as large as "
             f"{100 * self.share:.0f} : {100 * (1 - self.share):.0f} (log-odds {self.effect:.2f}) "
-            f"is found in {100 * self.power:.0f} % of such studies, at the level {self.level:g} "
+            f"is found in {self.in_words} of such studies, at the level {self.level:g} "
             f"for all together and a spread of tastes of {self.spread:g}."
         )
 
@@ -158,4 +165,6 @@ def _noncentral_power(noncentrality: float, listeners: int, level: float) -> flo
     edge = t.ppf(1 - level / 2, degrees)
     if noncentrality > 30 + edge:
         return 1.0
-    return float(nct.sf(edge, degrees, noncentrality) + nct.cdf(-edge, degrees, noncentrality))
+    # The other tail is below Φ(−noncentrality); where that is nothing, scipy gives NaN for it.
+    other = nct.cdf(-edge, degrees, noncentrality) if noncentrality < _CERTAIN else 0.0
+    return float(nct.sf(edge, degrees, noncentrality) + other)
