@@ -287,6 +287,28 @@ def test_lengths_that_memory_has_no_room_for_are_refused(refusal, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("is_few", [True, False])
+def test_few_sequences_are_columns_and_many_are_rows(is_few, tmp_path, capsys):
+    file, words = tmp_path / "letters.py", tmp_path / "words.txt"
+    file.write_text(
+        "import seqtutor as st\n\n"
+        "def reward(words):\n"
+        "    return {n: [float(w.count(n[0])) for w in words] for n in ('as', 'bs', 'cs')}\n\n"
+        "task = st.Task(st.Vocabulary('abc.', end_token='.'), 5, st.string_reward(reward))\n"
+    )
+    words.write_text("aab\nab\n" if is_few else "aab\nab\nab\nb\na\n")
+    assert main(["score", f"{file}:task", str(words)]) == 0
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    if is_few:
+        assert ["aab", "ab"] in printed
+        assert ["as", "2.00", "1.00"] in printed
+        assert ["total", "3.00", "2.00"] in printed
+        assert not any(line[:1] == ["cs"] for line in printed), "which none has"
+    else:
+        assert ["ab", "1.00", "1.00", "0", "2.00"] in printed
+        assert sum(line[:1] == ["ab"] for line in printed) == 2, "two of one name are two"
+
+
 def test_score_prints_json_of_what_is_not_a_number(tmp_path, capsys):
     file, words = tmp_path / "own.py", tmp_path / "words.txt"
     reward = "lambda t, m: {'n': m * float('nan'), 'm': m / 0.0}"

@@ -16,6 +16,7 @@ from seqtutor.preferences.settings import PreferenceTerm
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
 
+TOTAL = "total"
 FEW = 4
 """So many sequences are shown as columns, which a terminal has room for."""
 BATCH = 512
@@ -48,6 +49,8 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     if not options.files:
         raise UserError(f"name a file of {spec.many}, such as: seqtutor score {spec.name} FILE")
     spec.require_dependencies()
+    import numpy as np
+
     from seqtutor.runs.policies import load_prior
     from seqtutor.runs.preferred import opened_task
 
@@ -56,45 +59,36 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     with opened_task(spec, settings, prior, None, options.preference) as task:
         for path in options.files:
             names, sequences = spec.read_sequences(path, task.vocabulary, task.max_length, prior)
-            breakdowns = [
+            parts = [
                 task.reward(sequences.tokens[i : i + BATCH], sequences.mask[i : i + BATCH])
                 for i in range(0, len(sequences), BATCH)
             ]
+            earned = [one.terms | {TOTAL: one.total} for one in parts]
+            terms = {term: np.concatenate([one[term] for one in earned]) for term in earned[0]}
             if options.json:
-                _print_json(names, sequences, breakdowns)
+                _print_json(names, sequences.mask.sum(1), terms)
             else:
-                _print_table(str(path), names, breakdowns)
+                _print_table(str(path), names, terms)
 
 
-def _print_json(names: list[str], sequences: Any, breakdowns: list[Any]) -> None:
+def _print_json(names: list[str], lengths: Any, terms: dict[str, Any]) -> None:
     from seqtutor.files import json_number
 
-    lengths = sequences.mask.sum(1)
-    row = 0
-    for breakdown in breakdowns:
-        for index in range(len(breakdown.total)):
-            steps = int(lengths[row])
-            terms = {
-                name: [json_number(x) for x in term[index, :steps]]
-                for name, term in breakdown.terms.items()
-            }
-            total = json_number(breakdown.total[index].sum())
-            found = {"sequence": names[row], "total": total, "terms": terms}
-            print(json.dumps(found, allow_nan=False))
-            row += 1
+    for row, (name, steps) in enumerate(zip(names, lengths, strict=True)):
+        found = {term: list(map(json_number, own[row, :steps])) for term, own in terms.items()}
+        del found[TOTAL]
+        total = json_number(terms[TOTAL][row].sum())
+        print(json.dumps({"sequence": name, "total": total, "terms": found}, allow_nan=False))
 
 
-def _print_table(title: str, names: list[str], breakdowns: list[Any]) -> None:
+def _print_table(title: str, names: list[str], terms: dict[str, Any]) -> None:
     """A row for each sequence; of a few sequences a row for each term that is not zero for all."""
-    import numpy as np
-
     from seqtutor.report.tables import Cell, Column, Row, Table
     from seqtutor.runs.terminal import print_table
 
-    parts = [one.terms | {"total": one.total} for one in breakdowns]
-    sums = {term: np.concatenate([one[term].sum(1) for one in parts]).tolist() for term in parts[0]}
-    columns, table = names, {term: row for term, row in sums.items() if any(row) or term == "total"}
+    sums = {term: own.sum(1).tolist() for term, own in terms.items()}
+    columns, table = names, [one for one in sums.items() if any(one[1]) or one[0] == TOTAL]
     if len(names) > FEW:
-        columns, table = list(sums), dict(zip(names, zip(*sums.values(), strict=True), strict=True))
-    rows = tuple(Row(label, tuple(map(Cell, numbers))) for label, numbers in table.items())
+        columns, table = list(sums), list(zip(names, zip(*sums.values(), strict=True), strict=True))
+    rows = tuple(Row(label, tuple(map(Cell, numbers))) for label, numbers in table)
     print_table(Table(title, tuple(map(Column, columns)), rows))
