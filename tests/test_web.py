@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
+import logging
 import os
 import re
 import signal
@@ -227,6 +229,14 @@ def test_a_slow_answer_is_waited_for(monkeypatch):
             connection.request("GET", "/")
             assert connection.getresponse().read() == b"late"
         connection.close()
+
+
+def test_a_server_closes_no_log_of_others():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.close = lambda: stream.close()  # As absl's, which comes with JAX, does.
+    with running(secured(Starlette())):
+        assert not stream.closed
 
 
 def test_a_rate_limit_refills_by_time_and_forgets_old_parties():

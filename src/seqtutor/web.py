@@ -296,6 +296,8 @@ def _config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=_impatient(),
+        # Uvicorn's own would close the handlers of all others, and with them their streams.
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
