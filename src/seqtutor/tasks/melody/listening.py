@@ -23,7 +23,6 @@ from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
     HOLD,
     LOWEST_PITCH,
-    LOWEST_PITCH_TOKEN,
     NOTE_OFF,
     STEPS_PER_QUARTER,
     TOKEN_TO_MIDI,
@@ -32,7 +31,14 @@ from seqtutor.tasks.melody.encoding import (
     names_for,
 )
 from seqtutor.tasks.melody.notation import Meter
-from seqtutor.tasks.melody.primer import NOTE_NAME, FilePart, Primer, read_primer, typed_tokens
+from seqtutor.tasks.melody.primer import (
+    TOKEN_NAME,
+    FilePart,
+    Primer,
+    moved_tokens,
+    read_primer,
+    typed_tokens,
+)
 from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.keys import BLACK_KEYS, Key
@@ -177,7 +183,7 @@ def _of_file(primer: Primer, key: Key, semitones: int) -> Opening:
     tokens, moved = primer.tokens, primer.transposition
     # The page moves keys by less than an octave: if it can be, what is heard is what was given.
     off = -moved - semitones - way
-    if off and (other := _moved(tokens, off)) is not None:
+    if off and (other := moved_tokens(tokens, off)) is not None:
         tokens, moved = other, moved + off
     octaves = (-moved - semitones - way) // 12
     where = f"it is in {key_title(primer.key)}"
@@ -194,20 +200,12 @@ def _of_file(primer: Primer, key: Key, semitones: int) -> Opening:
     return Opening(tokens, {KEY: key_title(wanted), **bars}, notes)
 
 
-def _moved(tokens: Int[np.ndarray, " time"], semitones: int) -> Int[np.ndarray, " time"] | None:
-    """The same melody so many semitones higher; `None` if it leaves the range of the tokens."""
-    is_pitch = tokens >= LOWEST_PITCH_TOKEN
-    moved = np.where(is_pitch, tokens + semitones, tokens)
-    fits = (moved >= LOWEST_PITCH_TOKEN) & (moved < VOCABULARY_SIZE)
-    return moved if fits[is_pitch].all() else None
-
-
 def _typed(text: str, heard: RenderSettings) -> Int[np.ndarray, " time"]:
     """Tokens by their names or numbers; never a file's name."""
     tokens = typed_tokens(text.strip(), heard.key, heard.transposition)
     if tokens is None:
         words = text.replace(",", " ").split()
-        others = (one for one in words if not NOTE_NAME.fullmatch(one))
+        others = (one for one in words if not TOKEN_NAME.fullmatch(one))
         wrong = next(others, text.strip())
         raise UserError(
             f"{wrong[:LONGEST_WORDS]!r} is not a melody token; give notes such as D4 or Bb4, hold "

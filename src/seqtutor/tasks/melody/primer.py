@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from seqtutor.tasks.melody.encoding import (
 from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.notation import Meter
 from seqtutor.tasks.melody.tune import Tune
-from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key
+from seqtutor.tasks.scores.keys import NOTE_NAME, Key, pitch_of_name
 from seqtutor.tasks.scores.notation import key_title
 
 RANDOM = "random"
@@ -36,10 +35,7 @@ RANDOM = "random"
 _LONGEST_SHOWN = 60
 """Characters of a primer that is none of these."""
 
-NOTE_NAME = re.compile(
-    r"(?P<word>off|rest|hold)|(?P<letter>[A-G])(?P<sign>#{0,2}|b{0,2})(?P<octave>-?\d)",
-    re.IGNORECASE,
-)
+TOKEN_NAME = re.compile(rf"(?P<word>off|rest|hold)|{NOTE_NAME}", re.IGNORECASE)
 """Of a token as people type it."""
 _TOKEN_LIST = re.compile(r"\[?\s*[-+]?\d+(?:[\s,]+[-+]?\d+)*[\s,]*\]?")
 
@@ -152,8 +148,14 @@ def typed_tokens(words: str, key: Key, semitones: int) -> Int[np.ndarray, " time
     if _TOKEN_LIST.fullmatch(words):
         tokens = [int(number) for number in re.findall(r"[-+]?\d+", words)]
         tokens_to_notes(tokens)  # says which token is wrong
-        return _moved(tokens, -semitones, words)
-    found = [NOTE_NAME.fullmatch(name) for name in words.replace(",", " ").split()]
+        moved = moved_tokens(np.array(tokens, dtype=np.int32), -semitones)
+        if moved is None:
+            raise UserError(
+                f"the primer {words[:_LONGEST_SHOWN]!r} leaves the model's range when it is moved "
+                f"by {-semitones:+d} semitones to the key that the model writes in"
+            )
+        return moved
+    found = [TOKEN_NAME.fullmatch(name) for name in words.replace(",", " ").split()]
     if not found or not all(found):
         return None
     tokens = []
@@ -162,28 +164,25 @@ def typed_tokens(words: str, key: Key, semitones: int) -> Int[np.ndarray, " time
         if match["word"]:
             tokens.append(HOLD if match["word"].lower() == "hold" else NOTE_OFF)
             continue
-        pitch = 12 * (int(match["octave"]) + 1) + PITCH_CLASS_OF_LETTER[match["letter"].upper()]
-        pitch += match["sign"].count("#") - match["sign"].count("b")
-        if not LOWEST_PITCH <= pitch - semitones <= HIGHEST_PITCH:
+        pitch = pitch_of_name(match) - semitones
+        if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
             heard = names_for(key, semitones)
             raise UserError(
                 f"the note {match[0]} is out of range; in {key_title(key)} a melody lies between "
                 f"{heard[LOWEST_PITCH_TOKEN]} and {heard[-1]}"
             )
-        tokens.append(pitch - semitones - TOKEN_TO_MIDI)
+        tokens.append(pitch - TOKEN_TO_MIDI)
     return np.array(tokens, dtype=np.int32)
 
 
-def _moved(tokens: Sequence[int], semitones: int, words: str) -> Int[np.ndarray, " time"]:
-    """The tokens with their pitches so many semitones higher."""
-    found = np.array(tokens, dtype=np.int32)
-    moved = np.where(found >= LOWEST_PITCH_TOKEN, found + semitones, found)
-    if moved.max() >= VOCABULARY_SIZE or (moved < LOWEST_PITCH_TOKEN)[found > HOLD].any():
-        raise UserError(
-            f"the primer {words[:_LONGEST_SHOWN]!r} leaves the model's range when it is moved by "
-            f"{semitones:+d} semitones to the key that the model writes in"
-        )
-    return moved
+def moved_tokens(
+    tokens: Int[np.ndarray, " time"], semitones: int
+) -> Int[np.ndarray, " time"] | None:
+    """The same melody so many semitones higher; `None` if it leaves the range of the tokens."""
+    is_pitch = tokens >= LOWEST_PITCH_TOKEN
+    moved = np.where(is_pitch, tokens + semitones, tokens)
+    fits = (moved >= LOWEST_PITCH_TOKEN) & (moved < VOCABULARY_SIZE)
+    return moved if fits[is_pitch].all() else None
 
 
 def _random_note(generator: np.random.Generator, key: Key) -> Int[np.ndarray, " time"]:

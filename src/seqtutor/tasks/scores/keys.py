@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,8 @@ FIFTHS_OF_MODE = {
 MODES = tuple(FIFTHS_OF_MODE)
 
 PITCH_CLASS_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+NOTE_NAME = r"(?P<letter>[A-G])(?P<sign>#{0,2}|b{0,2})(?P<octave>-?\d)"
+"""A pattern of notes as people type them, such as C4 or bb3; upper and lower case are the same."""
 FIFTHS_OF_LETTER = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _SHARPS = "FCGDAEB"
 
@@ -61,6 +64,12 @@ class Key:
 
     def __str__(self) -> str:
         return f"{PITCH_NAMES[self.tonic]} {self.mode}"
+
+
+def pitch_of_name(found: re.Match[str]) -> int:
+    """The MIDI pitch of what matches `NOTE_NAME`; 60 for C4."""
+    pitch = 12 * (int(found["octave"]) + 1) + PITCH_CLASS_OF_LETTER[found["letter"].upper()]
+    return pitch + found["sign"].count("#") - found["sign"].count("b")
 
 
 def pitch_name(pitch: int) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
-from seqtutor.tasks.scores.keys import PITCH_CLASS_OF_LETTER, Key, pitch_name
+from seqtutor.tasks.scores.keys import NOTE_NAME, Key, pitch_name, pitch_of_name
 from seqtutor.tasks.scores.notation import spelled_name
 from seqtutor.tasks.tunes.phrase import METERS, MODES, UNITS_PER_QUARTER, Event, Phrase, tonic_of
 from seqtutor.tasks.tunes.phrase import units_in_bar as units_of
@@ -44,10 +44,7 @@ DANCES = {
 }
 """The metre in which the corpus, and so a prior, has most tunes of a dance."""
 _METERS = {f"{beats}/{unit}": (beats, unit) for beats, unit in METERS}
-_NOTE = re.compile(
-    r"(?P<letter>[A-G])(?P<sign>#{0,2}|b{0,2})(?P<octave>-?\d):(?P<length>\d+(?:/\d+)?)",
-    re.IGNORECASE,
-)
+_NOTE = re.compile(rf"{NOTE_NAME}:(?P<length>\d+(?:/\d+)?)", re.IGNORECASE)
 _LONGEST_SHOWN = 60
 PITCHES = {pitch_name(pitch): pitch for pitch in range(128)}
 
@@ -126,9 +123,7 @@ def _typed(word: str, vocabulary: Vocabulary, transposition: int) -> int:
     """The id of the token that a word means."""
     token = word
     if found := _NOTE.fullmatch(word):
-        pitch = 12 * (int(found["octave"]) + 1) + PITCH_CLASS_OF_LETTER[found["letter"].upper()]
-        pitch += found["sign"].count("#") - found["sign"].count("b") - transposition
-        token = f"{pitch_name(pitch)}:{found['length']}"
+        token = f"{pitch_name(pitch_of_name(found) - transposition)}:{found['length']}"
     if token in vocabulary.tokens:
         return vocabulary.tokens.index(token)
     if found:
