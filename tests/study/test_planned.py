@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from small_study import QUICK, small_study
@@ -50,6 +51,9 @@ def test_facts_are_those_of_the_plan(tmp_path, partial):
     assert facts["Sampling"] == "temperature 0.8, seed 0"
     assert facts["Plan"] == f"SHA-256 {study.sha256}"
     assert ("not finished" in facts["Left out for"]) == (partial == "drop")
+    assert "a side never started in over 50 % of comparisons" in facts["Left out for"]
+    plan = replace(study.plan, rules=replace(study.plan.rules, unheard=1.0))
+    assert "never started" not in facts_of(replace(study, plan=plan))["Left out for"]
 
 
 def test_results_and_the_report_tell_what_was_planned(tmp_path, capsys):

@@ -96,10 +96,12 @@ def facts_of(study: Study) -> dict[str, str]:
     clips = sum(clip.use == "compared" for clip in plan.clips) // len(plan.models)
     sides = f"sets of {plan.set_size}" if plan.form == "sets" else "pairs"
     practice, catches = (sum(t.kind == kind for t in sheet) for kind in ("practice", "catch"))
+    hears = rules.unheard < 1
     left_out = [
         f"{counted(rules.catch_failures, 'failed catch trial', 'failed catch trials')} or more",
         f"a median answer within {rules.fastest:g} s",
         f"over {100 * rules.one_side:g} % of ratings on one side or without preference",
+        *([f"a side never started in over {100 * rules.unheard:g} % of comparisons"] * hears),
         *(["a session that was not finished"] if rules.partial == "drop" else []),
     ]
     return {
