@@ -95,14 +95,16 @@ def test_favourites_last_and_are_shown_again(session, client):
 
 
 def test_a_pair_is_blind_until_one_is_preferred(client):
-    orders = set()
-    for seed in range(8):
+    orders = []
+    # Sides are drawn from the system's randomness: 40 pairs all lie one way once in 2^39 runs.
+    while len(orders) < 8 or (len(set(orders)) == 1 and len(orders) < 40):
+        seed = len(orders)
         asked = {"source": "Ψ", "other": "G", "seed": seed}
         pair = client.post("/api/pairs", json=asked).json()
         text = json.dumps(pair, ensure_ascii=False)
         assert not any(word in text for word in ("Ψ", "G ", "psi", "reward", "/g"))
         told = client.post(f"/api/pairs/{pair['id']}", json={"choice": "A"}).json()
-        orders.add(tuple(one["source"] for one in told["samples"]))
+        orders.append(tuple(one["source"] for one in told["samples"]))
         assert all("reward" in one["card"] for one in told["samples"])
         assert [one["tokens"] for one in told["samples"]] == [
             client.post("/api/samples", json={"source": one["source"], "seed": seed}).json()[
@@ -111,8 +113,8 @@ def test_a_pair_is_blind_until_one_is_preferred(client):
             for one in told["samples"]
         ], "each is what its policy writes with this seed"
         assert client.post(f"/api/pairs/{pair['id']}", json={"choice": "B"}).status_code == 404
-    assert orders == {("Ψ", "G"), ("G", "Ψ")}
-    assert sum(told["counts"].values()) == 8
+    assert set(orders) == {("Ψ", "G"), ("G", "Ψ")}
+    assert sum(told["counts"].values()) == len(orders)
     assert told["counts"]["neither"] == 0
 
 
