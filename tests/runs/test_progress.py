@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from seqtutor.runs import progress as progress_module
-from seqtutor.runs.progress import SpeedColumn, progress_bar
+from seqtutor.runs.progress import SpeedColumn, progress_bar, seconds_left
 
 
 def test_a_bar_in_a_file_prints_lines_with_the_time_left(monkeypatch, capsys):
@@ -51,6 +51,20 @@ def test_the_speed_at_the_end_is_that_of_the_whole_and_of_nothing_done_before(ca
         for clock[0], done in ((98.0, 300), (99.9, 600), (100.0, 900)):
             progress.update(bar, completed=done)
     assert "  8 molecules/s  " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("mean_speed", "left"), [(False, 50.0), (True, 250.0)])
+def test_a_bar_of_many_jobs_goes_by_their_mean_speed(mean_speed, left):
+    clock = [0.0]
+    with progress_bar() as progress:
+        progress.get_time = lambda: clock[0]
+        bar = progress.add_task(
+            "All", total=300, completed=100, note="", mean_speed=mean_speed, visible=False
+        )
+        # Nothing for a while, as all compile; then two a second.
+        for clock[0], done in ((225.0, 150), (250.0, 200)):
+            progress.update(bar, completed=done)
+        assert [seconds_left(task) for task in progress.tasks] == [left]
 
 
 def test_a_single_unit_has_no_speed_but_the_seconds_so_far(capsys):

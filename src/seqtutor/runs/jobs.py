@@ -301,6 +301,7 @@ def _bar_for_all(
         completed=sum(before.values()),
         unit=jobs[0].unit,
         note="",
+        mean_speed=True,
     )
 
     def tell(waiting: Sequence[Work], running: Sequence[_Running]) -> None:

@@ -91,11 +91,36 @@ class SpeedColumn(ProgressColumn):
         return Text(f"{_thousands(speed)} {unit}/s", style="cyan") if speed else Text()
 
 
+def seconds_left(bar: Task) -> float | None:
+    """Seconds that a bar needs: at its speed of late, or with `mean_speed` at that of the whole.
+
+    A bar of many jobs stands still while each of them compiles, and rushes afterwards.
+    """
+    if bar.finished or not bar.fields.get("mean_speed"):
+        return bar.time_remaining
+    made = bar.completed - bar.fields.get("begun", 0)
+    if not made or not bar.elapsed or bar.remaining is None:
+        return None
+    return bar.elapsed / made * bar.remaining
+
+
+class _TimeColumn(TimeRemainingColumn):
+    """The time left, at the end the time taken."""
+
+    def render(self, task: Task) -> Text:
+        """The time, without hours where there are none."""
+        left = seconds_left(task)
+        if task.finished or left is None or task.total is None:
+            return super().render(task)
+        hours, rest = divmod(math.ceil(left), 3600)
+        clock = f"{rest // 60:02d}:{rest % 60:02d}"
+        return Text(f"{hours:d}:{clock}" if hours else clock, style="progress.remaining")
+
+
 def _time_left(bar: Task) -> str:
-    """For a line in a file: how long the bar needs at its speed of late."""
-    if not bar.time_remaining:
-        return ""
-    return f"  {timedelta(seconds=math.ceil(bar.time_remaining))} left"
+    """For a line in a file: how long the bar needs."""
+    left = seconds_left(bar)
+    return f"  {timedelta(seconds=math.ceil(left))} left" if left else ""
 
 
 def _thousands(number: float) -> str:
@@ -184,7 +209,7 @@ def progress_bar() -> Iterator[Progress]:
         BarColumn(bar_width=12),
         TextColumn("{task.percentage:>3.0f} %", markup=False),
         SpeedColumn(Column(no_wrap=True)),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        _TimeColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[note]}", style="dim", markup=False),
         console=console,
         disable=not console.is_terminal,
