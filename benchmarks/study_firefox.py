@@ -36,7 +36,7 @@ def session(browser: Any, folder: Path) -> None:
     from small_study import small_study
     from test_study_pages import Page, served, votes_in
 
-    study = small_study(folder, comparisons=2, catches=0)
+    study = small_study(folder, comparisons=2, catch=0)
     with served(study) as (address, database, _):
         page = Page(browser)
         page.agree(address)

@@ -19,15 +19,17 @@ import numpy as np
 import soundfile
 
 from seqtutor.exhibits import Exhibit, Picture
-from seqtutor.study.making import StudyOptions, write_study
+from seqtutor.study.making import write_study
+from seqtutor.study.options import PlanOptions
 from seqtutor.study.plan import Model, Rules, Study, Words
 
 WORDS = Words("Tones", "Which of the two tones do you prefer?", "tone", ("You agree.", "Gladly."))
 SPEC: Any = SimpleNamespace(name="tones", many="tones")
-OPTIONS = StudyOptions(
-    clips=3, words=WORDS, listeners=4, comparisons=3, practice=1, catches=1, set_size=2
-)
+OPTIONS = PlanOptions(clips=3, listeners=4, comparisons=3, practice=1, catch=1, set_size=2)
 SECONDS = 0.4
+DEFAULT = Rules()
+QUICK = Rules(heard=0.0)
+"""For tests that answer at once: nothing has to be heard."""
 
 
 def ogg(pitch: float, seconds: float = SECONDS) -> bytes:
@@ -44,6 +46,8 @@ def small_study(
     folder: Path,
     names: Sequence[str] = ("prior", "psi"),
     kind: str = "sound",
+    words: Words = WORDS,
+    rules: Rules = DEFAULT,
     **options: Any,
 ) -> Study:
     """A study of short tones, of drawings or of texts."""
@@ -63,11 +67,8 @@ def small_study(
         model.name: [exhibit(place, number) for number in range(how.drawn)]
         for place, model in enumerate(models)
     }
-    return write_study(SPEC, models, exhibits, how, folder, {"made": "here"})
+    return write_study(SPEC, models, exhibits, how, words, rules, folder, {"made": "here"})
 
-
-QUICK = Rules(heard=0.0)
-"""For tests that answer at once: nothing has to be heard."""
 
 _SERVE = """
 import resource, sys

@@ -176,7 +176,7 @@ def ratings_after(study, seed):
 
 def test_simulated_listeners_are_the_same_by_their_seed(tmp_path):
     """They pass the headphone screen, hear nothing, and are told from people."""
-    options = {"comparisons": 6, "listeners": 8, "has_screen": True, "rules": Rules()}
+    options = {"comparisons": 6, "listeners": 8, "headphones": True, "rules": Rules()}
     studies = [small_study(tmp_path / name, **options) for name in ("a", "b", "c")]
     first, again, other = (
         ratings_after(study, seed) for study, seed in zip(studies, (1, 1, 2), strict=True)

@@ -15,10 +15,10 @@ from seqtutor.study.sounds import SCREEN_RATE, Sound, broken, decoded, huggins_t
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path):
-    study = small_study(tmp_path / "s", has_screen=True)
+    study = small_study(tmp_path / "s", headphones=True)
     assert read_study(tmp_path / "s", checks_clips=True) == study
-    assert small_study(tmp_path / "again", has_screen=True).sha256 == study.sha256
-    assert small_study(tmp_path / "other", seed=1, has_screen=True).sha256 != study.sha256
+    assert small_study(tmp_path / "again", headphones=True).sha256 == study.sha256
+    assert small_study(tmp_path / "other", seed=1, headphones=True).sha256 != study.sha256
 
 
 def test_a_plan_tells_what_the_study_is_and_nothing_of_the_machine(tmp_path):
@@ -26,7 +26,7 @@ def test_a_plan_tells_what_the_study_is_and_nothing_of_the_machine(tmp_path):
     assert (plan["temperature"], plan["effect"]) == (0.7, 0.4)
     assert set(plan["models"][0]) == {"name", "sha256", "seed"}
     assert {"goal", "set_size"}.isdisjoint(plan), "it is neither adaptive nor of sets"
-    sets = plan_text(small_study(tmp_path / "t", form="sets", is_adaptive=True, goal="best"))
+    sets = plan_text(small_study(tmp_path / "t", form="sets", adaptive=True, goal="best"))
     assert (sets["goal"], sets["set_size"]) == ("best", 2)
 
 
@@ -102,7 +102,7 @@ def test_a_changed_clip_is_noticed(tmp_path):
     ],
 )
 def test_a_broken_plan_is_one_line(tmp_path, change):
-    study = small_study(tmp_path / "s", has_screen=True)
+    study = small_study(tmp_path / "s", headphones=True)
     plan = plan_text(study)
     change(plan)
     (study.folder / "plan.json").write_text(json.dumps(plan))
@@ -171,5 +171,5 @@ def test_every_kind_of_sequence_can_be_shown(tmp_path):
     assert abs(catch.expected) == 1
     pictures = small_study(tmp_path / "p", kind="picture").plan
     assert all(len(clip.pictures) == 1 and not clip.text for clip in pictures.clips)
-    scores = small_study(tmp_path / "n", with_score=True).plan
+    scores = small_study(tmp_path / "n", score=True).plan
     assert all(clip.sound and clip.pictures for clip in scores.clips if not clip.is_broken)

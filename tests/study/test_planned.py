@@ -34,7 +34,7 @@ def test_sessions_that_are_not_finished_count_for_less(tmp_path):
 
 
 def test_no_power_is_told_of_adaptive_pairs(tmp_path):
-    plan = small_study(tmp_path / "s", is_adaptive=True).plan
+    plan = small_study(tmp_path / "s", adaptive=True).plan
     found = progress_of(plan, 2, 6)
     assert found.power is None
     assert "of such studies" not in str(found)

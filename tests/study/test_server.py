@@ -258,7 +258,7 @@ def test_addresses_of_a_recruiting_service_are_checked(address):
 
 def test_the_headphone_screen_lets_in_who_hears_the_pitch(tmp_path):
     clock = Clock()
-    study = small_study(tmp_path / "s", has_screen=True, rules=QUICK)
+    study = small_study(tmp_path / "s", headphones=True, rules=QUICK)
     with served(study, clock=clock) as (serving, browser):
         for right in (5, 4):
             consent(client := browser(), study)
@@ -499,7 +499,7 @@ def test_the_researchers_page_and_tables_run_nothing(tmp_path):
 
 
 def test_listeners_are_left_out_for_reasons(tmp_path):
-    study = small_study(tmp_path / "s", rules=QUICK, comparisons=8, catches=2, listeners=3)
+    study = small_study(tmp_path / "s", rules=QUICK, comparisons=8, catch=2, listeners=3)
     with served(study) as (serving, browser):
         for habit in ("good", "fast", "left"):
             consent(client := browser(), study)
@@ -521,9 +521,7 @@ def test_listeners_are_left_out_for_reasons(tmp_path):
 
 
 def test_an_adaptive_study_asks_balanced_clips(tmp_path):
-    study = small_study(
-        tmp_path / "s", ("a", "b", "c"), rules=QUICK, is_adaptive=True, comparisons=6
-    )
+    study = small_study(tmp_path / "s", ("a", "b", "c"), rules=QUICK, adaptive=True, comparisons=6)
     with served(study) as (serving, browser):
         for _ in range(2):
             consent(client := browser(), study)

@@ -148,7 +148,7 @@ DAMAGE = [
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("is_adaptive", [False, True])
 def test_damaged_rows_are_left_out_and_told(tmp_path, capsys, damage, is_adaptive):
-    study = small_study(tmp_path / "s", rules=QUICK, is_adaptive=is_adaptive)
+    study = small_study(tmp_path / "s", rules=QUICK, adaptive=is_adaptive)
     with served(study) as (serving, browser):
         for _ in range(2):
             consent(listener := browser(), study)
@@ -248,7 +248,7 @@ def test_tokens_of_researchers_are_withdrawn(tmp_path):
 
 def test_who_starts_no_clip_is_left_out_where_there_is_something_to_hear(tmp_path):
     for kind in ("sound", "picture"):
-        study = small_study(tmp_path / kind, kind=kind, rules=QUICK, comparisons=6, catches=0)
+        study = small_study(tmp_path / kind, kind=kind, rules=QUICK, comparisons=6, catch=0)
         clock = Clock()
         with served(study, clock=clock) as (serving, browser):
             for plays in (0, 1):

@@ -129,7 +129,7 @@ def assert_accessible(driver):
 
 
 def test_sessions_by_mouse_by_keyboard_resumed_and_withdrawn(tmp_path):
-    study = small_study(tmp_path / "s", comparisons=2, catches=0)
+    study = small_study(tmp_path / "s", comparisons=2, catch=0)
     with served(study) as (address, database, _), at_address(f"{address}/") as driver:
         mouse = Page(driver)
         assert_accessible(driver)
@@ -169,7 +169,7 @@ def test_sessions_by_mouse_by_keyboard_resumed_and_withdrawn(tmp_path):
 
 
 def test_what_was_heard_is_kept_when_the_page_is_loaded_again(tmp_path):
-    study = small_study(tmp_path / "s", practice=0, comparisons=2, catches=0)
+    study = small_study(tmp_path / "s", practice=0, comparisons=2, catch=0)
     with served(study) as (address, database, _), at_address(f"{address}/") as driver:
         page = Page(driver)
         page.agree(address)
@@ -198,7 +198,7 @@ def at_phone(address):
 
 @pytest.mark.parametrize("kind", ["picture", "text"])
 def test_drawings_and_texts_on_a_phone_in_the_dark(tmp_path, kind):
-    study = small_study(tmp_path / "s", kind=kind, practice=0, comparisons=1, catches=0)
+    study = small_study(tmp_path / "s", kind=kind, practice=0, comparisons=1, catch=0)
     with served(study) as (address, database, token), at_phone(f"{address}/") as driver:
         phone = Page(driver)
         phone.agree(address)
@@ -233,7 +233,7 @@ def test_drawings_and_texts_on_a_phone_in_the_dark(tmp_path, kind):
 
 def test_an_answer_is_sent_until_the_server_has_it(tmp_path):
     """The connection fails for a while: the page waits, says so, and loses nothing."""
-    study = small_study(tmp_path / "s", practice=0, comparisons=1, catches=0)
+    study = small_study(tmp_path / "s", practice=0, comparisons=1, catch=0)
     with served(study) as (address, database, _), at_address(f"{address}/") as driver:
         page = Page(driver)
         page.agree(address)

@@ -287,6 +287,10 @@ def parse(call: Call) -> Any:
     from seqtutor.cli.options import with_named_groups
     from seqtutor.cli.parsing import parse as parse_options
 
-    default = with_named_groups(call.module.defaults(call.spec, call.arguments), call.arguments)
+    if hasattr(call.module, "defaults"):
+        default = call.module.defaults(call.spec, call.arguments)
+    else:
+        default = call.module.Options()
+    default = with_named_groups(default, call.arguments)
     is_of_every_task = not hasattr(call.module, "TASK")
     return parse_options(call.name, call.spec, default, call.arguments, is_of_every_task)

@@ -7,7 +7,7 @@ import random
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,12 @@ from seqtutor.runs.policies import NamedPolicy, find_policy, with_seeds
 from seqtutor.settings import require
 from seqtutor.study.clips import ClipWriter, clips_by_model
 from seqtutor.study.design import Size, sheets
+from seqtutor.study.options import PlanOptions
 from seqtutor.study.plan import (
     CLIPS,
     PLAN,
     Clip,
     Comparison,
-    Form,
-    Goal,
     Model,
     Plan,
     Rules,
@@ -45,57 +44,6 @@ RULE = (
 
 UNHEARD = 0.5
 """`Rules.unheard` where there is something to be heard."""
-
-
-@dataclass(frozen=True)
-class StudyOptions:
-    """What a researcher decides about a study.
-
-    Attributes:
-        clips: of each model.
-        form: pairs of clips or of sets.
-        set_size: clips of a set.
-        listeners: for whom sheets are made.
-        comparisons: of each listener.
-        practice: trials at the beginning that do not count.
-        catches: trials that tell whether a listener pays attention.
-        is_adaptive: whether the models of a comparison are chosen when it is due.
-        goal: of an adaptive study.
-        with_score: whether a picture is shown beside a sound.
-        has_screen: whether listeners first show that they wear headphones.
-        temperature: of the sampling.
-        effect: log-odds between two models that the number of listeners was planned for.
-        seed: of the sampling and of the order.
-        words: what listeners read.
-        rules: who is left out.
-    """
-
-    clips: int
-    words: Words
-    form: Form = "pairs"
-    set_size: int = 8
-    listeners: int = 30
-    comparisons: int = 20
-    practice: int = 1
-    catches: int = 2
-    is_adaptive: bool = False
-    goal: Goal = "order"
-    with_score: bool = False
-    has_screen: bool = False
-    temperature: float = 1.0
-    effect: float = 0.5
-    seed: int = 0
-    rules: Rules = field(default_factory=Rules)
-
-    @property
-    def side(self) -> int:
-        """Clips on a side of a comparison."""
-        return self.set_size if self.form == "sets" else 1
-
-    @property
-    def drawn(self) -> int:
-        """Sequences that are drawn of each model, those for practice and catch trials included."""
-        return self.clips + self.side * (self.practice + self.catches)
 
 
 def named_models(spec: TaskSpec[Any], given: Sequence[str]) -> dict[str, NamedPolicy]:
@@ -129,7 +77,9 @@ def named_models(spec: TaskSpec[Any], given: Sequence[str]) -> dict[str, NamedPo
 def make_study(
     spec: TaskSpec[Any],
     policies: Mapping[str, NamedPolicy],
-    options: StudyOptions,
+    options: PlanOptions,
+    words: Words,
+    rules: Rules,
     output: Path,
     made_by: Mapping[str, Any],
 ) -> Study:
@@ -139,6 +89,8 @@ def make_study(
         spec: the task.
         policies: by the names that the researcher gave them.
         options: what the researcher decided.
+        words: what listeners read.
+        rules: who is left out.
         output: the folder.
         made_by: facts that are kept beside the plan.
 
@@ -154,14 +106,16 @@ def make_study(
     exhibits, tokens = _drawn(spec, policies, models, options)
     folders = {name: str(policy.saved.folder or "") for name, policy in policies.items()}
     facts = {**made_by, "models": folders}
-    return write_study(spec, models, exhibits, options, output, facts, tokens)
+    return write_study(spec, models, exhibits, options, words, rules, output, facts, tokens)
 
 
 def write_study(
     spec: TaskSpec[Any],
     models: Sequence[Model],
     exhibits: Mapping[str, Sequence[Exhibit]],
-    options: StudyOptions,
+    options: PlanOptions,
+    words: Words,
+    rules: Rules,
     output: Path,
     made_by: Mapping[str, Any],
     tokens: Mapping[str, Sequence[Sequence[str]]] | None = None,
@@ -173,6 +127,8 @@ def write_study(
         models: whose sequences are shown.
         exhibits: by the name of a model, `options.drawn` of them.
         options: what the researcher decided.
+        words: what listeners read.
+        rules: who is left out.
         output: the folder.
         made_by: facts that are kept beside the plan.
         tokens: by the name of a model, those of its sequences, by name.
@@ -181,7 +137,7 @@ def write_study(
         UserError: if the folder is taken, or cannot be written.
     """
     require_unused(output)
-    writer = ClipWriter(random.Random(f"{options.seed} clips"), options.with_score)
+    writer = ClipWriter(random.Random(f"{options.seed} clips"), options.score)
     clips = [
         writer.clip(
             exhibit,
@@ -194,7 +150,8 @@ def write_study(
         for number, exhibit in enumerate(own)
     ]
     trials, broken = _trials(writer, clips, options)
-    size = Size(options.listeners, options.comparisons, options.side, options.is_adaptive)
+    listeners = options.power(len(models)).listeners
+    size = Size(listeners, options.comparisons, options.side, options.adaptive)
     has_sound = any(clip.sound for clip in clips)
     practice, catches = (
         [one for one in trials if one.kind == kind] for kind in ("practice", "catch")
@@ -203,7 +160,7 @@ def write_study(
         task=spec.name,
         form=options.form,
         set_size=options.set_size,
-        is_adaptive=options.is_adaptive,
+        is_adaptive=options.adaptive,
         goal=options.goal,
         temperature=options.temperature,
         effect=options.effect,
@@ -212,9 +169,9 @@ def write_study(
         models=tuple(models),
         clips=(*clips, *broken),
         sheets=tuple(sheets(clips_by_model(clips), size, practice, catches, options.seed)),
-        words=options.words,
-        screen=writer.screen(options.seed) if options.has_screen else (),
-        rules=replace(options.rules, unheard=UNHEARD) if has_sound else options.rules,
+        words=words,
+        screen=writer.screen(options.seed) if options.headphones else (),
+        rules=replace(rules, unheard=UNHEARD) if has_sound else rules,
     )
     files = {f"{CLIPS}/{name}": content for name, content in writer.files.items()}
     # Beside the plan, which is the same whenever it is made of the same models and options.
@@ -227,7 +184,7 @@ def _drawn(
     spec: TaskSpec[Any],
     policies: Mapping[str, NamedPolicy],
     models: Sequence[Model],
-    options: StudyOptions,
+    options: PlanOptions,
 ) -> tuple[dict[str, Sequence[Exhibit]], dict[str, list[list[str]]]]:
     """What is shown of the first sequences of each model, and their tokens by name."""
     from seqtutor.comparisons import token_names
@@ -261,7 +218,7 @@ def _drawn(
 
 
 def _trials(
-    writer: ClipWriter, clips: Sequence[Clip], options: StudyOptions
+    writer: ClipWriter, clips: Sequence[Clip], options: PlanOptions
 ) -> tuple[list[Comparison], list[Clip]]:
     """Practice and catch trials, from clips that no comparison has; and the broken clips.
 
@@ -274,7 +231,7 @@ def _trials(
             spare.setdefault(clip.model, []).append(clip)
     models, size = list(spare), options.side
     trials, made = [], []
-    for place in range(options.practice + options.catches):
+    for place in range(options.practice + options.catch):
         part = slice(place * size, (place + 1) * size)
         first = spare[models[place % len(models)]][part]
         second = spare[models[(place + 1) % len(models)]][part]

@@ -34,11 +34,6 @@ class Options:
     not given."""
 
 
-def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
-    """The same for every task."""
-    return Options()
-
-
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Learn, measure, write."""
     if options.votes is None:

@@ -51,11 +51,6 @@ class Options:
     """
 
 
-def defaults(spec: Any, arguments: list[str]) -> Options:
-    """There are no options."""
-    return Options()
-
-
 def run(spec: Any, options: Options) -> None:
     """Say what is missing."""
     raise UserError(f"say what to do: seqtutor study {', '.join(ACTIONS)}; see: study --help")

@@ -8,29 +8,22 @@ from typing import Annotated, Any
 
 import tyro
 
+from seqtutor.study.commands.shared import StudyOptions
+
 TASK = None
 """The study says what it is about."""
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """Write the votes of a study as CSV files: all answers, and the votes that count.
 
     They are those of the researcher's page. Neither says whom a recruiting service sent.
     """
 
-    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
-    """The folder of the study."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """A new folder; it gets votes-raw.csv (every answer, with who is left out and why) and
     votes-tidy.csv (the votes that the statistics use)."""
-    database: str | None = None
-    """As for `study serve`."""
-
-
-def defaults(spec: Any, arguments: list[str]) -> Options:
-    """The study has to be named."""
-    return Options(tyro.MISSING)
 
 
 def run(spec: Any, options: Options) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from seqtutor.study.commands.shared import StudyOptions
+
 if TYPE_CHECKING:
     from seqtutor.study.analysis import Analysis
 
@@ -17,28 +19,19 @@ TASK = None
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """Wins, tests and log-odds of a study, with intervals over listeners.
 
     Listeners who failed catch trials, were too fast or always on one side are left out, as the plan
     says. Simulated votes count only as long as there are no others.
     """
 
-    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
-    """The folder of the study."""
     json: bool = False
     """Print the figures as JSON."""
     figure: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Also draw wins and log-odds into this file (SVG, PNG or PDF)."""
     seed: int = 0
     """Of the permutations of tests."""
-    database: str | None = None
-    """As for `study serve`."""
-
-
-def defaults(spec: Any, arguments: list[str]) -> Options:
-    """The study has to be named."""
-    return Options(tyro.MISSING)
 
 
 def run(spec: Any, options: Options) -> None:

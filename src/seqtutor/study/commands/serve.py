@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from seqtutor.errors import UserError
 from seqtutor.settings import require
+from seqtutor.study.commands.shared import StudyOptions
 
 TASK = None
 """The study says what it is about."""
@@ -19,15 +17,13 @@ PORT = 8000
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """Serve a study until Ctrl-C; each answer is on the disk before it is acknowledged.
 
     Several servers may share one database. Without --host only this machine reaches the pages; put
     a server that ends TLS before it, and name its address with --address.
     """
 
-    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
-    """The folder that `study new` made."""
     port: int = PORT
     """0 for any free one."""
     host: str = "127.0.0.1"
@@ -40,9 +36,6 @@ class Options:
     them share the limits of one address."""
     withdraw_tokens: bool = False
     """Let the researcher's addresses that were printed before open nothing any more."""
-    database: str | None = None
-    """A URL of SQLAlchemy, such as postgresql://user:password@host/name; by default SQLite in the
-    folder of the study."""
     recruit_parameters: tuple[str, str, str] = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
     """What a recruiting service calls participant, study and submission in the address."""
     complete_url: str = ""
@@ -54,11 +47,6 @@ class Options:
     """The same for one who withdraws."""
     retention_days: float = 90
     """After which whom the service sent is erased."""
-
-
-def defaults(spec: Any, arguments: list[str]) -> Options:
-    """The study has to be named."""
-    return Options(tyro.MISSING)
 
 
 def run(spec: Any, options: Options) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.settings import Count, Range, Share, check_settings, require, require_seed
+from seqtutor.settings import Count, Range, Share, require, require_seed
+from seqtutor.study.commands.shared import StudyOptions
 
 if TYPE_CHECKING:
     from seqtutor.study.database import Database
@@ -25,15 +26,13 @@ MOST_LOGIT = 50
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """Answer as listeners of known preference would, through the pages' own interface.
 
     It tries a study, its server and its statistics before people come. The votes are marked as
     simulated: once there are votes of people, only these count.
     """
 
-    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
-    """The folder that `study new` made."""
     listeners: Count = 20
     """Listeners, each of whom answers a whole session."""
     prefer: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MODEL:LOGIT [...]")] = ()
@@ -58,17 +57,6 @@ class Options:
     this."""
     token: str | None = None
     """Of the researcher, as that server printed it."""
-    database: str | None = None
-    """As for `study serve`."""
-
-    def __post_init__(self) -> None:
-        if self.study is not tyro.MISSING:
-            check_settings(self)
-
-
-def defaults(spec: Any, arguments: list[str]) -> Options:
-    """The study has to be named."""
-    return Options(tyro.MISSING)
 
 
 def run(spec: Any, options: Options) -> None:
@@ -168,11 +156,8 @@ def _server(study: Study, options: Options) -> Iterator[tuple[str, str]]:
     from seqtutor.study.serving import Serving, new_researcher_token
     from seqtutor.web import running
 
-    database = open_database(study.folder, options.database, study.sha256)
-    try:
+    with closing(open_database(study.folder, options.database, study.sha256)) as database:
         _tell_of_earlier(database, options)
         serving = Serving(study, database, choose=chooser_of(study.plan))
         with running(make_app(serving)) as address:
             yield address, new_researcher_token(database, time.time())
-    finally:
-        database.close()

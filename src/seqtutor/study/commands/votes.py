@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import tyro
 
+from seqtutor.study.commands.shared import StudyOptions
+
 TASK = None
 """The study says what it is about."""
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(StudyOptions):
     """Write the votes of a study as pairs of sequences, a JSON object a line.
 
     `seqtutor prefer` learns a model of preference from them, `seqtutor tune --method dpo` a policy.
@@ -21,18 +23,9 @@ class Options:
     as there are no others.
     """
 
-    study: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="STUDY")]]
-    """The folder of the study."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The file, a new one; by default votes.jsonl in the folder of the study, which is written
     anew each time."""
-    database: str | None = None
-    """As for `study serve`."""
-
-
-def defaults(spec: Any, arguments: list[str]) -> Options:
-    """The study has to be named."""
-    return Options(tyro.MISSING)
 
 
 def run(spec: Any, options: Options) -> None:
