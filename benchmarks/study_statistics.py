@@ -17,13 +17,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from planted_defects import MODELS, PLANTED, Plan, clean
+from planted_defects import MODELS, PLANTED, Plan, clean, simulated_votes
 from seqtutor.study.agreement import heterogeneity
 from seqtutor.study.bradley_terry import fit, probabilities
 from seqtutor.study.inference import infer
-from seqtutor.study.power import TIES, listeners_needed
+from seqtutor.study.power import LEVEL, TIES, listeners_needed
 from seqtutor.study.rank_tests import kruskal_wallis, mann_whitney, pairs_factor
-from seqtutor.study.simulated import Population, simulated_votes
+from seqtutor.study.simulated import Population
 from seqtutor.study.tally import Tally, tally
 from seqtutor.study.votes import Vote
 from seqtutor.study.warnings import study_warnings
@@ -221,7 +221,7 @@ def power(studies: int) -> None:
         for counted in simulated_tallies(studies, plan.listeners, trials, strengths, 0.0, spread):
             inference = infer(counted)
             p = inference.test(inference.contrast(models - 1, 0))
-            found.append(p < plan.level / plan.tests)
+            found.append(p < LEVEL / plan.tests)
         print(
             f"{effect:6} {trials:6} {models:6} {spread:6} | {plan.listeners:3}, "
             f"{100 * plan.power:.0f} | {100 * np.mean(found):.1f}"

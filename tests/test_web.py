@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import io
 import logging
@@ -198,6 +199,30 @@ def test_who_does_not_finish_a_request_is_hung_up_on(monkeypatch, begun):
             client.sendall(begun)
             while client.recv(1 << 16):
                 pass
+
+
+def test_no_address_takes_the_connections_of_all_others(monkeypatch):
+    monkeypatch.setattr("seqtutor.web._MOST_OF_ONE", 3)
+    app = secured(Starlette(routes=[Route("/", echo, methods=["GET"])]))
+    with running(app) as address, contextlib.ExitStack() as stack:
+        port = int(address.rstrip("/").rpartition(":")[2])
+
+        def connected(host: str) -> socket.socket:
+            source = (host, 0)
+            own = socket.create_connection(("127.0.0.1", port), 10, source_address=source)
+            return stack.enter_context(own)
+
+        def answer(own: socket.socket) -> bytes:
+            own.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return own.recv(1 << 16)
+
+        held = [connected("127.0.0.1") for _ in range(3)]
+        assert connected("127.0.0.1").recv(1) == b"", "the fourth is closed"
+        assert b"200 OK" in answer(connected("127.0.0.2"))
+        assert b"200 OK" in answer(held[0])
+        held.pop().close()
+        time.sleep(0.2)
+        assert b"200 OK" in answer(connected("127.0.0.1"))
 
 
 def test_a_proxy_is_believed_only_if_it_is_named():

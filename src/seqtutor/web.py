@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -32,6 +32,8 @@ LARGEST_BODY = 64 << 10
 """Bytes of a request's body, unless the application allows more."""
 _MOST_CONNECTIONS = 800
 """At once; a process may often have 1,024 files open."""
+_MOST_OF_ONE = _MOST_CONNECTIONS // 2
+"""Of one address, so that nobody keeps all others out; a proxy's connections are of many."""
 _PATIENCE = 10.0
 """Seconds, up to twice as many, in which a client has to send what is missing of a request."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -295,7 +297,7 @@ def _config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
 
     return uvicorn.Config(
         app,
-        http=_impatient(),
+        http=_impatient(None if proxies else _MOST_OF_ONE),
         # Uvicorn's own would close the handlers of all others, and with them their streams.
         log_config=None,
         log_level="warning",
@@ -309,14 +311,23 @@ def _config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
     )
 
 
-def _impatient() -> type[asyncio.Protocol]:
-    """The protocol of uvicorn, which by itself waits for the rest of a request without end."""
+def _impatient(most_of_one: int | None) -> type[asyncio.Protocol]:
+    """The protocol of uvicorn, which by itself waits for the rest of a request without end.
+
+    Connections of one address beyond `most_of_one` are closed at once.
+    """
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+    held: Counter[str] = Counter()
 
     class Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self._look_again(None)
+            self._host = transport.get_extra_info("peername")[0]
+            held[self._host] += 1
+            if most_of_one is not None and held[self._host] > most_of_one:
+                transport.close()
 
         def _is_due(self) -> bool:
             """Whether the client has yet to send a request, or the rest of one."""
@@ -336,6 +347,10 @@ def _impatient() -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._timer.cancel()
+            held[self._host] -= 1
+            # Unless names of those who are gone are forgotten, they fill the memory.
+            if not held[self._host]:
+                del held[self._host]
             super().connection_lost(exc)
 
         def shutdown(self) -> None:

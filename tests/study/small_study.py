@@ -28,8 +28,8 @@ SPEC: Any = SimpleNamespace(name="tones", many="tones")
 OPTIONS = PlanOptions(clips=3, listeners=4, comparisons=3, practice=1, catch=1, set_size=2)
 SECONDS = 0.4
 DEFAULT = Rules()
-QUICK = Rules(heard=0.0)
-"""For tests that answer at once: nothing has to be heard."""
+QUICK = Rules(heard=0.0, fastest=0.0)
+"""For tests that answer at once: nothing has to be heard, and nobody is too fast."""
 
 
 def ogg(pitch: float, seconds: float = SECONDS) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor.study.design import Size, exchanged, sheets
+from seqtutor.study.design import exchanged, sheets
+from seqtutor.study.options import PlanOptions
 from seqtutor.study.plan import Comparison
 
 CATCH = Comparison("catch", ("x",), ("y",), -1)
@@ -33,7 +34,7 @@ def model(side: tuple[str, ...]) -> str:
 )
 def test_pairs_sides_and_clips_are_balanced(models, clips, listeners, comparisons, seed):
     names = clips_of(models, clips)
-    found = list(sheets(names, Size(listeners, comparisons), [], [], seed))
+    found = list(sheets(names, listeners, PlanOptions(comparisons=comparisons, seed=seed)))
     assert [len(sheet) for sheet in found] == [comparisons] * listeners
     pairs: Counter[frozenset[str]] = Counter()
     orders: Counter[tuple[str, str]] = Counter()
@@ -56,7 +57,7 @@ def test_each_clip_stands_on_both_sides_equally_often():
     names = clips_of(3, 5)
     left: Counter[str] = Counter()
     heard: Counter[str] = Counter()
-    for sheet in sheets(names, Size(30, 20), [], [], 0):
+    for sheet in sheets(names, 30, PlanOptions()):
         left.update(c.left[0] for c in sheet)
         heard.update(clip for c in sheet for clip in (*c.left, *c.right))
     assert max(heard.values()) - min(heard.values()) <= 2
@@ -64,7 +65,8 @@ def test_each_clip_stands_on_both_sides_equally_often():
 
 
 def test_catch_trials_come_between_and_on_both_sides():
-    found = list(sheets(clips_of(2, 4), Size(40, 12), [PRACTICE], [CATCH, CATCH], 3))
+    options = PlanOptions(comparisons=12, seed=3)
+    found = list(sheets(clips_of(2, 4), 40, options, [PRACTICE], [CATCH, CATCH]))
     places: Counter[int] = Counter()
     signs: Counter[int] = Counter()
     for sheet in found:
@@ -81,16 +83,17 @@ def test_catch_trials_come_between_and_on_both_sides():
 
 
 def test_sets_hold_different_clips():
-    for sheet in sheets(clips_of(2, 6), Size(5, 4, side=4), [], [], 0):
+    options = PlanOptions(form="sets", set_size=4, comparisons=4)
+    for sheet in sheets(clips_of(2, 6), 5, options):
         for one in sheet:
             assert len(set(one.left)) == len(set(one.right)) == 4
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_the_same_seed_gives_the_same_plan(adaptive):
-    size = Size(6, 5, is_adaptive=adaptive)
+    options = [PlanOptions(comparisons=5, adaptive=adaptive, seed=seed) for seed in (1, 1, 2)]
     first, again, other = (
-        list(sheets(clips_of(3, 4), size, [PRACTICE], [CATCH], seed)) for seed in (1, 1, 2)
+        list(sheets(clips_of(3, 4), 6, one, [PRACTICE], [CATCH])) for one in options
     )
     assert first == again != other
     assert all((not one.left) == adaptive for s in first for one in s if one.kind == "comparison")

@@ -8,8 +8,9 @@ from scipy.stats import kruskal, kstest, mannwhitneyu
 from statsmodels.stats.multitest import multipletests
 
 import study_statistics as statistics
+from planted_defects import simulated_votes
 from seqtutor.study.rank_tests import holm, kruskal_wallis, mann_whitney, ratings_of
-from seqtutor.study.simulated import Population, simulated_votes
+from seqtutor.study.simulated import Population
 
 MODELS = ("prior", "q", "psi")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from planted_defects import simulated_votes
 from seqtutor.errors import UserError
 from seqtutor.report.tables import render_markdown
 from seqtutor.study.inference import Bounded
@@ -18,7 +19,7 @@ from seqtutor.study.presentation import (
 )
 from seqtutor.study.results import results_of
 from seqtutor.study.section import ink_colors, section_html
-from seqtutor.study.simulated import Population, simulated_votes
+from seqtutor.study.simulated import Population
 
 MODELS = ("prior", "q", "psi")
 

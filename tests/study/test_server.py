@@ -64,10 +64,12 @@ def answer(client, asked, rating=1, **more):
     return client.post("/api/answer", json=body | {"left_plays": 1, "right_plays": 2} | more)
 
 
-def finish(client, rating=1):
+def finish(client, rating=1, clock=None):
     """Answer all that is left; gives the questions."""
     found = []
     while (asked := client.get("/api/trial").json()) is not None:
+        if clock is not None:
+            clock.now += 2
         assert answer(client, asked, rating).json()["stored"]
         found.append(asked)
     return found
@@ -79,12 +81,13 @@ def votes_in(serving):
 
 
 def test_a_session_from_consent_to_the_end(study):
-    with served(study) as (serving, browser):
+    clock = Clock()
+    with served(study, clock=clock) as (serving, browser):
         client = browser()
         assert client.get("/listen", follow_redirects=False).headers["location"] == "/"
         assert consent(client, study).json()["next"] == "/instructions"
         assert "3 comparisons" not in client.get("/instructions").text
-        asked = finish(client)
+        asked = finish(client, clock=clock)
         assert [one["number"] for one in asked] == [1, 2, 3, 4, 5]
         assert [one["is_practice"] for one in asked] == [True, *[False] * 4]
         assert "All your answers are stored" in client.get("/listen").text
@@ -499,9 +502,10 @@ def test_the_researchers_page_and_tables_run_nothing(tmp_path):
 
 
 def test_listeners_are_left_out_for_reasons(tmp_path):
-    study = small_study(tmp_path / "s", rules=QUICK, comparisons=8, catch=2, listeners=3)
-    with served(study) as (serving, browser):
-        for habit in ("good", "fast", "left"):
+    clock, rules = Clock(), replace(QUICK, fastest=0.5)
+    study = small_study(tmp_path / "s", rules=rules, comparisons=8, catch=2, listeners=4)
+    with served(study, clock=clock) as (serving, browser):
+        for habit in ("good", "fast", "left", "says to be slow"):
             consent(client := browser(), study)
             for number, trial in enumerate(study.plan.sheets[0]):
                 asked = client.get("/api/trial").json()
@@ -512,11 +516,13 @@ def test_listeners_are_left_out_for_reasons(tmp_path):
                     study.plan.clip[c["id"]].is_broken for s in asked["sides"] for c in s["clips"]
                 ):
                     rating = rating if habit == "left" else right
+                clock.now += 0.2 if habit == "says to be slow" else 5.0
                 answer(client, asked, rating, seconds=0.1 if habit == "fast" else 3.0)
         collected = votes_in(serving)
     assert "L0001" not in collected.excluded
     assert collected.excluded["L0002"] == ["too fast: a median of 0.10 seconds"]
     assert "always A" in collected.excluded["L0003"]
+    assert collected.excluded["L0004"] == ["too fast: a median of 0.20 seconds"]
     assert {vote.listener for vote in collected.counted} == {"L0001"}
 
 

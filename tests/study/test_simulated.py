@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
+from planted_defects import simulated_votes
 from seqtutor.study.simulated import (
     Population,
     SimulatedListener,
     outcome_probabilities,
-    simulated_votes,
 )
 
 MODELS = ("prior", "q", "psi", "g")

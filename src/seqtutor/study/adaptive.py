@@ -16,7 +16,6 @@ The likelihood, and so the fit, does not depend on how pairs were chosen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -30,21 +29,13 @@ PRIOR_DEVIATION = 2.0
 """Of each log-odds; it only matters before the first few votes."""
 
 
-@dataclass(frozen=True)
-class NextPair:
-    """Which models are compared next, by number, and on which side they stand."""
-
-    left: int
-    right: int
-
-
 def next_pair(
     counts: Float[np.ndarray, "cell outcome"],
     models: int,
     generator: np.random.Generator,
     goal: Goal = "order",
-) -> NextPair:
-    """The comparison that tells most.
+) -> tuple[int, int]:
+    """The comparison that tells most: which models stand on the left and the right, by number.
 
     Args:
         counts: votes so far, such as `Tally.total`; a comparison that was handed out and is not yet
@@ -54,7 +45,7 @@ def next_pair(
         goal: what is to be known.
     """
     place = next_cells(counts[None], models, generator, goal)[0]
-    return NextPair(*cells_of(models)[place])
+    return cells_of(models)[place]
 
 
 def next_cells(

@@ -53,5 +53,5 @@ def _chosen(connection: Connection, session: Session, plan: Plan) -> Comparison:
         counts[cell, NONE + (rating > 0) - (rating < 0)] += 1
         if row.session == session.id:
             heard.update((*row.left, *row.right))
-    pair = next_pair(counts, len(models), np.random.default_rng(seed), plan.goal)
-    return balance.in_order((models[pair.left], models[pair.right]), heard)
+    left, right = next_pair(counts, len(models), np.random.default_rng(seed), plan.goal)
+    return balance.in_order((models[left], models[right]), heard)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from seqtutor.study.options import PlanOptions
 from seqtutor.study.plan import Comparison
 
 
@@ -88,29 +89,12 @@ class Balance:
         return tuple(ranked[: self.size])
 
 
-@dataclass(frozen=True)
-class Size:
-    """How large a study is.
-
-    Attributes:
-        listeners: sheets; a listener more begins again with the first.
-        comparisons: of each listener, beside practice and catch trials.
-        side: clips on a side.
-        is_adaptive: whether the comparisons are left open, to be chosen when they are due.
-    """
-
-    listeners: int
-    comparisons: int
-    side: int = 1
-    is_adaptive: bool = False
-
-
 def sheets(
     clips: Mapping[str, Sequence[str]],
-    size: Size,
-    practice: Sequence[Comparison],
-    catches: Sequence[Comparison],
-    seed: int,
+    listeners: int,
+    options: PlanOptions,
+    practice: Sequence[Comparison] = (),
+    catches: Sequence[Comparison] = (),
 ) -> Iterator[tuple[Comparison, ...]]:
     """The comparisons of each listener, practice first and catch trials in between.
 
@@ -119,19 +103,19 @@ def sheets(
 
     Args:
         clips: by model, the identifiers of its clips.
-        size: of the study.
+        listeners: for whom there is a sheet each; a listener more begins again with the first.
+        options: how many comparisons each has, of what, and the seed of what is left to chance.
         practice: trials that every listener begins with.
         catches: trials that every listener has, with the sides as they are or exchanged.
-        seed: of everything that is left to chance.
     """
-    chance = random.Random(seed)
-    balance = Balance(clips, size.side, chance)
-    for number in range(size.listeners):
+    chance = random.Random(options.seed)
+    balance = Balance(clips, options.side, chance)
+    for number in range(listeners):
         heard: Counter[str] = Counter()
         pairs: Counter[frozenset[str]] = Counter()
         own = []
-        for _ in range(size.comparisons):
-            if size.is_adaptive:
+        for _ in range(options.comparisons):
+            if options.adaptive:
                 own.append(Comparison("comparison"))
                 continue
             pair = balance.next_pair(pairs)

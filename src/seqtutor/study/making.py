@@ -20,7 +20,7 @@ from seqtutor.models.files import weights_hash
 from seqtutor.runs.policies import NamedPolicy, find_policy, with_seeds
 from seqtutor.settings import require
 from seqtutor.study.clips import ClipWriter, clips_by_model
-from seqtutor.study.design import Size, sheets
+from seqtutor.study.design import sheets
 from seqtutor.study.options import PlanOptions
 from seqtutor.study.plan import (
     CLIPS,
@@ -151,7 +151,6 @@ def write_study(
     ]
     trials, broken = _trials(writer, clips, options)
     listeners = options.power(len(models)).listeners
-    size = Size(listeners, options.comparisons, options.side, options.adaptive)
     has_sound = any(clip.sound for clip in clips)
     practice, catches = (
         [one for one in trials if one.kind == kind] for kind in ("practice", "catch")
@@ -168,7 +167,7 @@ def write_study(
         rule=RULE.format(clips=options.clips, many=spec.many),
         models=tuple(models),
         clips=(*clips, *broken),
-        sheets=tuple(sheets(clips_by_model(clips), size, practice, catches, options.seed)),
+        sheets=tuple(sheets(clips_by_model(clips), listeners, options, practice, catches)),
         words=words,
         screen=writer.screen(options.seed) if options.headphones else (),
         rules=replace(rules, unheard=UNHEARD) if has_sound else rules,

@@ -13,6 +13,8 @@ from seqtutor.study.tally import cells_of
 
 TIES = -0.7
 """ν that is taken before any vote is there: a fifth of comparisons of equal models are ties."""
+LEVEL = 0.05
+"""Of all tests of a study together."""
 MOST_LISTENERS = 10_000
 _CERTAIN = 6.0
 """Standard deviations of a normal variable beyond which nothing is left."""
@@ -29,8 +31,8 @@ class PowerPlan:
         effect: log-odds between two models.
         share: of those with a preference, how many prefer the better model.
         spread: standard deviation of a listener's own log-odds of a model.
-        tests: differences that are tested, whose level is divided (Bonferroni, which bounds Holm).
-        level: of all tests together.
+        tests: differences that are tested: all pairs. `LEVEL` is divided among them (Bonferroni,
+            which bounds Holm).
     """
 
     listeners: int
@@ -39,7 +41,6 @@ class PowerPlan:
     effect: float
     spread: float
     tests: int
-    level: float
 
     @property
     def share(self) -> float:
@@ -56,7 +57,7 @@ class PowerPlan:
         return (
             f"{self.listeners} listeners with {self.trials} comparisons each: {many} as large as "
             f"{100 * self.share:.0f} : {100 * (1 - self.share):.0f} (log-odds {self.effect:.2f}) "
-            f"is found in {self.in_words} of such studies, at the level {self.level:g} "
+            f"is found in {self.in_words} of such studies, at the level {LEVEL:g} "
             f"for all together and a spread of tastes of {self.spread:g}."
         )
 
@@ -67,9 +68,6 @@ def power_of(
     trials: int,
     models: int = 2,
     spread: float = 0.3,
-    level: float = 0.05,
-    tests: int | None = None,
-    ties: float = TIES,
 ) -> PowerPlan:
     """The power of the test of `Inference.test` in a plan of balanced pairs.
 
@@ -84,26 +82,23 @@ def power_of(
         trials: comparisons of each listener.
         models: how many are compared, pairs in balance.
         spread: τ.
-        level: of all tests together.
-        tests: how many differences are tested; by default all pairs.
-        ties: ν.
 
     Raises:
         UserError: if an argument has no meaning.
     """
-    if not 0 < abs(effect) < 10 or trials < 1 or models < 2 or not 0 < level < 1 or spread < 0:
+    if not 0 < abs(effect) < 10 or trials < 1 or models < 2 or spread < 0:
         raise UserError(
             "the power of a study needs an effect between 0 and 10, at least one trial and two "
-            "models, a level between 0 and 1 and a spread of at least 0"
+            "models, and a spread of at least 0"
         )
-    tests = models * (models - 1) // 2 if tests is None else tests
+    tests = models * (models - 1) // 2
     pull = 1 / math.sqrt(1 + 0.35 * 2 * spread**2)
     seen = pull * abs(effect)
-    variance = _vote_variance(seen, models, ties) / trials + 2 * (spread * pull) ** 2
+    variance = _vote_variance(seen, models) / trials + 2 * (spread * pull) ** 2
     power = 0.0
     if listeners >= 2:
-        power = _noncentral_power(seen / math.sqrt(variance / listeners), listeners, level / tests)
-    return PowerPlan(listeners, trials, power, abs(effect), spread, tests, level)
+        power = _noncentral_power(seen / math.sqrt(variance / listeners), listeners, LEVEL / tests)
+    return PowerPlan(listeners, trials, power, abs(effect), spread, tests)
 
 
 def listeners_needed(
@@ -112,9 +107,6 @@ def listeners_needed(
     power: float = 0.8,
     models: int = 2,
     spread: float = 0.3,
-    level: float = 0.05,
-    tests: int | None = None,
-    ties: float = TIES,
 ) -> PowerPlan:
     """The fewest listeners that give a power; the arguments are those of `power_of`.
 
@@ -125,7 +117,7 @@ def listeners_needed(
         raise UserError(f"a power lies between 0 and 1, not at {power:g}")
 
     def plan(listeners: int) -> PowerPlan:
-        return power_of(listeners, effect, trials, models, spread, level, tests, ties)
+        return power_of(listeners, effect, trials, models, spread)
 
     enough = 2
     while plan(enough).power < power:
@@ -145,12 +137,12 @@ def listeners_needed(
     return plan(enough)
 
 
-def _vote_variance(effect: float, models: int, ties: float) -> float:
+def _vote_variance(effect: float, models: int) -> float:
     """The variance of the log-odds between two models from a single vote of a balanced plan."""
     parameters = np.zeros(models + 1)
     parameters[: models - 2] = -effect / 2
     parameters[models - 2] = -effect
-    parameters[-1] = ties
+    parameters[-1] = TIES
     x, chance = design(models), probabilities(parameters)
     mean = np.einsum("co,cop->cp", chance, x)
     information = np.einsum("co,cop,coq->pq", chance, x, x) - mean.T @ mean

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqtutor.errors import UserError
+from seqtutor.files import json_number
 from seqtutor.measures.intervals import Interval, share_interval
 from seqtutor.study.agreement import Agreement, Heterogeneity, agreement, heterogeneity
 from seqtutor.study.inference import Bounded, FTest, Inference, infer
@@ -117,9 +118,9 @@ class Results:
             "comparisons": {model: own.comparisons for model, own in wins.items()},
             "shares": {
                 model: {
-                    "share": _finite(own.share.value),
-                    "low": _finite(own.share.low),
-                    "high": _finite(own.share.high),
+                    "share": json_number(own.share.value),
+                    "low": json_number(own.share.low),
+                    "high": json_number(own.share.high),
                 }
                 for model, own in wins.items()
             },
@@ -131,12 +132,12 @@ class Results:
                     "first": one.first,
                     "second": one.second,
                     **_bounded(one.value),
-                    "p": _finite(one.p),
-                    "p_holm": _finite(one.p_holm),
+                    "p": json_number(one.p),
+                    "p_holm": json_number(one.p_holm),
                 }
                 for one in self.differences
             ],
-            "position": {**_bounded(self.position), "p": _finite(self.position_p)},
+            "position": {**_bounded(self.position), "p": json_number(self.position_p)},
             "ties_term": _bounded(self.ties),
             "any_difference": None if self.any_difference is None else _plain(self.any_difference),
             "agreement": {
@@ -145,9 +146,9 @@ class Results:
                 "units": self.agreement.units,
             },
             "heterogeneity": {
-                "spread": _finite(self.heterogeneity.spread),
-                "p": _finite(self.heterogeneity.p),
-                "design_effect": _finite(self.heterogeneity.design_effect),
+                "spread": json_number(self.heterogeneity.spread),
+                "p": json_number(self.heterogeneity.p),
+                "design_effect": json_number(self.heterogeneity.design_effect),
             },
         }
 
@@ -238,15 +239,11 @@ def _opposite(one: Bounded) -> Bounded:
 
 
 def _bounded(one: Bounded) -> dict[str, float | None]:
-    return {key: _finite(getattr(one, key)) for key in ("estimate", "low", "high")}
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return {key: json_number(getattr(one, key)) for key in ("estimate", "low", "high")}
 
 
 def _plain(record: object) -> dict[str, Any]:
     return {
-        key: value if isinstance(value, str | int) else _finite(value)
+        key: value if isinstance(value, str | int) else json_number(value)
         for key, value in vars(record).items()
     }

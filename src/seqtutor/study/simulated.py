@@ -15,10 +15,9 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
 from typing import Literal, TypeAlias, get_args
 
-from seqtutor.study.votes import Kind, Vote
+from seqtutor.study.votes import Kind
 
 Habit: TypeAlias = Literal[
     "attentive", "inattentive", "fast", "constant", "alternating", "left", "right"
@@ -190,63 +189,3 @@ class Population:
 def _falls_into(number: int, share: float) -> bool:
     """Whether a share of listeners, spread evenly over their numbers, contains this one."""
     return math.floor((number + 1) * share + 1e-9) > math.floor(number * share + 1e-9)
-
-
-def simulated_votes(
-    listeners: Sequence[SimulatedListener],
-    models: Sequence[str],
-    comparisons: int,
-    clips: int = 10,
-    catch: int = 0,
-    seed: int = 0,
-) -> list[Vote]:
-    """A whole study of pairs: each listener hears every pair about as often, on both sides.
-
-    Args:
-        listeners: who answers; they are named l0, l1, ….
-        models: what is compared.
-        comparisons: of each listener.
-        clips: of each model, drawn at random for each comparison; named MODEL/0, MODEL/1, ….
-        catch: catch trials of each listener, at random places.
-        seed: of the plan.
-    """
-    chance = random.Random(seed)
-    votes = []
-    for number, listener in enumerate(listeners):
-        plan = _plan(models, comparisons, chance)
-        catches = set(chance.sample(range(comparisons + catch), catch))
-        for order in range(comparisons + catch):
-            is_catch = order in catches
-            left, right = chance.sample(list(models), 2) if is_catch else plan.pop()
-            left_clips = (f"{left}/{chance.randrange(clips)}",)
-            right_clips = (f"{right}/{chance.randrange(clips)}",)
-            kind: Kind = "catch" if is_catch else "comparison"
-            expected = chance.choice((-1, 1)) if is_catch else 0
-            answer = listener.answer(left, right, left_clips, right_clips, kind, expected)
-            votes.append(
-                Vote(
-                    f"l{number}",
-                    left,
-                    right,
-                    left_clips,
-                    right_clips,
-                    answer.rating,
-                    order,
-                    answer.seconds,
-                    answer.left_plays,
-                    answer.right_plays,
-                    kind,
-                    expected,
-                )
-            )
-    return votes
-
-
-def _plan(models: Sequence[str], count: int, chance: random.Random) -> list[tuple[str, str]]:
-    """Ordered pairs in random order, each as often as the others as far as the count allows."""
-    cells = list(permutations(models, 2))
-    rounds = -(-count // len(cells))
-    plan = [cell for _ in range(rounds) for cell in chance.sample(cells, len(cells))]
-    plan = plan[:count]
-    chance.shuffle(plan)
-    return plan

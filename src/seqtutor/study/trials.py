@@ -45,7 +45,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `seconds` is the listener's own time from when a rating was possible."""
+    """What came back; `seconds` is the listener's own time from when a rating was possible.
+
+    More of it than has passed by the server's clock is not stored.
+    """
 
     rating: int
     comment: str = ""
@@ -206,13 +209,15 @@ def _stored(
         return Outcome.ENDED
     if answer.rating not in (range(1, 4) if trial.kind == SCREEN else range(-2, 3)):
         return Outcome.INVALID
-    # Below 0 where the clock was set back: then the time that has passed is not known.
-    is_early = 0 <= now - trial.issued_at < least_seconds(plan, trial)
-    if is_early and not session.is_simulated:
-        return Outcome.EARLY
-    connection.execute(
-        answers.insert().values({"trial": trial_id, "answered_at": now, **vars(answer)})
-    )
+    values = {"trial": trial_id, "answered_at": now, **vars(answer)}
+    # Time below 0 where the clock was set back: then it is not known how much has passed.
+    if (elapsed := now - trial.issued_at) >= 0 and not session.is_simulated:
+        since_heard = elapsed - least_seconds(plan, trial)
+        if since_heard < 0:
+            return Outcome.EARLY
+        # Who says to have thought for longer than that has not.
+        values["seconds"] = min(answer.seconds, since_heard)
+    connection.execute(answers.insert().values(values))
     if trial.place == len(plan.screen) - 1 and not _passes(connection, plan, session):
         end(connection, session, State.SCREENED_OUT, now)
     elif trial.place == trial_count(plan, session) - 1:

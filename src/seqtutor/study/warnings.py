@@ -121,57 +121,53 @@ def _position(inference: Inference) -> StudyWarning | None:
 
 
 def _inattentive(votes: Sequence[Vote], inference: Inference) -> StudyWarning | None:
-    if len(inference.tally.listeners) < _LEAST_LISTENERS:
-        return None
-    found = inattentive(votes, inference, INATTENTION_LEVEL)
-    if not found:
-        return None
-    share = 100 * len(found) / len(inference.tally.listeners)
-    return StudyWarning(
+    listeners = len(inference.tally.listeners)
+    few = listeners < _LEAST_LISTENERS
+    found = [] if few else inattentive(votes, inference, INATTENTION_LEVEL)
+    return _suspected(
         "inattentive listeners",
-        f"{_listeners(found)} ({share:.0f} % of all) answered as if at random: {found[0].why}.",
+        found,
+        f"({100 * len(found) / listeners:.0f} % of all) answered as if at random",
         "Exclude those who failed catch trials, as the plan says; their votes pull all log-odds "
         "towards zero.",
-        _names(found),
     )
 
 
 def _robots(votes: Sequence[Vote], models: Sequence[str]) -> StudyWarning | None:
-    found = robots(votes, models, LEVEL)
-    if not found:
-        return None
-    return StudyWarning(
+    return _suspected(
         "robot",
-        f"{_listeners(found)} may be a program: {found[0].why}.",
+        robots(votes, models, LEVEL),
+        "may be a program",
         "Exclude these votes, and ask the platform about the accounts.",
-        _names(found),
     )
 
 
 def _one_sided(votes: Sequence[Vote], inference: Inference) -> StudyWarning | None:
-    found = one_sided(votes, inference, LEVEL)
-    if not found:
-        return None
-    return StudyWarning(
+    return _suspected(
         "one-sided listener",
-        f"{_listeners(found)} always answered for one side: {found[0].why}.",
+        one_sided(votes, inference, LEVEL),
+        "always answered for one side",
         "Exclude these votes; a listener who hears both sides does not answer so.",
-        _names(found),
     )
 
 
 def _duplicates(votes: Sequence[Vote], models: Sequence[str]) -> StudyWarning | None:
-    found = duplicates(votes, models, LEVEL)
+    return _suspected(
+        "duplicate accounts",
+        duplicates(votes, models, LEVEL),
+        "may be one person or one file sent twice",
+        "Keep one of the accounts; votes that are counted twice make intervals too narrow.",
+    )
+
+
+def _suspected(
+    defect: Defect, found: Sequence[Suspect], what: str, remedy: str
+) -> StudyWarning | None:
     if not found:
         return None
-    names = dict.fromkeys(name for pair in found for name in pair.listener.split("\n"))
-    return StudyWarning(
-        "duplicate accounts",
-        f"Listeners {_shortened(tuple(names))} may be one person or one file sent twice: "
-        f"{found[0].why}.",
-        "Keep one of the accounts; votes that are counted twice make intervals too narrow.",
-        tuple(names),
-    )
+    names = tuple(dict.fromkeys(name for one in found for name in one.listener.split("\n")))
+    who = f"Listener{'s' if len(names) > 1 else ''} {_shortened(names)}"
+    return StudyWarning(defect, f"{who} {what}: {found[0].why}.", remedy, names)
 
 
 def _groups(inference: Inference, seed: int) -> StudyWarning | None:
@@ -270,14 +266,6 @@ def _named(clip_files: Iterable[str], models: Sequence[str]) -> StudyWarning | N
         "Serve clips under names that say nothing; votes given so far were perhaps not blind.",
         tuple(file for file, _ in found),
     )
-
-
-def _listeners(found: Sequence[Suspect]) -> str:
-    return ("Listeners " if len(found) > 1 else "Listener ") + _shortened(_names(found))
-
-
-def _names(found: Sequence[Suspect]) -> tuple[str, ...]:
-    return tuple(one.listener for one in found)
 
 
 def _shortened(names: Sequence[str]) -> str:
