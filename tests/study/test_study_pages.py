@@ -78,6 +78,18 @@ class Page:
         self.one("a.primary").click()
         self.one("#trial")
 
+    def agree_by_keyboard(self, address):
+        from selenium.webdriver import Keys
+
+        self.go(f"{address}/")
+        self.one("[name=agrees]")
+        # The first stop is the link to the content.
+        self.keys(Keys.TAB, Keys.TAB, Keys.SPACE, Keys.TAB, Keys.ENTER)
+        self.until(lambda: self.driver.current_url.endswith("/instructions"))
+        self.one("a.primary")
+        self.keys(Keys.TAB, Keys.TAB, Keys.ENTER)
+        self.one("#trial")
+
     @property
     def trial(self):
         return self.one("#trial").get_attribute("data-trial")
@@ -141,7 +153,7 @@ def test_sessions_by_mouse_by_keyboard_resumed_and_withdrawn(tmp_path):
         # Two listeners at once: the other one has a browser without the cookie.
         with at_address(f"{address}/") as second:
             keyboard = Page(second)
-            keyboard.agree(address)
+            keyboard.agree_by_keyboard(address)
             assert "Space play or pause" in keyboard.one(".by-keyboard").text, "it is told"
             keyboard.answer_by_keyboard(2)
             mouse.answer_by_mouse(5)

@@ -39,7 +39,7 @@ class Overview:
     collected: Collected
     is_open: bool
     sessions: Mapping[State, int]
-    pairs: Mapping[tuple[str, str], Sequence[int]]
+    pairs: Mapping[tuple[str, str], list[int]]
     votes: int
     progress: str
     agreement: float | None
@@ -75,7 +75,7 @@ def overview(connection: Connection, plan: Plan) -> Overview:
     )
 
 
-def _pairs(counted: Tally) -> dict[tuple[str, str], Sequence[int]]:
+def _pairs(counted: Tally) -> dict[tuple[str, str], list[int]]:
     """The outcomes of each pair of models, whichever side they stood on."""
     numbers = dict(zip(permutations(counted.models, 2), counted.total.astype(int), strict=True))
     return {

@@ -31,12 +31,14 @@ class Progress:
 
     def _reached(self) -> str:
         if self.listeners < self.planned:
-            return f"{self.listeners:,} of the {self.planned:,} planned listeners count."
+            count = "counts" if self.listeners == 1 else "count"
+            return f"{self.listeners:,} of the {self.planned:,} planned listeners {count}."
         return f"{counted(self.planned, 'listener was', 'listeners were')} planned."
 
     def _found(self) -> list[str]:
         own, whole = self.power, self.planned_power
-        if own is None or whole is None:
+        # Fewer than two listeners test nothing.
+        if own is None or whole is None or self.listeners < 2:
             return []
         rest = f", not in {whole.in_words} as planned" if self.listeners < self.planned else ""
         return [

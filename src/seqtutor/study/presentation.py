@@ -48,7 +48,7 @@ def models_table(results: Results) -> Table:
     note = f"{_whose(results)}. Intervals of shares take votes for independent; " + (
         "log-odds have none." if results.listeners < 2 else "those of log-odds are over listeners."
     )
-    return Table("Listening study", tuple(Column(m) for m in results.models), rows, note)
+    return Table("Models", tuple(Column(m) for m in results.models), rows, note)
 
 
 def _cells(strengths: Mapping[str, Bounded], models: Sequence[str]) -> list[Cell]:

@@ -40,10 +40,7 @@ function ready() {
   if (readySince !== null) return;
   readySince = performance.now();
   scale.disabled = false;
-  const of = form.classList.contains("screen") ? "1 to 3" : "1 to 5";
-  const words = form.dataset.instructed ? "Now choose as you are asked above." : "Now choose.";
-  const hasKeys = !matchMedia("(hover: none) and (pointer: coarse)").matches;
-  hint.textContent = hasKeys ? `${words} Keys ${of}.` : words;
+  hint.textContent = form.dataset.instructed ? "Now choose as you are asked above." : "Now choose.";
 }
 
 function notice(player) {
