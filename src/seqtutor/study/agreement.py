@@ -44,29 +44,26 @@ def agreement(votes: Sequence[Vote]) -> Agreement:
     compared = [vote for vote in votes if vote.kind == "comparison" and vote.left != vote.right]
     unit: Literal["clips", "models"] = "clips"
     table = _value_counts(compared, unit)
-    heard_by = (table.sum(axis=2) > 0).sum(axis=0)
-    shared = table[:, heard_by > 1].sum() / max(1.0, table.sum())
-    if shared < _SHARED:
+    if table.sum() < _SHARED * max(1, len(compared)):
         unit = "models"
         table = _value_counts(compared, unit)
-        heard_by = (table.sum(axis=2) > 0).sum(axis=0)
-    table = table[:, heard_by > 1]
-    value = _alpha(table.sum(axis=0))
-    listeners = len(table)
-    if listeners < 3 or math.isnan(value):
-        return Agreement(Bounded(value, math.nan, math.nan), unit, table.shape[1])
-    without = np.array([_alpha(table.sum(axis=0) - own) for own in table])
-    if np.isnan(without).any():
-        return Agreement(Bounded(value, math.nan, math.nan), unit, table.shape[1])
-    error = math.sqrt((listeners - 1) / listeners * np.sum((without - without.mean()) ** 2))
-    half = quantile(listeners - 1) * error
-    return Agreement(Bounded(value, value - half, min(1.0, value + half)), unit, table.shape[1])
+    value, listeners = _alpha(table.sum(axis=0)), len(table)
+    half = math.nan
+    if listeners > 2 and not math.isnan(value):
+        without = np.array([_alpha(table.sum(axis=0) - own) for own in table])
+        error = math.sqrt((listeners - 1) / listeners * np.sum((without - without.mean()) ** 2))
+        half = quantile(listeners - 1) * error
+    high = float(np.minimum(1.0, value + half))
+    return Agreement(Bounded(value, value - half, high), unit, table.shape[1])
 
 
 def _value_counts(
     votes: Sequence[Vote], unit: Literal["clips", "models"]
 ) -> Int[np.ndarray, "listener unit 5"]:
-    """How often each listener gave each rating to each unit, turned so that its sides agree."""
+    """How often each listener gave each rating to each unit that several listeners rated.
+
+    Ratings are turned so that the sides of a unit agree.
+    """
     listeners: dict[str, int] = {}
     units: dict[tuple[object, object], int] = {}
     found = []
@@ -83,7 +80,7 @@ def _value_counts(
     table = np.zeros((len(listeners), len(units), 5), int)
     if found:
         np.add.at(table, tuple(np.array(found).T), 1)
-    return table
+    return table[:, (table.sum(axis=2) > 0).sum(axis=0) > 1]
 
 
 def _alpha(value_counts: Int[np.ndarray, "unit 5"]) -> float:

@@ -43,6 +43,11 @@ class Bounded:
         return self.low > 0 or self.high < 0
 
     @property
+    def opposite(self) -> Bounded:
+        """Of the value with the other sign."""
+        return Bounded(-self.estimate, -self.high, -self.low)
+
+    @property
     def has_interval(self) -> bool:
         """Whether there were listeners enough for an interval."""
         return not math.isnan(self.low)

@@ -169,9 +169,7 @@ def _difference(results: Results, one: str, other: str) -> Difference:
         if (found.first, found.second) == (one, other):
             return found
         if (found.first, found.second) == (other, one):
-            value = found.value
-            turned = Bounded(-value.estimate, -value.high, -value.low)
-            return Difference(one, other, turned, found.p, found.p_holm)
+            return Difference(one, other, found.value.opposite, found.p, found.p_holm)
     raise KeyError((one, other))
 
 

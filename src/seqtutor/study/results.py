@@ -196,7 +196,7 @@ def results_of(
         kruskal_wallis(kept, models, generator),
         mann_whitney(kept, models, generator),
         {
-            model: _opposite(against_first[model]) if place else Bounded(0.0, 0.0, 0.0)
+            model: against_first[model].opposite if place else Bounded(0.0, 0.0, 0.0)
             for place, model in enumerate(models)
         },
         differences,
@@ -232,10 +232,6 @@ def _differences(inference: Inference) -> list[Difference]:
         )
         for place, pair in enumerate(pairs)
     ]
-
-
-def _opposite(one: Bounded) -> Bounded:
-    return Bounded(-one.estimate, -one.high, -one.low)
 
 
 def _bounded(one: Bounded) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from seqtutor.study.votes import Kind
 
@@ -24,8 +24,6 @@ Habit: TypeAlias = Literal[
 ]
 """How a listener answers: by preference, at random, at random within a fraction of a second, always
 the same rating, two ratings in turn, or always for one side."""
-
-HABITS: tuple[Habit, ...] = get_args(Habit)
 
 CATCH_MISTAKES = 0.03
 """How often an attentive listener answers a catch trial wrongly."""

@@ -90,21 +90,22 @@ def study_warnings(
     if counted.listeners:
         inference = infer(counted)
         found += [
-            _position(inference),
-            _inattentive(votes, inference),
             _robots(votes, models),
             _one_sided(votes, inference),
             _duplicates(votes, models),
-            _groups(inference, seed),
             _unbalanced(counted, adaptive),
             _broken(votes, inference),
         ]
+        if len(counted.listeners) >= _LEAST_LISTENERS:
+            found += [
+                _position(inference),
+                _inattentive(votes, inference),
+                _groups(inference, seed),
+            ]
     return [one for one in found if one is not None]
 
 
 def _position(inference: Inference) -> StudyWarning | None:
-    if len(inference.tally.listeners) < _LEAST_LISTENERS:
-        return None
     contrast = np.eye(len(inference.tally.models) + 1)[-2]
     if inference.test(contrast) >= POSITION_LEVEL:
         return None
@@ -121,13 +122,12 @@ def _position(inference: Inference) -> StudyWarning | None:
 
 
 def _inattentive(votes: Sequence[Vote], inference: Inference) -> StudyWarning | None:
-    listeners = len(inference.tally.listeners)
-    few = listeners < _LEAST_LISTENERS
-    found = [] if few else inattentive(votes, inference, INATTENTION_LEVEL)
+    found = inattentive(votes, inference, INATTENTION_LEVEL)
+    share = 100 * len(found) / len(inference.tally.listeners)
     return _suspected(
         "inattentive listeners",
         found,
-        f"({100 * len(found) / listeners:.0f} % of all) answered as if at random",
+        f"({share:.0f} % of all) answered as if at random",
         "Exclude those who failed catch trials, as the plan says; their votes pull all log-odds "
         "towards zero.",
     )
@@ -171,8 +171,6 @@ def _suspected(
 
 
 def _groups(inference: Inference, seed: int) -> StudyWarning | None:
-    if len(inference.tally.listeners) < _LEAST_LISTENERS:
-        return None
     found = heterogeneity(inference, np.random.default_rng(seed))
     if found.p_direction >= LEVEL or found.spread_along < LEAST_SPREAD:
         return None
