@@ -324,7 +324,8 @@ def _impatient(most_of_one: int | None) -> type[asyncio.Protocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self._look_again(None)
-            self._host = transport.get_extra_info("peername")[0]
+            # A client that is gone already has no name.
+            self._host = (transport.get_extra_info("peername") or ("",))[0]
             held[self._host] += 1
             if most_of_one is not None and held[self._host] > most_of_one:
                 transport.close()
