@@ -134,7 +134,7 @@ def cache_seeds() -> list[Seed]:
 
     from seqtutor.data import Sequences
     from seqtutor.tasks.melody.abc import read_abc
-    from seqtutor.tasks.melody.tune_cache import save_tunes
+    from seqtutor.tasks.melody.corpus import save_tunes
     from seqtutor.tasks.molecule.dataset_cache import EncodedSource, save_encoded
     from seqtutor.tasks.molecule.import_report import ImportReport
     from seqtutor.tasks.scores.abc import decode_abc
@@ -156,7 +156,7 @@ def cache_seeds() -> list[Seed]:
 
 def read_cache(folder: Path) -> None:
     """A cache's file, which is whole or does not count."""
-    from seqtutor.tasks.melody.tune_cache import load_tunes
+    from seqtutor.tasks.melody.corpus import load_tunes
     from seqtutor.tasks.molecule.dataset_cache import load_encoded
 
     path = only_file(folder)

@@ -124,7 +124,7 @@ def read_tokens(folder: Path) -> None:
     """A token file, and its text as a primer."""
     from seqtutor.errors import UserError
     from seqtutor.tasks.melody.primer import read_primer
-    from seqtutor.token_files import read_token_file
+    from seqtutor.text_sequences import read_token_file
 
     path = only_file(folder)
     text = path.read_bytes()[:200].decode(errors="replace")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqtutor.tasks.folk.abc import read_abc_file
-from seqtutor.tasks.folk.implied_bars import with_implied_bars
+from seqtutor.tasks.folk.model import with_implied_bars
 from seqtutor.tasks.scores.lead_sheet import ZERO
 
 SAME = {(2, 2): (4, 4), (2, 4): (4, 4), (9, 8): (6, 8)}

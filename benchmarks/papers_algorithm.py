@@ -36,8 +36,7 @@ from seqtutor.tasks.melody.evaluation import melody_measures
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.melody.spec import SHIPPED_PRIOR
 from seqtutor.tasks.melody.task import melody_task
-from seqtutor.training.exploration import epsilon, explore
-from seqtutor.training.rollout import roll_out
+from seqtutor.training.rollout import epsilon, explore, roll_out
 
 LENGTH = 32
 

@@ -33,7 +33,6 @@ CORE += [
     "task",
     "data",
     "comparisons",
-    "token_files",
     "text_sequences",
     "task_records",
     "controls",

@@ -9,8 +9,7 @@ import pytest
 
 from seqtutor.data import Sequences, split
 from seqtutor.errors import UserError
-from seqtutor.text_sequences import read_text
-from seqtutor.token_files import read_token_file
+from seqtutor.text_sequences import read_text, read_token_file
 from seqtutor.vocabulary import Vocabulary
 
 ODD = "\u2028\u2029\x85\x0c\x0b\x1c\r"

@@ -401,7 +401,7 @@ def compare(
         methods: by name.
         output: folder for everything; called again with it, the comparison continues.
         c: weights of the prior.
-        **plan: further attributes of `ComparisonPlan`, such as `steps`, `seeds` and `number`.
+        **plan: further attributes of `ComparisonOptions`, such as `steps`, `seeds` and `number`.
 
     Returns:
         The path of the report.
@@ -409,7 +409,7 @@ def compare(
     _require_task(task)
     output = make_folder(output)
     spec, kept = TaskSpec.of(task), _keep_prior(prior, output)
-    chosen = ComparisonPlan(spec, tuple(methods), output, tuple(c), prior=kept, **plan)
+    chosen = ComparisonPlan(spec, tuple(methods), output, c=tuple(c), prior=kept, **plan)
     report, remarks = run_comparison(chosen, in_this_process=True)
     for remark in remarks:
         warnings.warn(remark, stacklevel=3)

@@ -1,7 +1,8 @@
-"""Sequences in text files, one a line."""
+"""Files of sequences: text with one a line, or one JSON object `{"tokens": [...]}` a line."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from seqtutor.data import Sequences, pad
@@ -37,3 +38,42 @@ def read_text(
         return texts, pad(vocabulary, max_length, tokens, may_be_cut=may_be_cut)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def read_token_file(path: Path, vocabulary_size: int) -> list[list[int]]:
+    """Read every sequence of a file.
+
+    Raises:
+        UserError: if the file cannot be read, is empty, or a line is not a sequence; the message
+            has the number of the line.
+    """
+    found = [
+        _sequence(path, number, line, vocabulary_size)
+        for number, line in enumerate(read_lines(path), 1)
+        if line.strip()
+    ]
+    if not found:
+        raise UserError(f'{path} holds no sequence; each line must be like {{"tokens": [14, 1]}}')
+    return found
+
+
+def _sequence(path: Path, number: int, line: str, size: int) -> list[int]:
+    try:
+        tokens = json.loads(line)["tokens"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(
+            f'{path}, line {number}: not a JSON object with "tokens", such as {{"tokens": [14, 1]}}'
+        ) from None
+    if not isinstance(tokens, list) or not tokens:
+        raise UserError(
+            f"{path}, line {number}: tokens must be a list of at least one number from 0 to "
+            f"{size - 1}"
+        )
+    for position, token in enumerate(tokens, 1):
+        whole = isinstance(token, int) and not isinstance(token, bool)
+        if not whole or not 0 <= token < size:
+            raise UserError(
+                f"{path}, line {number}: token {json.dumps(token)[:40]} at position {position} is "
+                f"not a number from 0 to {size - 1}"
+            )
+    return tokens

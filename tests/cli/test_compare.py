@@ -8,12 +8,13 @@ import pytest
 
 from seqtutor.cli.main import main
 from seqtutor.runs.comparing import ComparisonPlan, remark_on_steps
+from seqtutor.runs.comparing import compare as compare_plan
 from seqtutor.runs.policies import load_prior
 from seqtutor.runs.run_folder import RunFolder
 from seqtutor.tasks.melody.spec import spec
 from seqtutor.training.settings import TutorSettings
 
-# Eight runs take minutes where other work fills the machine.
+# Its runs take minutes where other work fills the machine.
 pytestmark = pytest.mark.timeout(900)
 
 ARGUMENTS = ["compare", "melody", "--methods", "psi", "reinforce"]
@@ -29,7 +30,11 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compare(folder):
-    """Calls the command."""
+    """Calls the command in the folder of a comparison, which this process has made by itself."""
+    grid = {"c": (0.7, 2.0), "seeds": 2, "steps": 4000, "number": 300}
+    controls = {"temperatures": (1.5, 0.5), "best_of": (8, 4), "smc": (4,)}
+    plan = ComparisonPlan(spec, ("psi", "reinforce"), folder, **grid, **controls)
+    compare_plan(plan, in_this_process=True)
 
     def call(*options):
         return main([*ARGUMENTS, "--output", str(folder), *options])
@@ -95,7 +100,7 @@ def test_it_runs_what_is_missing_and_measures_what_is_asked_anew(compare, folder
     weights = (lost / "model" / "model.safetensors").read_bytes()
     shutil.rmtree(lost / "model")
     before = made_at(folder)
-    assert compare("--number", "200") == 0
+    assert compare("--number", "200") == 0, "in another process, to the same weights"
     after = made_at(folder)
     assert set(after) - set(before) == {lost / "model"}
     assert before.items() <= after.items()
@@ -174,7 +179,7 @@ def test_bad_grids_are_refused_before_anything_is_made(options, told, tmp_path, 
 @pytest.mark.parametrize("preset", ["papers-rules", "strict-rules"])
 def test_methods_differ_in_what_is_their_own_alone(preset, tmp_path):
     """Rules, weights, c and γ are one for all, whatever a preset has for each method."""
-    plan = ComparisonPlan(spec, ("q", "psi", "rloo"), tmp_path, (2.0,), seeds=1, preset=preset)
+    plan = ComparisonPlan(spec, ("q", "psi", "rloo"), tmp_path, c=(2.0,), seeds=1, preset=preset)
     configs = [job.config for job in plan.jobs(length=32, now={})]
     assert [config.tutor.method for config in configs] == ["q", "psi", "rloo"]
     expected, _ = spec.complete(spec.preset(preset).settings("q"), load_prior(spec, None))

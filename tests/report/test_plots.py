@@ -17,15 +17,13 @@ from seqtutor.report.plots import (
     training_curves,
 )
 from seqtutor.report.style import method_style, save_figure
-from seqtutor.tasks.melody.encoding import melody_vocabulary, tokens_to_notes
-from seqtutor.tasks.melody.piano_roll import piano_roll_figure
+from seqtutor.tasks.melody.encoding import melody_vocabulary
 
 METHODS = ("q", "psi", "g", "rl-only", "prior")
 QUANTITIES = [
     Quantity("log_p", "mean log p(a|s) (nats)", "Prior", (-3.64, "uniform")),
     Quantity("reward", "mean reward", "Reward"),
 ]
-MELODY = [14, 1, 16, 1, 18, 19, 1, 1, 0, 1, 14, 14, 1, 26, 1, 1]
 
 
 def histories():
@@ -141,34 +139,6 @@ def assert_no_overlap(figure, texts):
         assert not any(box.overlaps(other) for other in boxes[index + 1 :])
 
 
-def test_piano_roll_draws_each_note_where_it_sounds():
-    figure = piano_roll_figure([MELODY, MELODY[::-1], [0, 1]], ["Ψ 1", "Ψ 2", "silence"])
-    assert [panel.get_title(loc="left") for panel in figure.axes[:3]] == ["Ψ 1", "Ψ 2", "silence"]
-    for panel, melody in zip(figure.axes, (MELODY, MELODY[::-1], [0, 1]), strict=False):
-        boxes = [p.get_extents().transformed(panel.transData.inverted()) for p in boxed(panel)]
-        assert len(boxes) == len(tokens_to_notes(melody))
-        for box, note in zip(boxes, tokens_to_notes(melody), strict=True):
-            assert note.onset <= box.x0 < box.x1 <= note.end
-            assert box.x1 - box.x0 > note.duration - 0.3
-            assert (box.y0 + box.y1) / 2 == pytest.approx(note.pitch)
-    first = figure.axes[0]
-    ticks = dict(
-        zip(first.get_yticks(), (t.get_text() for t in first.get_yticklabels()), strict=True)
-    )
-    assert ticks[60] == "C4"
-    assert_no_overlap(figure, first.get_yticklabels())
-    with pytest.raises(ValueError, match="no melody"):
-        piano_roll_figure([])
-    with pytest.raises(ValueError, match="titles"):
-        piano_roll_figure([MELODY], ["a", "b"])
-
-
-def boxed(panel):
-    from matplotlib.patches import FancyBboxPatch
-
-    return [patch for patch in panel.patches if isinstance(patch, FancyBboxPatch)]
-
-
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_the_same_data_give_the_same_bytes(tmp_path, suffix):
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
@@ -180,9 +150,9 @@ def test_the_same_data_give_the_same_bytes(tmp_path, suffix):
 
 
 def test_unknown_formats_are_refused_and_nothing_is_written(tmp_path):
-    figure = piano_roll_figure([MELODY])
-    with pytest.raises(UserError, match=r"roll\.gif; use one of \.svg"):
-        save_figure(figure, tmp_path / "roll.gif")
+    figure = training_curves(histories(), QUANTITIES)
+    with pytest.raises(UserError, match=r"curves\.gif; use one of \.svg"):
+        save_figure(figure, tmp_path / "curves.gif")
     assert not list(tmp_path.iterdir())
 
 
@@ -219,7 +189,6 @@ def test_counts_are_short():
 def test_importing_the_reports_does_not_import_heavy_libraries():
     code = (
         "import sys, seqtutor.report.plots, seqtutor.report.tables, "
-        "seqtutor.tasks.melody.piano_roll, "
         "seqtutor.tasks.melody.render, seqtutor.tasks.melody.primer; "
         "print([m for m in ('matplotlib', 'music21', 'symusic', 'jax', 'scipy', 'rich') "
         "if m in sys.modules])"

@@ -163,7 +163,7 @@ def test_a_comparison_mixes_no_rewards(prior_folder, tmp_path):
             spec,
             ("reinforce",),
             tmp_path / "comparison",
-            (1.0,),
+            c=(1.0,),
             seeds=1,
             steps=600,
             number=64,

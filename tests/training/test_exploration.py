@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chisquare
 
 from seqtutor.methods.settings import Exploration
-from seqtutor.training.exploration import epsilon, explore
+from seqtutor.training.rollout import epsilon, explore
 
 LOGITS = jnp.log(jnp.array([0.6, 0.25, 0.1, 0.05]))
 DRAWS = 200_000

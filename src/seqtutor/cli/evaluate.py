@@ -81,7 +81,7 @@ def _evaluate_tokens(spec: TaskSpec[Any], options: Any) -> None:
     )
     from seqtutor.runs.evaluating import given_sequences
     from seqtutor.runs.terminal import print_table
-    from seqtutor.token_files import read_token_file
+    from seqtutor.text_sequences import read_token_file
 
     vocabulary = spec.usual_task().vocabulary
     given = read_token_file(options.tokens, vocabulary.size)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from seqtutor.methods.registry import method_named
 from seqtutor.preferences.files import load_weights
-from seqtutor.preferences.settings import PreferenceTerm
+from seqtutor.runs.comparison_options import ComparisonOptions
 from seqtutor.runs.config import RunConfig
 from seqtutor.runs.jobs import Job, worker_count
 from seqtutor.runs.made_of import made_of_votes
@@ -30,29 +30,13 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
-class ComparisonPlan:
+class ComparisonPlan(ComparisonOptions):
     """What is compared.
 
     Attributes:
         spec: the task.
-        methods: by name.
+        methods: by name; those that learn from votes learn from the votes of the preference model.
         output: folder of everything.
-        c: weights of the prior, each a point on every method's frontier.
-        seeds: runs of each method at each c, with the seeds 0, 1, 2 …
-        steps: environment steps of a run, rounded up to whole records.
-        preset: whose settings of the task are used; `None` for the first preset. The settings of
-            the tutor are the methods' defaults.
-        discount: γ of all methods; E[r]/c − KL, by which they are compared, is that of γ = 1.
-        number: sequences that each policy is measured on.
-        temperatures: at which the prior is measured as a control.
-        best_of: each n whose best of n samples from the prior is measured as a control.
-        smc: each number of particles of the prior of which one is drawn, at each c, as a control.
-        at_kl: KL divergences, in nats a sequence, at which to compare; empty: four where most
-            methods are.
-        prior: folder of the prior; `None` for the one that comes with the package.
-        preference: a preference model as a term of the reward; methods that learn from votes learn
-            from those of its folder.
-        workers: runs at the same time; `None` for one for each core.
 
     Raises:
         UserError: if a number is out of its range, or there is no such method or preset.
@@ -61,19 +45,6 @@ class ComparisonPlan:
     spec: TaskSpec[Any]
     methods: tuple[str, ...]
     output: Path
-    c: tuple[float, ...] = (2.5, 5.0, 10.0, 20.0)
-    seeds: int = 5
-    steps: int = 500_000
-    preset: str | None = None
-    discount: float = 1.0
-    number: int = 10_000
-    temperatures: tuple[float, ...] = (0.25, 0.5, 0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)
-    best_of: tuple[int, ...] = (4, 8, 16, 32, 64)
-    smc: tuple[int, ...] = (64,)
-    at_kl: tuple[float, ...] = ()
-    prior: Path | None = None
-    workers: int | None = None
-    preference: PreferenceTerm = field(default_factory=PreferenceTerm)
     settings: Any = field(default=None, init=False)
     """The task's settings, complete."""
 

@@ -38,8 +38,7 @@ from seqtutor.runs.evaluating import (
     terms_of,
 )
 from seqtutor.runs.event_logs import LogName, log_samples
-from seqtutor.runs.page_members import Member, members_of
-from seqtutor.runs.page_records import histories_of, run_record
+from seqtutor.runs.page_members import Member, histories_of, members_of, run_record
 from seqtutor.runs.policies import PRIOR, distinct_settings
 from seqtutor.runs.progress import console, progress_bar
 from seqtutor.runs.provenance import made_by_in_words

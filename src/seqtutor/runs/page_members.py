@@ -1,4 +1,4 @@
-"""The policies of a page, and what was measured of each: the priors, then runs and models."""
+"""The policies of a page: what was measured of each, and what their folders say of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import yaml
 from jaxtyping import Float, Int
 
 from seqtutor.data import Sequences
@@ -16,11 +17,36 @@ from seqtutor.measures.policy import Evaluation
 from seqtutor.measures.sampling import step_probabilities
 from seqtutor.methods.registry import symbol_of
 from seqtutor.report.evaluation_table import PolicyColumn
+from seqtutor.report.page.page import RunRecord
+from seqtutor.report.plots import History
 from seqtutor.runs.evaluating import MeasuredGroup
 from seqtutor.runs.grouping import PolicyGroup, grouped
 from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_titles, find_policy
+from seqtutor.runs.run_folder import CONFIG, RunFolder, as_columns, read_made_by, read_settings
 from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
+
+_NAMES = {
+    "command": "command",
+    "date": "began",
+    "seqtutor": "seqtutor",
+    "commit": "commit",
+    "python": "Python",
+    "jax": "JAX",
+    "numpy": "NumPy",
+    "equinox": "equinox",
+    "optax": "optax",
+    "rdkit": "RDKit",
+    "machine": "machine",
+    "processor": "processor",
+    "usable_cores": "cores",
+    "device": "device",
+    "devices": "devices",
+    "prior_sha256": "SHA-256 of the prior",
+}
+"""Entries of `made_by` that are shown, and what they are called."""
+_OF_DATA = ("source", "data", "sequences", "tunes", "windows", "tokenisation", "licence", "form")
+"""Entries of a model's origin that say what it was trained on."""
 
 
 @dataclass(frozen=True)
@@ -148,3 +174,43 @@ def _distinct(members: Sequence[Member]) -> list[Member]:
     folders = [one.folders[0] or one.policies[0].saved.folder for one in members]
     titles = distinct_titles([one.title for one in members], folders)
     return [replace(one, title=title) for one, title in zip(members, titles, strict=True)]
+
+
+def histories_of(folders: Sequence[Path | None]) -> list[History]:
+    """The records of each run as columns; none of mere models."""
+    runs = [RunFolder(folder).records(()) for folder in folders if folder is not None]
+    return [as_columns(records) for records in runs if records]
+
+
+def run_record(title: str, folder: Path | None, policy: NamedPolicy) -> RunRecord:
+    """How a run was made, or a model."""
+    origin = policy.saved.origin
+    facts = {"model": str(policy.saved.folder)} if policy.saved.folder else {}
+    if folder is None or not (folder / CONFIG).is_file():
+        return RunRecord(title, facts | _data(origin) | _made(origin.get("made_by")))
+    run, content = RunFolder(folder), read_settings(folder / CONFIG)
+    records = run.records(())
+    facts = {"run": str(folder)} | _made(read_made_by(folder / CONFIG))
+    if records and "seconds" in records[-1]:
+        facts["training took"] = f"{records[-1]['seconds']:,.0f} s"
+    config = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    seed = f", seed {policy.seed}" if policy.config is not None else ""
+    return RunRecord(title + seed, facts, config, run.remarks())
+
+
+def _made(made: Any) -> dict[str, str]:
+    if not isinstance(made, Mapping):
+        return {}
+    return {name: str(made[key]) for key, name in _NAMES.items() if made.get(key) is not None}
+
+
+def _data(origin: Mapping[str, Any]) -> dict[str, str]:
+    """What a model was trained on, as far as it says."""
+    return {name: _in_words(origin[name]) for name in _OF_DATA if name in origin}
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        known = {key: item for key, item in value.items() if item not in (None, {}, [], "")}
+        return ", ".join(f"{key} {_in_words(item)}" for key, item in known.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

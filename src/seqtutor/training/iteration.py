@@ -21,7 +21,6 @@ from seqtutor.methods.base import Experience
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.models.base import SequenceModel
 from seqtutor.rewards import Reward, RewardBreakdown
-from seqtutor.training.exploration import epsilon, explore
 from seqtutor.training.metrics import Metrics, measure, measure_policy
 from seqtutor.training.plan import TutorPlan, TutorState
 from seqtutor.training.replay import (
@@ -32,7 +31,7 @@ from seqtutor.training.replay import (
     new_priorities,
     take,
 )
-from seqtutor.training.rollout import roll_out
+from seqtutor.training.rollout import epsilon, explore, roll_out
 from seqtutor.training.sharding import everywhere, split
 from seqtutor.types import Trajectories
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 
 from seqtutor.tasks.folk.abc import read_abc
-from seqtutor.tasks.folk.implied_bars import with_implied_bars
 from seqtutor.tasks.folk.midi import read_midi_file
+from seqtutor.tasks.folk.model import with_implied_bars
 from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.scores.lead_sheet_bars import score_of
 from seqtutor.tasks.scores.lead_sheet_files import write_lead_sheet

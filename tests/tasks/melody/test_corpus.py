@@ -6,8 +6,7 @@ import pytest
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions, read_abc
-from seqtutor.tasks.melody.corpus import read_corpus
-from seqtutor.tasks.melody.tune_cache import load_tunes, save_tunes
+from seqtutor.tasks.melody.corpus import load_tunes, read_corpus, save_tunes
 from seqtutor.tasks.scores import corpus
 from seqtutor.tasks.scores.corpus import ESSEN, PUBLIC_DOMAIN_BOOKS
 from seqtutor.tasks.scores.keys import Key

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqtutor.errors import UserError
+from seqtutor.tasks.melody.corpus import read_corpus
+from seqtutor.tasks.melody.data import MelodyData
 from seqtutor.tasks.melody.dataset import (
     MelodyDataset,
     build_dataset,
@@ -23,8 +25,7 @@ from seqtutor.tasks.melody.encoding import (
     symbols_of_tokens,
 )
 from seqtutor.tasks.melody.training_melodies import training_melodies
-from seqtutor.tasks.melody.transpose import CENTRE, mean_pitch, to_white_keys
-from seqtutor.tasks.melody.tune import Tune, regular_downbeats
+from seqtutor.tasks.melody.tune import CENTRE, Tune, mean_pitch, regular_downbeats, to_white_keys
 from seqtutor.tasks.scores.duplicates import cluster_near_duplicates, split_clusters
 from seqtutor.tasks.scores.keys import Key
 
@@ -47,7 +48,7 @@ def random_tune(seed: int, length: int = 64) -> Tune:
 def folk(tmp_path_factory: pytest.TempPathFactory) -> MelodyDataset:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQTUTOR_CACHE", str(tmp_path_factory.getbasetemp() / "folk-cache"))
-        return load_melodies("folk")
+        return build_dataset(*read_corpus())
 
 
 def test_folk_windows_are_what_they_should_be(folk: MelodyDataset) -> None:
@@ -206,7 +207,7 @@ def test_senseless_settings(length: int, fractions: tuple[float, float, float]) 
 
 def test_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
-        load_melodies(tmp_path / "gone")
+        load_melodies(MelodyData(data=str(tmp_path / "gone")))
 
 
 def test_the_training_melodies_are_kept_with_their_places(

@@ -9,7 +9,8 @@ import symusic
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions
-from seqtutor.tasks.melody.dataset import load_melodies
+from seqtutor.tasks.melody.data import MelodyData
+from seqtutor.tasks.melody.dataset import build_dataset, load_melodies
 from seqtutor.tasks.melody.encoding import Note
 from seqtutor.tasks.melody.folder import read_folder, read_melody_file
 from seqtutor.tasks.scores import kern, musicxml_file
@@ -214,7 +215,7 @@ def test_where_no_tune_is_left_the_files_that_could_not_be_read_are_told_too(
     with pytest.raises(
         UserError, match=r"1 too short for a window\); .* read: 1, the first, chord.mid: is poly"
     ):
-        load_melodies(tmp_path)
+        build_dataset(*read_folder(tmp_path))
 
 
 def test_a_folder_becomes_a_dataset(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_a_folder_becomes_a_dataset(tmp_path: Path) -> None:
     bars = ["d2c2 B2A2", "f4 e4", "g2ed cBAG", "d8"]
     text = "\n".join(scale.format(i, bar) for i, bar in enumerate(bars))
     (tmp_path / "tunes.abc").write_text(text)
-    dataset = load_melodies(tmp_path)
+    dataset = load_melodies(MelodyData(data=str(tmp_path)))
     assert dataset.clusters == 1  # variants of one tune stay together
     assert len(dataset.train) > 0 == len(dataset.test)
     # D major is brought to C: the first window is the scale of C from middle C.

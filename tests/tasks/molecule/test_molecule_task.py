@@ -215,7 +215,7 @@ def test_a_comparison_measures_and_tunes_as_the_task_asks(tmp_path):
         spec,
         ("psi",),
         tmp_path / "out",
-        (1.0,),
+        c=(1.0,),
         seeds=1,
         steps=64 * LENGTH,
         number=200,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
 from seqtutor.task_records import PriorRecord
-from seqtutor.tasks.folk.implied_bars import with_implied_bars
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
-from seqtutor.tasks.scores.lead_sheet import LeadSheet
+from seqtutor.tasks.scores.lead_sheet import ZERO, LeadSheet
+from seqtutor.tasks.scores.notation import Meter, bar_length
 from seqtutor.vocabulary import Vocabulary
 
 TASK = "folk"
+_FOUR, _THREE, _SIX_EIGHTHS = (4, 4), (3, 4), (6, 8)
+_DOTTED = Fraction(3, 2)
 
 
 def require_folk_model(prior: PriorRecord) -> None:
@@ -68,3 +71,31 @@ def titled(sheets: Sequence[LeadSheet], title: str = "Tune") -> list[LeadSheet]:
         replace(sheet, title=f"{title} {number}", index=number - 1)
         for number, sheet in enumerate(sheets, start=1)
     ]
+
+
+def with_implied_bars(sheet: LeadSheet) -> LeadSheet:
+    """The sheet with a metre (4/4, 3/4 or 6/8) and an upbeat, where it has no metre but chords.
+
+    Harmony changes at bar lines: of Nottingham's tunes with chords 96 % have their first chord at
+    the first bar line, so that what lies before it is the upbeat (`benchmarks/implied_bars.py`).
+    """
+    if sheet.meter is not None or not sheet.chords:
+        return sheet
+    first = sheet.chords[0].onset
+    meter = _metre(sheet, first)
+    return replace(sheet, meter=meter, pickup=first if first < bar_length(meter) else ZERO)
+
+
+def _metre(sheet: LeadSheet, first: Fraction) -> Meter:
+    """Bars of four quarters or, if more chords begin with those, of three."""
+    if _beginning(sheet, first, _THREE) <= _beginning(sheet, first, _FOUR):
+        return _FOUR
+    # The second beat of 6/8 lies in the middle of the bar, those of 3/4 around it.
+    places = [(note.onset - first) % 3 for note in sheet.notes]
+    middle = sum(place == _DOTTED for place in places)
+    return _SIX_EIGHTHS if 2 * middle > sum(place in (1, 2) for place in places) else _THREE
+
+
+def _beginning(sheet: LeadSheet, first: Fraction, meter: Meter) -> int:
+    """How many chords begin with a bar."""
+    return sum((chord.onset - first) % bar_length(meter) == 0 for chord in sheet.chords)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from seqtutor.data import Dataset
     from seqtutor.tasks.melody.dataset import MelodyDataset
 
+FOLK = "folk"
+FOLK_WITH_ESSEN = "folk+essen"
+
 
 @dataclass(frozen=True)
 class MelodyData:
@@ -20,7 +23,7 @@ class MelodyData:
     near-duplicates on one side.
     """
 
-    data: str = "folk"
+    data: str = FOLK
     """A folder or file of your own (MIDI, ABC, MusicXML, kern); "folk": the public-domain tunes
     that come with music21; "folk+essen": these and the Essen songs (non-commercial use only)."""
     length: int = 32
@@ -41,23 +44,6 @@ class MelodyData:
         )
 
 
-def load_data(options: MelodyData) -> MelodyDataset:
-    """The tunes that the options ask for, and their melodies.
-
-    Raises:
-        UserError: if the tunes cannot be read, or there are too few.
-    """
-    from seqtutor.tasks.melody.dataset import load_melodies
-
-    return load_melodies(
-        options.data,
-        length=options.length,
-        seed=options.split_seed,
-        off_grid=options.off_grid,
-        bar_lengths=frozenset(options.bar_lengths),
-    )
-
-
 def read_melodies(options: MelodyData) -> Dataset:
     """The melodies that the options ask for, split by tune.
 
@@ -67,10 +53,10 @@ def read_melodies(options: MelodyData) -> Dataset:
     import numpy as np
 
     from seqtutor.data import Dataset, Sequences
-    from seqtutor.tasks.melody.dataset import FOLK, FOLK_WITH_ESSEN
+    from seqtutor.tasks.melody.dataset import load_melodies
     from seqtutor.tasks.melody.encoding import melody_vocabulary
 
-    melodies = load_data(options)
+    melodies = load_melodies(options)
     train, validation, test = (
         Sequences(part, np.ones(part.shape, bool))
         for part in (melodies.train, melodies.validation, melodies.test)

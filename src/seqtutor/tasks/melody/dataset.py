@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -15,16 +15,13 @@ from jaxtyping import Int
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.abc import AbcOptions
 from seqtutor.tasks.melody.corpus import read_corpus
+from seqtutor.tasks.melody.data import FOLK, FOLK_WITH_ESSEN, MelodyData
 from seqtutor.tasks.melody.encoding import LOWEST_PITCH_TOKEN, notes_to_tokens
 from seqtutor.tasks.melody.folder import read_folder
-from seqtutor.tasks.melody.transpose import to_white_keys
-from seqtutor.tasks.melody.tune import Tune
+from seqtutor.tasks.melody.tune import Tune, to_white_keys
 from seqtutor.tasks.scores.corpus import ESSEN, PUBLIC_DOMAIN_BOOKS
 from seqtutor.tasks.scores.duplicates import FRACTIONS, cluster_near_duplicates, split_clusters
 from seqtutor.tasks.scores.import_report import MOST_NAMED, ImportReport
-
-FOLK = "folk"
-FOLK_WITH_ESSEN = "folk+essen"
 
 
 @dataclass(frozen=True)
@@ -194,44 +191,22 @@ def _named(tune: Tune) -> str:
     return f"{tune.source}: {tune.title or f'tune {tune.index + 1}'}"
 
 
-def load_melodies(
-    source: str | Path = FOLK,
-    *,
-    length: int = 32,
-    fractions: tuple[float, float, float] = FRACTIONS,
-    seed: int = 0,
-    off_grid: Literal["quantise", "drop"] = "quantise",
-    bar_lengths: frozenset[int] | None = None,
-    use_cache: bool = True,
-) -> MelodyDataset:
-    """Load melodies to learn from.
-
-    Args:
-        source: "folk" for the public-domain tunes that come with music21, "folk+essen" for these
-            and the Essen collection (non-commercial use only), or a file or folder of your own
-            (MIDI, ABC, MusicXML, kern).
-        length: see `build_dataset`, also for `fractions`, `seed` and `bar_lengths`.
-        fractions: of the tunes, for training, validation and test.
-        seed: of the split.
-        off_grid: what to do with a tune that has notes between the sixteenths: move them to the
-            nearest, or drop the tune.
-        bar_lengths: keep only tunes whose bars are so many sixteenths long.
-        use_cache: whether parsed tunes of the corpus are kept on disk.
+def load_melodies(options: MelodyData) -> MelodyDataset:
+    """The tunes that the options ask for, and their melodies.
 
     Raises:
-        UserError: if the source is missing or holds no usable tune.
+        UserError: if the tunes cannot be read, or there are too few.
     """
-    options = AbcOptions(off_grid)
-    if source in (FOLK, FOLK_WITH_ESSEN):
-        books = PUBLIC_DOMAIN_BOOKS + ((ESSEN,) if source == FOLK_WITH_ESSEN else ())
-        tunes, report = read_corpus(books, options, use_cache)
+    how = AbcOptions(options.off_grid)
+    if options.data in (FOLK, FOLK_WITH_ESSEN):
+        books = PUBLIC_DOMAIN_BOOKS + ((ESSEN,) if options.data == FOLK_WITH_ESSEN else ())
+        tunes, report = read_corpus(books, how)
     else:
-        tunes, report = read_folder(Path(source), options)
+        tunes, report = read_folder(Path(options.data), how)
     return build_dataset(
         tunes,
         report,
-        length=length,
-        fractions=fractions,
-        seed=seed,
-        bar_lengths=bar_lengths,
+        length=options.length,
+        seed=options.split_seed,
+        bar_lengths=frozenset(options.bar_lengths),
     )

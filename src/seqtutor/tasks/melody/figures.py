@@ -1,4 +1,4 @@
-"""Pictures of melodies: note probabilities (figure 3 of Sequence Tutor) and piano rolls."""
+"""Pictures of melodies: note probabilities (figure 3 of Sequence Tutor) and scores."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from seqtutor.measures.sampling import step_probabilities
 from seqtutor.models.base import SequenceModel
 from seqtutor.report.plots import token_probabilities
-from seqtutor.report.style import method_style, save_for_page_and_print
+from seqtutor.report.style import save_for_page_and_print
 from seqtutor.task_records import Drawn, Gallery
 from seqtutor.tasks.melody.encoding import melody_vocabulary, names_for
-from seqtutor.tasks.melody.piano_roll import piano_roll_figure
+from seqtutor.tasks.melody.render import RenderSettings, write_melodies
 from seqtutor.tasks.melody.spec import key_of
+from seqtutor.tasks.scores.rendering import scores_in_report
 
 SHOWN_TOKENS = ("off", "hold", *(f"{letter}{octave}" for octave in (3, 4, 5) for letter in "CEG"))
 """Of the model: notes of the tonic triad of C major, before they are moved."""
-SHOWN_MELODIES = 6
 
 
 def illustrate(gallery: Gallery) -> list[str]:
@@ -31,18 +31,13 @@ def illustrate(gallery: Gallery) -> list[str]:
         "The probability of each token before every step of one melody that the policy generated; "
         "circles are the tokens that were drawn.\n",
     ]
-    for policy, drawn in gallery.samples.items():
-        style = method_style(policy)
-        path = gallery.folder / f"piano_rolls_{policy}.png"
-        piano_roll_figure(
-            list(drawn.sequences.tokens[:SHOWN_MELODIES]),
-            [f"{style.label}, melody {number + 1}" for number in range(SHOWN_MELODIES)],
-            path,
-            [style.color] * SHOWN_MELODIES,
-            transposition=drawn.settings.rules.semitones,
-        )
-        paragraphs.append(f"![Piano rolls, {style.label}]({name}/{path.name})\n")
-    return paragraphs
+    return paragraphs + scores_in_report(gallery, _write_scores)
+
+
+def _write_scores(drawn: Drawn, folder: Path) -> list[Path]:
+    rules = drawn.settings.rules
+    written = RenderSettings(key=key_of(rules), transposition=rules.semitones)
+    return write_melodies(drawn.sequences.tokens, folder, ("svg",), settings=written)
 
 
 def _note_probabilities(

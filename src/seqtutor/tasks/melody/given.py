@@ -13,7 +13,7 @@ from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.marks import Bars
 from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.scores.keys import Key
-from seqtutor.token_files import read_token_file
+from seqtutor.text_sequences import read_token_file
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def run(spec: MelodySpec, options: Options) -> None:
 def _score_tokens(options: Options, path: Path) -> None:
     from seqtutor.tasks.melody.encoding import VOCABULARY_SIZE
     from seqtutor.tasks.melody.scoring import score_melodies
-    from seqtutor.token_files import read_token_file
+    from seqtutor.text_sequences import read_token_file
 
     melodies = read_token_file(path, VOCABULARY_SIZE)
     for scores in score_melodies(melodies, options.rules, vars(options.weights)):

@@ -323,7 +323,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         return exhibition(policies, rendering(key_of(rules), rules.semitones, first.how))
 
     def illustrate(self, gallery: Gallery) -> list[str]:
-        """Note probabilities and piano rolls."""
+        """Note probabilities and scores."""
         from seqtutor.tasks.melody.figures import illustrate
 
         return illustrate(gallery)

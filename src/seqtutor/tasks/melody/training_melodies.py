@@ -9,8 +9,8 @@ import numpy as np
 
 from seqtutor.cache import cache_folder
 from seqtutor.tasks.melody.abc import READER_VERSION
-from seqtutor.tasks.melody.data import MelodyData, load_data
-from seqtutor.tasks.melody.dataset import MelodyDataset, tokens_of, window_starts
+from seqtutor.tasks.melody.data import MelodyData
+from seqtutor.tasks.melody.dataset import MelodyDataset, load_melodies, tokens_of, window_starts
 from seqtutor.tasks.melody.encoding import symbols_of_tokens
 from seqtutor.tasks.scores.copies import Place, RealMelodies
 from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources, fingerprint
@@ -35,7 +35,7 @@ def training_melodies(length: int) -> RealMelodies:
     cached = load_read(path, _FORMAT, _unpack)
     if cached is not None:
         return cached[0][0]
-    data = load_data(options)
+    data = load_melodies(options)
     arrays = _cut(data, length)
     tunes = data.train_tunes
     names = {"titles": [t.title for t in tunes], "sources": [t.source for t in tunes]}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from seqtutor.tasks.melody.encoding import Note
+from seqtutor.tasks.melody.encoding import HIGHEST_PITCH, LOWEST_PITCH, Note
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.parts import Parts
+
+CENTRE = (LOWEST_PITCH + HIGHEST_PITCH) / 2
+"""Where a tune's mean pitch should lie: the middle of the range, MIDI 65.5."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,28 @@ class Tune:
 def regular_downbeats(length: int, bar_length: int, pickup: int = 0) -> tuple[int, ...]:
     """Where bars of equal length begin after the pickup, in sixteenths."""
     return tuple(range(pickup, length, bar_length))
+
+
+def mean_pitch(tune: Tune) -> float:
+    """The mean MIDI pitch, each note weighted by its duration."""
+    total = sum(note.duration for note in tune.notes)
+    return sum(note.duration * note.pitch for note in tune.notes) / total
+
+
+def to_white_keys(tune: Tune, centre: float = CENTRE) -> Tune | None:
+    """Transpose a tune to the signature without sharps and flats, in the best octave.
+
+    Major tunes go to C, minor ones to A, Dorian ones to D and so on. With the tonic always on C,
+    the third, sixth and seventh of a minor or modal tune would lie on black keys, and the rules for
+    the key of C major would call its own scale wrong. Of the octaves in which the whole tune lies
+    within the tokens' range, the one whose mean pitch is nearest to `centre` is taken. Returns
+    `None` if the tune fits in no octave.
+    """
+    pitches = [note.pitch for note in tune.notes]
+    low, high, mean = min(pitches), max(pitches), mean_pitch(tune)
+    smallest = -tune.key.relative_major
+    first = smallest + 12 * -((low + smallest - LOWEST_PITCH) // 12)
+    shifts = range(first, HIGHEST_PITCH - high + 1, 12)
+    if not shifts:
+        return None
+    return tune.transposed(min(shifts, key=lambda shift: (abs(mean + shift - centre), shift)))

@@ -17,8 +17,7 @@ from seqtutor.tasks.molecule.oracle import CALLS, Oracle
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
 from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
 from seqtutor.tasks.molecule.score_records import ScoreRecords
-from seqtutor.tasks.molecule.scored_log import FAILURES, ScoredLog
-from seqtutor.tasks.molecule.scorer_watch import ScorerWatch
+from seqtutor.tasks.molecule.scored_log import FAILURES, ScoredLog, ScorerWatch
 from seqtutor.tasks.molecule.scoring import MoleculeScorer, in_words
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
 from seqtutor.vocabulary import Vocabulary

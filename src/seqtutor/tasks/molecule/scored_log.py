@@ -12,7 +12,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,9 @@ _VALUE = "_value"
 """Ends the name of the column of what a scorer of the user's gave."""
 
 _FAILURE_COLUMNS = ["step", "smiles", "scorer", "reason"]
+
+FIRST = 100
+"""Distinct molecules without any score after which a scorer is taken to be broken."""
 
 
 class ScoredLog:
@@ -281,3 +284,40 @@ def _cut(path: Path, size: int) -> None:
                 file.truncate(size)
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+class ScorerWatch:
+    """Ends a run whose scorer gives no molecule a score: what it would learn from is missing.
+
+    It counts the molecules that each scorer fails for, until that gave its first score.
+
+    Args:
+        scorers: the names of the user's own scorers.
+    """
+
+    def __init__(self, scorers: Iterable[str]) -> None:
+        self._failed: dict[str, dict[str, str]] = {name: {} for name in scorers}
+
+    def trust(self, names: Iterable[str]) -> None:
+        """Scorers that gave a score before the run was interrupted."""
+        for name in names:
+            self._failed.pop(name, None)
+
+    def check(self, scores: Scores) -> None:
+        """Look at a batch.
+
+        Raises:
+            UserError: if a scorer has failed for each of the first `FIRST` molecules or more.
+        """
+        for name, failed in list(self._failed.items()):
+            if np.isfinite(scores.columns[name]).any():
+                del self._failed[name]
+                continue
+            for row, reason in scores.failures.get(name, {}).items():
+                failed[scores.smiles[row] or ""] = reason
+            if len(failed) >= FIRST:
+                smiles, reason = next(iter(failed.items()))
+                raise UserError(
+                    f"the scorer {name} gave no score for any of the first {len(failed):,} "
+                    f"molecules, so that the run ends; for {smiles}: {reason}"
+                )

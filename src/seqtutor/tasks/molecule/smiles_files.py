@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from seqtutor.controls import Opening
 from seqtutor.errors import UserError
 from seqtutor.files import LARGEST_TEXT
 from seqtutor.settings import require
 from seqtutor.tasks.molecule.import_report import ImportReport
-from seqtutor.tasks.molecule.tokens import find_fault, shortened
+from seqtutor.tasks.molecule.tokens import find_fault, shortened, tokenise
+from seqtutor.vocabulary import Vocabulary
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
@@ -265,3 +267,20 @@ def _limited(stream: io.BufferedIOBase) -> bytearray | None:
         if len(content) > LARGEST_TEXT:
             return None
     return content
+
+
+def opening(given: str | Path, vocabulary: Vocabulary) -> Opening:
+    """The beginning of a string, or the first string of a file: .smi, .txt, .csv, .tsv or .sdf.
+
+    Raises:
+        UserError: if it is not SMILES text of the vocabulary, or the file cannot be read.
+    """
+    text = given if isinstance(given, str) else _first_string(given)
+    return Opening(vocabulary.encode(tokenise(text.strip())))
+
+
+def _first_string(path: Path) -> str:
+    first = read_entries(path)[0]
+    if first.fault:
+        raise UserError(f"{path}: {first.fault}")
+    return first.smiles

@@ -299,7 +299,7 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
             return None, options
         import numpy as np
 
-        from seqtutor.tasks.molecule.listening import opening
+        from seqtutor.tasks.molecule.smiles_files import opening
 
         tokens = np.asarray(opening(options.prime, vocabulary).tokens, np.int32)
         return np.tile(tokens, (number, 1)), options
@@ -386,7 +386,7 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
         self, given: str | Path, prior: PriorRecord, settings: MoleculeSettings, how: How
     ) -> Opening:
         """The beginning of a SMILES string, or the first one of a file."""
-        from seqtutor.tasks.molecule.listening import opening
+        from seqtutor.tasks.molecule.smiles_files import opening
 
         return opening(given, prior.vocabulary)
 

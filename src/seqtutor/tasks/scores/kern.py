@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from seqtutor.errors import UserError
@@ -17,13 +21,14 @@ from seqtutor.tasks.scores.measures import (
 )
 from seqtutor.tasks.scores.parts import Parts, parts_of
 from seqtutor.tasks.scores.playing_order import playing_order
-from seqtutor.tasks.scores.time_limit import TooLongError, time_limit
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, events_of, one_voice
 
 SECONDS_A_SCORE = 8.0
 SCORE_BYTES_A_SECOND = 20_000
 """How long music21 may take for a score: so many seconds, and one more for so many bytes. It needs
 about a third of that for a long score, and for ever where one asks for bars without end."""
+_AGAIN = 0.02
+"""Seconds after which an alarm comes again that came at the wrong place."""
 
 
 def read_kern(path: Path, wanted: str | None = None) -> tuple[PlayedTune, Parts]:
@@ -134,3 +139,34 @@ def _voice(measure: Any, noted: set[str]) -> Sequence[Sound]:
 
 def _ticks(quarters: Any) -> int:
     return round(quarters * TICKS_PER_QUARTER)
+
+
+class TooLongError(BaseException):
+    """The time is over. No `Exception`: a reader would take it for one of its own and go on."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float, package: str) -> Iterator[None]:
+    """Within, a package's Python code that takes longer ends with a `TooLongError`.
+
+    An alarm of the system does it, which only a main thread hears; elsewhere, and where there is no
+    such alarm (Windows), there is no limit.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # Raised in a finaliser or a callback of other code, it would be lost, and printed.
+        if frame is not None and package in Path(frame.f_code.co_filename).parts:
+            raise TooLongError
+
+    before = signal.signal(signal.SIGALRM, end)
+    # Again and again, until it comes while the package itself is at work.
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, remaining, interval)
+        signal.signal(signal.SIGALRM, before)

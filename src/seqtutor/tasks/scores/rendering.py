@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from seqtutor.errors import UserError
 from seqtutor.files import atomic_write, write_together
+from seqtutor.report.style import method_style
 from seqtutor.settings import require
+from seqtutor.task_records import Drawn, Gallery
 from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.engraving import png_of, svg_of
 from seqtutor.tasks.scores.keys import Key
@@ -19,6 +21,8 @@ from seqtutor.tasks.scores.notation import Meter, is_binary, signature_fifths
 from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import Tone, ogg_of, wav_of
 
+SHOWN = 6
+"""Pieces of each policy whose scores are in the report of an experiment."""
 _SHORTEST_UNIT = 64
 """Of a time signature's denominator."""
 
@@ -174,3 +178,23 @@ class PieceWriter(Generic[Piece, Settings]):
             f"cannot write {self.what} as {suffix or 'a file without a suffix'}; use one of .mid, "
             ".midi, .abc, .musicxml, .xml, .wav, .ogg, .svg, .png"
         )
+
+
+def scores_in_report(gallery: Gallery, write: Callable[[Drawn, Path], list[Path]]) -> list[str]:
+    """Write scores of the first pieces of each policy; gives paragraphs of Markdown with them.
+
+    Args:
+        gallery: of the policies.
+        write: writes pieces as SVG files into a folder.
+    """
+    paragraphs = []
+    for policy, drawn in gallery.samples.items():
+        folder = gallery.folder / f"scores-{policy}"
+        paths = write(replace(drawn, sequences=drawn.sequences[:SHOWN]), folder)
+        label = method_style(policy).label
+        paragraphs.append(f"**{label}**, the first {len(paths)}\n")
+        paragraphs += [
+            f"![{label}, {path.stem}]({gallery.folder.name}/{folder.name}/{path.name})\n"
+            for path in paths
+        ]
+    return paragraphs
