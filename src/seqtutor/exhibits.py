@@ -66,6 +66,10 @@ class Shown:
         """The title of each chosen one in letters that every program shows; "" without titles."""
         return [in_ascii(title) for title in self.titles] or [""] * len(self.chosen)
 
+    def asked(self) -> Sequence[Float[np.ndarray, "time vocab"] | None]:
+        """The probabilities of each chosen one; `None` where they cannot be asked."""
+        return [None] * len(self.chosen) if self.probabilities is None else [*self.probabilities()]
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -90,14 +94,31 @@ class Mark:
         return replace(self, detail=f"{self.detail}, {said}" if self.detail else said)
 
 
+def with_probabilities(
+    marks: Sequence[Mark],
+    tokens: Int[np.ndarray, " time"],
+    probabilities: Float[np.ndarray, "time vocab"] | None,
+) -> list[Mark]:
+    """Marks that each say how probable the policy found its first token, where that is known."""
+    if probabilities is None:
+        return list(marks)
+    # A mark may stand for the end of a sequence that was cut off before it.
+    return [
+        mark.with_probability(float(probabilities[mark.first, tokens[mark.first]]))
+        if mark.first < len(tokens)
+        else mark
+        for mark in marks
+    ]
+
+
 @dataclass(frozen=True)
 class Picture:
     """A drawing of a sequence.
 
     Attributes:
         svg: an `<svg>` element. Elements within it that have the attribute `data-mark="3"` stand
-            for the fourth mark of the exhibit; one with `data-cursor` moves from left to right
-            while the sound plays.
+            for the fourth mark of the exhibit; one with `data-cursor` moves from `data-start` to
+            `data-end` while the sound plays from the second `data-from` to `data-to`.
         alt: what it shows, in words.
         ink: "own" if its colours are for white paper, "theme" if they follow those of the page.
     """
@@ -230,18 +251,12 @@ def _marks_of_tokens(shown: Shown) -> list[list[Mark]]:
         any(term[place, : length - 1].any() for term in shown.terms.values())
         for place, length in enumerate(lengths)
     ]
-    is_asked = shown.probabilities is not None and any(has_parts)
-    found = shown.probabilities() if is_asked and shown.probabilities else None
+    found = shown.asked() if any(has_parts) else [None] * len(lengths)
     marks: list[list[Mark]] = []
     for place, tokens in enumerate(sequences.tokens):
         own = [
             Mark(names[token], step, step + 1, f"token {step + 1}")
             for step, token in enumerate(tokens[: lengths[place] if has_parts[place] else 0])
         ]
-        if found is not None:
-            own = [
-                mark.with_probability(float(found[place, step, tokens[step]]))
-                for step, mark in enumerate(own)
-            ]
-        marks.append(own)
+        marks.append(with_probabilities(own, tokens, found[place]))
     return marks

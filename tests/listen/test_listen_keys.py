@@ -114,7 +114,7 @@ def test_favourites_are_listed_in_the_key_of_their_cards(run, folder):
         path.write_text(json.dumps(content), "utf-8")
         shown = session.favourite(one["id"])
         assert ">Bb4</button>" in shown.card
-        assert 'data-seconds="5.333"' in shown.card, "the tempo is kept"
+        assert 'data-to="5.333"' in shown.card, "the tempo is kept"
 
 
 def test_a_file_and_its_key_go_together(page, folder):

@@ -103,7 +103,7 @@ def test_a_melody_is_heard_in_the_chosen_key_and_tempo(key):
     assert track.program == 40
     assert score.tempos[0].qpm == pytest.approx(60)
     assert len(exhibit.pictures) == 2
-    assert 'data-seconds="4.000"' in exhibit.pictures[1].svg
+    assert 'data-to="4.000"' in exhibit.pictures[1].svg
 
 
 def test_without_a_choice_melodies_are_shown_as_ever():

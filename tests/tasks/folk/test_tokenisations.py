@@ -88,6 +88,9 @@ def test_any_tokens_are_read(tokenisation, data) -> None:
     sheet = tokenisation.decode(tokens)
     again = tokenisation.decode(tokenisation.encode(sheet))
     assert again.music == tokenisation.prepare(sheet).music
+    spans = tokenisation.spans(tokens)
+    begun = {s[0]: tokenisation.melody(t) for s, t in zip(spans, tokens, strict=True) if s}
+    assert [begun[note.onset] for note in sheet.notes] == [note.pitch for note in sheet.notes]
 
 
 @given(lead_sheets())

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from seqtutor.tasks.scores.chances import LEVELS, Chances, key_of_shading, shading
+from seqtutor.tasks.scores.chances import LEVELS, Chances, chances_of, key_of_shading, shading
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 
 STEPS, LOW = 8, 60
@@ -60,6 +60,34 @@ def test_a_roll_has_room_for_what_was_probable():
     assert (drawn >= 0).sum() == 1
     assert "shaded by the probabilities of notes" in shaded.alt
     assert "chance" not in piano_roll(note, 2, 4, 1, 1).svg
+
+
+def test_a_long_piece_has_lines_of_whole_bars_that_hold_all_of_it():
+    """An upbeat and nine bars of four quarters, with a note over the end of the first line."""
+    notes = [RollNote(onset, 1.0, LOW + onset % 12) for onset in range(16)]
+    notes += [RollNote(16, 4.0, LOW, 16), RollNote(36, 1.0, LOW)]
+    spans = [(float(onset), 1.0) for onset in range(37)]
+    own = Chances(spans, [LOW], np.full((37, 1), 0.5), {"rest": np.full(37, 0.5)})
+    svg = piano_roll(notes, 37, 4, 1, 18.5, chances=own, upbeat=1).svg
+    lines = re.findall(r'data-from="([\d.]+)" data-to="([\d.]+)"', svg)
+    assert [tuple(map(float, one)) for one in lines] == [(0, 8.5), (8.5, 16.5), (16.5, 18.5)]
+    assert re.findall(r">bar (\d)<", svg) == [str(number) for number in range(1, 10)]
+    cut = [float(one) for one in re.findall(r'data-mark="16"[^>]* width="([\d.]+)"', svg)]
+    (start, end) = re.search(r'data-start="([\d.]+)" data-end="([\d.]+)"', svg).groups()
+    quarter = (float(end) - float(start)) / 17
+    assert cut == pytest.approx([quarter - 0.8, 3 * quarter - 0.8], abs=0.1)
+    widths = re.findall(r'class="chance-4" d="M0 \d+h(\d+)v1', svg)
+    assert [int(one) for one in widths] == [17, 17, 16, 16, 4, 4], "of the pitch and of the rest"
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    assert width < 370, "letters of 9 units are read where a card is 300 pixels wide"
+
+
+def test_tokens_of_one_meaning_count_together():
+    probabilities = np.array([[0.5, 0.2, 0.1, 0.1, 0.1], [0.1, 0.1, 0.2, 0.3, 0.3]])
+    own = chances_of(probabilities, [None, (2, 1)], [61, 60, 61, "rest", None])
+    assert (own.spans, list(own.pitches)) == ([(2.0, 1.0)], [60, 61])
+    assert own.of_pitches == pytest.approx(np.array([[0.1, 0.3]]))
+    assert own.others["rest"] == pytest.approx(0.3)
 
 
 def test_the_shading_takes_few_bytes():

@@ -22,6 +22,7 @@ from seqtutor.tasks.tunes.phrase import Event, lead_sheet_of, length_of, units_i
 from seqtutor.tasks.tunes.reader import read_abc
 from seqtutor.tasks.tunes.reward import FormReward
 from seqtutor.tasks.tunes.rules import RULES
+from seqtutor.tasks.tunes.timing import meanings_of, spans_of
 from seqtutor.tasks.tunes.tokens import (
     BAR,
     END,
@@ -281,6 +282,23 @@ def test_each_note_of_a_page_has_a_mark(jig):
         assert len(of_notes) == len(sheet.notes)
         assert marks[-1].label == END
         assert [tokens(text)[mark.first] for mark in marks[:-1]]
+
+
+def test_shading_lies_behind_the_note_that_was_written():
+    """Also where a copy takes the place of notes, and a bar is copied that is not there."""
+    for text in (PERIOD, "6/8 minor D4:1 | C4:1 tie:1 D4:2 | =1 C5:1 | E4:2 =1 | =7 G4:1"):
+        ids = VOCABULARY.encode(tokens(text))
+        meanings, spans = meanings_of(VOCABULARY, 2), spans_of(ids, VOCABULARY)
+        sheet = lead_sheet_of(phrase_of(tokens(text)), 2)
+        marks, of_notes = _marks(tokens(text), sheet.key, 2)
+        told = 0
+        for note, place in zip(sheet.notes, of_notes, strict=True):
+            step = marks[place].first
+            assert spans[step] is not None
+            if isinstance(meanings[ids[step]], int):
+                assert (spans[step][0], meanings[ids[step]]) == (note.onset, note.pitch)
+                told += 1
+        assert told > 3
 
 
 def test_a_token_that_is_none_of_a_tune_is_told():

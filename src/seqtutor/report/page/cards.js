@@ -51,20 +51,23 @@ globalThis.cards = (() => {
     });
   }
 
-  // When each mark sounds, as shares of the whole, from where the roll draws it.
-  function timesOf(card) {
-    const cursor = card.querySelector(".roll [data-cursor]");
-    if (!cursor) return [];
-    const [start, end] = [Number(cursor.dataset.start), Number(cursor.dataset.end)];
-    return all(".roll rect[data-mark]", card).map((rect) => {
-      const x = Number(rect.getAttribute("x"));
-      const shareOf = (length) => length / (end - start);
-      const from = shareOf(x - start);
-      // One unit more: notes that touch are drawn with a gap.
-      const to = from + shareOf(Number(rect.getAttribute("width")) + 1);
-      return { mark: rect.dataset.mark, from, to };
+  // The lines of the roll: the cursor of each, from where to where it goes, and when.
+  const linesOf = (card) =>
+    all("[data-cursor]", card).map((cursor) => {
+      const [start, end, from, to] = ["start", "end", "from", "to"].map((n) => Number(cursor.dataset[n]));
+      return { cursor, start, from, to, pace: (to - from) / (end - start) };
     });
-  }
+
+  // When each mark sounds, in seconds, from where the roll draws it.
+  const timesOf = (lines) =>
+    lines.flatMap(({ cursor, start, from, pace }) =>
+      all("rect[data-mark]", cursor.parentElement).map((rect) => {
+        const begins = from + pace * (Number(rect.getAttribute("x")) - start);
+        // One unit more: notes that touch are drawn with a gap.
+        const ends = begins + pace * (Number(rect.getAttribute("width")) + 1);
+        return { mark: rect.dataset.mark, begins, ends };
+      }),
+    );
 
   // The heads of a note in the score, and a bar behind the one that sounds.
   function playheadOf(card) {
@@ -93,8 +96,8 @@ globalThis.cards = (() => {
   function wireSound(card) {
     const sound = card.querySelector("audio");
     if (!sound) return;
-    const cursors = all("[data-cursor]", card);
-    const times = timesOf(card);
+    const lines = linesOf(card);
+    const times = timesOf(lines);
     const placeHead = playheadOf(card);
     let now;
     const show = (mark) => {
@@ -106,15 +109,14 @@ globalThis.cards = (() => {
       placeHead((now = mark));
     };
     const move = () => {
-      let share = 0;
-      for (const cursor of cursors) {
-        const { start, end, seconds } = cursor.dataset;
-        share = Math.min(1, sound.currentTime / Number(seconds));
-        const x = Number(start) + share * (Number(end) - Number(start));
-        cursor.setAttribute("transform", `translate(${x},0)`);
-        cursor.style.visibility = "visible";
+      const time = sound.currentTime;
+      const here = lines.find((one) => time < one.to) ?? lines.at(-1);
+      for (const one of lines) one.cursor.style.visibility = one === here ? "visible" : "";
+      if (here?.pace) {
+        const x = here.start + (Math.min(time, here.to) - here.from) / here.pace;
+        here.cursor.setAttribute("transform", `translate(${x},0)`);
       }
-      show(times.findLast((one) => one.from <= share && share < one.to)?.mark);
+      show(times.findLast((one) => one.begins <= time && time < one.ends)?.mark);
       if (!sound.paused && card.isConnected) requestAnimationFrame(move);
     };
     sound.addEventListener("play", () => {
@@ -124,7 +126,7 @@ globalThis.cards = (() => {
     });
     sound.addEventListener("seeked", move);
     sound.addEventListener("ended", () => {
-      cursors.forEach((one) => (one.style.visibility = ""));
+      lines.forEach((one) => (one.cursor.style.visibility = ""));
       show(undefined);
     });
     const files = card.querySelector(".files");

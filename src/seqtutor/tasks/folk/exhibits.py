@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float, Int
 
 from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
 from seqtutor.tasks.folk.listening import rendering_of, semitones_of
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.terms import SHARES
+from seqtutor.tasks.scores.chances import chances_of
 from seqtutor.tasks.scores.chord_names import name_of
-from seqtutor.tasks.scores.exhibiting import Piece, with_media
+from seqtutor.tasks.scores.exhibiting import Piece, exhibition_of
 from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
 from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME
 from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
 from seqtutor.tasks.scores.lead_sheet_pieces import piece_of
 from seqtutor.tasks.scores.notation import bar_length, spelled_name
-from seqtutor.tasks.scores.note_statistics import note_distributions
 
 MEASURED = 200
 """Tunes of each policy whose notes are counted for distributions."""
@@ -32,25 +35,47 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
         reader = LeadSheetReader(shown.drawn.vocabulary, shown.drawn.origin)
         first, chosen = shown.drawn.sequences[:MEASURED], shown.drawn.sequences[shown.chosen]
         sheets = reader(first.tokens, first.mask)
+        titled = zip(reader(chosen.tokens, chosen.mask), shown.file_titles, strict=True)
         pieces[name] = [
-            _piece(replace(sheet.transposed(semitones), title=title or sheet.title), rendering)
-            for sheet, title in zip(
-                reader(chosen.tokens, chosen.mask), shown.file_titles, strict=True
+            _piece(
+                replace(sheet.transposed(semitones), title=title or sheet.title),
+                rendering,
+                chosen.tokens[place][chosen.mask[place]],
+                reader.melody(semitones),
+                reader,
+                found,
             )
+            for place, ((sheet, title), found) in enumerate(zip(titled, shown.asked(), strict=True))
         ]
         listed[name] = [
             Listed(text, _facts(sheet))
             for text, sheet in zip(shown.drawn.texts()[:LISTED], sheets, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in sheets]
-    exhibits, problems = with_media(pieces, rendering.sound)
-    return Exhibition(exhibits, listed, note_distributions(voices), problems)
+    return exhibition_of(policies, pieces, listed, voices, rendering.sound)
 
 
-def _piece(sheet: LeadSheet, rendering: LeadSheetRendering) -> Piece:
+def _piece(
+    sheet: LeadSheet,
+    rendering: LeadSheetRendering,
+    tokens: Int[np.ndarray, " time"],
+    meanings: Sequence[int | str | None],
+    reader: LeadSheetReader,
+    probabilities: Float[np.ndarray, "time vocab"] | None,
+) -> Piece:
     marks = [_mark(note, sheet) for note in sheet.notes]
+    chances = None
+    if probabilities is not None:
+        spans = reader.spans(tokens)
+        begun = {span[0]: step for step, span in enumerate(spans) if span is not None}
+        steps = [begun[note.onset] for note in sheet.notes]
+        marks = [
+            mark.with_probability(float(probabilities[step, tokens[step]]))
+            for mark, step in zip(marks, steps, strict=True)
+        ]
+        chances = chances_of(probabilities, spans, meanings)
     chords = [_name(chord, sheet) for chord in sheet.chords]
-    return piece_of(sheet, rendering, marks, range(len(marks)), _facts(sheet), chords)
+    return piece_of(sheet, rendering, marks, range(len(marks)), _facts(sheet), chances, chords)
 
 
 def _facts(sheet: LeadSheet) -> dict[str, Fact]:

@@ -18,11 +18,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from typing import Literal
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.folk.joint import chord_features, part_features
-from seqtutor.tasks.folk.tokenisation import STATUS_WEIGHT, rest_pieces, to_one_key
+from seqtutor.tasks.folk.tokenisation import (
+    STATUS_WEIGHT,
+    Span,
+    rest_pieces,
+    spans_between,
+    to_one_key,
+)
 from seqtutor.tasks.folk.voice import Voice
 from seqtutor.tasks.scores.lead_sheet import C_MAJOR, ZERO, Chord, LeadSheet, MelodyNote
 
@@ -108,6 +115,16 @@ class InterleavedTokenisation:
         )
         notes = (MelodyNote(*event) for event in melody.events())
         return LeadSheet(tuple(notes), tuple(chords), melody.end, C_MAJOR)
+
+    def spans(self, tokens: Sequence[InterleavedToken]) -> list[Span | None]:
+        """Notes, rests and holds last; chords take no time."""
+        return spans_between([ZERO, *accumulate(token.duration for token in tokens)])
+
+    def melody(self, token: InterleavedToken) -> int | str | None:
+        """What a token writes in the melody."""
+        if token.kind == "note":
+            return token.pitches[0]
+        return token.kind if token.duration else None
 
     def parse(self, text: str) -> InterleavedToken:
         """Read what `str` of a token writes.

@@ -29,6 +29,8 @@ from seqtutor.tasks.folk.tokenisation import (
     PITCH_CLASS_WEIGHT,
     REGISTER_WEIGHT,
     STATUS_WEIGHT,
+    Span,
+    spans_between,
     to_one_key,
     with_rests,
 )
@@ -129,19 +131,37 @@ class JointTokenisation:
         begins something before its last event is over, that is cut short. Where nothing sounds or
         rests, time stands still, and of two events at one moment the later counts.
         """
-        melody: Voice[int] = Voice()
-        harmony: Voice[tuple[int, ...]] = Voice()
-        time = ZERO
-        for token in tokens:
-            if token.melody_duration:
-                melody.begin(time, token.melody_duration, token.pitch)
-            if token.chord_duration:
-                harmony.begin(time, token.chord_duration, token.chord or None)
-            time = min((end for end in (melody.end, harmony.end) if end > time), default=time)
+        melody, harmony, _ = self._read(tokens)
         notes = tuple(MelodyNote(*event) for event in melody.events())
         chords = tuple(Chord(*event) for event in harmony.events())
         key = C_MAJOR if self.transposed else estimate_key(notes)
         return LeadSheet(notes, chords, max(melody.end, harmony.end), key)
+
+    @staticmethod
+    def _read(
+        tokens: Sequence[JointToken],
+    ) -> tuple[Voice[int], Voice[tuple[int, ...]], list[Fraction]]:
+        """Both parts, and the times at which tokens stand, with that after the last."""
+        melody: Voice[int] = Voice()
+        harmony: Voice[tuple[int, ...]] = Voice()
+        times = [ZERO]
+        for token in tokens:
+            time = times[-1]
+            if token.melody_duration:
+                melody.begin(time, token.melody_duration, token.pitch)
+            if token.chord_duration:
+                harmony.begin(time, token.chord_duration, token.chord or None)
+            ends = (end for end in (melody.end, harmony.end) if end > time)
+            times.append(min(ends, default=time))
+        return melody, harmony, times
+
+    def spans(self, tokens: Sequence[JointToken]) -> list[Span | None]:
+        """Each token lasts until the next one."""
+        return spans_between(self._read(tokens)[2])
+
+    def melody(self, token: JointToken) -> int | str:
+        """What a token writes in the melody; what begins nothing holds."""
+        return token.pitch or ("rest" if token.melody_duration else "hold")
 
     def parse(self, text: str) -> JointToken:
         """Read what `str` of a token writes.

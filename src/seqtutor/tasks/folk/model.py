@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
 from seqtutor.task_records import PriorRecord
+from seqtutor.tasks.folk.tokenisation import Span
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
 from seqtutor.tasks.scores.lead_sheet import ZERO, LeadSheet
 from seqtutor.tasks.scores.notation import Meter, bar_length
@@ -63,6 +64,18 @@ class LeadSheetReader:
             )
             for row, own in zip(rows, real, strict=True)
         ]
+
+    def spans(self, tokens: Int[np.ndarray, " time"]) -> list[Span | None]:
+        """When each token of a sequence is heard; `None` of one that takes no time."""
+        return self._tokenisation.spans([self._tokens[index] for index in tokens])
+
+    def melody(self, semitones: int = 0) -> list[int | str | None]:
+        """What each token of the vocabulary writes in a melody that is moved by so many semitones.
+
+        A pitch, "rest" or "hold"; `None` for a chord.
+        """
+        found = map(self._tokenisation.melody, self._tokens)
+        return [one + semitones if isinstance(one, int) else one for one in found]
 
 
 def titled(sheets: Sequence[LeadSheet], title: str = "Tune") -> list[LeadSheet]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from seqtutor.tasks.scores.lead_sheet import ZERO, Chord, LeadSheet, MelodyNote
@@ -23,6 +24,8 @@ REGISTER_WEIGHT = 0.1
 
 Token = TypeVar("Token", bound=Hashable)
 Event = TypeVar("Event", MelodyNote, Chord)
+Span = tuple[Fraction, Fraction]
+"""Onset and duration, in quarters."""
 
 
 class Tokenisation(Protocol[Token]):
@@ -46,6 +49,12 @@ class Tokenisation(Protocol[Token]):
     def decode(self, tokens: Sequence[Token]) -> LeadSheet:
         """Read any sequence of tokens."""
 
+    def spans(self, tokens: Sequence[Token]) -> list[Span | None]:
+        """What `decode` makes of each token, as onset and duration; `None` if it takes no time."""
+
+    def melody(self, token: Token) -> int | str | None:
+        """The pitch of the note that a token begins, or "rest" or "hold"; `None` of a chord."""
+
     def parse(self, text: str) -> Token:
         """Read one token's name.
 
@@ -55,6 +64,11 @@ class Tokenisation(Protocol[Token]):
 
     def features(self, token: Token) -> tuple[float, ...]:
         """Coordinates of a token; the distance of two is the sum of their absolute differences."""
+
+
+def spans_between(times: Sequence[Fraction]) -> list[Span | None]:
+    """The spans of tokens that begin at these times; the last time is the end of the last one."""
+    return [(one, then - one) if then > one else None for one, then in pairwise(times)]
 
 
 def with_rests(

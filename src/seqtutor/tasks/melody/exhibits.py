@@ -10,13 +10,18 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from seqtutor.errors import UserError
-from seqtutor.exhibits import LISTED, Exhibit, Exhibition, Fact, Listed, Shown
+from seqtutor.exhibits import (
+    LISTED,
+    Exhibit,
+    Exhibition,
+    Fact,
+    Listed,
+    Shown,
+    with_probabilities,
+)
 from seqtutor.tasks.melody.encoding import (
     HIGHEST_PITCH,
-    HOLD,
     LOWEST_PITCH,
-    LOWEST_PITCH_TOKEN,
-    NOTE_OFF,
     REST,
     STEPS_PER_QUARTER,
     Note,
@@ -34,19 +39,13 @@ from seqtutor.tasks.melody.render import (
 )
 from seqtutor.tasks.melody.training_melodies import training_melodies
 from seqtutor.tasks.scores.abc_writer import abc_file
-from seqtutor.tasks.scores.chances import Chances, key_of_shading
+from seqtutor.tasks.scores.chances import Chances, chances_of
 from seqtutor.tasks.scores.copies import Nearest
-from seqtutor.tasks.scores.exhibiting import Piece, with_media
+from seqtutor.tasks.scores.exhibiting import Piece, exhibition_of
 from seqtutor.tasks.scores.notation import beat_length
-from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 
 NOTES = ("Notes are blue where they earned something and orange where they lost something.",)
-SHADED = (
-    "Behind the notes of a piano roll is shaded what else the policy might have written at each "
-    "sixteenth, after what it had written before: every note, and below them a hold of what "
-    "sounds and a rest."
-)
 
 
 def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhibition:
@@ -62,37 +61,30 @@ def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhib
         for name, each in melodies.items()
     }
     pieces = {name: _pieces(shown, settings) for name, shown in policies.items()}
-    is_shaded = any(shown.probabilities is not None for shown in policies.values())
-    exhibits, problems = with_media(pieces, settings.sound)
-    return Exhibition(
-        exhibits,
-        {
-            name: [
-                Listed(" ".join(names[tokens]), _facts(notes))
-                for tokens, notes in zip(
-                    shown.drawn.sequences.tokens[:LISTED], melodies[name][:LISTED], strict=True
-                )
-            ]
-            for name, shown in policies.items()
-        },
-        note_distributions(voices),
-        [*NOTES, *([SHADED] if is_shaded else []), *problems],
-        keys=[key_of_shading()] if is_shaded else [],
-    )
+    listed = {
+        name: [
+            Listed(" ".join(names[tokens]), _facts(notes))
+            for tokens, notes in zip(
+                shown.drawn.sequences.tokens[:LISTED], melodies[name][:LISTED], strict=True
+            )
+        ]
+        for name, shown in policies.items()
+    }
+    return exhibition_of(policies, pieces, listed, voices, settings.sound, NOTES)
 
 
 def _pieces(shown: Shown, settings: RenderSettings) -> list[Piece]:
     """The chosen melodies of a policy."""
     tokens = shown.drawn.sequences.tokens[shown.chosen]
-    found = None if shown.probabilities is None else shown.probabilities()
+    titles, found = shown.file_titles, shown.asked()
     return [
         _piece(
             row,
             {name: term[place] for name, term in shown.terms.items()},
-            replace(settings, title=title),
-            None if found is None else found[place],
+            replace(settings, title=titles[place]),
+            found[place],
         )
-        for place, (row, title) in enumerate(zip(tokens, shown.file_titles, strict=True))
+        for place, row in enumerate(tokens)
     ]
 
 
@@ -105,12 +97,8 @@ def _piece(
     notes = tokens_to_notes(tokens, settings.transposition)
     meter = settings.meter
     bars = Bars.regular(meter.signature, len(tokens), settings.pickup)
-    marks = list(marks_of(notes, len(tokens), terms, settings.key, bars))
-    if probabilities is not None:
-        marks = [
-            mark.with_probability(float(probabilities[mark.first, tokens[mark.first]]))
-            for mark in marks
-        ]
+    own = list(marks_of(notes, len(tokens), terms, settings.key, bars))
+    marks = with_probabilities(own, tokens, probabilities)
     quarter = Fraction(1, STEPS_PER_QUARTER)
     of_notes = [place for place, mark in enumerate(marks) if mark.label != REST]
     roll = piano_roll(
@@ -147,12 +135,10 @@ def _chances(
     if probabilities is None:
         return None
     step = 1 / STEPS_PER_QUARTER
-    return Chances(
-        [(place * step, step) for place in range(len(probabilities))],
-        range(LOWEST_PITCH + transposition, HIGHEST_PITCH + transposition + 1),
-        probabilities[:, LOWEST_PITCH_TOKEN:],
-        {"hold": probabilities[:, HOLD], REST: probabilities[:, NOTE_OFF]},
-    )
+    pitches = range(LOWEST_PITCH + transposition, HIGHEST_PITCH + transposition + 1)
+    spans = [(place * step, step) for place in range(len(probabilities))]
+    # Tokens 0 and 1 are a note-off and a hold.
+    return chances_of(probabilities, spans, [REST, "hold", *pitches])
 
 
 def _facts(notes: Sequence[Note]) -> dict[str, Fact]:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float
 
 from seqtutor.exhibits import Picture
 
+SHADED = (
+    "Behind the notes of a piano roll is shaded what else the policy might have written in the "
+    "same place, after what it had written before: a note of each pitch, whatever its length, and "
+    "in the rows below them what is no note."
+)
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7)
 """Probabilities from which on a square is darker."""
-ROW_BELOW = 9.0
-"""Height of a row for what is no note, in units of the drawing."""
+ROW_BELOW, GAP_BELOW = 10.0, 4.0
+"""Height of a row for what is no note, and of the gap above the first, in units of the drawing."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,45 @@ class Chances:
         most = self.of_pitches.max(axis=0, initial=0.0)
         return [pitch for pitch, own in zip(self.pitches, most, strict=True) if own >= LEVELS[1]]
 
+    def between(self, start: float, end: float) -> Chances:
+        """The part from one time to another, in quarters, with times from its start on."""
+        cut = [(max(onset, start), min(onset + own, end)) for onset, own in self.spans]
+        steps = [place for place, (onset, stop) in enumerate(cut) if onset < stop]
+        return replace(
+            self,
+            spans=[(cut[place][0] - start, cut[place][1] - cut[place][0]) for place in steps],
+            of_pitches=self.of_pitches[steps],
+            others={name: values[steps] for name, values in self.others.items()},
+        )
+
+
+def chances_of(
+    probabilities: Float[np.ndarray, "step token"],
+    spans: Sequence[tuple[float | Fraction, float | Fraction] | None],
+    meanings: Sequence[int | str | None],
+) -> Chances:
+    """What a piece might have gone on with, from the probabilities of a model's tokens.
+
+    Args:
+        probabilities: of every token at each step.
+        spans: onset and duration, in quarters, of what was written at each step; `None` where that
+            takes no time.
+        meanings: of each token the pitch of the note that it begins, or the name of what else it
+            writes; `None` for what is not shown. Tokens of one meaning count together.
+    """
+    timed = [step for step, span in enumerate(spans) if span is not None]
+    found: dict[int | str, Float[np.ndarray, " step"]] = {}
+    for token, meaning in enumerate(meanings):
+        if meaning is not None:
+            found[meaning] = found.get(meaning, 0.0) + probabilities[timed, token]
+    pitches = sorted(one for one in found if isinstance(one, int))
+    return Chances(
+        [(float(span[0]), float(span[1])) for span in spans if span is not None],
+        pitches,
+        np.stack([found[pitch] for pitch in pitches], axis=1),
+        {name: own for name, own in found.items() if isinstance(name, str)},
+    )
+
 
 def shading(chances: Chances, low: int, high: int, row: float, left: float, quarter: float) -> str:
     """Squares behind the notes, and the rows below them with their names.
@@ -59,7 +104,7 @@ def shading(chances: Chances, low: int, high: int, row: float, left: float, quar
     for pitch, values in zip(chances.pitches, chances.of_pitches.T, strict=True):
         if low <= pitch <= high:
             for level, start, width in _runs(chances.spans, values):
-                squares[level].append(f"M{start:g} {high - pitch}h{width:g}v1h{-width:g}")
+                squares[level].append(f"M{start:.4g} {high - pitch}h{width:.4g}v1h{-width:.4g}")
     parts = [
         f'<g class="chances" transform="translate({left:g},0) scale({quarter:.4g},{row:g})">',
         _paths(squares),
@@ -69,8 +114,8 @@ def shading(chances: Chances, low: int, high: int, row: float, left: float, quar
     for place, (name, values) in enumerate(chances.others.items()):
         below: list[list[str]] = [[] for _ in LEVELS]
         for level, start, width in _runs(chances.spans, values):
-            below[level].append(f"M{start:g} 0h{width:g}v1h{-width:g}")
-        top = height + ROW_BELOW * place + 1
+            below[level].append(f"M{start:.4g} 0h{width:.4g}v1h{-width:.4g}")
+        top = height + GAP_BELOW + ROW_BELOW * place
         scale = f"scale({quarter:.4g},{ROW_BELOW - 1:g})"
         parts += [
             f'<text x="{left - 3:g}" y="{top + 7:g}" text-anchor="end">{name}</text>',

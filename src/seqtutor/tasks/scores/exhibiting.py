@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from seqtutor.errors import UserError
-from seqtutor.exhibits import Exhibit, Picture
+from seqtutor.exhibits import Exhibit, Exhibition, Listed, Picture, Shown
+from seqtutor.tasks.scores.chances import SHADED, key_of_shading
 from seqtutor.tasks.scores.engraving import svg_of
+from seqtutor.tasks.scores.note_statistics import Voice, note_distributions
 from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import Tone, ogg_of
 
@@ -42,14 +44,43 @@ class Piece:
     marks: Sequence[int]
 
 
+def exhibition_of(
+    policies: Mapping[str, Shown],
+    pieces: Mapping[str, Sequence[Piece]],
+    listed: Mapping[str, Sequence[Listed]],
+    voices: Mapping[str, Sequence[Voice]],
+    sound: SoundSettings,
+    notes: Sequence[str] = (),
+) -> Exhibition:
+    """All that a page shows of pieces of music.
+
+    Args:
+        policies: what was asked for.
+        pieces: those of each policy that are shown one by one.
+        listed: those in the table.
+        voices: the notes of many.
+        sound: how they are heard.
+        notes: sentences about what is shown.
+    """
+    exhibits, problems = with_media(pieces, sound)
+    is_shaded = any(shown.probabilities is not None for shown in policies.values())
+    return Exhibition(
+        exhibits,
+        listed,
+        note_distributions(voices),
+        [*notes, *([SHADED] if is_shaded else []), *problems],
+        keys=[key_of_shading()] if is_shaded else [],
+    )
+
+
 def with_media(
-    policies: Mapping[str, Sequence[Piece]], sound: SoundSettings | None = None
+    policies: Mapping[str, Sequence[Piece]], sound: SoundSettings
 ) -> tuple[dict[str, list[Exhibit]], list[str]]:
     """The exhibits with their sounds and scores, and why something is missing, if it is.
 
     Args:
         policies: the pieces of each.
-        sound: how they are heard; as usual if not given.
+        sound: how they are heard.
 
     A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
     """

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from seqtutor.exhibits import Exhibit, Fact, Mark
 from seqtutor.tasks.scores.abc_writer import abc_file
+from seqtutor.tasks.scores.chances import Chances
 from seqtutor.tasks.scores.exhibiting import Piece
 from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME
@@ -26,6 +27,7 @@ def piece_of(
     marks: Sequence[Mark],
     of_notes: Sequence[int],
     facts: Mapping[str, Fact],
+    chances: Chances | None,
     chord_names: Sequence[str] = (),
 ) -> Piece:
     """The piece of a sheet.
@@ -36,6 +38,7 @@ def piece_of(
         marks: parts that a reader can point at.
         of_notes: of each note the place of its mark.
         facts: what else is to be said of it.
+        chances: what the policy might have written, if that is known.
         chord_names: of its chords.
     """
     meter = sheet.meter or COMMON_TIME
@@ -53,7 +56,8 @@ def piece_of(
             for one, name in zip(sheet.chords, chord_names, strict=True)
         ],
         float(sheet.pickup),
-        key=sheet.key,
+        chances,
+        sheet.key,
     )
     exhibit = Exhibit(
         " ".join(mark.label for mark in marks),

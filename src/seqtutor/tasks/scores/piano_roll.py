@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from html import escape
 
 from seqtutor.exhibits import Picture
-from seqtutor.tasks.scores.chances import ROW_BELOW, Chances, shading
+from seqtutor.tasks.scores.chances import GAP_BELOW, ROW_BELOW, Chances, shading
 from seqtutor.tasks.scores.keys import BLACK_KEYS, Key
 from seqtutor.tasks.scores.notation import spelled_name
 
 _LEFT, _BOTTOM, _ROW, _ROW_SHADED = 26.0, 14.0, 5.5, 7.0
 _NARROWEST, _QUARTER = 320.0, 14.0
 """Width of the picture, and the least of a quarter, in units."""
+_LONGEST = 23.0
+"""Quarters of a line: what is longer is drawn in several, so that a narrow card can be read."""
+_BARS_OF_A_LINE = (8, 4, 2, 1)
 _LABEL = 34.0
 """Room for the number of a bar, in units."""
 _MARGIN, _FEWEST_ROWS = 2, 14
 _INSET = 1.2
 """Between a note and the edge of its row, if the row is shaded."""
+_STRIP = 13.0
+"""Height of the chords."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,31 @@ class RollNote:
     duration: float
     pitch: int
     mark: int | None = None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What is drawn from one time to another, in quarters, with the place of it in the picture."""
+
+    start: float
+    end: float
+    quarter: float
+
+    @property
+    def right(self) -> float:
+        """Where its time ends."""
+        return self.x(self.end)
+
+    def x(self, time: float) -> float:
+        """Where a time lies."""
+        return _LEFT + self.quarter * (time - self.start)
+
+    def box(self, onset: float, duration: float) -> tuple[float, float] | None:
+        """Left and width of what lasts so long; `None` if it is not in this line."""
+        start, end = max(onset, self.start), min(onset + duration, self.end)
+        if start >= end - 1e-9:
+            return None
+        return self.x(start), max(1.0, self.quarter * (end - start) - 0.8)
 
 
 def piano_roll(
@@ -45,6 +75,8 @@ def piano_roll(
 ) -> Picture:
     """Draw notes over time; grey rows are black keys, strong lines are bar lines.
 
+    A long piece has several lines of whole bars.
+
     Args:
         notes: in order of time.
         length: of the piece, in quarters.
@@ -58,29 +90,52 @@ def piano_roll(
     """
     key = key or Key(0)
     low, high = _range([note.pitch for note in notes], [] if chances is None else chances.likely)
-    quarter = max(_QUARTER, (_NARROWEST - _LEFT) / max(length, 1e-9))
-    row = _ROW if chances is None else _ROW_SHADED
-    end, strip = _LEFT + quarter * length, 13.0 if chords else 0.0
-    last_bar = upbeat + bar * max(0, math.ceil((length - upbeat) / bar - 1e-6) - 1)
-    # The last bar may be shorter than its label.
-    width = max(end, _LEFT + quarter * last_bar + _LABEL)
+    lines = _lines(length, bar, upbeat)
+    row, inset = (_ROW, 0.0) if chances is None else (_ROW_SHADED, _INSET)
     height = row * (high - low + 1)
-    parts = [_keys(low, high, width, row, key)]
-    if chances is not None:
-        parts.append(shading(chances, low, high, row, _LEFT, quarter))
-        height += 1 + ROW_BELOW * len(chances.others)
-    parts += [
-        _lines(length, bar, beat, upbeat, quarter, height + strip),
-        _notes(notes, high, row, 0.0 if chances is None else _INSET, quarter),
-        _chords(chords, height, quarter),
-        f'<path class="cursor" data-cursor="" data-start="{_LEFT}" data-end="{end:.1f}" '
-        f'data-seconds="{seconds:.3f}" d="M0,0V{height + strip:.1f}"/>',
-    ]
+    below = height + (0.0 if chances is None else GAP_BELOW + ROW_BELOW * len(chances.others))
+    bottom = below + (_STRIP if chords else 0.0)
+    pace = seconds / max(length, 1e-9)
+    parts = []
+    for place, line in enumerate(lines):
+        drawn = [_keys(low, high, line, row, key)]
+        if chances is not None:
+            own = chances.between(line.start, line.end)
+            drawn.append(shading(own, low, high, row, _LEFT, line.quarter))
+        drawn += [
+            _bars(line, bar, beat, upbeat, bottom),
+            _notes(notes, high, row, inset, line),
+            _chords(chords, below, line),
+            f'<path class="cursor" data-cursor="" data-start="{_LEFT}" '
+            f'data-end="{line.right:.1f}" data-from="{pace * line.start:.3f}" '
+            f'data-to="{pace * line.end:.3f}" d="M0,0V{bottom:.1f}"/>',
+        ]
+        top = place * (bottom + _BOTTOM)
+        parts.append(f'<g transform="translate(0,{top:.1f})">{"".join(drawn)}</g>')
+    # The last bar may be shorter than its label.
+    starts = [upbeat + bar * math.floor((line.end - upbeat) / bar - 1e-6) for line in lines]
+    width = max(
+        max(line.right, line.x(max(start, line.start)) + _LABEL)
+        for line, start in zip(lines, starts, strict=True)
+    )
     svg = (
-        f'<svg class="roll" viewBox="0 0 {width:.1f} {height + strip + _BOTTOM:.1f}">'
+        f'<svg class="roll" viewBox="0 0 {width:.1f} {len(lines) * (bottom + _BOTTOM):.1f}">'
         f"{''.join(parts)}</svg>"
     )
     return Picture(svg, _in_words(notes, length, chords, chances, key), "theme")
+
+
+def _lines(length: float, bar: float, upbeat: float) -> list[_Line]:
+    """The lines of a piece; all but the last have as many bars, and the first one the upbeat."""
+    bars = next((n for n in _BARS_OF_A_LINE if n * bar <= _LONGEST), 1)
+    ends = [length]
+    if length > _LONGEST:
+        number = math.ceil((length - upbeat) / (bars * bar) - 1e-6)
+        ends = [upbeat + bars * bar * place for place in range(1, number)] + [length]
+    starts = [0.0, *ends[:-1]]
+    longest = max(end - start for start, end in zip(starts, ends, strict=True))
+    quarter = max(_QUARTER, (_NARROWEST - _LEFT) / max(longest, 1e-9))
+    return [_Line(start, end, quarter) for start, end in zip(starts, ends, strict=True)]
 
 
 def _range(pitches: Sequence[int], likely: Sequence[int]) -> tuple[int, int]:
@@ -91,38 +146,38 @@ def _range(pitches: Sequence[int], likely: Sequence[int]) -> tuple[int, int]:
     return low, max(high, low + _FEWEST_ROWS)
 
 
-def _notes(notes: Sequence[RollNote], high: int, row: float, inset: float, quarter: float) -> str:
+def _notes(notes: Sequence[RollNote], high: int, row: float, inset: float, line: _Line) -> str:
     """The notes, each so far within its row that shading around it can be seen."""
     parts = []
     for note in notes:
+        if (box := line.box(note.onset, note.duration)) is None:
+            continue
         mark = "" if note.mark is None else f' data-mark="{note.mark}"'
         parts.append(
-            f'<rect class="note"{mark} x="{_LEFT + quarter * note.onset:.1f}" '
-            f'y="{row * (high - note.pitch) + inset:.1f}" '
-            f'width="{max(1.0, quarter * note.duration - 0.8):.1f}" '
+            f'<rect class="note"{mark} x="{box[0]:.1f}" '
+            f'y="{row * (high - note.pitch) + inset:.1f}" width="{box[1]:.1f}" '
             f'height="{row - 2 * inset:.1f}" rx="1"/>'
         )
     return "".join(parts)
 
 
-def _chords(chords: Sequence[tuple[float, float, str]], top: float, quarter: float) -> str:
+def _chords(chords: Sequence[tuple[float, float, str]], top: float, line: _Line) -> str:
     """A box with its name for each chord."""
     return "".join(
-        f'<rect class="chord" x="{_LEFT + quarter * onset:.1f}" y="{top + 1:.1f}" '
-        f'width="{max(1.0, quarter * duration - 0.8):.1f}" height="11.0"/>'
-        f'<text x="{_LEFT + quarter * (onset + 0.1):.1f}" y="{top + 10:.1f}">{escape(name)}</text>'
+        f'<rect class="chord" x="{box[0]:.1f}" y="{top + 1:.1f}" width="{box[1]:.1f}" '
+        f'height="11.0"/><text x="{box[0] + 1.5:.1f}" y="{top + 10:.1f}">{escape(name)}</text>'
         for onset, duration, name in chords
+        if (box := line.box(onset, duration)) is not None
     )
 
 
-def _keys(low: int, high: int, width: float, row: float, key: Key) -> str:
+def _keys(low: int, high: int, line: _Line, row: float, key: Key) -> str:
     parts = []
     for pitch in range(low, high + 1):
         top = row * (high - pitch)
         if pitch % 12 in BLACK_KEYS:
-            parts.append(
-                f'<path class="black" d="M{_LEFT},{top:.1f}h{width - _LEFT:.1f}v{row}H{_LEFT}"/>'
-            )
+            width = line.right - _LEFT
+            parts.append(f'<path class="black" d="M{_LEFT},{top:.1f}h{width:.1f}v{row}H{_LEFT}"/>')
         if pitch % 12 in (0, 7):
             parts.append(
                 f'<text x="{_LEFT - 3}" y="{max(top + row, 8.0):.1f}" text-anchor="end">'
@@ -131,21 +186,18 @@ def _keys(low: int, high: int, width: float, row: float, key: Key) -> str:
     return "".join(parts)
 
 
-def _lines(
-    length: float, bar: float, beat: float, upbeat: float, quarter: float, height: float
-) -> str:
+def _bars(line: _Line, bar: float, beat: float, upbeat: float, height: float) -> str:
+    """The lines of bars and beats; a bar has its number where there is room for it."""
     parts = []
-    number = -math.floor(upbeat / beat)
-    while upbeat + beat * number < length:
-        time = beat * number  # From the first bar line on.
-        x = _LEFT + quarter * (upbeat + time)
-        is_bar = time >= 0 and abs(time / bar - round(time / bar)) < 1e-6
-        kind = "bar" if is_bar else "beat"
-        parts.append(f'<path class="{kind}" d="M{x:.1f},0V{height:.1f}"/>')
+    word = "bar " if line.quarter * bar >= _LABEL else ""
+    number = math.ceil((line.start - upbeat) / beat - 1e-6)
+    while (time := upbeat + beat * number) < line.end - 1e-6:
+        x, bars = line.x(time), beat * number / bar
+        is_bar = number >= 0 and abs(bars - round(bars)) < 1e-6
+        parts.append(f'<path class="{"bar" if is_bar else "beat"}" d="M{x:.1f},0V{height:.1f}"/>')
         if is_bar:
-            parts.append(
-                f'<text x="{x + 2:.1f}" y="{height + 10:.1f}">bar {round(time / bar) + 1}</text>'
-            )
+            label = f"{word}{round(bars) + 1}"
+            parts.append(f'<text x="{x + 2:.1f}" y="{height + 10:.1f}">{label}</text>')
         number += 1
     return "".join(parts)
 

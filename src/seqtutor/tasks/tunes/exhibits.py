@@ -6,22 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
-from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown
+from seqtutor.exhibits import LISTED, Exhibition, Fact, Listed, Mark, Shown, with_probabilities
 from seqtutor.task_records import Drawn
-from seqtutor.tasks.scores.exhibiting import Piece, with_media
+from seqtutor.tasks.scores.chances import chances_of
+from seqtutor.tasks.scores.exhibiting import Piece, exhibition_of
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
 from seqtutor.tasks.scores.lead_sheet_pieces import piece_of
 from seqtutor.tasks.scores.notation import spelled_name
-from seqtutor.tasks.scores.note_statistics import note_distributions
 from seqtutor.tasks.tunes.listening import rendering_of, semitones_of
 from seqtutor.tasks.tunes.render import sheets_of
+from seqtutor.tasks.tunes.timing import meanings_of, spans_of
 from seqtutor.tasks.tunes.tokens import END, PITCHES, copied_bar, is_bar, names_for
 from seqtutor.vocabulary import Vocabulary
 
+NOTES = ("What a rule gives for a bar is paid where the next one begins.",)
 MEASURED = 500
 """Tunes of each policy whose notes are counted for distributions."""
 _WORDS = {
@@ -49,6 +51,7 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
         drawn = shown.drawn
         first = sheets_of(replace(drawn, sequences=drawn.sequences[:MEASURED]), semitones)
         chosen = replace(drawn, sequences=drawn.sequences[shown.chosen])
+        sheets = zip(sheets_of(chosen, semitones), shown.file_titles, shown.asked(), strict=True)
         pieces[name] = [
             _piece(
                 replace(sheet, title=title or sheet.title),
@@ -56,19 +59,16 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
                 chosen.vocabulary,
                 rendering,
                 semitones,
+                found,
             )
-            for place, (sheet, title) in enumerate(
-                zip(sheets_of(chosen, semitones), shown.file_titles, strict=True)
-            )
+            for place, (sheet, title, found) in enumerate(sheets)
         ]
         listed[name] = [
             Listed(text, _facts(sheet))
             for text, sheet in zip(_texts(drawn, semitones), first, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in first]
-    exhibits, problems = with_media(pieces, rendering.sound)
-    notes = ["What a rule gives for a bar is paid where the next one begins.", *problems]
-    return Exhibition(exhibits, listed, note_distributions(voices), notes)
+    return exhibition_of(policies, pieces, listed, voices, rendering.sound, NOTES)
 
 
 def _texts(drawn: Drawn, semitones: int) -> list[str]:
@@ -88,10 +88,16 @@ def _piece(
     vocabulary: Vocabulary,
     rendering: LeadSheetRendering,
     semitones: int,
+    probabilities: Float[np.ndarray, "time vocab"] | None,
 ) -> Piece:
     assert sheet.meter is not None
     marks, of_notes = _marks(vocabulary.decode(tokens), sheet.key, semitones)
-    return piece_of(sheet, rendering, marks, of_notes, _facts(sheet))
+    chances = None
+    if probabilities is not None:
+        marks = with_probabilities(marks, tokens, probabilities)
+        meanings = meanings_of(vocabulary, semitones)
+        chances = chances_of(probabilities, spans_of(tokens, vocabulary), meanings)
+    return piece_of(sheet, rendering, marks, of_notes, _facts(sheet), chances)
 
 
 def _marks(tokens: Sequence[str], key: Key, semitones: int) -> tuple[list[Mark], list[int]]:
