@@ -17,7 +17,7 @@ from seqtutor.errors import UserError
 from seqtutor.settings import require
 
 LONGEST_WORDS = 100
-"""Characters of a name that no control has, in messages."""
+"""Characters of words that are typed, and of a name that no control has, in messages."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,32 @@ class Amount:
         )
 
 
-Control: TypeAlias = Choice | Amount
+@dataclass(frozen=True)
+class Words:
+    """A few words, such as the name of a part of a file.
+
+    Attributes:
+        name: of the control, in `Shown.how`.
+        title: for people.
+        default: what is taken where nothing is typed.
+    """
+
+    name: str
+    title: str
+    default: str = ""
+
+    def checked(self, value: object) -> str:
+        """The value.
+
+        Raises:
+            UserError: if it is no text, or a long one.
+        """
+        if isinstance(value, str) and len(value) <= LONGEST_WORDS:
+            return value.strip()
+        raise UserError(f"{self.title} must have {LONGEST_WORDS} characters at most")
+
+
+Control: TypeAlias = Choice | Amount | Words
 How: TypeAlias = Mapping[str, str | float]
 """What was chosen, by the names of controls."""
 
@@ -154,8 +179,10 @@ class Opening:
         tokens: ids, without an end token.
         how: what is to be chosen so that the sequence is shown as the opening was given.
         notes: what was changed of it, in words.
+        offers: by the name of a control of how a file is read, what can be chosen of this one.
     """
 
     tokens: Int[np.ndarray, " time"]
     how: How = field(default_factory=dict)
     notes: Sequence[str] = ()
+    offers: Mapping[str, Sequence[str]] = field(default_factory=dict)

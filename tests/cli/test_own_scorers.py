@@ -7,6 +7,7 @@ from collections import Counter
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rdkit import Chem
 
@@ -97,6 +98,25 @@ def test_a_page_does_not_show_a_neutral_score_as_one(scored, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert '<span class="reward">no score</span>' in text
     assert "<dt>dock</dt><dd>no score: is not a number (NaN)</dd>" in text
+    # All sixty of each policy are listed; the charts are of those that have a score.
+    (said,) = set(re.findall(r"Without a score, and left out: (.*?)\. The table counts", text))
+    (means,) = re.findall(r'aria-label="Rewards, mean: ([^"]*)"', text)
+    for part in means.split("; "):
+        title, mean = part.rsplit(" ", 1)
+        own = [cells for cells in listed_rows(page) if cells[0] == title]
+        assert f"{sum('no score' in cells for cells in own)} of 60 molecules of {title}" in said
+        kept = [value for value in rewards_of(page, title) if value is not None]
+        assert float(mean.replace("−", "-")) == pytest.approx(np.mean(kept), rel=0.01)
+
+
+def rewards_of(page: Path, title: str) -> list[float | None]:
+    """The rewards of a policy in the table of strings; `None` where there is no score."""
+    text = page.read_text(encoding="utf-8").partition('<table id="listing">')[2]
+    head, _, body = text.partition("</table>")[0].partition("<tbody>")
+    place = re.findall(r"<button[^>]*>(.*?)</button>", head).index("reward")
+    rows = [re.findall(r"<td[^>]*>.*?</td>", row) for row in body.split("<tr>")[1:]]
+    found = [re.search(r'data-value="(.*?)"', row[place]) for row in rows if f">{title}<" in row[0]]
+    return [None if one is None else float(one[1]) for one in found]
 
 
 def test_a_reward_of_ones_own_is_not_set_beside_the_papers_figures(scored):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 
+import httpx
 import pytest
 
 from listening import TINY, client_of
 from seqtutor.errors import UserError
-from seqtutor.listen.app import LARGEST_FILE, LARGEST_JSON
+from seqtutor.listen.app import LARGEST_FILE, LARGEST_JSON, app_of
 from seqtutor.listen.session import Session
-from seqtutor.listen.worker import MOST_WAITING, BusyError, Worker
+from seqtutor.listen.worker import MOST_WAITING, BusyError, GoneError, Worker
+from seqtutor.web import running
 
 HUGE = [
     {"number": 9},
@@ -161,6 +165,72 @@ def test_fifty_at_once_are_answered_or_told_to_come_again(session):
     assert found[:MOST_WAITING] == list(range(MOST_WAITING))
     assert all(isinstance(one, BusyError) for one in found[MOST_WAITING:])
     assert done == [*range(MOST_WAITING), 50], "in the order of asking, and no other was begun"
+
+
+def test_who_is_gone_gives_its_place_to_others():
+    """All that wait go away: as many others may wait at once, and what they asked is not done."""
+    gate, left, done = threading.Event(), asyncio.Event(), []
+
+    async def many() -> list[object]:
+        worker = Worker()
+
+        def work(number: int) -> None:
+            gate.wait(60)
+            done.append(number)
+
+        async def gone() -> None:
+            await left.wait()
+
+        first = [worker.run(work, number, gone=gone) for number in range(MOST_WAITING)]
+        asked = [asyncio.ensure_future(one) for one in first]
+        await asyncio.sleep(0)
+        left.set()
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        # The first is at work, and keeps its place until that is done.
+        others = [worker.run(work, 100 + number) for number in range(MOST_WAITING)]
+        waiting = [asyncio.ensure_future(one) for one in others]
+        await asyncio.sleep(0)
+        gate.set()
+        found += await asyncio.gather(*waiting, return_exceptions=True)
+        worker.close()
+        return found
+
+    found = asyncio.run(many())
+    assert all(isinstance(one, GoneError) for one in found[:MOST_WAITING])
+    assert [type(one) for one in found[MOST_WAITING:]] == [type(None)] * 7 + [BusyError]
+    assert done == [0, *range(100, 100 + MOST_WAITING - 1)]
+
+
+def test_a_client_that_hangs_up_is_not_worked_for(session):
+    """On a real server: of three requests, the second is gone before its turn."""
+    begun = []
+
+    class Slow(Session):
+        def generate(self, wish):
+            begun.append(wish.seed)
+            gate.wait(60)
+            return super().generate(wish)
+
+    gate = threading.Event()
+    app = app_of(Slow(TINY, session.sources, session.favourites))
+    with running(app) as address, ThreadPoolExecutor(2) as pool:
+        ask = partial(httpx.post, f"{address}api/samples", timeout=60)
+        first = pool.submit(ask, json={"seed": 1})
+        wait_for(lambda: begun == [1])
+        with pytest.raises(httpx.TimeoutException):
+            ask(json={"seed": 2}, timeout=0.3)
+        third = pool.submit(ask, json={"seed": 3})
+        gate.set()
+        assert [one.result().status_code for one in (first, third)] == [200, 200]
+    assert begun == [1, 3]
+
+
+def wait_for(holds) -> None:
+    """Until something holds, for a minute."""
+    end = time.monotonic() + 60
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert holds()
 
 
 class Blocked(Session):

@@ -191,11 +191,13 @@ def test_a_part_of_a_file_is_named_and_chosen(page, folder):
     wait(driver, f"{said}.includes(\"Reads 'Bass'; the other is 'Whistle'.\")")
     low = value_of(driver, "primer").split()[0]
     driver.execute_script(
-        "const one = document.querySelector('[name=part]'); one.value = 2;"
+        "const one = document.querySelector('[name=part]'); one.value = 'whistle';"
         "one.dispatchEvent(new Event('change'))"
     )
     wait(driver, f"{said}.includes(\"Reads 'Whistle'; the other is 'Bass'.\")")
     assert value_of(driver, "primer").split()[0] == low.replace("3", "5")
+    offered = "return [...document.querySelectorAll('#offers-part option')].map((one) => one.value)"
+    assert driver.execute_script(offered) == ["Bass", "Whistle"]
     driver.find_element(By.ID, "clear").click()
     faults = [one for one in driver.get_log("browser") if one["source"] != "network"]
     assert faults == [], "the network's are the refusals"

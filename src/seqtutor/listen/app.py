@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from seqtutor.controls import Amount, Control, chosen
+from seqtutor.controls import Control, chosen
 from seqtutor.errors import UserError, in_one_line, printable
 from seqtutor.files import parse_json
 from seqtutor.listen.favourites import Sample
@@ -24,7 +24,7 @@ from seqtutor.listen.page import ASSETS, asset, page_of
 from seqtutor.listen.requests import COLDEST, HOTTEST, LARGEST_SEED, mapping, wish_of
 from seqtutor.listen.session import Session, ShownSample, UnknownError
 from seqtutor.listen.sources import MOST_AT_ONCE, Source, source_titled
-from seqtutor.listen.worker import BusyError, Preparation, Worker
+from seqtutor.listen.worker import BusyError, GoneError, Preparation, Worker
 from seqtutor.web import CONTENT_POLICY, SECURITY_HEADERS, secured
 
 LARGEST_FILE = 1 << 20
@@ -119,6 +119,8 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Handler:
             return _error(BUSY, 503, {"retry-after": "1"})
         except TooLargeError as error:
             return _error(str(error), 413)
+        except GoneError:
+            return _error("Nobody waits for this any more.", 499)
         except Exception as error:
             if type(error).__module__.startswith("starlette."):
                 raise
@@ -135,6 +137,12 @@ def _error(text: str, status: int, headers: Mapping[str, str] | None = None) -> 
 
 class TooLargeError(Exception):
     """A body that is too large."""
+
+
+async def _gone(request: Request) -> None:
+    """Is over once the client of a request, whose body was read, has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _json(request: Request) -> Mapping[str, Any]:
@@ -188,6 +196,7 @@ class _Handlers:
             "one": spec.one,
             "many": spec.many,
             "notes": list(self.notes),
+            "explained": asdict(self.session.explained),
             "most": MOST_AT_ONCE,
             "seeds": LARGEST_SEED,
             "temperature": [COLDEST, HOTTEST],
@@ -196,20 +205,22 @@ class _Handlers:
 
     async def samples(self, request: Request) -> Any:
         wish = wish_of(self.session.spec, self.session.sources, await _json(request))
-        found = await self.worker.run(self.session.generate, wish)
+        found = await self.worker.run(self.session.generate, wish, gone=partial(_gone, request))
         return {"samples": [_shown_record(one) for one in found]}
 
     async def pairs(self, request: Request) -> Any:
         content = dict(await _json(request))
         other = source_titled(self.session.sources, content.pop("other", None))
         wish = wish_of(self.session.spec, self.session.sources, content)
-        pair = await self.worker.run(self.session.pair, wish, other)
+        pair = await self.worker.run(self.session.pair, wish, other, gone=partial(_gone, request))
         return {"id": pair.id, "samples": [{"card": one.card} for one in pair.samples]}
 
     async def prefer(self, request: Request) -> Any:
         content = await _json(request)
         choice, name = str(content.get("choice")), request.path_params["id"]
-        judged = await self.worker.run(self.session.prefer, name, choice)
+        judged = await self.worker.run(
+            self.session.prefer, name, choice, gone=partial(_gone, request)
+        )
         return {
             "samples": [_shown_record(one) for one in judged.samples],
             "counts": dict(judged.counts),
@@ -227,24 +238,28 @@ class _Handlers:
 
     async def opening(self, request: Request) -> Any:
         content = await _json(request)
-        return await self._opening(content, str(content.get("text", "")), "")
+        return await self._opening(request, content, str(content.get("text", "")), "")
 
     async def file(self, request: Request) -> Any:
         query = request.query_params
         content = {"source": query.get("source"), **_of_query(query.get("how"))}
-        return await self._opening(content, await request.body(), query.get("name", ""))
+        return await self._opening(request, content, await request.body(), query.get("name", ""))
 
-    async def _opening(self, content: Mapping[str, Any], given: str | bytes, name: str) -> Any:
+    async def _opening(
+        self, request: Request, content: Mapping[str, Any], given: str | bytes, name: str
+    ) -> Any:
         source = self._source(content)
-        spec, asked = self.session.spec, mapping(content.get("how", {}))
+        spec = self.session.spec
         controls = [*spec.controls(source.settings), *spec.opening_controls(source.settings)]
-        how = chosen(controls, asked)
-        opening = await self.reader.run(self.session.opening, source, given, name, how)
+        how = chosen(controls, mapping(content.get("how", {})))
+        asked = (self.session.opening, source, given, name, how)
+        opening = await self.reader.run(*asked, gone=partial(_gone, request))
         names = source.vocabulary.tokens
         return {
             "tokens": [names[int(token)] for token in opening.tokens],
             "how": dict(opening.how),
             "notes": list(opening.notes),
+            "offers": {name: list(own) for name, own in opening.offers.items()},
         }
 
     async def favourites(self, request: Request) -> Any:
@@ -262,7 +277,9 @@ class _Handlers:
 
     async def favourite(self, request: Request) -> Any:
         name = request.path_params["id"]
-        return _shown_record(await self.worker.run(self.session.favourite, name))
+        return _shown_record(
+            await self.worker.run(self.session.favourite, name, gone=partial(_gone, request))
+        )
 
     async def remove(self, request: Request) -> Any:
         await run_in_threadpool(self.session.favourites.remove, request.path_params["id"])
@@ -285,8 +302,7 @@ def _source_record(session: Session, one: Source) -> dict[str, Any]:
 
 
 def _control_record(control: Control) -> dict[str, Any]:
-    kind = "amount" if isinstance(control, Amount) else "choice"
-    return {"kind": kind, **asdict(control)}
+    return {"kind": type(control).__name__.lower(), **asdict(control)}
 
 
 def _record(sample: Sample) -> dict[str, Any]:

@@ -57,6 +57,14 @@
 
   const state = await ask("/api/state");
   for (const note of state.notes) by("notes").append(made("p", { className: "remark", textContent: note }));
+  const { notes, keys } = state.explained;
+  by("explained").hidden = !notes.length && !keys.length;
+  for (const key of keys) {
+    const picture = made("div", { className: `picture ${key.ink}`, role: "img", ariaLabel: key.alt });
+    picture.innerHTML = key.svg;
+    by("explained").append(picture);
+  }
+  for (const note of notes) by("explained").append(made("p", { className: "quiet hint", textContent: note }));
   by("number").max = state.most;
   by("seed").max = state.seeds;
   by("seed").value = 1 + Math.floor(Math.random() * 9999);
@@ -98,6 +106,11 @@
       if (one.kind === "choice") {
         if (!one.options.includes(values[one.name])) values[one.name] = one.default;
         input = made("select", {}, ...one.options.map((text) => made("option", { textContent: text })));
+      } else if (one.kind === "words") {
+        const list = made("datalist", { id: `offers-${one.name}` });
+        input = made("input", { type: "text", autocomplete: "off" });
+        input.setAttribute("list", list.id);
+        place.append(list);
       } else {
         input = made("input", { type: "number", min: one.least, max: one.most, step: one.step });
       }
@@ -105,7 +118,7 @@
       input.value = values[one.name];
       input.addEventListener("change", () => {
         if (!input.checkValidity()) return input.reportValidity();
-        values[one.name] = one.kind === "choice" ? input.value : Number(input.value);
+        values[one.name] = one.kind === "amount" ? Number(input.value) : input.value;
         changed(one.name);
       });
       place.append(made("label", { textContent: `${one.title} ` }, input));
@@ -215,6 +228,10 @@
       const found = await work();
       if (own !== readings) return;
       setHow(found.how);
+      for (const list of all("datalist", by("reading"))) {
+        const offered = found.offers[list.id.replace("offers-", "")] ?? [];
+        list.replaceChildren(...offered.map((text) => made("option", { value: text })));
+      }
       await showCanvas();
       setPrimer(found.tokens, from, file);
       for (const note of found.notes) by("primer-said").textContent += ` ${sentence(note)}`;

@@ -11,17 +11,19 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from secrets import randbelow
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from seqtutor.controls import Opening, chosen
 from seqtutor.data import Sequences
 from seqtutor.errors import UserError
-from seqtutor.exhibits import Exhibit, Shown
+from seqtutor.exhibits import Exhibit, Picture, Shown
 from seqtutor.listen.favourites import Favourites, Preference, Sample, new_id
 from seqtutor.listen.requests import Wish
 from seqtutor.listen.sources import MOST_AT_ONCE, Source, source_titled
@@ -88,8 +90,19 @@ class Judged:
     counts: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Explained:
+    """What a reader of cards is told once: sentences, and what colours stand for."""
+
+    notes: Sequence[str] = ()
+    keys: Sequence[Picture] = ()
+
+
 class Session:
-    """The policies of a page, what they have generated lately, and what was kept."""
+    """The policies of a page, what they have generated lately, and what was kept.
+
+    `explained` is what the last cards need to be understood.
+    """
 
     def __init__(
         self, spec: TaskSpec[Any], sources: Sequence[Source], favourites: Favourites
@@ -97,6 +110,7 @@ class Session:
         self.spec = spec
         self.sources = sources
         self.favourites = favourites
+        self.explained = Explained()
         self._recent: OrderedDict[str, Sample] = OrderedDict()
         self._pairs: OrderedDict[str, Pair] = OrderedDict()
 
@@ -128,9 +142,9 @@ class Session:
         shown = []
         for name, one in zip("AB", wishes, strict=True):
             (sample,) = self._samples(one)
-            # A card tells its rewards, by which the policy could be guessed.
+            # A card tells rewards and probabilities, by which the policy could be guessed.
             hidden = replace(one.source, title=name, reward=None)
-            (own,) = self._shown(hidden, [replace(sample, title=name)], wish.how)
+            (own,) = self._shown(hidden, [replace(sample, title=name)], wish.how, is_blind=True)
             shown.append(own)
         pair = Pair(new_id(), (shown[0], shown[1]))
         _remember(self._pairs, pair.id, pair, MOST_PAIRS)
@@ -240,20 +254,21 @@ class Session:
             path = Path(folder) / f"file{suffix[0]}"  # type: ignore[index]
             path.write_bytes(given)
             try:
-                return self._cut(source, self._opening(source, path, how))
+                return self._cut(source, self._opening(source, path, how), is_file=True)
             except UserError as error:
                 raise UserError(str(error).replace(str(path), "the file")) from None
 
     def _opening(self, source: Source, given: str | Path, how: Any) -> Opening:
         return self.spec.opening(given, source.policy.saved, source.settings, how)
 
-    @staticmethod
-    def _cut(source: Source, opening: Opening) -> Opening:
+    def _cut(self, source: Source, opening: Opening, *, is_file: bool = False) -> Opening:
         """The opening, if need be without what leaves no room for a sequence to go on."""
         room = source.lengths[-1] - max(1, source.lengths[0] // 4)
         if len(opening.tokens) <= room:
             return opening
         note = f"only its first {room} of {len(opening.tokens)} tokens are used"
+        if is_file and (controls := self.spec.opening_controls(source.settings)):
+            note += f"; take less of it with “{controls[0].title.partition(' (')[0]}”"
         return replace(opening, tokens=opening.tokens[:room], notes=[*opening.notes, note])
 
     def _samples(self, wish: Wish) -> list[Sample]:
@@ -281,7 +296,12 @@ class Session:
         ]
 
     def _shown(
-        self, source: Source, samples: Sequence[Sample], how: Mapping[str, Any]
+        self,
+        source: Source,
+        samples: Sequence[Sample],
+        how: Mapping[str, Any],
+        *,
+        is_blind: bool = False,
     ) -> list[ShownSample]:
         """Samples of one length, or one sample, as cards; they can be kept from now on."""
         sequences = _sequences_of(source, samples)
@@ -297,8 +317,12 @@ class Session:
             has_reward=has_reward,
         )
         few = {name: term[:number] for name, term in terms.items()}
-        shown = Shown(drawn, np.arange(number), few, how, [one.title for one in samples])
+        titles = [one.title for one in samples]
+        asked = partial(self._probabilities, source, sequences.tokens, samples)
+        shown = Shown(drawn, np.arange(number), few, how, titles, None if is_blind else asked)
         exhibition = self.spec.exhibits({source.title: shown})
+        if not is_blind:
+            self.explained = Explained(exhibition.notes, exhibition.keys)
         lengths = drawn.sequences.mask.sum(1)
         cards = [
             Card(
@@ -324,6 +348,12 @@ class Session:
             )
             for sample, card in zip(samples, cards, strict=True)
         ]
+
+    @staticmethod
+    def _probabilities(
+        source: Source, tokens: Int[np.ndarray, "batch time"], samples: Sequence[Sample]
+    ) -> Float[np.ndarray, "sample time vocab"]:
+        return source.probabilities(tokens, samples[0].temperature)[: len(samples)]
 
 
 def _sequences_of(source: Source, samples: Sequence[Sample]) -> Sequences:

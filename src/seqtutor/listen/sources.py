@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from seqtutor.data import Sequences
 from seqtutor.errors import UserError
-from seqtutor.measures.sampling import require_room
+from seqtutor.measures.sampling import require_room, step_probabilities
 from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.rewards import Reward
 from seqtutor.rewards.protocols import is_compiled
@@ -143,9 +143,17 @@ class Source:
         ordered = dict.fromkeys([*(n for n in self.reward.weights if n in arrays), *arrays])
         return {name: arrays[name] for name in ordered}
 
+    def probabilities(
+        self, tokens: Int[np.ndarray, "batch time"], temperature: float = 1.0
+    ) -> Float[np.ndarray, "batch time vocab"]:
+        """Of every token at each step of `MOST_AT_ONCE` sequences, sampled at a temperature."""
+        found = step_probabilities(self.policy.model, jnp.asarray(tokens), jnp.float32(temperature))
+        return np.asarray(found)
+
     def prepare(self, length: int) -> None:
         """Compile what sequences of a length need; a reward on the host is left alone."""
         sequences = self.sequences(length=length)
+        self.probabilities(sequences.tokens)
         if self.reward is not None and is_compiled(self.reward.function):
             self.terms(sequences)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -16,6 +16,10 @@ class BusyError(Exception):
     """As many requests wait as may."""
 
 
+class GoneError(Exception):
+    """Whoever asked is gone."""
+
+
 class Worker:
     """Runs functions one after the other; all methods are called from one event loop."""
 
@@ -24,25 +28,46 @@ class Worker:
         self._waiting = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="listen")
 
-    async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+    async def run(
+        self,
+        function: Callable[..., Result],
+        *arguments: Any,
+        gone: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> Result:
         """What a function returns, once its turn has come.
+
+        Args:
+            function: what is to be done.
+            arguments: of the function.
+            gone: ends once nobody waits for it any more; what is not at work yet gives its place
+                to others then.
 
         Raises:
             BusyError: if `most_waiting` others wait or are at work.
+            GoneError: if nobody waits any more.
         """
         if self._waiting >= self.most_waiting:
             raise BusyError
         self._waiting += 1
         loop = asyncio.get_running_loop()
-        task = loop.run_in_executor(self._thread, function, *arguments)
+        work = self._thread.submit(function, *arguments)
         # Not in a `finally`: whoever asked may be gone while the thread is still at work.
-        task.add_done_callback(self._done)
-        return await task
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
+        answer = asyncio.wrap_future(work)
+        if gone is None:
+            return await answer
+        leaving = asyncio.create_task(gone())
+        try:
+            await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+        if answer.done():
+            return answer.result()
+        answer.cancel()
+        raise GoneError
 
-    def _done(self, task: asyncio.Future[Any]) -> None:
+    def _done(self) -> None:
         self._waiting -= 1
-        if not task.cancelled():
-            task.exception()  # It is known, even if nobody waits for it any more.
 
     def close(self) -> None:
         """End the thread, after what it is at."""

@@ -202,10 +202,10 @@ def log_probabilities(
 
 @eqx.filter_jit
 def step_probabilities(
-    model: SequenceModel, tokens: Int[Array, "batch time"]
+    model: SequenceModel, tokens: Int[Array, "batch time"], temperature: float | Array = 1.0
 ) -> Float[Array, "batch time vocab"]:
     """The probability of every token at each step, after the tokens before it."""
-    return jax.nn.softmax(model.unroll(tokens))
+    return jax.nn.softmax(model.unroll(tokens) / temperature)
 
 
 @eqx.filter_jit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from seqtutor.exhibits import LISTED, Distribution, Exhibit, Exhibition, Fact, Shown
+from seqtutor.exhibits import Distribution, Exhibit, Exhibition, Fact, Shown
+from seqtutor.measures.estimates import mean_estimate
 from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule, choose
@@ -28,6 +29,7 @@ from seqtutor.report.page.page import (
     write_page,
 )
 from seqtutor.report.page.verdict import term_title, verdict
+from seqtutor.report.reading import listed
 from seqtutor.report.style import method_style
 from seqtutor.runs.evaluating import (
     Evaluator,
@@ -197,18 +199,21 @@ def _page(
         exhibition = spec.exhibits(shown)
         progress.update(bar, completed=1)
     columns = [one.column for one in members]
+    unscored = {title: _unscored(evaluator, one.drawn) for title, one in shown.items()}
+    charted = [_of_scored(one, unscored[one.title]) for one in members]
     evaluations = [found for one in members for found in one.evaluations]
     rows = evaluator.rows(terms_of(spec, evaluations, evaluator.shows_preference))
     inks, colors = _inks(members)
     titles = ", ".join(one.title for one in members if one.name != PRIOR) or spec.prior_title
     drawn = DrawnCharts(
         inks,
-        columns[0],
-        [one for one in columns if one.name != PRIOR],
+        charted[0],
+        [one for one in charted if one.name != PRIOR],
         {one.title: h for one in members if (h := histories_of(one.folders))},
-        [*_reward_distribution(members, spec.one), *exhibition.distributions],
+        [*_reward_distribution(members, spec.one, unscored), *exhibition.distributions],
         exhibition.maps,
         spec.one,
+        _left_out(members, spec.many, unscored),
     )
     return Page(
         title=f"{spec.heading}: {titles}",
@@ -225,11 +230,7 @@ def _page(
         groups=_groups(chosen, shown, exhibition),
         table=table_of(evaluator, columns, rows),
         figures=figure_groups(drawn),
-        listing=_listing(
-            members,
-            exhibition,
-            {title: _unscored_of_listed(evaluator, one.drawn) for title, one in shown.items()},
-        ),
+        listing=_listing(members, exhibition, unscored),
         runs=list(_run_records(members)),
         notes=exhibition.notes,
         keys=exhibition.keys,
@@ -270,11 +271,52 @@ def _shown(
     return Shown(drawn, rows, terms, titles=titles, probabilities=probabilities, unscored=unscored)
 
 
-def _unscored_of_listed(evaluator: Evaluator, drawn: Drawn) -> Unscored:
-    """Which terms of the sequences in the table have no value."""
+def _unscored(evaluator: Evaluator, drawn: Drawn) -> Unscored:
+    """Which terms of all sequences have no value."""
     task = evaluator.tasks.get(drawn.vocabulary)
-    few = drawn.sequences[:LISTED]
-    return {} if task is None else task.reward.unscored(few.tokens, few.mask)
+    every = drawn.sequences
+    return {} if task is None else task.reward.unscored(every.tokens, every.mask)
+
+
+def _rows_without(unscored: Unscored) -> list[int]:
+    """The sequences of which a term has no value."""
+    return sorted({row for rows in unscored.values() for row in rows})
+
+
+def _known(values: np.ndarray, missing: Iterable[int]) -> np.ndarray:
+    """Rewards with NaN in place of neutral values."""
+    found = np.array(values, np.float64)
+    found[list(missing)] = np.nan
+    return found
+
+
+def _of_scored(member: Member, unscored: Unscored) -> PolicyColumn:
+    """The column of a policy for charts: rewards are those of the sequences that have a score."""
+    if member.rewards is None or not unscored:
+        return member.column
+    values = {"reward": _known(member.rewards, _rows_without(unscored))} | {
+        f"term_{name}": _known(term, unscored.get(name, ())) for name, term in member.terms.items()
+    }
+    ends = np.cumsum([one.number for one in member.evaluations])[:-1]
+    parts = {name: np.split(own, ends) for name, own in values.items()}
+    seeds = [
+        {**own, **{name: mean_estimate(part[place]) for name, part in parts.items()}}
+        for place, own in enumerate(member.column.seeds)
+    ]
+    return replace(member.column, seeds=seeds)
+
+
+def _left_out(members: Sequence[Member], many: str, unscored: Mapping[str, Unscored]) -> str:
+    """What the charts leave out, in a sentence; empty for nothing."""
+    counts = {one.title: len(_rows_without(unscored[one.title])) for one in members}
+    said = [
+        f"{count:,} of {len(one.tokens):,} {many} of {one.title}"
+        for one in members
+        if (count := counts[one.title])
+    ]
+    if not said:
+        return ""
+    return f"Without a score, and left out: {listed(said)}. The table counts a neutral value."
 
 
 def card_title(policy: str, rule: Rule, number: int) -> str:
@@ -398,6 +440,12 @@ def _run_records(members: Sequence[Member]) -> Iterator[RunRecord]:
             yield run_record(member.title, folder, policy)
 
 
-def _reward_distribution(members: Sequence[Member], one: str) -> list[Distribution]:
-    values = {m.title: m.rewards for m in members if m.rewards is not None}
+def _reward_distribution(
+    members: Sequence[Member], one: str, unscored: Mapping[str, Unscored]
+) -> list[Distribution]:
+    values = {
+        m.title: _known(m.rewards, _rows_without(unscored[m.title]))
+        for m in members
+        if m.rewards is not None
+    }
     return [Distribution("Rewards", f"reward of a {one}", values)] if values else []

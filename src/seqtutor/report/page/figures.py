@@ -61,6 +61,7 @@ class Drawn:
         distributions: of the task.
         maps: of the task.
         one: what a sequence is called.
+        left_out: a sentence on sequences whose rewards are not drawn, if there are any.
     """
 
     inks: Mapping[str, Ink]
@@ -70,6 +71,7 @@ class Drawn:
     distributions: Sequence[Distribution] = ()
     maps: Sequence[Map] = ()
     one: str = "sequence"
+    left_out: str = ""
 
 
 def figure_groups(drawn: Drawn) -> list[FigureGroup]:
@@ -139,7 +141,7 @@ def _have(histories: Mapping[str, Sequence[History]], counter: str) -> bool:
 def _outcome(drawn: Drawn) -> FigureGroup:
     return FigureGroup(
         "What was gained, and at what distance from the prior",
-        "Measured after training. Whiskers are 95 % intervals.",
+        f"Measured after training. Whiskers are 95 % intervals. {drawn.left_out}",
         [*_terms(drawn), *_frontier(drawn)],
     )
 
@@ -188,7 +190,7 @@ def _frontier(drawn: Drawn) -> list[Figure]:
 
 def _distributions(drawn: Drawn) -> FigureGroup:
     figures = [_distribution(drawn, one) for one in drawn.distributions]
-    note = "The share of each value among all that were generated."
+    note = f"The share of each value among all that were generated. {drawn.left_out}"
     return FigureGroup("Distributions", note, [one for one in figures if one is not None])
 
 

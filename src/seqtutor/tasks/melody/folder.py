@@ -88,10 +88,7 @@ def read_melody_file(
     except UnreadableTuneError as error:
         raise UserError(f"{path} cannot be used: {error}") from None
     except PolyphonicError as error:
-        raise UserError(
-            f"{path} is polyphonic: several notes sound at once {error}; name another part, or "
-            "save the melody alone in a file of its own"
-        ) from None
+        raise UserError(f"{path} {error}") from None
     changes[SEVERAL_PARTS] = int(len(tune.parts.names) > 1)
     return [replace(tune, title=tune.title or path.stem)], ImportReport(1, {}, dict(+changes))
 
@@ -116,7 +113,7 @@ def _read_midi(path: Path, options: AbcOptions, part: str | None) -> tuple[Tune,
         voice, has_chords = one_voice(lasting)
     except PolyphonicError as error:
         quarters = error.args[0] / TICKS_PER_QUARTER
-        raise PolyphonicError(f"at quarter note {quarters:g}") from None
+        raise PolyphonicError(f"at quarter note {quarters:g}", parts) from None
     length = voice[-1].end if voice else 0
     if length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
         raise UserError(f"{path} is longer than {MAXIMUM_SIXTEENTHS:,} sixteenths; split it")

@@ -16,6 +16,7 @@ from seqtutor.controls import (
     Control,
     How,
     Opening,
+    Words,
     chosen,
 )
 from seqtutor.errors import UserError
@@ -67,7 +68,7 @@ MOST_UPBEAT = 23
 """Sixteenths, one less than the longest bar has."""
 BARS, PART = "bars", "part"
 """Names of the controls of what is taken of a file."""
-MOST_BARS, MOST_PARTS = 99, 99
+MOST_BARS = 99
 _CONCERT_PITCH, _CONCERT_A = 440.0, 69
 
 
@@ -115,7 +116,7 @@ def opening_controls() -> list[Control]:
     """What can be chosen of how a file is read."""
     return [
         Amount(BARS, "First bars of a file (0: all)", 0, MOST_BARS, 1, 0),
-        Amount(PART, "Part of a file", 1, MOST_PARTS, 1, 1),
+        Words(PART, "Part of a file, by name or number"),
     ]
 
 
@@ -162,8 +163,7 @@ def opening(given: str | Path, key: Key, semitones: int, how: How) -> Opening:
         return Opening(_typed(given, rendering(key, semitones, shown)))
     if given.suffix.lower() == ".krn":
         raise UserError("a kern file is not read here; save it as MusicXML or MIDI")
-    bars, part = int(taken[BARS]), int(taken[PART])
-    of_file = FilePart(bars or None, None if part == 1 else str(part))
+    of_file = FilePart(int(taken[BARS]) or None, str(taken[PART]) or None)
     return _of_file(read_primer(given, key=key, semitones=semitones, taken=of_file), key, semitones)
 
 
@@ -197,7 +197,8 @@ def _of_file(primer: Primer, key: Key, semitones: int) -> Opening:
         )
     elif wanted != primer.key:
         notes.append(where)
-    return Opening(tokens, {KEY: key_title(wanted), **bars}, notes)
+    offers = {PART: primer.parts} if len(primer.parts) > 1 else {}
+    return Opening(tokens, {KEY: key_title(wanted), **bars}, notes, offers)
 
 
 def _typed(text: str, heard: RenderSettings) -> Int[np.ndarray, " time"]:

@@ -75,6 +75,7 @@ class Primer:
         meter: of the tune; 4/4 for tokens and random notes.
         pickup: sixteenths before the first bar line.
         remarks: what the user should know of how the file was read, a line each.
+        parts: names of the file's parts, of which one was read.
     """
 
     tokens: Int[np.ndarray, " time"]
@@ -83,6 +84,7 @@ class Primer:
     meter: Meter = field(default_factory=Meter)
     pickup: int = 0
     remarks: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 def read_primer(
@@ -209,7 +211,7 @@ def _from_file(path: Path, key: Key, taken: FilePart) -> Primer:
         except UserError:
             remarks.append(f"its metre {tune.meter[0]}/{tune.meter[1]} is written as {meter}")
     pickup = pickup if pickup < meter.bar_length else 0
-    return Primer(tokens, semitones, tune.key, meter, pickup, tuple(remarks))
+    return Primer(tokens, semitones, tune.key, meter, pickup, tuple(remarks), tune.parts.names)
 
 
 def _semitones_to(key: Key, tune: Tune) -> int:

@@ -14,6 +14,8 @@ from seqtutor.tasks.scores.measures import TICKS_PER_QUARTER, UnreadableTuneErro
 
 MOST_BARS = MOST_NOTES = 65_536
 """Of a track."""
+LATEST = 2**31 - 1
+"""The last tick that symusic can count to."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def read_midi_tracks(path: Path) -> MidiTracks:
 
     Raises:
         UserError: if it is not MIDI, or has no notes.
-        UnreadableTuneError: if a track has more than `MOST_NOTES`.
+        UnreadableTuneError: if a track has more than `MOST_NOTES`, or goes on after `LATEST`.
     """
     import symusic
 
@@ -119,6 +121,9 @@ def with_one_program(content: bytes) -> bytes:
     """The same MIDI file with the first instrument chosen by every change of program.
 
     symusic takes each program of a track for a part of its own.
+
+    Raises:
+        UnreadableTuneError: if a track goes on after `LATEST`.
     """
     data = bytearray(content)
     position = 0
@@ -126,18 +131,21 @@ def with_one_program(content: bytes) -> bytes:
         kind, size = struct.unpack_from(">4sI", data, position)
         position += 8
         if kind == b"MTrk":
-            _set_programs(data, position, min(position + size, len(data)))
+            time = _set_programs(data, position, min(position + size, len(data)))
+            if time > LATEST:
+                raise UnreadableTuneError(f"it lasts for more than {LATEST:,} ticks")
         position += size
     return bytes(data)
 
 
-def _set_programs(data: bytearray, position: int, end: int) -> None:
-    """Walk through the events of a track, up to the first that makes no sense."""
-    status = 0
+def _set_programs(data: bytearray, position: int, end: int) -> int:
+    """Walk through the events of a track, up to the first that makes no sense; gives its tick."""
+    status = time = 0
     while position < end:
-        position = _after_number(data, position, end)[1]
+        wait, position = _after_number(data, position, end)
+        time += wait
         if position >= end:
-            return
+            break
         if data[position] >= 0x80:
             status = data[position]
             position += 1
@@ -150,7 +158,8 @@ def _set_programs(data: bytearray, position: int, end: int) -> None:
         elif 0x80 <= status < 0xF0:
             position += 1 if status >> 4 == 0xD else 2
         else:
-            return
+            break
+    return time
 
 
 def _after_number(data: bytearray, position: int, end: int) -> tuple[int, int]:

@@ -87,7 +87,10 @@ def read_musicxml(path: Path, wanted: str | None = None) -> tuple[PlayedTune, Pa
     noted = set(chosen.noted)
     if len(voices) > 1:
         noted.add("voices")
-    measures = list(_measures(chosen, parts, voices[0], noted))
+    try:
+        measures = list(_measures(chosen, parts, voices[0], noted))
+    except PolyphonicError as error:
+        raise PolyphonicError(*error.args, found) from None
     played, assumed = playing_order(measures)
     tune = PlayedTune(title_of(root), chosen.key, chosen.meter, played, frozenset(noted | assumed))
     return tune, found

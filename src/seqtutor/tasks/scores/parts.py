@@ -19,6 +19,11 @@ class Parts:
     read: int = 0
 
     @property
+    def listed(self) -> str:
+        """The first ones with their numbers, as they can be asked for."""
+        return ", ".join(f"{n} {name!r}" for n, name in enumerate(self.names[:_MOST_NAMED], 1))
+
+    @property
     def remark(self) -> str:
         """Which one is read, and what the others are; empty of a single part."""
         if len(self.names) < 2:
@@ -52,5 +57,4 @@ def parts_of(path: Path, names: Sequence[str], wanted: str | None) -> Parts:
     found = found or [place for place, name in enumerate(lower) if word and word in name]
     if found:
         return Parts(shown, found[0])
-    there = ", ".join(f"{n} {name!r}" for n, name in enumerate(shown[:_MOST_NAMED], 1))
-    raise UserError(f"{path} has no part {wanted!r}; it has {there}")
+    raise UserError(f"{path} has no part {wanted!r}; it has {Parts(shown).listed}")

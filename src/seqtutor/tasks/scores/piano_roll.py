@@ -89,39 +89,37 @@ def piano_roll(
         key: spells the pitches; C major by default.
     """
     key = key or Key(0)
-    low, high = _range([note.pitch for note in notes], [] if chances is None else chances.likely)
     lines = _lines(length, bar, upbeat)
     row, inset = (_ROW, 0.0) if chances is None else (_ROW_SHADED, _INSET)
-    height = row * (high - low + 1)
-    below = height + (0.0 if chances is None else GAP_BELOW + ROW_BELOW * len(chances.others))
-    bottom = below + (_STRIP if chords else 0.0)
     pace = seconds / max(length, 1e-9)
-    parts = []
-    for place, line in enumerate(lines):
+    parts, top = [], 0.0
+    for line in lines:
+        there = [one for one in notes if line.box(one.onset, one.duration) is not None]
+        own = None if chances is None else chances.between(line.start, line.end)
+        low, high = _range([one.pitch for one in there], [] if own is None else own.likely)
+        below = row * (high - low + 1)
         drawn = [_keys(low, high, line, row, key)]
-        if chances is not None:
-            own = chances.between(line.start, line.end)
+        if own is not None:
             drawn.append(shading(own, low, high, row, _LEFT, line.quarter))
+            below += GAP_BELOW + ROW_BELOW * len(own.others)
+        bottom = below + (_STRIP if chords else 0.0)
         drawn += [
             _bars(line, bar, beat, upbeat, bottom),
-            _notes(notes, high, row, inset, line),
+            _notes(there, high, row, inset, line),
             _chords(chords, below, line),
             f'<path class="cursor" data-cursor="" data-start="{_LEFT}" '
             f'data-end="{line.right:.1f}" data-from="{pace * line.start:.3f}" '
             f'data-to="{pace * line.end:.3f}" d="M0,0V{bottom:.1f}"/>',
         ]
-        top = place * (bottom + _BOTTOM)
         parts.append(f'<g transform="translate(0,{top:.1f})">{"".join(drawn)}</g>')
+        top += bottom + _BOTTOM
     # The last bar may be shorter than its label.
     starts = [upbeat + bar * math.floor((line.end - upbeat) / bar - 1e-6) for line in lines]
     width = max(
         max(line.right, line.x(max(start, line.start)) + _LABEL)
         for line, start in zip(lines, starts, strict=True)
     )
-    svg = (
-        f'<svg class="roll" viewBox="0 0 {width:.1f} {len(lines) * (bottom + _BOTTOM):.1f}">'
-        f"{''.join(parts)}</svg>"
-    )
+    svg = f'<svg class="roll" viewBox="0 0 {width:.1f} {top:.1f}">{"".join(parts)}</svg>'
     return Picture(svg, _in_words(notes, length, chords, chances, key), "theme")
 
 

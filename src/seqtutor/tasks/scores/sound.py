@@ -140,7 +140,7 @@ def ogg_of(
     Args:
         pieces: the tones of each.
         settings: how they sound.
-        compact: one channel of 24 kHz, about 4 kB a second instead of 17, for pages with many.
+        compact: one channel of 24 kHz, about 3 kB a second instead of 17, for pages with many.
 
     Raises:
         UserError: as `wav_of` does.
@@ -162,7 +162,7 @@ def _in_threads(clips: Iterator[Clip], compact: bool) -> Iterator[bytes]:
 
 
 def _ogg(clip: Clip, compact: bool) -> bytes:
-    rate, level = (RATE // 2, 0.9) if compact else (RATE, 0.6)
+    rate, level = (RATE // 2, 1.0) if compact else (RATE, 0.6)
     return _encoded(clip, rate, "OGG", "VORBIS", level)
 
 

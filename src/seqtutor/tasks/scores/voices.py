@@ -12,7 +12,19 @@ LEGATO = TICKS_PER_SIXTEENTH
 
 
 class PolyphonicError(Exception):
-    """Several notes sound at once; the argument is where, in ticks of `one_voice` or in words."""
+    """Several notes sound at once.
+
+    The arguments are where, in ticks of `one_voice` or in words, and perhaps the file's `Parts`.
+    """
+
+    def __str__(self) -> str:
+        """What sounds, where, and what can be done, in words."""
+        where, *parts = self.args
+        several = "".join(f" (it has {one.listed})" for one in parts if len(one.names) > 1)
+        return (
+            f"is polyphonic: several notes sound at once {where}; name another part{several}, or "
+            "save the melody alone in a file of its own"
+        )
 
 
 @dataclass(frozen=True)
