@@ -104,7 +104,8 @@ def test_a_page_does_not_show_a_neutral_score_as_one(scored, tmp_path):
     for part in means.split("; "):
         title, mean = part.rsplit(" ", 1)
         own = [cells for cells in listed_rows(page) if cells[0] == title]
-        assert f"{sum('no score' in cells for cells in own)} of 60 molecules of {title}" in said
+        missing = sum("no score" in cells for cells in own)
+        assert f"{missing} of 60 SMILES strings of {title}" in said
         kept = [value for value in rewards_of(page, title) if value is not None]
         assert float(mean.replace("−", "-")) == pytest.approx(np.mean(kept), rel=0.01)
 

@@ -8,17 +8,21 @@ import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
 
-from listening import TINY, client_of
+import tiny_problems
+from listening import TINY, client_of, session_of
 from seqtutor.errors import UserError
 from seqtutor.listen.app import LARGEST_FILE, LARGEST_JSON, app_of
 from seqtutor.listen.session import Session
 from seqtutor.listen.worker import MOST_WAITING, BusyError, GoneError, Worker
+from seqtutor.models.files import SavedModel, save_model
 from seqtutor.web import running
 
+TESTS = Path(__file__).parents[1]
 HUGE = [
     {"number": 9},
     {"number": 0},
@@ -310,6 +314,24 @@ def test_a_reward_that_fails_is_told_in_one_line(session):
         answer = client.post("/api/samples", json={})
     assert answer.status_code == 400
     assert answer.json() == {"error": "the reward failed: it is broken"}
+
+
+def test_a_model_that_claims_endless_sequences_is_refused(tmp_path, capsys):
+    """By the page, and by what would sample whole ones at once."""
+    from seqtutor.cli.main import main
+
+    vocabulary = TINY.usual_task().vocabulary
+    folder = tmp_path / "endless"
+    save_model(SavedModel(tiny_problems.prior(5), vocabulary, {"max_length": 1 << 20}), folder)
+    with pytest.raises(UserError, match="have up to 1,048,576 tokens; the page writes 2,048"):
+        session_of(TINY, [str(folder)], tmp_path).__enter__()
+    task = tmp_path / "tiny.py"
+    task.write_text(f"import sys\nsys.path.insert(0, {str(TESTS)!r})\nimport tiny_problems\n")
+    task.write_text(f"{task.read_text()}task = tiny_problems.task(5, 6, has_end=True)\n")
+    for command in (["report"], ["evaluate"]):
+        assert main([*command, f"{task}:task", str(folder)]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+        assert "are too many at a time" in line
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from seqtutor.rewards.protocols import is_compiled
 from seqtutor.runs.evaluating import title_of
 from seqtutor.runs.policies import PRIOR, NamedPolicy, distinct_titles
 from seqtutor.runs.preferred import opened_task
+from seqtutor.settings import require
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.rollout import sample
 from seqtutor.vocabulary import Vocabulary
@@ -28,7 +29,7 @@ from seqtutor.vocabulary import Vocabulary
 MOST_AT_ONCE = 8
 """Sequences of one request; so many are always sampled, so that one program serves all."""
 LONGEST = 2048
-"""Tokens of a sequence, whatever its policy was tuned on."""
+"""Tokens of a sequence."""
 _LENGTHS, _LENGTHS_WITH_END = (0.5, 1, 1.5, 2, 3, 4), (1, 2)
 """The lengths that are offered, as parts of that of training."""
 
@@ -245,7 +246,16 @@ def _terms_of(reward: Reward) -> Callable[[Any, Any], Mapping[str, Any]]:
 
 
 def lengths_of(policy: NamedPolicy) -> tuple[int, ...]:
-    """The lengths that are offered of a policy's sequences, the shortest first."""
+    """The lengths that are offered of a policy's sequences, the shortest first.
+
+    Raises:
+        UserError: if they are longer than `LONGEST`, or memory has no room for them.
+    """
+    require(
+        policy.length <= LONGEST,
+        f"the sequences of {policy.name} have up to {policy.length:,} tokens; the page writes "
+        f"{LONGEST:,} at most",
+    )
     has_end = policy.saved.vocabulary.end is not None
     parts = _LENGTHS_WITH_END if has_end else _LENGTHS
     found = {min(LONGEST, max(2, round(part * policy.length))) for part in parts}

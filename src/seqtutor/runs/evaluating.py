@@ -21,6 +21,7 @@ from seqtutor.measures.policy import (
     policy_measures,
     reward_measures,
 )
+from seqtutor.measures.sampling import BATCH, require_room
 from seqtutor.methods.registry import symbol_of
 from seqtutor.preferences.reward import TERM as PREFERENCE
 from seqtutor.preferences.settings import PreferenceTerm
@@ -124,11 +125,16 @@ class Evaluator:
     published: Published | None = None
 
     def evaluate(self, policy: NamedPolicy, seed: int) -> Evaluation:
-        """Sample from a policy and measure it, with a progress bar."""
+        """Sample from a policy and measure it, with a progress bar.
+
+        Raises:
+            UserError: if its sequences are longer than memory has room for.
+        """
         known = self.known.find(policy, seed)
         if known is not None:
             return known
         vocabulary = policy.saved.vocabulary
+        require_room(min(self.number, BATCH), policy.length, vocabulary.size)
         with progress_bar() as progress:
             bar = progress.add_task(
                 f"Sampling {policy.name}", total=self.number, unit=self.spec.many, note=""
