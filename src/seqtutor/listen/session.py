@@ -27,7 +27,7 @@ from seqtutor.exhibits import Exhibit, Picture, Shown
 from seqtutor.listen.favourites import Favourites, Preference, Sample, new_id
 from seqtutor.listen.requests import Wish
 from seqtutor.listen.sources import MOST_AT_ONCE, Source, source_titled
-from seqtutor.report.page.page import Card, largest_earned, render_card
+from seqtutor.report.page.page import Card, cards_of, largest_earned, render_card
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
@@ -323,18 +323,7 @@ class Session:
         exhibition = self.spec.exhibits({source.title: shown})
         if not is_blind:
             self.explained = Explained(exhibition.notes, exhibition.keys)
-        lengths = drawn.sequences.mask.sum(1)
-        cards = [
-            Card(
-                source.title,
-                sample.title,
-                exhibit,
-                {name: term[place, : lengths[place]].tolist() for name, term in few.items()},
-            )
-            for place, (sample, exhibit) in enumerate(
-                zip(samples, exhibition.exhibits[source.title], strict=True)
-            )
-        ]
+        cards = cards_of(source.title, shown, exhibition.exhibits[source.title])
         largest = largest_earned(cards)
         for sample in samples:
             _remember(self._recent, sample.id, sample, MOST_RECENT)

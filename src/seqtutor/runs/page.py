@@ -26,6 +26,7 @@ from seqtutor.report.page.page import (
     Page,
     RunRecord,
     Section,
+    cards_of,
     write_page,
 )
 from seqtutor.report.page.verdict import term_title, verdict
@@ -390,24 +391,8 @@ def _cards(
     exhibits: Sequence[Exhibit],
 ) -> dict[Rule, list[Card]]:
     """The cards of a policy; what is shown of it is in the order of the rules."""
-    lengths = shown.drawn.sequences.mask[shown.chosen].sum(1)
-    places = iter(range(len(lengths)))
-    return {
-        rule: [
-            Card(
-                title,
-                card_title(title, rule, number),
-                exhibits[place],
-                {
-                    name: term[place, : lengths[place]].tolist()
-                    for name, term in shown.terms.items()
-                },
-                {name: why[place] for name, why in shown.unscored.items() if place in why},
-            )
-            for number, place in enumerate(islice(places, len(rows)), start=1)
-        ]
-        for rule, rows in chosen.items()
-    }
+    cards = iter(cards_of(title, shown, exhibits))
+    return {rule: list(islice(cards, len(rows))) for rule, rows in chosen.items()}
 
 
 def _listing(

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from seqtutor.exhibits import Exhibit, Fact, Mark, Picture, in_ascii
+from seqtutor.exhibits import Exhibit, Fact, Mark, Picture, Shown, in_ascii
 from seqtutor.files import atomic_write
 from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule
@@ -101,6 +101,21 @@ class Card:
         if not parts:
             return f"{what}: earned nothing" if self.terms and mark.end > mark.first else what
         return f"{what}: {signed(self.earned(mark))} ({'; '.join(parts)})"
+
+
+def cards_of(policy: str, shown: Shown, exhibits: Sequence[Exhibit]) -> list[Card]:
+    """The chosen sequences of a policy as cards, by the titles that they were given."""
+    lengths = shown.drawn.sequences.mask[shown.chosen].sum(1)
+    return [
+        Card(
+            policy,
+            title,
+            exhibit,
+            {name: term[place, : lengths[place]].tolist() for name, term in shown.terms.items()},
+            {name: why[place] for name, why in shown.unscored.items() if place in why},
+        )
+        for place, (title, exhibit) in enumerate(zip(shown.titles, exhibits, strict=True))
+    ]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from seqtutor.errors import UserError
 from seqtutor.exhibits import (
     LISTED,
-    Exhibit,
     Exhibition,
     Fact,
     Listed,
@@ -38,11 +37,11 @@ from seqtutor.tasks.melody.render import (
     tones_of,
 )
 from seqtutor.tasks.melody.training_melodies import training_melodies
-from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.chances import Chances, chances_of
 from seqtutor.tasks.scores.copies import Nearest
-from seqtutor.tasks.scores.exhibiting import Piece, exhibition_of
+from seqtutor.tasks.scores.exhibiting import Piece, exhibition_of, piece_with
 from seqtutor.tasks.scores.notation import beat_length
+from seqtutor.tasks.scores.note_statistics import facts_of_pitches
 from seqtutor.tasks.scores.piano_roll import RollNote, piano_roll
 
 NOTES = ("Notes are blue where they earned something and orange where they lost something.",)
@@ -114,18 +113,16 @@ def _piece(
         chances=_chances(probabilities, settings.transposition),
         key=settings.key,
     )
-    score = render_score(tokens, settings)
-    exhibit = Exhibit(
-        " ".join(mark.label for mark in marks),
-        [roll],
-        marks=marks,
-        facts=_facts(notes) | _nearest(tokens),
-        files={
-            "mid": render_midi(tokens, settings),
-            "abc": abc_file([render_abc(tokens, settings)]).encode("utf-8"),
-        },
+    return piece_with(
+        marks,
+        of_notes,
+        roll,
+        _facts(notes) | _nearest(tokens),
+        midi=render_midi(tokens, settings),
+        abc=render_abc(tokens, settings),
+        musicxml=render_score(tokens, settings),
+        tones=tones_of(tokens, settings),
     )
-    return Piece(exhibit, score, tones_of(tokens, settings), of_notes)
 
 
 def _chances(
@@ -142,9 +139,7 @@ def _chances(
 
 
 def _facts(notes: Sequence[Note]) -> dict[str, Fact]:
-    pitches = [note.pitch for note in notes]
-    extent = max(pitches) - min(pitches) if pitches else 0
-    return {"notes": len(notes), "range in semitones": extent}
+    return facts_of_pitches([note.pitch for note in notes])
 
 
 def _nearest(tokens: Int[np.ndarray, " time"]) -> dict[str, Fact]:

@@ -39,6 +39,8 @@ NOTES = (
 
 _SIZE = (300, 210)
 _RAISES, _LOWERS, _ALERT = (0.62, 0.8, 0.93), (0.98, 0.8, 0.6), (0.85, 0.6, 0.85)
+_SULPHUR, _OCHRE = 16, (0.5, 0.42, 0.0)
+"""RDKit's yellow is hardly seen on white."""
 _COLOURED = 0.25
 """Contribution to logP from which on an atom is coloured."""
 _SHOWN = {
@@ -175,6 +177,7 @@ def draw(molecule: Molecule) -> Picture:
     options.clearBackground = False
     options.fillHighlights = True
     options.highlightBondWidthMultiplier = 12
+    options.updateAtomPalette({_SULPHUR: _OCHRE})
     rdMolDraw2D.PrepareAndDrawMolecule(
         drawer,
         rdkit,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from seqtutor.errors import UserError
-from seqtutor.exhibits import Exhibit, Exhibition, Listed, Picture, Shown
+from seqtutor.exhibits import Exhibit, Exhibition, Fact, Listed, Mark, Picture, Shown
+from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.chances import SHADED, key_of_shading
 from seqtutor.tasks.scores.engraving import svg_of
 from seqtutor.tasks.scores.note_statistics import Voice, note_distributions
@@ -42,6 +43,39 @@ class Piece:
     musicxml: str
     tones: Sequence[Tone]
     marks: Sequence[int]
+
+
+def piece_with(
+    marks: Sequence[Mark],
+    of_notes: Sequence[int],
+    roll: Picture,
+    facts: Mapping[str, Fact],
+    *,
+    midi: bytes,
+    abc: str,
+    musicxml: str,
+    tones: Sequence[Tone],
+) -> Piece:
+    """A piece with its files; its text is what its marks are called.
+
+    Args:
+        marks: parts that a reader can point at.
+        of_notes: of each note the place of its mark.
+        roll: its piano roll.
+        facts: what else is to be said of it.
+        midi: the piece in this format.
+        abc: the same in this one.
+        musicxml: the same in this one.
+        tones: what is heard.
+    """
+    exhibit = Exhibit(
+        " ".join(mark.label for mark in marks),
+        [roll],
+        marks=marks,
+        facts=facts,
+        files={"mid": midi, "abc": abc_file([abc]).encode("utf-8")},
+    )
+    return Piece(exhibit, musicxml, tones, of_notes)
 
 
 def exhibition_of(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seqtutor.exhibits import Exhibit, Fact, Mark
-from seqtutor.tasks.scores.abc_writer import abc_file
+from seqtutor.exhibits import Fact, Mark
 from seqtutor.tasks.scores.chances import Chances
-from seqtutor.tasks.scores.exhibiting import Piece
+from seqtutor.tasks.scores.exhibiting import Piece, piece_with
 from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.tasks.scores.lead_sheet_bars import COMMON_TIME
 from seqtutor.tasks.scores.lead_sheet_files import (
@@ -59,15 +58,13 @@ def piece_of(
         chances,
         sheet.key,
     )
-    exhibit = Exhibit(
-        " ".join(mark.label for mark in marks),
-        [roll],
-        marks=marks,
-        facts=facts,
-        files={
-            "mid": render_midi(sheet, rendering),
-            "abc": abc_file([render_abc(sheet, rendering)]).encode("utf-8"),
-        },
+    return piece_with(
+        marks,
+        of_notes,
+        roll,
+        facts,
+        midi=render_midi(sheet, rendering),
+        abc=render_abc(sheet, rendering),
+        musicxml=render_musicxml(sheet, rendering),
+        tones=tones_of(sheet, rendering),
     )
-    score = render_musicxml(sheet, rendering)
-    return Piece(exhibit, score, tones_of(sheet, rendering), of_notes)

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from seqtutor.exhibits import Distribution
+from seqtutor.exhibits import Distribution, Fact
 from seqtutor.tasks.scores.keys import PITCH_NAMES
 
 Voice = Sequence[tuple[Fraction, int]]
@@ -19,6 +19,12 @@ Voice = Sequence[tuple[Fraction, int]]
 _MOST_DURATIONS = 10
 _WIDEST = 12
 """Semitones from which on an interval counts as one of so many."""
+
+
+def facts_of_pitches(pitches: Sequence[int]) -> dict[str, Fact]:
+    """What is said of the notes of a piece."""
+    extent = max(pitches) - min(pitches) if pitches else 0
+    return {"notes": len(pitches), "range in semitones": extent}
 
 
 def note_distributions(policies: Mapping[str, Sequence[Voice]]) -> list[Distribution]:

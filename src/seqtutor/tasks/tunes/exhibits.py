@@ -17,6 +17,7 @@ from seqtutor.tasks.scores.lead_sheet import LeadSheet
 from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
 from seqtutor.tasks.scores.lead_sheet_pieces import piece_of
 from seqtutor.tasks.scores.notation import spelled_name
+from seqtutor.tasks.scores.note_statistics import facts_of_pitches
 from seqtutor.tasks.tunes.listening import rendering_of, semitones_of
 from seqtutor.tasks.tunes.render import sheets_of
 from seqtutor.tasks.tunes.timing import meanings_of, spans_of
@@ -124,12 +125,6 @@ def _marks(tokens: Sequence[str], key: Key, semitones: int) -> tuple[list[Mark],
 
 
 def _facts(sheet: LeadSheet) -> dict[str, Fact]:
-    pitches = [note.pitch for note in sheet.notes]
-    extent = max(pitches) - min(pitches) if pitches else 0
     beats, unit = sheet.meter or (4, 4)
-    return {
-        "metre": f"{beats}/{unit}",
-        "mode": sheet.key.mode,
-        "notes": len(sheet.notes),
-        "range in semitones": extent,
-    }
+    own: dict[str, Fact] = {"metre": f"{beats}/{unit}", "mode": sheet.key.mode}
+    return own | facts_of_pitches([note.pitch for note in sheet.notes])
