@@ -151,7 +151,7 @@ def test_a_policy_is_not_compared_with_itself(client):
 def test_a_typed_and_a_given_primer_are_the_same(client):
     typed = client.post("/api/opening", json={"source": "Ψ", "text": "013"}).json()
     given = client.post("/api/file?source=Ψ&name=words.txt", content=b"013\n22\n").json()
-    assert typed == given == {"tokens": ["0", "1", "3"], "how": {}, "notes": []}
+    assert typed == given == {"tokens": ["0", "1", "3"], "how": {}, "notes": [], "offers": {}}
     none = client.post("/api/file?source=Ψ&name=words.txt", content=b"019\n")
     assert none.status_code == 400
     assert "the file" in none.json()["error"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ from jaxtyping import Bool, Int
 
 from seqtutor.errors import UserError
 from seqtutor.task_records import PriorRecord
-from seqtutor.tasks.folk.tokenisation import Span
+from seqtutor.tasks.folk.tokenisation import Span, Tokenisation
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
 from seqtutor.tasks.scores.lead_sheet import ZERO, LeadSheet
 from seqtutor.tasks.scores.notation import Meter, bar_length
 from seqtutor.vocabulary import Vocabulary
 
 TASK = "folk"
+MOST_KEPT = 2500
+"""Lead sheets that are kept: reward, measures and page read the same thousand tunes of a policy."""
 _FOUR, _THREE, _SIX_EIGHTHS = (4, 4), (3, 4), (6, 8)
 _DOTTED = Fraction(3, 2)
 
@@ -39,16 +42,32 @@ def require_folk_model(prior: PriorRecord) -> None:
     LeadSheetReader(prior.vocabulary, origin)
 
 
+@lru_cache(maxsize=4)
+def _reading(
+    vocabulary: Vocabulary, name: str
+) -> tuple[Tokenisation[Any], list[Any], Callable[[bytes], LeadSheet]]:
+    """A tokenisation, its tokens of a vocabulary, and what reads their ids as 32-bit integers."""
+    tokenisation = tokenisation_named(name)
+    tokens = [tokenisation.parse(token) for token in vocabulary.tokens]
+
+    @lru_cache(maxsize=MOST_KEPT)
+    def sheet_of(row: bytes) -> LeadSheet:
+        ids = np.frombuffer(row, np.int32)
+        return with_implied_bars(tokenisation.decode([tokens[index] for index in ids]))
+
+    return tokenisation, tokens, sheet_of
+
+
 class LeadSheetReader:
-    """Reads sequences of one vocabulary as lead sheets.
+    """Reads sequences of one vocabulary as lead sheets, those that it read lately sooner.
 
     Raises:
         UserError: if a token is not one of the tokenisation that the origin names.
     """
 
     def __init__(self, vocabulary: Vocabulary, origin: Mapping[str, Any]) -> None:
-        self._tokenisation = tokenisation_named(origin["tokenisation"])
-        self._tokens = [self._tokenisation.parse(name) for name in vocabulary.tokens]
+        found = _reading(vocabulary, origin["tokenisation"])
+        self._tokenisation, self._tokens, self._sheet_of = found
 
     def __call__(
         self,
@@ -56,14 +75,9 @@ class LeadSheetReader:
         mask: Bool[np.ndarray, "batch time"] | None = None,
     ) -> list[LeadSheet]:
         """A lead sheet for each sequence, in the bars that its chords imply."""
-        rows = np.asarray(tokens)
+        rows = np.asarray(tokens, np.int32)
         real = np.ones(rows.shape, bool) if mask is None else np.asarray(mask)
-        return [
-            with_implied_bars(
-                self._tokenisation.decode([self._tokens[index] for index in row[own]])
-            )
-            for row, own in zip(rows, real, strict=True)
-        ]
+        return [self._sheet_of(row[own].tobytes()) for row, own in zip(rows, real, strict=True)]
 
     def spans(self, tokens: Int[np.ndarray, " time"]) -> list[Span | None]:
         """When each token of a sequence is heard; `None` of one that takes no time."""

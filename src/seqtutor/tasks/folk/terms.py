@@ -41,20 +41,25 @@ def chord_tones(sheet: LeadSheet) -> float:
     on_beat = [
         note.pitch % 12 in chord.pitch_classes
         for note, chord in _with_chords(sheet)
-        if (note.onset - chord.onset).denominator == 1
+        if _is_whole(note.onset, chord.onset)
     ]
     return float(np.mean(on_beat)) if on_beat else np.nan
 
 
+def _is_whole(time: Fraction, before: Fraction) -> bool:
+    """Whether two times are a whole number apart; subtracting them takes much longer."""
+    unit = time.denominator
+    return unit == before.denominator and (time.numerator - before.numerator) % unit == 0
+
+
 def _with_chords(sheet: LeadSheet) -> Iterator[tuple[MelodyNote, Chord]]:
     """The notes that begin while a chord sounds."""
-    chords = iter(sheet.chords)
-    chord = next(chords, None)
+    chords = [(chord, chord.end) for chord in reversed(sheet.chords)]
     for note in sheet.notes:
-        while chord is not None and chord.end <= note.onset:
-            chord = next(chords, None)
-        if chord is not None and chord.onset <= note.onset:
-            yield note, chord
+        while chords and chords[-1][1] <= note.onset:
+            chords.pop()
+        if chords and chords[-1][0].onset <= note.onset:
+            yield note, chords[-1][0]
 
 
 def on_the_bar(sheet: LeadSheet) -> float:
