@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -96,6 +98,41 @@ def test_rewards_are_those_of_the_policy_in_every_key(run, folder):
         assert len({tuple(one["tokens"]) for one in found.values()}) == 1
         refused = client.post("/api/samples", json={"how": {"key": "F major"}})
         assert refused.status_code == 400
+
+
+def test_cards_are_shaded_by_their_policy_but_those_of_a_blind_pair_are_not(run, folder):
+    """The first note's probability is that of the policy, sharper at a low temperature."""
+    with session_of(melody, [run], folder / "shaded") as session, client_of(session) as client:
+        source = session.sources[0]
+        said = {}
+        for temperature in (1.0, 0.5):
+            asked = {"seed": 3, "temperature": temperature, "primer": ["F4"]}
+            (one,) = client.post("/api/samples", json=asked).json()["samples"]
+            assert 'class="chance-' in one["card"]
+            said[temperature] = float(re.search(r"probability ([\d.]+) %", one["card"])[1])
+        row = np.full((8, 32), int(source.vocabulary.encode(["F4"])[0]))
+        for temperature, value in said.items():
+            expected = 100 * source.probabilities(row, temperature)[0, 0, row[0, 0]]
+            assert value == pytest.approx(expected, abs=0.5)
+        assert said[0.5] != said[1.0]
+        explained = client.get("/api/state").json()["explained"]
+        assert "shaded" in " ".join(explained["notes"])
+        assert len(explained["keys"]) == 1
+        pair = {"source": source.title, "other": session.sources[1].title}
+        assert "chance-" not in client.post("/api/pairs", json=pair).text
+
+
+def test_a_file_that_is_too_long_says_how_to_take_less_of_it(run, folder):
+    with session_of(melody, [run], folder / "long") as session:
+        source = session.sources[0]
+        tune = ("X:1\nM:4/4\nL:1/4\nK:Dm\n" + "D E F G|" * 20).encode()
+        controls = melody.opening_controls(source.settings)
+        how = {one.name: one.default for one in controls}
+        cut = session.opening(source, tune, "tune.abc", how)
+        assert len(cut.tokens) < 320
+        assert "take less of it with “First bars of a file”" in " ".join(cut.notes)
+        whole = session.opening(source, tune, "tune.abc", how | {"bars": 2.0})
+        assert (len(whole.tokens), "tokens are used" in " ".join(whole.notes)) == (32, False)
 
 
 def test_favourites_are_listed_in_the_key_of_their_cards(run, folder):
