@@ -2,9 +2,10 @@
 
     python benchmarks/forty_tunes.py RUN OUTPUT --seed 0
 
-writes `OUTPUT/tune-001.png` and so on, fourteen real tunes of the test part and thirteen of the
-prior and of the tuned policy each, shuffled; and `OUTPUT/labels.json`, which is not to be opened
-before the guesses are written down, one line of `number group remark` in `OUTPUT/guesses.txt`. Then
+writes `OUTPUT/tune-001.png` and so on, and all of them as ABC in one file, fourteen real tunes of
+the test part and thirteen of the prior and of the tuned policy each, shuffled; and
+`OUTPUT/labels.json`, which is not to be opened before the guesses are written down, one line of
+`number group remark` in `OUTPUT/guesses.txt`. Then
 
     python benchmarks/forty_tunes.py RUN OUTPUT --count
 
@@ -70,7 +71,7 @@ def main() -> None:
         labels += [name] * len(sequences)
     order = generator.permutation(len(labels))
     shown = [replace(sheets[row], title=f"tune {place + 1}") for place, row in enumerate(order)]
-    write_tunes(shown, options.output, ("png", "mid"))
+    write_tunes(shown, options.output, ("png", "mid", "abc"))
     named = {str(place + 1): labels[row] for place, row in enumerate(order)}
     (options.output / "labels.json").write_text(json.dumps(named))
 
