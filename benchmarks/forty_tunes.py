@@ -55,10 +55,13 @@ def main() -> None:
     generator = np.random.default_rng(options.seed)
     chosen = np.sort(generator.permutation(len(data.test))[: NUMBERS["real"]])
     parts = {"real": data.test[chosen]}
-    for name, model in (("prior", prior.model), ("tuned", policy.model)):
+    # With one key both would draw alike, and tunes would come in pairs that tell what they are.
+    keys = jax.random.split(jax.random.key(1000 + options.seed))
+    models = (("prior", prior.model), ("tuned", policy.model))
+    for key, (name, model) in zip(keys, models, strict=True):
         drawn = generate(
             model,
-            jax.random.key(1000 + options.seed),
+            key,
             NUMBERS[name],
             prior.origin["max_length"],
             end=prior.vocabulary.end,
