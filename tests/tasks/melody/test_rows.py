@@ -81,7 +81,7 @@ def test_targets_count_in_tuning_and_not_where_policies_are_measured():
     with pytest.raises(UserError, match="target leaps_resolved must lie between 0"):
         RowTargets(leaps_resolved=-0.1)
     assert RowTargets(autocorrelation_lag1=-0.1).given == {"autocorrelation_lag1": -0.1}
-    with pytest.raises(UserError, match="--adaptation"):
+    with pytest.raises(UserError, match="adaptation must be between 0 and 1"):
         MelodySettings(adaptation=1.5)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from seqtutor.errors import UserError
-from seqtutor.settings import require_finite
+from seqtutor.settings import Count, Range, Share, check_settings, require_finite
 
 RULE_NAMES = (
     "key",
@@ -120,14 +120,14 @@ class MelodyRuleSettings:
     """Semitones from what the model writes up to the melody in this key. A model of tunes that were
     moved to the white keys writes in C major or A minor; None moves its melodies the shorter way to
     the key. Rules and measures look at the melody, files and pages show it."""
-    melody_length: int | None = None
+    melody_length: Count | None = None
     """Steps of a whole melody, where the last bar and the final step lie; by default the length
     of the melodies that are scored."""
 
     key_penalty: float = -1.0
     """For each note outside the key."""
 
-    tonic_bar: int = 4
+    tonic_bar: Count = 4
     """Steps of the last bar, which should hold the closing tonic (16 is a bar of 4/4)."""
     tonic_reward: float = 3.0
     """For the tonic at the start, and for each step of the close."""
@@ -141,11 +141,11 @@ class MelodyRuleSettings:
 
     repetition_penalty: float = -100.0
     """For each step of excessive repetition."""
-    allowed_rests: int = 2
+    allowed_rests: Count = 2
     """Note-offs without a note between them that are not yet excessive."""
-    allowed_repeats: int = 5
+    allowed_repeats: Count = 5
     """Soundings of one pitch (or holds) in immediate succession that are not yet excessive."""
-    allowed_repeats_with_breaks: int = 7
+    allowed_repeats_with_breaks: Count = 7
     """The same where rests or holds lie between or before them."""
     repetition_counts_holds: bool = True
     """Holds count like repeats of a note, so that a note of more than six sixteenths costs the
@@ -153,20 +153,20 @@ class MelodyRuleSettings:
 
     autocorrelation_penalties: tuple[float, ...] = (-3.0, -3.0, -3.0)
     """For each lag, times the absolute coefficient where that is above the threshold."""
-    autocorrelation_threshold: float = 0.15
+    autocorrelation_threshold: Share = 0.15
     """The absolute coefficient from which on a lag is penalised, to four decimals."""
     autocorrelation_lags: tuple[int, ...] = (1, 2, 3)
     """The lags, in steps."""
     autocorrelation_negative_factors: tuple[float, ...] = (1.0, 1.0, 1.0)
     """For each lag, a factor on its penalty where the coefficient is negative. The coefficient of n
     unrelated tokens is −1/n on average; a factor above 1 lets it come to lie at zero."""
-    autocorrelation_first_step: int = 1
+    autocorrelation_first_step: Count = 1
     """The first step, counted from 1, at which it is penalised: a short beginning is always highly
     correlated with itself."""
 
-    motif_window: int = 8
+    motif_window: Count = 8
     """Steps of a motif (16 is a bar of 4/4)."""
-    motif_minimum_pitches: int = 3
+    motif_minimum_pitches: Count = 3
     """Different pitches that make a window a motif."""
     motif_reward: float = 3.0
     """For each step that completes a motif."""
@@ -176,7 +176,7 @@ class MelodyRuleSettings:
     """For each step that completes a motif heard before."""
     repeated_motif_reward_per_further_pitch: float = 1.0
     """For each different pitch beyond the minimum."""
-    repeated_motif_limit: int | None = None
+    repeated_motif_limit: Count | None = None
     """Steps of a melody that earn it at most. Without a limit a melody that goes round in circles
     earns the most of all."""
 
@@ -187,9 +187,9 @@ class MelodyRuleSettings:
     in_key_third_stays_in_key: bool = False
     """An in-key third must end in the key. By default E to G# counts as one in C major."""
 
-    leap_minimum_semitones: int = 7
+    leap_minimum_semitones: Count = 7
     """The smallest interval that is a leap."""
-    minimum_steps_before_leap_back: int = 7
+    minimum_steps_before_leap_back: Annotated[int, Range(at_least=0)] = 7
     """Steps between a leap and the leap back for it to earn the reward; an earlier leap back ends
     the leap without one. 0 rewards every leap back."""
     leap_resolved_reward: float = 5.0
@@ -206,28 +206,11 @@ class MelodyRuleSettings:
     matters only in a melody without notes."""
 
     def __post_init__(self) -> None:
-        require_finite(self)
+        check_settings(self)
         parse_pitch_class(self.tonic)
-        if self.mode not in ("major", "minor"):
-            raise UserError(f"no such mode: {self.mode!r}; use major or minor")
         if not -12 <= self.semitones <= 12:
             raise UserError(f"transposition is {self.semitones}; it must lie between -12 and 12")
-        if self.melody_length is not None and self.melody_length < 1:
-            raise UserError(f"melody_length is {self.melody_length}; it must be at least 1")
-        for name in ("tonic_bar", "motif_window", "motif_minimum_pitches"):
-            self._require_at_least(name, 1)
-        for name in ("allowed_rests", "allowed_repeats", "allowed_repeats_with_breaks"):
-            self._require_at_least(name, 1)
-        if self.repeated_motif_limit is not None:
-            self._require_at_least("repeated_motif_limit", 1)
-        self._require_at_least("leap_minimum_semitones", 1)
-        self._require_at_least("autocorrelation_first_step", 1)
-        self._require_at_least("minimum_steps_before_leap_back", 0)
         self._check_autocorrelation()
-
-    def _require_at_least(self, name: str, smallest: int) -> None:
-        if getattr(self, name) < smallest:
-            raise UserError(f"{name} is {getattr(self, name)}; it must be at least {smallest}")
 
     def _check_autocorrelation(self) -> None:
         lags, threshold = self.autocorrelation_lags, self.autocorrelation_threshold
@@ -242,10 +225,9 @@ class MelodyRuleSettings:
                     "autocorrelation_lags; give one for each"
                 )
         in_steps = threshold / _SMALLEST_THRESHOLD_STEP
-        if not 0 <= threshold <= 1 or abs(in_steps - round(in_steps)) > 1e-6:
+        if abs(in_steps - round(in_steps)) > 1e-6:
             raise UserError(
-                f"autocorrelation_threshold is {threshold}; "
-                "it must lie between 0 and 1 and have at most four decimals"
+                f"autocorrelation_threshold is {threshold}; it must have at most four decimals"
             )
 
     @property

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from seqtutor.settings import require, require_finite
+from seqtutor.settings import (
+    Count,
+    NotNegative,
+    Range,
+    Share,
+    check_settings,
+    require,
+    require_finite,
+)
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 
 
@@ -34,20 +43,16 @@ class BatchRuleSettings:
     out.
     """
 
-    common_opening: float = 0.0
+    common_opening: NotNegative = 0.0
     """Weight of the rule that an opening pays −log(f/share) if the share f of the melodies have
     it."""
-    opening_share: float = 0.05
+    opening_share: Annotated[float, Range(above=0, at_most=1)] = 0.05
     """The share from which on an opening pays; the commonest of the real tunes has 4.7 %."""
-    opening_steps: int = 4
+    opening_steps: Count = 4
     """Steps of an opening."""
 
     def __post_init__(self) -> None:
-        require_finite(self)
-        weight, share, steps = self.common_opening, self.opening_share, self.opening_steps
-        require(weight >= 0, f"the weight common_opening must not be below 0, and is {weight}")
-        require(0 < share <= 1, f"opening_share is {share}; it must lie above 0 and not above 1")
-        require(steps >= 1, f"opening_steps is {steps}; it must be at least 1")
+        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -110,19 +115,15 @@ class MelodySettings:
     """A factor for each rule."""
     batch_rules: BatchRuleSettings = field(default_factory=BatchRuleSettings)
     """The rule about the melodies of a batch together; by default it does not count."""
-    adaptation: float = 0.0
+    adaptation: Share = 0.0
     """How fast the weights of rows follow their targets while a policy is tuned, in nats a
     collection at a distance of one variance; at 0 no row has a weight."""
     targets: RowTargets = field(default_factory=RowTargets)
     """What rows of the table are to be, with --adaptation above 0."""
     row_weights: RowWeights = field(default_factory=RowWeights)
     """What rows with a target weigh at first."""
-    length: int = 32
+    length: Count = 32
     """Sixteenths in a melody."""
 
     def __post_init__(self) -> None:
-        require(self.length >= 1, f"length must be at least 1, not {self.length}")
-        require(
-            0 <= self.adaptation <= 1,
-            f"--adaptation must lie between 0 and 1, not {self.adaptation}",
-        )
+        check_settings(self)

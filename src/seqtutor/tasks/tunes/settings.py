@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from seqtutor.settings import require, require_finite
+from seqtutor.settings import Range, Share, check_settings, require_finite
 
 
 @dataclass(frozen=True)
@@ -53,41 +54,40 @@ class FormTargets:
     varied returns and sequences, of which the prior writes next to none.
     """
 
-    bar_returns: float = 0.1891
-    phrase_returns: float = 0.3627
-    rhythm_returns: float = 0.5393
-    half_cadence: float = 0.5143
-    tonic_close: float = 0.7831
-    long_close: float = 0.7471
-    usual_range: float = 0.9438
-    arch: float = 0.3643
-    one_harmony: float = 0.7074
-    meter_2_2: float = 0.2237
-    meter_4_4: float = 0.1234
-    meter_2_4: float = 0.2386
-    meter_3_4: float = 0.0624
-    meter_6_8: float = 0.3265
-    meter_9_8: float = 0.0254
-    mode_major: float = 0.8458
-    mode_minor: float = 0.1104
-    mode_dorian: float = 0.0222
-    mode_mixolydian: float = 0.0216
+    bar_returns: Share = 0.1891
+    phrase_returns: Share = 0.3627
+    rhythm_returns: Share = 0.5393
+    half_cadence: Share = 0.5143
+    tonic_close: Share = 0.7831
+    long_close: Share = 0.7471
+    usual_range: Share = 0.9438
+    arch: Share = 0.3643
+    one_harmony: Share = 0.7074
+    meter_2_2: Share = 0.2237
+    meter_4_4: Share = 0.1234
+    meter_2_4: Share = 0.2386
+    meter_3_4: Share = 0.0624
+    meter_6_8: Share = 0.3265
+    meter_9_8: Share = 0.0254
+    mode_major: Share = 0.8458
+    mode_minor: Share = 0.1104
+    mode_dorian: Share = 0.0222
+    mode_mixolydian: Share = 0.0216
 
     def __post_init__(self) -> None:
-        for name, share in vars(self).items():
-            require(0 <= share <= 1, f"the target {name} must lie between 0 and 1, not {share}")
+        check_settings(self)
 
 
 @dataclass(frozen=True)
 class TuneMeasuring:
     """How policies are measured."""
 
-    judges: int = 0
+    judges: Annotated[int, Range(at_least=0)] = 0
     """Judges of each policy, discriminators that are trained afterwards to tell its tunes from real
     ones; with fewer than 7,738 tunes there are none. Each takes some minutes."""
 
     def __post_init__(self) -> None:
-        require(self.judges >= 0, f"--judges must be at least 0, not {self.judges}")
+        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,11 @@ class TunesSettings:
 
     weights: FormWeights = field(default_factory=FormWeights)
     """A weight for each rule of form."""
-    adaptation: float = 0.0
+    adaptation: Share = 0.0
     """How fast the weights follow the targets while a policy is tuned, in nats a collection at a
     distance of one variance; at 0 they stay as they are."""
     targets: FormTargets = field(default_factory=FormTargets)
     """How much of each rule tunes are to have, with --adaptation above 0."""
 
     def __post_init__(self) -> None:
-        require(
-            0 <= self.adaptation <= 1,
-            f"--adaptation must lie between 0 and 1, not {self.adaptation}",
-        )
+        check_settings(self)
