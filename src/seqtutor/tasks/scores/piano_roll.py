@@ -124,11 +124,14 @@ def piano_roll(
 
 
 def _lines(length: float, bar: float, upbeat: float) -> list[_Line]:
-    """The lines of a piece; all but the last have as many bars, and the first one the upbeat."""
+    """The lines of a piece; all but the last have as many bars, and the first one the upbeat.
+
+    What would be a quarter of a line, or less, is added to the one before.
+    """
     bars = next((n for n in _BARS_OF_A_LINE if n * bar <= _LONGEST), 1)
     ends = [length]
     if length > _LONGEST:
-        number = math.ceil((length - upbeat) / (bars * bar) - 1e-6)
+        number = math.ceil((length - upbeat) / (bars * bar) - 0.25 - 1e-6)
         ends = [upbeat + bars * bar * place for place in range(1, number)] + [length]
     starts = [0.0, *ends[:-1]]
     longest = max(end - start for start, end in zip(starts, ends, strict=True))
