@@ -24,7 +24,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqtutor.study.adaptive import next_cells
+from seqtutor.study.adaptive import contrasts_of, next_cells
 from seqtutor.study.bradley_terry import design, fit, probabilities
 from seqtutor.study.inference import Inference, infer
 from seqtutor.study.plan import Goal
@@ -60,12 +60,6 @@ Reading = Callable[[Course], Float[np.ndarray, " look"]]
 def pairs_of(models: int) -> Int[np.ndarray, "pair 2"]:
     """Two models each, by number."""
     return np.array(list(combinations(range(models), 2)))
-
-
-def contrasts_of(models: int) -> Float[np.ndarray, "pair parameter"]:
-    """The weights of the difference of each pair."""
-    names = np.vstack([np.zeros(models + 1), np.eye(models + 1)[: models - 1]])
-    return np.array([names[a] - names[b] for a, b in pairs_of(models)])
 
 
 def course(strengths: Sequence[float], goal: Goal | None, votes: int, studies: int) -> Course:

@@ -18,7 +18,8 @@ from seqtutor.errors import UserError
 from seqtutor.study.app import make_app
 from seqtutor.study.choosing import chooser_of
 from seqtutor.study.database import open_database
-from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
+from seqtutor.study.options import Recruitment
+from seqtutor.study.serving import Serving, new_researcher_token
 from seqtutor.study.sessions import find, purge_recruits, withdraw
 from seqtutor.study.stored import collect
 from seqtutor.study.trials import least_seconds, next_trial
@@ -224,7 +225,7 @@ def test_cookies_are_kept_from_scripts_and_other_sites(study):
 def test_recruited_listeners_are_kept_apart_and_sent_back(study):
     end = "https://recruits.example/complete?cc=DONE"
     gone = "https://recruits.example/complete?cc=GONE"
-    recruitment = Recruitment(complete=end, withdrawn=gone)
+    recruitment = Recruitment(complete_url=end, withdrawn_url=gone)
     with served(study, recruitment=recruitment) as (serving, browser):
         page = browser().get('/?PROLIFIC_PID=p1"><script>&STUDY_ID=st&SESSION_ID=su').text
         assert "p1&#34;&gt;&lt;script&gt;" in page
@@ -256,7 +257,7 @@ def test_recruited_listeners_are_kept_apart_and_sent_back(study):
 )
 def test_addresses_of_a_recruiting_service_are_checked(address):
     with pytest.raises(UserError, match="begins with https"):
-        Recruitment(complete=address)
+        Recruitment(complete_url=address)
 
 
 def test_the_headphone_screen_lets_in_who_hears_the_pitch(tmp_path):

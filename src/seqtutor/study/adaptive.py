@@ -21,7 +21,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqtutor.study.bradley_terry import Fit, design, fit, probabilities
+from seqtutor.study.bradley_terry import Fit, contrast, fit, vote_information
 from seqtutor.study.plan import Goal
 from seqtutor.study.tally import cells_of
 
@@ -69,12 +69,9 @@ def next_cells(
 
 def _told(fitted: Fit, models: int, goal: Goal) -> Float[np.ndarray, "study cell"]:
     """By how much a vote on each ordered pair lowers the weighted sum of variances (2)."""
-    x, chance = design(models), probabilities(fitted.parameters)
-    mean = np.einsum("sco,cop->scp", chance, x)
-    added = np.einsum("sco,cop,coq->scpq", chance, x, x, optimize=True)
-    added -= mean[..., :, None] * mean[..., None, :]
+    added = vote_information(fitted.parameters)
     before = fitted.information + np.eye(models + 1) / PRIOR_DEVIATION**2
-    contrasts = _contrasts(models)
+    contrasts = contrasts_of(models)
     variances = _variances(before, contrasts)
     weights = _weights(fitted, contrasts, variances, goal)
     after = _variances(before[:, None] + added, contrasts)
@@ -109,6 +106,6 @@ def _variances(precision: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     return np.einsum("dp,...pq,dq->...d", contrasts, covariance, contrasts, optimize=True)
 
 
-def _contrasts(models: int) -> Float[np.ndarray, "difference parameter"]:
-    names = np.vstack([np.zeros(models + 1), np.eye(models + 1)[: models - 1]])
-    return np.array([names[one] - names[other] for one, other in combinations(range(models), 2)])
+def contrasts_of(models: int) -> Float[np.ndarray, "difference parameter"]:
+    """The weights of the difference of each pair of models."""
+    return np.array([contrast(models, *pair) for pair in combinations(range(models), 2)])

@@ -91,6 +91,22 @@ def probabilities(
     return found / found.sum(axis=-1, keepdims=True)
 
 
+def vote_information(
+    parameters: Float[np.ndarray, "*batch parameter"],
+) -> Float[np.ndarray, "*batch cell parameter parameter"]:
+    """Fisher's information of one vote on every ordered pair of models."""
+    x, chance = design(parameters.shape[-1] - 1), probabilities(parameters)
+    mean = np.einsum("...co,cop->...cp", chance, x)
+    squares = np.einsum("...co,cop,coq->...cpq", chance, x, x, optimize=True)
+    return squares - mean[..., :, None] * mean[..., None, :]
+
+
+def contrast(models: int, one: int, other: int) -> Float[np.ndarray, " parameter"]:
+    """The weights of θ of a model minus θ of another one, by number."""
+    names = np.eye(models + 1, k=-1)[:models]
+    return names[one] - names[other]
+
+
 def fit(
     counts: Float[np.ndarray, "*batch cell outcome"],
     models: int,

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from seqtutor.measures.intervals import CONFIDENCE, quantile
-from seqtutor.study.bradley_terry import Fit, fit, is_bounded, profile, unbounded_ends
+from seqtutor.study.bradley_terry import Fit, contrast, fit, is_bounded, profile, unbounded_ends
 from seqtutor.study.tally import Tally
 
 _FARTHEST, _GRID = 25.0, 26
@@ -77,11 +77,7 @@ class Inference:
 
     def contrast(self, one: int, other: int) -> Float[np.ndarray, " parameter"]:
         """The weights of θ of a model minus θ of another one."""
-        weights = np.zeros(len(self.tally.models) + 1)
-        for model, sign in ((one, 1.0), (other, -1.0)):
-            if model > 0:
-                weights[model - 1] = sign
-        return weights
+        return contrast(len(self.tally.models), one, other)
 
     def interval(
         self, contrast: Float[np.ndarray, " parameter"], confidence: float = CONFIDENCE

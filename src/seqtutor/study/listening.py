@@ -13,7 +13,6 @@ from starlette.routing import Route
 from seqtutor.study.asked import INTERVALS, SCALE, Asked, asked
 from seqtutor.study.serving import (
     Body,
-    Recruitment,
     Serving,
     address_of,
     failed,
@@ -39,7 +38,8 @@ from seqtutor.study.sessions import (
     resume,
     withdraw,
 )
-from seqtutor.study.trials import Answer, Outcome, may_see, next_trial, store
+from seqtutor.study.trials import Outcome, may_see, next_trial, store
+from seqtutor.study.votes import Answer
 
 ROLE = "listener"
 LONGEST_COMMENT = 2_000
@@ -110,7 +110,7 @@ class Listening:
 
     @property
     def _parameters(self) -> tuple[str, str, str]:
-        return self.serving.recruitment.parameters
+        return self.serving.recruitment.recruit_parameters
 
     def agree(self, request: Request, body: Body) -> Response:
         """Begin a session."""
@@ -194,10 +194,10 @@ class Listening:
             return failed(429, "That is too fast; wait a moment.")
         found = Answer(
             whole_of(body, "rating", -2, 3),
-            text_of(body, "comment", LONGEST_COMMENT).strip(),
             seconds_of(body, "seconds"),
             whole_of(body, "left_plays", 0, _MOST_PLAYS),
             whole_of(body, "right_plays", 0, _MOST_PLAYS),
+            text_of(body, "comment", LONGEST_COMMENT).strip(),
         )
         serving = self.serving
         outcome = store(
@@ -224,7 +224,7 @@ class Listening:
         if session is None:
             return failed(401, "there is no session")
         withdraw(self.serving.database, session)
-        response = JSONResponse({"next": self.serving.recruitment.withdrawn or "/withdrawn"})
+        response = JSONResponse({"next": self.serving.recruitment.withdrawn_url or "/withdrawn"})
         forget_secret(response, self.serving, ROLE)
         return response
 
@@ -235,10 +235,11 @@ class Listening:
             return RedirectResponse("/", 303)
         if session.state is State.ACTIVE:
             return RedirectResponse("/listen", 303)
-        address = _end_of(self.serving.recruitment, session.state)
+        is_complete, recruitment = session.state is State.COMPLETE, self.serving.recruitment
+        address = recruitment.complete_url if is_complete else recruitment.screened_out_url
         if address:
             return RedirectResponse(address, 303)
-        return self._page("done.html", is_complete=session.state is State.COMPLETE)
+        return self._page("done.html", is_complete=is_complete)
 
     def withdrawn(self, request: Request) -> Response:
         """Everything was erased."""
@@ -291,10 +292,6 @@ class Listening:
         path = self.serving.study.path_of(media)
         headers = {**_CLIP_HEADERS, "etag": f'"{media.sha256}"'}
         return FileResponse(path, media_type=media.type, headers=headers)
-
-
-def _end_of(recruitment: Recruitment, state: State) -> str:
-    return recruitment.complete if state is State.COMPLETE else recruitment.screened_out
 
 
 def _minutes(serving: Serving) -> int:

@@ -1,12 +1,13 @@
-"""What a researcher decides of a study: the options of `study new` that its plan follows from."""
+"""What a researcher decides of a study: options of `study new` and of `study serve`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from seqtutor.settings import Count, Positive, Range, check_settings
+from seqtutor.settings import Count, Positive, Range, check_settings, require
 from seqtutor.study.plan import Form, Goal
+from seqtutor.web import web_address
 
 if TYPE_CHECKING:
     from seqtutor.study.power import PowerPlan
@@ -79,3 +80,30 @@ class PlanOptions:
         if self.listeners is None:
             return listeners_needed(self.effect, self.comparisons, models=models)
         return power_of(self.listeners, self.effect, self.comparisons, models=models)
+
+
+@dataclass(frozen=True)
+class Recruitment:
+    """How listeners of a recruiting service come and go."""
+
+    recruit_parameters: tuple[str, str, str] = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
+    """What a recruiting service calls participant, study and submission in the address."""
+    complete_url: str = ""
+    """Where a listener who has finished is sent at once, with the service's completion code in
+    it."""
+    screened_out_url: str = ""
+    """The same for one who fails the headphone screen."""
+    withdrawn_url: str = ""
+    """The same for one who withdraws."""
+    retention_days: float = 90.0
+    """After which whom the service sent is erased."""
+
+    def __post_init__(self) -> None:
+        for address in (self.complete_url, self.screened_out_url, self.withdrawn_url):
+            require(
+                not address or web_address(address) is not None,
+                f"an address to send listeners to begins with https://, not {address!r}",
+            )
+        names = self.recruit_parameters
+        require(len(set(names)) == len(names), "the three parameters need different names")
+        require(self.retention_days > 0, "the days of retention must be above 0")

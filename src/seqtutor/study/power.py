@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqtutor.errors import UserError
-from seqtutor.study.bradley_terry import design, probabilities
-from seqtutor.study.tally import cells_of
+from seqtutor.study.bradley_terry import vote_information
 
 TIES = -0.7
 """ν that is taken before any vote is there: a fifth of comparisons of equal models are ties."""
@@ -143,10 +142,7 @@ def _vote_variance(effect: float, models: int) -> float:
     parameters[: models - 2] = -effect / 2
     parameters[models - 2] = -effect
     parameters[-1] = TIES
-    x, chance = design(models), probabilities(parameters)
-    mean = np.einsum("co,cop->cp", chance, x)
-    information = np.einsum("co,cop,coq->pq", chance, x, x) - mean.T @ mean
-    information /= len(cells_of(models))
+    information = vote_information(parameters).mean(axis=0)
     return float(np.linalg.inv(information)[models - 2, models - 2])
 
 

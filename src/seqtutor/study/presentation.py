@@ -52,13 +52,12 @@ def models_table(results: Results) -> Table:
 
 
 def _cells(strengths: Mapping[str, Bounded], models: Sequence[str]) -> list[Cell]:
-    return [Cell("0") if place == 0 else _cell(strengths[m]) for place, m in enumerate(models)]
-
-
-def _cell(one: Bounded) -> Cell:
-    if one.is_one_sided:
-        return Cell(bounded_in_words(one))
-    return Cell(one.estimate, one.low, one.high)
+    others = [strengths[model] for model in models[1:]]
+    shown = [
+        Cell(bounded_in_words(one)) if one.is_one_sided else Cell(one.estimate, one.low, one.high)
+        for one in others
+    ]
+    return [Cell("0"), *shown]
 
 
 def bounded_in_words(one: Bounded) -> str:

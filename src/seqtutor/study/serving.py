@@ -16,43 +16,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from seqtutor.files import parse_json
-from seqtutor.settings import require
 from seqtutor.study.database import Database
+from seqtutor.study.options import Recruitment
 from seqtutor.study.plan import Plan, Study
 from seqtutor.study.sessions import hashed
 from seqtutor.study.tables import researchers
 from seqtutor.study.trials import Chooser
-from seqtutor.web import RateLimit, web_address
+from seqtutor.web import RateLimit
 
 Body: TypeAlias = Mapping[str, Any]
 _TOKEN_DAYS = 30
-
-
-@dataclass(frozen=True)
-class Recruitment:
-    """How listeners of a recruiting service come and go.
-
-    Attributes:
-        parameters: of the address, for participant, study and submission.
-        complete, screened_out, withdrawn: addresses to which a listener is sent at once; empty for
-            a page of this server.
-        retention_days: after which whom the service sent is erased.
-    """
-
-    parameters: tuple[str, str, str] = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
-    complete: str = ""
-    screened_out: str = ""
-    withdrawn: str = ""
-    retention_days: float = 90
-
-    def __post_init__(self) -> None:
-        for address in (self.complete, self.screened_out, self.withdrawn):
-            require(
-                not address or web_address(address) is not None,
-                f"an address to send listeners to begins with https://, not {address!r}",
-            )
-        require(len(set(self.parameters)) == 3, "the three parameters need different names")
-        require(self.retention_days > 0, "the days of retention must be above 0")
 
 
 @dataclass(frozen=True)

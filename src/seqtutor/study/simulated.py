@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from seqtutor.study.votes import Kind
+from seqtutor.study.votes import Answer, Kind
 
 Habit: TypeAlias = Literal[
     "attentive", "inattentive", "fast", "constant", "alternating", "left", "right"
@@ -27,16 +27,6 @@ the same rating, two ratings in turn, or always for one side."""
 
 CATCH_MISTAKES = 0.03
 """How often an attentive listener answers a catch trial wrongly."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a simulated listener does with one comparison; the fields are those of `Vote`."""
-
-    rating: int
-    seconds: float
-    left_plays: int
-    right_plays: int
 
 
 def outcome_probabilities(difference: float, ties: float) -> tuple[float, float, float]:

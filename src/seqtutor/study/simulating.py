@@ -15,7 +15,7 @@ from seqtutor.errors import UserError
 from seqtutor.settings import require
 from seqtutor.study.plan import Plan
 from seqtutor.study.simulated import Population, SimulatedListener
-from seqtutor.study.votes import Kind
+from seqtutor.study.votes import Answer, Kind
 from seqtutor.web import web_address
 
 _TIMEOUT = 60
@@ -229,25 +229,12 @@ def answer_of(plan: Plan, listener: SimulatedListener, asked: Mapping[str, Any])
     if asked["is_screen"]:
         file = asked["sides"][0]["clips"][0]["id"]
         rating = next(one.answer for one in plan.screen if one.media.file == file)
-        return _body(asked, rating, 2.0, 1, 0)
+        return {"trial": asked["trial"], **vars(Answer(rating, 2.0, 1, 0))}
     left, right = (tuple(clip["id"] for clip in side["clips"]) for side in asked["sides"])
     expected = _expected(plan, left, right, asked["instructed"])
     kind: Kind = "catch" if expected else "comparison"
     found = listener.answer(plan.model_of(left), plan.model_of(right), left, right, kind, expected)
-    return _body(asked, found.rating, found.seconds, found.left_plays, found.right_plays)
-
-
-def _body(
-    asked: Mapping[str, Any], rating: int, seconds: float, left: int, right: int
-) -> dict[str, Any]:
-    return {
-        "trial": asked["trial"],
-        "rating": rating,
-        "comment": "",
-        "seconds": seconds,
-        "left_plays": left,
-        "right_plays": right,
-    }
+    return {"trial": asked["trial"], **vars(found)}
 
 
 def _expected(plan: Plan, left: Sequence[str], right: Sequence[str], instructed: str | None) -> int:

@@ -19,6 +19,7 @@ from seqtutor.study.database import Database
 from seqtutor.study.plan import Comparison, Plan
 from seqtutor.study.sessions import Session, State, end, find, locked
 from seqtutor.study.tables import answers, sessions, trials
+from seqtutor.study.votes import Answer
 
 SCREEN = "screen"
 """The kind of a trial of the headphone screen."""
@@ -41,20 +42,6 @@ class Trial:
     expected: int
     is_instructed: bool
     issued_at: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back; `seconds` is the listener's own time from when a rating was possible.
-
-    More of it than has passed by the server's clock is not stored.
-    """
-
-    rating: int
-    comment: str = ""
-    seconds: float = float("nan")
-    left_plays: int = 0
-    right_plays: int = 0
 
 
 class Outcome(Enum):

@@ -10,6 +10,17 @@ Kind: TypeAlias = Literal["comparison", "practice", "catch"]
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a listener does with a question; see `Vote`."""
+
+    rating: int
+    seconds: float
+    left_plays: int
+    right_plays: int
+    comment: str = ""
+
+
+@dataclass(frozen=True)
 class Vote:
     """One answer, as the statistics read it.
 

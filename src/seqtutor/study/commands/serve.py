@@ -10,6 +10,7 @@ from typing import Any
 from seqtutor.errors import UserError
 from seqtutor.settings import require
 from seqtutor.study.commands.shared import StudyOptions
+from seqtutor.study.options import Recruitment
 
 TASK = None
 """The study says what it is about."""
@@ -17,7 +18,7 @@ PORT = 8000
 
 
 @dataclass(frozen=True)
-class Options(StudyOptions):
+class Options(Recruitment, StudyOptions):
     """Serve a study until Ctrl-C; each answer is on the disk before it is acknowledged.
 
     Several servers may share one database. Without --host only this machine reaches the pages; put
@@ -36,17 +37,10 @@ class Options(StudyOptions):
     them share the limits of one address."""
     withdraw_tokens: bool = False
     """Let the researcher's addresses that were printed before open nothing any more."""
-    recruit_parameters: tuple[str, str, str] = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
-    """What a recruiting service calls participant, study and submission in the address."""
-    complete_url: str = ""
-    """Where a listener who has finished is sent at once, with the service's completion code in
-    it."""
-    screened_out_url: str = ""
-    """The same for one who fails the headphone screen."""
-    withdrawn_url: str = ""
-    """The same for one who withdraws."""
-    retention_days: float = 90
-    """After which whom the service sent is erased."""
+
+    def __post_init__(self) -> None:
+        StudyOptions.__post_init__(self)
+        Recruitment.__post_init__(self)
 
 
 def run(spec: Any, options: Options) -> None:
@@ -55,17 +49,10 @@ def run(spec: Any, options: Options) -> None:
     from seqtutor.study.choosing import chooser_of
     from seqtutor.study.database import UnavailableError, open_database
     from seqtutor.study.plan import read_study
-    from seqtutor.study.serving import Recruitment, Serving, new_researcher_token
+    from seqtutor.study.serving import Serving, new_researcher_token
     from seqtutor.study.wording import NO_CONSENT, default_consent
     from seqtutor.web import names_for, serve, web_address
 
-    recruitment = Recruitment(
-        options.recruit_parameters,
-        options.complete_url,
-        options.screened_out_url,
-        options.withdrawn_url,
-        options.retention_days,
-    )
     public = None if options.address is None else web_address(options.address)
     require(
         options.address is None or public is not None,
@@ -82,7 +69,7 @@ def run(spec: Any, options: Options) -> None:
     serving = Serving(
         study,
         database,
-        recruitment,
+        options,
         is_https=public is not None and public.scheme == "https",
         choose=chooser_of(study.plan),
     )
