@@ -47,7 +47,7 @@ def test_facts_are_those_of_the_plan(tmp_path, partial):
     facts = facts_of(study)
     assert facts["Question"] == study.plan.words.question
     assert facts["Clips"].startswith("3 of each model, compared in pairs.")
-    assert facts["Trials of each"] == "3 comparisons, 1 for practice, 1 catch trials"
+    assert facts["Trials of each"] == "3 comparisons, 1 for practice, 1 catch trial"
     assert facts["Sampling"] == "temperature 0.8, seed 0"
     assert facts["Plan"] == f"SHA-256 {study.sha256}"
     assert ("not finished" in facts["Left out for"]) == (partial == "drop")

@@ -465,7 +465,7 @@ def test_a_study_is_stopped_and_reopened(study):
         shown = client.get("/researcher").text
         assert "0 of the 4 planned listeners count." in shown, "the catch trial was failed"
         assert "fixed beforehand" in shown
-        assert "3 comparisons, 1 for practice, 1 catch trials" in shown
+        assert "3 comparisons, 1 for practice, 1 catch trial" in shown
         client.post("/api/researcher/state", json={"is_open": True})
         assert consent(browser(), study).status_code == 200
 

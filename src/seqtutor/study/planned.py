@@ -114,7 +114,8 @@ def facts_of(study: Study) -> dict[str, str]:
         "Sampling": f"{_temperature(plan)}, seed {plan.seed}",
         "Listeners planned": f"{len(plan.sheets):,}",
         "Trials of each": (
-            f"{comparisons_of(plan)} comparisons, {practice} for practice, {catches} catch trials"
+            f"{counted(comparisons_of(plan), 'comparison', 'comparisons')}, {practice} for "
+            f"practice, {counted(catches, 'catch trial', 'catch trials')}"
         ),
         "Headphones": "tested first" if plan.screen else "not tested",
         "Left out for": "; ".join(left_out),
