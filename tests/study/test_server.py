@@ -33,9 +33,17 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = time.time()
+        self.calls = 0
 
     def __call__(self) -> float:
+        self.calls += 1
         return self.now
+
+    def await_calls(self, number: int) -> None:
+        """Wait until it was asked so often more."""
+        end = self.calls + number
+        while self.calls < end:
+            time.sleep(0.01)
 
 
 @pytest.fixture(name="study")

@@ -185,7 +185,7 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting(tmp_path):
 
 
 def test_a_clock_that_jumps_ahead_erases_nobody_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqtutor.study.app._PURGE_EVERY", 0.2)
+    monkeypatch.setattr("seqtutor.study.app._PURGE_EVERY", 0.6)
     clock = Clock()
     clock.now -= 10_000  # Everything is told by this clock.
     study = small_study(tmp_path / "s", rules=QUICK)
@@ -197,9 +197,9 @@ def test_a_clock_that_jumps_ahead_erases_nobody_at_once(tmp_path, monkeypatch):
             ).one()
         assert tuple(found) == (clock.now, clock.now)
         clock.now += 91 * 86_400
-        time.sleep(0.3)
+        clock.await_calls(1)
         clock.now -= 91 * 86_400
-        time.sleep(0.4)
+        clock.await_calls(2)
         with serving.database.reading() as connection:
             assert connection.execute(select(recruits)).first() is not None
 
