@@ -3,7 +3,7 @@
 The unit that was sampled is the listener: votes of one listener are alike. The covariance of the
 estimates is that of the jackknife over listeners, and intervals have the width of Student's t.
 `benchmarks/study_statistics.py` compares it with the percentiles of a bootstrap over listeners,
-plain and bias-corrected (BCa), which cover 83–94 % in place of 95 % for five to fifteen listeners.
+plain and bias-corrected (BCa), which cover 83–93 % in place of 95 % for five to fifteen listeners.
 """
 
 from __future__ import annotations
