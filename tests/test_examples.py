@@ -91,7 +91,8 @@ def test_the_page_of_a_task_of_ones_own_has_its_strings_and_measures(folder, cap
 
 
 def test_seeds_end_with_the_tasks_own_table(folder, capsys):
-    options = ["--method", "rloo", "--seeds", "2", "--steps", "3000", "--environments", "32"]
+    options = ["--method", "rloo", "--seeds", "2", "--seeds-by", "vmap"]
+    options += ["--steps", "3000", "--environments", "32"]
     assert tune(folder, "seeds", *options, "--evaluate", "200") == 0
     table = " ".join(capsys.readouterr().out.split())
     assert "Hydropathy in the window" in table

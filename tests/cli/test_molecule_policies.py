@@ -132,39 +132,47 @@ def in_a_process(*arguments):
     return subprocess.run(command, capture_output=True, text=True)
 
 
+def in_this_process(capsys, *arguments):
+    """The exit code, and all that was printed, of a command that runs no code of a folder's."""
+    capsys.readouterr()
+    code = main([*map(str, arguments), "--workers", "0"])
+    said = capsys.readouterr()
+    return code, " ".join(said.out.split()), " ".join(said.err.split())
+
+
 def rows_of(folder):
     return list(csv.DictReader((folder / "molecules.csv").open()))
 
 
-def test_a_folder_runs_no_code_unless_it_is_allowed_to(with_code, tmp_path):
+def test_a_folder_runs_no_code_unless_it_is_allowed_to(with_code, tmp_path, capsys):
     assert ran(with_code) == [True, True]
     assert "reward_oxygen" in rows_of(with_code / "samples")[0], "which the user's own run does"
     sample = ("sample", "molecule", with_code, "--number", "20", "--output", tmp_path / "out")
-    done = in_a_process(*sample)
-    assert done.returncode == 0
-    told = " ".join(done.stderr.split())
+    code, _, told = in_this_process(capsys, *sample)
+    assert code == 0
     assert "Rewards are left out: the run's has custom" in told
     assert "if you trust it, give --run-scorers" in told
     assert "reward" not in (tmp_path / "out" / "molecules.csv").read_text()
-    sorted_ = in_a_process(*sample[:-1], tmp_path / "sorted", "--sort", "reward")
-    assert sorted_.returncode == 2
-    assert "cannot sort by reward" in sorted_.stderr
+    own = (*sample[:-1], tmp_path / "sorted", "--sort", "reward")
+    code, _, told = in_this_process(capsys, *own)
+    assert code == 2
+    assert "cannot sort by reward" in told
     assert not (tmp_path / "sorted").exists()
     evaluate = ("evaluate", "molecule", with_code, "--number", "20", "--reference", "none")
-    table = in_a_process(*evaluate)
-    assert "Rewards are without custom" in " ".join(table.stdout.split())
-    assert "Term oxygen" not in table.stdout
+    _, table, _ = in_this_process(capsys, *evaluate)
+    assert "Rewards are without custom" in table
+    assert "Term oxygen" not in table
     report = ("report", "molecule", with_code, "--number", "20", "--samples", "4")
     report = (*report, "--reference", "none", "--output", tmp_path / "page.html")
-    assert in_a_process(*report).returncode == 0
+    assert in_this_process(capsys, *report)[0] == 0
     page = (tmp_path / "page.html").read_text()
     assert "Rewards are without custom" in page
     assert "Term oxygen" not in page
     few = tmp_path / "few.smi"
     few.write_text("CCO\n")
-    scored = in_a_process("score", "molecule", few, "--config", with_code)
-    assert "reward_oxygen" not in scored.stdout
-    assert "if you trust it, give --run-scorers" in " ".join(scored.stderr.split())
+    _, scores, told = in_this_process(capsys, "score", "molecule", few, "--config", with_code)
+    assert "reward_oxygen" not in scores
+    assert "if you trust it, give --run-scorers" in told
     assert ran(with_code) == [False, False]
     table = in_a_process(*evaluate, "--run-scorers")
     assert "Term oxygen" in table.stdout
