@@ -158,7 +158,7 @@ def test_a_file_and_its_key_go_together(page, folder):
     """Key, metre, upbeat and length come with the file and go with it."""
     driver = page
     notes = [Note(4 * place, 4, 67 + place % 5) for place in range(13)]
-    own = RenderSettings(key=Key(4, "minor"), meter=Meter(3, 4), pickup=4)
+    own = RenderSettings(key=Key(4, "minor"), meter=Meter(3, 4), downbeats=(4,))
     path = write_melody(notes_to_tokens(notes, 52), folder / "waltz.musicxml", own)
     driver.find_element(By.ID, "file").send_keys(str(path))
     wait(driver, "document.getElementById('primer').value.length > 0")

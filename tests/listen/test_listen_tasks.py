@@ -137,7 +137,7 @@ def test_a_file_in_another_key_opens_in_the_models_and_is_heard_in_its_own(tmp_p
 
 @pytest.mark.parametrize("suffix", [".mid", ".musicxml", ".abc"])
 def test_a_file_with_an_upbeat_is_shown_in_its_own_bars(tmp_path, suffix):
-    own = RenderSettings(key=Key(0), meter=Meter(3, 4), pickup=4)
+    own = RenderSettings(key=Key(0), meter=Meter(3, 4), downbeats=(4,))
     # A quarter, two bars of three quarters, and two more.
     notes = [Note(4 * place, 4, 60 + place) for place in range(9)]
     path = write_melody(notes_to_tokens(notes, 36), tmp_path / f"tune{suffix}", own)
@@ -244,7 +244,7 @@ def test_a_file_in_any_key_is_heard_as_it_was(tmp_path, tonic, mode):
 
 @pytest.mark.parametrize("suffix", [".mid", ".musicxml", ".abc"])
 def test_the_first_bars_of_a_file_are_a_beginning(tmp_path, suffix):
-    own = RenderSettings(key=Key(0), meter=Meter(3, 4), pickup=4)
+    own = RenderSettings(key=Key(0), meter=Meter(3, 4), downbeats=(4,))
     notes = [Note(4 * place, 4, 60 + place) for place in range(9)]
     path = write_melody(notes_to_tokens(notes, 36), tmp_path / f"tune{suffix}", own)
     for bars, count in ((1, 4), (2, 7), (99, 9), (0, 9)):

@@ -97,7 +97,7 @@ def test_notes_tell_how_probable_they_were_and_rolls_what_else_was():
 def test_bars_of_the_roll_and_of_the_marks_are_those_of_the_score(meter, pickup):
     tokens = np.array([[14, 1, 16, 1] * 12])
     drawn = Drawn(Sequences(tokens, tokens > 0), melody_vocabulary(), {}, MelodySettings())
-    settings = RenderSettings(key=Key(0), meter=Meter(*meter), pickup=pickup)
+    settings = RenderSettings(key=Key(0), meter=Meter(*meter), downbeats=(pickup,))
     shown = exhibition({"psi": Shown(drawn, np.array([0]))}, settings)
     (exhibit,) = shown.exhibits["psi"]
     score = ElementTree.fromstring(render_score(tokens[0], settings).split("\n", 2)[2])

@@ -3,10 +3,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqtutor.data import Sequences
 from seqtutor.errors import UserError
-from seqtutor.tasks.melody.encoding import Note, notes_to_tokens, tokens_to_notes
-from seqtutor.tasks.melody.primer import read_primer
+from seqtutor.task_records import Drawn
+from seqtutor.tasks.melody.encoding import (
+    Note,
+    melody_vocabulary,
+    notes_to_tokens,
+    tokens_to_notes,
+)
+from seqtutor.tasks.melody.folder import read_melody_file
+from seqtutor.tasks.melody.primer import FilePart, read_primer
 from seqtutor.tasks.melody.render import RenderSettings, write_melody
+from seqtutor.tasks.melody.settings import MelodySettings
+from seqtutor.tasks.melody.spec import MelodySamples, spec
+from seqtutor.tasks.melody.tune import downbeats_from
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import signature_fifths
 
@@ -77,6 +88,48 @@ def _midi(notes, key):
         track.notes.append(symusic.Note(note.onset, note.duration, note.pitch, 80))
     score.tracks.append(track)
     return score.dumps_midi()
+
+
+UPBEATS = {
+    "6/8": ("G|:cde fed|e2d c2:|A|GFE C3|", (2, 14, 24, 36, 48)),
+    "9/8": ("D|:GAB cde fga|g3 e3 d2:|", (2, 20, 36, 54)),
+    "3/4": ("G2|:c2d2e2|f2e2:|", (4, 16, 24, 36)),
+    "2/2": ("GA|:c4 d4|e4 f2:|gf|e4 c4|", (4, 20, 32, 48, 64)),
+    "4/4": ("C2D2|:E2F2|G4 A4|B2c2:|d4|", (0, 16, 32, 48, 64)),  # The sign cuts a bar in two.
+    "3/8": ("|:G|cde|fed|1 c2:|2 c3|]", (2, 8, 14, 20, 26, 32)),
+    "12/8": ("G|:cde fed cde fed|1 c9 B2G:|2 c9 B2|]", (2, 26, 50, 74)),
+}
+
+
+@pytest.mark.parametrize("meter", UPBEATS)
+def test_what_is_written_of_a_file_has_its_bars(tmp_path, meter):
+    """Also where a repeat without the upbeat leaves a bar short; what follows has whole bars."""
+    body, downbeats = UPBEATS[meter]
+    source = tmp_path / "given.abc"
+    source.write_text(f"X:1\nM:{meter}\nL:1/8\nK:C\n{body}\n")
+    (given,), _ = read_melody_file(source)
+    assert given.downbeats == downbeats
+    vocabulary, bar = melody_vocabulary(), given.bar_length
+    options = MelodySamples(str(source), formats=("abc", "mid", "musicxml"))
+    primed, own = spec.primer(options, MelodySettings(), 1, 0, vocabulary)
+    more = np.array([[16, 1, 18, 1, 14, 1] * bar], np.int32)
+    tokens = np.concatenate([primed, more], axis=1)
+    drawn = Drawn(Sequences(tokens, np.ones(tokens.shape, bool)), vocabulary, {}, MelodySettings())
+    for path in spec.write(drawn, tmp_path / "out", own):
+        (tune,), _ = read_melody_file(path)
+        assert list(tune.notes) == tokens_to_notes(tokens[0]), path
+        assert tune.downbeats == downbeats_from(downbeats, tokens.shape[1], bar), path
+
+
+@pytest.mark.parametrize("bars", [1, 2, 3])
+def test_after_the_first_bars_of_a_file_begins_a_bar(tmp_path, bars):
+    body, downbeats = UPBEATS["6/8"]
+    source = tmp_path / "given.abc"
+    source.write_text(f"X:1\nM:6/8\nL:1/8\nK:C\n{body}\n")
+    primer = read_primer(source, taken=FilePart(bars))
+    assert primer.downbeats == downbeats[: bars + 1]
+    assert len(primer.tokens) == downbeats[bars]
+    assert primer.has_irregular_bars == (bars > 1)
 
 
 def test_random_notes_are_those_of_the_key_and_all_of_them():

@@ -148,13 +148,15 @@ def test_swing_moves_off_beats_alone(time, swing):
 
 
 def test_swing_counts_from_the_bar_line_and_leaves_jigs_alone():
-    def onsets(meter, upbeat=Fraction(0)):
-        clock = Clock(60, meter, 0.75, upbeat)
+    def onsets(meter, *lines):
+        clock = Clock(60, meter, 0.75, lines or [Fraction(0)])
         halves = [Fraction(i, 2) for i in range(4)]
         return [clock.tone(t, t + 1, 60, 90, 0).onset for t in halves]
 
     assert onsets((4, 4)) == [0, 0.75, 1, 1.75]
     assert onsets((4, 4), Fraction(1, 2)) == [0.25, 0.5, 1.25, 1.5]
+    # A bar that a repeat cuts short, and the one after it.
+    assert onsets((4, 4), Fraction(0), Fraction(3, 2)) == [0, 0.75, 1, 1.5]
     assert onsets((6, 8)) == [0, 0.5, 1, 1.5]
 
 

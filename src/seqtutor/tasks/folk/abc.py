@@ -121,9 +121,7 @@ def _harmony(
 def _pickup(measures: Sequence[Measure]) -> Fraction:
     """The length of the measures before the first that begins a bar."""
     time = 0
-    left_open: int | None = None
-    for measure in measures:
-        starts, left_open = bar_starts(measure.length, measure.full_length, left_open, time == 0)
+    for measure, starts in zip(measures, bar_starts(measures), strict=True):
         if starts:
             return quarters(time + starts[0])
         time += measure.length

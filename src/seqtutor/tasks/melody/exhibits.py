@@ -95,7 +95,7 @@ def _piece(
 ) -> Piece:
     notes = tokens_to_notes(tokens, settings.transposition)
     meter = settings.meter
-    bars = Bars.regular(meter.signature, len(tokens), settings.pickup)
+    bars = Bars.regular(meter.signature, len(tokens), settings.downbeats)
     own = list(marks_of(notes, len(tokens), terms, settings.key, bars))
     marks = with_probabilities(own, tokens, probabilities)
     quarter = Fraction(1, STEPS_PER_QUARTER)

@@ -100,7 +100,7 @@ def rendering(key: Key, semitones: int, how: How) -> RenderSettings:
         key=wanted,
         transposition=semitones + semitones_between(key, wanted),
         meter=meter,
-        pickup=int(own[UPBEAT]) % meter.bar_length,
+        downbeats=(int(own[UPBEAT]) % meter.bar_length,),
         program=program_of(str(own[INSTRUMENT])),
         sound=sound_of(own),
     )
@@ -176,6 +176,10 @@ def _of_file(primer: Primer, key: Key, semitones: int) -> Opening:
         bars = {METER: str(primer.meter), UPBEAT: primer.pickup}
     else:
         notes.append(f"it is in {primer.meter}, and written in {METERS[0]} here")
+    if primer.has_irregular_bars:
+        notes.append(
+            f"some of its bars are not as long as {primer.meter} says, and written as if they were"
+        )
     if primer.meter != Meter() or primer.pickup:
         notes.append("a model that counts from the first note, in other bars, may not keep these")
     wanted = with_signature(key, primer.key)

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqtutor.exhibits import Mark
 from seqtutor.tasks.melody.encoding import REST, STEPS_PER_QUARTER, Note
-from seqtutor.tasks.melody.tune import Tune, regular_downbeats
+from seqtutor.tasks.melody.tune import Tune, downbeats_from
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import Meter, bar_length, key_title, spelled_name
 
@@ -62,9 +62,9 @@ class Bars:
     meter: Meter | None
 
     @classmethod
-    def regular(cls, meter: Meter, length: int, pickup: int = 0) -> Bars:
-        """Bars of one length within `length` sixteenths, after an upbeat of `pickup` of them."""
-        return cls(regular_downbeats(length, max(1, int(_sixteenths(meter))), pickup), meter)
+    def regular(cls, meter: Meter, length: int, first: Sequence[int] = (0,)) -> Bars:
+        """Bars of one length within `length` sixteenths, after the first downbeats."""
+        return cls(downbeats_from(first, length, max(1, int(_sixteenths(meter)))), meter)
 
     @classmethod
     def of_tune(cls, tune: Tune) -> Bars:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ from jaxtyping import Int
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.melody.encoding import STEPS_PER_QUARTER, Note, tokens_to_notes
+from seqtutor.tasks.melody.tune import downbeats_from
 from seqtutor.tasks.scores import notation
 from seqtutor.tasks.scores.notation import Bar, Group, Symbol
 from seqtutor.tasks.scores.values import pieces_of
@@ -54,7 +56,7 @@ def write_bars(
     tokens: Sequence[int] | Int[np.ndarray, " time"],
     meter: Meter,
     transposition: int = 0,
-    pickup: int = 0,
+    downbeats: Sequence[int] = (0,),
 ) -> tuple[Bar, ...]:
     """Cut a melody, moved by so many semitones, into bars of symbols that can be written.
 
@@ -63,27 +65,35 @@ def write_bars(
 
     Args:
         tokens: of the melody.
-        meter: where the bar lines stand.
+        meter: of the bars.
         transposition: semitones.
-        pickup: sixteenths in an upbeat before the first bar line, fewer than a bar; 0 for none.
+        downbeats: where the first bars begin, in sixteenths; what lies before is an upbeat. From
+            the last of them on bars are as long as the metre says.
 
     Raises:
         UserError: if a token is not a melody token.
     """
-    lead = (meter.bar_length - pickup) % meter.bar_length  # Missing at the start of the first bar.
-    count = -(-(lead + len(tokens)) // meter.bar_length)
-    bars: list[list[Symbol]] = [[] for _ in range(count)]
+    edges = _edges(downbeats, len(tokens), meter)
+    # Missing at the start of an upbeat.
+    leads = [max(0, meter.bar_length - downbeats[0]) if downbeats[0] else 0, *[0] * len(edges)]
+    bars: list[list[Symbol]] = [[] for _ in edges[1:]]
     for note, sounds in _with_rests(tokens_to_notes(tokens, transposition), len(tokens)):
-        pieces = list(_pieces(lead + note.onset, lead + note.end, meter, sounds))
+        pieces = list(_pieces(note.onset, note.end, edges, leads, meter, sounds))
         for index, (bar, place, duration) in enumerate(pieces):
             tied_from, tied_to = sounds and index > 0, sounds and index < len(pieces) - 1
             pitch = note.pitch if sounds else None
-            place -= _quarters(lead) if bar == 0 else 0
             bars[bar].append(Symbol(place, duration, pitch, tied_from, tied_to))
     return tuple(
         Bar(sum((symbol.duration for symbol in bar), Fraction(0)), (Group(tuple(bar)),))
         for bar in bars
     )
+
+
+def _edges(downbeats: Sequence[int], length: int, meter: Meter) -> list[int]:
+    """Where bars begin and the last one ends, in sixteenths, an upbeat among them."""
+    starts = downbeats_from(downbeats, length, meter.bar_length)
+    upbeat = [0] if length and starts[:1] != (0,) else []
+    return [*upbeat, *starts, length] if length else []
 
 
 def _quarters(sixteenths: int) -> Fraction:
@@ -102,12 +112,17 @@ def _with_rests(notes: Sequence[Note], length: int) -> Iterator[tuple[Note, bool
         yield Note(time, length - time, 0), False
 
 
-def _pieces(start: int, end: int, meter: Meter, sounds: bool) -> Iterator[Place]:
+def _pieces(
+    start: int, end: int, edges: Sequence[int], leads: Sequence[int], meter: Meter, sounds: bool
+) -> Iterator[Place]:
     """Split a time span into pieces that stay in a bar and are note values."""
     while start < end:
-        bar, place = divmod(start, meter.bar_length)
-        stop = min(end, (bar + 1) * meter.bar_length)
+        bar = bisect_right(edges, start) - 1
+        # A bar that is longer than the metre says goes on like another.
+        whole, place = divmod(start - edges[bar] + leads[bar], meter.bar_length)
+        stop = min(end, edges[bar + 1], start + meter.bar_length - place)
         span = _quarters(place), _quarters(place + stop - start)
+        before = _quarters(whole * meter.bar_length - leads[bar])
         for onset, duration in pieces_of(*span, meter.signature, rests=not sounds):
-            yield bar, onset, duration
+            yield bar, before + onset, duration
         start = stop

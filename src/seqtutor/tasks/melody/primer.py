@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ class Primer:
         transposition: semitones by which the tune was moved.
         key: that of the tune before it was moved; `None` for tokens and random notes.
         meter: of the tune; 4/4 for tokens and random notes.
-        pickup: sixteenths before the first bar line.
+        downbeats: where its bars begin and, if it ends with one, the next, in sixteenths.
         remarks: what the user should know of how the file was read, a line each.
         parts: names of the file's parts, of which one was read.
     """
@@ -82,9 +83,20 @@ class Primer:
     transposition: int = 0
     key: Key | None = None
     meter: Meter = field(default_factory=Meter)
-    pickup: int = 0
+    downbeats: tuple[int, ...] = (0,)
     remarks: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+
+    @property
+    def pickup(self) -> int:
+        """Sixteenths before the first bar line."""
+        return self.downbeats[0]
+
+    @property
+    def has_irregular_bars(self) -> bool:
+        """Whether a bar has another length than the metre's, the upbeat and the last one aside."""
+        lengths = (after - before for before, after in pairwise(self.downbeats))
+        return any(length != self.meter.bar_length for length in lengths)
 
 
 def read_primer(
@@ -204,14 +216,27 @@ def _from_file(path: Path, key: Key, taken: FilePart) -> Primer:
         raise UserError(f"{path} cannot be a primer: {error}") from None
     remarks = [] if len(tunes) == 1 else [f"holds {len(tunes)} tunes; only the first is read"]
     remarks += [tune.parts.remark] if tune.parts.remark else []
-    meter, pickup = Meter(), 0
+    meter = Meter()
     if tune.meter is not None:
         try:
-            meter, pickup = Meter(*tune.meter), tune.pickup
+            meter = Meter(*tune.meter)
         except UserError:
             remarks.append(f"its metre {tune.meter[0]}/{tune.meter[1]} is written as {meter}")
-    pickup = pickup if pickup < meter.bar_length else 0
-    return Primer(tokens, semitones, tune.key, meter, pickup, tuple(remarks), tune.parts.names)
+    else:
+        remarks.append(f"it has no metre and is written in {meter}")
+    downbeats = _downbeats(tunes[0], taken.bars, meter)
+    return Primer(tokens, semitones, tune.key, meter, downbeats, tuple(remarks), tune.parts.names)
+
+
+def _downbeats(tune: Tune, bars: int | None, meter: Meter) -> tuple[int, ...]:
+    """Where the first bars of a tune begin and, if they end with a whole one, the next."""
+    own = tune.downbeats
+    if tune.meter is None or not own:
+        return (0,)
+    own = own if own[0] < meter.bar_length else (0, *own)
+    if bars is not None and bars < len(tune.downbeats):
+        return own[: len(own) - len(tune.downbeats) + bars + 1]
+    return own if tune.length - own[-1] < meter.bar_length else (*own, tune.length)
 
 
 def _semitones_to(key: Key, tune: Tune) -> int:

@@ -34,8 +34,9 @@ class RenderSettings:
         tempo: quarter notes a minute.
         key: gives the key signature and the spelling; the pitches stay as they are.
         transposition: semitones by which every pitch is moved.
-        meter: where the bar lines stand.
-        pickup: sixteenths before the first of them, fewer than a bar.
+        meter: of the bars.
+        downbeats: where the first bars begin, in sixteenths, one at least; what lies before is an
+            upbeat. From the last of them on bars are as long as the metre says.
         title: the piece's name, may be empty.
         program: General MIDI instrument from 0; 0 is a grand piano.
         velocity: MIDI velocity of every note, 1 to 127.
@@ -49,7 +50,7 @@ class RenderSettings:
     key: Key = field(default_factory=lambda: Key(0))
     transposition: int = 0
     meter: Meter = field(default_factory=Meter)
-    pickup: int = 0
+    downbeats: tuple[int, ...] = (0,)
     title: str = ""
     program: int = 0
     velocity: int = 90
@@ -57,6 +58,16 @@ class RenderSettings:
 
     def __post_init__(self) -> None:
         rendering.require_playable(self.tempo, [self.program], [self.velocity])
+
+    @property
+    def pickup(self) -> int:
+        """Sixteenths before the first bar line."""
+        return self.downbeats[0]
+
+    @property
+    def lines(self) -> list[Fraction]:
+        """The first bar lines, in quarters."""
+        return [Fraction(line, STEPS_PER_QUARTER) for line in self.downbeats]
 
 
 def render_midi(tokens: Tokens, settings: RenderSettings | None = None) -> bytes:
@@ -78,7 +89,7 @@ def render_midi(tokens: Tokens, settings: RenderSettings | None = None) -> bytes
         settings.tempo,
         settings.meter.signature,
         settings.key,
-        Fraction(settings.pickup, STEPS_PER_QUARTER),
+        settings.lines,
     )
 
 
@@ -88,7 +99,7 @@ def score_of(tokens: Tokens, settings: RenderSettings) -> Score:
     Raises:
         UserError: if a token is not a melody token.
     """
-    bars = write_bars(tokens, settings.meter, settings.transposition, settings.pickup)
+    bars = write_bars(tokens, settings.meter, settings.transposition, settings.downbeats)
     return Score(
         bars,
         settings.key,
@@ -126,8 +137,7 @@ def tones_of(tokens: Tokens, settings: RenderSettings | None = None) -> list[Ton
         UserError: if a token is not a melody token.
     """
     settings = settings or RenderSettings()
-    upbeat = Fraction(settings.pickup, STEPS_PER_QUARTER)
-    clock = Clock(settings.tempo, settings.meter.signature, settings.sound.swing, upbeat)
+    clock = Clock(settings.tempo, settings.meter.signature, settings.sound.swing, settings.lines)
     return [
         clock.tone(
             Fraction(note.onset, STEPS_PER_QUARTER),

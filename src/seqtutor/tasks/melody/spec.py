@@ -69,8 +69,8 @@ class MelodySamples:
     """Semitones by which the melodies are transposed."""
     meter: tyro.conf.Suppress[Any] = None
     """The metre of the primer, in which the melodies are written; by default 4/4."""
-    pickup: tyro.conf.Suppress[int] = 0
-    """Sixteenths of the primer before its first bar line."""
+    downbeats: tyro.conf.Suppress[Any] = (0,)
+    """Where the primer's bars begin, in sixteenths."""
     remarks: tyro.conf.Suppress[Any] = ()
     """Lines about the primer, which are shown once melodies begin with it."""
 
@@ -223,7 +223,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
             key=(first.key or key) if is_moved else key,
             transposition=-first.transposition,
             meter=first.meter,
-            pickup=first.pickup,
+            downbeats=first.downbeats,
             remarks=tuple(remarks),
         )
         return np.stack([primer.tokens for primer in primers]), own
@@ -241,7 +241,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
             key=options.key or key_of(rules),
             transposition=rules.semitones if options.key is None else options.transposition,
             meter=options.meter or Meter(),
-            pickup=options.pickup,
+            downbeats=options.downbeats,
             program=program_of(options.instrument),
             sound=options.sound,
         )
@@ -356,12 +356,13 @@ def _tell(options: MelodySamples, semitones: int) -> None:
 def _on_bars(primer: Primer) -> str:
     """What a primer's metre and upbeat mean for what the model adds; empty for bars it learned."""
     usual = primer.meter.bar_length in MelodyData().bar_lengths
-    if usual and not primer.pickup:
-        return ""
     found = [] if usual else [f"is in {primer.meter}"]
     found += [f"begins with an upbeat of {primer.pickup} sixteenths"] if primer.pickup else []
+    found += ["has bars of other lengths"] if primer.has_irregular_bars else []
+    if not found:
+        return ""
     return (
-        " and ".join(found)
+        ", ".join(found)
         + ": the bars are written so, but a model that learned others, or counts"
         " from the first note, may not keep them"
     )

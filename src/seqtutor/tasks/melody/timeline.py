@@ -46,14 +46,12 @@ def timeline(measures: Sequence[Measure]) -> Timeline:
     """
     downbeats: list[int] = []
     time = 0
-    previous: int | None = None  # how much of a bar the previous measure left open
-    for measure in measures:
+    for measure, starts in zip(measures, bar_starts(measures), strict=True):
         if time % TICKS_PER_SIXTEENTH:
             raise UnreadableTuneError("bar lines off the sixteenth grid")
         length = measure.length
         if time + length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
             raise UnreadableTuneError("too long")
-        starts, previous = bar_starts(length, measure.full_length, previous, time == 0)
         downbeats += [(time + start) // TICKS_PER_SIXTEENTH for start in starts]
         time += length
     return on_grid(sounding_notes(measures), time, downbeats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from seqtutor.tasks.melody.encoding import HIGHEST_PITCH, LOWEST_PITCH, Note
@@ -73,9 +74,16 @@ class Tune:
         return replace(self, notes=notes, key=self.key.transposed(semitones))
 
 
-def regular_downbeats(length: int, bar_length: int, pickup: int = 0) -> tuple[int, ...]:
-    """Where bars of equal length begin after the pickup, in sixteenths."""
-    return tuple(range(pickup, length, bar_length))
+def downbeats_from(given: Sequence[int], length: int, bar_length: int) -> tuple[int, ...]:
+    """Where bars begin: the given ones, then bars of equal length, all in sixteenths.
+
+    Args:
+        given: the first downbeats, ascending, one at least.
+        length: of the melody.
+        bar_length: from the last of them on.
+    """
+    every = (*given, *range(given[-1] + bar_length, length, bar_length))
+    return tuple(downbeat for downbeat in every if downbeat < length)
 
 
 def mean_pitch(tune: Tune) -> float:

@@ -85,7 +85,7 @@ def render_midi(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -
         MidiTrack("Chords", own.chord_program, chords),
     ]
     meter = sheet.meter or COMMON_TIME
-    return files.render_midi(tracks, quarter, own.tempo, meter, sheet.key, sheet.pickup)
+    return files.render_midi(tracks, quarter, own.tempo, meter, sheet.key, [sheet.pickup])
 
 
 def render_abc(
@@ -134,7 +134,7 @@ def _in_divisions(sheet: LeadSheet) -> LeadSheet:
 def tones_of(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> list[Tone]:
     """What is heard of a lead sheet."""
     own = rendering or LeadSheetRendering()
-    clock = Clock(own.tempo, sheet.meter or COMMON_TIME, own.sound.swing, sheet.pickup)
+    clock = Clock(own.tempo, sheet.meter or COMMON_TIME, own.sound.swing, [sheet.pickup])
     melody = [
         clock.tone(note.onset, note.end, note.pitch, own.melody_velocity, own.melody_program)
         for note in sheet.notes

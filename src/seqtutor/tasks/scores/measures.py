@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from seqtutor.tasks.scores.keys import Key
@@ -92,24 +92,35 @@ def has_notes(measures: Sequence[Measure]) -> bool:
     return any(event.pitch is not None for measure in measures for event in measure.events)
 
 
-def bar_starts(
-    length: int, full: int | None, left_open: int | None, first: bool
-) -> tuple[range | list[int], int | None]:
-    """Where bars begin within a measure, and how much of a bar it leaves open.
+def bar_starts(measures: Sequence[Measure]) -> Iterator[range]:
+    """Where bars begin within each measure, in ticks from its beginning.
 
     A measure shorter than the metre asks for is an upbeat if it is the first, or if it completes
     the measure before it (the two halves of a bar that a repeat sign cuts). A measure of several
     bars' length lacks its inner bar lines.
     """
-    if full is None or length == full:
-        return [0], None
-    if length < full:
-        if first or (left_open is not None and length <= left_open):
-            return [], None
-        return [0], full - length
-    if length % full == 0 and full % TICKS_PER_SIXTEENTH == 0:
-        return range(0, length, full), None
-    return [0], None
+    none, one = range(0), range(1)
+    left_open = 0  # How much of a bar the measure before left open.
+    for place, measure in enumerate(measures):
+        length, full = measure.length, measure.full_length
+        before, left_open = left_open, 0
+        if full is None or length == full:
+            yield one
+        elif length > full:
+            is_several = length % full == 0 and full % TICKS_PER_SIXTEENTH == 0
+            yield range(0, length, full) if is_several else one
+        elif length <= before or (place == 0 and not _is_completed(measures)):
+            yield none
+        else:
+            left_open = full - length
+            yield one
+
+
+def _is_completed(measures: Sequence[Measure]) -> bool:
+    """Whether the sign of a repeat cuts the first bar in two."""
+    if len(measures) < 2 or not measures[1].starts_repeat:
+        return False
+    return sum(measure.length for measure in measures[:2]) == measures[0].full_length
 
 
 def sounding_notes(measures: Sequence[Measure]) -> list[tuple[int, int, int]]:

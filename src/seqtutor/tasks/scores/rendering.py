@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -17,7 +18,7 @@ from seqtutor.task_records import Drawn, Gallery
 from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.engraving import png_of, svg_of
 from seqtutor.tasks.scores.keys import Key
-from seqtutor.tasks.scores.notation import Meter, is_binary, signature_fifths
+from seqtutor.tasks.scores.notation import Meter, bar_length, is_binary, signature_fifths
 from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import Tone, ogg_of, wav_of
 
@@ -25,6 +26,8 @@ SHOWN = 6
 """Pieces of each policy whose scores are in the report of an experiment."""
 _SHORTEST_UNIT = 64
 """Of a time signature's denominator."""
+_MOST_UNITS = 99
+"""Of its numerator; MIDI has a byte for it."""
 
 
 def require_playable(tempo: float, programs: Sequence[int], velocities: Sequence[int]) -> None:
@@ -55,24 +58,29 @@ def render_midi(
     tempo: float,
     meter: Meter,
     key: Key,
-    pickup: Fraction = Fraction(0),
+    lines: Sequence[Fraction] = (Fraction(0),),
 ) -> bytes:
     """A MIDI file with `quarter` ticks in a quarter note and `tempo` quarters a minute.
 
-    An upbeat of `pickup` quarters is told as a first bar with a time signature of its own, the only
-    way that MIDI has; one that no time signature is as long as is not told.
+    An upbeat, and a bar of another length than the metre's, has a time signature of its own, the
+    only way that MIDI has to tell it; one that no time signature is as long as is not told.
+
+    Args:
+        tracks: with their notes.
+        quarter: ticks.
+        tempo: quarters a minute.
+        meter: of the bars.
+        key: of the signature.
+        lines: the first bar lines, in quarters, one at least; what lies before is an upbeat. From
+            the last one on bars are as long as the metre says.
     """
     import symusic
 
     score: Any = symusic.Score(quarter)
     score.tempos.append(symusic.Tempo(0, tempo))
-    start, whole = 0, pickup / 4
-    if whole and is_binary(whole) and whole.denominator <= _SHORTEST_UNIT:
-        unit = max(4, whole.denominator)
-        upbeat = (int(whole * unit), unit)
-        score.time_signatures.append(symusic.TimeSignature(0, *upbeat))
-        start = int(pickup * quarter)
-    score.time_signatures.append(symusic.TimeSignature(start, *meter))
+    for line, own_meter in _meters(lines, meter):
+        start = symusic.TimeSignature(int(line * quarter), *own_meter)
+        score.time_signatures.append(start)
     score.key_signatures.append(
         symusic.KeySignature(0, signature_fifths(key), int(key.mode == "minor"))
     )
@@ -82,6 +90,23 @@ def render_midi(
             track.notes.append(symusic.Note(*note))
         score.tracks.append(track)
     return bytes(score.dumps_midi())
+
+
+def _meters(lines: Sequence[Fraction], meter: Meter) -> Iterator[tuple[Fraction, Meter]]:
+    """Where a time signature begins, in quarters, and which."""
+    told: Meter | None = None
+    for start, end in pairwise([*([Fraction(0)] if lines[0] else []), *lines]):
+        whole, own = (end - start) / 4, meter
+        if end - start != bar_length(meter):
+            unit = max(4, whole.denominator)
+            own = int(whole * unit), unit
+            if not is_binary(whole) or unit > _SHORTEST_UNIT or own[0] > _MOST_UNITS:
+                continue
+        if own != told:
+            yield start, own
+        told = own
+    if told != meter:
+        yield (Fraction(0) if told is None else lines[-1]), meter
 
 
 class Rendering(Protocol):

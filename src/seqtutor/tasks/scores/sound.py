@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -77,13 +78,13 @@ class Clock:
         tempo: quarters a minute.
         meter: a bar of three-part beats, such as 6/8, does not swing.
         swing: where in a quarter its second eighth sounds.
-        upbeat: quarters before the first full bar.
+        lines: the first bar lines, in quarters, one at least; swing counts from the last one.
     """
 
     tempo: float
     meter: Meter
     swing: float = STRAIGHT
-    upbeat: Fraction = Fraction(0)
+    lines: Sequence[Fraction] = (Fraction(0),)
 
     def tone(self, start: Fraction, end: Fraction, pitch: int, velocity: int, program: int) -> Tone:
         """A note from one time in quarters to another."""
@@ -91,9 +92,10 @@ class Clock:
         return Tone(onset, self._seconds(end) - onset, pitch, velocity, program)
 
     def _seconds(self, quarters: Fraction) -> float:
-        time = float(quarters - self.upbeat)
+        line = self.lines[max(0, bisect_right(self.lines, quarters) - 1)]
+        time = float(quarters - line)
         moved = time if is_compound(self.meter) else swung(time, self.swing)
-        return 60 / self.tempo * (moved + float(self.upbeat))
+        return 60 / self.tempo * (moved + float(line))
 
 
 def swung(quarters: float, swing: float) -> float:
