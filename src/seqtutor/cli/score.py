@@ -16,7 +16,8 @@ from seqtutor.preferences.settings import PreferenceTerm
 if TYPE_CHECKING:
     from seqtutor.task_spec import TaskSpec
 
-TOTAL = "total"
+TOTAL, MEAN = "total", "mean a step"
+"""A total grows with the length of a sequence; its mean can be compared."""
 FEW = 4
 """So many sequences are shown as columns, which a terminal has room for."""
 BATCH = 512
@@ -68,7 +69,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
             if options.json:
                 _print_json(names, sequences.mask.sum(1), terms)
             else:
-                _print_table(str(path), names, terms)
+                _print_table(str(path), names, sequences.mask.sum(1), terms)
 
 
 def _print_json(names: list[str], lengths: Any, terms: dict[str, Any]) -> None:
@@ -77,17 +78,25 @@ def _print_json(names: list[str], lengths: Any, terms: dict[str, Any]) -> None:
     for row, (name, steps) in enumerate(zip(names, lengths, strict=True)):
         found = {term: list(map(json_number, own[row, :steps])) for term, own in terms.items()}
         del found[TOTAL]
-        total = json_number(terms[TOTAL][row].sum())
-        print(json.dumps({"sequence": name, "total": total, "terms": found}, allow_nan=False))
+        total = float(terms[TOTAL][row].sum())
+        line = {
+            "sequence": name,
+            "steps": int(steps),
+            "total": json_number(total),
+            "mean_a_step": json_number(total / max(1, steps)),
+            "terms": found,
+        }
+        print(json.dumps(line, allow_nan=False))
 
 
-def _print_table(title: str, names: list[str], terms: dict[str, Any]) -> None:
+def _print_table(title: str, names: list[str], lengths: Any, terms: dict[str, Any]) -> None:
     """A row for each sequence; of a few sequences a row for each term that is not zero for all."""
     from seqtutor.report.tables import Cell, Column, Row, Table
     from seqtutor.runs.terminal import print_table
 
     sums = {term: own.sum(1).tolist() for term, own in terms.items()}
-    columns, table = names, [one for one in sums.items() if any(one[1]) or one[0] == TOTAL]
+    sums[MEAN] = (terms[TOTAL].sum(1) / lengths.clip(1)).tolist()
+    columns, table = names, [one for one in sums.items() if any(one[1]) or one[0] in (TOTAL, MEAN)]
     if len(names) > FEW:
         columns, table = list(sums), list(zip(names, zip(*sums.values(), strict=True), strict=True))
     rows = tuple(Row(label, tuple(map(Cell, numbers))) for label, numbers in table)

@@ -35,6 +35,7 @@ def test_a_line_a_tune_with_its_notes_as_read(tmp_path, capsys):
     (scores,) = score_melodies([tokens])
     assert first["tokens"] == tokens
     assert first["total"] == pytest.approx(scores.total.sum())
+    assert first["mean_a_step"] == pytest.approx(scores.total.mean())
     assert first["rules"] == first["terms"] == {k: v.tolist() for k, v in scores.rules.items()}
     # The second tune is too low for tokens, and is named with its notes all the same.
     assert second["notes"] == [[0, 4, 36], [4, 4, 63], [8, 8, 65]]
@@ -105,6 +106,11 @@ def test_score_answers_in_music(tmp_path, capsys, monkeypatch):
         assert own == pytest.approx(earned.sum(), abs=0.1), name
     assert f"{scores.total.sum():.2f}".replace("-", "−") in table
     assert "Counted in D minor" in table
+    # A bar of 6/8 has twelve sixteenths: what it earns does not grow with the length.
+    total = re.search(r"total +(\S+) +(\S+)(?s:.*)\s(\S+) a sixteenth", table)
+    numbers = [float(one.replace("−", "-")) for one in total.groups()]
+    mean = scores.total.mean()
+    assert numbers == pytest.approx([scores.total.sum(), 12 * mean, mean], abs=0.01)
 
 
 def test_a_close_on_another_note_is_not_called_the_tonic():

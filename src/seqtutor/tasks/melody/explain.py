@@ -11,7 +11,9 @@ from seqtutor.tasks.melody.marks import Bars, marks_of
 from seqtutor.tasks.melody.rule_settings import RULE_NAMES
 
 if TYPE_CHECKING:
+    import numpy as np
     import rich.table
+    from jaxtyping import Float
 
     from seqtutor.exhibits import Mark
     from seqtutor.tasks.melody.encoding import Note
@@ -61,22 +63,30 @@ def _reasons(mark: Mark, scores: Scores, width: int) -> Iterator[str]:
 
 
 def rules_table(scores: Scores, bars: Bars, caption: str) -> rich.table.Table:
-    """What each rule gave in all, and in which bars."""
+    """What each rule gave in all, in a bar on average, and in which bars.
+
+    A total grows with the length of a melody; what a bar earns can be compared.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(caption=caption, box=SIMPLE_HEAD)
     table.add_column("Rule", no_wrap=True)
     table.add_column("Points", justify="right", no_wrap=True)
+    table.add_column("A bar", justify="right", no_wrap=True)
     table.add_column("Bars")
     for name in RULE_NAMES:
         steps = scores.rules[name].nonzero()[0].tolist()
         found = sorted({bars.place(step)[0] for step in steps})
-        table.add_row(name, signed(float(scores.rules[name].sum())), ranges(found))
+        table.add_row(name, *_points(scores.rules[name], bars), ranges(found))
     table.add_section()
-    mean = signed(float(scores.total.mean()))
-    table.add_row("total", signed(float(scores.total.sum())), f"{mean} a sixteenth")
+    table.add_row("total", *_points(scores.total, bars))
     return table
+
+
+def _points(earned: Float[np.ndarray, " time"], bars: Bars) -> tuple[str, str]:
+    """What was earned in all, and in a bar on average."""
+    return signed(float(earned.sum())), signed(float(earned.mean() * bars.length))
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -71,6 +71,11 @@ class Bars:
         """The bars of a tune that was read."""
         return cls(tune.downbeats, tune.meter)
 
+    @property
+    def length(self) -> float:
+        """Sixteenths in a bar of the metre; of free metre, in one of 4/4."""
+        return float(_sixteenths(self.meter or (4, 4)))
+
     def place(self, step: int) -> tuple[int, float]:
         """The bar, from 1 on, and the beat, from 1 on, of a sixteenth; an upbeat is bar 0.
 

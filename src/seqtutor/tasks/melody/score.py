@@ -141,13 +141,13 @@ def _liked(
 def _numbers(scores: Scores | None, liked: Float[np.ndarray, " time"] | None) -> dict[str, object]:
     """The score as every task's JSON has it, and by the name of the rules."""
     if scores is None:
-        return {"rules": None, "total": None, "terms": None}
+        return dict.fromkeys(("rules", "total", "mean_a_step", "terms"))
     rules = {name: scores.rules[name].tolist() for name in RULE_NAMES}
-    total = float(scores.total.sum())
-    if liked is None:
-        return {"rules": rules, "total": total, "terms": rules}
-    terms = rules | {"preference": liked.tolist()}
-    return {"rules": rules, "total": total + float(liked.sum()), "terms": terms}
+    total, steps, terms = float(scores.total.sum()), len(scores.total), rules
+    if liked is not None:
+        total += float(liked.sum())
+        terms = rules | {"preference": liked.tolist()}
+    return {"rules": rules, "total": total, "mean_a_step": total / steps, "terms": terms}
 
 
 def _in_sum(scores: Scores, liked: Float[np.ndarray, " time"]) -> str:
@@ -160,6 +160,7 @@ def _in_sum(scores: Scores, liked: Float[np.ndarray, " time"]) -> str:
 
 def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRuleSettings) -> None:
     """The notes that earned or lost something, and a table of the rules."""
+    from seqtutor.report.tables import signed
     from seqtutor.tasks.melody.encoding import tokens_to_notes
     from seqtutor.tasks.melody.explain import earned_lines, rules_table
     from seqtutor.tasks.melody.spec import key_of
@@ -168,6 +169,7 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
     assert one.tokens is not None
     key, steps, bars = key_of(rules), len(scores.total), one.bars
     caption = f"Counted in {key_title(key)}; {steps} sixteenths in {len(bars.downbeats)} bars"
+    caption += f"\n{signed(float(scores.total.mean()))} a sixteenth"
     if one.key is not None:
         caption += f"\n{_on_key(one.key, key)}"
     console.print(one.title, style="bold", markup=False, highlight=False)
