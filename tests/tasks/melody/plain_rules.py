@@ -10,7 +10,14 @@ from fractions import Fraction
 
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 
-STEPS_OF_SCALE = {"major": {0, 2, 4, 5, 7, 9, 11}, "minor": {0, 2, 3, 5, 7, 8, 10}}
+STEPS_OF_SCALE = {
+    "major": {0, 2, 4, 5, 7, 9, 11},
+    "minor": {0, 2, 3, 5, 7, 8, 10},
+    "dorian": {0, 2, 3, 5, 7, 9, 10},
+    "mixolydian": {0, 2, 4, 5, 7, 9, 10},
+    "lydian": {0, 2, 4, 6, 7, 9, 11},
+    "phrygian": {0, 1, 3, 5, 7, 8, 10},
+}
 
 
 def degree(token: int, settings: MelodyRuleSettings) -> int:
@@ -131,7 +138,7 @@ def preferred_intervals(heard: list[int], length: int, settings: MelodyRuleSetti
     from_degree = degree(previous, settings)
     is_stable = from_degree in (0, 7)
     semitones = abs(token - previous)
-    third = 4 if settings.mode == "major" else 3
+    third = 4 if settings.mode in ("major", "mixolydian", "lydian") else 3
     is_third = semitones == third and from_degree in (0, third)
     if settings.in_key_third_stays_in_key:
         is_third = is_third and in_key(token, settings)

@@ -21,6 +21,7 @@ from plain_rules import PLAIN_RULES, plain_rule
 from seqtutor.errors import UserError
 from seqtutor.rewards import Reward
 from seqtutor.tasks.melody.rule_settings import (
+    MODES,
     RULE_NAMES,
     IntervalRewards,
     MelodyRuleSettings,
@@ -239,6 +240,16 @@ def test_transposing_by_octaves_changes_only_tonic_and_autocorrelation(
         np.testing.assert_array_equal(low[name], high[name], err_msg=name)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_rules_of_the_key_in_every_mode(mode: str) -> None:
+    tokens = random_melodies(seed=3, count=20, length=16, highest=37)
+    rules = MelodyRuleSettings(tonic="D", mode=mode)
+    for row in tokens.tolist():
+        for name in ("key", "tonic", "preferred_intervals"):
+            ours = RULES[name](jnp.asarray([row]), rules)[0]
+            np.testing.assert_allclose(ours, plain_rule(name, row, rules), atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("mode", ["major", "minor"])
 def test_rules_of_the_key_move_with_the_key(mode: str) -> None:
     tokens = random_melodies(seed=1, count=200, length=32, highest=26)
@@ -393,7 +404,7 @@ def test_unknown_weight_is_the_users_error() -> None:
     [
         {"tonic": "H"},
         {"tonic": 12},
-        {"mode": "dorian"},
+        {"mode": "locrian"},
         {"melody_length": 0},
         {"motif_window": 0},
         {"autocorrelation_lags": (1, 1)},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from seqtutor.cli.main import main
 from seqtutor.data import Sequences
 from seqtutor.errors import UserError
 from seqtutor.models.files import load_model
@@ -14,26 +16,40 @@ from seqtutor.task_records import Drawn
 from seqtutor.tasks.melody.encoding import melody_vocabulary, tokens_to_notes
 from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.primer import read_primer
-from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
+from seqtutor.tasks.melody.rule_settings import MODES, MelodyRuleSettings
 from seqtutor.tasks.melody.scoring import score
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.melody.spec import SHIPPED_PRIOR, MelodySamples, key_of, spec
-from seqtutor.tasks.scores.keys import Key
+from seqtutor.tasks.scores.keys import Key, key_of_signature
 
 D_MINOR = MelodyRuleSettings(tonic="D", mode="minor", transposition=5)
 
 
 @pytest.mark.parametrize("tonic", ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"])
-@pytest.mark.parametrize("mode", ["major", "minor"])
+@pytest.mark.parametrize("mode", MODES)
 def test_every_key_comes_from_the_white_keys_the_shorter_way(tonic, mode):
     preset = spec.preset().settings("psi")
     rules = replace(preset.rules, tonic=tonic, mode=mode)
     assert -5 <= rules.semitones <= 6
     written_by_the_model = key_of(rules).transposed(-rules.semitones)
-    assert written_by_the_model == Key(0 if mode == "major" else 9, mode)
+    assert written_by_the_model == key_of_signature(0, mode), "all white keys"
     whole, lines = spec.complete(replace(preset, rules=rules), load_model(SHIPPED_PRIOR))
     assert whole.rules.transposition == rules.semitones
     assert len(lines) == (rules.semitones != 0)
+
+
+def test_a_tune_is_in_the_mode_that_it_was_read_in(tmp_path, capsys):
+    """What the file says is what score advises, and what it then counts in."""
+    path = tmp_path / "own.abc"
+    path.write_text("X:1\nM:4/4\nL:1/4\nK:Amix\nA^cef|=gfec|A4|\n")
+    assert main(["score", "melody", str(path)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "to count in its key: --rules.tonic A --rules.mode mixolydian" in out
+    rules = ["--rules.tonic", "A", "--rules.mode", "mixolydian", "--json"]
+    assert main(["score", "melody", str(path), *rules]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert not any(line["rules"]["key"]), "the seventh of the mode is in the key"
+    assert line["rules"]["tonic"][-3:] == [3.0] * 3
 
 
 def test_configurations_without_the_setting_keep_their_meaning():

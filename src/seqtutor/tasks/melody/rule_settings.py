@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from seqtutor.errors import UserError
 from seqtutor.settings import Count, Range, Share, check_settings, require_finite
@@ -24,6 +24,19 @@ RULE_NAMES = (
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "b": -1}
 _SMALLEST_THRESHOLD_STEP = 1e-4
+
+Mode = Literal["major", "minor", "dorian", "mixolydian", "lydian", "phrygian"]
+MODES: tuple[str, ...] = get_args(Mode)
+"""Those with a perfect fifth above the tonic."""
+_UP_TO_MAJOR = {
+    "major": 0,
+    "minor": 3,
+    "dorian": 10,
+    "mixolydian": 5,
+    "lydian": 7,
+    "phrygian": 8,
+}
+"""Semitones from the tonic up to that of the major key with the same signature."""
 
 
 def parse_pitch_class(tonic: int | str) -> int:
@@ -114,12 +127,13 @@ class MelodyRuleSettings:
 
     tonic: int | str = "C"
     """The tonic: a note name such as C, F# or Bb, or a pitch class from 0 (C) to 11 (B)."""
-    mode: Literal["major", "minor"] = "major"
-    """The mode; minor means natural minor."""
+    mode: Mode = "major"
+    """The mode, which says what notes are in the key; minor means natural minor, whose seventh is
+    not raised."""
     transposition: int | None = 0
     """Semitones from what the model writes up to the melody in this key. A model of tunes that were
-    moved to the white keys writes in C major or A minor; None moves its melodies the shorter way to
-    the key. Rules and measures look at the melody, files and pages show it."""
+    moved to the white keys writes in C major, A minor, D Dorian and so on; None moves its melodies
+    the shorter way to the key. Rules and measures look at the melody, files and pages show it."""
     melody_length: Count | None = None
     """Steps of a whole melody, where the last bar and the final step lie; by default the length
     of the melodies that are scored."""
@@ -235,7 +249,7 @@ class MelodyRuleSettings:
         """The transposition as a number."""
         if self.transposition is not None:
             return self.transposition
-        relative_major = self.tonic_pitch_class + (3 if self.mode == "minor" else 0)
+        relative_major = self.tonic_pitch_class + _UP_TO_MAJOR[self.mode]
         return (relative_major + 5) % 12 - 5
 
     @property

@@ -14,7 +14,7 @@ import tyro
 from seqtutor.errors import UserError
 from seqtutor.preferences.settings import PreferenceTerm
 from seqtutor.settings import require
-from seqtutor.tasks.melody.rule_settings import RULE_NAMES, MelodyRuleSettings
+from seqtutor.tasks.melody.rule_settings import MODES, RULE_NAMES, MelodyRuleSettings
 from seqtutor.tasks.melody.settings import RuleWeights
 from seqtutor.tasks.scores.keys import Key
 
@@ -187,7 +187,7 @@ def _on_key(own: Key, counted: Key) -> str:
     read = f"The tune was read in {key_title(own)}"
     if own == counted:
         return f"{read}, too"
-    nearest = own if own.mode == "minor" else Key(own.relative_major)
+    nearest = own if own.mode in MODES else Key(own.relative_major)
     if own.scale == counted.scale:
         meant = f"of the same notes: {_tonic(counted)} counts as the tonic"
     else:
@@ -197,9 +197,9 @@ def _on_key(own: Key, counted: Key) -> str:
 
 
 def _options_of(key: Key) -> str:
-    """The options that make the rules those of a major or minor key."""
-    minor = " --rules.mode minor" if key.mode == "minor" else ""
-    return f"--rules.tonic {_tonic(key)}{minor}"
+    """The options that make the rules those of a key."""
+    mode = "" if key.mode == "major" else f" --rules.mode {key.mode}"
+    return f"--rules.tonic {_tonic(key)}{mode}"
 
 
 def _tonic(key: Key) -> str:

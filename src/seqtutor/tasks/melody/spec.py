@@ -191,7 +191,7 @@ class MelodySpec(TaskSpec[MelodySettings]):
         key = key_of(rules)
         way = f"{abs(semitones)} semitones {'higher' if semitones > 0 else 'lower'}"
         return whole, [
-            f"The prior writes in C major and A minor: what it writes in "
+            "The prior writes on the white keys: what it writes in "
             f"{key_title(key.transposed(-semitones))} becomes {key_title(key)}, {way}"
         ]
 
@@ -362,8 +362,7 @@ def _on_bars(primer: Primer) -> str:
     if not found:
         return ""
     return (
-        ", ".join(found)
-        + ": the bars are written so, but a model that learned others, or counts"
+        ", ".join(found) + ": the bars are written so, but a model that learned others, or counts"
         " from the first note, may not keep them"
     )
 

@@ -17,9 +17,9 @@ from seqtutor.tasks.melody.encoding import (
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.rules.arrays import previous_note
 from seqtutor.tasks.melody.rules.tonality import degrees_above_tonic, tokens_in_key
+from seqtutor.tasks.scores.keys import Key
 
-_FIFTH = 7
-_THIRD = {"major": 4, "minor": 3}
+_MINOR_THIRD, _MAJOR_THIRD, _FIFTH = 3, 4, 7
 
 
 class IntervalClass(IntEnum):
@@ -43,7 +43,7 @@ def interval_table(settings: MelodyRuleSettings) -> Int[np.ndarray, "previous to
     table = np.abs(tokens[None, :] - tokens[:, None])
     degrees = degrees_above_tonic(settings)[:, None]
     tonic_or_fifth = np.isin(degrees, (0, _FIFTH))
-    third = _THIRD[settings.mode]
+    third = _MAJOR_THIRD if _MAJOR_THIRD in Key(0, settings.mode).scale else _MINOR_THIRD
     thirds = (table == third) & np.isin(degrees, (0, third))
     if settings.in_key_third_stays_in_key:
         thirds &= tokens_in_key(settings)[None, :]
@@ -88,8 +88,8 @@ def preferred_intervals(
     jump of more than an octave.) r_t = `interval_scale` (5) × the entry of `intervals` for the
     interval from the last pitch to token t: rest 0.05, hold 0.075, after the tonic or fifth 0.15
     and 0.3; fifth from the tonic or fifth 0.1; third from the tonic or third 0.15; otherwise 2
-    semitones 0.08, 4 0.09, 5 0.07, 7 0.02, 9 0.05, 11 −0.3, more than 12 −1, all else 0. In minor,
-    the in-key third is three semitones.
+    semitones 0.08, 4 0.09, 5 0.07, 7 0.02, 9 0.05, 11 −0.3, more than 12 −1, all else 0. In
+    minor, Dorian and Phrygian the in-key third is three semitones.
 
     Rests and holds, which are no intervals, are paid at every step for as long as they last: a long
     tonic or fifth earns more than any interval. An in-key third may leave the key, as from E to

@@ -55,9 +55,8 @@ def key(
 ) -> Float[Array, "batch time"]:
     """All notes belong to one key (Gauldin, as cited by Jaques et al. 2017, section 4).
 
-    r_t = `key_penalty` (−1) if token t is a pitch outside the major or natural minor scale,
-    else 0. The raised sixth and seventh of minor count as outside. A pitch counts once, however
-    long it is held.
+    r_t = `key_penalty` (−1) if token t is a pitch outside the scale of the mode, else 0. The raised
+    sixth and seventh of minor count as outside. A pitch counts once, however long it is held.
     """
     return jnp.where(is_out_of_key(tokens, settings), settings.key_penalty, 0.0)
 
