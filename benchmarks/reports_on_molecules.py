@@ -144,7 +144,7 @@ def molecules() -> Iterator[Case]:
     yield Case(
         "REINVENT4#54; REINVENT4#202",
         "a file without a molecule is refused in a line",
-        lambda f: isinstance(entries("a.csv", "structure,x\nCCO,1\n")(f), str),
+        lambda f: isinstance(entries("a.csv", "compound,x\nethanol,1\n")(f), str),
         True,
     )
     yield Case(

@@ -11,7 +11,7 @@ import pytest
 from seqtutor.data import Dataset, pad
 from seqtutor.errors import UserError
 from seqtutor.models.files import load_model
-from seqtutor.runs.pretraining import Pretraining, pretrain_in_folder
+from seqtutor.runs.pretraining import Pretraining, pretrain_in_folder, remark_on_few
 from seqtutor.task_spec import TaskSpec
 from seqtutor.training.pretrain_settings import PretrainSettings
 from tiny_problems import identical, task
@@ -82,6 +82,15 @@ def test_nobody_else_trains_into_the_folder_from_the_first_look_to_the_last_file
     with pytest.raises(UserError, match="exists already"):
         pretrain_in_folder(lambda: pytest.fail("the data are read"), folder)
     assert not (folder / ".lock").exists()
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(3, True), (99, True), (100, False)])
+def test_data_with_hardly_anything_to_learn_are_named(number, is_told):
+    few = pad([[0, 1, 2]] * number)
+    remark = remark_on_few(SPEC, Dataset(TINY.vocabulary, 4, few, pad([[0]]), pad([[0]])))
+    assert (remark is not None) == is_told
+    if is_told:
+        assert f"only {number} {SPEC.many} to train on and 1 to validate on" in remark
 
 
 def test_a_training_that_cannot_begin_leaves_nothing(tmp_path):

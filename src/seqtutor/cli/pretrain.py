@@ -65,14 +65,15 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
 
 def _prepared(spec: TaskSpec[Any], options: Any) -> Pretraining:
     """The data and the settings, with what a user should know of them on the screen."""
-    from seqtutor.runs.pretraining import Pretraining, fitting_batch
+    from seqtutor.runs.pretraining import Pretraining, fitting_batch, remark_on_few
     from seqtutor.runs.progress import console
 
     start = _start(spec, options)
     data = spec.read_data(options.data_options, None if start is None else start.vocabulary)
     console.print("\n".join(data.summary), highlight=False)
-    for warning in data.warnings:
-        console.print(warning, style="yellow")
+    for warning in (*data.warnings, remark_on_few(spec, data)):
+        if warning is not None:
+            console.print(warning, style="yellow")
     settings = fitting_batch(options.training, data)
     if settings != options.training:
         console.print(

@@ -64,6 +64,22 @@ class Pretraining:
         }
 
 
+FEW_SEQUENCES = 100
+"""Training sequences below which a prior knows little but these."""
+
+
+def remark_on_few(spec: TaskSpec[Any], data: Dataset) -> str | None:
+    """That there is hardly anything to learn from, if there is."""
+    train, validation = len(data.train), len(data.validation)
+    if train >= FEW_SEQUENCES:
+        return None
+    return (
+        f"There are only {train:,} {spec.many} to train on and {validation:,} to validate on: a "
+        f"prior of so few repeats them and has little else for tuning to keep to. Give more data; "
+        f"{FEW_SEQUENCES} are a beginning, thousands are usual"
+    )
+
+
 def fitting_batch(settings: PretrainSettings, data: Dataset) -> PretrainSettings:
     """The settings with a smaller batch, if there are fewer training sequences than one batch."""
     if len(data.train) >= settings.batch:

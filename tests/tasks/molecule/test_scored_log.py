@@ -15,11 +15,13 @@ from seqtutor.runs.run_folder import RunFolder
 from seqtutor.runs.run_on_disk import run_on_disk
 from seqtutor.tasks.molecule.goal_report import BEST_BY_REWARD, report_best
 from seqtutor.tasks.molecule.presets import PRESETS
+from seqtutor.tasks.molecule.properties import parse
 from seqtutor.tasks.molecule.reward_settings import CustomTerm, DiversityTerm
 from seqtutor.tasks.molecule.score_records import SCORES, ScoreRecords
-from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES, kind_of
+from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES, ScoredLog, kind_of
 from seqtutor.tasks.molecule.settings import MoleculeSettings
 from seqtutor.tasks.molecule.task import molecule_task
+from seqtutor.tasks.molecule.terms import RECORDED
 from seqtutor.training.run import run_tutor
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
@@ -140,6 +142,9 @@ def test_the_record_is_what_the_run_was_rewarded_with(tmp_path, mine):
         batch = [r for r in rows if int(r["step"]) == step and r["is_valid"] == "1"]
         known = [float(row["custom_value"]) for row in batch if row["custom_value"]]
         for row in batch:
+            for name in RECORDED:  # Also those that the reward does not have.
+                own = getattr(parse(row["smiles"]), name)
+                assert float(row[f"{name}_value"]) == pytest.approx(own, rel=1e-4, abs=1e-4)
             assert Chem.CanonSmiles(row["smiles"]) == row["smiles"]
             own = float(row["custom_value"]) if row["custom_value"] else np.mean(known or [0])
             assert float(row["custom"]) == pytest.approx(3 * own, rel=1e-4)
@@ -170,6 +175,20 @@ def test_the_best_by_reward_are_structures_each_once(tmp_path, mine):
     rewards = [float(one.GetProp("reward")) for one in found]
     assert rewards == sorted(best.values(), reverse=True)[:12]
     assert len({Chem.MolToSmiles(one) for one in found}) == 12
+
+
+def test_the_table_of_an_earlier_version_goes_on_with_its_columns(tmp_path, mine):
+    (tmp_path / MOLECULES).write_text("step,smiles,is_valid,total,custom_value\n")
+    with opened(mine, "rloo") as task:
+        log = ScoredLog(task.reward.function.settings)
+        log.record_in(tmp_path)
+        scores = task.reward.function.scorer.score(["CCO", "C("])
+        terms = {name: np.ones(2) for name in task.reward.weights}
+        log.add(7, scores, terms)
+        log.flush()
+    first, second = rows_of(tmp_path / MOLECULES)
+    assert (first["smiles"], first["is_valid"], second["is_valid"]) == ("CCO", "1", "0")
+    assert set(first) == {"step", "smiles", "is_valid", "total", "custom_value"}
 
 
 def test_without_a_folder_nothing_is_recorded(mine):

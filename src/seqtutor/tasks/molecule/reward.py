@@ -19,7 +19,7 @@ from seqtutor.tasks.molecule.scaffold_memory import ScaffoldMemory
 from seqtutor.tasks.molecule.score_records import ScoreRecords
 from seqtutor.tasks.molecule.scored_log import FAILURES, ScoredLog, ScorerWatch
 from seqtutor.tasks.molecule.scoring import MoleculeScorer, in_words
-from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, terms_of
+from seqtutor.tasks.molecule.terms import Scores, Values, recording_measurer, terms_of
 from seqtutor.vocabulary import Vocabulary
 from seqtutor.workers.cache import Pending
 
@@ -43,7 +43,8 @@ class MoleculeReward:
     Args:
         settings: the terms; those with a weight of zero are left out.
         vocabulary: of SMILES tokens, with an end token.
-        scorer: measures what `measurer_for(settings, goal)` says; by default one in this process.
+        scorer: measures what `measurer_for(settings, goal)` says and, for the record of a run, what
+            `recording_measurer` says; by default one in this process.
         goal: is recorded for every new molecule.
         calls: that may be made of the goal's oracle; `None` for no limit.
         known: the molecules that the term `known` refers to.
@@ -68,7 +69,7 @@ class MoleculeReward:
         if known is None and "known" in settings.weights:
             raise UserError("the term known needs the molecules that it refers to")
         self.scorer = scorer or MoleculeScorer.with_workers(
-            measurer_for(settings, goal), 0, scorers=settings.own_scorers
+            recording_measurer(settings, goal), 0, scorers=settings.own_scorers
         )
         wants_memory = "diversity" in settings.weights
         self.memory = ScaffoldMemory(settings.diversity) if wants_memory else None

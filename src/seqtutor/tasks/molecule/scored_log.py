@@ -22,7 +22,7 @@ import numpy as np
 from seqtutor.errors import UserError
 from seqtutor.files import open_own
 from seqtutor.tasks.molecule.reward_settings import MoleculeRewardSettings
-from seqtutor.tasks.molecule.terms import Scores, Values
+from seqtutor.tasks.molecule.terms import RECORDED, Scores, Values
 from seqtutor.tasks.molecule.tokens import shortened
 from seqtutor.workers.worker import Failure
 
@@ -36,7 +36,7 @@ _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _TOO_LARGE = re.compile(r"is too large \([^)]*\)")
 
 _VALUE = "_value"
-"""Ends the name of the column of what a scorer of the user's gave."""
+"""Ends the name of the column of a property, or of what a scorer of the user's gave."""
 
 _FAILURE_COLUMNS = ["step", "smiles", "scorer", "reason"]
 
@@ -55,8 +55,9 @@ class ScoredLog:
         self._settings = settings
         self._own = list(settings.own_scorers)
         values = [f"{name}{_VALUE}" for name in self._own]
+        told = [f"{name}{_VALUE}" for name in RECORDED]
         self._columns = {
-            MOLECULES: ["step", "smiles", "is_valid", *settings.weights, "total", *values],
+            MOLECULES: ["step", "smiles", "is_valid", *told, *settings.weights, "total", *values],
             FAILURES: _FAILURE_COLUMNS,
         }
         self._folder: Path | None = None
@@ -87,10 +88,13 @@ class ScoredLog:
         weighted = [weights[name] * terms[name] for name in weights]
         total = np.sum(weighted, axis=0)
         numbers = [*weighted, total]
+        unknown = np.full(len(scores.strings), np.nan)
+        told = [scores.columns.get(name, unknown) for name in RECORDED]
         for row, string in enumerate(scores.strings):
             smiles = scores.smiles[row]
+            properties = [_short(values[row]) for values in told]
             known = [_exact(scores.columns[name][row]) for name in self._own]
-            cells = [f"{values[row]:.6g}" for values in numbers]
+            cells = [*properties, *map(_short, (values[row] for values in numbers))]
             own = [self._step, smiles or string, int(scores.is_valid[row]), *cells, *known]
             self._rows[MOLECULES].append(own)
         self._scored += int(scores.is_valid.sum())
@@ -138,12 +142,14 @@ class ScoredLog:
         for name, rows in self._rows.items():
             if self._folder is None or not rows:
                 continue
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
+            text, columns = io.StringIO(), self._columns[name]
             path = self._folder / name
+            # A run that an earlier version began goes on with the columns of its table.
+            there = _heading(path) or columns
+            writer = csv.DictWriter(text, there, extrasaction="ignore", lineterminator="\n")
             if not _size(path):
-                writer.writerow(self._columns[name])
-            writer.writerows(rows)
+                writer.writeheader()
+            writer.writerows(dict(zip(columns, row, strict=True)) for row in rows)
             try:
                 with open(path, "a", encoding="utf-8", newline="", opener=open_own) as file:
                     file.write(text.getvalue())
@@ -271,6 +277,19 @@ def _values_in(row: Mapping[str, str]) -> list[str]:
 def _exact(value: float) -> str:
     """The shortest text that is read back as the same number; "" for NaN."""
     return "" if value != value else repr(float(value))
+
+
+def _short(value: float) -> str:
+    """Six digits; "" for NaN."""
+    return "" if value != value else f"{value:.6g}"
+
+
+def _heading(path: Path) -> list[str]:
+    """The names of the columns of a table that is there; none where there is none."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return next(csv.reader(file), [])
 
 
 def _size(path: Path) -> int:

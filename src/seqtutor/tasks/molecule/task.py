@@ -47,13 +47,13 @@ def molecule_task(
     require_rdkit()
     from seqtutor.tasks.molecule.reward import MoleculeReward
     from seqtutor.tasks.molecule.scoring import MoleculeScorer
-    from seqtutor.tasks.molecule.terms import measurer_for
+    from seqtutor.tasks.molecule.terms import recording_measurer
 
     prior = load_model(SHIPPED_PRIOR) if prior is None else prior
     settings = completed(settings or MoleculeSettings(), prior)
     assert settings.length is not None
     reward, goal = settings.reward, settings.chosen_goal
-    measurer = measurer_for(reward, goal)
+    measurer = recording_measurer(reward, goal)
     function = MoleculeReward(
         reward,
         prior.vocabulary,

@@ -25,6 +25,9 @@ from seqtutor.tasks.molecule.reward_settings import (
 # An aliphatic carbon outside brackets: not the C of Cl or Co.
 _CARBONS = re.compile(r"(?:C(?![a-z]))+")
 
+RECORDED = ("logp", "qed", "sa", "molecular_weight")
+"""Properties in a run's record: those that a chemist looks for first."""
+
 Values = Float[np.ndarray, " batch"]
 
 
@@ -81,6 +84,16 @@ def measurer_for(settings: MoleculeRewardSettings, goal: Goal | None = None) -> 
         measurer = _with_goal(measurer, goal)
     measurer.check()
     return measurer
+
+
+def recording_measurer(settings: MoleculeRewardSettings, goal: Goal | None = None) -> Measurer:
+    """The same with what a run's record tells of every molecule, whatever its reward.
+
+    QED, the slowest, is told where it is measured anyway or a scorer of the user's takes longer.
+    """
+    measurer = measurer_for(settings, goal)
+    told = [name for name in RECORDED if name != "qed" or settings.own_scorers]
+    return replace(measurer, properties=tuple(dict.fromkeys((*measurer.properties, *told))))
 
 
 def _with_goal(measurer: Measurer, goal: Goal) -> Measurer:
