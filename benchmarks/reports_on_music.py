@@ -320,8 +320,8 @@ def _midi_cases() -> Iterator[Case]:
         "magenta#1946",
         "a file of several voices at once is refused, and says where",
         notes_of(".mid", midi(b"\x00\x90\x3c\x40\x30\x90\x40\x40\x60\x80\x3c\x00\x60\x80\x40\x00")),
-        "is polyphonic: several notes sound at once at quarter note 0.5; save the melody alone in a "
-        "file of its own",
+        "is polyphonic: several notes sound at once at quarter note 0.5; save the melody alone in "
+        "a file of its own",
     )
     yield Case(
         "py_midicsv#14, animation_nodes#1726",

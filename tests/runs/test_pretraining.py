@@ -86,8 +86,8 @@ def test_nobody_else_trains_into_the_folder_from_the_first_look_to_the_last_file
 
 @pytest.mark.parametrize(("number", "is_told"), [(3, True), (99, True), (100, False)])
 def test_data_with_hardly_anything_to_learn_are_named(number, is_told):
-    few = pad([[0, 1, 2]] * number)
-    remark = remark_on_few(SPEC, Dataset(TINY.vocabulary, 4, few, pad([[0]]), pad([[0]])))
+    few = pad(TINY.vocabulary, 4, ["0120"] * number)
+    remark = remark_on_few(SPEC, Dataset(TINY.vocabulary, 4, few, few[:1], few[:0], {}))
     assert (remark is not None) == is_told
     if is_told:
         assert f"only {number} {SPEC.many} to train on and 1 to validate on" in remark

@@ -109,6 +109,8 @@ def _compare(plan: ComparisonPlan, in_this_process: bool) -> tuple[Path, list[st
         telling_how_to_go_on(plan.output),
         opened_task(spec, settings, prior, None, plan.preference) as task,
     ):
+        # What the runs found out by a scorer of the user's is not asked for again.
+        task.reward.use_records([plan.output, *(job.run.path for job in grid.tuned)])
         policies = _measure(grid, plan, task)
     console.rule("3  Tables and figures")
     left_out = _left_out(grid, plan.output)

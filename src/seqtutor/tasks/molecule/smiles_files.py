@@ -9,6 +9,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,14 +26,25 @@ _CHUNK = 1 << 20
 _LONGEST_FIELD = 1 << 20
 _TABLES = (".csv", ".tsv")
 _STRUCTURES = {".mol", ".mol2", ".pdb", ".cif"}
-_NO_TEXT = {".xlsx", ".xls", ".zip", ".svg", ".png", ".pdf"}
+_NO_TEXT = {".xlsx", ".xls", ".ods", ".zip", ".bz2", ".xz", ".7z", ".svg", ".png", ".pdf"}
+_NO_TEXT |= {".json", ".jsonl", ".parquet", ".feather", ".pkl", ".pickle", ".npz", ".h5", ".db"}
 _RECORD_END = re.compile(r"^\$\$\$\$[^\n]*\n?", re.MULTILINE)
 _DATA_FIELD = re.compile(
     r"^>[^\n<]*<([^>\n]+)>[^\n]*\n(.*?)(?:\n\n|\n?\Z)", re.MULTILINE | re.DOTALL
 )
 _COLUMN = "smiles"
-_OTHER_COLUMNS = ("structure", "canonical_smiles", "smiles_string", "smiles string", "smiles code")
-"""Headings that a column of SMILES strings has where none is called "smiles"."""
+_OTHER_COLUMNS = ("structure", "mol")
+"""Headings that a column of SMILES strings has where none has the word SMILES."""
+_SEPARATORS = re.compile(r"[\s,;]+")
+"""None of them is part of a SMILES string; programs write each of them behind one."""
+_INVISIBLE = dict.fromkeys(map(ord, "\0\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+"""What text from pages and documents may hold and nobody sees."""
+_EXTENDED = re.compile(r"(\S+)\s+\|.*\|")
+"""A string with the extension of CXSMILES."""
+_BEFORE_A_TABLE = re.compile(
+    r"(?:[ \t]*\n|#(?![^\n]*smiles)[^\n]*\n|sep=[^\n][ \t]*\n)*", re.IGNORECASE
+)
+"""Comments, and the line by which Excel is told the separator."""
 _NAME_COLUMNS = ("name", "id", "title", "identifier")
 
 
@@ -74,16 +86,17 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
     """Read every entry of a file, in order.
 
     A file whose name ends in `.csv` or `.tsv` (with or without `.gz`) is a table with a line of
-    column names, separated by commas, semicolons or tabs. One whose name ends in `.sdf` has
+    column names, separated by commas, semicolons, tabs or bars, perhaps after comments; without
+    such a line, the first column is that of the strings. One whose name ends in `.sdf` has
     structures with data fields; a structure's string is the field of the column's name or, without
     it, what RDKit writes for the structure. Any other file has a SMILES string at the start of each
-    line and, after white space, perhaps a name. Blank lines, lines that begin with # and a first
-    line "SMILES" are not entries.
+    line and, after white space, a comma or a semicolon, perhaps a name. Blank lines, lines that
+    begin with # and a first line of headings are not entries.
 
     Args:
         path: of the file; gzip is recognised by its content.
-        column: of a table; upper and lower case are the same. Without "smiles", "structure" and a
-            few other headings stand for it.
+        column: of a table; upper and lower case are the same. Without "smiles", the one heading
+            that contains the word stands for it, and else "structure" or "mol".
 
     Raises:
         UserError: if the file cannot be read, lacks the column, or has no entry.
@@ -108,24 +121,33 @@ def _entries(path: Path, column: str) -> Iterator[Entry]:
 
 def _lines(text: str) -> Iterator[Entry]:
     for number, line in enumerate(text.split("\n"), 1):
-        smiles, name = [*line.split(maxsplit=1), "", ""][:2]
-        is_heading = number == 1 and smiles.lower() == "smiles"
+        smiles, name = [*_SEPARATORS.split(line.strip(), maxsplit=1), ""][:2]
+        is_heading = number == 1 and _COLUMN in smiles.lower()
         if smiles and not smiles.startswith("#") and not is_heading:
             yield Entry(number, smiles, name.strip())
 
 
 def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
     csv.field_size_limit(_LONGEST_FIELD)
+    start = _BEFORE_A_TABLE.match(text)
+    skipped = start.end() if start else 0
+    text, before = text[skipped:], text.count("\n", 0, skipped)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     try:
         names = [name.strip() for name in next(rows, [])]
         lowered = [name.lower() for name in names]
-        if column.lower() == _COLUMN and len(names) == 1 and not find_fault(names[0]):
-            # Strings alone, without a heading, as in a file of lines.
-            yield Entry(1, names[0], "")
-            names = lowered = [_COLUMN]
         if column.lower() == _COLUMN and _COLUMN not in lowered:
-            column = next((one for one in _OTHER_COLUMNS if one in lowered), column)
+            column = _heading_of_strings(lowered)
+        if column == _COLUMN and _COLUMN not in lowered and names and not find_fault(names[0]):
+            first = next(rows, [""])
+            if len(names) == 1 or not find_fault((first or [""])[0].strip()):
+                # Strings from the first line on, without a heading, as in a file of lines.
+                rest = {f"column_{place}": cell for place, cell in enumerate(names[1:], 2)}
+                yield Entry(before + 1, names[0], "", rest)
+                names = lowered = [_COLUMN, *rest]
+            every = chain([first] if first != [""] else [], rows)
+        else:
+            every = rows
         if column.lower() not in lowered:
             require(any(names), f"{path} has no column of SMILES strings: it is empty")
             there = ", ".join(map(repr, names))
@@ -134,14 +156,26 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
         index = names.index(column) if column in names else lowered.index(column.lower())
         name_index = next((lowered.index(name) for name in _NAME_COLUMNS if name in lowered), None)
         others = [(place, one) for place, one in enumerate(_distinct(names)) if place != index]
-        for row in rows:
+        for row in every:
             if row:
                 cells = [*row, *[""] * (len(names) - len(row))]
                 name = "" if name_index is None else cells[name_index]
                 rest = {other: cells[place] for place, other in others}
-                yield Entry(rows.line_num, cells[index].strip(), name, rest)
+                smiles = cells[index].strip()
+                extended = _EXTENDED.fullmatch(smiles)
+                line = before + rows.line_num
+                yield Entry(line, extended[1] if extended else smiles, name, rest)
     except csv.Error as error:
         raise UserError(f"{path} is not a table, at line {rows.line_num}: {error}") from None
+
+
+def _heading_of_strings(lowered: list[str]) -> str:
+    """The heading that stands for "smiles" where there is none, of several the canonical one."""
+    named = [name for name in lowered if _COLUMN in name]
+    canonical = [name for name in named if "canonical" in name]
+    known = [one for one in _OTHER_COLUMNS if one in lowered]
+    found = named if len(named) == 1 else canonical if len(canonical) == 1 else known
+    return next(iter(found), _COLUMN)
 
 
 def delimiter_of(path: Path) -> str | None:
@@ -155,7 +189,9 @@ def delimiter_of(path: Path) -> str | None:
 
 
 def _delimiter(text: str) -> str:
-    return max(",;\t", key=text.split("\n", 1)[0].count)
+    start = _BEFORE_A_TABLE.match(text)
+    heading = text[start.end() if start else 0 :].split("\n", 1)[0]
+    return max(",;\t|", key=heading.count)
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -230,6 +266,8 @@ def read_text(path: Path, *, is_quiet: bool = False) -> str:
     if content is None:
         raise UserError(f"{path} holds more than {LARGEST_TEXT >> 20:,} MiB; split it")
     text = _decoded(content, path, is_quiet)
+    if not text.isascii() or "\0" in text:
+        text = text.translate(_INVISIBLE)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

@@ -69,6 +69,10 @@ def find_fault(smiles: str) -> str | None:
         return None
     if not smiles:
         return "it is empty"
+    if smiles.startswith("InChI="):
+        return "it is an InChI"
+    if smiles.count(">") - smiles.count("->") > 1:
+        return "it is a reaction"
     character = smiles[end]
     place = f"character {end + 1}"
     if character == "[":

@@ -44,6 +44,8 @@ def decode_abc(content: bytes) -> str:
 def split_tunes(text: str) -> Iterator[tuple[list[str], list[str]]]:
     """Yield what the file's header sets for all tunes, and each tune's lines to an empty line."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not _TUNE_START.search(text):
+        text = _begun(text)
     parts = _TUNE_START.split(text)
     header = _without_text(parts[0].split("\n"))
     defaults = [line for line in header if line.startswith(_HEADER_DEFAULTS)]
@@ -51,6 +53,18 @@ def split_tunes(text: str) -> Iterator[tuple[list[str], list[str]]]:
         lines = part.split("\n")[1:]
         end = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
         yield defaults, lines[:end]
+
+
+def _begun(text: str) -> str:
+    """A text without `X:` at the start of a line, as pages and letters have tunes.
+
+    Its lines are indented, or it is a single tune that begins with its first field.
+    """
+    lines = [line.strip() for line in text.split("\n")]
+    if not any(map(_TUNE_START.match, lines)) and any(line.startswith("K:") for line in lines):
+        first = next(place for place, line in enumerate(lines) if _FIELD_LINE.match(line))
+        lines.insert(first, "X:1")
+    return "\n".join(lines)
 
 
 def _without_text(lines: Sequence[str]) -> Iterator[str]:
@@ -199,7 +213,7 @@ def play_tune(lines: Sequence[str]) -> PlayedTune:
     return PlayedTune(
         title=fields.get("T", ""),
         key=None if key is None else key.transposed(reader.transposition_at_start),
-        meter=meter,
+        meter=reader.meter_at_start,
         measures=measures,
         noted=frozenset(noted | reader.noted | assumed),
     )

@@ -39,6 +39,7 @@ _ELEMENT = re.compile(
   | (?P<bar>(?P<sign>:{{0,3}}\[?\|(?:\]:|[|:]){{0,4}}\]?|::)
       (?P<passes>\s{{0,9}}\[?\d[\d,-]{{0,9}})?)
   | \[(?P<ending>\d[\d,-]{{0,9}})
+  | \["(?P<named_ending>\d[\d,. -]{{0,9}})[^"\n]{{0,40}}"
   | (?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]\n]{{0,200}})\])
   | (?P<broken>>{{1,3}}|<{{1,3}})
   | (?P<tie>-)
@@ -62,7 +63,7 @@ _BROKEN = {1: (3, 1), 2: (7, 1), 3: (15, 1)}
 _USER_SYMBOL = re.compile(r"\s*([H-Wh-w])\s*=\s*[!+]?([^!+]*)")
 _SHORTHAND = dict.fromkeys("HLMPTuv", "") | {"S": "segno", "O": "coda"}
 """The standard's letters for decorations, those without effect on what is played empty."""
-_WHILE_OVERLAID = ("bar", "ending", "field", "user_symbol")
+_WHILE_OVERLAID = ("bar", "ending", "named_ending", "field", "user_symbol")
 """What is read after `&`, until the bar line: all but the music of the overlay."""
 _HOLDS_FOR = {"not": 0, "octave": 1, "pitch": 2}
 """How far the directive `propagate-accidentals` lets an accidental hold."""
@@ -72,7 +73,8 @@ class BodyReader:
     """Scans the elements of a voice in order and collects its measures.
 
     `noted` holds what was simplified or passed over, such as "chords", "key changes", "tuplets";
-    `transposition_at_start` are the semitones by which the first note sounds above what is written.
+    `transposition_at_start` are the semitones by which the first note sounds above what is written,
+    and `meter_at_start` is the metre in which it stands.
     """
 
     def __init__(self, signature: Signature, meter: tuple[int, int] | None, unit: int) -> None:
@@ -94,6 +96,7 @@ class BodyReader:
         self._measures = [Measure(self._full_bar)]
         self.is_percussion = False
         self.transposition_at_start = 0
+        self.meter_at_start = meter
         self.noted: set[str] = set()
         self._handlers: dict[str, Callable[[re.Match[str]], object]] = {
             "note": self._read_note,
@@ -104,7 +107,8 @@ class BodyReader:
             "grace": lambda match: self.noted.add("grace notes"),
             "chord": self._read_chord,
             "bar": self._read_bar,
-            "ending": self._read_ending,
+            "ending": lambda match: self._read_ending(match["ending"]),
+            "named_ending": lambda match: self._read_ending(match["named_ending"]),
             "field": self._read_field,
             "broken": self._read_broken,
             "tie": self._read_tie,
@@ -182,6 +186,7 @@ class BodyReader:
     def _add(self, ticks: int, pitch: int | None) -> None:
         if self._last is None:
             self.transposition_at_start = self.transposition
+            self.meter_at_start = self._meter
         numerator, denominator, left = self._tuplet
         if left:
             ticks = ticks * numerator // denominator
@@ -279,8 +284,8 @@ class BodyReader:
         if match["passes"]:
             here.ending = passes_of(match["passes"])
 
-    def _read_ending(self, match: re.Match[str]) -> None:
-        self._begin_measure().ending = passes_of(match["ending"])
+    def _read_ending(self, passes: str) -> None:
+        self._begin_measure().ending = passes_of(passes)
 
     def _read_overlay(self, match: re.Match[str]) -> None:
         self._overlaid = True
@@ -333,7 +338,7 @@ class BodyReader:
         elif name == "M":
             before, self._meter = self._meter, parse_meter(value)
             self._full_bar = full_bar(self._meter)
-            if self._meter != before:
+            if self._meter != before and self._last is not None:
                 self.noted.add("metre changes")
             if not self._measures[-1].events:
                 self._measures[-1].full_length = self._full_bar

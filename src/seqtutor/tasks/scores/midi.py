@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.tasks.scores.files import read_limited
 from seqtutor.tasks.scores.keys import Key, key_of_signature
 from seqtutor.tasks.scores.measures import TICKS_PER_QUARTER, UnreadableTuneError
 
+_HEADER, _USUAL, _MOST_BEFORE = 14, 6, 256
+"""Bytes of a header with its name and size, and without; and of what may lie around the file."""
 MOST_BARS = MOST_NOTES = 65_536
 """Of a track."""
 LATEST = 2**31 - 1
@@ -90,7 +93,7 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     """
     import symusic
 
-    content = with_one_program(read_limited(path))
+    content = with_one_program(_plain(read_limited(path), path))
     try:
         score: Any = symusic.Score.from_midi(content)
     except Exception:  # symusic raises its own C++ exceptions under several names
@@ -111,6 +114,26 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     meters = {one.time: (one.numerator, one.denominator) for one in score.time_signatures}
     known = tuple(sorted((time, meter) for time, meter in meters.items() if 0 not in meter))
     return MidiTracks(tracks, score.ticks_per_quarter, key, known)
+
+
+def _plain(content: bytes, path: Path) -> bytes:
+    """The file without what few programs write: a RIFF file around it, a header of more bytes.
+
+    Raises:
+        UserError: if its times are no parts of a quarter note.
+    """
+    start = content.find(b"MThd", 0, _MOST_BEFORE) if content.startswith(b"RIFF") else 0
+    content = content[max(0, start) :]
+    if content[:4] != b"MThd" or len(content) < _HEADER:
+        return content
+    size, division = int.from_bytes(content[4:8]), int.from_bytes(content[12:14])
+    require(division > 0, f"{path} does not say how long a quarter note is; export it again")
+    require(
+        division < 1 << 15,
+        f"{path} counts time in frames of film, not in notes; export it with ticks of a quarter "
+        "note",
+    )
+    return content[:4] + _USUAL.to_bytes(4) + content[8:_HEADER] + content[8 + size :]
 
 
 def _has_notes(track: Any) -> bool:

@@ -206,7 +206,9 @@ class _Part:
             self.noted.add("notes of length zero")
         else:
             start = self._last_start
-            tied = any(tie.get("type") == "start" for tie in note.iterfind("tie"))
+            # Programs that read pages write the sign alone, without what sounds.
+            ties = [*note.iterfind("tie"), *note.iterfind("notations/tied")]
+            tied = any(tie.get("type") == "start" for tie in ties)
             sounds.append(Sound(round(start), round(start + duration), self._pitch(pitch), tied))
 
     def _pitch(self, pitch: ET.Element) -> int:

@@ -41,7 +41,8 @@ def one_voice(sounds: Iterable[Sound]) -> tuple[list[Sound], bool]:
     """Notes one at a time in order, and whether there were chords.
 
     Of notes that begin together the highest is kept; those of a chord may follow each other as
-    closely as `PLAYED`. One that reaches a little into the next is cut short there.
+    closely as `PLAYED`. One that reaches a little into the next is cut short there, and one that
+    reaches into the next of its own pitch, which strikes it anew, as far as it does.
 
     Raises:
         PolyphonicError: if notes overlap by more than `LEGATO`.
@@ -53,7 +54,8 @@ def one_voice(sounds: Iterable[Sound]) -> tuple[list[Sound], bool]:
         start = together[0].start
         has_chords = has_chords or len(together) > 1
         if voice:
-            if reach - start > LEGATO:
+            is_anew = len(together) == 1 and together[0].pitch == voice[-1].pitch
+            if reach - start > LEGATO and not (is_anew and reach == voice[-1].end):
                 raise PolyphonicError(start)
             voice[-1] = replace(voice[-1], end=min(voice[-1].end, start))
         highest = max(together, key=lambda sound: (sound.pitch, sound.end))
