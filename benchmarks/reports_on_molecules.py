@@ -216,6 +216,124 @@ def molecules() -> Iterator[Case]:
         canonical("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),
         ["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"],
     )
+    yield from _of_strangers()
+
+
+def _of_strangers() -> Iterator[Case]:
+    """Tables and strings that people have, some of them after reports."""
+    named = [("CCO", "a"), ("CCN", "b")]
+    yield Case(
+        "SergeiNikolenko/Burette PR 237; coderdata PR 416; mf-pcba PR 1",
+        "headings that contain the word SMILES, of several the canonical one",
+        lambda f: [
+            [smiles for smiles, _ in entries("a.csv", head + "\nCCO,CCN\n")(f)]
+            for head in (
+                "Ligand SMILES,x",
+                "#SMILES,x",
+                "Canonical SMILES,Isomeric SMILES",
+                "mol,x",
+                "ConnectivitySMILES,x",
+            )
+        ],
+        [["CCO"]] * 5,
+    )
+    yield Case(
+        "yuyangw/MolCLR PR 25",
+        "a table without headings: its first line is a molecule, too",
+        lambda f: [one for one, _ in entries("a.csv", "CCO,ethanol\nCCN,x\n")(f)],
+        ["CCO", "CCN"],
+    )
+    yield Case(
+        "spreadsheets (sep=;), programs (# remarks)",
+        "lines before the headings",
+        lambda f: [
+            entries("a.csv", head + "smiles;name\nCCO;a\nCCN;b\n")(f)
+            for head in ("sep=;\n", "# made by hand, today\n\n")
+        ],
+        [named, named],
+    )
+    yield Case(
+        "databases that part columns by bars",
+        "bars between the columns",
+        entries("a.csv", "smiles|name\nCCO|a\nCCN|b\n"),
+        named,
+    )
+    yield Case(
+        "ischemist/syntharena PR 35; datamol-io/medchem#4",
+        "commas and line ends within quotes",
+        entries("a.csv", 'smiles,name\n"CCO","a, b"\nCCN,"two\nlines"\n'),
+        [("CCO", "a, b"), ("CCN", "two\nlines")],
+    )
+    yield Case(
+        "MORTAR PR 31",
+        "lines with a comma or a semicolon behind the string, under a heading of several words",
+        lambda f: [
+            entries("a.smi", text)(f)
+            for text in ("smiles,name\nCCO,a\nCCN;b\n", "canonical_smiles id\nCCO a\nCCN b\n")
+        ],
+        [named, named],
+    )
+    yield Case(
+        "samplchallenges/SAMPL7#56",
+        "the extension of CXSMILES in a cell of a table",
+        lambda f: entries("a.csv", "smiles,n\nCC |&1:1,r|,1\n".replace("1,r", "1"))(f)[0][0],
+        "CC",
+    )
+    yield Case(
+        "openff-toolkit#1807",
+        "spaces of no width, and zero bytes, that nobody sees",
+        entries("a.smi", b"CC\xe2\x80\x8bO a\nCCN\x00 b\n"),
+        named,
+    )
+    yield Case(
+        "cheminformatics-microservice#372; wikipedia#9",
+        "an InChI, a reaction and a name are called so, or by their first strange character",
+        lambda f: [why_invalid(one) for one in ("InChI=1S/CH4/h1H4", "CCO>>CC=O", "aspirin")],
+        [
+            f"no SMILES text: {why}"
+            for why in ("it is an InChI", "it is a reaction", "character 1 is 'a'")
+        ],
+    )
+    yield Case(
+        "tables of other programs",
+        "a file of JSON or Parquet is refused by its name",
+        lambda f: ["not a text file" in entries(n, "{}")(f) for n in ("a.json", "a.parquet")],
+        [True, True],
+    )
+    yield Case(
+        "chembiohub_helpdesk#385",
+        "a broken string in the middle keeps its place",
+        lambda f: [one for one, _ in entries("a.csv", "smiles,n\nCCO,1\nC1CC,2\nCCN,3\n")(f)],
+        ["CCO", "C1CC", "CCN"],
+    )
+    yield Case(
+        "RDKit's own writers",
+        "V3000 blocks, ends of line of Windows, no $$$$ at the end",
+        lambda f: [
+            [one for one, _ in entries("a.sdf", text)(f)]
+            for text in (molecule_block().replace("\n", "\r\n"), molecule_block(), _V3000)
+        ],
+        [["CCO"], ["CCO"], ["CO"]],
+    )
+
+
+_V3000 = """x
+  y
+
+  0  0  0     0  0            999 V3000
+M  V30 BEGIN CTAB
+M  V30 COUNTS 2 1 0 0 0
+M  V30 BEGIN ATOM
+M  V30 1 C 0 0 0 0
+M  V30 2 O 1 0 0 0
+M  V30 END ATOM
+M  V30 BEGIN BOND
+M  V30 1 1 1 2
+M  V30 END BOND
+M  V30 END CTAB
+M  END
+$$$$
+"""
 
 
 def _training_file(folder: Path) -> Any:

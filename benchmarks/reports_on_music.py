@@ -99,6 +99,7 @@ def music() -> Iterator[Case]:
     yield from _abc_cases()
     yield from _midi_cases()
     yield from _musicxml_cases()
+    yield from _of_strangers()
 
 
 def _abc_cases() -> Iterator[Case]:
@@ -428,3 +429,152 @@ def _musicxml_cases() -> Iterator[Case]:
         ),
         [60, 62, 60, 64],
     )
+
+
+def _each(suffix: str, *contents: str | bytes) -> Callable[[Path], Any]:
+    """The pitches of each of several files."""
+    return lambda folder: [pitches_of(suffix, one)(folder) for one in contents]
+
+
+def _of_strangers() -> Iterator[Case]:
+    """What people try who do not know the program, some of it after reports."""
+    yield Case(
+        "abcjs#127",
+        "a jig whose upbeat stands before the repeat sign: the bar before the second time is short",
+        _downbeats_of(abc("A|:def fed|cBA f2:|", meter="6/8")),
+        (2, 14, 24, 36),
+    )
+    yield Case(
+        "abcjs#791",
+        "a tie at the end of a first ending: into the repeat, or into nothing",
+        lambda f: [
+            notes_of(".abc", abc(m))(f)[-2:]
+            for m in ("|:E8|1 D4E4-:|2 F8|]", "|:C8|1 D4E4-:|2 F8|]")
+        ],
+        [[(24, 24, 64), (48, 16, 65)], [(32, 16, 60), (48, 16, 65)]],
+    )
+    yield Case(
+        "topchyan/abcarus PR 18",
+        "a tune with indented lines, and one without X:, as pages and letters have them",
+        _each(
+            ".abc",
+            "  X:1\n  M:4/4\n  L:1/4\n  K:C\n  CDEF|\n",
+            "T:x\nM:4/4\nL:1/4\nK:C\nCDEF|\n",
+        ),
+        [SCALE, SCALE],
+    )
+    yield Case(
+        "abcjs#68",
+        "a metre after K: and before the music is the tune's",
+        _downbeats_of("X:1\nL:1/4\nK:C\nM:3/4\nCDE|FGA|\n"),
+        (0, 12),
+    )
+    yield Case(
+        "abcjs#170",
+        "endings named in words, and with dots behind the number",
+        _each(".abc", abc('|:C8["1st"D8:|["2nd"E8|]'), abc("|:C8|1. D8:|2. E8|]")),
+        [[60, 62, 60, 64]] * 2,
+    )
+    yield Case(
+        "abcjs#782",
+        "a segno in a letter, fine and D.S. as decorations",
+        pitches_of(".abc", abc("C4|SD4|E4!fine!|F4!D.S.!|]", unit="1/4")),
+        [60, 62, 64, 65, 62, 64],
+    )
+    yield Case(
+        "abcjs#798",
+        "an annotation right before a repeat sign",
+        pitches_of(".abc", abc('C4"A"|:D4|E4:|', unit="1/4")),
+        [60, 62, 64, 62, 64],
+    )
+    yield Case(
+        "abcjs#277",
+        "voices that are written line by line in turn",
+        pitches_of(".abc", "X:1\nL:1/4\nK:C\n[V:a]CD-|\n[V:b]C,2|\n[V:a]DE|\n[V:b]G,2|\n"),
+        [60, 62, 64],
+    )
+    yield Case(
+        "abc2svg#64",
+        "a part that is named between two tied notes",
+        notes_of(".abc", abc("E4-[P:B]E4|")),
+        [(0, 16, 64)],
+    )
+    yield Case(
+        "EasyABC and others",
+        "a mark of the byte order, ends of line of Windows, no last line end",
+        _each(
+            ".abc",
+            "\ufeffX:1\r\nM:4/4\r\nL:1/4\r\nK:C\r\nCDEF|",
+            "X:1\rL:1/4\rK:C\rCDEF|",
+        ),
+        [SCALE, SCALE],
+    )
+    yield Case(
+        "midly#4; carter-thaxton/midi-file#17; mido#43; FluidSynth#1356",
+        "MIDI within a RIFF file, and with a header of more bytes",
+        lambda f: [notes_of(".mid", one)(f) for one in (_riff(midi(note(60))), _long_header())],
+        [[(0, 4, 60)]] * 2,
+    )
+    yield Case(
+        "FluidSynth PR 637; Tonejs/Midi PR 1",
+        "a note that is struck anew while it sounds",
+        notes_of(".mid", midi(b"\0\x90\x3c\x40\x60\x90\x3c\x40\x30\x80\x3c\0\x30\x80\x3c\0")),
+        [(0, 4, 60), (4, 4, 60)],
+    )
+    yield Case(
+        "film music",
+        "times in frames of film are refused by name",
+        lambda f: "frames of film" in str(notes_of(".mid", midi(note(60)).replace(*_FRAMES))(f)),
+        True,
+    )
+    yield Case(
+        "Audiveris#596; w3c-cg/musicxml#272",
+        "ties that are drawn and not told as sound; two on one note; one without an end",
+        lambda f: [
+            notes_of(".musicxml", score(xml("C", 16, more=begin), xml("C", 16, more=end)))(f)
+            for begin, end in _TIES
+        ],
+        [[(0, 32, 60)]] * 3,
+    )
+    yield Case(
+        "iRealPro and others (JJazzLab#470)",
+        "a compressed score without its container, an uncompressed one of that name, UTF-16",
+        lambda f: [
+            pitches_of(suffix, content)(f)
+            for suffix, content in (
+                (".mxl", score(bar("CDEF"))),
+                (".musicxml", score(bar("CDEF")).encode("utf-16")),
+            )
+        ],
+        [SCALE, SCALE],
+    )
+
+
+_FRAMES = (struct.pack(">HHH", 0, 1, 96), struct.pack(">HHh", 0, 1, -(24 << 8) + 4))
+_TIES = [
+    (
+        '<notations><tied type="start"/></notations>',
+        '<notations><tied type="stop"/></notations>',
+    ),
+    ('<tie type="start"/><tie type="start"/>', '<tie type="stop"/>'),
+    ('<tie type="start"/>', ""),
+]
+
+
+def _riff(content: bytes) -> bytes:
+    size = struct.pack("<I", len(content))
+    return b"RIFF" + struct.pack("<I", len(content) + 12) + b"RMIDdata" + size + content
+
+
+def _long_header() -> bytes:
+    head = chunk(b"MThd", struct.pack(">HHH", 0, 1, 96) + bytes(4))
+    return head + midi(note(60))[14:]
+
+
+def _downbeats_of(text: str) -> Callable[[Path], Any]:
+    def read(folder: Path) -> Any:
+        path = folder / "input.abc"
+        path.write_text(text)
+        return read_melody_file(path)[0][0].downbeats
+
+    return read

@@ -138,6 +138,7 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
         lowered = [name.lower() for name in names]
         if column.lower() == _COLUMN and _COLUMN not in lowered:
             column = _heading_of_strings(lowered)
+        every: Iterator[list[str]] = rows
         if column == _COLUMN and _COLUMN not in lowered and names and not find_fault(names[0]):
             first = next(rows, [""])
             if len(names) == 1 or not find_fault((first or [""])[0].strip()):
@@ -146,8 +147,6 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
                 yield Entry(before + 1, names[0], "", rest)
                 names = lowered = [_COLUMN, *rest]
             every = chain([first] if first != [""] else [], rows)
-        else:
-            every = rows
         if column.lower() not in lowered:
             require(any(names), f"{path} has no column of SMILES strings: it is empty")
             there = ", ".join(map(repr, names))

@@ -21,9 +21,10 @@ class PolyphonicError(Exception):
         """What sounds, where, and what can be done, in words."""
         where, *parts = self.args
         several = "".join(f" (it has {one.listed})" for one in parts if len(one.names) > 1)
+        other = "" if parts and not several else f"name another part{several}, or "
         return (
-            f"is polyphonic: several notes sound at once {where}; name another part{several}, or "
-            "save the melody alone in a file of its own"
+            f"is polyphonic: several notes sound at once {where}; {other}save the melody alone in "
+            "a file of its own"
         )
 
 
