@@ -1,4 +1,4 @@
-"""Small inputs after public reports, with the answers that are right; see docs/public_reports.md."""
+"""Inputs after public reports, with the answers that are right; see docs/public_reports.md."""
 
 import sys
 from pathlib import Path
