@@ -68,9 +68,9 @@ def test_weights_follow_the_targets_where_they_are_to():
     assert set(following.first_weights().paid) == set(vars(FormTargets()))
     assert set(following.weights) == set(vars(FormWeights())) - {"sequences"}
     assert spec.preset(None).settings("rloo").adaptation > 0
-    with pytest.raises(UserError, match="target arch"):
+    with pytest.raises(UserError, match="arch must be between 0 and 1"):
         FormTargets(arch=1.5)
-    with pytest.raises(UserError, match="--adaptation"):
+    with pytest.raises(UserError, match="adaptation must be between 0 and 1"):
         TunesSettings(adaptation=-1)
 
 
