@@ -185,19 +185,33 @@ def advance(options: Options, prior: Any, learner: Learner, optimiser: Any, melo
     return jax.lax.scan(melody, learner, None, length=melodies)
 
 
-def main(options: Options) -> None:
-    """Tune, measure, print one JSON object."""
-    prior = load_model(SHIPPED_PRIOR).model
-    optimiser = optax.chain(
+def optimiser_of(options: Options) -> optax.GradientTransformation:
+    """Adam with clipped gradients."""
+    return optax.chain(
         optax.clip_by_global_norm(options.gradient_norm), optax.adam(options.learning_rate)
     )
+
+
+def first_learner(options: Options, prior: SequenceModel) -> Learner:
+    """The prior as network and target, and an empty replay."""
     example = jax.eval_shape(lambda: play(options, prior, prior, jax.random.key(0), jnp.array(0)))
     ring = jax.tree.map(
         lambda leaf: jnp.zeros((options.replay, *leaf.shape[1:]), leaf.dtype), example
     )
-    learner = Learner(
-        prior, prior, optimiser.init(prior), ring, jnp.array(0), jax.random.key(options.seed)
-    )
+    state = optimiser_of(options).init(prior)
+    return Learner(prior, prior, state, ring, jnp.array(0), jax.random.key(options.seed))
+
+
+def policy_of(options: Options, prior: SequenceModel, learner: Learner) -> SequenceModel:
+    """What a learner has learned, as a model that stands alone."""
+    is_product = method_named(options.method).logits_start == "zero"
+    return ProductModel(prior, learner.network) if is_product else learner.network
+
+
+def main(options: Options) -> None:
+    """Tune, measure, print one JSON object."""
+    prior = load_model(SHIPPED_PRIOR).model
+    optimiser, learner = optimiser_of(options), first_learner(options, prior)
     start, chunk = time.perf_counter(), 500
     for done in range(0, options.steps // LENGTH, chunk):
         learner, rewards = jax.block_until_ready(advance(options, prior, learner, optimiser, chunk))
@@ -207,11 +221,9 @@ def main(options: Options) -> None:
             print(
                 f"{steps:>9,} steps  reward {float(jnp.mean(rewards)):7.3f}  {speed:,.0f} steps/s"
             )
-    is_product = method_named(options.method).logits_start == "zero"
-    policy = ProductModel(prior, learner.network) if is_product else learner.network
     task = melody_task()
     measured = evaluate(
-        policy,
+        policy_of(options, prior, learner),
         prior,
         task.vocabulary,
         [melody_measures()],

@@ -41,6 +41,7 @@ from seqtutor.tasks.melody.task import melody_task
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
 from stepwise_rules import LENGTH, MelodyRules, check
+from torch_weights import CELL, from_torch, to_torch
 
 VOCABULARY, HIDDEN, BEGIN = 38, 100, 38
 
@@ -96,21 +97,17 @@ class NoteRNN(nn.Module):
 
     @classmethod
     def of(cls, prior: LSTM) -> NoteRNN:
-        """The package's prior; both order the gates as input, forget, candidate or output."""
+        """The package's prior."""
         network = cls()
-        size = HIDDEN
-        order = np.r_[0 : 2 * size, 3 * size : 4 * size, 2 * size : 3 * size]
-        layer = prior.layers[0]
-        parts = {
-            "cell.weight_ih": np.asarray(prior.token_rows).T[order],
-            "cell.weight_hh": np.asarray(layer.recurrent).T[order],
-            "cell.bias_ih": np.asarray(layer.bias)[order],
-            "cell.bias_hh": np.zeros(4 * size, np.float32),
-            "readout.weight": np.asarray(prior.readout_weight).T,
-            "readout.bias": np.asarray(prior.readout_bias),
-        }
-        network.load_state_dict({name: torch.tensor(part) for name, part in parts.items()})
+        weights = to_torch(prior)
+        cell = {name: weights.pop(name) for name in CELL}
+        network.cell.load_state_dict(cell)
+        network.readout.load_state_dict(weights)
         return network
+
+    def as_model(self, prior: LSTM) -> LSTM:
+        """The package's model with these weights; `of` the other way around."""
+        return from_torch(prior, {**self.cell.state_dict(), **self.readout.state_dict()})
 
 
 class Replay:
