@@ -23,7 +23,8 @@ class Options(ComparisonOptions):
     """
 
     methods: tuple[str, ...] | None = None
-    """Methods to compare (see seqtutor tune --help); if not given, all that votes are there for."""
+    """Methods to compare (seqtutor tune --help names them); if not given, all, dpo only with
+    --preference.model, whose votes it learns from."""
     output: Path | None = None
     """Folder for everything; by default runs/compare-TASK."""
 

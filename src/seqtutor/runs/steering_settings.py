@@ -30,8 +30,9 @@ class Steering:
     p·exp(r/c) and write one (sequential Monte Carlo). A run's policy proposes, and its soft values
     look ahead, if its method learns some."""
     c: float | None = None
-    """Weight of the prior, by default that of the run: of the optimum that --smc samples; without
-    it, of a run's policy, π ∝ p·exp(G·c₀/c) where it was tuned at c₀."""
+    """Weight of the prior, by default that of the run: smaller obeys the reward more, larger stays
+    nearer to real sequences. With --smc it is that of the optimum which is sampled; without, a
+    run's policy p·exp(G), tuned at c₀, becomes p·exp(G·c₀/c)."""
 
     def __post_init__(self) -> None:
         for option, value in (("--best-of", self.best_of), ("--smc", self.smc)):

@@ -24,8 +24,9 @@ class MoleculeSettings:
     """Tokens of the longest string, the end token included; by default that of the prior's training
     strings."""
     goal: GoalName | None = None
-    """The number that is reported against the calls of its oracle, whatever the reward; the presets
-    of these names have it."""
+    """A published benchmark: its number is recorded for each new molecule, a call of its oracle,
+    and the best so far is reported against the calls. It changes no reward; the presets of these
+    names reward it."""
     calls: int | None = None
     """Calls of the goal's oracle after which the run ends; 0 for no limit."""
 
