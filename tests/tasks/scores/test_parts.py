@@ -59,7 +59,8 @@ def test_parts_of_scores_have_their_names_and_silent_ones_do_not_count(tmp_path)
     }
     assert pitches == {None: [60], "1": [60], "2": [67], "whistle": [67]}
     primer = read_primer(path, taken=FilePart(part="Whistle"))
-    assert primer.remarks == ("reads 'Whistle'; the other is 'Bass'",)
+    said = "reads 'Whistle'; the other is 'Bass'"
+    assert primer.remarks == (said, "it has no metre and is written in 4/4")
     with pytest.raises(UserError, match="has no part 'Drums'"):
         read_melody_file(path, part="Drums")
 
