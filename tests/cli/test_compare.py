@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -29,11 +30,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def compare(folder):
-    """Calls the command in the folder of a comparison, which this process has made by itself."""
+def plan(folder):
+    """What the arguments say."""
     grid = {"c": (0.7, 2.0), "seeds": 2, "steps": 4000, "number": 300}
     controls = {"temperatures": (1.5, 0.5), "best_of": (8, 4), "smc": (4,)}
-    plan = ComparisonPlan(spec, ("psi", "reinforce"), folder, **grid, **controls)
+    return ComparisonPlan(spec, ("psi", "reinforce"), folder, **grid, **controls)
+
+
+@pytest.fixture(scope="module")
+def compare(folder, plan):
+    """Calls the command, where this process has made all runs by itself."""
     compare_plan(plan, in_this_process=True)
 
     def call(*options):
@@ -84,23 +90,24 @@ def test_every_policy_and_control_is_measured(compare, folder):
         assert (folder / f"{name}.png").stat().st_size > 10_000
 
 
-def test_called_again_it_keeps_every_run_and_every_measure(compare, folder):
+def test_called_again_it_keeps_every_run_and_every_measure(compare, plan, folder):
     outputs = ("results.csv", "summary.csv", "report.md", "frontier.svg")
     before = {name: (folder / name).read_bytes() for name in outputs}
     files = [*folder.glob("runs/*/*/*/measures.json"), *folder.glob("controls/*.json")]
     assert len(files) == 8 + 4 + 2
     times = {path: path.stat().st_mtime_ns for path in files}
-    assert compare("--number", "300") == 0
+    compare_plan(plan)
     assert {path: path.stat().st_mtime_ns for path in files} == times
     assert {name: (folder / name).read_bytes() for name in outputs} == before
 
 
-def test_it_runs_what_is_missing_and_measures_what_is_asked_anew(compare, folder):
+def test_it_runs_what_is_missing_and_measures_what_is_asked_anew(compare, plan, folder):
+    """In another process, to the weights that this one came to."""
     lost = folder / "runs" / "reinforce" / "c=2.0" / "seed1"
     weights = (lost / "model" / "model.safetensors").read_bytes()
     shutil.rmtree(lost / "model")
     before = made_at(folder)
-    assert compare("--number", "200") == 0, "in another process, to the same weights"
+    compare_plan(replace(plan, number=200))
     after = made_at(folder)
     assert set(after) - set(before) == {lost / "model"}
     assert before.items() <= after.items()
@@ -110,10 +117,10 @@ def test_it_runs_what_is_missing_and_measures_what_is_asked_anew(compare, folder
     assert "200 melodies" in (folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_a_run_that_diverged_is_left_out_and_told(compare, folder):
+def test_a_run_that_diverged_is_left_out_and_told(compare, plan, folder):
     run = folder / "runs" / "psi" / "c=0.7" / "seed1"
     (run / "model").rename(run / "last-good")
-    assert compare("--number", "200") == 0
+    compare_plan(replace(plan, number=200))
     assert len(rows(folder / "results.csv")) == 7 + 7
     report = (folder / "report.md").read_text(encoding="utf-8")
     assert "Diverged, and left out: psi c=0.7 seed 1" in report
