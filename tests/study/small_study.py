@@ -25,7 +25,7 @@ from seqtutor.study.plan import Model, Rules, Study, Words
 
 WORDS = Words("Tones", "Which of the two tones do you prefer?", "tone", ("You agree.", "Gladly."))
 SPEC: Any = SimpleNamespace(name="tones", many="tones")
-OPTIONS = PlanOptions(clips=3, listeners=4, comparisons=3, practice=1, catch=1, set_size=2)
+OPTIONS = PlanOptions(clips=3, listeners=4, comparisons=3, practice=1, catch=1, set_size=2, seed=0)
 SECONDS = 0.4
 DEFAULT = Rules()
 QUICK = Rules(heard=0.0, fastest=0.0)

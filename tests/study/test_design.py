@@ -57,7 +57,7 @@ def test_each_clip_stands_on_both_sides_equally_often():
     names = clips_of(3, 5)
     left: Counter[str] = Counter()
     heard: Counter[str] = Counter()
-    for sheet in sheets(names, 30, PlanOptions()):
+    for sheet in sheets(names, 30, PlanOptions(seed=0)):
         left.update(c.left[0] for c in sheet)
         heard.update(clip for c in sheet for clip in (*c.left, *c.right))
     assert max(heard.values()) - min(heard.values()) <= 2
@@ -83,7 +83,7 @@ def test_catch_trials_come_between_and_on_both_sides():
 
 
 def test_sets_hold_different_clips():
-    options = PlanOptions(form="sets", set_size=4, comparisons=4)
+    options = PlanOptions(form="sets", set_size=4, comparisons=4, seed=0)
     for sheet in sheets(clips_of(2, 6), 5, options):
         for one in sheet:
             assert len(set(one.left)) == len(set(one.right)) == 4

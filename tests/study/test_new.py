@@ -38,6 +38,7 @@ def test_melodies_become_clips_that_are_equally_loud_and_the_same_by_their_seed(
         assert main([*arguments, "--seed", "3"]) == 0
     said = capsys.readouterr().out
     assert "prior, again" in said
+    assert "--seed 3 makes it again" in said
     sizes = re.findall(r"\d+ listeners with \d+ comparisons", said)
     assert set(sizes) == {"2 listeners with 2 comparisons"}
     assert "Each listener has 3 trials: 2 comparisons, 0 for practice and 1 to catch" in said
@@ -65,6 +66,15 @@ def test_melodies_become_clips_that_are_equally_loud_and_the_same_by_their_seed(
     assert {path.name for path in (tmp_path / "a").iterdir()} == {
         *("plan.json", "made_by.json", "clips")
     }
+
+
+def test_a_study_without_a_seed_gets_one_that_nobody_can_guess(tmp_path, capsys):
+    for folder in ("a", "b"):
+        assert main([*NEW, "prior", "same=prior", "--output", str(tmp_path / folder), *SMALL]) == 0
+    first, second = (read_study(tmp_path / folder).plan for folder in ("a", "b"))
+    assert min(first.seed, second.seed) > 2**32, "as once in a thousand million studies it is not"
+    assert not {clip.id for clip in first.clips} & {clip.id for clip in second.clips}
+    assert f"--seed {first.seed} makes it again" in capsys.readouterr().out
 
 
 def test_molecules_become_drawings(tmp_path):

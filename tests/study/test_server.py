@@ -354,6 +354,22 @@ def test_sql_is_a_text_like_any_other(study):
         assert [one.comment for one in votes_in(serving).votes] == [SQL]
 
 
+def test_a_comment_keeps_its_spaces_and_loses_what_controls_a_terminal(study):
+    with served(study) as (serving, browser):
+        consent(client := browser(), study)
+        said = "10\u00a0bars\u3000of\tit\nor\x1b[2Jmore\x00"
+        answer(client, client.get("/api/trial").json(), comment=said)
+        assert [one.comment for one in votes_in(serving).votes] == ["10 bars of it\nor[2Jmore"]
+
+
+def test_a_recruit_with_a_name_that_no_service_gives_sees_a_page(study):
+    with served(study) as (_, browser):
+        page = browser().get("/", params={"PROLIFIC_PID": "a\x00b"})
+        assert page.status_code == 200
+        assert "\x00" not in page.text
+        assert browser().get("/", params={"PROLIFIC_PID": "a" * 300}).status_code == 400
+
+
 def test_forms_of_other_sites_change_nothing(study):
     with served(study) as (serving, browser):
         consent(client := browser(), study)

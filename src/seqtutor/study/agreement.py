@@ -16,7 +16,9 @@ from seqtutor.study.inference import Bounded, Inference
 from seqtutor.study.tally import Tally, cells_of
 from seqtutor.study.votes import Vote
 
-PERMUTATIONS = 500
+PERMUTATIONS, MORE_PERMUTATIONS = 500, 5000
+"""At first, and where the p of a direction is small, so that one or two do not decide it."""
+_SMALL_P = 0.03
 _SHARED = 0.5
 """Share of the votes on pairs of clips that several listeners heard, from which on these count."""
 
@@ -137,10 +139,20 @@ def heterogeneity(inference: Inference, generator: np.random.Generator) -> Heter
     residuals = votes.outcomes - votes.mean
     observed = _scores(votes, residuals[None])[0]
     size, along = _sizes(observed[None])
-    permuted = np.empty((2, PERMUTATIONS))
-    for start in range(0, PERMUTATIONS, 100):
-        drawn = _permuted(votes, residuals, generator, 100)
-        permuted[:, start : start + 100] = _sizes(_scores(votes, drawn))
+
+    def permuted_sizes(draws: int) -> Float[np.ndarray, "2 draw"]:
+        return np.concatenate(
+            [
+                _sizes(_scores(votes, _permuted(votes, residuals, generator, 100)))
+                for _ in range(draws // 100)
+            ],
+            axis=1,
+        )
+
+    permuted = permuted_sizes(PERMUTATIONS)
+    if _p(along[0], permuted[1]) < _SMALL_P:
+        more = permuted_sizes(MORE_PERMUTATIONS - PERMUTATIONS)
+        permuted = np.concatenate([permuted, more], axis=1)
     information = _listener_information(counted, inference)
     scale = float(np.einsum("gij,gji->", information, information))
     direction = np.linalg.eigh(observed.T @ observed)[1][:, -1]

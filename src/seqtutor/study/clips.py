@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from seqtutor.exhibits import Exhibit
 from seqtutor.study.plan import Clip, Media, Stimulus, Use
@@ -29,14 +30,15 @@ class ClipWriter:
     """Makes clips, and keeps the content of their files until they are written.
 
     Attributes:
-        names: draws the identifiers.
+        seed: of the identifiers; who knows some of them does not learn the others, nor the seed.
         with_score: whether a picture is shown beside a sound.
         files: by name, the content of every file so far.
     """
 
-    names: random.Random
+    seed: int
     with_score: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def clip(
         self, exhibit: Exhibit, model: str, number: int, use: Use, tokens: Sequence[str] = ()
@@ -79,7 +81,8 @@ class ClipWriter:
         return tuple(found)
 
     def _name(self) -> str:
-        return f"{self.names.getrandbits(80):020x}"
+        named = f"{self.seed} {next(self._numbers)}"
+        return hashlib.sha256(named.encode()).hexdigest()[:20]
 
     def _kept(self, file: str, kind: str, content: bytes, alt: str = "") -> Media:
         self.files[file] = content

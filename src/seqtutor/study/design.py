@@ -108,7 +108,7 @@ def sheets(
         practice: trials that every listener begins with.
         catches: trials that every listener has, with the sides as they are or exchanged.
     """
-    chance = random.Random(options.seed)
+    chance = random.Random(options.chosen_seed)
     balance = Balance(clips, options.side, chance)
     for number in range(listeners):
         heard: Counter[str] = Counter()

@@ -101,7 +101,7 @@ class Listening:
         """What a listener agrees to, unless the study is stopped; one who has begun goes on."""
         if self._session(request) is not None:
             return RedirectResponse("/listen", 303)
-        given = [request.query_params.get(name, "") for name in self._parameters]
+        given = [text_of(request.query_params, name, 200) for name in self._parameters]
         with self.serving.database.reading() as connection:
             is_let_in = is_open(connection) or has_begun(connection, given[0])
         if not is_let_in:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -101,7 +100,7 @@ def make_study(
     models = []
     for place, (name, policy) in enumerate(policies.items()):
         # Models that begin with the same random numbers would often begin with the same notes.
-        seed = int(np.random.SeedSequence([options.seed, place]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([options.chosen_seed, place]).generate_state(1)[0])
         models.append(Model(name, weights_hash(policy.saved.model), seed))
     exhibits, tokens = _drawn(spec, policies, models, options)
     folders = {name: str(policy.saved.folder or "") for name, policy in policies.items()}
@@ -137,7 +136,7 @@ def write_study(
         UserError: if the folder is taken, or cannot be written.
     """
     require_unused(output)
-    writer = ClipWriter(random.Random(f"{options.seed} clips"), options.score)
+    writer = ClipWriter(options.chosen_seed, options.score)
     clips = [
         writer.clip(
             exhibit,
@@ -163,13 +162,13 @@ def write_study(
         goal=options.goal,
         temperature=options.temperature,
         effect=options.effect,
-        seed=options.seed,
+        seed=options.chosen_seed,
         rule=RULE.format(clips=options.clips, many=spec.many),
         models=tuple(models),
         clips=(*clips, *broken),
         sheets=tuple(sheets(clips_by_model(clips), listeners, options, practice, catches)),
         words=words,
-        screen=writer.screen(options.seed) if options.headphones else (),
+        screen=writer.screen(options.chosen_seed) if options.headphones else (),
         rules=replace(rules, unheard=UNHEARD) if has_sound else rules,
     )
     files = {f"{CLIPS}/{name}": content for name, content in writer.files.items()}
@@ -240,7 +239,7 @@ def _trials(
         elif first[0].sound is None:
             trials.append(Comparison("catch", left, right, -1, is_instructed=True))
         else:
-            own = [writer.broken(clip, options.seed + place) for clip in first]
+            own = [writer.broken(clip, options.chosen_seed + place) for clip in first]
             made += own
             trials.append(Comparison("catch", left, tuple(c.id for c in own), -1))
     return trials, made

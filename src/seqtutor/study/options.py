@@ -52,11 +52,18 @@ class PlanOptions:
     """Show a score or another picture beside each sound."""
     temperature: Positive = 1.0
     """Of the sampling."""
-    seed: int = 0
-    """Of the sampling and of all that is left to chance."""
+    seed: int | None = None
+    """Of the sampling and of all that is left to chance; the same one makes the same study again.
+    By default one that nobody can guess, since who guesses it knows which clip is whose."""
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    @property
+    def chosen_seed(self) -> int:
+        """The seed, once there is one."""
+        assert self.seed is not None
+        return self.seed
 
     @property
     def side(self) -> int:

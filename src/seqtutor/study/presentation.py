@@ -235,7 +235,13 @@ def _listeners(results: Results) -> list[str]:
             f"about {shown_number(taste.spread)} around the mean."
         )
     else:
-        lines.append(f"No difference in taste was shown (p {p_in_words(taste.p)}).")
+        along = ""
+        if taste.p_direction < LEVEL:
+            p = p_in_words(taste.p_direction)
+            along = f"; in the one direction in which they differ most, p {p}"
+        lines.append(
+            f"No difference in taste was shown over all models (p {p_in_words(taste.p)}{along})."
+        )
     return lines
 
 

@@ -109,13 +109,16 @@ def of_json(handler: Callable[[Request, Body], Response]) -> Callable[[Request],
 def text_of(body: Body, name: str, longest: int) -> str:
     """A text of a body, without control characters but for ends of lines.
 
+    A space or tab of any kind becomes a plain space.
+
     Raises:
         HTTPException: if it is none or too long.
     """
     found = body.get(name, "")
     if not isinstance(found, str) or len(found) > longest:
         raise HTTPException(400, f"{name} must be a text of at most {longest} characters")
-    return "".join(one for one in found if one.isprintable() or one == "\n")
+    kept = (" " if one.isspace() and one != "\n" else one for one in found)
+    return "".join(one for one in kept if one.isprintable() or one == "\n")
 
 
 def whole_of(body: Body, name: str, least: int, most: int) -> int:

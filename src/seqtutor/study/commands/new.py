@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from seqtutor.errors import UserError
-from seqtutor.settings import require, require_seed
+from seqtutor.settings import LARGEST_SEED, require, require_seed
 from seqtutor.study.options import PlanOptions
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
     from seqtutor.study.plan import Rules
     from seqtutor.study.wording import NO_CONSENT
 
+    if options.seed is None:
+        options = replace(options, seed=secrets.randbelow(LARGEST_SEED))
     models = named_models(spec, options.models)
     require(len(models) >= 2, "a study compares at least two models; name another one")
     power = options.power(len(models))
@@ -85,7 +88,8 @@ def _check(options: Options, most: int) -> None:
     require(options.output is not None, "name the folder of the study with --output")
     assert options.output is not None
     require_unused(options.output)
-    require_seed("--seed", options.seed)
+    if options.seed is not None:
+        require_seed("--seed", options.seed)
     require(is_shown(options.title), "--title has characters that cannot be shown")
     require(
         options.drawn <= most,
@@ -122,5 +126,5 @@ def _print(study: Study, options: Options) -> None:
         f"Each listener has {options.trials} trials: "
         f"{counted(options.comparisons, 'comparison', 'comparisons')}, {options.practice} for "
         f"practice and {options.catch} to catch who does not listen. The plan's SHA-256 is "
-        f"{study.sha256}."
+        f"{study.sha256}; --seed {options.seed} makes it again."
     )

@@ -132,7 +132,12 @@ def _tell_of_earlier(database: Database, options: Options) -> None:
         print(f"Erased {counted(gone, 'simulated listener', 'simulated listeners')}.")
         return
     with database.reading() as connection:
-        found = counts(connection, simulated=True)
+        found, people = (counts(connection, simulated=one) for one in (True, False))
+    if sum(people.values()) - people[State.WITHDRAWN]:
+        print(
+            "Somebody has begun this study already: once a person has answered, what is simulated "
+            "is set aside. An answer of your own is erased by Withdraw on the page that gave it."
+        )
     if there := sum(found.values()) - found[State.WITHDRAWN]:
         print(
             f"The study already has {counted(there, 'simulated listener', 'simulated listeners')}; "
