@@ -114,6 +114,24 @@ def test_a_file_without_a_phrase_is_told(data, tmp_path):
         spec.read_sequences(path, data.vocabulary, 96, prior_of(data))
 
 
+def test_a_rare_length_is_tied_and_a_rare_pitch_is_named(tmp_path, capsys):
+    """The rules hear no difference; what no tokens of the model sound is told, and where."""
+    vocabulary = Vocabulary.load(SHIPPED_PRIOR / "vocabulary.json")
+    prior = SimpleNamespace(vocabulary=vocabulary, origin={"max_length": 96, "bars": 8})
+    path = tmp_path / "waltz.abc"
+    first, second = "|:E|A2B|c2d|e2e|d2B|c2A|G2E|B3|A2:|", "|:E|A2B|c2d|e2e|d2B|c2A|^c'2E|B3|A2:|"
+    path.write_text(f"X:1\nT:Waltz\nM:3/4\nL:1/4\nK:Am\n{first}\n{second}\n")
+    assert "B4:3" not in vocabulary.tokens
+    _, rows = spec.read_sequences(path, vocabulary, 96, prior)
+    tokens = vocabulary.decode(rows.tokens[0][rows.mask[0]])
+    place = tokens.index("|7")
+    assert tokens[place + 1 : place + 3] == ["B4:2", "tie:1"]
+    notes = lead_sheet_of(phrase_of(tokens)).notes
+    assert [note.duration for note in notes if note.pitch == 71][-1] == 3
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "Waltz, phrase 2 is left out: bar 6: C#6 of 2 quarters is not in the vocabulary" in told
+
+
 def test_a_primer_is_read_in_the_tokens_of_the_policy(data):
     options = TuneSamples(prime="6/8 minor")
     forced, _ = spec.primer(options, TunesSettings(), 2, 0, data.vocabulary)

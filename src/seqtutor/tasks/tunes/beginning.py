@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from seqtutor.tasks.tunes.data import TOKENS_PER_BAR
-from seqtutor.tasks.tunes.dataset import read_known_phrases
+from seqtutor.tasks.tunes.given import read_known_phrases
 from seqtutor.tasks.tunes.tokens import BAR, table_of
 from seqtutor.vocabulary import Vocabulary
 
@@ -44,13 +44,15 @@ def read_beginning(path: Path, vocabulary: Vocabulary, bars: int | None = None) 
         UserError: if the file cannot be read or holds no phrase in the tokens of the model.
     """
     whole = int(table_of(vocabulary).bar.max())
-    first, *others = read_known_phrases(path, vocabulary, whole, TOKENS_PER_BAR * whole)
+    found, left_out = read_known_phrases(path, vocabulary, whole, TOKENS_PER_BAR * whole)
+    first, *others = found
     taken = min(whole // 2 if bars is None else bars, whole)
     tokens = first.tokens
     if taken < whole:
         tokens = tokens[: tokens.index(f"{BAR}{taken + 1}")]
     notes = [f"begins with {taken} of the {whole} bars of {first.name}"]
     notes += [f"the file holds {len(others) + 1} phrases; one is read"] if others else []
+    notes += left_out
     octaves = max(0, (abs(first.shift) - MOST_SEMITONES + 11) // 12)
     back = -first.shift + 12 * octaves * (1 if first.shift > 0 else -1)
     if octaves:

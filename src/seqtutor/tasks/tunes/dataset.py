@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from seqtutor.data import Dataset, Sequences, pad
 from seqtutor.errors import UserError
-from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.scores.duplicates import FRACTIONS, cluster_near_duplicates, split_clusters
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.tunes.data import TOKENS_PER_BAR, TunesData
-from seqtutor.tasks.tunes.priors import bars_of
 from seqtutor.tasks.tunes.reader import Tune, read_sources
 from seqtutor.tasks.tunes.tokens import tokens_of, vocabulary_of
 from seqtutor.vocabulary import Vocabulary
@@ -121,61 +118,3 @@ def _lines(figures: dict, bars: int, report: ImportReport) -> list[str]:
         for name in PARTS
     ]
     return lines + [f"  {line}" for line in report.lines()[1:] if not line.startswith("skipped")]
-
-
-def read_given(
-    path: Path, vocabulary: Vocabulary, max_length: int, prior: PriorRecord
-) -> tuple[list[str], Sequences]:
-    """Phrases of a user's ABC file as tokens of a prior.
-
-    Returns:
-        The title of each tune, with the number of the phrase if there are several, and the phrases.
-
-    Raises:
-        UserError: if the file cannot be read, or no phrase of it can be written in these tokens.
-    """
-    phrases = read_known_phrases(path, vocabulary, bars_of(prior), max_length)
-    return [one.name for one in phrases], pad(
-        vocabulary, max_length, [one.tokens for one in phrases]
-    )
-
-
-@dataclass(frozen=True)
-class KnownPhrase:
-    """A phrase of a user's in the tokens of a model.
-
-    Attributes:
-        name: the title of its tune, with the number of the phrase if there are several.
-        tokens: without the one that ends it.
-        shift: semitones by which it was moved to the white keys.
-    """
-
-    name: str
-    tokens: list[str]
-    shift: int
-
-
-def read_known_phrases(
-    path: Path, vocabulary: Vocabulary, bars: int, max_length: int
-) -> list[KnownPhrase]:
-    """Phrases of an ABC file of which a model knows every token.
-
-    Raises:
-        UserError: if the file cannot be read, or there is no such phrase.
-    """
-    tunes, report = read_sources(path, bars)
-    known = set(vocabulary.tokens)
-    found: list[KnownPhrase] = []
-    for tune in tunes:
-        for number, phrase in enumerate(tune.phrases, start=1):
-            tokens = tokens_of(phrase)
-            if known.issuperset(tokens) and len(tokens) < max_length:
-                several = f", phrase {number}" if len(tune.phrases) > 1 else ""
-                name = f"{tune.title or path.name}{several}"
-                found.append(KnownPhrase(name, tokens, tune.shift))
-    if not found:
-        raise UserError(
-            f"{path} holds no phrase of {bars} bars in notes that the prior knows "
-            f"({report.reasons or 'its notes are rare ones'})"
-        )
-    return found

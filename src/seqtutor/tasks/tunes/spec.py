@@ -229,10 +229,14 @@ class TunesSpec(TaskSpec[TunesSettings]):
         prior: PriorRecord | None = None,
     ) -> tuple[list[str], Sequences]:
         """Phrases of an ABC file."""
-        from seqtutor.tasks.tunes.dataset import read_given
+        from seqtutor.runs.progress import console
+        from seqtutor.tasks.tunes.given import read_given
 
         assert prior is not None
-        return read_given(path, vocabulary, max_length, prior)
+        names, sequences, left_out = read_given(path, vocabulary, max_length, prior)
+        for line in left_out:
+            console.print(f"{path}: {line}", markup=False, highlight=False)
+        return names, sequences
 
     @contextmanager
     def measures(

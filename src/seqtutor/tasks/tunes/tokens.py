@@ -52,11 +52,11 @@ PITCHES = {pitch_name(pitch): pitch for pitch in range(128)}
 def tokens_of(phrase: Phrase) -> list[str]:
     """The tokens of a phrase, without the one that ends it."""
     meter = f"{phrase.meter[0]}/{phrase.meter[1]}"
-    tokens = [meter, phrase.mode, *map(_name, phrase.upbeat)]
+    tokens = [meter, phrase.mode, *map(name_of, phrase.upbeat)]
     for place, bar in enumerate(phrase.bars):
         first = phrase.bars.index(bar)
         is_copy = first < place and not bar[0].is_tied
-        tokens += [f"{BAR}{place + 1}", *([f"{COPY}{first + 1}"] if is_copy else map(_name, bar))]
+        tokens += [f"{BAR}{place + 1}", *([f"{COPY}{first + 1}"] if is_copy else map(name_of, bar))]
     return tokens
 
 
@@ -153,13 +153,14 @@ def is_bar(token: str) -> bool:
     return token.startswith(BAR)
 
 
-def _name(event: Event) -> str:
+def name_of(event: Event) -> str:
+    """The token of an event."""
     what = TIE if event.is_tied else REST if event.pitch is None else pitch_name(event.pitch)
     return f"{what}:{Fraction(event.duration, UNITS_PER_QUARTER)}"
 
 
 def _event(token: str) -> Event:
-    """The inverse of `_name`.
+    """The inverse of `name_of`.
 
     Raises:
         UserError: if the token is no event.
