@@ -152,7 +152,7 @@ SCHEMA_ORDER = {
     "time": ["beats", "beat-type"],
     "clef": ["sign", "line"],
     "direction": ["direction-type", "sound"],
-    "metronome": ["beat-unit", "per-minute"],
+    "metronome": ["beat-unit", "beat-unit-dot", "per-minute"],
     "pitch": ["step", "alter", "octave"],
     "note": [
         *["pitch", "rest", "duration", "tie", "voice", "type", "dot", "accidental", "beam"],

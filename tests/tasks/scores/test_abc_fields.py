@@ -7,10 +7,30 @@ from hypothesis import strategies as st
 from seqtutor.tasks.scores.abc_fields import (
     parse_key_field,
     parse_part_order,
+    parse_tempo,
     parse_unit,
 )
 from seqtutor.tasks.scores.keys import MODES, PITCH_CLASS_OF_LETTER, Key
 from seqtutor.tasks.scores.measures import TICKS_PER_WHOLE, UnreadableTuneError
+
+
+@pytest.mark.parametrize(
+    ("field", "quarters"),
+    [
+        ("3/8=110", 165),
+        ("1/4 = 90", 90),
+        ('"Allegro" 1/2=100', 200),
+        ("1/4 3/8=40", 100),
+        ("120", 60),
+        ("C=120", 60),
+        ('"Slowly"', None),
+        ("1/4=0", None),
+        ("", None),
+        ("3/0=4", None),
+    ],
+)
+def test_a_tempo_counts_quarters(field, quarters):
+    assert parse_tempo(field, TICKS_PER_WHOLE // 8) == quarters
 
 
 @pytest.mark.parametrize(

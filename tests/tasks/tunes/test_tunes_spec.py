@@ -132,6 +132,34 @@ def test_a_rare_length_is_tied_and_a_rare_pitch_is_named(tmp_path, capsys):
     assert "Waltz, phrase 2 is left out: bar 6: C#6 of 2 quarters is not in the vocabulary" in told
 
 
+def test_a_tempo_of_a_file_is_that_of_what_goes_on_from_it(data, tmp_path):
+    """Unless another is asked for; marks of jigs count dotted quarters, as the file's did."""
+    path = tmp_path / "jig.abc"
+    music = "|:d2A F2A|B2c d2e|f2e d2A|d3 A3|d2A F2A|B2c d2e|f2e d2A|d3 d3:|"
+    path.write_text(f"X:1\nT:Jig\nM:6/8\nL:1/8\nQ:3/8=110\nK:C\n{music}\n")
+    known = vocabulary_of([tokens_of(read_abc(path.read_text(), "own", 8)[0][0].phrases[0])], 8)
+    ids = known.encode(["6/8", "major", *(f"|{n}" for n in range(1, 9)), END])
+    drawn = Drawn(Sequences(ids[None], np.ones((1, len(ids)), bool)), known, {}, TunesSettings())
+    for asked, mark, sound in ((None, "110", "165"), (120.0, "80", "120")):
+        options = TuneSamples(prime=str(path), tempo=asked, formats=("abc", "musicxml"))
+        _, options = spec.primer(options, TunesSettings(), 1, 0, known)
+        texts = [one.read_text() for one in spec.write(drawn, tmp_path / mark, options)]
+        abc, score = sorted(texts)
+        assert f"\nQ:3/8={mark}\n" in abc
+        found = re.search(r"unit>(.*)</beat-unit>\s*<beat-unit-dot />\s*<per-minute>(.*)<", score)
+        assert found.groups() == ("quarter", mark)
+        assert f'<sound tempo="{sound}"' in score
+    assert (
+        spec.opening(
+            path,
+            prior_of(SimpleNamespace(vocabulary=known, origin={"bars": 8})),
+            TunesSettings(),
+            {},
+        ).how["tempo"]
+        == 165
+    )
+
+
 def test_a_primer_is_read_in_the_tokens_of_the_policy(data):
     options = TuneSamples(prime="6/8 minor")
     forced, _ = spec.primer(options, TunesSettings(), 2, 0, data.vocabulary)

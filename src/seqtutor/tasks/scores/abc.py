@@ -13,6 +13,7 @@ from seqtutor.tasks.scores.abc_fields import (
     parse_key_field,
     parse_meter,
     parse_part_order,
+    parse_tempo,
     parse_unit,
 )
 from seqtutor.tasks.scores.import_report import MOST_NAMED, ImportReport
@@ -216,6 +217,7 @@ def play_tune(lines: Sequence[str]) -> PlayedTune:
         meter=reader.meter_at_start,
         measures=measures,
         noted=frozenset(noted | reader.noted | assumed),
+        tempo=parse_tempo(fields.get("Q", ""), unit or default_unit(meter)),
     )
 
 

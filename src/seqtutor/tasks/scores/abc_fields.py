@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from seqtutor.tasks.scores.keys import (
     FIFTHS_OF_LETTER,
@@ -23,6 +24,11 @@ LONGEST_ORDER = 256
 
 _METER = re.compile(r"\(?(\d{1,3}(?:\s?\+\s?\d{1,3}){0,9})\)?\s?/\s?(\d{1,3})")
 _UNIT = re.compile(r"\s*(?:(\d{1,3})\s?/\s?(\d{1,3})|1)\s*(?!\S)")
+_TEMPO = re.compile(
+    r"(?:((?:[1-9]\d{0,2}/[1-9]\d{0,2}\s+){0,3}[1-9]\d{0,2}/[1-9]\d{0,2})\s*=|C\s*=)?\s*"
+    r"(\d{1,4}(?:\.\d{1,3})?)"
+)
+_QUOTED = re.compile(r'"[^"]*"')
 _MODE_OF_PREFIX = {
     "maj": "major",
     "ion": "major",
@@ -93,6 +99,21 @@ def parse_unit(value: str) -> int | None:
     if int(match[2]) == 0:
         return None
     return TICKS_PER_WHOLE * int(match[1]) // int(match[2]) or None
+
+
+def parse_tempo(value: str, unit: int) -> float | None:
+    """Read what follows `Q:`, in quarters a minute; `None` if it names no number.
+
+    Args:
+        value: such as `3/8=110`, `"Allegro" 1/4=120`, or a number of units a minute alone.
+        unit: note length in ticks.
+    """
+    match = _TEMPO.fullmatch(_QUOTED.sub("", value).strip())
+    if match is None:
+        return None
+    beats = [Fraction(one) for one in match[1].split()] if match[1] else []
+    quarters = 4 * sum(beats) if beats else Fraction(4 * unit, TICKS_PER_WHOLE)
+    return float(quarters * Fraction(match[2])) or None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from seqtutor.tasks.scores.notation import (
     SpelledPitch,
     spell,
     spell_tonic,
+    tempo_mark,
 )
 from seqtutor.tasks.scores.values import beam_places
 
@@ -45,12 +46,13 @@ def abc_tune(
     beats, beat_type = score.meter
     # In ABC a per cent sign begins a comment.
     title = " ".join(score.title.split()).replace("%", r"\%")
+    beat, tempo = tempo_mark(score)
     lines = [
         f"X:{number}",
         f"T:{title}",
         f"M:{beats}/{beat_type}",
         f"L:{unit / 4}",
-        f"Q:1/4={score.tempo:g}",
+        f"Q:{beat / 4}={tempo}",
         f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{_MODES[score.key.mode]}",
     ]
     bars = [_bar(bar, score, unit, beams) for bar in score.bars]

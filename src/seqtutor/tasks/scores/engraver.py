@@ -29,7 +29,7 @@ _OPTIONS = {
     "svgViewBox": True,
 }
 # What verovio takes from the music font within text, by its code there, as text.
-_TEXT_OF_GLYPH = {"\ueca5": "♩", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯"}
+_TEXT_OF_GLYPH = {"\ueca5": "♩", "\uecb7": ".", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯"}
 _GLYPHS = re.compile(r'<tspan font-family="Leipzig" font-size="\d+px">([^<]*)</tspan>')
 _TEXT_SIZE = 405
 _TOOLTIP = re.compile(r'<title class="labelAttr">[^<]*</title>')

@@ -73,6 +73,7 @@ class PlayedTune:
         meter: numerator and denominator, or `None` for free metre.
         measures: in the order in which they are played; durations in ticks.
         noted: what was simplified or passed over, by name.
+        tempo: quarter notes a minute at the beginning; `None` where none is named.
     """
 
     title: str
@@ -80,6 +81,7 @@ class PlayedTune:
     meter: tuple[int, int] | None
     measures: Sequence[Measure]
     noted: frozenset[str]
+    tempo: float | None = None
 
 
 def full_bar(meter: tuple[int, int] | None) -> int | None:

@@ -24,6 +24,7 @@ from seqtutor.tasks.scores.notation import (
     odd_part,
     signature_fifths,
     spell,
+    tempo_mark,
 )
 from seqtutor.tasks.scores.values import beam_places
 
@@ -77,7 +78,7 @@ def musicxml(score: Score, program: int = 0, finest: int = 1) -> str:
             measure.set("implicit", "yes")
         if number == first:
             _attributes(measure, score, divisions)
-            _tempo(measure, score.tempo)
+            _tempo(measure, score)
         _Measure(measure, bar, score, divisions, names).write()
         if number - first == len(score.bars) - 1:
             _add(_add(measure, "barline", location="right"), "bar-style", "light-heavy")
@@ -124,12 +125,16 @@ def _attributes(measure: ET.Element, score: Score, divisions: int) -> None:
     _add(clef, "line", 2)
 
 
-def _tempo(measure: ET.Element, tempo: float) -> None:
+def _tempo(measure: ET.Element, score: Score) -> None:
+    beat, number = tempo_mark(score)
+    name, dots = _note_value(beat)
     direction = _add(measure, "direction", placement="above")
     metronome = _add(_add(direction, "direction-type"), "metronome")
-    _add(metronome, "beat-unit", "quarter")
-    _add(metronome, "per-minute", f"{tempo:g}")
-    _add(direction, "sound", tempo=f"{tempo:g}")
+    _add(metronome, "beat-unit", name)
+    for _ in range(dots):
+        _add(metronome, "beat-unit-dot")
+    _add(metronome, "per-minute", number)
+    _add(direction, "sound", tempo=f"{score.tempo:g}")
 
 
 @dataclass

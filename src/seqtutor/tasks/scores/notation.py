@@ -108,6 +108,18 @@ class Score:
         return bar_length(self.meter) - bar.length if is_upbeat else Fraction(0)
 
 
+def tempo_mark(score: Score) -> tuple[Fraction, str]:
+    """The note value that a tempo mark counts, in quarters, and how many a minute, as written.
+
+    A dotted note in 6/8, 9/8 and 12/8, whose beats seldom have a whole number of quarters; else a
+    quarter.
+    """
+    if not is_compound(score.meter):
+        return Fraction(1), f"{score.tempo:g}"
+    beat = beat_length(score.meter)
+    return beat, f"{score.tempo / float(beat):.3g}"
+
+
 def bar_length(meter: Meter) -> Fraction:
     """Quarters in a full bar."""
     beats, unit = meter

@@ -25,11 +25,13 @@ class Beginning:
         tokens: `Int["time"]`.
         transposition: semitones from the white keys to what is heard, as the file has it.
         notes: what was done to the file, in words.
+        tempo: quarter notes a minute, if the file names them.
     """
 
     tokens: Int[np.ndarray, " time"]
     transposition: int
     notes: list[str] = field(default_factory=list)
+    tempo: float | None = None
 
 
 def read_beginning(path: Path, vocabulary: Vocabulary, bars: int | None = None) -> Beginning:
@@ -57,4 +59,4 @@ def read_beginning(path: Path, vocabulary: Vocabulary, bars: int | None = None) 
     back = -first.shift + 12 * octaves * (1 if first.shift > 0 else -1)
     if octaves:
         notes.append(f"it is heard {octaves} octaves {'higher' if first.shift > 0 else 'lower'}")
-    return Beginning(vocabulary.encode(tokens), back, notes)
+    return Beginning(vocabulary.encode(tokens), back, notes, first.tempo)

@@ -26,11 +26,13 @@ class KnownPhrase:
         name: the title of its tune, with the number of the phrase if there are several.
         tokens: without the one that ends it.
         shift: semitones by which it was moved to the white keys.
+        tempo: quarter notes a minute, if the file names them.
     """
 
     name: str
     tokens: list[str]
     shift: int
+    tempo: float | None = None
 
 
 def read_given(
@@ -74,7 +76,7 @@ def read_known_phrases(
             elif len(tokens) >= max_length:
                 left_out.append(f"{name} is left out: it has too many notes for the model")
             else:
-                found.append(KnownPhrase(name, tokens, tune.shift))
+                found.append(KnownPhrase(name, tokens, tune.shift, tune.tempo))
     left_out += [f"left out: {count} {reason}" for reason, count in report.noted.items()]
     if not found:
         reasons = "; ".join(filter(None, [report.reasons, *left_out]))

@@ -67,7 +67,11 @@ def opening(given: str | Path, vocabulary: Vocabulary, how: How) -> Opening:
         shown = {name: value for name, value in how.items() if name != BARS}
         return Opening(typed_tokens(given, vocabulary, semitones_of(shown)))
     found = read_beginning(given, vocabulary, bars or None)
-    return Opening(found.tokens, {TRANSPOSITION: found.transposition}, found.notes)
+    shown = {TRANSPOSITION: found.transposition}
+    tempo = tempo_control(USUAL_TEMPO)
+    if found.tempo is not None:
+        shown[TEMPO] = min(max(found.tempo, tempo.least), tempo.most)
+    return Opening(found.tokens, shown, found.notes)
 
 
 def rendering_of(how: How) -> LeadSheetRendering:

@@ -68,6 +68,7 @@ class Tune:
         notes: of the whole tune, to find near-duplicates by.
         phrases: each once, on the white keys.
         shift: semitones by which they were moved there.
+        tempo: quarter notes a minute, if the file names them.
     """
 
     title: str
@@ -75,6 +76,7 @@ class Tune:
     notes: tuple[Note, ...]
     phrases: tuple[Phrase, ...]
     shift: int = 0
+    tempo: float | None = None
 
 
 def read_corpus(bars: int) -> tuple[list[Tune], ImportReport]:
@@ -141,7 +143,7 @@ def _tune_of(played: PlayedTune, source: str, bars: int) -> tuple[Tune, Counter[
     phrases = tuple(dict.fromkeys(cut))
     if not phrases:
         raise UnreadableTuneError(next(iter(dropped), f"no phrase of {bars} bars"))
-    return Tune(played.title, source, notes, phrases, shift), dropped
+    return Tune(played.title, source, notes, phrases, shift, played.tempo), dropped
 
 
 def _shift(pitches: Sequence[int], smallest: int) -> int | None:

@@ -64,8 +64,8 @@ class TuneSamples:
     formats: tuple[Format, ...] = USUAL_FORMATS
     """Kinds of files: notes, ABC as one tune book with all tunes; sound (wav, ogg); engraved scores
     (svg, png)."""
-    tempo: float = 160.0
-    """Quarter notes a minute."""
+    tempo: float | None = None
+    """Quarter notes a minute; by default that of the file that --prime names, else 160."""
     instrument: str = "violin"
     """An instrument of General MIDI, by name or number (1 to 128)."""
     transpose: int | None = None
@@ -74,7 +74,10 @@ class TuneSamples:
     sound: Annotated[SoundSettings, tyro.conf.arg(name="")] = field(default_factory=SoundSettings)
 
     def __post_init__(self) -> None:
-        require(4 <= self.tempo <= 1000, f"--tempo must lie between 4 and 1000, not {self.tempo}")
+        require(
+            self.tempo is None or 4 <= self.tempo <= 1000,
+            f"--tempo must lie between 4 and 1000, not {self.tempo}",
+        )
         require(
             self.transpose is None or -24 <= self.transpose <= 24,
             f"--transpose must lie between -24 and 24, not {self.transpose}",
@@ -203,6 +206,8 @@ class TunesSpec(TaskSpec[TunesSettings]):
                 console.print(f"{options.prime}: {note}", markup=False)
             if options.transpose is None:
                 options = replace(options, transpose=found.transposition)
+            if options.tempo is None and found.tempo is not None and 4 <= found.tempo <= 1000:
+                options = replace(options, tempo=found.tempo)
             return np.tile(found.tokens, (number, 1)), options
         require(options.prime_bars is None, "--prime-bars is about a file; --prime names none")
         heard = USUAL_TRANSPOSITION if options.transpose is None else options.transpose
@@ -211,11 +216,11 @@ class TunesSpec(TaskSpec[TunesSettings]):
     def write(self, drawn: Drawn, folder: Path, options: TuneSamples) -> list[Path]:
         """A file of each format for each tune, but one ABC tune book."""
         from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering, write_tunes
-        from seqtutor.tasks.tunes.listening import USUAL_TRANSPOSITION
+        from seqtutor.tasks.tunes.listening import USUAL_TEMPO, USUAL_TRANSPOSITION
         from seqtutor.tasks.tunes.render import sheets_of
 
         rendering = LeadSheetRendering(
-            options.tempo, program_of(options.instrument), sound=options.sound
+            options.tempo or USUAL_TEMPO, program_of(options.instrument), sound=options.sound
         )
         moved = USUAL_TRANSPOSITION if options.transpose is None else options.transpose
         sheets = sheets_of(drawn, moved)
