@@ -106,6 +106,7 @@ def test_score_answers_in_music(tmp_path, capsys, monkeypatch):
         assert own == pytest.approx(earned.sum(), abs=0.1), name
     assert f"{scores.total.sum():.2f}".replace("-", "−") in table
     assert "Counted in D minor" in table
+    assert "The tune is in 6/8, and the rules are those of 4/4" in " ".join(table.split())
     # A bar of 6/8 has twelve sixteenths: what it earns does not grow with the length.
     total = re.search(r"total +(\S+) +(\S+)(?s:.*)\s(\S+) a sixteenth", table)
     numbers = [float(one.replace("−", "-")) for one in total.groups()]

@@ -172,6 +172,12 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
     caption += f"\n{signed(float(scores.total.mean()))} a sixteenth"
     if one.key is not None:
         caption += f"\n{_on_key(one.key, key)}"
+    metre = one.facts["metre"]
+    if metre not in (None, "4/4"):
+        caption += (
+            f"\nThe tune is in {metre}, and the rules are those of 4/4: what they say of lengths "
+            f"and beats does not know the bars of {metre}"
+        )
     console.print(one.title, style="bold", markup=False, highlight=False)
     for line in earned_lines(
         tokens_to_notes(one.tokens, rules.semitones), scores, key, bars, console.width
