@@ -39,7 +39,7 @@ from seqtutor.report.page.page import (
     render_card,
     render_page,
 )
-from seqtutor.report.page.verdict import verdict
+from seqtutor.report.page.verdict import term_title, verdict
 from seqtutor.report.plots import SeedBand
 
 INK = Ink(0)
@@ -192,6 +192,16 @@ def test_the_verdict_leaves_open_what_the_interval_does_and_warns_of_collapse():
     assert "lies within its interval" in text
     assert "More comes" not in text
     assert "It has collapsed" in text
+
+
+def test_a_reward_below_the_priors_asks_for_more_training():
+    assert "train longer" in said(column("psi", 0.4, distinct=0.9996))
+    assert "100 % of its words are distinct, of the prior's 100 %" in said(
+        column("psi", 3.0, distinct=0.9996)
+    )
+    assert "train longer" not in said(column("psi", 0.9)) + said(column("psi", 3.0))
+    assert term_title("term_meter_6_8") == "metre 6/8"
+    assert term_title("reward/leap_up_back") == "leap up back"
 
 
 def test_the_verdict_counts_rows_better_than_the_published_ones():

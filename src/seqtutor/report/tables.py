@@ -208,7 +208,7 @@ def _exponent(value: float) -> int:
 def _three_digits(value: float) -> str:
     if value == 0 or math.isinf(value):
         return _plain(value, 0)
-    exponent = _exponent(value)
+    exponent = _exponent(float(f"{value:.2e}"))  # 99.97 is shown as 100, as 100 is.
     if exponent < -6:
         return f"{value:.1e}".replace("-", "−")
     if exponent >= 0:

@@ -6,6 +6,7 @@ Differences are between means; whether one is larger than its own 95 % interval 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from seqtutor.measure import Measure, Published
@@ -22,6 +23,10 @@ from seqtutor.report.tables import format_value
 FEW_DISTINCT = 0.5
 """Share of the prior's distinct sequences below which a policy is said to repeat itself."""
 _NAMED_TERMS = 3
+_SHORT = (
+    "A policy that was tuned for this reward and earns less than its prior was most often trained "
+    "for too short a time: train longer, with more --steps."
+)
 
 
 def verdict(
@@ -70,12 +75,16 @@ def _reward(column: PolicyColumn, prior: PolicyColumn, one: str) -> list[str]:
         if len(names) > 1 and named:
             parts = [f"{term_title(name)} ({_signed(gains[name].value)})" for name in named]
             sentences.append(f"{what} comes from {listed(parts)}.")
+    if gain.excludes_zero and gain.value < 0:
+        sentences.append(_SHORT)
     return sentences
 
 
 def term_title(name: str) -> str:
     """The name of a term in words, from that of its measure or its record."""
-    return name.removeprefix("term_").removeprefix("reward/").replace("_", " ")
+    bare = name.removeprefix("term_").removeprefix("reward/")
+    # Two numbers are those of a metre.
+    return re.sub(r"(?<=\d)_(?=\d)", "/", bare).replace("_", " ").replace("meter ", "metre ")
 
 
 def _compared(gain: Interval) -> str:
