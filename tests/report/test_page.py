@@ -79,6 +79,14 @@ def test_random_samples_are_the_first_and_without_a_reward_there_are_no_others()
     tokens = distinct_tokens(20)
     assert choose(tokens, np.zeros(20), 8)[RANDOM] == [0, 1]
     assert choose(tokens, None, 5) == {RANDOM: [0, 1, 2, 3, 4]}
+    assert choose(tokens, np.full(20, np.nan), 5) == {RANDOM: [0, 1, 2, 3, 4]}
+
+
+def test_what_has_no_score_is_only_drawn_at_random():
+    """A neutral value often lies at the median, where it would crowd out all others."""
+    rewards = np.array([np.nan, 1, np.nan, 5, 2, np.nan, 4, np.nan, 3])
+    chosen = choose(distinct_tokens(9), rewards, 4)
+    assert chosen == {RANDOM: [0], BEST: [3], TYPICAL: [8], WORST: [1]}
 
 
 @example(588465.076171875, 1e-06)

@@ -52,6 +52,8 @@ from seqtutor.task_spec import TaskSpec
 Unscored = Mapping[str, Mapping[int, str]]
 """By the name of a term, by row, why it has no value."""
 
+AMONG_SCORED = "What has no score can only be drawn at random."
+
 NO_SCORE = "no score"
 """Stands where a sequence has only a neutral value."""
 
@@ -191,21 +193,26 @@ def _page(
     spec: TaskSpec[Any], evaluator: Evaluator, members: Sequence[Member], options: PageOptions
 ) -> Page:
     settings = _settings(spec, members)
-    chosen = {one.title: choose(one.tokens, one.rewards, options.samples) for one in members}
+    drawn_by = {one.title: one.drawn(settings, options.may_run_code) for one in members}
+    unscored = {title: _unscored(evaluator, own) for title, own in drawn_by.items()}
+    chosen = {
+        one.title: choose(one.tokens, _scores(one, unscored[one.title]), options.samples)
+        for one in members
+    }
     shown = {
-        one.title: _shown(evaluator, one, settings, options, chosen[one.title]) for one in members
+        one.title: _shown(evaluator, one, drawn_by[one.title], chosen[one.title]) for one in members
     }
     with progress_bar() as progress:
         bar = progress.add_task("Drawing", total=1, unit="pages", note="")
         exhibition = spec.exhibits(shown)
         progress.update(bar, completed=1)
     columns = [one.column for one in members]
-    unscored = {title: _unscored(evaluator, one.drawn) for title, one in shown.items()}
     charted = [_of_scored(one, unscored[one.title]) for one in members]
     evaluations = [found for one in members for found in one.evaluations]
     rows = evaluator.rows(terms_of(spec, evaluations, evaluator.shows_preference))
     inks, colors = _inks(members)
     titles = ", ".join(one.title for one in members if one.name != PRIOR) or spec.prior_title
+    left_out = _left_out(members, spec.many, unscored)
     drawn = DrawnCharts(
         inks,
         charted[0],
@@ -214,7 +221,7 @@ def _page(
         [*_reward_distribution(members, spec.one, unscored), *exhibition.distributions],
         exhibition.maps,
         spec.one,
-        _left_out(members, spec.many, unscored),
+        left_out,
     )
     return Page(
         title=f"{spec.heading}: {titles}",
@@ -233,7 +240,7 @@ def _page(
         figures=figure_groups(drawn),
         listing=_listing(members, exhibition, unscored),
         runs=list(_run_records(members)),
-        notes=exhibition.notes,
+        notes=[*exhibition.notes, *([AMONG_SCORED] if left_out else [])],
         keys=exhibition.keys,
         sections=options.sections,
         made_by=made_by_in_words(),
@@ -249,27 +256,25 @@ def _settings(spec: TaskSpec[Any], members: Sequence[Member]) -> Any:
 def _shown(
     evaluator: Evaluator,
     member: Member,
-    settings: Any,
-    options: PageOptions,
+    drawn: Drawn,
     chosen: Mapping[Rule, Sequence[int]],
 ) -> Shown:
-    drawn = member.drawn(settings, options.may_run_code)
     rows = np.array([row for own in chosen.values() for row in own], np.int64)
     task = evaluator.tasks.get(drawn.vocabulary)
     terms: dict[str, np.ndarray] = {}
-    unscored: Unscored = {}
+    missing: Unscored = {}
     if task is not None and len(rows):
         few = drawn.sequences[rows]
         found = task.reward(few.tokens, few.mask)
         terms = {name: np.asarray(term, np.float64) for name, term in found.terms.items()}
-        unscored = task.reward.unscored(few.tokens, few.mask)
+        missing = task.reward.unscored(few.tokens, few.mask)
     titles = [
         card_title(member.title, rule, number)
         for rule, own in chosen.items()
         for number in range(1, len(own) + 1)
     ]
     probabilities = partial(member.probabilities, rows)
-    return Shown(drawn, rows, terms, titles=titles, probabilities=probabilities, unscored=unscored)
+    return Shown(drawn, rows, terms, titles=titles, probabilities=probabilities, unscored=missing)
 
 
 def _unscored(evaluator: Evaluator, drawn: Drawn) -> Unscored:
@@ -289,6 +294,11 @@ def _known(values: np.ndarray, missing: Iterable[int]) -> np.ndarray:
     found = np.array(values, np.float64)
     found[list(missing)] = np.nan
     return found
+
+
+def _scores(member: Member, unscored: Unscored) -> np.ndarray | None:
+    """The rewards of a policy's sequences, NaN for those of which a term has no value."""
+    return None if member.rewards is None else _known(member.rewards, _rows_without(unscored))
 
 
 def _of_scored(member: Member, unscored: Unscored) -> PolicyColumn:
@@ -428,9 +438,6 @@ def _run_records(members: Sequence[Member]) -> Iterator[RunRecord]:
 def _reward_distribution(
     members: Sequence[Member], one: str, unscored: Mapping[str, Unscored]
 ) -> list[Distribution]:
-    values = {
-        m.title: _known(m.rewards, _rows_without(unscored[m.title]))
-        for m in members
-        if m.rewards is not None
-    }
+    found = {one.title: _scores(one, unscored[one.title]) for one in members}
+    values = {title: own for title, own in found.items() if own is not None}
     return [Distribution("Rewards", f"reward of a {one}", values)] if values else []

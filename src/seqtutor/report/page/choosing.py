@@ -34,16 +34,19 @@ def choose(
 
     Args:
         tokens: all samples, in the order of generation.
-        rewards: of the samples; without them all are drawn at random.
+        rewards: of the samples, NaN where one has no score, which only chance can choose; without
+            rewards all are drawn at random.
         number: of samples, shared by the rules; what is left over goes to the first rules.
     """
     orders: dict[Rule, Int[np.ndarray, " sequence"]] = {RANDOM: np.arange(len(tokens))}
-    if rewards is not None:
-        distance = np.abs(rewards - np.median(rewards))
+    scored = np.flatnonzero(~np.isnan(rewards)) if rewards is not None else np.zeros(0, np.int64)
+    if rewards is not None and len(scored):
+        known = rewards[scored]
+        distance = np.abs(known - np.median(known))
         orders |= {
-            BEST: np.argsort(-rewards, kind="stable"),
-            TYPICAL: np.argsort(distance, kind="stable"),
-            WORST: np.argsort(rewards, kind="stable"),
+            BEST: scored[np.argsort(-known, kind="stable")],
+            TYPICAL: scored[np.argsort(distance, kind="stable")],
+            WORST: scored[np.argsort(known, kind="stable")],
         }
     taken: set[bytes] = set()
     chosen: dict[Rule, list[int]] = {}
