@@ -328,6 +328,14 @@ def test_lines_are_found_by_headings_as_they_are_written(tmp_path):
         shown, count = driver.execute_script(script, "MW<300 reward>1")
         assert shown == ["CCO", "N"]
         assert count == "2 of 4; not understood: MW<300"
+        order = """
+        document.querySelectorAll("#listing thead button")[3].click();
+        return [...document.getElementById("listing").tBodies[0].rows].map(
+            (row) => row.cells[1].textContent);
+        """
+        driver.execute_script(script, "")
+        assert driver.execute_script(order) == ["N", "CCO", "C=O", "C1CC"], "best first"
+        assert driver.execute_script(order) == ["CCO", "N", "C1CC", "C=O"], "unknown ones last, too"
         saved = driver.execute_async_script("""
             let saved = null;
             URL.createObjectURL = (blob) => { saved = blob; return "#"; };

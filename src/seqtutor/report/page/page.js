@@ -19,22 +19,23 @@
   const names = headings.map((one) => one.textContent.trim());
   const records = JSON.parse(document.getElementById("records").textContent);
   const textOf = (cell) => cell.textContent.trim();
-  const valueOf = (cell) => Number(cell.dataset.value ?? NaN);
+  const valueOf = (cell) => Number(cell.dataset.value || NaN);
   const isKnown = (number) => !Number.isNaN(number);
 
-  function compare(one, other) {
+  // What has no number comes last in either direction.
+  function compare(one, other, sign) {
     const [a, b] = [valueOf(one), valueOf(other)];
-    if (isKnown(a) && isKnown(b)) return a - b;
+    if (isKnown(a) && isKnown(b)) return sign * (a - b);
     if (isKnown(a) !== isKnown(b)) return isKnown(a) ? -1 : 1;
-    return textOf(one).localeCompare(textOf(other));
+    return sign * textOf(one).localeCompare(textOf(other));
   }
   headings.forEach((heading, column) => {
     heading.querySelector("button").addEventListener("click", () => {
       const sign = heading.ariaSort === "descending" ? 1 : -1;
       headings.forEach((one) => one.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
-      const sorted = [...body.rows].sort(
-        (a, b) => sign * compare(a.cells[column], b.cells[column]),
+      const sorted = [...body.rows].sort((a, b) =>
+        compare(a.cells[column], b.cells[column], sign),
       );
       body.append(...sorted);
     });
