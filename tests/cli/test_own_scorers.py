@@ -116,7 +116,7 @@ def rewards_of(page: Path, title: str) -> list[float | None]:
     head, _, body = text.partition("</table>")[0].partition("<tbody>")
     place = re.findall(r"<button[^>]*>(.*?)</button>", head).index("reward")
     rows = [re.findall(r"<td[^>]*>.*?</td>", row) for row in body.split("<tr>")[1:]]
-    found = [re.search(r'data-value="(.*?)"', row[place]) for row in rows if f">{title}<" in row[0]]
+    found = [re.search(r'data-value="(.+?)"', row[place]) for row in rows if f">{title}<" in row[0]]
     return [None if one is None else float(one[1]) for one in found]
 
 

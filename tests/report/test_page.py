@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
 from dataclasses import replace
@@ -306,7 +308,9 @@ FOUND = {
 def test_lines_are_found_by_headings_as_they_are_written(tmp_path):
     rows = [
         ListedRow("psi", "CCO", {"valid": "yes", "reward": 1.5, "for custom": 2.0}),
-        ListedRow("psi", "N", {"valid": "yes", "reward": 8.0, "for custom": 7.5}),
+        ListedRow(
+            "psi", "N", {"valid": "yes", "reward": float(np.float32(8.24)), "for custom": 7.5}
+        ),
         ListedRow("psi", "C1CC", {"valid": "no", "why": "ring bond 1 is not closed"}),
         ListedRow("prior", "C=O", {"valid": "yes", "reward": "no score"}),
     ]
@@ -340,9 +344,18 @@ def test_lines_are_found_by_headings_as_they_are_written(tmp_path):
             let saved = null;
             URL.createObjectURL = (blob) => { saved = blob; return "#"; };
             document.querySelector('[data-save="csv"]').click();
-            saved.arrayBuffer().then((b) => arguments[0]([...new Uint8Array(b)].slice(0, 3)));
+            saved.arrayBuffer().then((b) => arguments[0]([...new Uint8Array(b)]));
         """)
-        assert bytes(saved) == "\ufeff".encode(), "for Excel"
+        mark, text = bytes(saved[:3]), bytes(saved[3:]).decode()
+        assert mark == "\ufeff".encode(), "for Excel"
+        lines = list(csv.DictReader(io.StringIO(text)))
+        assert {one["word"]: one["reward"] for one in lines} == {
+            "CCO": "1.5",
+            "N": "8.24",
+            "C1CC": "",
+            "C=O": "",
+        }
+        assert [one["largest ring"] for one in lines if one["word"] == "CCO"] == ["6"]
 
 
 def test_a_page_is_whole_and_asks_for_nothing_outside():

@@ -19,6 +19,7 @@ from seqtutor.report.page.choosing import Rule, choose
 from seqtutor.report.page.figures import Drawn as DrawnCharts
 from seqtutor.report.page.figures import figure_groups
 from seqtutor.report.page.page import (
+    NO_SCORE,
     Card,
     CardGroup,
     ListedRow,
@@ -53,9 +54,6 @@ Unscored = Mapping[str, Mapping[int, str]]
 """By the name of a term, by row, why it has no value."""
 
 AMONG_SCORED = "What has no score can only be drawn at random."
-
-NO_SCORE = "no score"
-"""Stands where a sequence has only a neutral value."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -35,6 +36,8 @@ MEDIA = {
     "sdf": "chemical/x-mdl-sdfile",
 }
 """Types of files by suffix; others are octets."""
+NO_SCORE = "no score"
+"""Stands where a sequence has only a neutral value; empty in the file of the table."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,7 @@ def render_page(page: Page) -> str:
         .get_template("page.html")
         .render(
             page=page,
+            no_score=NO_SCORE,
             css=packaged("cards.css") + packaged("page.css"),
             js=packaged("cards.js") + packaged("page.js"),
             records=json.dumps(page.listing.records).replace("<", "\\u003c"),
@@ -268,6 +272,7 @@ def _environment() -> Any:
         "data_uri": data_uri,
         "drawing": Markup,
         "fact": shown_fact,
+        "value": fact_value,
         "signed": signed,
         "tint": _tint,
         "cell": format_cell,
@@ -293,6 +298,13 @@ def shown_fact(fact: Fact) -> str:
     if isinstance(fact, str):
         return fact
     return format_value(float(fact), "integer" if float(fact).is_integer() else "number")
+
+
+def fact_value(fact: Fact) -> str:
+    """A number for programs, in seven digits, which are all that a reward has; "" for a text."""
+    if isinstance(fact, str) or not math.isfinite(fact):
+        return ""
+    return str(int(fact)) if float(fact).is_integer() else f"{fact:.7g}"
 
 
 def largest_earned(cards: Iterable[Card]) -> float:
