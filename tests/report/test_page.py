@@ -299,6 +299,7 @@ FOUND = {
     "valid = NO": ["C1CC"],
     "reward=1.5": ["CCO"],
     "C=O": ["C=O"],
+    "C=": ["C=O"],
     '"not closed"': ["C1CC"],
     "psi reward<=1.5": ["CCO"],
     "": ["CCO", "N", "C1CC", "C=O"],
@@ -332,6 +333,10 @@ def test_lines_are_found_by_headings_as_they_are_written(tmp_path):
         shown, count = driver.execute_script(script, "MW<300 reward>1")
         assert shown == ["CCO", "N"]
         assert count == "2 of 4; not understood: MW<300"
+        shown, count = driver.execute_script(script, "psi largest ring >")
+        assert shown == ["CCO", "N", "C1CC"]
+        assert count == "3 of 4; not understood: largest ring> (a number after it is missing)"
+        assert driver.execute_script(script, "> 3")[1].endswith("(a heading before it is missing)")
         order = """
         document.querySelectorAll("#listing thead button")[3].click();
         return [...document.getElementById("listing").tBodies[0].rows].map(

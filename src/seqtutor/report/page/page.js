@@ -75,8 +75,8 @@
     const unknown = [];
     const bare = (word) => word.replaceAll('"', "");
     for (const word of words) {
-      const found = word.match(/^("[^"]*"|[^<>="]+)(>=|<=|>|<|=)(.+)$/);
-      if (!found) {
+      const found = word.match(/^("[^"]*"|[^<>="]*)(>=|<=|>|<|=)(.*)$/);
+      if (!found || (!(found[1] && found[3]) && rows.some(contains(bare(word))))) {
         plain.push(word);
         continue;
       }
@@ -85,6 +85,11 @@
       let first = 0;
       const upTo = () => bare([...plain.slice(first), heading].join(" "));
       while (first < plain.length && columnOf(upTo()) < 0) first += 1;
+      if (!heading || !value) {
+        const missing = heading ? "a number after it" : "a heading before it";
+        unknown.push(`${[...plain.splice(first), word].join(" ")} (${missing} is missing)`);
+        continue;
+      }
       const column = columnOf(upTo());
       const isExact = column >= 0 && squeezed(names[column]) === squeezed(upTo());
       // A text that is looked for may have = in it.
@@ -106,7 +111,7 @@
     const [conditions, unknown] = conditionsOf(find.value.trim());
     rows.forEach((row) => (row.hidden = !conditions.every((holds) => holds(row))));
     const left = rows.filter((row) => !row.hidden).length;
-    const words = unknown.length ? `; not understood: ${unknown.join(" ")}` : "";
+    const words = unknown.length ? `; not understood: ${unknown.join(", ")}` : "";
     document.getElementById("count").textContent = `${left} of ${rows.length}${words}`;
   }
   find.addEventListener("input", filter);
