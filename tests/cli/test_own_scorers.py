@@ -93,21 +93,31 @@ def test_a_page_does_not_show_a_neutral_score_as_one(scored, tmp_path):
         missing += fails
     assert missing > 3
     page = tmp_path / "page.html"
-    arguments = ["--run-scorers", "--workers", "0", "--number", "60", "--samples", "40"]
+    arguments = ["--run-scorers", "--workers", "0", "--number", "60", "--samples", "60"]
     assert main(["report", str(run), *arguments, "--output", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
-    assert '<span class="reward">no score</span>' in text
+    titles = re.findall(r'<h5>([^<]*) <span class="reward">no score</span>', text)
+    assert titles
+    assert all(", random " in title for title in titles), "it may be anywhere among the others"
     assert "<dt>dock</dt><dd>no score: is not a number (NaN)</dd>" in text
-    # All sixty of each policy are listed; the charts are of those that have a score.
-    (said,) = set(re.findall(r"Without a score, and left out: (.*?)\. The table counts", text))
-    (means,) = re.findall(r'aria-label="Rewards, mean: ([^"]*)"', text)
-    for part in means.split("; "):
-        title, mean = part.rsplit(" ", 1)
+    # All sixty of each policy are listed; the histogram is of those that have a score.
+    (left_out,) = re.findall(r"Without a score, and left out: (.*?)\.", text)
+    words = text.partition('<section id="samples">')[0]
+    (counted,) = re.findall(r"<li>No score have (.*?);", words)
+    (medians,) = re.findall(r'aria-label="Rewards, median: ([^"]*)"', text)
+    for part in medians.split("; "):
+        title, median = part.rsplit(" ", 1)
         own = [cells for cells in listed_rows(page) if cells[0] == title]
         missing = sum("no score" in cells for cells in own)
-        assert f"{missing} of 60 SMILES strings of {title}" in said
+        for said in (left_out, counted):
+            assert f"{missing} of 60 SMILES strings of {title}" in said
         kept = [value for value in rewards_of(page, title) if value is not None]
-        assert float(mean.replace("−", "-")) == pytest.approx(np.mean(kept), rel=0.01)
+        assert float(median.replace("−", "-")) == pytest.approx(np.median(kept), abs=0.01)
+    # One mean of the reward: in the words, the table and the charts.
+    (chart,) = re.findall(r'aria-label="Reward against KL divergence: ([^"]*)"', text)
+    (said,) = re.findall(r"<li>(\S+) earns (\S+) [^,]*, (\S+) (\S+) ", words)
+    for title, mean in (said[:2], said[2:]):
+        assert f"{title} earns {mean} at" in chart
 
 
 def rewards_of(page: Path, title: str) -> list[float | None]:

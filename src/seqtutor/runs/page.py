@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 
 from seqtutor.exhibits import Distribution, Exhibit, Exhibition, Fact, Shown
-from seqtutor.measures.estimates import mean_estimate
-from seqtutor.report.evaluation_table import PolicyColumn
 from seqtutor.report.page.charts import Ink
 from seqtutor.report.page.choosing import Rule, choose
 from seqtutor.report.page.figures import Drawn as DrawnCharts
@@ -54,6 +52,7 @@ Unscored = Mapping[str, Mapping[int, str]]
 """By the name of a term, by row, why it has no value."""
 
 AMONG_SCORED = "What has no score can only be drawn at random."
+COUNTED = "No score have {}; a mean of the reward counts a neutral value for each of them."
 
 
 @dataclass(frozen=True)
@@ -205,21 +204,21 @@ def _page(
         exhibition = spec.exhibits(shown)
         progress.update(bar, completed=1)
     columns = [one.column for one in members]
-    charted = [_of_scored(one, unscored[one.title]) for one in members]
     evaluations = [found for one in members for found in one.evaluations]
     rows = evaluator.rows(terms_of(spec, evaluations, evaluator.shows_preference))
     inks, colors = _inks(members)
     titles = ", ".join(one.title for one in members if one.name != PRIOR) or spec.prior_title
-    left_out = _left_out(members, spec.many, unscored)
+    without = _without_score(members, spec.many, unscored)
     drawn = DrawnCharts(
         inks,
-        charted[0],
-        [one for one in charted if one.name != PRIOR],
+        columns[0],
+        [one for one in columns if one.name != PRIOR],
         {one.title: h for one in members if (h := histories_of(one.folders))},
         [*_reward_distribution(members, spec.one, unscored), *exhibition.distributions],
         exhibition.maps,
         spec.one,
-        left_out,
+        COUNTED.format(without) if without else "",
+        f"Without a score, and left out: {without}." if without else "",
     )
     return Page(
         title=f"{spec.heading}: {titles}",
@@ -231,14 +230,14 @@ def _page(
         many=spec.many,
         inks=inks,
         colors=colors,
-        verdict=_verdicts(spec, members, columns, evaluator),
+        verdict=_verdicts(spec, members, evaluator, unscored),
         number=options.number,
         groups=_groups(chosen, shown, exhibition),
         table=table_of(evaluator, columns, rows),
         figures=figure_groups(drawn),
         listing=_listing(members, exhibition, unscored),
         runs=list(_run_records(members)),
-        notes=[*exhibition.notes, *([AMONG_SCORED] if left_out else [])],
+        notes=[*exhibition.notes, *([AMONG_SCORED] if without else [])],
         keys=exhibition.keys,
         sections=options.sections,
         made_by=made_by_in_words(),
@@ -299,33 +298,14 @@ def _scores(member: Member, unscored: Unscored) -> np.ndarray | None:
     return None if member.rewards is None else _known(member.rewards, _rows_without(unscored))
 
 
-def _of_scored(member: Member, unscored: Unscored) -> PolicyColumn:
-    """The column of a policy for charts: rewards are those of the sequences that have a score."""
-    if member.rewards is None or not unscored:
-        return member.column
-    values = {"reward": _known(member.rewards, _rows_without(unscored))} | {
-        f"term_{name}": _known(term, unscored.get(name, ())) for name, term in member.terms.items()
-    }
-    ends = np.cumsum([one.number for one in member.evaluations])[:-1]
-    parts = {name: np.split(own, ends) for name, own in values.items()}
-    seeds = [
-        {**own, **{name: mean_estimate(part[place]) for name, part in parts.items()}}
-        for place, own in enumerate(member.column.seeds)
-    ]
-    return replace(member.column, seeds=seeds)
-
-
-def _left_out(members: Sequence[Member], many: str, unscored: Mapping[str, Unscored]) -> str:
-    """What the charts leave out, in a sentence; empty for nothing."""
-    counts = {one.title: len(_rows_without(unscored[one.title])) for one in members}
-    said = [
-        f"{count:,} of {len(one.tokens):,} {many} of {one.title}"
-        for one in members
-        if (count := counts[one.title])
-    ]
-    if not said:
+def _without_score(members: Iterable[Member], many: str, unscored: Mapping[str, Unscored]) -> str:
+    """How many sequences of each policy have no score; empty for none at all."""
+    counts = [(one, len(_rows_without(unscored[one.title]))) for one in members]
+    if not any(count for _, count in counts):
         return ""
-    return f"Without a score, and left out: {listed(said)}. The table counts a neutral value."
+    return listed(
+        [f"{count:,} of {len(one.tokens):,} {many} of {one.title}" for one, count in counts]
+    )
 
 
 def card_title(policy: str, rule: Rule, number: int) -> str:
@@ -354,25 +334,23 @@ def _dashes(line: Any) -> Sequence[float]:
 def _verdicts(
     spec: TaskSpec[Any],
     members: Sequence[Member],
-    columns: Sequence[PolicyColumn],
     evaluator: Evaluator,
+    unscored: Mapping[str, Unscored],
 ) -> dict[str, list[str]]:
-    rows = evaluator.rows()
-    first = [member.policies[0] for member in members]
-    priors = {
-        policy.saved.folder: column
-        for policy, column in zip(first, columns, strict=True)
-        if column.name == PRIOR
-    }
-    published = evaluator.published
-    return {
-        column.heading: [
+    rows, published = evaluator.rows(), evaluator.published
+    priors = {one.policies[0].saved.folder: one for one in members if one.name == PRIOR}
+    found = {}
+    for member in members:
+        if member.name == PRIOR:
+            continue
+        prior = priors[member.policies[0].prior().folder]
+        without = _without_score([member, prior], spec.many, unscored)
+        found[member.column.heading] = [
             *evaluator.cautions,
-            *verdict(column, priors[policy.prior().folder], rows, published, spec.one, spec.many),
+            *([COUNTED.format(without)] if without else []),
+            *verdict(member.column, prior.column, rows, published, spec.one, spec.many),
         ]
-        for policy, column in zip(first, columns, strict=True)
-        if column.name != PRIOR
-    }
+    return found
 
 
 def _groups(

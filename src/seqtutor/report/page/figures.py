@@ -61,7 +61,9 @@ class Drawn:
         distributions: of the task.
         maps: of the task.
         one: what a sequence is called.
-        left_out: a sentence on sequences whose rewards are not drawn, if there are any.
+        counted: a sentence on sequences without a score and what they count in means, if there
+            are any.
+        left_out: a sentence on the same, whose rewards are not in the distributions.
     """
 
     inks: Mapping[str, Ink]
@@ -71,6 +73,7 @@ class Drawn:
     distributions: Sequence[Distribution] = ()
     maps: Sequence[Map] = ()
     one: str = "sequence"
+    counted: str = ""
     left_out: str = ""
 
 
@@ -141,7 +144,7 @@ def _have(histories: Mapping[str, Sequence[History]], counter: str) -> bool:
 def _outcome(drawn: Drawn) -> FigureGroup:
     return FigureGroup(
         "What was gained, and at what distance from the prior",
-        f"Measured after training. Whiskers are 95 % intervals. {drawn.left_out}",
+        f"Measured after training. Whiskers are 95 % intervals. {drawn.counted}",
         [*_terms(drawn), *_frontier(drawn)],
     )
 
@@ -211,8 +214,8 @@ def _distribution(drawn: Drawn, one: Distribution) -> Figure | None:
         return Figure(
             one.title, category_chart(inked, one.categories, alt, one.axis), tuple(values)
         )
-    alt = f"{one.title}, mean: " + "; ".join(
-        f"{policy} {format_value(float(own.mean()))}" for policy, own in values.items()
+    alt = f"{one.title}, median: " + "; ".join(
+        f"{policy} {format_value(float(np.median(own)))}" for policy, own in values.items()
     )
     edges = bin_edges(list(values.values()), one.is_count)
     return Figure(one.title, histogram(inked, edges, alt, one.axis, one.is_count), tuple(values))
