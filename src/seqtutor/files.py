@@ -23,15 +23,40 @@ _OWN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def require_unused(path: Path) -> None:
-    """Refuse a folder that holds something already, or a file in its place.
+    """Refuse a folder that holds something already or cannot be made, or a file in its place.
 
     What a killed process left of a file or of a lock does not count, nor do empty folders.
 
     Raises:
-        UserError: if the path is taken.
+        UserError: if the path is taken, or nothing can be written there.
     """
-    if path.exists() and not (path.is_dir() and _is_left_over(path)):
+    if os.path.exists(path) and not (path.is_dir() and _is_left_over(path)):
         raise UserError(f"{path} exists already; choose another output folder")
+    _require_writable(path, (path, *path.absolute().parents))
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before the work that leads to it.
+
+    Missing folders are no reason, as `atomic_write` makes them, nor is a file of that name.
+
+    Raises:
+        UserError: if the file, or the first of its folders, cannot be made.
+    """
+    if os.path.isdir(path):
+        raise UserError(f"cannot write {path}: it is a folder")
+    _require_writable(path, path.absolute().parents)
+
+
+def _require_writable(path: Path, folders: Iterable[Path]) -> None:
+    """Try it in the first of the folders that is there; permissions alone do not tell."""
+    try:
+        there = next(folder for folder in folders if folder.exists())
+        own = there / f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}"
+        own.open("xb").close()
+        own.unlink()
+    except OSError as error:
+        raise _cannot_write(path, error) from None
 
 
 def _is_left_over(path: Path) -> bool:

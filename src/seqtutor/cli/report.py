@@ -62,10 +62,12 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     if output.suffix.lower() not in SUFFIXES:
         raise UserError(f"--output must name an HTML file such as page.html, not {output}")
     spec.require_dependencies()
+    from seqtutor.files import require_writable
     from seqtutor.report.page.page import write_page
     from seqtutor.runs.page import PageOptions, make_page
     from seqtutor.runs.policies import with_seeds
 
+    require_writable(output)
     sections = []
     if options.study is not None:
         from seqtutor.study.analysis import page_section

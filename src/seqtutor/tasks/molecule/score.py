@@ -12,6 +12,7 @@ import tyro
 
 from seqtutor.arguments import value_of
 from seqtutor.errors import UserError
+from seqtutor.files import require_writable
 from seqtutor.settings import require, require_workers
 from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, MoleculeRewardSettings
 
@@ -116,8 +117,8 @@ def run(spec: MoleculeSpec, options: Options) -> None:
 
     if options.file is None:
         raise UserError("name a file of SMILES strings, such as: seqtutor score molecule FILE.smi")
-    _require_suffix(options.output, MOLECULE_FORMATS)
-    _require_suffix(options.grid, DRAWING_FORMATS)
+    _require_output(options.output, MOLECULE_FORMATS)
+    _require_output(options.grid, DRAWING_FORMATS)
     for name, whose in (("diversity", "run"), ("known", "prior")):
         require(
             name not in options.reward.weights,
@@ -204,6 +205,9 @@ def _omitted(spec: MoleculeSpec, options: Options) -> list[str]:
     return lines
 
 
-def _require_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
-    if path is not None and path.suffix.lower() not in suffixes:
+def _require_output(path: Path | None, suffixes: Sequence[str]) -> None:
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
         raise UserError(f"cannot write {path.name}; use one of {', '.join(suffixes)}")
+    require_writable(path)
