@@ -221,7 +221,7 @@ def test_a_function_that_never_works_is_told_and_ends_no_run_of_few_molecules(
     assert "ValueError: a bug (line" in told
     with (output / "molecules.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {row["custom"] for row in rows} == {"0"}
+    assert {row["reward_custom"] for row in rows} == {"0"}
     valid = sum(row["is_valid"] == "1" for row in rows)
     assert f"custom gave no score {valid:,} times in {valid:,} (ValueError: {valid:,})" in told
     with (output / "failures.csv").open() as file:

@@ -132,11 +132,13 @@ def test_the_record_is_what_the_run_was_rewarded_with(tmp_path, mine):
     for record in records:
         last = int(record["step"])
         of_chunk = [row for row in rows if int(row["step"]) == last]
-        names = ("total", "valid", "custom", "diversity")
+        terms_of = [name for name in rows[0] if name.startswith("reward_")]
+        assert terms_of == ["reward_valid", "reward_custom", "reward_diversity"]
+        names = ("total", *terms_of)
         total, *terms = (sum(float(row[name]) for row in of_chunk) for name in names)
         for name, own in zip(names[1:], terms, strict=True):
             # Records hold means over steps, of which the table does not tell the number.
-            share = record[f"reward/{name}"] / record["reward"]
+            share = record[name.replace("_", "/")] / record["reward"]
             assert own / total == pytest.approx(share, rel=1e-4)
     for step in steps:
         batch = [r for r in rows if int(r["step"]) == step and r["is_valid"] == "1"]
@@ -147,7 +149,7 @@ def test_the_record_is_what_the_run_was_rewarded_with(tmp_path, mine):
                 assert float(row[f"{name}_value"]) == pytest.approx(own, rel=1e-4, abs=1e-4)
             assert Chem.CanonSmiles(row["smiles"]) == row["smiles"]
             own = float(row["custom_value"]) if row["custom_value"] else np.mean(known or [0])
-            assert float(row["custom"]) == pytest.approx(3 * own, rel=1e-4)
+            assert float(row["reward_custom"]) == pytest.approx(3 * own, rel=1e-4)
     failures = rows_of(tmp_path / "run" / FAILURES)
     without = [
         (r["step"], r["smiles"]) for r in rows if r["is_valid"] == "1" and not r["custom_value"]
@@ -178,7 +180,7 @@ def test_the_best_by_reward_are_structures_each_once(tmp_path, mine):
 
 
 def test_the_table_of_an_earlier_version_goes_on_with_its_columns(tmp_path, mine):
-    (tmp_path / MOLECULES).write_text("step,smiles,is_valid,total,custom_value\n")
+    (tmp_path / MOLECULES).write_text("step,smiles,is_valid,custom,total,custom_value\n")
     with opened(mine, "rloo") as task:
         log = ScoredLog(task.reward.function.settings)
         log.record_in(tmp_path)
@@ -188,7 +190,8 @@ def test_the_table_of_an_earlier_version_goes_on_with_its_columns(tmp_path, mine
         log.flush()
     first, second = rows_of(tmp_path / MOLECULES)
     assert (first["smiles"], first["is_valid"], second["is_valid"]) == ("CCO", "1", "0")
-    assert set(first) == {"step", "smiles", "is_valid", "total", "custom_value"}
+    assert set(first) == {"step", "smiles", "is_valid", "custom", "total", "custom_value"}
+    assert first["custom"] == "3"
 
 
 def test_without_a_folder_nothing_is_recorded(mine):

@@ -38,6 +38,9 @@ _TOO_LARGE = re.compile(r"is too large \([^)]*\)")
 _VALUE = "_value"
 """Ends the name of the column of a property, or of what a scorer of the user's gave."""
 
+_TERM = "reward_"
+"""Begins the name of the column of a weighted term, one of which is called `valid`."""
+
 _FAILURE_COLUMNS = ["step", "smiles", "scorer", "reason"]
 
 FIRST = 100
@@ -56,8 +59,9 @@ class ScoredLog:
         self._own = list(settings.own_scorers)
         values = [f"{name}{_VALUE}" for name in self._own]
         told = [f"{name}{_VALUE}" for name in RECORDED]
+        terms = [f"{_TERM}{name}" for name in settings.weights]
         self._columns = {
-            MOLECULES: ["step", "smiles", "is_valid", *told, *settings.weights, "total", *values],
+            MOLECULES: ["step", "smiles", "is_valid", *told, *terms, "total", *values],
             FAILURES: _FAILURE_COLUMNS,
         }
         self._folder: Path | None = None
@@ -144,8 +148,10 @@ class ScoredLog:
                 continue
             text, columns = io.StringIO(), self._columns[name]
             path = self._folder / name
-            # A run that an earlier version began goes on with the columns of its table.
+            # A run that an earlier version began goes on with the columns of its table, where
+            # terms had their bare names.
             there = _heading(path) or columns
+            columns = [one if one in there else one.removeprefix(_TERM) for one in columns]
             writer = csv.DictWriter(text, there, extrasaction="ignore", lineterminator="\n")
             if not _size(path):
                 writer.writeheader()
