@@ -149,7 +149,7 @@ def test_no_difference_is_not_called_a_finding():
     found = results_of(votes_of(Population(), seed=1), MODELS)
     assert found.heterogeneity.p > 0.05
     text = "\n".join(verdict_lines(found))
-    assert "No difference in taste was shown (p = 0" in text
+    assert "No difference in taste was shown over all models (p = 0" in text
     assert "Listeners do not differ" not in text
 
 
