@@ -1,4 +1,4 @@
-"""How a tune is to begin: words that are typed, or the first bars of an ABC file."""
+"""How a tune is to begin: words that are typed, or the first bars of a file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Beginning:
 
 
 def read_beginning(path: Path, vocabulary: Vocabulary, bars: int | None = None) -> Beginning:
-    """The first bars of the first phrase in an ABC file that a model knows.
+    """The first bars of the first phrase in a file that a model knows.
 
     Args:
         path: of the file.

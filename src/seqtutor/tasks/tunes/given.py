@@ -38,7 +38,7 @@ class KnownPhrase:
 def read_given(
     path: Path, vocabulary: Vocabulary, max_length: int, prior: PriorRecord
 ) -> tuple[list[str], Sequences, list[str]]:
-    """Phrases of a user's ABC file as tokens of a prior.
+    """Phrases of a user's file as tokens of a prior.
 
     Returns:
         The title of each tune, with the number of the phrase if there are several, the phrases, and
@@ -55,7 +55,7 @@ def read_given(
 def read_known_phrases(
     path: Path, vocabulary: Vocabulary, bars: int, max_length: int
 ) -> tuple[list[KnownPhrase], list[str]]:
-    """Phrases of an ABC file that a model can write, and what was left out, a line each.
+    """Phrases of a file that a model can write, and what was left out, a line each.
 
     A note whose length is rare is written as shorter ones, tied together.
 

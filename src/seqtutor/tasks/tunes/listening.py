@@ -52,7 +52,7 @@ def semitones_of(how: How) -> int:
 
 
 def opening(given: str | Path, vocabulary: Vocabulary, how: How) -> Opening:
-    """Words such as a dance, a metre, a mode and notes; or the first bars of an ABC file.
+    """Words such as a dance, a metre, a mode and notes; or the first bars of a file.
 
     Args:
         given: what was typed, or the file.

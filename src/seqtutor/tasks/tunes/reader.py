@@ -21,6 +21,7 @@ from seqtutor.tasks.scores.files import (
     require_usable,
 )
 from seqtutor.tasks.scores.import_report import ImportReport
+from seqtutor.tasks.scores.kern import read_kern
 from seqtutor.tasks.scores.keys import estimate_key
 from seqtutor.tasks.scores.measures import (
     TICKS_PER_QUARTER,
@@ -31,6 +32,8 @@ from seqtutor.tasks.scores.measures import (
     sounding_notes,
 )
 from seqtutor.tasks.scores.measures import Event as Sounding
+from seqtutor.tasks.scores.musicxml_reader import read_musicxml
+from seqtutor.tasks.scores.voices import PolyphonicError
 from seqtutor.tasks.tunes.phrase import (
     METERS,
     MODES,
@@ -95,7 +98,7 @@ def read_corpus(bars: int) -> tuple[list[Tune], ImportReport]:
 
 
 def read_sources(path: Path | None, bars: int) -> tuple[list[Tune], ImportReport]:
-    """Phrases of a file or folder of ABC, or of the corpus without one.
+    """Phrases of a file, or of a folder of ABC, or of the corpus without one.
 
     Raises:
         UserError: if the source is missing or holds no usable tune.
@@ -105,16 +108,36 @@ def read_sources(path: Path | None, bars: int) -> tuple[list[Tune], ImportReport
 
     def read(file: Path) -> tuple[list[Tune], ImportReport]:
         suffix = file.suffix.lower()
-        if suffix in MIDI_SUFFIXES | SCORE_SUFFIXES or export_advice(suffix):
+        if suffix in SCORE_SUFFIXES:
+            return _read_score(file, bars)
+        if suffix in MIDI_SUFFIXES or export_advice(suffix):
             raise UserError(
-                f"{file} is not ABC, which is all that this task reads; EasyABC opens MusicXML and "
-                "MIDI and saves ABC, and so do the programs xml2abc and midi2abc"
+                f"{file} is not ABC, MusicXML or kern, which are all that this task reads; EasyABC "
+                "opens MIDI and saves ABC, and so does the program midi2abc"
             )
         tunes, report = read_abc(decode_abc(read_limited(file)), file.name, bars)
         require_usable(file, report)
         return tunes, report
 
     return read_files(path, ABC_SUFFIXES, read, "tunes")
+
+
+def _read_score(file: Path, bars: int) -> tuple[list[Tune], ImportReport]:
+    """Phrases of the first part with notes of a file in MusicXML or kern.
+
+    Raises:
+        UserError: if it cannot be read, or no phrase can be taken of it.
+    """
+    read = read_kern if file.suffix.lower() == ".krn" else read_musicxml
+    try:
+        played, parts = read(file)
+        tune, dropped = _tune_of(played, file.name, bars)
+    except UnreadableTuneError as error:
+        raise UserError(f"{file} cannot be used: {error}") from None
+    except PolyphonicError as error:
+        raise UserError(f"{file} {error}") from None
+    dropped[f"with several parts: {parts.remark}"] = int(bool(parts.remark))
+    return [tune], ImportReport(1, {}, dict(+dropped))
 
 
 def read_abc(text: str, source: str, bars: int) -> tuple[list[Tune], ImportReport]:

@@ -58,7 +58,7 @@ class TuneSamples:
     prime: str | None = None
     """How each tune begins: a dance (jig, reel, slip jig, hornpipe, march, polka, waltz) or a
     metre, perhaps a mode and notes as they are written, such as "jig", "3/4 minor" or
-    "reel major A4:1/2 |1 D5:1"; or an ABC file, in whose key the tunes are written then."""
+    "reel major A4:1/2 |1 D5:1"; or an ABC or MusicXML file, in whose key the tunes are written."""
     prime_bars: int | None = None
     """Begin with so many bars of the file, and its upbeat; by default with half a tune."""
     formats: tuple[Format, ...] = USUAL_FORMATS
@@ -188,7 +188,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
         seed: int,
         vocabulary: Vocabulary,
     ) -> tuple[np.ndarray | None, TuneSamples]:
-        """A dance or a metre, a mode and the first notes, or those of an ABC file."""
+        """A dance or a metre, a mode and the first notes, or those of a file."""
         if options.prime is None:
             require(options.prime_bars is None, "--prime-bars is about the file that --prime names")
             return None, options
@@ -233,7 +233,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
         max_length: int,
         prior: PriorRecord | None = None,
     ) -> tuple[list[str], Sequences]:
-        """Phrases of an ABC file."""
+        """Phrases of a file in ABC or MusicXML."""
         from seqtutor.runs.progress import console
         from seqtutor.tasks.tunes.given import read_given
 
@@ -301,7 +301,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
     def opening(
         self, given: str | Path, prior: PriorRecord, settings: TunesSettings, how: How
     ) -> Opening:
-        """A dance or a metre, a mode and notes, or the first bars of an ABC file."""
+        """A dance or a metre, a mode and notes, or the first bars of a file."""
         from seqtutor.tasks.tunes.listening import opening
 
         return opening(given, prior.vocabulary, how)
