@@ -37,8 +37,10 @@ _OTHER_COLUMNS = ("structure", "mol")
 """Headings that a column of SMILES strings has where none has the word SMILES."""
 _SEPARATORS = re.compile(r"[\s,;]+")
 """None of them is part of a SMILES string; programs write each of them behind one."""
-_INVISIBLE = dict.fromkeys(map(ord, "\0\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 """What text from pages and documents may hold and nobody sees."""
+_PADDING = re.compile(r"\0+(?=[\s,;|]|\Z)")
+"""Zero bytes behind a string, as of fixed fields; between its characters one is a fault."""
 _EXTENDED = re.compile(r"(\S+)\s+\|.*\|")
 """A string with the extension of CXSMILES."""
 _BEFORE_A_TABLE = re.compile(
@@ -265,8 +267,9 @@ def read_text(path: Path, *, is_quiet: bool = False) -> str:
     if content is None:
         raise UserError(f"{path} holds more than {LARGEST_TEXT >> 20:,} MiB; split it")
     text = _decoded(content, path, is_quiet)
-    if not text.isascii() or "\0" in text:
+    if not text.isascii():
         text = text.translate(_INVISIBLE)
+    text = _PADDING.sub("", text)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
