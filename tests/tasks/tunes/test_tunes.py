@@ -131,6 +131,32 @@ def test_sections_that_are_no_phrases_are_left_out():
         assert sum(report.dropped.values()) == 1
 
 
+BARS = "d2A F2A|B2A FED|d2A F2A|B2A AFD|d2A F2A|B2A FED|E2E EFE"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"|:A|{BARS}|D3 D2:|",
+        f"A|:{BARS}|D3 D2A:|",
+        f"A|:{BARS}|[1 D3 D2A:|[2 D3 D2||",
+        f"A|{BARS}|D3 D2A|{BARS}|D3 D2|]",
+    ],
+)
+def test_an_upbeat_is_one_wherever_it_is_written(body):
+    (read,), report = read_abc(f"X:1\nM:6/8\nL:1/8\nK:D\n{body}\n", "a.abc", 8)
+    (phrase,) = read.phrases
+    assert [event.pitch for event in phrase.upbeat] == [phrase.bars[0][1].pitch]
+    assert [event.duration for event in phrase.bars[-1]] == [36, 24]
+    assert not report.dropped
+
+
+def test_a_last_bar_that_is_full_without_an_upbeat_stays_whole():
+    text = f"X:1\nM:6/8\nL:1/8\nK:D\nA|:{BARS}|[1 D3 D2A:|[2 D2D DDD||\n"
+    (read,), _ = read_abc(text, "a.abc", 8)
+    assert {len(phrase.bars[-1]) for phrase in read.phrases} == {2, 5}
+
+
 def test_two_sections_of_four_bars_are_joined():
     tune = "X:1\nM:2/4\nL:1/8\nK:C\n|:E|cdec|dBGB|cdec|d2B:|\n|:G|cGcd|efed|cBAB|c2c:|\n"
     (read,), _ = read_abc(tune, "a.abc", 8)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TypeAlias
 
 from seqtutor.errors import UserError
 from seqtutor.tasks.scores.abc import decode_abc, read_tunes
@@ -50,6 +51,8 @@ LOWEST, HIGHEST = 53, 86
 """F3 and D6: where the notes of a tune must lie."""
 CENTRE = 70
 """Where a tune's mean pitch should lie: between the F and the B of the fiddle's upper strings."""
+_Section: TypeAlias = tuple[Bar, list[Bar]]
+"""An upbeat, perhaps of nothing, and bars."""
 LENGTHS = (3, 4, 6, 8, 9, 12, 18, 24, 36, 48, 72, 96)
 """Units of the note values that have tokens; other lengths are these, tied together."""
 
@@ -85,13 +88,16 @@ class Tune:
 def read_corpus(bars: int) -> tuple[list[Tune], ImportReport]:
     """Phrases of so many bars of the public-domain books of music21's corpus.
 
+    An upbeat that is written as the end of what was played before stays there, as in the tunes that
+    the prior learned from and that the tables were measured on: one phrase of thirty has one.
+
     Raises:
         UserError: if the corpus is missing.
     """
     tunes: list[Tune] = []
     report = ImportReport()
     for name, content in book_sources(PUBLIC_DOMAIN_BOOKS):
-        own, own_report = read_abc(decode_abc(content), name, bars)
+        own, own_report = read_abc(decode_abc(content), name, bars, moves_upbeats=False)
         tunes += own
         report += own_report
     return tunes, report
@@ -140,15 +146,26 @@ def _read_score(file: Path, bars: int) -> tuple[list[Tune], ImportReport]:
     return [tune], ImportReport(1, {}, dict(+dropped))
 
 
-def read_abc(text: str, source: str, bars: int) -> tuple[list[Tune], ImportReport]:
+def read_abc(
+    text: str, source: str, bars: int, *, moves_upbeats: bool = True
+) -> tuple[list[Tune], ImportReport]:
     """Phrases of every tune of an ABC file's text.
 
     A tune of which no phrase can be taken is left out and counted with the reason.
+
+    Args:
+        text: of the file.
+        source: the file's name.
+        bars: of a phrase.
+        moves_upbeats: whether an upbeat that is written before a repeat sign, or as the end of what
+            is played before, is moved to the phrase that it begins.
     """
-    return read_tunes(text, lambda played, index: _tune_of(played, source, bars))
+    return read_tunes(text, lambda played, _: _tune_of(played, source, bars, moves_upbeats))
 
 
-def _tune_of(played: PlayedTune, source: str, bars: int) -> tuple[Tune, Counter[str]]:
+def _tune_of(
+    played: PlayedTune, source: str, bars: int, moves_upbeats: bool = True
+) -> tuple[Tune, Counter[str]]:
     sounding = sounding_notes(played.measures)
     if not sounding:
         raise UnreadableTuneError("no notes")
@@ -162,7 +179,7 @@ def _tune_of(played: PlayedTune, source: str, bars: int) -> tuple[Tune, Counter[
     if shift is None:
         raise UnreadableTuneError("out of range")
     dropped: Counter[str] = Counter()
-    cut = _phrases(played, key.mode, shift, bars, dropped)
+    cut = _phrases(played, key.mode, shift, bars, moves_upbeats, dropped)
     phrases = tuple(dict.fromkeys(cut))
     if not phrases:
         raise UnreadableTuneError(next(iter(dropped), f"no phrase of {bars} bars"))
@@ -181,15 +198,25 @@ def _shift(pitches: Sequence[int], smallest: int) -> int | None:
 
 
 def _phrases(
-    played: PlayedTune, mode: str, shift: int, number: int, dropped: Counter[str]
+    played: PlayedTune,
+    mode: str,
+    shift: int,
+    number: int,
+    moves_upbeats: bool,
+    dropped: Counter[str],
 ) -> Iterator[Phrase]:
     """The phrases of a tune in order; what cannot be one is counted."""
     assert played.meter is not None
     full = units_in_bar(played.meter)
-    sections = [_section(own, played.meter, shift) for own in _split(played.measures)]
+    split = _split(played.measures, moves_upbeats)
+    sections = [_section(own, played.meter, shift) for own in split]
     # A section that is played twice in a row counts once.
     once = [section for section, _ in groupby(sections)]
-    waiting: tuple[Bar, list[Bar]] | None = None
+    if moves_upbeats:
+        sections = _with_their_upbeats(sections, full)
+        # What it begins with the second time does not matter.
+        once = [next(same) for _, same in groupby(sections, lambda section: section and section[1])]
+    waiting: _Section | None = None
     for section in once:
         if section is None:
             dropped["sections with irregular bars or other note values"] += 1
@@ -207,30 +234,61 @@ def _phrases(
         yield from _cut(section, played.meter, mode, number, dropped)
 
 
+def _with_their_upbeats(sections: Sequence[_Section | None], full: int) -> list[_Section | None]:
+    """The sections, each with the upbeat that is written as the end of what is played before.
+
+    In `A|:d2A F2A|…|d3 d2A:|` the A is the upbeat of the second time, and stands before the repeat
+    sign for the first.
+    """
+    found: list[_Section | None] = []
+    carried: Bar = ()
+    for place, section in enumerate(sections):
+        given, carried = carried, ()
+        if section is None:
+            found.append(None)
+            continue
+        upbeat, bars = section[0] or given, section[1]
+        following = sections[place + 1] if place + 1 < len(sections) else None
+        if upbeat and bars and length_of(bars[-1]) == full:
+            last, carried = _without_upbeat(bars[-1], length_of(upbeat))
+            # Where nothing follows, it is an upbeat if it is the same as before.
+            if carried == given if following is None else not following[0]:
+                bars = [*bars[:-1], last]
+        found.append((upbeat, bars))
+    return found
+
+
 def _joined(bars: list[Bar], upbeat: Bar, full: int) -> list[Bar]:
     """The bars, the last one with the upbeat of what follows if there is room for it."""
     last = bars[-1]
     return [*bars[:-1], last + upbeat] if length_of(last) + length_of(upbeat) == full else bars
 
 
-def _split(measures: Sequence[Measure]) -> Iterator[list[Measure]]:
-    """The measures between repeat signs and double bars, as they are played."""
+def _split(measures: Sequence[Measure], moves_upbeats: bool) -> Iterator[list[Measure]]:
+    """The measures between repeat signs and double bars, as they are played.
+
+    With `moves_upbeats` an upbeat alone before a repeat sign belongs to what is repeated.
+    """
     section: list[Measure] = []
     for measure in measures:
-        if measure.starts_repeat and section:
+        is_upbeat = moves_upbeats and _is_upbeat(section)
+        if measure.starts_repeat and section and not is_upbeat:
             yield section
             section = []
         section.append(measure)
-        if measure.ends_section or measure.plays:
+        is_upbeat = moves_upbeats and _is_upbeat(section)
+        if measure.plays or (measure.ends_section and not is_upbeat):
             yield section
             section = []
     if section:
         yield section
 
 
-def _section(
-    measures: Sequence[Measure], meter: tuple[int, int], shift: int
-) -> tuple[Bar, list[Bar]] | None:
+def _is_upbeat(section: Sequence[Measure]) -> bool:
+    return len(section) == 1 and 2 * section[0].length <= (section[0].full_length or 0)
+
+
+def _section(measures: Sequence[Measure], meter: tuple[int, int], shift: int) -> _Section | None:
     """Upbeat and bars of a section; `None` if a bar is irregular or a length has no token."""
     full = full_bar(meter)
     assert full is not None
@@ -301,7 +359,7 @@ def _parts(units: int) -> list[int] | None:
 
 
 def _cut(
-    section: tuple[Bar, list[Bar]],
+    section: _Section,
     meter: tuple[int, int],
     mode: str,
     number: int,
