@@ -68,6 +68,14 @@ def test_every_symbol_of_a_melody_is_there(pictures):
     assert "♩ = 93" in " ".join(text(svg).split())
 
 
+def test_the_tempo_stands_over_the_clef_where_no_note_is(pictures):
+    for svg in pictures:
+        left, top = map(int, re.search(r'd="M(\d+) (\d+)H', svg).groups())
+        ((mark,),) = drawn(svg, "tempo")
+        assert int(mark.get("x")) == left
+        assert int(mark.get("y")) < top
+
+
 def test_notes_have_their_number_in_the_piece(pictures):
     numbers = [int(note.get("data-note")) for note in drawn(pictures[0], "note")]
     # The note over the bar line has several heads.

@@ -32,6 +32,10 @@ _OPTIONS = {
 _TEXT_OF_GLYPH = {"\ueca5": "♩", "\uecb7": ".", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯"}
 _GLYPHS = re.compile(r'<tspan font-family="Leipzig" font-size="\d+px">([^<]*)</tspan>')
 _TEXT_SIZE = 405
+# Verovio leaves room for Times above the first notes; a wider font of a browser would lie on them.
+_TEMPO_SIZE, _TEMPO_RAISED = 320, 150
+_TEMPO = re.compile(r'(<g class="tempo"><text) x="\d+" y="(\d+)"(.*?</text>)')
+_STAFF = re.compile(r'd="M(\d+) \d+ L\d+')
 _TOOLTIP = re.compile(r'<title class="labelAttr">[^<]*</title>')
 _SYSTEM, _WIDTH = re.compile(r'class="system"'), re.compile(r'viewBox="0 0 (\d+)')
 _TITLE = re.compile(r"<work-title>([^<]*)<")
@@ -79,7 +83,8 @@ def _page(toolkit: verovio.toolkit, document: str, widest: int) -> str:
 def _plain(svg: str) -> str:
     """SVG without the music font and the names of elements, but with the numbers of the notes."""
     svg = _GLYPHS.sub(_as_text, _TOOLTIP.sub("", svg))
-    return _brief(_OTHER.sub("", _NOTE.sub(r' data-note="\1"', svg)))
+    svg = _OTHER.sub("", _NOTE.sub(r' data-note="\1"', svg))
+    return _brief(_beginning_with_tempo(svg))
 
 
 def _brief(svg: str) -> str:
@@ -100,6 +105,18 @@ def _as_line(match: re.Match[str]) -> str:
 def _as_one(match: re.Match[str]) -> str:
     lines = "".join(re.findall(r' d="([^"]*)"', match[0]))
     return f'<path d="{lines}" stroke-width="{match[1]}"/>'
+
+
+def _beginning_with_tempo(svg: str) -> str:
+    """The tempo over the clef in place of the first notes."""
+    left = _STAFF.search(svg)
+
+    def moved(match: re.Match[str]) -> str:
+        assert left is not None
+        text = match[3].replace(f'"{_TEXT_SIZE}px"', f'"{_TEMPO_SIZE}px"')
+        return f'{match[1]} x="{left[1]}" y="{int(match[2]) - _TEMPO_RAISED}"{text}'
+
+    return _TEMPO.sub(moved, svg)
 
 
 def _as_text(match: re.Match[str]) -> str:
