@@ -39,6 +39,7 @@ from seqtutor.tasks.molecule.spec import spec as molecule
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.listening import KEYS, key_control, semitones_between
 from seqtutor.tasks.scores.notation import key_title
+from seqtutor.tasks.tunes.listening import USUAL_TEMPO
 from seqtutor.tasks.tunes.spec import SHIPPED_PRIOR as SHIPPED_TUNES
 from seqtutor.tasks.tunes.spec import spec as tunes
 from seqtutor.vocabulary import Vocabulary
@@ -295,7 +296,7 @@ def test_tunes_begin_as_files_of_sample_do():
     found = {one.name: one.default for one in tunes.controls(tunes.settings_type())}
     assert found["instrument"] == tunes.sample_type().instrument
     assert found["transposition"] == 2
-    assert found["tempo"] == tunes.sample_type().tempo
+    assert found["tempo"] == USUAL_TEMPO
     vocabulary = Vocabulary.load(SHIPPED_TUNES / "vocabulary.json")
     prior = Prior(vocabulary, {"max_length": 96, "bars": 8})
     settings = tunes.settings_type()

@@ -25,7 +25,7 @@ from seqtutor.tasks.melody.encoding import (
     symbols_of_tokens,
 )
 from seqtutor.tasks.melody.training_melodies import training_melodies
-from seqtutor.tasks.melody.tune import CENTRE, Tune, mean_pitch, regular_downbeats, to_white_keys
+from seqtutor.tasks.melody.tune import CENTRE, Tune, downbeats_from, mean_pitch, to_white_keys
 from seqtutor.tasks.scores.duplicates import cluster_near_duplicates, split_clusters
 from seqtutor.tasks.scores.keys import Key
 
@@ -35,7 +35,7 @@ def make_tune(
 ) -> Tune:
     notes = tuple(Note(duration * i, duration, pitch) for i, pitch in enumerate(pitches))
     length = duration * len(pitches)
-    downbeats = regular_downbeats(length, 16, pickup)
+    downbeats = downbeats_from((pickup,), length, 16)
     return Tune("", "test", 0, notes, length, key or Key(0), (4, 4), downbeats)
 
 
@@ -183,7 +183,9 @@ def test_the_octave_is_the_best_that_fits(pitches: list[int], tonic: int) -> Non
 def test_what_cannot_be_used_is_counted() -> None:
     wide = make_tune([40, 90] * 40)
     short = make_tune([60] * 4)
-    waltz = Tune("", "", 0, random_tune(3).notes, 128, Key(0), (3, 4), regular_downbeats(128, 12))
+    waltz = Tune(
+        "", "", 0, random_tune(3).notes, 128, Key(0), (3, 4), downbeats_from((0,), 128, 12)
+    )
     dataset = build_dataset([wide, short, waltz, random_tune(1)], bar_lengths=frozenset({8, 16}))
     assert dataset.report.usable == 1
     assert dataset.report.dropped == {
