@@ -270,8 +270,8 @@ def _split(measures: Sequence[Measure], moves_upbeats: bool) -> Iterator[list[Me
     With `moves_upbeats` an upbeat alone before a repeat sign belongs to what is repeated.
     """
     section: list[Measure] = []
+    is_upbeat = False
     for measure in measures:
-        is_upbeat = moves_upbeats and _is_upbeat(section)
         if measure.starts_repeat and section and not is_upbeat:
             yield section
             section = []
