@@ -83,17 +83,32 @@ def make(seed: int) -> Piece:
             kind = "twice"  # without a beginning, a repeat depends on what stood before it
         if number and not upbeat and draw.random() < 0.2:
             meter = draw.choice(METERS)
-        sections.append(_section(draw, piece, kind, meter, upbeat, number > 0))
+        bars = draw.randint(2, 3)
+        sections.append(_section(draw, piece, kind, meter, upbeat, bars, number > 0))
     _play(piece, sections, form)
     return piece
 
 
-def _section(draw, piece, kind, meter, upbeat, may_change_key):
+def make_phrases(seed: int) -> Piece:
+    """A piece of two sections of eight bars in one key and metre, with upbeats of one length."""
+    draw = random.Random(seed)
+    piece = Piece(draw.randint(-4, 4), draw.choice(("major", "minor")), draw.choice((0, -2, 3)))
+    meter, upbeat = draw.choice(METERS), draw.choice((0, 2, 4, 3))
+    kinds = [draw.choice(("once", "twice", "endings")) for _ in range(2)]
+    sections = [_section(draw, piece, kind, meter, upbeat, 8, False) for kind in kinds]
+    for played, _ in sections:
+        for place in (played[-1], played[len(played) // 2 - 1]):  # No note goes on in a section.
+            piece.bars[place].notes[-1].tied = False
+    _play(piece, sections, "plain")
+    return piece
+
+
+def _section(draw, piece, kind, meter, upbeat, bars, may_change_key):
     """Add a section's bars; gives the places as played, and as played after a jump."""
     start = len(piece.bars)
     if upbeat:
         piece.bars.append(Bar(_notes(draw, upbeat), meter, is_upbeat=True))
-    for _ in range(draw.randint(1, 2)):
+    for _ in range(bars - 1):
         piece.bars.append(Bar(_notes(draw, sixteenths(meter)), meter))
     last = sixteenths(meter) - upbeat
     endings = 2 if kind == "endings" else 1
@@ -146,7 +161,9 @@ def _notes(draw, length):
     left = length
     while left:
         kind = draw.random()
-        pitch = draw.choice((None, *range(55, 77))) if notes else draw.randint(55, 76)
+        # Of two rests side by side, times alone cannot tell that they are two.
+        may_rest = notes and notes[-1].pitch is not None
+        pitch = draw.choice((None, *range(55, 77))) if may_rest else draw.randint(55, 76)
         if kind < 0.1:
             notes += [Written(Fraction(1, 2), draw.randint(55, 76)) for _ in range(2)]
             left -= 1

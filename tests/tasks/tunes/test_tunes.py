@@ -22,6 +22,7 @@ from seqtutor.tasks.tunes.phrase import Event, lead_sheet_of, length_of, units_i
 from seqtutor.tasks.tunes.reader import read_abc
 from seqtutor.tasks.tunes.reward import FormReward
 from seqtutor.tasks.tunes.rules import RULES
+from seqtutor.tasks.tunes.sections import Cutting
 from seqtutor.tasks.tunes.timing import meanings_of, spans_of
 from seqtutor.tasks.tunes.tokens import (
     BAR,
@@ -62,7 +63,7 @@ def text_of(phrase) -> str:
 
 
 def phrases_of_jig():
-    tunes, report = read_abc(JIG, "jig.abc", 8)
+    tunes, report = read_abc(JIG, "jig.abc", Cutting(8))
     assert report.usable == 1
     return tunes[0].phrases
 
@@ -115,7 +116,7 @@ def test_tokens_read_back_are_the_phrase(jig):
 def test_a_phrase_written_as_abc_reads_back_as_itself(jig):
     for phrase in jig:
         abc = render_abc(lead_sheet_of(phrase, 7))
-        (again,), _ = read_abc(abc, "again.abc", 8)
+        (again,), _ = read_abc(abc, "again.abc", Cutting(8))
         assert again.phrases == (phrase,)
 
 
@@ -126,7 +127,7 @@ def test_sections_that_are_no_phrases_are_left_out():
     other = JIG.replace("M:6/8", "M:5/8")
     short = JIG.replace("GED", "G/16G/16G/16G/16G3/4ED")
     for text in (nine, long, other, short):
-        tunes, report = read_abc(text, "a.abc", 8)
+        tunes, report = read_abc(text, "a.abc", Cutting(8))
         assert not tunes
         assert sum(report.dropped.values()) == 1
 
@@ -144,7 +145,7 @@ BARS = "d2A F2A|B2A FED|d2A F2A|B2A AFD|d2A F2A|B2A FED|E2E EFE"
     ],
 )
 def test_an_upbeat_is_one_wherever_it_is_written(body):
-    (read,), report = read_abc(f"X:1\nM:6/8\nL:1/8\nK:D\n{body}\n", "a.abc", 8)
+    (read,), report = read_abc(f"X:1\nM:6/8\nL:1/8\nK:D\n{body}\n", "a.abc", Cutting(8))
     (phrase,) = read.phrases
     assert [event.pitch for event in phrase.upbeat] == [phrase.bars[0][1].pitch]
     assert [event.duration for event in phrase.bars[-1]] == [36, 24]
@@ -153,13 +154,13 @@ def test_an_upbeat_is_one_wherever_it_is_written(body):
 
 def test_a_last_bar_that_is_full_without_an_upbeat_stays_whole():
     text = f"X:1\nM:6/8\nL:1/8\nK:D\nA|:{BARS}|[1 D3 D2A:|[2 D2D DDD||\n"
-    (read,), _ = read_abc(text, "a.abc", 8)
+    (read,), _ = read_abc(text, "a.abc", Cutting(8))
     assert {len(phrase.bars[-1]) for phrase in read.phrases} == {2, 5}
 
 
 def test_two_sections_of_four_bars_are_joined():
     tune = "X:1\nM:2/4\nL:1/8\nK:C\n|:E|cdec|dBGB|cdec|d2B:|\n|:G|cGcd|efed|cBAB|c2c:|\n"
-    (read,), _ = read_abc(tune, "a.abc", 8)
+    (read,), _ = read_abc(tune, "a.abc", Cutting(8))
     (phrase,) = read.phrases
     assert phrase.lengths == [48] * 7 + [36]
     assert phrase.upbeat == (Event(12, 64),)

@@ -22,6 +22,7 @@ from seqtutor.tasks.tunes.listening import controls
 from seqtutor.tasks.tunes.phrase import METERS, MODES, key_of, lead_sheet_of
 from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR, bars_of, source_of
 from seqtutor.tasks.tunes.reader import read_abc
+from seqtutor.tasks.tunes.sections import Cutting
 from seqtutor.tasks.tunes.settings import TunesSettings
 from seqtutor.tasks.tunes.spec import TuneSamples, spec
 from seqtutor.tasks.tunes.tokens import (
@@ -99,7 +100,7 @@ def test_what_is_written_reads_back(data, tmp_path):
     paths = spec.write(drawn, tmp_path, TuneSamples(formats=("abc", "musicxml"), transpose=5))
     assert len(paths) == 4
     (abc,) = [path for path in paths if path.suffix == ".abc"]
-    tunes, _ = read_abc(abc.read_text(), "own", 8)
+    tunes, _ = read_abc(abc.read_text(), "own", Cutting(8))
     wanted = data.vocabulary.texts(few.tokens, few.mask)
     assert [" ".join(tokens_of(phrase)) for one in tunes for phrase in one.phrases] == wanted
     names, again = spec.read_sequences(abc, data.vocabulary, 96, prior_of(data))
@@ -140,7 +141,9 @@ def test_a_tempo_of_a_file_is_that_of_what_goes_on_from_it(data, tmp_path):
     path = tmp_path / "jig.abc"
     music = "|:d2A F2A|B2c d2e|f2e d2A|d3 A3|d2A F2A|B2c d2e|f2e d2A|d3 d3:|"
     path.write_text(f"X:1\nT:Jig\nM:6/8\nL:1/8\nQ:3/8=110\nK:C\n{music}\n")
-    known = vocabulary_of([tokens_of(read_abc(path.read_text(), "own", 8)[0][0].phrases[0])], 8)
+    known = vocabulary_of(
+        [tokens_of(read_abc(path.read_text(), "own", Cutting(8))[0][0].phrases[0])], 8
+    )
     ids = known.encode(["6/8", "major", *(f"|{n}" for n in range(1, 9)), END])
     drawn = Drawn(Sequences(ids[None], np.ones((1, len(ids)), bool)), known, {}, TunesSettings())
     for asked, mark, sound in ((None, "110", "165"), (120.0, "80", "120")):
@@ -190,7 +193,7 @@ def test_a_file_is_a_beginning_in_its_own_key(data, book, tmp_path, key, semiton
     head, *_ = book.read_text().split("\nX:2")
     path = tmp_path / "mine.abc"
     path.write_text(head.replace("K:C", f"K:{key}"))
-    phrase = read_abc(path.read_text(), "own", 8)[0][0].phrases[0]
+    phrase = read_abc(path.read_text(), "own", Cutting(8))[0][0].phrases[0]
     own = tokens_of(phrase)
     for bars, cut in ((None, "|5"), (2, "|3")):
         wanted = own[: own.index(cut)]
@@ -206,17 +209,23 @@ def test_a_file_is_a_beginning_in_its_own_key(data, book, tmp_path, key, semiton
         assert opening.how == {"transposition": written.transpose}
         assert f"begins with {bars or 4} of the 8 bars of Tune 1, phrase 1" in opening.notes
     sheet = lead_sheet_of(phrase_of(wanted), written.transpose)
-    original = read_abc(path.read_text(), "own", 8)[0][0].notes
+    original = read_abc(path.read_text(), "own", Cutting(8))[0][0].notes
     assert [note.pitch for note in sheet.notes] == [
         note.pitch for note in original[: len(sheet.notes)]
     ]
 
 
-@pytest.mark.parametrize("name", ["x.mid", "x.mscz", "x.pdf"])
-def test_files_that_are_not_abc_are_told_what_to_do(data, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x.mid", "is not a readable MIDI file"),
+        ("x.mscz", "is not a tune; known are files .abc, .krn, .*; MuseScore files are exported"),
+        ("x.pdf", "is not a tune; .* a picture of a score is not read"),
+    ],
+)
+def test_files_that_cannot_be_read_are_told_what_to_do(data, tmp_path, name, words):
     path = tmp_path / name
     path.write_bytes(b"nothing")
-    words = "is not ABC, MusicXML or kern, which are all that this task reads; EasyABC"
     with pytest.raises(UserError, match=words):
         spec.read_sequences(path, data.vocabulary, 96, prior_of(data))
     with pytest.raises(UserError, match=words):

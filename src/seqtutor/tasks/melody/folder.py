@@ -16,7 +16,7 @@ from seqtutor.tasks.melody.tune import Tune
 from seqtutor.tasks.scores.files import (
     ABC_SUFFIXES,
     MIDI_SUFFIXES,
-    SCORE_SUFFIXES,
+    SUFFIXES,
     export_advice,
     read_files,
     require_usable,
@@ -24,17 +24,10 @@ from seqtutor.tasks.scores.files import (
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.kern import read_kern
 from seqtutor.tasks.scores.keys import estimate_key
-from seqtutor.tasks.scores.measures import (
-    TICKS_PER_QUARTER,
-    TICKS_PER_SIXTEENTH,
-    UnreadableTuneError,
-)
-from seqtutor.tasks.scores.midi import read_midi_tracks
+from seqtutor.tasks.scores.measures import TICKS_PER_SIXTEENTH, UnreadableTuneError
+from seqtutor.tasks.scores.midi_voice import read_midi_voice
 from seqtutor.tasks.scores.musicxml_reader import read_musicxml
-from seqtutor.tasks.scores.parts import parts_of
-from seqtutor.tasks.scores.voices import PolyphonicError, Sound, one_voice
-
-SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
+from seqtutor.tasks.scores.voices import PolyphonicError
 
 SEVERAL_PARTS = "with several parts; only the first with notes is read"
 """What the report calls a file of which only the first part was read."""
@@ -101,38 +94,25 @@ def _read_score(path: Path, options: AbcOptions, part: str | None) -> tuple[Tune
 
 
 def _read_midi(path: Path, options: AbcOptions, part: str | None) -> tuple[Tune, Counter[str]]:
-    midi = read_midi_tracks(path)
-    parts = parts_of(path, [track.name for track in midi.tracks], part)
-    track = midi.tracks[parts.read]
-    sounds = [
-        Sound(midi.ticks(note.time), midi.ticks(note.time + note.duration), note.pitch)
-        for note in track.notes
-    ]
-    lasting = [sound for sound in sounds if sound.end > sound.start]
-    try:
-        voice, has_chords = one_voice(lasting)
-    except PolyphonicError as error:
-        quarters = error.args[0] / TICKS_PER_QUARTER
-        raise PolyphonicError(f"at quarter note {quarters:g}", parts) from None
-    length = voice[-1].end if voice else 0
+    voice = read_midi_voice(path, part)
+    length = voice.sounds[-1].end if voice.sounds else 0
     if length > MAXIMUM_SIXTEENTHS * TICKS_PER_SIXTEENTH:
         raise UserError(f"{path} is longer than {MAXIMUM_SIXTEENTHS:,} sixteenths; split it")
-    end = max(note.time + note.duration for note in track.notes)
-    downbeats = [nearest(midi.ticks(start)) for start in midi.bars(end)]
-    on_grid = put_on_grid([(one.start, one.end, one.pitch) for one in voice], length, downbeats)
+    sounding = [(one.start, one.end, one.pitch) for one in voice.sounds]
+    on_grid = put_on_grid(sounding, length, [nearest(start) for start in voice.bars])
     changes = changes_of(on_grid, options)
-    changes["with chords"] = int(has_chords)
-    changes["with metre changes"] = int(len(midi.meters) > 1 + midi.has_upbeat)
-    changes["notes of length zero left out"] = len(sounds) - len(lasting)
+    changes["with chords"] = int(voice.has_chords)
+    changes["with metre changes"] = int(voice.has_metre_changes)
+    changes["notes of length zero left out"] = voice.empty
     tune = Tune(
         title="",
         source=path.name,
         index=0,
         notes=on_grid.notes,
         length=on_grid.length,
-        key=midi.key or estimate_key(on_grid.notes),
-        meter=midi.meter or (4, 4),
+        key=voice.midi.key or estimate_key(on_grid.notes),
+        meter=voice.midi.meter or (4, 4),
         downbeats=on_grid.downbeats,
-        parts=parts,
+        parts=voice.parts,
     )
     return tune, changes

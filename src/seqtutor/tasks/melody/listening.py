@@ -16,7 +16,6 @@ from seqtutor.controls import (
     Control,
     How,
     Opening,
-    Words,
     chosen,
 )
 from seqtutor.errors import UserError
@@ -44,12 +43,16 @@ from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.keys import BLACK_KEYS, Key
 from seqtutor.tasks.scores.listening import (
+    BARS,
     INSTRUMENT,
     KEY,
     KEYS,
+    PART,
     TEMPO,
     instrument_control,
     key_control,
+    part_control,
+    require_quick,
     semitones_between,
     sound_of,
     swing_control,
@@ -66,8 +69,6 @@ METERS = tuple(
 )
 MOST_UPBEAT = 23
 """Sixteenths, one less than the longest bar has."""
-BARS, PART = "bars", "part"
-"""Names of the controls of what is taken of a file."""
 MOST_BARS = 99
 _CONCERT_PITCH, _CONCERT_A = 440.0, 69
 
@@ -116,7 +117,7 @@ def opening_controls() -> list[Control]:
     """What can be chosen of how a file is read."""
     return [
         Amount(BARS, "First bars of a file (0: all)", 0, MOST_BARS, 1, 0),
-        Words(PART, "Part of a file, by name or number"),
+        part_control(),
     ]
 
 
@@ -161,8 +162,7 @@ def opening(given: str | Path, key: Key, semitones: int, how: How) -> Opening:
     if isinstance(given, str):
         shown = {name: value for name, value in how.items() if name not in reading}
         return Opening(_typed(given, rendering(key, semitones, shown)))
-    if given.suffix.lower() == ".krn":
-        raise UserError("a kern file is not read here; save it as MusicXML or MIDI")
+    require_quick(given)
     of_file = FilePart(int(taken[BARS]) or None, str(taken[PART]) or None)
     return _of_file(read_primer(given, key=key, semitones=semitones, taken=of_file), key, semitones)
 

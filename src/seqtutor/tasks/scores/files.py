@@ -14,6 +14,8 @@ from seqtutor.tasks.scores.import_report import ImportReport
 MIDI_SUFFIXES = frozenset({".mid", ".midi"})
 ABC_SUFFIXES = frozenset({".abc"})
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".krn"})
+SUFFIXES = MIDI_SUFFIXES | ABC_SUFFIXES | SCORE_SUFFIXES
+"""Of all files that the two tasks of melodies read."""
 _PICTURES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".svg"})
 _SOUNDS = frozenset({".mp3", ".wav", ".ogg", ".flac", ".m4a"})
 MAXIMUM_FILE_BYTES = 64 * 2**20

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from seqtutor.controls import Amount, Choice, How
+from pathlib import Path
+
+from seqtutor.controls import Amount, Choice, How, Words
+from seqtutor.settings import require
 from seqtutor.tasks.scores.instruments import INSTRUMENTS
 from seqtutor.tasks.scores.keys import MODES, Key
 from seqtutor.tasks.scores.notation import key_title
 from seqtutor.tasks.scores.options import HARDEST_SWING, STRAIGHT, SoundSettings
 
 KEY, TEMPO, SWING, INSTRUMENT = "key", "tempo", "swing", "instrument"
-"""Names of the controls."""
+BARS, PART = "bars", "part"
+"""Names of the controls; the last two are of what is taken of a file."""
 KEYS = {key_title(Key(tonic, mode)): Key(tonic, mode) for mode in MODES for tonic in range(12)}
 """By the names that people know them by, as their signatures spell them."""
 
@@ -29,6 +33,23 @@ def instrument_control(
 ) -> Choice:
     """An instrument of General MIDI, the piano by default."""
     return Choice(name, title, INSTRUMENTS, default)
+
+
+def part_control() -> Words:
+    """Which part of a file is read."""
+    return Words(PART, "Part of a file, by name or number")
+
+
+def require_quick(file: Path) -> None:
+    """Refuse a kind of file whose reader knows no limit outside the main thread.
+
+    Raises:
+        UserError: if it is kern.
+    """
+    require(
+        file.suffix.lower() != ".krn",
+        "a kern file is not read here; save it as MusicXML or MIDI",
+    )
 
 
 def sound_of(how: How) -> SoundSettings:

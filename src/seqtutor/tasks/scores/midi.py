@@ -31,12 +31,14 @@ class MidiTracks:
         quarter: the file's own ticks of a quarter note.
         key: of the first key signature.
         meters: each time signature with the file's tick at which it begins.
+        tempo: quarter notes a minute at the beginning, if the file names them.
     """
 
     tracks: tuple[Any, ...]
     quarter: int
     key: Key | None
     meters: tuple[tuple[int, tuple[int, int]], ...]
+    tempo: float | None = None
 
     @property
     def has_upbeat(self) -> bool:
@@ -113,7 +115,8 @@ def read_midi_tracks(path: Path) -> MidiTracks:
     # Of several at one tick the last holds.
     meters = {one.time: (one.numerator, one.denominator) for one in score.time_signatures}
     known = tuple(sorted((time, meter) for time, meter in meters.items() if 0 not in meter))
-    return MidiTracks(tracks, score.ticks_per_quarter, key, known)
+    tempo = next((one.qpm for one in score.tempos if one.time == 0), None)
+    return MidiTracks(tracks, score.ticks_per_quarter, key, known, tempo)
 
 
 def _plain(content: bytes, path: Path) -> bytes:

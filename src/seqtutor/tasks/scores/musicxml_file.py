@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
@@ -78,6 +79,15 @@ def title_of(root: ET.Element) -> str:
     """The name of the work or its movement, or nothing."""
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
     return " ".join(title.split())
+
+
+def tempo_of(root: ET.Element) -> float | None:
+    """Quarter notes a minute in the first measure, for those who play the score."""
+    first = root.find(".//measure")
+    for sound in [] if first is None else first.iter("sound"):
+        if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", sound.get("tempo", "")):
+            return float(sound.get("tempo", "")) or None
+    return None
 
 
 def measures_of_parts(root: ET.Element) -> Iterator[tuple[str, list[ET.Element]]]:

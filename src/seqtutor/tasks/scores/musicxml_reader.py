@@ -23,7 +23,12 @@ from seqtutor.tasks.scores.measures import (
     UnreadableTuneError,
     full_bar,
 )
-from seqtutor.tasks.scores.musicxml_file import measures_of_parts, read_root, title_of
+from seqtutor.tasks.scores.musicxml_file import (
+    measures_of_parts,
+    read_root,
+    tempo_of,
+    title_of,
+)
 from seqtutor.tasks.scores.musicxml_signs import read_barline, read_direction, read_sound, united
 from seqtutor.tasks.scores.notation import SpelledPitch
 from seqtutor.tasks.scores.parts import Parts, parts_of
@@ -92,8 +97,9 @@ def read_musicxml(path: Path, wanted: str | None = None) -> tuple[PlayedTune, Pa
     except PolyphonicError as error:
         raise PolyphonicError(*error.args, found) from None
     played, assumed = playing_order(measures)
-    tune = PlayedTune(title_of(root), chosen.key, chosen.meter, played, frozenset(noted | assumed))
-    return tune, found
+    noted |= assumed
+    given = (title_of(root), chosen.key, chosen.meter, played, frozenset(noted), tempo_of(root))
+    return PlayedTune(*given), found
 
 
 def _measures(

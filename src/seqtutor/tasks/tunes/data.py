@@ -23,8 +23,8 @@ class TunesData:
     """
 
     data: Path | None = None
-    """A file or folder of ABC of your own; the public-domain tunes that come with music21 if not
-    given."""
+    """A file or folder of your own, of ABC, MIDI, MusicXML or kern; the public-domain tunes that
+    come with music21 if not given."""
     bars: int = 8
     """Bars of a phrase."""
     rare_below: int = 5

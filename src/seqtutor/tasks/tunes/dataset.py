@@ -11,7 +11,8 @@ from seqtutor.errors import UserError
 from seqtutor.tasks.scores.duplicates import FRACTIONS, cluster_near_duplicates, split_clusters
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.tunes.data import TOKENS_PER_BAR, TunesData
-from seqtutor.tasks.tunes.reader import Tune, read_sources
+from seqtutor.tasks.tunes.reader import read_corpus, read_sources
+from seqtutor.tasks.tunes.sections import Cutting, Tune
 from seqtutor.tasks.tunes.tokens import tokens_of, vocabulary_of
 from seqtutor.vocabulary import Vocabulary
 
@@ -47,7 +48,10 @@ def read_phrases(options: TunesData, vocabulary: Vocabulary | None = None) -> Da
     Raises:
         UserError: if the tunes cannot be read, or there are too few.
     """
-    tunes, report = read_sources(options.data, options.bars)
+    if options.data is None:
+        tunes, report = read_corpus(options.bars)
+    else:
+        tunes, report = read_sources(options.data, Cutting(options.bars))
     if not tunes:
         raise UserError(f"none of {report.tunes_read} tunes can be used ({report.reasons})")
     split = split_tunes(tunes, options.split_seed)

@@ -13,7 +13,8 @@ from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.scores.notation import spelled_name
 from seqtutor.tasks.tunes.phrase import UNITS_PER_QUARTER, Bar, Event, Phrase, key_of
 from seqtutor.tasks.tunes.priors import bars_of
-from seqtutor.tasks.tunes.reader import LENGTHS, Tune, read_sources
+from seqtutor.tasks.tunes.reader import SEVERAL_PARTS, read_sources
+from seqtutor.tasks.tunes.sections import LENGTHS, Cutting, Tune
 from seqtutor.tasks.tunes.tokens import name_of, tokens_of
 from seqtutor.vocabulary import Vocabulary
 
@@ -26,13 +27,17 @@ class KnownPhrase:
         name: the title of its tune, with the number of the phrase if there are several.
         tokens: without the one that ends it.
         shift: semitones by which it was moved to the white keys.
+        bars: that are begun; all of the model's, but of a beginning.
         tempo: quarter notes a minute, if the file names them.
+        parts: names of the file's parts, of which one was read.
     """
 
     name: str
     tokens: list[str]
     shift: int
+    bars: int
     tempo: float | None = None
+    parts: tuple[str, ...] = ()
 
 
 def read_given(
@@ -42,46 +47,58 @@ def read_given(
 
     Returns:
         The title of each tune, with the number of the phrase if there are several, the phrases, and
-        what was left out, a line each.
+        how the file was read and what was left out, a line each.
 
     Raises:
         UserError: if the file cannot be read, or no phrase of it can be written in these tokens.
     """
-    phrases, left_out = read_known_phrases(path, vocabulary, bars_of(prior), max_length)
+    phrases, notes = read_known_phrases(path, vocabulary, Cutting(bars_of(prior)), max_length)
     rows = pad(vocabulary, max_length, [one.tokens for one in phrases])
-    return [one.name for one in phrases], rows, left_out
+    return [one.name for one in phrases], rows, notes
 
 
 def read_known_phrases(
-    path: Path, vocabulary: Vocabulary, bars: int, max_length: int
+    path: Path, vocabulary: Vocabulary, cutting: Cutting, max_length: int, part: str | None = None
 ) -> tuple[list[KnownPhrase], list[str]]:
-    """Phrases of a file that a model can write, and what was left out, a line each.
+    """Phrases of a file that a model can write; how it was read and what was left out, in lines.
 
     A note whose length is rare is written as shorter ones, tied together.
+
+    Args:
+        path: of the file.
+        vocabulary: of the model.
+        cutting: how tunes become phrases.
+        max_length: of the model's sequences.
+        part: of the file, as for `read_tune_file`.
 
     Raises:
         UserError: if the file cannot be read, or there is no such phrase.
     """
-    tunes, report = read_sources(path, bars)
+    tunes, report = read_sources(path, cutting, part)
     known = frozenset(vocabulary.tokens)
     found: list[KnownPhrase] = []
-    left_out: list[str] = []
+    notes: list[str] = []
     for tune in tunes:
+        notes += tune.remarks
         for number, phrase in enumerate(tune.phrases, start=1):
             several = f", phrase {number}" if len(tune.phrases) > 1 else ""
-            name = f"{tune.title or path.name}{several}"
+            name = f"{tune.title or tune.source}{several}"
             tokens = tokens_of(_in_known_lengths(phrase, known))
             if unknown := _unknown_notes(phrase, tune, known):
-                left_out.append(f"{name} is left out: {unknown}")
+                notes.append(f"{name} is left out: {unknown}")
             elif len(tokens) >= max_length:
-                left_out.append(f"{name} is left out: it has too many notes for the model")
+                notes.append(f"{name} is left out: it has too many notes for the model")
             else:
-                found.append(KnownPhrase(name, tokens, tune.shift, tune.tempo))
-    left_out += [f"left out: {count} {reason}" for reason, count in report.noted.items()]
+                bars = len(phrase.bars)
+                found.append(KnownPhrase(name, tokens, tune.shift, bars, tune.tempo, tune.parts))
+    noted = {what: count for what, count in report.noted.items() if what != SEVERAL_PARTS}
+    notes += [f"left out: {count} {reason}" for reason, count in noted.items()]
     if not found:
-        reasons = "; ".join(filter(None, [report.reasons, *left_out]))
-        raise UserError(f"{path} holds no phrase of {bars} bars that the model knows ({reasons})")
-    return found, left_out + report.names()
+        reasons = "; ".join(filter(None, [report.reasons, *notes]))
+        raise UserError(
+            f"{path} holds no phrase of {cutting.bars} bars that the model knows ({reasons})"
+        )
+    return found, notes + report.names()
 
 
 def _in_known_lengths(phrase: Phrase, known: Set[str]) -> Phrase:

@@ -8,9 +8,13 @@ from seqtutor.controls import Amount, Control, How, Opening, chosen
 from seqtutor.tasks.scores.instruments import program_of
 from seqtutor.tasks.scores.lead_sheet_files import LeadSheetRendering
 from seqtutor.tasks.scores.listening import (
+    BARS,
     INSTRUMENT,
+    PART,
     TEMPO,
     instrument_control,
+    part_control,
+    require_quick,
     sound_of,
     swing_control,
     tempo_control,
@@ -19,7 +23,7 @@ from seqtutor.tasks.tunes.beginning import MOST_SEMITONES, read_beginning
 from seqtutor.tasks.tunes.tokens import typed_tokens
 from seqtutor.vocabulary import Vocabulary
 
-TRANSPOSITION, BARS = "transposition", "bars"
+TRANSPOSITION = "transposition"
 USUAL_TRANSPOSITION = 2
 """Semitones from the white keys: tunes in C major are written in D, that of most fiddle tunes."""
 USUAL_INSTRUMENT = "violin"
@@ -43,7 +47,10 @@ def controls() -> list[Control]:
 
 def opening_controls() -> list[Control]:
     """What can be chosen of how a file is read."""
-    return [Amount(BARS, "First bars of a file (0: half of a tune)", 0, MOST_BARS, 1, 0)]
+    return [
+        Amount(BARS, "First bars of a file (0: half of a tune)", 0, MOST_BARS, 1, 0),
+        part_control(),
+    ]
 
 
 def semitones_of(how: How) -> int:
@@ -60,18 +67,22 @@ def opening(given: str | Path, vocabulary: Vocabulary, how: How) -> Opening:
         how: values of `controls` and `opening_controls`.
 
     Raises:
-        UserError: if it cannot be read, or the model knows no such tokens.
+        UserError: if it cannot be read, or the model knows no such tokens; kern is not read.
     """
-    bars = int(chosen(opening_controls(), {BARS: how[BARS]} if BARS in how else {})[BARS])
+    reading = [one.name for one in opening_controls()]
     if isinstance(given, str):
-        shown = {name: value for name, value in how.items() if name != BARS}
+        shown = {name: value for name, value in how.items() if name not in reading}
         return Opening(typed_tokens(given, vocabulary, semitones_of(shown)))
-    found = read_beginning(given, vocabulary, bars or None)
+    require_quick(given)
+    taken = chosen(opening_controls(), {name: how[name] for name in reading if name in how})
+    bars, part = int(taken[BARS]) or None, str(taken[PART]) or None
+    found = read_beginning(given, vocabulary, bars, part)
     shown = {TRANSPOSITION: found.transposition}
     tempo = tempo_control(USUAL_TEMPO)
     if found.tempo is not None:
         shown[TEMPO] = min(max(found.tempo, tempo.least), tempo.most)
-    return Opening(found.tokens, shown, found.notes)
+    offers = {PART: found.parts} if len(found.parts) > 1 else {}
+    return Opening(found.tokens, shown, found.notes, offers)
 
 
 def rendering_of(how: How) -> LeadSheetRendering:

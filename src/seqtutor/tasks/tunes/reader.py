@@ -1,21 +1,18 @@
-"""Phrases of tunes in ABC: the sections between repeat signs and double bars, cut into phrases."""
+"""Phrases of tunes in files of every kind that is read."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 from seqtutor.errors import UserError
+from seqtutor.settings import require
 from seqtutor.tasks.scores.abc import decode_abc, read_tunes
 from seqtutor.tasks.scores.corpus import PUBLIC_DOMAIN_BOOKS, book_sources
 from seqtutor.tasks.scores.files import (
     ABC_SUFFIXES,
     MIDI_SUFFIXES,
-    SCORE_SUFFIXES,
+    SUFFIXES,
     export_advice,
     read_files,
     read_limited,
@@ -23,66 +20,15 @@ from seqtutor.tasks.scores.files import (
 )
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.kern import read_kern
-from seqtutor.tasks.scores.keys import estimate_key
-from seqtutor.tasks.scores.measures import (
-    TICKS_PER_QUARTER,
-    Measure,
-    PlayedTune,
-    UnreadableTuneError,
-    full_bar,
-    sounding_notes,
-)
-from seqtutor.tasks.scores.measures import Event as Sounding
+from seqtutor.tasks.scores.measures import PlayedTune, UnreadableTuneError
 from seqtutor.tasks.scores.musicxml_reader import read_musicxml
+from seqtutor.tasks.scores.parts import Parts
 from seqtutor.tasks.scores.voices import PolyphonicError
-from seqtutor.tasks.tunes.phrase import (
-    METERS,
-    MODES,
-    UNITS_PER_QUARTER,
-    Bar,
-    Event,
-    Phrase,
-    length_of,
-    units_in_bar,
-)
+from seqtutor.tasks.tunes.midi import read_midi
+from seqtutor.tasks.tunes.sections import Cutting, Tune, tune_of
 
-TICKS_PER_UNIT = TICKS_PER_QUARTER // UNITS_PER_QUARTER
-LOWEST, HIGHEST = 53, 86
-"""F3 and D6: where the notes of a tune must lie."""
-CENTRE = 70
-"""Where a tune's mean pitch should lie: between the F and the B of the fiddle's upper strings."""
-_Section: TypeAlias = tuple[Bar, list[Bar]]
-"""An upbeat, perhaps of nothing, and bars."""
-LENGTHS = (3, 4, 6, 8, 9, 12, 18, 24, 36, 48, 72, 96)
-"""Units of the note values that have tokens; other lengths are these, tied together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A note for the comparison of tunes: pitch as a MIDI number, duration in ticks."""
-
-    pitch: int
-    duration: int
-
-
-@dataclass(frozen=True)
-class Tune:
-    """A tune of which phrases were taken.
-
-    Attributes:
-        title, source: the piece's name and the book or file.
-        notes: of the whole tune, to find near-duplicates by.
-        phrases: each once, on the white keys.
-        shift: semitones by which they were moved there.
-        tempo: quarter notes a minute, if the file names them.
-    """
-
-    title: str
-    source: str
-    notes: tuple[Note, ...]
-    phrases: tuple[Phrase, ...]
-    shift: int = 0
-    tempo: float | None = None
+SEVERAL_PARTS = "with several parts; only one is read"
+"""What the report calls a file of which one part was read."""
 
 
 def read_corpus(bars: int) -> tuple[list[Tune], ImportReport]:
@@ -97,58 +43,73 @@ def read_corpus(bars: int) -> tuple[list[Tune], ImportReport]:
     tunes: list[Tune] = []
     report = ImportReport()
     for name, content in book_sources(PUBLIC_DOMAIN_BOOKS):
-        own, own_report = read_abc(decode_abc(content), name, bars, moves_upbeats=False)
+        own, own_report = read_abc(decode_abc(content), name, Cutting(bars, moves_upbeats=False))
         tunes += own
         report += own_report
     return tunes, report
 
 
-def read_sources(path: Path | None, bars: int) -> tuple[list[Tune], ImportReport]:
-    """Phrases of a file, or of a folder of ABC, or of the corpus without one.
+def read_sources(
+    path: Path, cutting: Cutting, part: str | None = None
+) -> tuple[list[Tune], ImportReport]:
+    """Phrases of a file, or of a folder of them; arguments as for `read_tune_file`.
 
     Raises:
         UserError: if the source is missing or holds no usable tune.
     """
-    if path is None:
-        return read_corpus(bars)
-
-    def read(file: Path) -> tuple[list[Tune], ImportReport]:
-        suffix = file.suffix.lower()
-        if suffix in SCORE_SUFFIXES:
-            return _read_score(file, bars)
-        if suffix in MIDI_SUFFIXES or export_advice(suffix):
-            raise UserError(
-                f"{file} is not ABC, MusicXML or kern, which are all that this task reads; EasyABC "
-                "opens MIDI and saves ABC, and so does the program midi2abc"
-            )
-        tunes, report = read_abc(decode_abc(read_limited(file)), file.name, bars)
-        require_usable(file, report)
-        return tunes, report
-
-    return read_files(path, ABC_SUFFIXES, read, "tunes")
+    return read_files(path, SUFFIXES, lambda file: read_tune_file(file, cutting, part), "tunes")
 
 
-def _read_score(file: Path, bars: int) -> tuple[list[Tune], ImportReport]:
-    """Phrases of the first part with notes of a file in MusicXML or kern.
+def read_tune_file(
+    path: Path, cutting: Cutting, part: str | None = None
+) -> tuple[list[Tune], ImportReport]:
+    """Phrases of one file: of all tunes of ABC, of one part of any other.
+
+    Args:
+        path: of the file.
+        cutting: how tunes become phrases.
+        part: number, from 1 on, or name of the part; by default the first with notes.
 
     Raises:
-        UserError: if it cannot be read, or no phrase can be taken of it.
+        UserError: if the file cannot be read, or holds no usable tune or no such part.
     """
-    read = read_kern if file.suffix.lower() == ".krn" else read_musicxml
+    suffix = path.suffix.lower()
+    if suffix in ABC_SUFFIXES:
+        require(part is None, f"{path} is ABC, of which the first voice is read; name no part")
+        tunes, report = read_abc(decode_abc(read_limited(path)), path.name, cutting)
+        require_usable(path, report)
+        return tunes, report
+    if suffix not in SUFFIXES:
+        raise UserError(
+            f"{path} is not a tune; known are files {', '.join(sorted(SUFFIXES))}"
+            f"{export_advice(suffix)}"
+        )
     try:
-        played, parts = read(file)
-        tune, dropped = _tune_of(played, file.name, bars)
+        played, parts, remarks = _read_played(path, cutting, part)
+        leaves_rest = suffix in MIDI_SUFFIXES
+        tune, dropped = tune_of(played, path.name, replace(cutting, leaves_rest=leaves_rest))
     except UnreadableTuneError as error:
-        raise UserError(f"{file} cannot be used: {error}") from None
+        raise UserError(f"{path} cannot be used: {error}") from None
     except PolyphonicError as error:
-        raise UserError(f"{file} {error}") from None
-    dropped[f"with several parts: {parts.remark}"] = int(bool(parts.remark))
+        raise UserError(f"{path} {error}") from None
+    dropped[SEVERAL_PARTS] = int(len(parts.names) > 1)
+    remarks += [parts.remark] if parts.remark else []
+    tune = replace(tune, remarks=(*remarks, *tune.remarks), parts=parts.names)
     return [tune], ImportReport(1, {}, dict(+dropped))
 
 
-def read_abc(
-    text: str, source: str, bars: int, *, moves_upbeats: bool = True
-) -> tuple[list[Tune], ImportReport]:
+def _read_played(
+    path: Path, cutting: Cutting, part: str | None
+) -> tuple[PlayedTune, Parts, list[str]]:
+    """A tune in MIDI, MusicXML or kern, and what its format cannot tell."""
+    suffix = path.suffix.lower()
+    if suffix in MIDI_SUFFIXES:
+        return read_midi(path, part, is_whole=not cutting.takes_beginnings)
+    read = read_kern if suffix == ".krn" else read_musicxml
+    return *read(path, part), []
+
+
+def read_abc(text: str, source: str, cutting: Cutting) -> tuple[list[Tune], ImportReport]:
     """Phrases of every tune of an ABC file's text.
 
     A tune of which no phrase can be taken is left out and counted with the reason.
@@ -156,247 +117,6 @@ def read_abc(
     Args:
         text: of the file.
         source: the file's name.
-        bars: of a phrase.
-        moves_upbeats: whether an upbeat that is written before a repeat sign, or as the end of what
-            is played before, is moved to the phrase that it begins.
+        cutting: how tunes become phrases.
     """
-    return read_tunes(text, lambda played, _: _tune_of(played, source, bars, moves_upbeats))
-
-
-def _tune_of(
-    played: PlayedTune, source: str, bars: int, moves_upbeats: bool = True
-) -> tuple[Tune, Counter[str]]:
-    sounding = sounding_notes(played.measures)
-    if not sounding:
-        raise UnreadableTuneError("no notes")
-    notes = tuple(Note(pitch, end - start) for start, end, pitch in sounding)
-    key = played.key or estimate_key(notes)
-    if played.meter not in METERS:
-        raise UnreadableTuneError("in another metre")
-    if key.mode not in MODES:
-        raise UnreadableTuneError("in another mode")
-    shift = _shift([note.pitch for note in notes], -key.relative_major)
-    if shift is None:
-        raise UnreadableTuneError("out of range")
-    dropped: Counter[str] = Counter()
-    cut = _phrases(played, key.mode, shift, bars, moves_upbeats, dropped)
-    phrases = tuple(dict.fromkeys(cut))
-    if not phrases:
-        raise UnreadableTuneError(next(iter(dropped), f"no phrase of {bars} bars"))
-    return Tune(played.title, source, notes, phrases, shift, played.tempo), dropped
-
-
-def _shift(pitches: Sequence[int], smallest: int) -> int | None:
-    """The transposition to the white keys whose octave suits best; `None` if none has room."""
-    low, high, mean = min(pitches), max(pitches), sum(pitches) / len(pitches)
-    shifts = [
-        shift
-        for shift in range(smallest % 12 - 60, 61, 12)
-        if low + shift >= LOWEST and high + shift <= HIGHEST
-    ]
-    return min(shifts, key=lambda shift: abs(mean + shift - CENTRE), default=None)
-
-
-def _phrases(
-    played: PlayedTune,
-    mode: str,
-    shift: int,
-    number: int,
-    moves_upbeats: bool,
-    dropped: Counter[str],
-) -> Iterator[Phrase]:
-    """The phrases of a tune in order; what cannot be one is counted."""
-    assert played.meter is not None
-    full = units_in_bar(played.meter)
-    split = _split(played.measures, moves_upbeats)
-    sections = [_section(own, played.meter, shift) for own in split]
-    # A section that is played twice in a row counts once.
-    once = [section for section, _ in groupby(sections)]
-    if moves_upbeats:
-        sections = _with_their_upbeats(sections, full)
-        # What it begins with the second time does not matter.
-        once = [next(same) for _, same in groupby(sections, lambda section: section and section[1])]
-    waiting: _Section | None = None
-    for section in once:
-        if section is None:
-            dropped["sections with irregular bars or other note values"] += 1
-            waiting = None
-            continue
-        upbeat, bars = section
-        if 2 * len(bars) == number:
-            if waiting is None:
-                waiting = upbeat, bars
-                continue
-            joined = _joined(waiting[1], upbeat, full)
-            section, waiting = (waiting[0], [*joined, *bars]), None
-        else:
-            waiting = None
-        yield from _cut(section, played.meter, mode, number, dropped)
-
-
-def _with_their_upbeats(sections: Sequence[_Section | None], full: int) -> list[_Section | None]:
-    """The sections, each with the upbeat that is written as the end of what is played before.
-
-    In `A|:d2A F2A|…|d3 d2A:|` the A is the upbeat of the second time, and stands before the repeat
-    sign for the first.
-    """
-    found: list[_Section | None] = []
-    carried: Bar = ()
-    for place, section in enumerate(sections):
-        given, carried = carried, ()
-        if section is None:
-            found.append(None)
-            continue
-        upbeat, bars = section[0] or given, section[1]
-        following = sections[place + 1] if place + 1 < len(sections) else None
-        if upbeat and bars and length_of(bars[-1]) == full:
-            last, carried = _without_upbeat(bars[-1], length_of(upbeat))
-            # Where nothing follows, it is an upbeat if it is the same as before.
-            if carried == given if following is None else not following[0]:
-                bars = [*bars[:-1], last]
-        found.append((upbeat, bars))
-    return found
-
-
-def _joined(bars: list[Bar], upbeat: Bar, full: int) -> list[Bar]:
-    """The bars, the last one with the upbeat of what follows if there is room for it."""
-    last = bars[-1]
-    return [*bars[:-1], last + upbeat] if length_of(last) + length_of(upbeat) == full else bars
-
-
-def _split(measures: Sequence[Measure], moves_upbeats: bool) -> Iterator[list[Measure]]:
-    """The measures between repeat signs and double bars, as they are played.
-
-    With `moves_upbeats` an upbeat alone before a repeat sign belongs to what is repeated.
-    """
-    section: list[Measure] = []
-    is_upbeat = False
-    for measure in measures:
-        if measure.starts_repeat and section and not is_upbeat:
-            yield section
-            section = []
-        section.append(measure)
-        is_upbeat = moves_upbeats and _is_upbeat(section)
-        if measure.plays or (measure.ends_section and not is_upbeat):
-            yield section
-            section = []
-    if section:
-        yield section
-
-
-def _is_upbeat(section: Sequence[Measure]) -> bool:
-    return len(section) == 1 and 2 * section[0].length <= (section[0].full_length or 0)
-
-
-def _section(measures: Sequence[Measure], meter: tuple[int, int], shift: int) -> _Section | None:
-    """Upbeat and bars of a section; `None` if a bar is irregular or a length has no token."""
-    full = full_bar(meter)
-    assert full is not None
-    upbeat: list[Event] = []
-    rest = list(measures)
-    if len(rest) > 1 and rest[0].length < full:
-        first = _events(rest.pop(0), shift)
-        if first is None:
-            return None
-        upbeat = first
-    bars: list[Bar] = []
-    open_bar: list[Event] = []
-    before = None if not upbeat else measures[0].events[-1]
-    for measure in rest:
-        events = _events(measure, shift, before)
-        if events is None or measure.full_length != full:
-            return None
-        before = measure.events[-1]
-        open_bar += events
-        length = length_of(tuple(open_bar)) * TICKS_PER_UNIT
-        if length > full:
-            return None
-        if length == full:
-            bars.append(tuple(open_bar))
-            open_bar = []
-    if open_bar:
-        if 2 * length_of(tuple(open_bar)) * TICKS_PER_UNIT < full:
-            return None
-        bars.append(tuple(open_bar))
-    return tuple(upbeat), bars
-
-
-def _events(measure: Measure, shift: int, before: Sounding | None = None) -> list[Event] | None:
-    """The events of a measure; `None` if a length is no sum of note values that have tokens.
-
-    `before` is what sounds before the measure and may be tied to it.
-    """
-    events: list[Event] = []
-    for event in measure.events:
-        units, left = divmod(event.duration, TICKS_PER_UNIT)
-        if left or not units:
-            return None
-        pitch = None if event.pitch is None else event.pitch + shift
-        goes_on = (
-            pitch is not None and before is not None and before.tied and before.pitch == event.pitch
-        )
-        if goes_on and events and events[-1].duration + units in LENGTHS:
-            events[-1] = replace(events[-1], duration=events[-1].duration + units)
-        else:
-            parts = _parts(units)
-            if parts is None:
-                return None
-            tied = [goes_on or place > 0 for place in range(len(parts))]
-            events += [
-                Event(length, None if is_tied else pitch, is_tied)
-                for length, is_tied in zip(parts, tied, strict=True)
-            ]
-        before = event
-    return events
-
-
-def _parts(units: int) -> list[int] | None:
-    """A length as at most two note values, the longer first."""
-    if units in LENGTHS:
-        return [units]
-    pairs = [(one, units - one) for one in LENGTHS if units - one in LENGTHS]
-    return list(max(pairs)) if pairs else None
-
-
-def _cut(
-    section: _Section,
-    meter: tuple[int, int],
-    mode: str,
-    number: int,
-    dropped: Counter[str],
-) -> Iterator[Phrase]:
-    """Phrases of so many bars; an upbeat within the section goes to the phrase that it begins."""
-    upbeat, bars = section
-    if not bars or len(bars) % number:
-        dropped["sections of other lengths"] += 1
-        return
-    size = length_of(upbeat)
-    for start in range(0, len(bars), number):
-        own = bars[start : start + number]
-        following: Bar = ()
-        if start + number < len(bars) and size:
-            own[-1], following = _without_upbeat(own[-1], size)
-        is_regular = all(length_of(bar) == units_in_bar(meter) for bar in own[:-1])
-        if is_regular and _begins(own):
-            yield Phrase(meter, mode, upbeat, tuple(own))
-        else:
-            dropped["phrases with irregular bars or that begin in the middle of a note"] += 1
-        upbeat = following
-
-
-def _without_upbeat(bar: Bar, size: int) -> tuple[Bar, Bar]:
-    """A bar without its last units, and these, if an event begins there."""
-    ends = [0]
-    for event in bar:
-        ends.append(ends[-1] + event.duration)
-    place = ends[-1] - size
-    if place not in ends[1:]:
-        return bar, ()
-    index = ends.index(place)
-    return (bar, ()) if bar[index].is_tied else (bar[:index], bar[index:])
-
-
-def _begins(bars: Sequence[Bar]) -> bool:
-    """Whether something sounds, and nothing is tied to what came before."""
-    events = [event for bar in bars for event in bar]
-    return not events[0].is_tied and any(event.pitch is not None for event in events)
+    return read_tunes(text, lambda played, _: tune_of(played, source, cutting))

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 SHIPPED_PRIOR = Path(__file__).parent / "prior"
 """The prior of eight bars that comes with the package; `config.json` says how it was made."""
 
+PART_OF_FILE = "--prime-bars and --prime-part take a part of the file that --prime names"
+
 USUAL_TRAINING: Mapping[str, Any] = {
     "hidden_sizes": (192,),
     "embedding_size": 48,
@@ -58,9 +60,13 @@ class TuneSamples:
     prime: str | None = None
     """How each tune begins: a dance (jig, reel, slip jig, hornpipe, march, polka, waltz) or a
     metre, perhaps a mode and notes as they are written, such as "jig", "3/4 minor" or
-    "reel major A4:1/2 |1 D5:1"; or an ABC or MusicXML file, in whose key the tunes are written."""
+    "reel major A4:1/2 |1 D5:1"; or an ABC, MIDI, MusicXML or kern file, in whose key the tunes are
+    written."""
     prime_bars: int | None = None
     """Begin with so many bars of the file, and its upbeat; by default with half a tune."""
+    prime_part: str | None = None
+    """The part of the file, by its name or number (1 is the first); by default the first with
+    notes."""
     formats: tuple[Format, ...] = USUAL_FORMATS
     """Kinds of files: notes, ABC as one tune book with all tunes; sound (wav, ogg); engraved scores
     (svg, png)."""
@@ -130,7 +136,15 @@ class TunesSpec(TaskSpec[TunesSettings]):
     name = "tunes"
     one, many = "tune", "tunes"
     settings_type = TunesSettings
-    main_options = ("prime", "prime_bars", "formats", "tempo", "instrument", "transpose")
+    main_options = (
+        "prime",
+        "prime_bars",
+        "prime_part",
+        "formats",
+        "tempo",
+        "instrument",
+        "transpose",
+    )
     presets: Mapping[str, Preset[TunesSettings]] = {
         "form": Preset(
             "Rules of form",
@@ -189,8 +203,9 @@ class TunesSpec(TaskSpec[TunesSettings]):
         vocabulary: Vocabulary,
     ) -> tuple[np.ndarray | None, TuneSamples]:
         """A dance or a metre, a mode and the first notes, or those of a file."""
+        takes_part = options.prime_bars is not None or options.prime_part is not None
         if options.prime is None:
-            require(options.prime_bars is None, "--prime-bars is about the file that --prime names")
+            require(not takes_part, PART_OF_FILE)
             return None, options
         import numpy as np
 
@@ -201,7 +216,9 @@ class TunesSpec(TaskSpec[TunesSettings]):
 
         # No word of a tune has a dot, which the name of a file has.
         if os.path.isfile(options.prime) or ("." in options.prime and ":" not in options.prime):
-            found = read_beginning(Path(options.prime), vocabulary, options.prime_bars)
+            found = read_beginning(
+                Path(options.prime), vocabulary, options.prime_bars, options.prime_part
+            )
             for note in found.notes:
                 console.print(f"{options.prime}: {note}", markup=False)
             if options.transpose is None:
@@ -209,7 +226,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
             if options.tempo is None and found.tempo is not None and 4 <= found.tempo <= 1000:
                 options = replace(options, tempo=found.tempo)
             return np.tile(found.tokens, (number, 1)), options
-        require(options.prime_bars is None, "--prime-bars is about a file; --prime names none")
+        require(not takes_part, PART_OF_FILE)
         heard = USUAL_TRANSPOSITION if options.transpose is None else options.transpose
         return np.tile(typed_tokens(options.prime, vocabulary, heard), (number, 1)), options
 
@@ -233,13 +250,13 @@ class TunesSpec(TaskSpec[TunesSettings]):
         max_length: int,
         prior: PriorRecord | None = None,
     ) -> tuple[list[str], Sequences]:
-        """Phrases of a file in ABC or MusicXML."""
+        """Phrases of a file of music."""
         from seqtutor.runs.progress import console
         from seqtutor.tasks.tunes.given import read_given
 
         assert prior is not None
-        names, sequences, left_out = read_given(path, vocabulary, max_length, prior)
-        for line in left_out:
+        names, sequences, notes = read_given(path, vocabulary, max_length, prior)
+        for line in notes:
             console.print(f"{path}: {line}", markup=False, highlight=False)
         return names, sequences
 
