@@ -31,6 +31,9 @@ from seqtutor.task_records import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Bool
+
     from seqtutor.controls import Canvas, Control, How, Opening
     from seqtutor.data import Dataset, Sequences
     from seqtutor.exhibits import Exhibition, Shown
@@ -74,6 +77,7 @@ class TaskSpec(Generic[Settings]):
         drift: what becomes of sequences that are longer than those of the training.
         shorter_primer: how `sample` is told to take less of a primer that is too long, if it can.
         shows_terms: whether tables have a row for each term of the reward.
+        valid: what sequences are called that `is_valid` takes, such as "whole"; empty if all are.
     """
 
     name: str = "task"
@@ -100,6 +104,7 @@ class TaskSpec(Generic[Settings]):
     drift: str = "what comes after them is less like the data"
     shorter_primer: str = ""
     shows_terms: bool = True
+    valid: str = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -310,6 +315,15 @@ class TaskSpec(Generic[Settings]):
             options, changed by what was read of the primer.
         """
         return None, options
+
+    def is_valid(self, sequences: Sequences, prior: PriorRecord) -> Bool[np.ndarray, " sequence"]:
+        """Which sequences are what `valid` says; `sample --valid-only` writes no others.
+
+        Args:
+            sequences: of the prior's vocabulary.
+            prior: of the policy that generated them.
+        """
+        raise UserError(f"the task {self.name} says of no sequence that it is not valid")
 
     def write(self, drawn: Drawn, folder: Path, options: Any) -> list[Path]:
         """Write sequences as files for people; by default one text file.

@@ -47,6 +47,8 @@ HUGE = [
     {"primer": "0"},
     {"how": {"tempo": 3}},
     {"how": []},
+    {"valid_only": 1},
+    {"valid_only": True},
     {"source": "../prior"},
     {"source": 3},
     {"other": "G"},

@@ -376,3 +376,34 @@ def test_the_prior_of_the_package_is_named_without_its_folder(tmp_path):
     with session_of(melody, ["prior"], tmp_path) as session:
         (source,) = session.sources
         assert source.facts == {"model": "the prior that comes with seqtutor"}
+
+
+def test_tunes_are_whole_where_only_such_are_wanted(tmp_path):
+    """The seed gives the same ones again, and what was whole without it."""
+    from seqtutor.tasks.tunes.measures import whole_tunes
+
+    def are_whole(found):
+        vocabulary = session.sources[0].vocabulary
+        width = max(len(one.sample.tokens) for one in found)
+        tokens = np.full((len(found), width), vocabulary.end, np.int32)
+        mask = np.zeros((len(found), width), bool)
+        for row, one in enumerate(found):
+            tokens[row, : len(one.sample.tokens)] = vocabulary.encode(one.sample.tokens)
+            mask[row, : len(one.sample.tokens)] = True
+        return whole_tunes(tokens, mask, vocabulary, 8)
+
+    with session_of(tunes, [str(SHIPPED_TUNES)], tmp_path) as session:
+        asked = {"number": 4, "seed": 2}
+        before = session.generate(wish_of(tunes, session.sources, asked))
+        is_whole = are_whole(before)
+        assert 0 < is_whole.sum() < 4
+        wish = wish_of(tunes, session.sources, asked | {"valid_only": True})
+        found, again = session.generate(wish), session.generate(wish)
+        assert are_whole(found).all()
+        tokens = [one.sample.tokens for one in found]
+        assert tokens == [one.sample.tokens for one in again]
+        kept = [one.sample.tokens for one, own in zip(before, is_whole, strict=True) if own]
+        assert set(kept) <= set(tokens)
+        hot = wish_of(tunes, session.sources, asked | {"valid_only": True, "temperature": 5})
+        with pytest.raises(UserError, match="0 whole tunes are among 200 that were drawn, not 4"):
+            session.generate(hot)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +12,12 @@ import tyro
 
 from seqtutor.cli.options import extended
 from seqtutor.errors import UserError
-from seqtutor.runs.steering_settings import Steering
+from seqtutor.runs.steering_settings import MOST_ROUNDS, Steering
 from seqtutor.settings import require, require_seed
 
 if TYPE_CHECKING:
+    from seqtutor.data import Sequences
+    from seqtutor.runs.steering import Request
     from seqtutor.task_spec import TaskSpec
 
 SHOWN_FILES = 6
@@ -42,7 +44,19 @@ class Options:
 def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
     """The options of every task and the task's own."""
     groups = {"own": spec.sample_type(), "steering": Steering()}
+    if spec.valid:
+        groups["validity"] = _valid_only(spec)()
     return extended(Options, {"number": spec.numbers.sample}, groups)
+
+
+def _valid_only(spec: TaskSpec[Any]) -> type[Any]:
+    """The option of a task that says which sequences are valid."""
+    text = (
+        f"Write {spec.valid} {spec.many} alone: what is none is drawn anew, at most "
+        f"{MOST_ROUNDS} times."
+    )
+    kind = Annotated[bool, tyro.conf.arg(help=text)]
+    return make_dataclass("ValidOnly", [("valid_only", kind, False)], frozen=True)
 
 
 def run(spec: TaskSpec[Any], options: Any) -> None:
@@ -65,8 +79,8 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     require_unused(output)
     from seqtutor.runs.policies import find_policy
 
-    paths, length = _write(spec, options, find_policy(spec, options.model), output)
-    _print_paths(spec, options.number, length, paths)
+    paths, number, length = _write(spec, options, find_policy(spec, options.model), output)
+    _print_paths(spec, number, length, paths)
 
 
 def require_sampling(temperature: float, seed: int) -> None:
@@ -77,12 +91,14 @@ def require_sampling(temperature: float, seed: int) -> None:
     require_seed("--seed", seed)
 
 
-def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tuple[list[Path], int]:
-    from seqtutor.data import Sequences
+def _write(
+    spec: TaskSpec[Any], options: Any, policy: Any, output: Path
+) -> tuple[list[Path], int, int]:
+    """Write the files; gives their paths, how many sequences there are, and their length."""
     from seqtutor.measures.sampling import BATCH, require_room
     from seqtutor.runs.policies import common_settings
     from seqtutor.runs.progress import console
-    from seqtutor.runs.steering import Request, draw_steered
+    from seqtutor.runs.steering import Request
     from seqtutor.task_records import Drawn
 
     length = options.length or policy.length
@@ -98,9 +114,9 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
     if length > policy.length:
         console.print(f"The model was trained on {policy.length} tokens a {spec.one}; {spec.drift}")
     request = Request(options.number, length, options.temperature, options.seed, forced)
-    drawn = draw_steered(policy, options.steering, request)
+    drawn = _drawn(spec, options, policy, request)
     sequences = Drawn(
-        Sequences(drawn.tokens, drawn.mask),
+        drawn,
         vocabulary,
         policy.saved.origin,
         settings,
@@ -108,7 +124,43 @@ def _write(spec: TaskSpec[Any], options: Any, policy: Any, output: Path) -> tupl
         has_reward=policy.config is not None,
         run=policy.folder,
     )
-    return spec.write(sequences, output, own), length
+    return spec.write(sequences, output, own), len(drawn), length
+
+
+def _drawn(spec: TaskSpec[Any], options: Any, policy: Any, request: Request) -> Sequences:
+    """The sequences, if need be valid ones alone."""
+    from seqtutor.data import Sequences
+    from seqtutor.runs.progress import console
+    from seqtutor.runs.steering import draw_steered
+    from seqtutor.runs.validity import draw_valid
+
+    if not (spec.valid and options.validity.valid_only):
+        own = draw_steered(policy, options.steering, request)
+        return Sequences(own.tokens, own.mask)
+    forced = request.forced
+
+    def draw(seed: int, rows: Any) -> Any:
+        start = None if forced is None else forced[rows]
+        return draw_steered(policy, options.steering, replace(request, seed=seed, forced=start))
+
+    accepted = draw_valid(
+        draw,
+        lambda sequences: spec.is_valid(sequences, policy.saved),
+        number=request.number,
+        seed=request.seed,
+    )
+    found, valid = len(accepted.sequences), f"{spec.valid} {spec.many}"
+    require(
+        found > 0,
+        f"there are no {valid} among {accepted.drawn:,} that were drawn; choose a lower "
+        "--temperature, another model or another beginning",
+    )
+    missing = f"; {request.number:,} were asked for" if found < request.number else ""
+    console.print(
+        f"{found:,} {valid} of {accepted.drawn:,} drawn, of which {accepted.rejected:,} were "
+        f"rejected{missing}"
+    )
+    return accepted.sequences
 
 
 def _print_paths(spec: TaskSpec[Any], number: int, length: int, paths: Sequence[Path]) -> None:

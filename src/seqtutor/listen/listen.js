@@ -308,6 +308,7 @@
       temperature: Number(by("temperature").value),
       length: Number(by("length").value),
       seed: Number(by("seed").value),
+      valid_only: Boolean(by("valid")?.checked),
       primer,
       how,
     };

@@ -32,6 +32,7 @@ class Wish:
         seed: of the sampling.
         primer: ids of the tokens that they begin with.
         how: they are shown: a value for each of the task's controls.
+        valid_only: whether what the task calls not valid is drawn anew.
     """
 
     source: Source
@@ -41,6 +42,7 @@ class Wish:
     seed: int
     primer: tuple[int, ...] = ()
     how: Mapping[str, Any] = field(default_factory=dict)
+    valid_only: bool = False
 
 
 NAMES = tuple(one.name for one in fields(Wish))
@@ -69,7 +71,14 @@ def wish_of(spec: TaskSpec[Any], sources: Sequence[Source], content: Any) -> Wis
         whole("seed", asked.get("seed", 0), 0, LARGEST_SEED),
         primer_of(source, asked.get("primer", []), length),
         chosen(spec.controls(source.settings), mapping(asked.get("how", {}))),
+        _valid_only(spec, asked.get("valid_only", False)),
     )
+
+
+def _valid_only(spec: TaskSpec[Any], value: Any) -> bool:
+    require(isinstance(value, bool), "valid_only must be true or false")
+    require(not value or spec.valid != "", f"all {spec.many} are valid")
+    return bool(value)
 
 
 def primer_of(source: Source, tokens: Any, length: int) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ from seqtutor.listen.favourites import Favourites, Preference, Sample, new_id
 from seqtutor.listen.requests import Wish
 from seqtutor.listen.sources import MOST_AT_ONCE, Source, source_titled
 from seqtutor.report.page.page import Card, cards_of, largest_earned, render_card
+from seqtutor.runs.validity import draw_valid
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn
 from seqtutor.task_spec import TaskSpec
@@ -36,6 +37,8 @@ MOST_RECENT, MOST_PAIRS = 2_000, 200
 """Samples and blind pairs that are remembered, so that they can be kept and judged."""
 LONGEST_TEXT = 10_000
 """Characters of a primer that is typed."""
+MOST_ROUNDS = 25
+"""How often sequences are drawn anew where only valid ones are wanted."""
 MOST_TRIED = 200
 """Tokens by which it is found out how typed ones are separated."""
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
@@ -271,11 +274,35 @@ class Session:
             note += f"; take less of it with “{controls[0].title.partition(' (')[0]}”"
         return replace(opening, tokens=opening.tokens[:room], notes=[*opening.notes, note])
 
+    def _drawn(self, wish: Wish) -> Sequences:
+        source = wish.source
+
+        def draw(seed: int) -> Sequences:
+            return source.sequences(
+                length=wish.length, temperature=wish.temperature, seed=seed, primer=wish.primer
+            )
+
+        if not wish.valid_only:
+            return draw(wish.seed)[: wish.number]
+        accepted = draw_valid(
+            lambda seed, rows: draw(seed),
+            lambda sequences: self.spec.is_valid(sequences, source.policy.saved),
+            number=wish.number,
+            seed=wish.seed,
+            size=MOST_AT_ONCE,
+            rounds=MOST_ROUNDS,
+        )
+        found, valid = len(accepted.sequences), f"{self.spec.valid} {self.spec.many}"
+        require(
+            found == wish.number,
+            f"{found} {valid} are among {accepted.drawn} that were drawn, not {wish.number}; "
+            "choose a lower temperature, fewer of them or another beginning",
+        )
+        return accepted.sequences
+
     def _samples(self, wish: Wish) -> list[Sample]:
         source = wish.source
-        drawn = source.sequences(
-            length=wish.length, temperature=wish.temperature, seed=wish.seed, primer=wish.primer
-        )
+        drawn = self._drawn(wish)
         names = source.vocabulary.tokens
         return [
             Sample(
@@ -290,9 +317,7 @@ class Session:
                 how=dict(wish.how),
                 when=time.time(),
             )
-            for row, real in zip(
-                drawn.tokens[: wish.number], drawn.mask[: wish.number], strict=True
-            )
+            for row, real in zip(drawn.tokens, drawn.mask, strict=True)
         ]
 
     def _shown(

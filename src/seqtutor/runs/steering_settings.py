@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from seqtutor.settings import require
 
+MOST_ROUNDS = 50
+"""How often sequences are drawn anew at most where only valid ones are wanted."""
 LEAST, MOST = 1e-20, 1e20
 """Weights of the prior by which single precision divides rewards and action values safely."""
 

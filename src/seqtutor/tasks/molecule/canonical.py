@@ -53,6 +53,18 @@ def canonical_smiles(smiles: str, form: Form = Form()) -> str | Failure:
     return canonical
 
 
+def are_valid(strings: Sequence[str]) -> list[bool]:
+    """Which strings are molecules; many are looked at by several processes.
+
+    Raises:
+        UserError: if RDKit is not installed, or the processes cannot start.
+    """
+    require_rdkit()
+    several = len(strings) > CHUNK
+    found = canonicalise(strings) if several else map(canonical_smiles, strings)
+    return [isinstance(one, str) for one in found]
+
+
 def _parent(molecule: Any) -> Any:
     from rdkit import rdBase
     from rdkit.Chem.MolStandardize import rdMolStandardize

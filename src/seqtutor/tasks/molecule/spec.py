@@ -22,9 +22,10 @@ from seqtutor.tasks.molecule.tokens import END_TOKEN, find_fault
 
 if TYPE_CHECKING:
     import numpy as np
+    from jaxtyping import Bool
 
     from seqtutor.controls import How, Opening
-    from seqtutor.data import Dataset
+    from seqtutor.data import Dataset, Sequences
     from seqtutor.exhibits import Exhibition, Shown
     from seqtutor.measure import Measure, MeasureGroup
     from seqtutor.task import Task
@@ -131,6 +132,7 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
 
     name = "molecule"
     one, many = "SMILES string", "SMILES strings"
+    valid = "valid"
     settings_type = MoleculeSettings
     presets = PRESETS
     priors: Mapping[str, Path] = {"moses-lstm": Path(__file__).parent / "prior"}
@@ -303,6 +305,15 @@ class MoleculeSpec(TaskSpec[MoleculeSettings]):
 
         tokens = np.asarray(opening(options.prime, vocabulary).tokens, np.int32)
         return np.tile(tokens, (number, 1)), options
+
+    def is_valid(self, sequences: Sequences, prior: PriorRecord) -> Bool[np.ndarray, " sequence"]:
+        """Strings that RDKit reads as molecules."""
+        import numpy as np
+
+        from seqtutor.tasks.molecule.canonical import are_valid
+        from seqtutor.tasks.molecule.encoding import decode
+
+        return np.array(are_valid(decode(sequences.tokens, prior.vocabulary)), bool)
 
     def write(self, drawn: Drawn, folder: Path, options: MoleculeSamples) -> list[Path]:
         """`molecules` in each format, and a picture of the first valid ones."""

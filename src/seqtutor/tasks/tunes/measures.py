@@ -16,11 +16,12 @@ from seqtutor.measures.estimates import mean_estimate, mean_share_estimate, shar
 from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.scores.copies import RealMelodies
 from seqtutor.tasks.tunes.copies import strings_of, training_melodies
-from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, Layout
+from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, Layout, lay_out
 from seqtutor.tasks.tunes.layouts import in_parts, layouts_of
 from seqtutor.tasks.tunes.priors import bars_of, source_of
 from seqtutor.tasks.tunes.reward import rule_values
 from seqtutor.tasks.tunes.rules.arrays import scale_steps
+from seqtutor.tasks.tunes.rules.bars import faulty_bars
 from seqtutor.tasks.tunes.tokens import TokenTable, table_of
 from seqtutor.vocabulary import Vocabulary
 
@@ -88,6 +89,23 @@ def _compiled_values(
     tokens: jax.Array, mask: jax.Array, vocabulary: Vocabulary, bars: int
 ) -> dict[str, jax.Array]:
     return dict(rule_values(tokens, mask, vocabulary, bars))
+
+
+def whole_tunes(
+    tokens: Int[np.ndarray, "tune time"],
+    mask: Bool[np.ndarray, "tune time"],
+    vocabulary: Vocabulary,
+    bars: int,
+) -> Bool[np.ndarray, " tune"]:
+    """Which tunes have no faulty bar and no token out of place."""
+    return in_parts(partial(_are_whole, vocabulary=vocabulary, bars=bars), tokens, mask)
+
+
+@partial(jax.jit, static_argnames=("vocabulary", "bars"))
+def _are_whole(
+    tokens: jax.Array, mask: jax.Array, vocabulary: Vocabulary, bars: int
+) -> Bool[jax.Array, " tune"]:
+    return faulty_bars(lay_out(tokens, mask, table_of(vocabulary), bars)) == 0
 
 
 def tune_estimates(

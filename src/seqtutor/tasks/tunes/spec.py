@@ -28,6 +28,7 @@ from seqtutor.training.settings import undiscounted
 
 if TYPE_CHECKING:
     import numpy as np
+    from jaxtyping import Bool
 
     from seqtutor.controls import Control, How, Opening
     from seqtutor.data import Dataset, Sequences
@@ -161,6 +162,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
     numbers = Numbers(evaluate=10_000, most_samples=10_000, evaluation_of_run=2_000)
     profiles: Mapping[str, Profile] = PROFILES
     published = PUBLISHED
+    valid = "whole"
     shorter_primer = "--prime-bars N for fewer bars of a file"
 
     def task(
@@ -229,6 +231,13 @@ class TunesSpec(TaskSpec[TunesSettings]):
         require(not takes_part, PART_OF_FILE)
         heard = USUAL_TRANSPOSITION if options.transpose is None else options.transpose
         return np.tile(typed_tokens(options.prime, vocabulary, heard), (number, 1)), options
+
+    def is_valid(self, sequences: Sequences, prior: PriorRecord) -> Bool[np.ndarray, " sequence"]:
+        """Tunes whose bars are all full, in order and as many as they should be, and that end."""
+        from seqtutor.tasks.tunes.measures import whole_tunes
+        from seqtutor.tasks.tunes.priors import bars_of
+
+        return whole_tunes(sequences.tokens, sequences.mask, prior.vocabulary, bars_of(prior))
 
     def write(self, drawn: Drawn, folder: Path, options: TuneSamples) -> list[Path]:
         """A file of each format for each tune, but one ABC tune book."""
