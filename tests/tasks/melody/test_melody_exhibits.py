@@ -59,7 +59,7 @@ def test_notes_of_the_score_and_of_the_roll_stand_for_the_same_marks(card):
 
 
 def test_a_melody_has_its_nearest_training_tune(card):
-    nearest = training_melodies(16).nearest(symbols_of_tokens(MELODY[0]))
+    nearest = training_melodies(16).nearest(*symbols_of_tokens(MELODY[:1]))
     said = str(card.exhibit.facts["nearest training tune"])
     assert said.startswith(f"{nearest.place.title}, bar {nearest.place.bar} (")
     assert f"a distance of {nearest.distance} at 5 notes and rests" in said

@@ -264,9 +264,8 @@ def test_a_copy_is_found_in_any_key_and_a_rest_is_a_rest():
     pitch, begins = (np.pad(one, ((0, 0), (0, 0), (0, 32))) for one in (pitch, begins))
     empty = np.zeros(1, int)
     layout = Layout(pitch, begins, begins, np.array([[12, 9]]), *[empty] * 11)
-    (row,) = strings_of(layout)
-    higher = np.array([62, 62, 0, 64, 66, 66, 66])
-    assert row == symbols_of(higher, np.array([1, 0, 1, 1, 1, 0, 1], bool))
+    higher = np.array([[62, 62, 0, 64, 66, 66, 66]])
+    assert strings_of(layout) == symbols_of(higher, np.array([[1, 0, 1, 1, 1, 0, 1]], bool))
 
 
 def test_a_roll_counts_bars_from_the_upbeat_and_has_room_for_the_last_label():

@@ -130,7 +130,7 @@ def notes_to_tokens(notes: Iterable[Note], length: int) -> Int[np.ndarray, " tim
     return tokens
 
 
-def symbols_of_tokens(tokens: Int[np.ndarray, " time"]) -> str:
-    """A melody as the string by which it is compared with real ones."""
+def symbols_of_tokens(tokens: Int[np.ndarray, "melody time"]) -> list[str]:
+    """Melodies as the strings by which they are compared with real ones."""
     pitches = np.where(tokens >= LOWEST_PITCH_TOKEN, tokens + TOKEN_TO_MIDI, 0)
     return symbols_of(pitches, tokens != HOLD)

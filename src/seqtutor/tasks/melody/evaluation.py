@@ -71,6 +71,4 @@ def copies(tokens: np.ndarray, mask: np.ndarray) -> Estimate:
         real = training_melodies(length)
     except UserError:
         return UNKNOWN
-    return mean_share_estimate(
-        real.copies([symbols_of_tokens(row) for row in tokens[chosen, :length]])
-    )
+    return mean_share_estimate(real.copies(symbols_of_tokens(tokens[chosen, :length])))

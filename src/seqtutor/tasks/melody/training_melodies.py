@@ -57,4 +57,4 @@ def _cut(data: MelodyDataset, length: int) -> Arrays:
 def _unpack(arrays: Arrays, names: dict[str, Any]) -> list[RealMelodies]:
     titles, sources = names["titles"], names["sources"]
     places = [Place(titles[tune], sources[tune], bar) for tune, bar in arrays["places"].tolist()]
-    return [RealMelodies(map(symbols_of_tokens, arrays["tokens"]), places)]
+    return [RealMelodies(symbols_of_tokens(arrays["tokens"]), places)]

@@ -14,10 +14,10 @@ compared.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,10 @@ _REST = 1
 _SAME_PITCH = _REST + 128
 """The kind of a note that repeats the one before; intervals go from −127 to 127."""
 _DURATIONS = 1 << 8
+_CODES = ("utf-32-le", "surrogatepass")
+"""How strings become numbers; every number that a symbol can have is a character."""
+_BITS, _COUNT_BITS = 17, 12
+"""Of a symbol, and of a number of equal trigrams; 64 hold a trigram with its number."""
 _AT_ONCE = 512
 """Melodies that are compared in one product of sparse matrices."""
 
@@ -77,21 +81,34 @@ def allowed(symbols: int) -> int:
     return symbols // DIFFERENT
 
 
-def symbols_of(pitches: Int[np.ndarray, " time"], begins: Bool[np.ndarray, " time"]) -> str:
-    """A melody as a string with a character for each note and rest.
+def symbols_of(
+    pitches: Int[np.ndarray, "melody time"],
+    begins: Bool[np.ndarray, "melody time"],
+    lengths: Int[np.ndarray, " melody"] | None = None,
+) -> list[str]:
+    """Melodies as strings with a character for each note and rest.
 
     Args:
         pitches: what sounds at each step as a MIDI number; 0 in silence.
         begins: whether a note or a rest begins there; one always begins at the first step.
+        lengths: steps of each melody; all by default.
     """
-    onsets = np.flatnonzero(begins | (np.arange(len(begins)) == 0))
-    sounding = pitches[onsets].astype(int)
-    is_note = sounding > 0
-    notes = sounding[is_note]
+    number, time = pitches.shape
+    ends = np.full(number, time) if lengths is None else np.asarray(lengths)
+    steps = np.arange(time)
+    rows, onsets = np.nonzero((begins | (steps == 0)) & (steps < ends[:, None]))
+    sounding = pitches[rows, onsets].astype(int)
+    (notes,) = np.nonzero(sounding)
+    intervals = np.diff(sounding[notes], prepend=0)
+    intervals[np.diff(rows[notes], prepend=-1) > 0] = 0  # The first of each melody.
     kinds = np.full(len(onsets), _REST)
-    kinds[is_note] = _SAME_PITCH + np.diff(notes, prepend=notes[:1])
-    durations = np.minimum(np.diff(np.append(onsets, len(pitches))), _DURATIONS - 1)
-    return "".join(map(chr, kinds * _DURATIONS + durations))
+    kinds[notes] = _SAME_PITCH + intervals
+    is_last = np.diff(rows, append=number) > 0
+    next_onsets = np.where(is_last, ends[rows], np.roll(onsets, -1))
+    symbols = kinds * _DURATIONS + np.minimum(next_onsets - onsets, _DURATIONS - 1)
+    text = symbols.astype("<u4").tobytes().decode(*_CODES)
+    places = np.searchsorted(rows, np.arange(number + 1)).tolist()
+    return [text[start:end] for start, end in pairwise(places)]
 
 
 class RealMelodies:
@@ -149,8 +166,7 @@ class RealMelodies:
         near = np.zeros(len(strings), bool)
         if low == high:
             return near
-        grams = self._gram_counts(strings)
-        shared = (grams @ self._grams[low:high].T).tocoo()
+        shared = self._shared(strings, low, high)
         needed = np.maximum(length, self._lengths[low + shared.col]) - _NGRAM * most
         enough = shared.data >= needed
         for row, column in zip(shared.row[enough], low + shared.col[enough], strict=True):
@@ -160,37 +176,47 @@ class RealMelodies:
         return near
 
     @cached_property
-    def _numbers(self) -> dict[tuple[str, int], int]:
-        """A number for each trigram of the real melodies, and each further one of it."""
-        grams = (gram for string in self._strings for gram in _counted_grams(string))
-        return {gram: number for number, gram in enumerate(dict.fromkeys(grams))}
+    def _known(self) -> tuple[Int[np.ndarray, " gram"], sparse.csr_array]:
+        """The trigrams of the real melodies, in order, and which of them each melody has."""
+        rows, grams = _counted_trigrams(self._strings)
+        known, columns = np.unique(grams, return_inverse=True)
+        return known, _incidence(rows, columns, (len(self), len(known)))
 
-    @cached_property
-    def _grams(self) -> sparse.csr_array:
-        return self._gram_counts(self._strings)
-
-    def _gram_counts(self, strings: Sequence[str]) -> sparse.csr_array:
-        """A row of ones and zeros for each string; the product of two counts what they share."""
-        from scipy import sparse  # Heavy, and `symbols_of` is imported by commands that count none.
-
-        numbers = self._numbers
-        rows = [
-            [numbers[gram] for gram in _counted_grams(string) if gram in numbers]
-            for string in strings
-        ]
-        ends = np.cumsum([0, *map(len, rows)])
-        columns = np.fromiter((number for row in rows for number in row), int, ends[-1])
-        ones = np.ones(len(columns), np.int16)
-        return sparse.csr_array((ones, columns, ends), shape=(len(strings), len(numbers)))
+    def _shared(self, strings: Sequence[str], low: int, high: int) -> sparse.coo_array:
+        """How many trigrams strings have in common with some of the real melodies."""
+        known, real = self._known
+        rows, grams = _counted_trigrams(strings)
+        columns = np.minimum(np.searchsorted(known, grams), len(known) - 1)
+        there = known[columns] == grams
+        own = _incidence(rows[there], columns[there], (len(strings), len(known)))
+        return (own @ real[low:high].T).tocoo()
 
 
-def _counted_grams(string: str) -> list[tuple[str, int]]:
-    """The trigrams that end at each symbol, with how many equal ones came before."""
-    padded = _BEGIN + string
-    seen: Counter[str] = Counter()
-    found = []
-    for end in range(_NGRAM, len(padded) + 1):
-        gram = padded[end - _NGRAM : end]
-        found.append((gram, seen[gram]))
-        seen[gram] += 1
-    return found
+def _incidence(
+    rows: Int[np.ndarray, " gram"], columns: Int[np.ndarray, " gram"], shape: tuple[int, int]
+) -> sparse.csr_array:
+    """Ones and zeros, of which the product of two counts what their rows share."""
+    from scipy import sparse  # Heavy, and `symbols_of` is imported by commands that count none.
+
+    return sparse.csr_array((np.ones(len(rows), np.int16), (rows, columns)), shape=shape)
+
+
+def _counted_trigrams(
+    strings: Sequence[str],
+) -> tuple[Int[np.ndarray, " gram"], Int[np.ndarray, " gram"]]:
+    """The trigrams that end at each symbol, each as a number, and the places of their melodies.
+
+    The number tells the symbols and how many equal trigrams the melody has before.
+    """
+    padded = "".join(_BEGIN + string for string in strings)
+    symbols = np.frombuffer(padded.encode(*_CODES), "<u4").astype(np.int64)
+    rows = np.repeat(np.arange(len(strings)), [len(string) for string in strings])
+    ends = np.arange(len(rows)) + len(_BEGIN) * (rows + 1)
+    grams = sum(symbols[ends - back] << _BITS * back for back in range(_NGRAM))
+    order = np.lexsort((grams, rows))
+    rows, grams = rows[order], grams[order]
+    place = np.arange(len(rows))
+    is_new = (np.diff(rows, prepend=-1) > 0) | (np.diff(grams, prepend=-1) != 0)
+    before = place - np.maximum.accumulate(np.where(is_new, place, 0))
+    # Past the most there can be told, equal ones count too often, and more pairs are compared.
+    return rows, (grams << _COUNT_BITS) + np.minimum(before, (1 << _COUNT_BITS) - 1)

@@ -23,10 +23,11 @@ def strings_of(layout: Layout) -> list[str]:
     rest_begins = silent & ~np.pad(silent, ((0, 0), (1, 0)))[:, :-1]
     begins = np.asarray(layout.begins).reshape(number, -1) | rest_begins
     within = np.arange(SLOTS) * UNITS_PER_SLOT < np.asarray(layout.lengths)[:, :, None]
-    return [
-        symbols_of(pitches[own], first[own])
-        for pitches, first, own in zip(pitch, begins, within.reshape(number, -1), strict=True)
-    ]
+    within = within.reshape(number, -1)
+    # What is within bars comes first.
+    order = np.argsort(~within, axis=1, kind="stable")
+    pitch, begins = (np.take_along_axis(one, order, axis=1) for one in (pitch, begins))
+    return symbols_of(pitch, begins, within.sum(axis=1))
 
 
 @lru_cache(maxsize=2)
