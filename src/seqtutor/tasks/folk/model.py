@@ -15,7 +15,7 @@ from seqtutor.errors import UserError
 from seqtutor.task_records import PriorRecord
 from seqtutor.tasks.folk.tokenisation import Span, Tokenisation
 from seqtutor.tasks.folk.tokenisations import tokenisation_named
-from seqtutor.tasks.scores.lead_sheet import ZERO, LeadSheet
+from seqtutor.tasks.scores.lead_sheet import ZERO, LeadSheet, in_units
 from seqtutor.tasks.scores.notation import Meter, bar_length
 from seqtutor.vocabulary import Vocabulary
 
@@ -23,7 +23,6 @@ TASK = "folk"
 MOST_KEPT = 2500
 """Lead sheets that are kept: reward, measures and page read the same thousand tunes of a policy."""
 _FOUR, _THREE, _SIX_EIGHTHS = (4, 4), (3, 4), (6, 8)
-_DOTTED = Fraction(3, 2)
 
 
 def require_folk_model(prior: PriorRecord) -> None:
@@ -115,14 +114,16 @@ def with_implied_bars(sheet: LeadSheet) -> LeadSheet:
 
 def _metre(sheet: LeadSheet, first: Fraction) -> Meter:
     """Bars of four quarters or, if more chords begin with those, of three."""
-    if _beginning(sheet, first, _THREE) <= _beginning(sheet, first, _FOUR):
+    onsets = [*(chord.onset for chord in sheet.chords), *(note.onset for note in sheet.notes)]
+    (start, *times), quarter = in_units([first, *onsets])
+    chords, notes = times[: len(sheet.chords)], times[len(sheet.chords) :]
+
+    def beginning(bar: int) -> int:
+        return sum((time - start) % (bar * quarter) == 0 for time in chords)
+
+    if beginning(3) <= beginning(4):
         return _FOUR
     # The second beat of 6/8 lies in the middle of the bar, those of 3/4 around it.
-    places = [(note.onset - first) % 3 for note in sheet.notes]
-    middle = sum(place == _DOTTED for place in places)
-    return _SIX_EIGHTHS if 2 * middle > sum(place in (1, 2) for place in places) else _THREE
-
-
-def _beginning(sheet: LeadSheet, first: Fraction, meter: Meter) -> int:
-    """How many chords begin with a bar."""
-    return sum((chord.onset - first) % bar_length(meter) == 0 for chord in sheet.chords)
+    places = [2 * ((time - start) % (3 * quarter)) for time in notes]
+    beside = places.count(2 * quarter) + places.count(4 * quarter)
+    return _SIX_EIGHTHS if 2 * places.count(3 * quarter) > beside else _THREE

@@ -7,8 +7,9 @@ that repeats four notes throughout, earns no more than a real one.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ from seqtutor.rewards import Reward
 from seqtutor.rewards.weighted_sum import weighted_sum
 from seqtutor.tasks.folk.model import LeadSheetReader
 from seqtutor.tasks.folk.settings import FolkSettings
-from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
+from seqtutor.tasks.scores.lead_sheet import LeadSheet, in_units
 from seqtutor.vocabulary import Vocabulary
 
 HALF_BARS = (Fraction(2), Fraction(3, 2))
@@ -38,28 +39,23 @@ def chord_tones(sheet: LeadSheet) -> float:
     A note is on a beat if it begins a whole number of quarters after the chord. NaN without such
     notes.
     """
-    on_beat = [
-        note.pitch % 12 in chord.pitch_classes
-        for note, chord in _with_chords(sheet)
-        if _is_whole(note.onset, chord.onset)
-    ]
-    return float(np.mean(on_beat)) if on_beat else np.nan
+    times = [note.onset for note in sheet.notes]
+    times += [time for chord in sheet.chords for time in (chord.onset, chord.end)]
+    whole, quarter = in_units(times)
+    onsets, spans = whole[: len(sheet.notes)], whole[len(sheet.notes) :]
+    chords = zip(spans[::2], spans[1::2], (one.pitch_classes for one in sheet.chords), strict=True)
+    start, end, classes = next(chords, (0, 0, frozenset()))
+    on_beat = []
+    for note, onset in zip(sheet.notes, onsets, strict=True):
+        while end <= onset and (following := next(chords, None)) is not None:
+            start, end, classes = following
+        if start <= onset < end and (onset - start) % quarter == 0:
+            on_beat.append(note.pitch % 12 in classes)
+    return _share(on_beat)
 
 
-def _is_whole(time: Fraction, before: Fraction) -> bool:
-    """Whether two times are a whole number apart; subtracting them takes much longer."""
-    unit = time.denominator
-    return unit == before.denominator and (time.numerator - before.numerator) % unit == 0
-
-
-def _with_chords(sheet: LeadSheet) -> Iterator[tuple[MelodyNote, Chord]]:
-    """The notes that begin while a chord sounds."""
-    chords = [(chord, chord.end) for chord in reversed(sheet.chords)]
-    for note in sheet.notes:
-        while chords and chords[-1][1] <= note.onset:
-            chords.pop()
-        if chords and chords[-1][0].onset <= note.onset:
-            yield note, chords[-1][0]
+def _share(found: Sequence[bool]) -> float:
+    return sum(found) / len(found) if found else math.nan
 
 
 def on_the_bar(sheet: LeadSheet) -> float:
@@ -71,7 +67,8 @@ def on_the_bar(sheet: LeadSheet) -> float:
     """
     if len(sheet.chords) < 2:
         return np.nan
-    places = (Counter(chord.onset % half for chord in sheet.chords) for half in HALF_BARS)
+    times, _ = in_units([*HALF_BARS, *(chord.onset for chord in sheet.chords)])
+    places = (Counter(time % half for time in times[2:]) for half in times[:2])
     return max(max(counts.values()) for counts in places) / len(sheet.chords)
 
 
@@ -87,20 +84,18 @@ def echoes(sheet: LeadSheet) -> float:
     for place in range(len(notes) - RUN + 1):
         run = tuple(notes[place : place + RUN])
         found.append(first.setdefault(run, place) <= place - RUN)
-    return float(np.mean(found)) if found else np.nan
+    return _share(found)
 
 
 def in_the_scale(sheet: LeadSheet) -> float:
     """Share of the notes that belong to the key's scale. NaN without notes."""
     scale = sheet.key.scale
-    belongs = [note.pitch % 12 in scale for note in sheet.notes]
-    return float(np.mean(belongs)) if belongs else np.nan
+    return _share([note.pitch % 12 in scale for note in sheet.notes])
 
 
 def leaps(sheet: LeadSheet) -> float:
     """Share of the intervals between neighbouring notes that are wider than a fifth."""
-    wide = [abs(one.pitch - other.pitch) > 7 for one, other in pairwise(sheet.notes)]
-    return float(np.mean(wide)) if wide else np.nan
+    return _share([abs(one.pitch - other.pitch) > 7 for one, other in pairwise(sheet.notes)])
 
 
 SHARES: Mapping[str, Callable[[LeadSheet], float]] = {

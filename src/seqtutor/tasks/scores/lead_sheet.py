@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -120,13 +121,23 @@ class LeadSheet:
         )
 
 
+def in_units(times: Sequence[Fraction]) -> tuple[list[int], int]:
+    """Times as whole numbers of one unit, and how many of it a quarter has."""
+    ratios = [time.as_integer_ratio() for time in times]
+    quarter = math.lcm(*(below for _, below in ratios))
+    return [above * (quarter // below) for above, below in ratios], quarter
+
+
 def _check_one_voice(events: Sequence[MelodyNote | Chord], length: Fraction) -> None:
-    time = ZERO
+    # Numerators and denominators of times, since sums of fractions are slow.
+    above, below = 0, 1
     for event in events:
-        # Most begin where the last one ends, and fractions are equal sooner than ordered.
-        if event.duration.numerator <= 0 or (event.onset != time and event.onset < time):
+        onset, unit = event.onset.as_integer_ratio()
+        duration, part = event.duration.as_integer_ratio()
+        if duration <= 0 or onset * below < above * unit:
             raise ValueError(f"an event at quarter {event.onset} is empty or overlaps another")
-        time = event.end
+        above, below = onset * part + duration * unit, unit * part
+    time = Fraction(above, below)
     if time > length:
         raise ValueError(f"the last event ends at quarter {time}, after the tune's {length}")
 
