@@ -48,6 +48,14 @@ def test_values_sound_as_the_notes_that_were_given(sheet: LeadSheet) -> None:
         assert time == bar.length
 
 
+def test_an_upbeat_may_begin_where_no_metre_divides_the_bar() -> None:
+    eighth, of_triplet = Fraction(1, 2), Fraction(1, 3)
+    notes = [Symbol(Fraction(0), eighth, 60), Symbol(eighth, of_triplet, 62)]
+    groups = note_values(notes, (3, 4), 3 - eighth - of_triplet)
+    sounding = [group.sounding(note) for group in groups for note in group.symbols]
+    assert sounding == [eighth, of_triplet]
+
+
 @pytest.mark.parametrize(
     ("durations", "body"),
     [

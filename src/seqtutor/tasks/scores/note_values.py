@@ -29,8 +29,11 @@ def note_values(
     Args:
         notes: of the bar.
         meter: which lengths outside tuplets show.
-        offset: quarters that are missing before the first note of an upbeat.
+        offset: quarters that are missing before the first note of an upbeat; if they are no place
+            on the binary grid, the notes are cut as at the beginning of a bar.
     """
+    if not is_binary(offset):
+        offset = Fraction(0)
     groups: list[Group] = []
     run: list[Symbol] = []
     for piece in (piece for note in notes for piece in _cut_at_beats(note)):
