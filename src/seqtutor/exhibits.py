@@ -121,11 +121,14 @@ class Picture:
             `data-end` while the sound plays from the second `data-from` to `data-to`.
         alt: what it shows, in words.
         ink: "own" if its colours are for white paper, "theme" if they follow those of the page.
+        title: of a large one that is not the first to look at; a narrow screen shows this alone
+            until it is opened.
     """
 
     svg: str
     alt: str
     ink: Literal["own", "theme"] = "own"
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ def make_page(spec: TaskSpec[Any], names: Sequence[str], options: PageOptions) -
         UserError: if a run cannot be read or is not finished, a run and its copy are named, or the
             runs cannot be measured side by side.
     """
+    spec.prepare_exhibits()
     members = members_of(spec, names)
     policies = [policy for member in members for policy in member.policies]
     with open_evaluator(
@@ -220,6 +221,7 @@ def _page(
         COUNTED.format(without) if without else "",
         f"Without a score, and left out: {without}." if without else "",
     )
+    table = table_of(evaluator, columns, rows)
     return Page(
         title=f"{spec.heading}: {titles}",
         subtitle=(
@@ -233,7 +235,7 @@ def _page(
         verdict=_verdicts(spec, members, evaluator, unscored),
         number=options.number,
         groups=_groups(chosen, shown, exhibition),
-        table=table_of(evaluator, columns, rows),
+        table=replace(table, note=" ".join(filter(None, [table.note, drawn.counted]))),
         figures=figure_groups(drawn),
         listing=_listing(members, exhibition, unscored),
         runs=list(_run_records(members)),

@@ -143,6 +143,10 @@ globalThis.cards = (() => {
   function wire(card) {
     wireMarks(card);
     wireSound(card);
+    // What is not the first to look at is opened by its reader.
+    if (matchMedia("(max-width: 40rem)").matches) {
+      all("details.fold", card).forEach((one) => (one.open = false));
+    }
   }
   return { all, wire };
 })();

@@ -92,9 +92,13 @@ def _training(drawn: Drawn) -> FigureGroup:
     note = (
         "Of the sequences that are collected during training, some of which have random tokens at "
         "first. Lines are means over seeds, bands reach from the lowest to the highest seed; the "
-        "dashed line is the likelihood of the prior's own samples."
+        f"dashed line is the likelihood of the prior's own samples. {_in_training(drawn)}"
     )
     return FigureGroup("Training", note, figures)
+
+
+def _in_training(drawn: Drawn) -> str:
+    return "Where a score failed, they count a neutral value, too." if drawn.counted else ""
 
 
 def _terms_in_training(drawn: Drawn) -> FigureGroup:
@@ -108,7 +112,7 @@ def _terms_in_training(drawn: Drawn) -> FigureGroup:
     ]
     note = (
         "What each term of the reward contributes on average, weighted; their sum is the reward. "
-        "Terms that were always zero are left out."
+        f"Terms that were always zero are left out. {_in_training(drawn)}"
     )
     return FigureGroup("Terms of the reward in training", note, figures)
 

@@ -120,7 +120,8 @@ def piano_roll(
         for line, start in zip(lines, starts, strict=True)
     )
     svg = f'<svg class="roll" viewBox="0 0 {width:.1f} {top:.1f}">{"".join(parts)}</svg>'
-    return Picture(svg, _in_words(notes, length, chords, chances, key), "theme")
+    words = _in_words(notes, length, chords, chances, key)
+    return Picture(svg, words, "theme", "Piano roll" if len(lines) > 1 else "")
 
 
 def _lines(length: float, bar: float, upbeat: float) -> list[_Line]:
