@@ -465,6 +465,12 @@ class TaskSpec(Generic[Settings]):
         row = found.tokens[0][found.mask[0]]
         return Opening(row[row != vocabulary.end] if vocabulary.end is not None else row)
 
+    def prepare_exhibits(self) -> None:
+        """Start what `exhibits` needs and takes long to start, such as other processes.
+
+        It is called before sequences are sampled.
+        """
+
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """What the page of runs shows of sequences; by default their text and their lengths.
 

@@ -16,6 +16,7 @@ from pyloudnorm import Meter
 from seqtutor.errors import UserError
 from seqtutor.tasks.scores.instruments import INSTRUMENTS, program_of
 from seqtutor.tasks.scores.options import SoundSettings
+from seqtutor.tasks.scores.players import ogg_of
 from seqtutor.tasks.scores.sound import (
     CEILING,
     RATE,
@@ -23,7 +24,6 @@ from seqtutor.tasks.scores.sound import (
     Tone,
     clips_of,
     matched,
-    ogg_of,
     swung,
     wav_of,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -33,26 +33,28 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     pieces, listed, voices = {}, {}, {}
     for name, shown in policies.items():
         reader = LeadSheetReader(shown.drawn.vocabulary, shown.drawn.origin)
-        first, chosen = shown.drawn.sequences[:MEASURED], shown.drawn.sequences[shown.chosen]
+        first = shown.drawn.sequences[:MEASURED]
         sheets = reader(first.tokens, first.mask)
-        titled = zip(reader(chosen.tokens, chosen.mask), shown.file_titles, strict=True)
-        pieces[name] = [
-            _piece(
-                replace(sheet.transposed(semitones), title=title or sheet.title),
-                rendering,
-                chosen.tokens[place][chosen.mask[place]],
-                reader.melody(semitones),
-                reader,
-                found,
-            )
-            for place, ((sheet, title), found) in enumerate(zip(titled, shown.asked(), strict=True))
-        ]
+        pieces[name] = _pieces(shown, reader, rendering, semitones)
         listed[name] = [
             Listed(text, _facts(sheet))
             for text, sheet in zip(shown.drawn.texts()[:LISTED], sheets, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in sheets]
     return exhibition_of(policies, pieces, listed, voices, rendering.sound)
+
+
+def _pieces(
+    shown: Shown, reader: LeadSheetReader, rendering: LeadSheetRendering, semitones: int
+) -> Iterator[Piece]:
+    """The chosen tunes of a policy."""
+    chosen, meanings = shown.drawn.sequences[shown.chosen], reader.melody(semitones)
+    sheets = reader(chosen.tokens, chosen.mask)
+    titled = zip(sheets, shown.file_titles, shown.asked(), strict=True)
+    for place, (sheet, title, found) in enumerate(titled):
+        moved = replace(sheet.transposed(semitones), title=title or sheet.title)
+        tokens = chosen.tokens[place][chosen.mask[place]]
+        yield _piece(moved, rendering, tokens, meanings, reader, found)
 
 
 def _piece(

@@ -206,6 +206,12 @@ class FolkSpec(TaskSpec[FolkSettings]):
 
         return controls()
 
+    def prepare_exhibits(self) -> None:
+        """The processes that engrave and play."""
+        from seqtutor.tasks.scores.exhibiting import start_processes
+
+        start_processes()
+
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll with chords."""
         from seqtutor.tasks.folk.exhibits import exhibition

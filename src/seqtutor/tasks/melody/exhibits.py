@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -72,19 +72,13 @@ def exhibition(policies: Mapping[str, Shown], settings: RenderSettings) -> Exhib
     return exhibition_of(policies, pieces, listed, voices, settings.sound, NOTES)
 
 
-def _pieces(shown: Shown, settings: RenderSettings) -> list[Piece]:
+def _pieces(shown: Shown, settings: RenderSettings) -> Iterator[Piece]:
     """The chosen melodies of a policy."""
     tokens = shown.drawn.sequences.tokens[shown.chosen]
     titles, found = shown.file_titles, shown.asked()
-    return [
-        _piece(
-            row,
-            {name: term[place] for name, term in shown.terms.items()},
-            replace(settings, title=titles[place]),
-            found[place],
-        )
-        for place, row in enumerate(tokens)
-    ]
+    for place, row in enumerate(tokens):
+        terms = {name: term[place] for name, term in shown.terms.items()}
+        yield _piece(row, terms, replace(settings, title=titles[place]), found[place])
 
 
 def _piece(
@@ -145,7 +139,7 @@ def _facts(notes: Sequence[Note]) -> dict[str, Fact]:
 def _nearest(tokens: Int[np.ndarray, " time"]) -> dict[str, Fact]:
     """The nearest melody of the training tunes; nothing where there is none to compare with."""
     try:
-        found = training_melodies(len(tokens)).nearest(symbols_of_tokens(tokens))
+        found = training_melodies(len(tokens)).nearest(*symbols_of_tokens(tokens[None]))
     except UserError:
         return {}
     return {"nearest training tune": _described(found)}

@@ -313,6 +313,12 @@ class MelodySpec(TaskSpec[MelodySettings]):
 
         return opening(given, key_of(settings.rules), settings.rules.semitones, how)
 
+    def prepare_exhibits(self) -> None:
+        """The processes that engrave and play."""
+        from seqtutor.tasks.scores.exhibiting import start_processes
+
+        start_processes()
+
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll, with what each note earned by which rule."""
         from seqtutor.tasks.melody.exhibits import exhibition

@@ -29,6 +29,11 @@ class EngraverProcess:
         self._lock = threading.Lock()
         self._running: _Running | None = None
 
+    def start(self) -> None:
+        """Start the process, so that it is ready for the first score."""
+        with self._lock:
+            self._running = self._running or _Running()
+
     def engrave(self, documents: Sequence[str], width: int, seconds: float) -> list[str]:
         """A picture of each MusicXML document.
 

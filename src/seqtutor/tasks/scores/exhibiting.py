@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -13,10 +12,12 @@ from seqtutor.errors import UserError
 from seqtutor.exhibits import Exhibit, Exhibition, Fact, Listed, Mark, Picture, Shown
 from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.chances import SHADED, key_of_shading
+from seqtutor.tasks.scores.engraver_process import ENGRAVER
 from seqtutor.tasks.scores.engraving import svg_of
 from seqtutor.tasks.scores.note_statistics import Voice, note_distributions
 from seqtutor.tasks.scores.options import SoundSettings
-from seqtutor.tasks.scores.sound import Tone, ogg_of
+from seqtutor.tasks.scores.players import begin_ogg, finished_ogg, players
+from seqtutor.tasks.scores.sound import Tone
 
 WIDTH = 1200
 """Of a score, in tenths of a millimetre, so that it can be read in a column of the page."""
@@ -80,7 +81,7 @@ def piece_with(
 
 def exhibition_of(
     policies: Mapping[str, Shown],
-    pieces: Mapping[str, Sequence[Piece]],
+    pieces: Mapping[str, Iterable[Piece]],
     listed: Mapping[str, Sequence[Listed]],
     voices: Mapping[str, Sequence[Voice]],
     sound: SoundSettings,
@@ -90,7 +91,8 @@ def exhibition_of(
 
     Args:
         policies: what was asked for.
-        pieces: those of each policy that are shown one by one.
+        pieces: those of each policy that are shown one by one. Where an iterator makes them, they
+            are played as soon as they are made.
         listed: those in the table.
         voices: the notes of many.
         sound: how they are heard.
@@ -108,7 +110,7 @@ def exhibition_of(
 
 
 def with_media(
-    policies: Mapping[str, Sequence[Piece]], sound: SoundSettings
+    policies: Mapping[str, Iterable[Piece]], sound: SoundSettings
 ) -> tuple[dict[str, list[Exhibit]], list[str]]:
     """The exhibits with their sounds and scores, and why something is missing, if it is.
 
@@ -118,25 +120,31 @@ def with_media(
 
     A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
     """
-    pieces = [piece for own in policies.values() for piece in own]
+    begun = {
+        name: [(piece, begin_ogg(piece.tones, sound, compact=True)) for piece in own]
+        for name, own in policies.items()
+    }
+    pieces = [piece for own in begun.values() for piece, _ in own]
     problems: list[str] = []
     sounds: list[bytes | None] = [None] * len(pieces)
     scores: list[str | None] = [None] * len(pieces)
-    with ThreadPoolExecutor(1) as pool:
-        # Another process engraves meanwhile.
+    try:
         # A card has its title above; the file to download has it inside.
-        untitled = [_TITLE.sub("", piece.musicxml) for piece in pieces]
-        engraving = pool.submit(svg_of, untitled, WIDTH)
-        try:
-            sounds = list(ogg_of([piece.tones for piece in pieces], sound, compact=True))
-        except UserError as error:
-            problems.append(f"There is no sound: {error}.")
-        try:
-            scores = list(engraving.result())
-        except UserError as error:
-            problems.append(f"There are no scores: {error}.")
+        scores = list(svg_of([_TITLE.sub("", piece.musicxml) for piece in pieces], WIDTH))
+    except UserError as error:
+        problems.append(f"There are no scores: {error}.")
+    try:
+        sounds = [finished_ogg(one) for own in begun.values() for _, one in own]
+    except UserError as error:
+        problems.append(f"There is no sound: {error}.")
     finished = iter(map(_finished, pieces, sounds, scores))
-    return {name: [next(finished) for _ in own] for name, own in policies.items()}, problems
+    return {name: [next(finished) for _ in own] for name, own in begun.items()}, problems
+
+
+def start_processes() -> None:
+    """Start those that engrave and play, which take a second to load what they need."""
+    ENGRAVER.start()
+    players()
 
 
 def _finished(piece: Piece, sound: bytes | None, score: str | None) -> Exhibit:

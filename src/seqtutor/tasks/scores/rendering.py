@@ -20,7 +20,8 @@ from seqtutor.tasks.scores.engraving import png_of, svg_of
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import Meter, bar_length, is_binary, signature_fifths
 from seqtutor.tasks.scores.options import SoundSettings
-from seqtutor.tasks.scores.sound import Tone, ogg_of, wav_of
+from seqtutor.tasks.scores.players import ogg_of
+from seqtutor.tasks.scores.sound import Tone, wav_of
 
 SHOWN = 6
 """Pieces of each policy whose scores are in the report of an experiment."""

@@ -6,12 +6,12 @@ pyloudnorm.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import math
+import wave
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -48,9 +48,8 @@ _ATTEMPTS = 8
 _TICKS = 2400
 """Of MIDI in a second."""
 _MAIN_VOLUME, _LOUDEST = 7, 127
-_WAITING = 8
-"""Clips that are kept at most until they are encoded."""
-_OGG_BLOCK = 1 << 16
+PACKAGES = ("midirenderer", "pyloudnorm", "soundfile")
+_BLOCK = 1 << 16
 """Frames that libsndfile encodes in one call; its encoder of Vorbis keeps them on the stack."""
 
 
@@ -128,75 +127,39 @@ def wav_of(
             the first file is asked for.
     """
     clips = clips_of(pieces, settings or SoundSettings())
-    return (_encoded(clip, RATE, "WAV", "PCM_16") for clip in clips)
+    return (encoded(clip, RATE, "WAV", "PCM_16") for clip in clips)
 
 
-def ogg_of(
-    pieces: Sequence[Sequence[Tone]],
-    settings: SoundSettings | None = None,
-    *,
-    compact: bool = False,
-) -> Iterator[bytes]:
-    """OGG files of pieces, one after the other, encoded as Vorbis in parallel.
-
-    Args:
-        pieces: the tones of each.
-        settings: how they sound.
-        compact: one channel of 24 kHz, about 3 kB a second instead of 17, for pages with many.
-
-    Raises:
-        UserError: as `wav_of` does.
-    """
-    clips = clips_of(pieces, settings or SoundSettings(), compact=compact)
-    return _in_threads(clips, compact)
-
-
-def _in_threads(clips: Iterator[Clip], compact: bool) -> Iterator[bytes]:
-    # libsndfile does not hold Python's lock while it encodes; the next clip is played meanwhile.
-    with ThreadPoolExecutor(2) as pool:
-        waiting: deque[Future[bytes]] = deque()
-        for clip in clips:
-            waiting.append(pool.submit(_ogg, clip, compact))
-            if len(waiting) > _WAITING:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _ogg(clip: Clip, compact: bool) -> bytes:
-    rate, level = (RATE // 2, 1.0) if compact else (RATE, 0.6)
-    return _encoded(clip, rate, "OGG", "VORBIS", level)
-
-
-def clips_of(
-    pieces: Sequence[Sequence[Tone]], settings: SoundSettings, *, compact: bool = False
-) -> Iterator[Clip]:
+def clips_of(pieces: Sequence[Sequence[Tone]], settings: SoundSettings) -> Iterator[Clip]:
     """The sound of pieces, one after the other, at the loudness of the settings and never clipped.
 
-    Args:
-        pieces: the tones of each.
-        settings: the SoundFont and the loudness.
-        compact: one channel of 24 kHz instead of two of 48 kHz.
-
     Raises:
         UserError: as `wav_of` does.
     """
-    from scipy import signal
+    font = font_for(pieces, require_playable(pieces, settings))
+    return (clip_of(piece, font, settings.loudness) for piece in pieces)
 
+
+def require_playable(pieces: Sequence[Sequence[Tone]], settings: SoundSettings) -> Path:
+    """The file of the SoundFont, where all that is needed is there.
+
+    Raises:
+        UserError: if it is not, or a piece lasts for more than an hour.
+    """
     require_short(pieces)
-    for package in ("midirenderer", "pyloudnorm", "soundfile"):
-        imported(package, "sound")
-    programs = tuple(sorted({tone.program for piece in pieces for tone in piece}))
-    font = _font(soundfont_path(settings.soundfont), programs)
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            imported(package, "sound")
+    return soundfont_path(settings.soundfont)
 
-    def clip(piece: Sequence[Tone]) -> Clip:
-        played = _played(piece, font)
-        if compact:
-            both = 0.5 * (played[:, 0] + played[:, 1])
-            played = signal.resample_poly(both, 1, 2)[:, None]
-        return matched(played, settings.loudness, RATE // 2 if compact else RATE)
 
-    return map(clip, pieces)
+def font_for(pieces: Sequence[Sequence[Tone]], path: Path) -> bytes:
+    """What pieces need of a SoundFont.
+
+    Raises:
+        UserError: if it cannot be used.
+    """
+    return _font(path, tuple(sorted({tone.program for piece in pieces for tone in piece})))
 
 
 @lru_cache(maxsize=4)
@@ -207,22 +170,36 @@ def _font(path: Path, programs: tuple[int, ...]) -> bytes:
         raise UserError(f"cannot play with the SoundFont {path}: {error}") from None
 
 
+def clip_of(piece: Sequence[Tone], font: bytes, loudness: float, *, compact: bool = False) -> Clip:
+    """What the synthesiser makes of a piece, without the silence after it.
+
+    Args:
+        piece: its tones.
+        font: of `font_for`.
+        loudness: in LUFS.
+        compact: one channel of half the rate.
+    """
+    from scipy import signal
+
+    frames, rate = _played(piece, font), RATE
+    if compact:
+        frames, rate = signal.resample_poly(frames.mean(axis=1), 1, 2)[:, None], RATE // 2
+    loud = np.abs(frames).max(axis=1)
+    last = int(np.flatnonzero(loud > _SILENCE * loud.max())[-1]) if loud.any() else 0
+    frames = frames[: max(last + 1, round(_SHORTEST * rate))]
+    fading = min(round(_FADE * rate), len(frames))
+    frames[-fading:] *= np.linspace(1, 0, fading, dtype=np.float32)[:, None]
+    return matched(frames, loudness, rate)
+
+
 def _played(piece: Sequence[Tone], font: bytes) -> Clip:
-    """What the synthesiser makes of a piece, without the silence after it."""
     if not piece:
         return np.zeros((round(_SHORTEST * RATE), 2), np.float32)
     import midirenderer
-    import soundfile
 
-    frames = soundfile.read(
-        io.BytesIO(midirenderer.render_wave_from(font, _midi(piece))), dtype="float32"
-    )[0]
-    loud = np.maximum(*np.abs(frames.T))
-    last = int(np.flatnonzero(loud > _SILENCE * loud.max())[-1]) if loud.any() else 0
-    frames = frames[: max(last + 1, round(_SHORTEST * RATE))]
-    fading = min(round(_FADE * RATE), len(frames))
-    frames[-fading:] *= np.linspace(1, 0, fading, dtype=np.float32)[:, None]
-    return np.asarray(frames)
+    with wave.open(io.BytesIO(midirenderer.render_wave_from(font, _midi(piece)))) as played:
+        frames = np.frombuffer(played.readframes(played.getnframes()), "<i2")
+    return frames.reshape(-1, 2) * np.float32(1 / (1 << 15))
 
 
 def _midi(piece: Sequence[Tone]) -> bytes:
@@ -284,13 +261,14 @@ def _limited(clip: Clip) -> Clip:
     return np.asarray(clip * np.minimum(smooth, volume)[:, None])
 
 
-def _encoded(clip: Clip, rate: int, kind: str, subtype: str, level: float | None = None) -> bytes:
+def encoded(clip: Clip, rate: int, kind: str, subtype: str, level: float | None = None) -> bytes:
+    """A sound file, by libsndfile's names of formats and its level of compression."""
     import soundfile
 
     content = io.BytesIO()
     with soundfile.SoundFile(
         content, "w", rate, clip.shape[1], subtype, format=kind, compression_level=level
     ) as file:
-        for start in range(0, len(clip), _OGG_BLOCK):
-            file.write(clip[start : start + _OGG_BLOCK])
+        for start in range(0, len(clip), _BLOCK):
+            file.write(clip[start : start + _BLOCK])
     return content.getvalue()

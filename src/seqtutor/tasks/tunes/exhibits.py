@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -51,25 +51,22 @@ def exhibition(policies: Mapping[str, Shown]) -> Exhibition:
     for name, shown in policies.items():
         drawn = shown.drawn
         first = sheets_of(replace(drawn, sequences=drawn.sequences[:MEASURED]), semitones)
-        chosen = replace(drawn, sequences=drawn.sequences[shown.chosen])
-        sheets = zip(sheets_of(chosen, semitones), shown.file_titles, shown.asked(), strict=True)
-        pieces[name] = [
-            _piece(
-                replace(sheet, title=title or sheet.title),
-                chosen.sequences.tokens[place],
-                chosen.vocabulary,
-                rendering,
-                semitones,
-                found,
-            )
-            for place, (sheet, title, found) in enumerate(sheets)
-        ]
+        pieces[name] = _pieces(shown, rendering, semitones)
         listed[name] = [
             Listed(text, _facts(sheet))
             for text, sheet in zip(_texts(drawn, semitones), first, strict=False)
         ]
         voices[name] = [[(note.duration, note.pitch) for note in sheet.notes] for sheet in first]
     return exhibition_of(policies, pieces, listed, voices, rendering.sound, NOTES)
+
+
+def _pieces(shown: Shown, rendering: LeadSheetRendering, semitones: int) -> Iterator[Piece]:
+    """The chosen tunes of a policy."""
+    chosen = replace(shown.drawn, sequences=shown.drawn.sequences[shown.chosen])
+    sheets = zip(sheets_of(chosen, semitones), shown.file_titles, shown.asked(), strict=True)
+    for tokens, (sheet, title, found) in zip(chosen.sequences.tokens, sheets, strict=True):
+        titled = replace(sheet, title=title or sheet.title)
+        yield _piece(titled, tokens, chosen.vocabulary, rendering, semitones, found)
 
 
 def _texts(drawn: Drawn, semitones: int) -> list[str]:

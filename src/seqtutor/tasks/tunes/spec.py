@@ -332,6 +332,12 @@ class TunesSpec(TaskSpec[TunesSettings]):
 
         return opening(given, prior.vocabulary, how)
 
+    def prepare_exhibits(self) -> None:
+        """The processes that engrave and play."""
+        from seqtutor.tasks.scores.exhibiting import start_processes
+
+        start_processes()
+
     def exhibits(self, policies: Mapping[str, Shown]) -> Exhibition:
         """Sound, score and piano roll."""
         from seqtutor.tasks.tunes.exhibits import exhibition
