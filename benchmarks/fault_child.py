@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -83,6 +84,8 @@ def run_reward(kind: str) -> int:
 
 
 if __name__ == "__main__":
+    # A shell starts what runs in the background with SIGINT ignored, and this would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("SEQTUTOR_CLOCK") == "jumps":
         jump()
     if sys.argv[1] == "reward":

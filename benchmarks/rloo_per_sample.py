@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Sequence
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,7 @@ from jaxtyping import Array
 from seqtutor.methods.rloo import BASELINES
 from seqtutor.proof import exact
 from seqtutor.proof.problems import Problem
-from seqtutor.rewards import Reward, learned
+from seqtutor.rewards import Reward, compiled, learned
 from seqtutor.task import Task
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import TutorSettings
@@ -55,7 +56,7 @@ def divergences(
     steps = samples * LENGTH
     settings = TutorSettings.of("rloo", c=C, steps=steps, log_every=steps, **changes)
     tutor = Tutor(TASK, problem.prior, settings, jnp.asarray(table, jnp.float32))
-    reward = TASK.reward.with_parameters(tutor.reward_parameters)
+    reward = Reward(compiled(partial(from_table, tutor.reward_parameters)))
     whole = exact.enumerate_problem(problem.prior, reward, LENGTH)
     best = exact.optimum(whole, c=C).log_policy
     return [

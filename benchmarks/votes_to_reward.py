@@ -25,6 +25,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from seqtutor.models.base import SequenceModel
 from seqtutor.preferences.model import PreferenceModel, fit_preference
 from seqtutor.preferences.reward import TERM, increments_by_length
 from seqtutor.preferences.validation import validate
-from seqtutor.rewards import Reward, learned
+from seqtutor.rewards import Reward, compiled, learned
 from seqtutor.runs.policies import load_prior
 from seqtutor.task import Task
 from seqtutor.task_registry import find_spec
@@ -382,7 +383,8 @@ class Runs:
     def by_votes(self) -> None:
         """Direct preference optimisation at each c."""
         weights, steps = self.own.model.weights, self.size.steps
-        fixed = self.program.with_parameters((weights, jnp.ones(()), jnp.ones(())))
+        parameters = (weights, jnp.ones(()), jnp.ones(()))
+        fixed = Reward(compiled(partial(self.program.function, parameters)), self.program.weights)
         task = Task(self.prior.vocabulary, LENGTH, fixed)
         for c in self.size.prices_of_dpo:
             settings = TutorSettings.of(

@@ -47,6 +47,12 @@ def slowly_together(items: tuple[str, ...]) -> list[str]:
     return [slowly(item) for item in items]
 
 
+def process_ids(pool: object) -> list[int]:
+    """The system's numbers of the workers that run."""
+    processes = (worker._process for worker in pool._team.workers)  # type: ignore[attr-defined]
+    return [one.pid for one in processes if one.poll() is None]
+
+
 def process_id(_: object) -> int:
     """The number of the process that does the work."""
     return os.getpid()

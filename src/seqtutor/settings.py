@@ -1,12 +1,9 @@
 """Checked settings: frozen dataclasses whose annotations state the values they accept.
 
     @dataclass(frozen=True)
-    class ReplaySettings:
+    class ReplaySettings(CheckedSettings):
         batch: Count = 64
         target_rate: Share = 0.05
-
-        def __post_init__(self) -> None:
-            check_settings(self)
 
 A value of another type or out of range raises a `UserError` that names the field. Imports nothing
 heavy, so that help texts stay quick.
@@ -95,6 +92,13 @@ def require_name(name: object) -> None:
         and not set("/\\:") & set(name),
         f"the name of a task must be one that a folder can have, such as 'words', not {name!r}",
     )
+
+
+class CheckedSettings:
+    """The base of frozen dataclasses that are checked as they are made."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 def check_settings(settings: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from seqtutor.methods import reinforce
 from seqtutor.methods.base import Experience
 from seqtutor.models.action_values import ActionValueNetwork
 from seqtutor.proof import exact
-from seqtutor.rewards import Reward, learned
+from seqtutor.rewards import Reward, compiled, learned
 from seqtutor.task import Task
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor, _advance
@@ -40,6 +40,11 @@ def discriminator(seed=0):
     return ConvolutionalDiscriminator(
         SIZE, embedding_size=4, widths=(1, 2), filters=(4, 4), dropout=0.0, key=jax.random.key(seed)
     )
+
+
+def fixed(reward):
+    """The reward of that discriminator, which no longer takes parameters."""
+    return Reward(compiled(partial(reward.function, discriminator())), reward.weights)
 
 
 def policy():
@@ -121,7 +126,7 @@ def test_rollouts_are_the_mean_of_all_completions():
     whole = GameSettings(term="probability", shape="end")
     problem = exact.enumerate_problem(
         policy(),
-        game_reward(whole, END).with_parameters(discriminator()),
+        fixed(game_reward(whole, END)),
         LENGTH,
         end=END,
     )
@@ -144,9 +149,7 @@ def gradients(shape):
         else settings_of("probability", shape)
     )
     whole = game_reward(settings_of("probability", "end"), END)
-    problem = exact.enumerate_problem(
-        policy(), whole.with_parameters(discriminator()), LENGTH, end=END
-    )
+    problem = exact.enumerate_problem(policy(), fixed(whole), LENGTH, end=END)
     truth = exact.objective_gradient(problem, policy(), c=1.0, prior_weight=0.0, entropy_weight=0.0)
     sequences = exact.distinct_sequences(problem)
     chances = np.exp(sequences.along(problem.log_prior).sum(axis=1))
@@ -224,14 +227,13 @@ def test_a_learned_reward_without_parameters_is_refused():
         a_tutor(None).advance(a_tutor(None).initial_state(), 1)
 
 
-def test_a_learned_reward_can_be_fixed():
+def test_a_learned_reward_takes_its_parameters_with_a_call():
     reward = Reward(
         learned(lambda weight, tokens, mask: {"ones": weight * (tokens == 1)}), {"ones": 2.0}
     )
     assert reward.is_learned
-    fixed = reward.with_parameters(3.0)
-    assert not fixed.is_learned
-    np.testing.assert_array_equal(fixed(TOKENS, MASK).total, 6.0 * ((TOKENS == 1) & MASK))
+    found = reward(TOKENS, MASK, 3.0).total
+    np.testing.assert_array_equal(found, 6.0 * ((TOKENS == 1) & MASK))
 
 
 @pytest.mark.parametrize(("shape", "steps"), [("end", 1), ("prefix", 4)])

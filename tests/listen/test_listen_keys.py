@@ -15,9 +15,10 @@ from listening import client_of, generate, melody_run, served, session_of
 from page_browser import at_address, wait
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens
 from seqtutor.tasks.melody.notation import Meter
-from seqtutor.tasks.melody.render import RenderSettings, write_melody
+from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.melody.spec import spec as melody
 from seqtutor.tasks.scores.keys import Key
+from written import write_melody
 
 D_MINOR = {"tonic": "D", "mode": "minor", "transposition": 5}
 CHOSEN = "document.querySelector('[name={}]').value"

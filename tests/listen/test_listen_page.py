@@ -16,8 +16,9 @@ from selenium.webdriver.common.keys import Keys
 from listening import generate, melody_run, served
 from page_browser import at_address, faults_of, requests_of, sounds_of, wait
 from seqtutor.tasks.melody.encoding import Note, notes_to_tokens
-from seqtutor.tasks.melody.render import RenderSettings, write_melody
+from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.scores.keys import Key
+from written import write_melody
 
 AXE = Path(os.environ.get("SEQTUTOR_AXE", "nowhere"))
 """The file axe.min.js of the npm package axe-core, if accessibility is to be checked."""

@@ -30,7 +30,7 @@ from seqtutor.tasks.melody.encoding import (
 from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.listening import rendering
 from seqtutor.tasks.melody.notation import Meter
-from seqtutor.tasks.melody.render import RenderSettings, write_melody
+from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.melody.spec import MelodySamples
@@ -43,6 +43,7 @@ from seqtutor.tasks.tunes.listening import USUAL_TEMPO
 from seqtutor.tasks.tunes.spec import SHIPPED_PRIOR as SHIPPED_TUNES
 from seqtutor.tasks.tunes.spec import spec as tunes
 from seqtutor.vocabulary import Vocabulary
+from written import write_melody
 
 ROOT = Path(__file__).parents[2]
 PEPTIDE = ROOT / "examples" / "peptide" / "peptide.py"

@@ -10,6 +10,7 @@ import time
 import pytest
 
 import ill_behaved
+from ill_behaved import process_ids
 from seqtutor.errors import UserError
 from seqtutor.workers.pool import InProcessPool, WorkerPool
 from seqtutor.workers.worker import Failure
@@ -86,7 +87,7 @@ def test_a_worker_that_finds_too_little_room_to_start_again_is_given_another_try
     with WorkerPool(ill_behaved.LoadsLater(str(path)), 1) as pool:
         assert pool.submit(WORDS[:2]).result(30) == WORDS[:2]
         path.touch()
-        os.kill(pool.process_ids[0], signal.SIGKILL)
+        os.kill(process_ids(pool)[0], signal.SIGKILL)
         assert pool.submit(WORDS[2:4]).result(30) == WORDS[2:4]
         assert pool.restarts == 2
         assert not path.exists()
@@ -96,9 +97,9 @@ def test_a_worker_that_finds_too_little_room_to_start_again_is_given_another_try
 def test_a_worker_that_is_ended_from_outside_costs_no_item(signal_number):
     with WorkerPool(ill_behaved.slowly, 1) as pool:
         job = pool.submit(WORDS[:8])
-        wait_until(lambda: pool.process_ids)
+        wait_until(lambda: process_ids(pool))
         time.sleep(1.0)
-        os.kill(pool.process_ids[0], signal_number)
+        os.kill(process_ids(pool)[0], signal_number)
         assert job.result(30) == WORDS[:8]
         assert pool.restarts == 1
 
@@ -135,7 +136,7 @@ def test_a_worker_imports_nothing_heavy():
 def test_a_closed_pool_leaves_no_process_and_no_job_waiting():
     pool = WorkerPool(ill_behaved.behave, 2)
     assert pool.submit(["a"]).result(30) == ["A"]
-    numbers = pool.process_ids
+    numbers = process_ids(pool)
     assert len(numbers) == 2
     job = pool.submit(["hang"])
     pool.close()
@@ -148,7 +149,7 @@ def test_a_closed_pool_leaves_no_process_and_no_job_waiting():
 
 def test_a_forgotten_pool_ends_its_processes():
     pool = WorkerPool(ill_behaved.behave, 1)
-    numbers = pool.process_ids
+    numbers = process_ids(pool)
     del pool
     wait_until(lambda: not any(map(is_running, numbers)))
 
@@ -174,13 +175,14 @@ def test_what_cannot_be_sent_is_refused():
 SCRIPT = """
 import sys, time
 import ill_behaved
+from ill_behaved import process_ids
 from seqtutor.workers.pool import WorkerPool
 pool = WorkerPool(ill_behaved.behave, 2)
 assert pool.submit(["a"] * 8).result() == ["A"] * 8
 job = pool.submit(["hang"] * 2) if sys.argv[1] == "busy" else None
 time.sleep(0.2)
 try:
-    print(*pool.process_ids, flush=True)
+    print(*ill_behaved.process_ids(pool), flush=True)
     job.result() if job else time.sleep(600)
 except KeyboardInterrupt:
     print("interrupted", flush=True)

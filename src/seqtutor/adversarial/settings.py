@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from seqtutor.errors import UserError
 from seqtutor.settings import (
+    CheckedSettings,
     Count,
     NotNegative,
     Positive,
     Range,
     Share,
-    check_settings,
     require,
     require_seed,
 )
@@ -33,7 +33,7 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class DiscriminatorSettings:
+class DiscriminatorSettings(CheckedSettings):
     """The sizes of a discriminator. `DiscriminatorSettings.of` gives the published ones."""
 
     embedding_size: Count = 32
@@ -64,7 +64,7 @@ class DiscriminatorSettings:
         return cls(**_SIZES[name])
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         require(
             len(self.widths) > 0 and len(self.widths) == len(self.filters),
             "widths and filters must be lists of one length",
@@ -76,7 +76,7 @@ class DiscriminatorSettings:
 
 
 @dataclass(frozen=True)
-class DiscriminationSettings:
+class DiscriminationSettings(CheckedSettings):
     """How a discriminator learns to tell real sequences from generated ones."""
 
     batch: Count = 64
@@ -95,7 +95,7 @@ class DiscriminationSettings:
     """Train on the logits of every prefix, not on those of whole sequences alone."""
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         require(self.batch % 2 == 0, f"batch must be even, not {self.batch}")
         require(
             0 <= self.label_smoothing < 0.5,
@@ -104,7 +104,7 @@ class DiscriminationSettings:
 
 
 @dataclass(frozen=True)
-class GameSettings:
+class GameSettings(CheckedSettings):
     """Rules of the game between a generator and a discriminator.
 
     A round is some iterations of the generator's tutor, then new samples, then some epochs of the
@@ -158,7 +158,7 @@ class GameSettings:
     """How the discriminator learns."""
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         require(
             self.shape == "rollouts" or self.rollouts == GameSettings.rollouts,
             f"rollouts is an option of the shape rollouts, not of {self.shape}",
@@ -174,7 +174,7 @@ class GameSettings:
 
 
 @dataclass(frozen=True)
-class JudgeSettings:
+class JudgeSettings(CheckedSettings):
     """How a judge, a discriminator for measurements, is trained."""
 
     epochs: Count = 50
@@ -189,5 +189,5 @@ class JudgeSettings:
     """How it learns."""
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         require_seed("seed", self.seed)

@@ -69,11 +69,6 @@ class Report:
     methods: dict[str, LoopSpeed]
 
 
-def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
-    """The same for every task."""
-    return Options()
-
-
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Measure and print."""
     from seqtutor.machine import machine_facts, peak_memory

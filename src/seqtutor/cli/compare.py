@@ -29,11 +29,6 @@ class Options(ComparisonOptions):
     """Folder for everything; by default runs/compare-TASK."""
 
 
-def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
-    """The same for every task."""
-    return Options()
-
-
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Tune, measure, write."""
     from seqtutor.runs.comparing import ComparisonPlan, compare, write_comparison_page

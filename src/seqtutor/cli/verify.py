@@ -49,11 +49,6 @@ class Options:
     """Cases at the same time; by default one for each core."""
 
 
-def defaults(spec: TaskSpec[Any] | None, arguments: list[str]) -> Options:
-    """The same, whether a task is named or not."""
-    return Options()
-
-
 def run(spec: TaskSpec[Any] | None, options: Options) -> int:
     """Check every case, print the table, and return 1 if one has failed."""
     if spec is not None:

@@ -42,11 +42,6 @@ class Options:
     are code: do so only if you trust the folders."""
 
 
-def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
-    """The same for every task."""
-    return Options()
-
-
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Read the runs, prepare the first, serve until the end."""
     began = time.perf_counter()

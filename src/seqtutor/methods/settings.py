@@ -10,19 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from seqtutor.settings import Count, NotNegative, Positive, Share, check_settings
+from seqtutor.settings import CheckedSettings, Count, NotNegative, Positive, Share
 
 
 @dataclass(frozen=True)
-class MethodSettings:
+class MethodSettings(CheckedSettings):
     """Settings of a method that has none of its own.
 
     Raises:
         UserError: if a value is out of its range.
     """
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class BatchSettings(MethodSettings):
 
 
 @dataclass(frozen=True)
-class Exploration:
+class Exploration(CheckedSettings):
     """How the policy that collects sequences chooses its tokens."""
 
     behaviour: Literal["boltzmann", "greedy"] = "boltzmann"
@@ -49,9 +46,6 @@ class Exploration:
     """Share of tokens drawn uniformly once the decay is over."""
     epsilon_decay_share: Share = 0.5
     """Part of the run over which epsilon falls linearly."""
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 NO_EXPLORATION = Exploration(epsilon_start=0.0)

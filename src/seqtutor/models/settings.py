@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seqtutor.settings import check_settings
+from seqtutor.settings import CheckedSettings
 
 
 @dataclass(frozen=True)
-class ModelSettings:
+class ModelSettings(CheckedSettings):
     """The sizes of a new model, and how its weights are drawn.
 
     Each kind of model derives a record of its own from this one. Every field needs a default and a
@@ -21,9 +21,6 @@ class ModelSettings:
 
     initial: ClassVar[tuple[str, ...]] = ()
     """Names of the settings that say how weights are drawn; all others are sizes."""
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
     @property
     def sizes(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from seqtutor.settings import NotNegative, check_settings, require
+from seqtutor.settings import CheckedSettings, NotNegative, require
 
 Basis = Literal["features", "network", "both"]
 """What a preference model reads of a sequence: numbers that describe it, what the prior's network
@@ -15,7 +15,7 @@ Shape = Literal["prefix", "end"]
 
 
 @dataclass(frozen=True)
-class PreferenceTerm:
+class PreferenceTerm(CheckedSettings):
     """A preference model as a term of the reward, beside the task's own.
 
     Its value is the model's utility, in nats of a vote's log-odds, less `pessimism` of its standard
@@ -39,7 +39,7 @@ class PreferenceTerm:
     """Factor on the task's own reward; 0 leaves it out."""
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         require(
             self.model is not None or all(getattr(self, f.name) == f.default for f in fields(self)),
             "name a preference model for the settings of its term, with --preference.model FOLDER",

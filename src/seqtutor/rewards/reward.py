@@ -26,7 +26,6 @@ from seqtutor.rewards.protocols import (
     RewardFunction,
     VocabularyReward,
     WritingReward,
-    compiled,
     is_compiled,
     is_learned,
     memory_of,
@@ -138,7 +137,7 @@ class Reward:
         if parameters is None:
             raise UserError(
                 "the reward is learned and has no parameters yet; give the tutor its "
-                "reward_parameters, or call with_parameters"
+                "reward_parameters"
             )
         return traced_terms(self.function, parameters, tokens, mask)
 
@@ -146,16 +145,6 @@ class Reward:
     def is_learned(self) -> bool:
         """Whether the function takes parameters."""
         return is_learned(self.function)
-
-    def with_parameters(self, parameters: Any) -> Reward:
-        """A learned reward with these parameters, which become constants of compiled programs."""
-        function = self.function
-
-        @compiled
-        def fixed(tokens: Any, mask: Any) -> Mapping[str, Any]:
-            return function(parameters, tokens, mask)  # type: ignore[call-arg]
-
-        return Reward(fixed, self.weights, self.targets)
 
     def bound_to(self, vocabulary: Vocabulary) -> Reward:
         """The reward for a vocabulary; itself if it does not depend on one, or has this one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from seqtutor.settings import Count, Positive, Range, check_settings, require
+from seqtutor.settings import CheckedSettings, Count, Positive, Range, require
 from seqtutor.study.plan import Form, Goal
 from seqtutor.web import web_address
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PlanOptions:
+class PlanOptions(CheckedSettings):
     """The size and the form of a study, and how its clips are drawn and compared."""
 
     clips: Count = 20
@@ -55,9 +55,6 @@ class PlanOptions:
     seed: int | None = None
     """Of the sampling and of all that is left to chance; the same one makes the same study again.
     By default one that nobody can guess, since who guesses it knows which clip is whose."""
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
     @property
     def chosen_seed(self) -> int:

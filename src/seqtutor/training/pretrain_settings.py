@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from seqtutor.models.registry import register_model, settings_type
 from seqtutor.models.settings import ModelSettings
 from seqtutor.settings import (
+    CheckedSettings,
     Count,
     NotNegative,
     Positive,
-    check_settings,
     require,
     require_seed,
 )
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PretrainSettings:
+class PretrainSettings(CheckedSettings):
     """How a prior is trained by maximum likelihood.
 
     `PretrainSettings.of` takes the settings of the model by name beside those of the training.
@@ -116,7 +116,7 @@ class PretrainSettings:
             f"the settings of the model {self.model} and those of the training share the name "
             f"{', '.join(sorted(shared))}; rename the model's",
         )
-        check_settings(self)
+        super().__post_init__()
         require_seed("seed", self.seed)
         require(
             0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}"

@@ -16,12 +16,12 @@ from seqtutor.methods.settings import (
     ReplaySettings,
 )
 from seqtutor.settings import (
+    CheckedSettings,
     Count,
     NotNegative,
     Positive,
     Range,
     Share,
-    check_settings,
     require,
     require_seed,
 )
@@ -37,7 +37,7 @@ SMALLEST_C = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class TutorSettings:
+class TutorSettings(CheckedSettings):
     """How a prior is tuned: settings of every method, and in `options` those of the chosen one.
 
     `TutorSettings.of` makes one from the flat names of both.
@@ -124,7 +124,7 @@ class TutorSettings:
 
     def __post_init__(self) -> None:
         chosen = method_named(self.method)
-        check_settings(self)
+        super().__post_init__()
         require_seed("seed", self.seed)
         require(
             type(self.options) is chosen.settings,

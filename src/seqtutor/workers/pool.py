@@ -113,12 +113,6 @@ class WorkerPool:
         """How many workers have been replaced so far."""
         return self._team.restarts
 
-    @property
-    def process_ids(self) -> list[int]:
-        """The system's numbers of the processes that run."""
-        found = (worker.process_id for worker in self._team.workers)
-        return [number for number in found if number is not None]
-
     def submit(self, items: Sequence[Any]) -> Future[list[Any]]:
         """Begin; the future holds a result or a `Failure` for each item, in order.
 

@@ -72,11 +72,6 @@ class WorkerProcess:
         self._mark = memoryview(mmap.mmap(self._shared.fileno(), MARK_BYTES)).cast("q")
         self.start()
 
-    @property
-    def process_id(self) -> int | None:
-        """The system's number of the process, if one runs."""
-        return self._process.pid if self._process.poll() is None else None
-
     def start(self) -> None:
         """Start a process, without waiting until it is ready."""
         self._has_started = self._is_late = False

@@ -25,7 +25,7 @@ from seqtutor.tasks.folk.tokenisations import TOKENISATIONS
 from seqtutor.tasks.scores import corpus
 from seqtutor.tasks.scores.import_report import ImportReport
 from seqtutor.tasks.scores.lead_sheet import Chord, LeadSheet, MelodyNote
-from seqtutor.tasks.scores.lead_sheet_files import write_lead_sheet
+from written import write_lead_sheet
 
 NAMES = tuple(TOKENISATIONS)
 CHORDS = ((48, 52, 55), (53, 57, 60), (55, 59, 62), (57, 60, 64))

@@ -24,12 +24,12 @@ from seqtutor.tasks.scores.lead_sheet_files import (
     render_musicxml,
     ticks_per_quarter,
     tones_of,
-    write_lead_sheet,
     write_tunes,
 )
 from seqtutor.tasks.scores.notation import bar_length
 from seqtutor.tasks.scores.options import SoundSettings
 from seqtutor.tasks.scores.sound import RATE, clips_of
+from written import write_lead_sheet
 
 SLOW = LeadSheetRendering(tempo=4)
 sheets_with_notes = lead_sheets().filter(lambda sheet: bool(sheet.notes))

@@ -10,8 +10,8 @@ from seqtutor.tasks.folk.midi import read_midi_file
 from seqtutor.tasks.folk.model import with_implied_bars
 from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.scores.lead_sheet_bars import score_of
-from seqtutor.tasks.scores.lead_sheet_files import write_lead_sheet
 from seqtutor.tasks.scores.notation import bar_length
+from written import write_lead_sheet
 
 HEAD = "X:1\nT:{}\nM:{}\nL:1/8\nK:G\n"
 TUNES = {

@@ -14,12 +14,13 @@ from seqtutor.tasks.melody.encoding import (
 )
 from seqtutor.tasks.melody.folder import read_melody_file
 from seqtutor.tasks.melody.primer import FilePart, read_primer
-from seqtutor.tasks.melody.render import RenderSettings, write_melody
+from seqtutor.tasks.melody.render import RenderSettings
 from seqtutor.tasks.melody.settings import MelodySettings
 from seqtutor.tasks.melody.spec import MelodySamples, spec
 from seqtutor.tasks.melody.tune import downbeats_from
 from seqtutor.tasks.scores.keys import Key
 from seqtutor.tasks.scores.notation import signature_fifths
+from written import write_melody
 
 
 @pytest.mark.parametrize("text", ["[14,1,1,16]", "14 1 1 16", " [ 14, 1, 1, 16 ] ", "14,1,1,16,"])

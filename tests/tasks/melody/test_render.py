@@ -21,7 +21,6 @@ from seqtutor.tasks.melody.render import (
     render_midi,
     render_score,
     write_melodies,
-    write_melody,
 )
 from seqtutor.tasks.scores.abc_writer import abc_file
 from seqtutor.tasks.scores.keys import MODES, Key
@@ -32,6 +31,7 @@ from seqtutor.tasks.scores.notation import (
     spell,
     spell_tonic,
 )
+from written import write_melody
 
 TWELVE_KEYS = [Key(tonic, mode) for tonic in range(12) for mode in ("major", "minor")]
 # Rests, syncopation, a note over two bar lines, chromatic notes, a repeated note.

@@ -11,6 +11,7 @@ import yaml
 from tiny_molecules import LENGTH, VOCABULARY, save_tiny_prior, tiny_prior
 
 import seqtutor as st
+from ill_behaved import process_ids
 from seqtutor.errors import UserError
 from seqtutor.measures.sampling import draw
 from seqtutor.methods.registry import method_names
@@ -157,7 +158,7 @@ def fail_with(task):
 
 def test_the_workers_end_with_the_task_whatever_happens():
     task = molecule_task(prior=tiny_prior(), workers=1)
-    workers = task.reward.function.scorer._pool.process_ids
+    workers = process_ids(task.reward.function.scorer._pool)
     assert len(workers) == 1
     assert all(map(is_running, workers))
     with pytest.raises(RuntimeError, match="in the middle"), task:

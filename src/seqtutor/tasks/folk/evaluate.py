@@ -53,11 +53,6 @@ class Options:
     )
 
 
-def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
-    """The data and judges of the default profile of `reproduce folk`."""
-    return Options()
-
-
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Read, sample, measure, print."""
     _check(options)

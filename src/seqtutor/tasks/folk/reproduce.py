@@ -72,11 +72,6 @@ class Options:
     )
 
 
-def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
-    """The usual generators of the default profile."""
-    return Options()
-
-
 def run(spec: TaskSpec[Any], options: Options) -> None:
     """Run it step by step, and print the tables."""
     scale = _scale(options)

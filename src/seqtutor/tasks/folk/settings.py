@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqtutor.settings import NotNegative, check_settings, require
+from seqtutor.settings import CheckedSettings, NotNegative, require
 
 
 @dataclass(frozen=True)
-class FolkSettings:
+class FolkSettings(CheckedSettings):
     """The reward of a tune: a discriminator's logit, and terms of the lead sheet."""
 
     discriminator: Path | None = None
@@ -25,7 +25,7 @@ class FolkSettings:
     """Weight of the share of short runs of notes that were heard before."""
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         uses_discriminator = self.discriminator is not None and self.discriminator_weight > 0
         require(
             uses_discriminator or max(self.chord_tones, self.on_the_bar, self.echoes) > 0,

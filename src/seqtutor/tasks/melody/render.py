@@ -155,15 +155,6 @@ _WRITER: PieceWriter[Tokens, RenderSettings] = PieceWriter(
 )
 
 
-def write_melody(tokens: Tokens, path: str | Path, settings: RenderSettings | None = None) -> Path:
-    """Write one melody in the format that the file's suffix names.
-
-    Raises:
-        UserError: as for `PieceWriter.write`, and if a token is not a melody token.
-    """
-    return _WRITER.write(tokens, settings or RenderSettings(), Path(path))
-
-
 def write_melodies(
     melodies: Iterable[Tokens],
     folder: str | Path,
@@ -181,7 +172,7 @@ def write_melodies(
         settings: how the melodies are written down.
 
     Raises:
-        UserError: as for `write_melody`; where something cannot be rendered, nothing is written.
+        UserError: as for `PieceWriter.write_all`, and if a token is not a melody token.
     """
     settings, melodies = settings or RenderSettings(), list(melodies)
     title, digits = settings.title or prefix, max(3, len(str(len(melodies))))

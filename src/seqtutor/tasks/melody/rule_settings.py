@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal, get_args
 
 from seqtutor.errors import UserError
-from seqtutor.settings import Count, Range, Share, check_settings, require_finite
+from seqtutor.settings import CheckedSettings, Count, Range, Share
 
 RULE_NAMES = (
     "key",
@@ -57,7 +57,7 @@ def parse_pitch_class(tonic: int | str) -> int:
 
 
 @dataclass(frozen=True)
-class IntervalRewards:
+class IntervalRewards(CheckedSettings):
     """What each melodic interval earns, before `interval_scale`. A unison earns nothing."""
 
     rest: float = 0.05
@@ -87,9 +87,6 @@ class IntervalRewards:
     beyond_octave: float = -1.0
     """Any interval of more than twelve semitones."""
 
-    def __post_init__(self) -> None:
-        require_finite(self)
-
     @property
     def by_semitones(self) -> tuple[float, ...]:
         """The rewards of 0 (unison) to 12 semitones (octave)."""
@@ -111,7 +108,7 @@ class IntervalRewards:
 
 
 @dataclass(frozen=True)
-class MelodyRuleSettings:
+class MelodyRuleSettings(CheckedSettings):
     """Key, lengths and rewards of the nine rules.
 
     The defaults give the values on which the figures of Jaques et al. (2017) rest. Some of them pay
@@ -220,7 +217,7 @@ class MelodyRuleSettings:
     matters only in a melody without notes."""
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         parse_pitch_class(self.tonic)
         if not -12 <= self.semitones <= 12:
             raise UserError(f"transposition is {self.semitones}; it must lie between -12 and 12")

@@ -57,11 +57,6 @@ class Options:
     """A preference model as a term of the reward."""
 
 
-def defaults(spec: MelodySpec, arguments: list[str]) -> Options:
-    """The papers' rules and weights."""
-    return Options()
-
-
 def run(spec: MelodySpec, options: Options) -> None:
     """Print the scores."""
     if (options.tokens is None) == (not options.files):

@@ -6,19 +6,18 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from seqtutor.settings import (
+    CheckedSettings,
     Count,
     NotNegative,
     Range,
     Share,
-    check_settings,
     require,
-    require_finite,
 )
 from seqtutor.tasks.melody.rule_settings import MelodyRuleSettings
 
 
 @dataclass(frozen=True)
-class RuleWeights:
+class RuleWeights(CheckedSettings):
     """A factor for each rule; zero leaves the rule out."""
 
     key: float = 1.0
@@ -31,12 +30,9 @@ class RuleWeights:
     leap_up_back: float = 1.0
     high_low_unique: float = 1.0
 
-    def __post_init__(self) -> None:
-        require_finite(self)
-
 
 @dataclass(frozen=True)
-class BatchRuleSettings:
+class BatchRuleSettings(CheckedSettings):
     """The rule about the melodies of a batch together, which the papers do not have.
 
     It is a part of tuning alone: tables and scores, which judge each melody by itself, leave it
@@ -50,9 +46,6 @@ class BatchRuleSettings:
     """The share from which on an opening pays; the commonest of the real tunes has 4.7 %."""
     opening_steps: Count = 4
     """Steps of an opening."""
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ class RowTargets:
 
 
 @dataclass(frozen=True)
-class RowWeights:
+class RowWeights(CheckedSettings):
     """What rows with a target weigh at first, in nats at c = 1; afterwards weights follow."""
 
     notes_not_in_key: float = 0.0
@@ -101,12 +94,9 @@ class RowWeights:
     notes_in_motif: float = 0.0
     notes_in_repeated_motif: float = 0.0
 
-    def __post_init__(self) -> None:
-        require_finite(self)
-
 
 @dataclass(frozen=True)
-class MelodySettings:
+class MelodySettings(CheckedSettings):
     """What the melody task can be told: rules, their weights, targets, and the length."""
 
     rules: MelodyRuleSettings = field(default_factory=MelodyRuleSettings)
@@ -124,6 +114,3 @@ class MelodySettings:
     """What rows with a target weigh at first."""
     length: Count = 32
     """Sixteenths in a melody."""
-
-    def __post_init__(self) -> None:
-        check_settings(self)

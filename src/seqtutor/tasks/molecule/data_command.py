@@ -36,11 +36,6 @@ class Options:
     )
 
 
-def defaults(spec: MoleculeSpec, arguments: list[str]) -> Options:
-    """MOSES and all files in the form in which a prior is trained on them."""
-    return Options()
-
-
 def run(spec: MoleculeSpec, options: Options) -> None:
     """Fetch, read, describe."""
     from seqtutor.tasks.molecule.dataset import load_with_bar

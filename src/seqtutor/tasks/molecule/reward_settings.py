@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 
 from seqtutor.errors import UserError
 from seqtutor.references import is_reference
-from seqtutor.settings import Count, Positive, Range, check_settings, require
+from seqtutor.settings import CheckedSettings, Count, Positive, Range, require
 
 PROPERTIES = (
     "logp",
@@ -56,7 +56,7 @@ MOSES_EXTREMES = TrainingExtremes(shortest=15, most_carbons=8)
 
 
 @dataclass(frozen=True)
-class Term:
+class Term(CheckedSettings):
     """A term whose only setting is its weight."""
 
     needs: ClassVar[str] = "weight"
@@ -64,9 +64,6 @@ class Term:
 
     weight: float = 1.0
     """Factor on the term; 0 leaves it out."""
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
     @property
     def is_active(self) -> bool:

@@ -41,8 +41,6 @@ _VALUE = "_value"
 _TERM = "reward_"
 """Begins the name of the column of a weighted term, one of which is called `valid`."""
 
-_FAILURE_COLUMNS = ["step", "smiles", "scorer", "reason"]
-
 FIRST = 100
 """Distinct molecules without any score after which a scorer is taken to be broken."""
 
@@ -62,13 +60,14 @@ class ScoredLog:
         terms = [f"{_TERM}{name}" for name in settings.weights]
         self._columns = {
             MOLECULES: ["step", "smiles", "is_valid", *told, *terms, "total", *values],
-            FAILURES: _FAILURE_COLUMNS,
+            FAILURES: ["step", "smiles", "scorer", "reason"],
         }
         self._folder: Path | None = None
         self._forget()
 
     def _forget(self) -> None:
         self._rows: dict[str, list[list[Any]]] = {MOLECULES: [], FAILURES: []}
+        self._headings: dict[str, list[str]] = {}
         self._step = self._scored = 0
         self._first: dict[str, str] = {}
         self._counts: dict[str, dict[str, int]] = {}
@@ -150,7 +149,9 @@ class ScoredLog:
             path = self._folder / name
             # A run that an earlier version began goes on with the columns of its table, where
             # terms had their bare names.
-            there = _heading(path) or columns
+            if name not in self._headings:
+                self._headings[name] = _heading(path) or columns
+            there = self._headings[name]
             columns = [one if one in there else one.removeprefix(_TERM) for one in columns]
             writer = csv.DictWriter(text, there, extrasaction="ignore", lineterminator="\n")
             if not _size(path):

@@ -151,17 +151,6 @@ _WRITER: PieceWriter[LeadSheet, LeadSheetRendering] = PieceWriter(
 )
 
 
-def write_lead_sheet(
-    sheet: LeadSheet, path: str | Path, rendering: LeadSheetRendering | None = None
-) -> Path:
-    """Write a lead sheet in the format that the file's suffix names.
-
-    Raises:
-        UserError: as for `PieceWriter.write`.
-    """
-    return _WRITER.write(sheet, rendering or LeadSheetRendering(), Path(path))
-
-
 def write_tunes(
     sheets: Sequence[LeadSheet],
     folder: Path,

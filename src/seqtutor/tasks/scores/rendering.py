@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from seqtutor.errors import UserError
-from seqtutor.files import atomic_write, write_together
+from seqtutor.files import write_together
 from seqtutor.report.style import method_style
 from seqtutor.settings import require
 from seqtutor.task_records import Drawn, Gallery
@@ -139,16 +139,6 @@ class PieceWriter(Generic[Piece, Settings]):
     musicxml: Callable[[Piece, Settings], str]
     tones: Callable[[Piece, Settings], Sequence[Tone]]
 
-    def write(self, piece: Piece, settings: Settings, path: Path) -> Path:
-        """Write one piece, whole or not at all.
-
-        Raises:
-            UserError: if the suffix is none of .mid, .midi, .abc, .musicxml, .xml, .wav, .ogg,
-                .svg, .png, the piece cannot be rendered, or the file cannot be written.
-        """
-        (content,) = self._rendered(path.suffix.lower(), [(piece, settings)])
-        return atomic_write(path, content)
-
     def write_all(
         self,
         pieces: Sequence[tuple[Piece, Settings]],
@@ -165,7 +155,8 @@ class PieceWriter(Generic[Piece, Settings]):
             prefix: how the files' names begin.
 
         Raises:
-            UserError: as for `write`; where something cannot be rendered, nothing is written.
+            UserError: if a format is none of mid, midi, abc, musicxml, xml, wav, ogg, svg, png, a
+                piece cannot be rendered, or a file cannot be written; then none is.
         """
         digits = max(3, len(str(len(pieces))))
         suffixes = dict.fromkeys("." + name.lower().lstrip(".") for name in formats)

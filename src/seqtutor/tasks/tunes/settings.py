@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from seqtutor.settings import Range, Share, check_settings, require_finite
+from seqtutor.settings import CheckedSettings, Range, Share
 
 
 @dataclass(frozen=True)
-class FormWeights:
+class FormWeights(CheckedSettings):
     """A weight for each rule of form, in nats at c = 1; zero leaves the rule out.
 
     The defaults are those for which the optimum at c = 1 has, of all policies whose rules have the
@@ -40,12 +40,9 @@ class FormWeights:
     mode_dorian: float = 0.8
     mode_mixolydian: float = 0.77
 
-    def __post_init__(self) -> None:
-        require_finite(self)
-
 
 @dataclass(frozen=True)
-class FormTargets:
+class FormTargets(CheckedSettings):
     """How much of each rule tunes are to have on average, from 0 to 1.
 
     The defaults are the means of the training phrases of the prior that comes with the package:
@@ -74,24 +71,18 @@ class FormTargets:
     mode_dorian: Share = 0.0222
     mode_mixolydian: Share = 0.0216
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
 
 @dataclass(frozen=True)
-class TuneMeasuring:
+class TuneMeasuring(CheckedSettings):
     """How policies are measured."""
 
     judges: Annotated[int, Range(at_least=0)] = 0
     """Judges of each policy, discriminators that are trained afterwards to tell its tunes from real
     ones; with fewer than 7,738 tunes there are none. Each takes some minutes."""
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
 
 @dataclass(frozen=True)
-class TunesSettings:
+class TunesSettings(CheckedSettings):
     """What the tunes task can be told."""
 
     weights: FormWeights = field(default_factory=FormWeights)
@@ -101,6 +92,3 @@ class TunesSettings:
     distance of one variance; at 0 they stay as they are."""
     targets: FormTargets = field(default_factory=FormTargets)
     """How much of each rule tunes are to have, with --adaptation above 0."""
-
-    def __post_init__(self) -> None:
-        check_settings(self)
