@@ -143,7 +143,7 @@ def assert_no_overlap(figure, texts):
 def test_the_same_data_give_the_same_bytes(tmp_path, suffix):
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
     for path in paths:
-        training_curves(histories(), QUANTITIES, path)
+        save_figure(training_curves(histories(), QUANTITIES), path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     if suffix == ".svg":
         assert ET.parse(paths[0]).getroot().tag.endswith("svg")

@@ -100,7 +100,7 @@ def interval_of(estimate: Estimate, confidence: float = CONFIDENCE) -> Interval:
     return Interval.around(estimate.value, half)
 
 
-def interval_over_seeds(seeds: Sequence[Estimate], confidence: float = CONFIDENCE) -> Interval:
+def interval_over_seeds(seeds: Sequence[Estimate]) -> Interval:
     """Mean over seeds with Student's t interval; of a single seed the interval over its samples.
 
     The latter says nothing about other seeds. The interval of a share over seeds contains that over
@@ -108,20 +108,18 @@ def interval_over_seeds(seeds: Sequence[Estimate], confidence: float = CONFIDENC
     know it better than their samples tell.
     """
     if len(seeds) == 1:
-        return interval_of(seeds[0], confidence)
-    mean, half_width = mean_interval([one.value for one in seeds], confidence)
+        return interval_of(seeds[0])
+    mean, half_width = mean_interval([one.value for one in seeds])
     over_seeds = Interval.around(float(mean), float(half_width))
     trials = sum(one.trials for one in seeds)
     if math.isnan(trials):
         return over_seeds
-    over_samples = share_interval(over_seeds.value, trials, confidence)
+    over_samples = share_interval(over_seeds.value, trials)
     low, high = min(over_seeds.low, over_samples.low), max(over_seeds.high, over_samples.high)
     return Interval(over_seeds.value, low, high)
 
 
-def seeds_and_samples_interval(
-    means: ArrayLike, standard_errors: ArrayLike, confidence: float = CONFIDENCE
-) -> Interval:
+def seeds_and_samples_interval(means: ArrayLike, standard_errors: ArrayLike) -> Interval:
     """The mean over seeds, each measured on samples, with its interval.
 
     The variance s² of the seeds' values includes the variance of sampling, so that it gives the
@@ -132,7 +130,6 @@ def seeds_and_samples_interval(
     Args:
         means: `Float["seed"]`, the values.
         standard_errors: `Float["seed"]`, over samples; NaN if not known.
-        confidence: probability that the interval covers the true mean.
     """
     means = np.asarray(means, np.float64)
     errors = np.asarray(standard_errors, np.float64)
@@ -142,7 +139,7 @@ def seeds_and_samples_interval(
     else:
         sampling = float(np.mean(np.nan_to_num(errors) ** 2))
         error = np.sqrt(max(means.var(ddof=1), sampling) / seeds)
-    half = _of_count(seeds, confidence) * error
+    half = _of_count(seeds) * error
     mean = float(means.mean())
     return Interval.around(mean, float(half))
 
@@ -182,7 +179,6 @@ def bootstrap_interval(
     value: float,
     resampled: Float[np.ndarray, " resample"],
     seeds: int,
-    confidence: float = CONFIDENCE,
 ) -> Interval:
     """The interval of a statistic of means over seeds, from its values on `bootstrap_means`.
 
@@ -191,7 +187,7 @@ def bootstrap_interval(
     narrow (Hesterberg 2015, "What teachers should know about the bootstrap"). For a plain mean the
     result is that of `seeds_and_samples_interval`.
     """
-    half = _of_count(seeds, confidence) * float(np.std(resampled, ddof=1))
+    half = _of_count(seeds) * float(np.std(resampled, ddof=1))
     return Interval.around(value, half)
 
 
@@ -203,6 +199,6 @@ def quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
     return float(ndtri(upper) if math.isinf(degrees) else stdtrit(degrees, upper))
 
 
-def _of_count(count: int, confidence: float) -> float:
+def _of_count(count: int, confidence: float = CONFIDENCE) -> float:
     """The quantile of Student's t, and of the normal law for a single value."""
     return quantile(count - 1 if count > 1 else math.inf, confidence)

@@ -65,7 +65,7 @@ class Validation:
         return self.log_loss >= self.chance_log_loss
 
 
-def validate(votes: ComparedSequences, model: PreferenceModel, seed: int = 0) -> Validation:
+def validate(votes: ComparedSequences, model: PreferenceModel) -> Validation:
     """Cross-validation by sequences.
 
     The distinct sequences are dealt into ten parts. For each part a model learns from the votes
@@ -76,14 +76,13 @@ def validate(votes: ComparedSequences, model: PreferenceModel, seed: int = 0) ->
     Args:
         votes: all of them.
         model: whose features are taken; its weights are not.
-        seed: of the parts.
 
     Raises:
         UserError: if there are too few votes.
     """
     values = features_of(model.features, votes.both)
     number = len(votes)
-    parts = parts_of_sequences(votes, seed)
+    parts = parts_of_sequences(votes)
     left, right = parts[:number], parts[number:]
     rows, chances, counted = [], [], []
     chance_losses = []
@@ -107,7 +106,7 @@ def validate(votes: ComparedSequences, model: PreferenceModel, seed: int = 0) ->
     )
 
 
-def parts_of_sequences(votes: ComparedSequences, seed: int) -> Int[np.ndarray, " sequences"]:
+def parts_of_sequences(votes: ComparedSequences, seed: int = 0) -> Int[np.ndarray, " sequences"]:
     """The part of each left and then of each right sequence; equal sequences are in one."""
     both = votes.both
     padded = np.where(both.mask, both.tokens, -1)

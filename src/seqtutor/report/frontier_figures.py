@@ -1,7 +1,6 @@
 """The figures of a comparison: the reward–KL frontier, diversity, and learning curves.
 
-Each function returns the figure; `path`, if given, also writes it. matplotlib is imported when the
-first figure is drawn.
+Each function returns the figure. matplotlib is imported when the first one is drawn.
 """
 
 from __future__ import annotations
@@ -9,14 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqtutor.report.frontier import BEST_OF_N, CONTROLS, PRIOR, TEMPERATURE, Frontier, Point
 from seqtutor.report.plots import History, SeedBand, seed_band, short_count
-from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
+from seqtutor.report.style import INK, QUIET, figure_style, method_style
 from seqtutor.report.tables import format_value
 
 if TYPE_CHECKING:
@@ -45,7 +43,6 @@ _DIVERSITY = (
 def frontier_figure(
     points: Sequence[Point],
     frontiers: Sequence[Frontier],
-    path: str | Path | None = None,
     sequence: str = "sequence",
 ) -> Figure:
     """Reward against KL divergence: a line a method, and what the prior gives without training.
@@ -56,11 +53,7 @@ def frontier_figure(
     Args:
         points: all points, for the controls' marks.
         frontiers: the methods' are drawn.
-        path: where the figure is written.
         sequence: what a sequence is called.
-
-    Raises:
-        UserError: if the file cannot be written.
     """
     from matplotlib.figure import Figure
 
@@ -73,15 +66,12 @@ def frontier_figure(
         panel.set_ylabel(f"mean reward a {sequence}")
         _finish_kl_axis(panel, points, sequence)
         _add_legend(figure, points, frontiers)
-        if path is not None:
-            save_figure(figure, path)
     return figure
 
 
 def diversity_figure(
     points: Sequence[Point],
     frontiers: Sequence[Frontier],
-    path: str | Path | None = None,
     sequence: str = "sequence",
     sequences: str = "sequences",
 ) -> Figure:
@@ -103,8 +93,6 @@ def diversity_figure(
             _finish_kl_axis(panel, points, sequence)
         panels[0].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         _add_legend(figure, points, frontiers)
-        if path is not None:
-            save_figure(figure, path)
     return figure
 
 
@@ -296,7 +284,7 @@ def _control_handles(points: Sequence[Point]) -> list[Line2D]:
 
 
 def learning_curves(
-    histories: Mapping[float, Mapping[str, Sequence[History]]], path: str | Path | None = None
+    histories: Mapping[float, Mapping[str, Sequence[History]]],
 ) -> Figure:
     """Reward against environment steps, and against seconds; a column for each c, a line a method.
 
@@ -305,10 +293,6 @@ def learning_curves(
 
     Args:
         histories: for each c and method, one run for each seed, with `step`, `seconds`, `reward`.
-        path: where the figure is written.
-
-    Raises:
-        UserError: if the file cannot be written.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -336,8 +320,6 @@ def learning_curves(
             ncols=min(len(styles), max(3, 2 * len(histories))),
             handlelength=3.0,
         )
-        if path is not None:
-            save_figure(figure, path)
     return figure
 
 

@@ -1,7 +1,6 @@
 """Figures of training runs and of what a policy is about to choose.
 
-Each function returns the figure; `path`, if given, also writes it (SVG, PNG or PDF by suffix).
-matplotlib is imported when the first figure is drawn.
+Each function returns the figure. matplotlib is imported when the first one is drawn.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,7 +16,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from seqtutor.measures.intervals import mean_interval
-from seqtutor.report.style import INK, QUIET, figure_style, method_style, save_figure
+from seqtutor.report.style import INK, QUIET, figure_style, method_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +89,6 @@ def _at(seed: History, name: str, steps: np.ndarray) -> np.ndarray:
 def training_curves(
     histories: Mapping[str, Sequence[History]],
     quantities: Sequence[Quantity],
-    path: str | Path | None = None,
     band: Band = "range",
     step_label: str = "environment steps",
     labels: Mapping[str, str] | None = None,
@@ -103,14 +100,12 @@ def training_curves(
     Args:
         histories: for each method, one history per seed.
         quantities: what the panels show.
-        path: where the figure is written.
         band: what the band shows.
         step_label: what a step counts.
         labels: names to show instead of those of the methods' styles.
 
     Raises:
         ValueError: if a method's seeds share no step.
-        UserError: if the file cannot be written.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -137,8 +132,6 @@ def training_curves(
         figure.legend(
             handles, names, loc="outside lower center", ncols=len(names), handlelength=3.2
         )
-        if path is not None:
-            save_figure(figure, path)
     return figure
 
 
@@ -199,11 +192,9 @@ def token_probabilities(
     probabilities: Mapping[str, Float[np.ndarray, "time vocabulary"]],
     tokens: Mapping[str, Int[np.ndarray, " time"]],
     token_names: Sequence[str],
-    path: str | Path | None = None,
     shown_names: Sequence[str] | None = None,
     step_label: str = "step",
     group: int | None = None,
-    labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """What each policy was about to choose at each step of a sequence, one panel a method.
 
@@ -214,15 +205,12 @@ def token_probabilities(
         probabilities: for each method, the distribution at each step.
         tokens: for each method, the sampled sequence.
         token_names: one name for each token of the vocabulary.
-        path: where the figure is written.
         shown_names: which names stand on the axis; by default as many as there is room for.
         step_label: what a step is.
         group: steps between the thin vertical lines, a bar of music for instance.
-        labels: names to show instead of those of the methods' styles.
 
     Raises:
         ValueError: if shapes do not fit together.
-        UserError: if the file cannot be written.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import PowerNorm
@@ -242,7 +230,7 @@ def token_probabilities(
         for panel, method in zip(panels, methods, strict=True):
             style = method_style(method, methods)
             _draw_probabilities(panel, probabilities[method], tokens[method], norm, style.color)
-            panel.set_title((labels or {}).get(method, style.label), color=style.color)
+            panel.set_title(style.label, color=style.color)
             if group is not None:
                 for place in range(group, time, group):
                     panel.axvline(place - 0.5, color=QUIET, linewidth=0.7, zorder=2)
@@ -265,8 +253,6 @@ def token_probabilities(
         bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
         bar.set_label("probability")
         bar.outline.set_visible(False)
-        if path is not None:
-            save_figure(figure, path)
     return figure
 
 

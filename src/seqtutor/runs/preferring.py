@@ -92,7 +92,7 @@ def prefer_in_folder(plan: Preferring) -> Preferred:
     policy = find_policy(plan.spec, PRIOR if plan.prior is None else str(plan.prior))
     vocabulary = policy.saved.vocabulary
     votes = read_votes(plan.votes, vocabulary, policy.length)
-    parts_of_sequences(votes, 0)  # Refuses too few before the work begins.
+    parts_of_sequences(votes)  # Refuses too few before the work begins.
     wanted = BASES if plan.basis is None else (plan.basis,)
     models: dict[Basis, PreferenceModel] = {}
     validations: dict[Basis, Validation] = {}

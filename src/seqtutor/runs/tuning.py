@@ -101,7 +101,6 @@ def open_tutor(
     spec: TaskSpec[Any],
     config: RunConfig[Any],
     *,
-    prior: SavedModel | None = None,
     place: Place | None = None,
     reward_workers: int | None = None,
 ) -> Iterator[Tutor]:
@@ -110,11 +109,10 @@ def open_tutor(
     Args:
         spec: the task.
         config: with nothing left open.
-        prior: the prior, if it is loaded already.
         place: the devices and processes.
         reward_workers: worker processes of the reward; `None` for one for each core.
     """
-    prior = prior or load_prior(spec, config.prior)
+    prior = load_prior(spec, config.prior)
     with opened_task(spec, config.settings, prior, reward_workers, config.preference) as task:
         votes = votes_of(config.tutor, task)
         yield (place or Place()).tutor(task, prior.model, config.tutor, repr(config), votes)

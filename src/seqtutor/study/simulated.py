@@ -142,7 +142,6 @@ class Population:
         number: int,
         models: Sequence[str],
         seed: int = 0,
-        habit: Habit = "attentive",
         clips: Mapping[str, float] | None = None,
     ) -> SimulatedListener:
         """One listener; the same number and seed give the same one.
@@ -154,15 +153,14 @@ class Population:
             number: counts listeners from 0.
             models: all that the study compares.
             seed: of the whole population.
-            habit: how the listener answers unless it falls into the inattentive share.
             clips: log-odds of clips beyond their models.
         """
         chance = random.Random(f"{seed} {number}")
         is_other = _falls_into(number, self.other_share)
         taste = self.other_strengths if is_other else self.strengths
         own = {model: taste.get(model, 0.0) + chance.gauss(0.0, self.spread) for model in models}
-        if _falls_into(number, self.inattentive):
-            habit = "inattentive"
+        is_inattentive = _falls_into(number, self.inattentive)
+        habit: Habit = "inattentive" if is_inattentive else "attentive"
         return SimulatedListener(
             own,
             self.position,

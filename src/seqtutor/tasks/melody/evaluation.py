@@ -29,20 +29,13 @@ VARIETY = (
 """What the rules do not reward: how melodies begin, whether they are new, and their rhythm."""
 
 
-def melody_measures(
-    rules: MelodyRuleSettings | None = None, beat: int = STEPS_PER_QUARTER
-) -> MeasureGroup:
-    """The measures of melodies.
-
-    Args:
-        rules: key and lengths by which they count; the defaults if left out.
-        beat: sixteenths in a beat.
-    """
+def melody_measures(rules: MelodyRuleSettings | None = None) -> MeasureGroup:
+    """The measures of melodies; `rules`, by default the papers', have the key and the lengths."""
 
     def estimate(tokens: np.ndarray, mask: np.ndarray) -> Estimates:
         melodies = [row[present] for row, present in zip(tokens, mask, strict=True)]
         counts = count_melodies(tokens if mask.all() else melodies, rules)
-        own = {**aggregate(counts), **variety(tokens, mask, beat)}
+        own = {**aggregate(counts), **variety(tokens, mask)}
         return {**own, "copies": copies(tokens, mask)}
 
     return MeasureGroup((*TABLE_1, *VARIETY), estimate)

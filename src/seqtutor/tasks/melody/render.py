@@ -117,7 +117,7 @@ def render_abc(tokens: Tokens, settings: RenderSettings | None = None, number: i
         UserError: if a token is not a melody token.
     """
     score = score_of(tokens, settings or RenderSettings())
-    return abc_tune(score, number, Fraction(1, STEPS_PER_QUARTER), beams=True)
+    return abc_tune(score, number, Fraction(1, STEPS_PER_QUARTER))
 
 
 def render_score(tokens: Tokens, settings: RenderSettings | None = None) -> str:

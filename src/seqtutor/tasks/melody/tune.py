@@ -92,13 +92,13 @@ def mean_pitch(tune: Tune) -> float:
     return sum(note.duration * note.pitch for note in tune.notes) / total
 
 
-def to_white_keys(tune: Tune, centre: float = CENTRE) -> Tune | None:
+def to_white_keys(tune: Tune) -> Tune | None:
     """Transpose a tune to the signature without sharps and flats, in the best octave.
 
     Major tunes go to C, minor ones to A, Dorian ones to D and so on. With the tonic always on C,
     the third, sixth and seventh of a minor or modal tune would lie on black keys, and the rules for
     the key of C major would call its own scale wrong. Of the octaves in which the whole tune lies
-    within the tokens' range, the one whose mean pitch is nearest to `centre` is taken. Returns
+    within the tokens' range, the one whose mean pitch is nearest to `CENTRE` is taken. Returns
     `None` if the tune fits in no octave.
     """
     pitches = [note.pitch for note in tune.notes]
@@ -108,4 +108,4 @@ def to_white_keys(tune: Tune, centre: float = CENTRE) -> Tune | None:
     shifts = range(first, HIGHEST_PITCH - high + 1, 12)
     if not shifts:
         return None
-    return tune.transposed(min(shifts, key=lambda shift: (abs(mean + shift - centre), shift)))
+    return tune.transposed(min(shifts, key=lambda shift: (abs(mean + shift - CENTRE), shift)))

@@ -15,7 +15,7 @@ from seqtutor.tasks.molecule.scorers import ScorerPool, ScoringPool, open_scorer
 from seqtutor.tasks.molecule.similarity import FINGERPRINT_BYTES
 from seqtutor.tasks.molecule.terms import Scores
 from seqtutor.workers.cache import CACHE_SIZE, CachedPool
-from seqtutor.workers.pool import SECONDS_PER_ITEM, InProcessPool, Pool, open_pool
+from seqtutor.workers.pool import InProcessPool, Pool, open_pool
 from seqtutor.workers.worker import Failure
 
 AT_ONCE = 512
@@ -58,7 +58,6 @@ class MoleculeScorer(CachedPool[Scores]):
         cls,
         measurer: Measurer,
         workers: int | None = None,
-        seconds: float = SECONDS_PER_ITEM,
         scorers: Mapping[str, CustomTerm] | None = None,
     ) -> MoleculeScorer:
         """A scorer with its own processes; `close` ends them.
@@ -66,12 +65,11 @@ class MoleculeScorer(CachedPool[Scores]):
         Args:
             measurer: measures a string.
             workers: processes, by default one for each core; 0 for none but this one.
-            seconds: time limit of a molecule, beyond which it counts as not measured.
             scorers: the user's own, by the names of their terms.
         """
         measurer.check()
         own = {name: open_scorer(term, workers) for name, term in (scorers or {}).items()}
-        return cls(measurer, open_pool(measurer, workers, seconds), scorers=own)
+        return cls(measurer, open_pool(measurer, workers), scorers=own)
 
     def know_scores(self, scores: Mapping[str, Mapping[str, float | Failure]]) -> None:
         """Keep scores of canonical SMILES strings, by scorer, that need not be found again."""

@@ -30,16 +30,13 @@ _MODES = {
 _ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 
 
-def abc_tune(
-    score: Score, number: int, unit: Fraction, *, beams: bool, width: int | None = None
-) -> str:
+def abc_tune(score: Score, number: int, unit: Fraction, width: int | None = None) -> str:
     """A tune, up to four bars a line.
 
     Args:
         score: its chord symbols must begin with a symbol of their bar.
         number: its X: field.
         unit: quarters of the unit in which lengths are counted.
-        beams: whether the notes of a beat are beamed together; else none are.
         width: largest number of characters of a line of several bars.
     """
     letter, alteration = spell_tonic(score.key)
@@ -55,7 +52,7 @@ def abc_tune(
         f"Q:{beat / 4}={tempo}",
         f"K:{letter}{ACCIDENTAL_SIGNS[alteration]}{_MODES[score.key.mode]}",
     ]
-    bars = [_bar(bar, score, unit, beams) for bar in score.bars]
+    bars = [_bar(bar, score, unit) for bar in score.bars]
     lines += [" | ".join(row) + " |" for row in _rows(bars, width)]
     return "\n".join(lines) + ("]\n" if bars else "\n")
 
@@ -80,7 +77,7 @@ def _rows(bars: Sequence[str], width: int | None) -> list[list[str]]:
     return rows
 
 
-def _bar(bar: Bar, score: Score, unit: Fraction, beams: bool) -> str:
+def _bar(bar: Bar, score: Score, unit: Fraction) -> str:
     accidentals = Accidentals(score.key)
     chords = {chord.start: chord.text for chord in bar.chords}
     text, beam = "", Fraction(-1)
@@ -90,7 +87,7 @@ def _bar(bar: Bar, score: Score, unit: Fraction, beams: bool) -> str:
         for symbol in group.symbols:
             # Notes without a space between them are beamed together.
             own_beam = next(places)
-            if text and not (beams and own_beam == beam):
+            if text and own_beam != beam:
                 text += " "
             beam = own_beam
             text += tuplet

@@ -51,23 +51,21 @@ class Melodic(Protocol):
         """In order of time."""
 
 
-def interval_ngrams(tune: Melodic, length: int = NGRAM) -> Int[np.ndarray, " ngram"]:
+def interval_ngrams(tune: Melodic) -> Int[np.ndarray, " ngram"]:
     """The distinct n-grams of a tune's melodic intervals, as ascending codes.
 
-    A tune with fewer intervals than `length` has one n-gram, shorter than the others.
+    A tune with fewer intervals than `NGRAM` has one n-gram, shorter than the others.
     """
     pitches = np.array([note.pitch for note in tune.notes], dtype=np.int64)
     codes = np.clip(np.diff(pitches), -31, 31) + _CODES // 2
-    width = min(length, len(codes))
+    width = min(NGRAM, len(codes))
     if width == 0:
         return np.zeros(1, dtype=np.int64)
     weights = _CODES ** np.arange(width, dtype=np.int64)
     return np.unique(np.lib.stride_tricks.sliding_window_view(codes, width) @ weights)
 
 
-def near_duplicates(
-    tunes: Sequence[Melodic], threshold: float = SIMILARITY
-) -> Int[np.ndarray, "pair 2"]:
+def near_duplicates(tunes: Sequence[Melodic]) -> Int[np.ndarray, "pair 2"]:
     """The pairs of tunes that are near-duplicates of each other, as positions in `tunes`.
 
     Of more copies of a tune than make its n-grams commonplaces, each is paired with the first
@@ -85,22 +83,20 @@ def near_duplicates(
     )
     shared = sparse.triu(index @ index.T, k=1).tocoo()
     smaller = np.minimum(sizes[shared.row], sizes[shared.col])
-    close = shared.data >= np.maximum(threshold * smaller, np.minimum(LEAST_SHARED, smaller))
+    close = shared.data >= np.maximum(SIMILARITY * smaller, np.minimum(LEAST_SHARED, smaller))
     similar = np.stack([shared.row[close], shared.col[close]], axis=1)
     # Where a tune has very many copies, all its n-grams are commonplaces.
     return np.concatenate([similar, _copies(ngrams)])
 
 
-def cluster_near_duplicates(
-    tunes: Sequence[Melodic], threshold: float = SIMILARITY
-) -> Int[np.ndarray, " tune"]:
+def cluster_near_duplicates(tunes: Sequence[Melodic]) -> Int[np.ndarray, " tune"]:
     """Number the clusters of near-duplicates: tunes with the same number belong together.
 
     Clusters are numbered from 0 in the order of their first tunes.
     """
     if not tunes:
         return np.zeros(0, dtype=np.int64)
-    pairs = near_duplicates(tunes, threshold)
+    pairs = near_duplicates(tunes)
     graph = sparse.coo_matrix(
         (np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])),
         shape=(len(tunes), len(tunes)),

@@ -43,7 +43,7 @@ def read_kern(path: Path, wanted: str | None = None) -> tuple[PlayedTune, Parts]
     import music21
 
     try:
-        with time_limit(seconds, "music21"):
+        with time_limit(seconds):
             score = music21.converter.parse(str(path), forceSource=True, storePickle=False)
             every: list[Any] = [score]
             if isinstance(score, music21.stream.Score):
@@ -146,8 +146,8 @@ class TooLongError(BaseException):
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float, package: str) -> Iterator[None]:
-    """Within, a package's Python code that takes longer ends with a `TooLongError`.
+def time_limit(seconds: float) -> Iterator[None]:
+    """Within, Python code of music21 that takes longer ends with a `TooLongError`.
 
     An alarm of the system does it, which only a main thread hears; elsewhere, and where there is no
     such alarm (Windows), there is no limit.
@@ -159,11 +159,11 @@ def time_limit(seconds: float, package: str) -> Iterator[None]:
 
     def end(number: int, frame: FrameType | None) -> None:
         # Raised in a finaliser or a callback of other code, it would be lost, and printed.
-        if frame is not None and package in Path(frame.f_code.co_filename).parts:
+        if frame is not None and "music21" in Path(frame.f_code.co_filename).parts:
             raise TooLongError
 
     before = signal.signal(signal.SIGALRM, end)
-    # Again and again, until it comes while the package itself is at work.
+    # Again and again, until it comes while music21 itself is at work.
     remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield

@@ -100,7 +100,7 @@ def render_abc(
     """
     tempo = (rendering or LeadSheetRendering()).tempo
     score = score_of(sheet, tempo, cut_at_chords=True)
-    return abc_tune(score, number, Fraction(1, 2), beams=True, width=_WIDTH)
+    return abc_tune(score, number, Fraction(1, 2), _WIDTH)
 
 
 def render_musicxml(sheet: LeadSheet, rendering: LeadSheetRendering | None = None) -> str:
