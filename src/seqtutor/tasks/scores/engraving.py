@@ -14,11 +14,11 @@ from seqtutor.tasks.scores.requirements import imported
 FIRST_SECONDS, SECONDS_EACH = 60.0, 2.0
 """How long engraving may take: in any case, and for each score."""
 PAGE_WIDTH = 2100
-"""Of the widest picture, in tenths of a millimetre: that of A4."""
+"""That of A4."""
 PNG_ZOOM = 2
 
 
-def svg_of(scores: Sequence[str | Path]) -> list[str]:
+def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
     """Engrave scores, all of them in one other process, as one picture each.
 
     Every note head is a `<g data-note="N" class="note">`, where N is the note's number in its
@@ -27,6 +27,7 @@ def svg_of(scores: Sequence[str | Path]) -> list[str]:
 
     Args:
         scores: MusicXML documents, or paths of files that hold one.
+        width: of the widest picture, in tenths of a millimetre.
 
     Raises:
         UserError: if verovio is missing, cannot read a score or takes too long, or a file cannot
@@ -42,7 +43,7 @@ def svg_of(scores: Sequence[str | Path]) -> list[str]:
         if "<score-partwise" not in document:
             raise UserError(f"score {number} of {len(documents)} is not MusicXML of parts")
     limit = FIRST_SECONDS + SECONDS_EACH * len(documents)
-    return ENGRAVER.engrave(documents, PAGE_WIDTH, limit)
+    return ENGRAVER.engrave(documents, width, limit)
 
 
 def _read(path: Path) -> str:
