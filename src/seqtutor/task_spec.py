@@ -77,6 +77,7 @@ class TaskSpec(Generic[Settings]):
         drift: what becomes of sequences that are longer than those of the training.
         shorter_primer: how `sample` is told to take less of a primer that is too long, if it can.
         shows_terms: whether tables have a row for each term of the reward.
+        file_kinds: what `score` reads, in words.
         valid: what sequences are called that `is_valid` takes, such as "whole"; empty if all are.
     """
 
@@ -104,6 +105,7 @@ class TaskSpec(Generic[Settings]):
     drift: str = "what comes after them is less like the data"
     shorter_primer: str = ""
     shows_terms: bool = True
+    file_kinds: str = "text with one sequence a line"
     valid: str = ""
 
     def __init_subclass__(cls, **options: Any) -> None:

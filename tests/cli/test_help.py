@@ -70,3 +70,28 @@ def test_an_option_that_is_left_out_of_the_short_help_is_read(capsys):
 def test_a_misspelt_option_suggests_the_right_one(typed, meant, capsys):
     assert main(["tune", "melody", typed, "3"]) == 2
     assert f"did you mean {meant}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["sample", "score", "evaluate", "report", "listen"])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_short_help_shows_what_stands_without_an_option(command, task, capsys):
+    whole = help_of(capsys, command, task, "--help-all")
+    (named,) = re.findall(r"^ positional arguments\n -*\n  (\[?[A-Z]+)", whole, re.MULTILINE)
+    short = help_of(capsys, command, task, "--help").partition("\n options")[0]
+    assert f"\n  {named}" in short
+    assert "Files of sequences" not in short
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_of_an_experiment_describes_each_profile(task, capsys):
+    text = help_of(capsys, "reproduce", task, "--help")
+    for name in ("smoke", "default", "full"):
+        assert len(re.findall(rf"^ *- {name}: ", text, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("command", ["tune", "sample", "score", "compare", "pretrain", "evaluate"])
+@pytest.mark.parametrize("task", TASKS)
+def test_no_help_names_a_setting_otherwise_than_as_it_is_typed(command, task, capsys):
+    text = help_of(capsys, command, task, "--help-all")
+    assert not re.findall(r"`[a-z]+_[a-z_]+`", text)
+    assert not re.search(r"\b[Ww]ith (False|True)\b", text)

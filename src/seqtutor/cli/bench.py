@@ -46,7 +46,7 @@ class Options:
     seconds: float = 3.0
     """Of each turn of the loop, at least."""
     iterations: int = 5
-    """Collections with their updates in a chunk."""
+    """Collections of sequences, each with its updates, in one compiled call."""
     devices: int = 1
     """Devices that share the work. On a CPU a device is a core."""
     json: bool = False

@@ -27,7 +27,19 @@ FEW = 20
 MAIN_OPTIONS = (
     *("preset", "method", "methods", "c", "steps", "seed", "seeds", "prior", "data", "model"),
     *("output", "resume", "samples", "evaluate", "number", "epochs", "profile", "presets"),
-    *("models", "files", "file", "tokens", "json", "per_rule", "column", "temperature", "grid"),
+    *(
+        "models",
+        "runs",
+        "files",
+        "file",
+        "valid_only",
+        "tokens",
+        "json",
+        "per_rule",
+        "column",
+        "temperature",
+        "grid",
+    ),
 )
 """Fields that the short help of any command shows."""
 
@@ -99,11 +111,15 @@ def _help(command: str, default: Any, shown: set[str] | None) -> str:
 def _notes(
     command: str, spec: TaskSpec[Any] | None, default: Any, shown: set[str] | None
 ) -> list[str]:
-    """What stands below the options: presets, other tasks, and how to see the other options."""
+    """What stands below the options: presets, profiles, other tasks, how to see all options."""
     notes = []
     if spec is not None and hasattr(default, "preset") and spec.presets:
         lines = (f"- {name}: {one.summary}" for name, one in spec.presets.items())
         notes.append("\n".join(["Presets:", *lines]))
+    has_own = spec is not None and command.split()[1] in spec.commands
+    if spec is not None and hasattr(default, "profile") and not has_own:
+        lines = (f"- {name}: {one.summary}" for name, one in spec.profiles.items())
+        notes.append("\n".join(["Profiles:", *lines]))
     if spec is not None:
         notes.append(
             f"These are the options for the task {spec.name}. For those of another task: "

@@ -24,7 +24,7 @@ class Options:
     """
 
     profile: str = "default"
-    """How much of it: smoke, default or full, unless the task has others."""
+    """How much of it; the profiles are listed below."""
     output: Path | None = None
     """Folder for everything; by default runs/reproduce-TASK-PROFILE."""
     presets: tuple[str, ...] | None = None
@@ -34,7 +34,7 @@ class Options:
     seeds: int | None = None
     """Seeds of each method, instead of the profile's."""
     steps: int | None = None
-    """Environment steps of a run, instead of the profile's."""
+    """Environment steps (tokens generated) of a run, instead of the profile's."""
     number: int | None = None
     """Sequences that each policy is measured on, instead of the profile's."""
     c: Annotated[tuple[float, ...] | None, tyro.conf.arg(metavar="[FLOAT ...]")] = None

@@ -52,8 +52,8 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
 def _valid_only(spec: TaskSpec[Any]) -> type[Any]:
     """The option of a task that says which sequences are valid."""
     text = (
-        f"Write {spec.valid} {spec.many} alone: what is none is drawn anew, at most "
-        f"{MOST_ROUNDS} times."
+        f"Write {spec.valid} {spec.many} alone: others are drawn anew, in {MOST_ROUNDS} rounds at "
+        "most, and how many were rejected is said."
     )
     kind = Annotated[bool, tyro.conf.arg(help=text)]
     return make_dataclass("ValidOnly", [("valid_only", kind, False)], frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +30,7 @@ class Options:
     files: tyro.conf.Positional[
         Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]")]
     ] = ()
-    """Files of sequences; by default text files with one sequence a line."""
+    """Files of sequences."""
     prior: Path | None = None
     """Folder of a prior, for a task whose vocabulary or reward depends on one; the one that comes
     with the package if not given."""
@@ -42,7 +42,16 @@ class Options:
 
 def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
     """The options of every task, and the task's settings, which make the reward."""
-    return extended(Options, {}, {"settings": spec.preset().settings("psi")})
+    text = f"Files of {spec.many}: {spec.file_kinds}."
+    files = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help=text)]
+    kind = make_dataclass(
+        "Options",
+        [("files", tyro.conf.Positional[files], ())],
+        bases=(Options,),
+        frozen=True,
+        namespace={"__doc__": Options.__doc__},
+    )
+    return extended(kind, {}, {"settings": spec.preset().settings("psi")})
 
 
 def run(spec: TaskSpec[Any], options: Any) -> None:

@@ -33,8 +33,8 @@ class Options:
     port: int = PORT
     """Port of the page; 0 for any free one."""
     host: str = "127.0.0.1"
-    """Address to listen on, by which the page is opened. Anybody who reaches another one than the
-    loopback may use the page."""
+    """Address of this machine by which the page is opened. 127.0.0.1 is for this machine alone;
+    whoever reaches another one may use the page."""
     favourites: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """File of the favourites; by default one for the task in the user's data folder."""
     run_scorers: bool = False

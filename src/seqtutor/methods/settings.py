@@ -57,7 +57,7 @@ class ReplaySettings(BatchSettings):
     """Settings of off-policy methods, which learn from a replay of whole sequences."""
 
     replay_capacity: Count = 4096
-    """Sequences kept in the replay; a multiple of `environments`."""
+    """Sequences kept in the replay; a multiple of --environments."""
     priority_exponent: NotNegative = 0.0
     """α of prioritised replay: a sequence is drawn in proportion to the power α of the size of its
     error. 0 draws uniformly; 0.6 is usual."""

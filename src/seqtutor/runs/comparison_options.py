@@ -17,7 +17,7 @@ class ComparisonOptions:
     seeds: int = 5
     """Runs of each method at each c, with the seeds 0, 1, 2 …"""
     steps: int = 500_000
-    """Environment steps of a run, rounded up to whole records."""
+    """Environment steps (tokens generated) of a run, rounded up to whole records."""
     preset: str | None = None
     """Preset whose settings of the task are used, by default the first; the other settings are the
     methods' defaults, or those that suit the task."""

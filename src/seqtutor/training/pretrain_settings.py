@@ -45,7 +45,7 @@ class PretrainSettings(CheckedSettings):
     """Share of the features before the readout that each update leaves out, so that a small set is
     not learned by heart."""
     gradient_norm: Positive = 5.0
-    """Gradients are scaled down to this norm."""
+    """Gradients of a larger norm are scaled down to this one."""
     epochs: Count = 50
     """Largest number of passes over the training sequences."""
     patience: Count = 5

@@ -75,7 +75,7 @@ class TutorSettings(CheckedSettings):
     learning_rate_final_share: Share = 0.02
     """What is left of the learning rate at the end of its cosine decay."""
     gradient_norm: Positive = 10.0
-    """Gradients are scaled down to this norm."""
+    """Gradients of a larger norm are scaled down to this one."""
     seed: int = 0
     """Seed of every random number of the run."""
     log_every: Count = 20_000
@@ -83,7 +83,7 @@ class TutorSettings(CheckedSettings):
     for a collection more or less."""
     stop_at_kl: Positive | None = None
     """End the run at the first record whose KL divergence from the prior, in nats a step, reaches
-    this; `log_every` says how often there is one."""
+    this; --log-every says how often there is one."""
     stop_on_collapse: bool = False
     """End the run when the policy has collapsed; otherwise there is only a warning."""
     collapse_entropy: NotNegative = 0.1

@@ -87,6 +87,7 @@ class FolkSpec(TaskSpec[FolkSettings]):
 
     name = "folk"
     one, many = "tune", "tunes"
+    file_kinds = "ABC with chord symbols, or MIDI with a melody and a chord track"
     settings_type = FolkSettings
     presets: Mapping[str, Preset[FolkSettings]] = {
         "tunes": Preset(

@@ -160,7 +160,7 @@ class MelodyRuleSettings(CheckedSettings):
     """The same where rests or holds lie between or before them."""
     repetition_counts_holds: bool = True
     """Holds count like repeats of a note, so that a note of more than six sixteenths costs the
-    penalty. With False a note is as long as it likes."""
+    penalty. Where they do not count, a note may be of any length."""
 
     autocorrelation_penalties: tuple[float, ...] = (-3.0, -3.0, -3.0)
     """For each lag, times the absolute coefficient where that is above the threshold."""

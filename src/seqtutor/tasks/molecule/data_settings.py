@@ -19,7 +19,7 @@ class MoleculeDataSettings:
     max_length: int = 56
     """Tokens of the longest string, the end token included; MOSES needs 55."""
     rarest: int = 5
-    """Molecules with a token that occurs fewer times than this in all are dropped."""
+    """Molecules with a token that occurs fewer times than this in all of them are dropped."""
     canonical: Literal["auto", "yes", "no"] = "auto"
     """Whether RDKit rewrites each string in its canonical form; auto: all but MOSES, which has it
     already."""

@@ -18,18 +18,31 @@ class FormWeights(CheckedSettings):
     """
 
     faulty_bars: float = -2.0
+    """Of each bar that is not full, missing or too many, and each token out of place."""
     bar_returns: float = 0.37
+    """Of the share of bars that are the same as an earlier one."""
     phrase_returns: float = -0.09
+    """Of the share of bars 5 to 7 that are bars 1 to 3."""
     varied_returns: float = 6.65
+    """Of the share of bars 5 to 7 that are bars 1 to 3, varied."""
     sequences: float = 0.0
+    """Of the share of bars that are one of the two before at another pitch."""
     rhythm_returns: float = 2.18
+    """Of the share of bars with the rhythm of an earlier one."""
     half_cadence: float = 0.05
+    """Of a second, fifth or seventh degree on the last beat of bar 4."""
     tonic_close: float = 0.85
+    """Of the tonic as the last note."""
     long_close: float = 1.2
+    """Of a last note on a beat that is longer than the mean note."""
     usual_range: float = 0.6
+    """Of a range of 10 to 21 semitones."""
     arch: float = 0.19
+    """Of the share of halves whose inner bars lie above their first and last."""
     one_harmony: float = 0.72
+    """Of the share of bars whose notes on the beats belong to one triad."""
     meter_2_2: float = 1.16
+    """Of tunes in 2/2; the next ones are of other metres and of the modes."""
     meter_4_4: float = 2.11
     meter_2_4: float = 0.46
     meter_3_4: float = 0.94

@@ -162,6 +162,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
     numbers = Numbers(evaluate=10_000, most_samples=10_000, evaluation_of_run=2_000)
     profiles: Mapping[str, Profile] = PROFILES
     published = PUBLISHED
+    file_kinds = "ABC, MIDI, MusicXML or kern, or folders of such"
     valid = "whole"
     shorter_primer = "--prime-bars N for fewer bars of a file"
 
