@@ -187,3 +187,11 @@ def test_a_folder_of_several_formats_is_read(tmp_path):
     names, rows = spec.read_sequences(tmp_path, vocabulary, 96, prior)
     assert names == ["a.abc", "b.mid"]
     assert rows.tokens[0].tolist() == rows.tokens[1].tolist()
+
+
+def test_the_reason_of_a_tune_without_phrases_is_what_is_wrong_with_them():
+    """Eight silent bars, which are no phrase, and then three that sound."""
+    music = f"{'|'.join(['z8'] * 8)}||C8|D8|E8||"
+    _, report = read_abc(f"X:1\nM:4/4\nL:1/8\nK:C\n{music}\n", "a.abc", Cutting(8))
+    (reason,) = report.dropped
+    assert reason.startswith("phrases with irregular bars")

@@ -326,7 +326,8 @@ def _cut(
     if not bars or (surplus and not (cutting.leaves_rest and len(bars) > number)):
         dropped["sections of other lengths"] += 1
         return
-    dropped["bars after the last phrase"] += surplus
+    if surplus:
+        dropped["bars after the last phrase"] += surplus
     size = length_of(upbeat)
     for start in range(0, len(bars) - surplus, number):
         own = bars[start : start + number]
