@@ -62,6 +62,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
     if output.suffix.lower() not in SUFFIXES:
         raise UserError(f"--output must name an HTML file such as page.html, not {output}")
     spec.require_dependencies()
+    spec.prepare_exhibits()
     from seqtutor.files import require_writable
     from seqtutor.report.page.page import write_page
     from seqtutor.runs.page import PageOptions, make_page

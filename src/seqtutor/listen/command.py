@@ -49,6 +49,7 @@ def run(spec: TaskSpec[Any], options: Options) -> None:
         raise UserError(f"name the folder of a run, such as: seqtutor listen {spec.name} RUN")
     require(0 <= options.port <= 65_535, f"--port must lie between 0 and 65535, not {options.port}")
     spec.require_dependencies()
+    spec.prepare_exhibits()
     from seqtutor.listen.app import app_of
     from seqtutor.listen.favourites import Favourites, usual_file
     from seqtutor.listen.requests import wish_of

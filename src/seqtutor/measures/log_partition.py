@@ -30,7 +30,6 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from seqtutor.measure import Estimate, Estimates
@@ -111,6 +110,8 @@ def lower_bound_of_log_mean(log_values: Float[np.ndarray, " sample"], confidence
         log_values: finite, or −∞ for zero.
         confidence: 1 − α.
     """
+    from scipy.optimize import brentq  # Heavy, and every command that measures imports this.
+
     number = len(log_values)
     mean = float(logsumexp(log_values)) - math.log(number)
     if not math.isfinite(mean):
