@@ -200,7 +200,7 @@ def pretrain(
         seed=chosen.seed,
     )
     result = train_by_maximum_likelihood(
-        new_model(task.vocabulary.size, chosen),
+        new_model(task.vocabulary, chosen),
         training,
         validation,
         chosen,

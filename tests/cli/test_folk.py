@@ -79,7 +79,7 @@ def test_an_interrupted_training_goes_on_when_the_command_is_given_again(prior, 
 
     with pytest.raises(KilledError):
         train_on_disk(
-            new_model(data.vocabulary.size, settings),
+            new_model(data.vocabulary, settings),
             data.train,
             data.validation,
             settings,

@@ -16,7 +16,7 @@ from seqtutor.training.run import run_tutor
 from seqtutor.training.seeds import run_seeds
 from seqtutor.training.settings import TutorSettings
 from seqtutor.training.tutor import Tutor
-from tiny_problems import identical, prior, task
+from tiny_problems import identical, prior, task, vocabulary
 
 LENGTH = 4
 
@@ -50,7 +50,8 @@ def alternating(number):
 def test_maximum_likelihood_trains_a_model_of_ones_own():
     settings = PretrainSettings.of(Attention, width=8, batch=16, epochs=20, learning_rate=2e-2)
     data = alternating(64)
-    trained = train_by_maximum_likelihood(new_model(3, settings), data, data, settings)
+    start = new_model(vocabulary(3), settings)
+    trained = train_by_maximum_likelihood(start, data, data, settings)
     losses = [epoch.validation_loss for epoch in trained.epochs]
     # The first token is one of three; the others follow from it.
     assert losses[0] > 0.8

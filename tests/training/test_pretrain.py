@@ -17,7 +17,7 @@ from seqtutor.training.pretrain import (
     train_by_maximum_likelihood,
 )
 from seqtutor.training.pretrain_settings import PretrainSettings
-from tiny_problems import identical, prior
+from tiny_problems import identical, prior, vocabulary
 
 TRANSITIONS = np.array([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.6, 0.2, 0.2]])
 LENGTH = 8
@@ -176,7 +176,8 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean():
 def test_token_rows_are_drawn_within_their_bound_and_nothing_else_changes():
     sizes = {"hidden_sizes": (64,), "seed": 3}
     usual, wide = (
-        new_model(50, PretrainSettings.of(**sizes, token_bound=bound)) for bound in (None, 1.0)
+        new_model(vocabulary(50), PretrainSettings.of(**sizes, token_bound=bound))
+        for bound in (None, 1.0)
     )
     assert float(jnp.abs(usual.token_rows).max()) == pytest.approx(1 / 8, rel=0.01)
     np.testing.assert_allclose(wide.token_rows, 8 * usual.token_rows, rtol=1e-6)

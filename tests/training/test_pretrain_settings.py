@@ -18,7 +18,7 @@ from seqtutor.models.lstm import LSTM
 from seqtutor.models.lstm_settings import LSTMSettings
 from seqtutor.training.pretrain import new_model
 from seqtutor.training.pretrain_settings import PretrainSettings
-from tiny_problems import identical
+from tiny_problems import identical, vocabulary
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +52,8 @@ def test_a_kind_of_model_brings_its_own_settings():
 
 def test_a_new_model_is_drawn_by_the_seed():
     settings = PretrainSettings.of(Attention, width=6, seed=5)
-    assert identical(new_model(3, settings), attention(seed=5))
-    lstm = new_model(3, PretrainSettings.of(hidden_sizes=(4,), seed=5))
+    assert identical(new_model(vocabulary(3), settings), attention(seed=5))
+    lstm = new_model(vocabulary(3), PretrainSettings.of(hidden_sizes=(4,), seed=5))
     assert identical(lstm, LSTM(3, (4,), key=jax.random.key(5)))
 
 

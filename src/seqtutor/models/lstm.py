@@ -197,10 +197,18 @@ class LSTM(SequenceModel):
         return StackState(tuple(layers), jnp.zeros((), jnp.int32))
 
     def advance(
-        self, state: StackState, tokens: Int[Array, " batch"]
+        self,
+        state: StackState,
+        tokens: Int[Array, " batch"],
+        added: Float[Array, "batch gates"] | None = None,
     ) -> tuple[StackState, Float[Array, "batch features"]]:
-        """Read one token of each sequence; from the last position row on, that row is used."""
+        """Read one token of each sequence; from the last position row on, that row is used.
+
+        What is `added` to the input of the first layer comes from a model that this one is part of.
+        """
         projected = self._input_of(tokens)
+        if added is not None:
+            projected = projected + added
         if self.position_rows is not None:
             last = self.position_rows.shape[0] - 1
             projected = projected + self.position_rows[jnp.minimum(state.position, last)]
@@ -211,10 +219,16 @@ class LSTM(SequenceModel):
             states.append(lstm_cell(layer_state, projected, layer.recurrent))
         return StackState(tuple(states), state.position + 1), states[-1].hidden
 
-    def features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
-        """Hidden outputs of the last layer at every step."""
+    def features(
+        self,
+        tokens: Int[Array, "batch time"],
+        added: Float[Array, "batch time gates"] | None = None,
+    ) -> Float[Array, "batch time features"]:
+        """Hidden outputs of the last layer at every step; for `added` see `advance`."""
         inputs = shift_right(tokens, self.begin).T
         projected = self._input_of(inputs)
+        if added is not None:
+            projected = projected + added.swapaxes(0, 1)
         if self.position_rows is not None:
             steps = jnp.minimum(jnp.arange(tokens.shape[1]), self.position_rows.shape[0] - 1)
             projected = projected + self.position_rows[steps][:, None]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqtutor.settings import CheckedSettings
+
+if TYPE_CHECKING:
+    from seqtutor.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class ModelSettings(CheckedSettings):
 
     initial: ClassVar[tuple[str, ...]] = ()
     """Names of the settings that say how weights are drawn; all others are sizes."""
+
+    def for_vocabulary(self, vocabulary: Vocabulary) -> ModelSettings:
+        """The settings of a model that writes this vocabulary; by default the same."""
+        del vocabulary
+        return self
 
     @property
     def sizes(self) -> dict[str, Any]:

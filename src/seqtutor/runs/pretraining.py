@@ -127,7 +127,7 @@ def pretrain_in_folder(
 def _pretrain(pretraining: Pretraining, output: Path) -> tuple[SavedModel, Fit | None]:
     data, settings = pretraining.data, pretraining.settings
     model = (
-        new_model(data.vocabulary.size, settings)
+        new_model(data.vocabulary, settings)
         if pretraining.start is None
         else pretraining.start.model
     )

@@ -22,6 +22,7 @@ from seqtutor.models.registry import chosen_kind
 from seqtutor.objectives.temporal_difference import of_action
 from seqtutor.training.batches import batches_of_like_length, lengths_of, padded_width
 from seqtutor.training.pretrain_settings import PretrainSettings
+from seqtutor.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class EpochRecord:
     validation_loss: float
 
 
-def new_model(vocabulary_size: int, settings: PretrainSettings) -> SequenceModel:
+def new_model(vocabulary: Vocabulary, settings: PretrainSettings) -> SequenceModel:
     """The model that training with these settings starts from."""
     kind, key = chosen_kind(settings.model), jax.random.key(settings.seed)
-    return kind.create(vocabulary_size, settings.architecture, key)
+    return kind.create(vocabulary.size, settings.architecture.for_vocabulary(vocabulary), key)
 
 
 def token_log_likelihood(
