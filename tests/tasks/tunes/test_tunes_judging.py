@@ -79,5 +79,5 @@ def test_the_targets_of_metres_and_modes_are_shares_of_all_tunes():
     for kind in ("meter_", "mode_"):
         own = [share for name, share in targets.items() if name.startswith(kind)]
         assert sum(own) == pytest.approx(1, abs=1e-3)
-    out_of_reach = {"faulty_bars", "varied_returns", "sequences"}
+    out_of_reach = {"faulty_bars", "sequences"}
     assert set(targets) == set(vars(FormWeights())) - out_of_reach

@@ -43,12 +43,13 @@ SHIPPED_PRIOR = Path(__file__).parent / "prior"
 PART_OF_FILE = "--prime-bars and --prime-part take a part of the file that --prime names"
 
 USUAL_TRAINING: Mapping[str, Any] = {
+    "model": "bar-lstm",
     "hidden_sizes": (192,),
     "embedding_size": 48,
     "weight_decay": 0.0,
-    "batch": 32,
+    "batch": 64,
     "learning_rate": 5e-3,
-    "dropout": 0.15,
+    "dropout": 0.3,
     "epochs": 10,
 }
 """Settings of `pretrain` for six thousand phrases."""
@@ -155,6 +156,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
         )
     }
     priors: Mapping[str, Path] = {"tunes": SHIPPED_PRIOR}
+    model_kinds: Mapping[str, str] = {"bar-lstm": "seqtutor.tasks.tunes.bar_lstm:BarLSTM"}
     prior_folder = "tunes-prior"
     data_type = TunesData
     sample_type = TuneSamples
