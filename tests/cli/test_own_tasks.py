@@ -309,6 +309,18 @@ def test_few_sequences_are_columns_and_many_are_rows(is_few, tmp_path, capsys):
         assert sum(line[:1] == ["ab"] for line in printed) == 2, "two of one name are two"
 
 
+def test_score_leaves_out_a_file_that_cannot_be_used(tmp_path, capsys):
+    file, good, bad = (tmp_path / name for name in ("own.py", "good.txt", "bad.txt"))
+    file.write_text(f"{TASK}task = made()")
+    good.write_text("ab\n")
+    bad.write_text("ax\n")
+    assert main(["score", f"{file}:task", str(bad), str(good), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["sequence"] for line in out.splitlines()] == ["ab"]
+    assert err.startswith(f"seqtutor: {bad}: ")
+    assert err.count("\n") == 1
+
+
 def test_score_prints_json_of_what_is_not_a_number(tmp_path, capsys):
     file, words = tmp_path / "own.py", tmp_path / "words.txt"
     reward = "lambda t, m: {'n': m * float('nan'), 'm': m / 0.0}"

@@ -54,21 +54,25 @@ def defaults(spec: TaskSpec[Any], arguments: list[str]) -> Options:
     return extended(kind, {}, {"settings": spec.preset().settings("psi")})
 
 
-def run(spec: TaskSpec[Any], options: Any) -> None:
-    """Read, score, print."""
+def run(spec: TaskSpec[Any], options: Any) -> int:
+    """Read, score, print; returns the exit code."""
     if not options.files:
         raise UserError(f"name a file of {spec.many}, such as: seqtutor score {spec.name} FILE")
     spec.require_dependencies()
     import numpy as np
 
+    from seqtutor.runs.given_files import read_usable
     from seqtutor.runs.policies import load_prior
     from seqtutor.runs.preferred import opened_task
 
     prior = load_prior(spec, options.prior) if spec.priors or options.prior else None
     settings = options.settings if prior is None else spec.complete(options.settings, prior)[0]
     with opened_task(spec, settings, prior, None, options.preference) as task:
-        for path in options.files:
-            names, sequences = spec.read_sequences(path, task.vocabulary, task.max_length, prior)
+        found, code = read_usable(
+            options.files,
+            lambda path: spec.read_sequences(path, task.vocabulary, task.max_length, prior),
+        )
+        for path, (names, sequences) in found:
             parts = [
                 task.reward(sequences.tokens[i : i + BATCH], sequences.mask[i : i + BATCH])
                 for i in range(0, len(sequences), BATCH)
@@ -79,6 +83,7 @@ def run(spec: TaskSpec[Any], options: Any) -> None:
                 _print_json(names, sequences.mask.sum(1), terms)
             else:
                 _print_table(str(path), names, sequences.mask.sum(1), terms)
+    return code
 
 
 def _print_json(names: list[str], lengths: Any, terms: dict[str, Any]) -> None:

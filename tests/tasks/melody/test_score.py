@@ -132,3 +132,22 @@ def test_a_close_on_another_note_is_not_called_the_tonic():
 )
 def test_places_in_the_bar(meter, downbeats, step, place):
     assert Bars(downbeats, meter).place(step) == place
+
+
+def test_a_file_that_cannot_be_used_is_named_and_the_others_are_scored(tmp_path, capsys):
+    """Out of range, missing, not music: in JSON what is out of range is a line like any other."""
+    good, low, none = (tmp_path / name for name in ("good.abc", "low.abc", "none.mid"))
+    good.write_text(BOOK)
+    low.write_text("X:1\nM:4/4\nL:1/4\nK:C\nC,,,2 D,,,2|\n")
+    arguments = ["score", "melody", str(none), str(low), str(good)]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert f"{good}: One" in " ".join(out.split())
+    named = [line for line in err.splitlines() if line.startswith("seqtutor: ")]
+    assert [str(path) in line for path, line in zip((none, low), named, strict=True)] == [True] * 2
+    assert main([*arguments, "--json"]) == 2
+    assert [line["total"] is None for line in lines(capsys)] == [True, False, True]
+    assert main(["score", "melody", str(none), str(tmp_path / "no.abc")]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("seqtutor: ")) == ("", 1)
+    assert str(none) in err

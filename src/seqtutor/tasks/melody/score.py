@@ -57,8 +57,8 @@ class Options:
     """A preference model as a term of the reward."""
 
 
-def run(spec: MelodySpec, options: Options) -> None:
-    """Print the scores."""
+def run(spec: MelodySpec, options: Options) -> int:
+    """Print the scores; returns the exit code."""
     if (options.tokens is None) == (not options.files):
         raise UserError("give either --tokens FILE.jsonl or files in MIDI, ABC, MusicXML or kern")
     if options.tokens is not None:
@@ -67,8 +67,8 @@ def run(spec: MelodySpec, options: Options) -> None:
             "--tokens writes the rules alone; name the file without it for --preference.model",
         )
         _score_tokens(options, options.tokens)
-    else:
-        _score_files(spec, options)
+        return 0
+    return _score_files(spec, options)
 
 
 def _score_tokens(options: Options, path: Path) -> None:
@@ -85,21 +85,29 @@ def _score_tokens(options: Options, path: Path) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
 
 
-def _score_files(spec: MelodySpec, options: Options) -> None:
+def _read(path: Path, options: Options) -> list[Given]:
+    """The melodies of a file, of which some may be out of range; all of them only for JSON."""
+    from seqtutor.runs.progress import console
+    from seqtutor.tasks.melody.given import read_given
+
+    given = read_given(path, console.print, options.rules.semitones)
+    if not given:
+        raise UserError(f"{path} holds no melody to score")
+    if not options.json and all(one.tokens is None for one in given):
+        raise UserError(given[0].reason)
+    return given
+
+
+def _score_files(spec: MelodySpec, options: Options) -> int:
     from rich.console import Console
 
+    from seqtutor.runs.given_files import read_usable
     from seqtutor.runs.progress import console as errors
-    from seqtutor.tasks.melody.given import read_given
     from seqtutor.tasks.melody.scoring import score_melodies
 
-    given = [
-        one
-        for path in options.files
-        for one in read_given(path, errors.print, options.rules.semitones)
-    ]
+    read, code = read_usable(options.files, lambda path: _read(path, options))
+    given = [one for _, of_file in read for one in of_file]
     usable = [one for one in given if one.tokens is not None]
-    if not usable and not (given and options.json):
-        raise UserError(given[0].reason if given else "these files hold no melody to score")
     melodies = [one.tokens for one in usable if one.tokens is not None]
     factor = options.preference.task_weight
     weights = {name: factor * weight for name, weight in vars(options.weights).items()}
@@ -119,6 +127,7 @@ def _score_files(spec: MelodySpec, options: Options) -> None:
             _print_scores(console, one, found, options.rules)
             if steps is not None:
                 console.print(_in_sum(found, steps), highlight=False)
+    return code
 
 
 def _liked(
