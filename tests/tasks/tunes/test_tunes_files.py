@@ -154,6 +154,23 @@ def test_a_beginning_need_not_be_a_phrase(tmp_path, suffix):
         spec.read_sequences(path, vocabulary, 96, prior)
 
 
+@pytest.mark.parametrize("suffix", [".abc", ".mid"])
+@pytest.mark.parametrize(("bars", "signs"), [(12, ""), (8, "|::"), (3, "")])
+def test_the_bars_of_a_tune_are_counted_and_not_those_of_a_phrase(tmp_path, suffix, bars, signs):
+    """With an upbeat; in ABC played twice, which MIDI would play out."""
+    vocabulary = Vocabulary.load(SHIPPED_PRIOR / "vocabulary.json")
+    path = tmp_path / f"tune{suffix}"
+    own = ["C2EG c2GE"] * (bars - 1) + ["C8" if suffix == ".mid" else "C6"]
+    music = "|".join(own)
+    if suffix == ".abc":
+        music = f"G2|:{music}:|" if signs else f"G2|{music}|]"
+        path.write_text(f"X:1\nT:Twinkle\nM:4/4\nL:1/8\nK:C\n{music}\n")
+    else:
+        path.write_bytes(midi([notes_of(music)], meta=C_MAJOR))
+    first = read_beginning(path, vocabulary, 2).notes[0]
+    assert first.startswith(f"begins with 2 of the {bars} bars of ")
+
+
 def test_kern_gives_the_same_phrase_but_not_on_a_page(tmp_path):
     lines = ["**kern", "*M4/4", "*k[]", "*C:"]
     values = {1: "8", 2: "4", 4: "2"}

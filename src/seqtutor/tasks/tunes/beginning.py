@@ -62,8 +62,7 @@ def read_beginning(
     tokens = first.tokens
     if taken < first.bars:
         tokens = tokens[: tokens.index(f"{BAR}{taken + 1}")]
-    of = f"the {whole} bars" if first.bars == whole else f"{first.bars} bars"
-    notes = [f"begins with {taken} of {of} of {first.name}"]
+    notes = [f"begins with {taken} of the {first.of} bars of {first.name}"]
     notes += [f"the file holds {len(others) + 1} phrases; one is read"] if others else []
     notes += remarks
     octaves = max(0, (abs(first.shift) - MOST_SEMITONES + 11) // 12)

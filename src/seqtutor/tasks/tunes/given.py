@@ -28,6 +28,7 @@ class KnownPhrase:
         tokens: without the one that ends it.
         shift: semitones by which it was moved to the white keys.
         bars: that are begun; all of the model's, but of a beginning.
+        of: bars of the tune, or of the phrase if the tune has several.
         tempo: quarter notes a minute, if the file names them.
         parts: names of the file's parts, of which one was read.
     """
@@ -36,6 +37,7 @@ class KnownPhrase:
     tokens: list[str]
     shift: int
     bars: int
+    of: int
     tempo: float | None = None
     parts: tuple[str, ...] = ()
 
@@ -90,7 +92,9 @@ def read_known_phrases(
                 notes.append(f"{name} is left out: it has too many notes for the model")
             else:
                 bars = len(phrase.bars)
-                found.append(KnownPhrase(name, tokens, tune.shift, bars, tune.tempo, tune.parts))
+                of = bars if several else max(bars, tune.bars)
+                given = (tune.shift, bars, of, tune.tempo, tune.parts)
+                found.append(KnownPhrase(name, tokens, *given))
     noted = {what: count for what, count in report.noted.items() if what != SEVERAL_PARTS}
     notes += [f"left out: {count} {reason}" for reason, count in noted.items()]
     if not found:

@@ -61,6 +61,7 @@ class Tune:
         tempo: quarter notes a minute, if the file names them.
         remarks: what a person should know of how the file was read.
         parts: names of the file's parts, of which one was read.
+        bars: how many are written, upbeats aside.
     """
 
     title: str
@@ -71,6 +72,7 @@ class Tune:
     tempo: float | None = None
     remarks: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    bars: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,14 @@ def tune_of(played: PlayedTune, source: str, cutting: Cutting) -> tuple[Tune, Co
     if not phrases:
         raise UnreadableTuneError(next(iter(dropped), f"no phrase of {cutting.bars} bars"))
     remarks = () if played.key else (f"it names no key and is read in {key}",)
-    return Tune(played.title, source, notes, phrases, shift, played.tempo, remarks), dropped
+    given = (played.title, source, notes, phrases, shift, played.tempo, remarks)
+    return Tune(*given, bars=_written_bars(played.measures)), dropped
+
+
+def _written_bars(measures: Sequence[Measure]) -> int:
+    """How many bars are written, what is played again once, and upbeats not at all."""
+    written = {id(measure): measure for measure in measures}
+    return sum(2 * one.length > (one.full_length or 0) for one in written.values())
 
 
 def _shift(pitches: Sequence[int], smallest: int) -> int | None:
