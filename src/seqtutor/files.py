@@ -48,6 +48,16 @@ def require_writable(path: Path) -> None:
     _require_writable(path, path.absolute().parents)
 
 
+def require_other(path: Path, read: Path) -> None:
+    """Refuse to write over the file that is read, by whatever name.
+
+    Raises:
+        UserError: if both are the same file.
+    """
+    if path.exists() and read.exists() and path.samefile(read):
+        raise UserError(f"{path} is the file that is read; choose another one to write")
+
+
 def _require_writable(path: Path, folders: Iterable[Path]) -> None:
     """Try it in the first of the folders that is there; permissions alone do not tell."""
     try:

@@ -110,7 +110,7 @@ def test_worker_processes_give_the_same_file(few, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--output", "out.xlsx"], "cannot write out.xlsx; use one of .csv, .smi, .sdf"),
+        (["--output", "out.xlsx"], "cannot write out.xlsx; use one of .csv, .tsv, .smi, .sdf"),
         (["--grid", "grid.pdf"], "cannot write grid.pdf; use one of .svg, .png"),
         (["--workers", "-1"], "--workers must not be negative"),
         (["--reward.required.smarts", "c1cc"], "'c1cc' is not a SMARTS pattern"),
@@ -173,8 +173,9 @@ def test_a_table_keeps_its_other_columns(tmp_path, capsys):
     score(path, "--words", "0")
     printed = capsys.readouterr().out
     rows = list(csv.DictReader(io.StringIO(printed)))
-    own = [(row["id"], row["IC50 (nM)"], row["logp_given"], row["name"]) for row in rows]
-    assert own == [("A1", "12,5", "0.3", "ethanol"), ("A2", "", "", "ring")]
+    names = ("id", "Smiles", "IC50 (nM)", "logp_given", "name")
+    own = [tuple(row[name] for name in names) for row in rows]
+    assert own == [("A1", "CCO", "12,5", "0.3", "ethanol"), ("A2", "C1CC", "", "", "ring")]
     logp = Crippen.MolLogP(Chem.MolFromSmiles("CCO"))
     assert float(rows[0]["logp"]) == pytest.approx(logp, rel=1e-14)
     again = tmp_path / "again.csv"
@@ -190,13 +191,15 @@ def test_a_table_is_written_for_the_program_that_wrote_it(tmp_path):
         "Nr;Structure;Name\n1;CCO;Äthanol\n2;CC(=O)Oc1ccccc1C(=O)O;x\n".encode("cp1252")
     )
     score(path, "--words", "0", "--output", str(out))
-    assert out.read_bytes().startswith("\ufeffline;Nr;Name;smiles;".encode())
+    assert out.read_bytes().startswith("\ufeffline;Nr;Structure;Name;smiles;".encode())
     rows = list(csv.DictReader(out.read_text(encoding="utf-8-sig").splitlines(), delimiter=";"))
     assert [row["name"] for row in rows] == ["Äthanol", "x"]
     assert rows[1]["molecular_weight"] == "180.159"
     path.write_text("smiles,name\nCCO,ethanol\n")
     score(path, "--words", "0", "--output", str(out))
     assert out.read_text().startswith("line,smiles,"), "no mark where none is needed"
+    score(path, "--words", "0", "--output", str(out.with_suffix(".tsv")))
+    assert out.with_suffix(".tsv").read_text() == out.read_text().replace(",", "\t")
 
 
 def test_the_parent_of_a_salt_is_scored_where_it_is_asked_for(tmp_path, capsys):
@@ -211,7 +214,37 @@ def test_the_parent_of_a_salt_is_scored_where_it_is_asked_for(tmp_path, capsys):
     score(path, "--words", "0", "--parent")
     acetate, ring = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (acetate["canonical_smiles"], acetate["name"]) == ("CC(=O)O", "acetate")
+    assert acetate["smiles_given"] == "CC(=O)[O-].[Na+]"
     assert ring["reason"] == "ring bond 1 is not closed"
+
+
+@pytest.mark.parametrize(
+    ("heading", "kept"), [("Structure SMILES", "Structure SMILES"), ("smiles", "smiles_given")]
+)
+def test_the_strings_of_a_table_are_kept_as_they_were_written(tmp_path, capsys, heading, kept):
+    path, written = tmp_path / "mine.csv", ["c1ccccc1C(=O)[O-].[Na+]", " OCC |$;;$|", "C1CC.C"]
+    path.write_text("\n".join([f"id,{heading}", *(f"{n},{w}" for n, w in enumerate(written))]))
+    score(path, "--words", "0", "--parent")
+    printed = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    assert [row[kept] for row in rows] == written
+    assert [row["smiles"] for row in rows] == ["O=C(O)c1ccccc1", "CCO", "C1CC.C"]
+    told = " ".join(printed.err.split())
+    assert f"those of the column '{heading}'" in told
+    assert "1 of several parts, such as salts, were stripped to one part" in told
+    path.write_text(printed.out)
+    score(path, "--words", "0", "--column", "smiles")
+    assert scored(capsys) == rows, "and by the commands that follow"
+
+
+def test_the_file_that_is_read_is_not_written(few, tmp_path, capsys):
+    (tmp_path / "link.csv").symlink_to(few)
+    before = few.read_bytes()
+    for output in (few, tmp_path / "link.csv"):
+        assert main(["score", "molecule", str(few), "--output", str(output)]) == 2
+        error = capsys.readouterr().err
+        assert (error.count("\n"), "is the file that is read" in error) == (1, True)
+    assert few.read_bytes() == before
 
 
 def test_a_structure_that_cannot_be_read_is_told_from_an_empty_string(tmp_path, capsys):
@@ -237,7 +270,9 @@ def test_structures_are_read_with_their_data(few, tmp_path, capsys):
     rows = scored(capsys)
     with (tmp_path / "own.csv").open() as file:
         valid = [row for row in csv.DictReader(file) if row["valid"] == "1"]
-    assert [{**row, "line": ""} for row in rows] == [{**row, "line": ""} for row in valid]
+    changed = dict.fromkeys(("line", "smiles", "smiles_given"))
+    assert [row["smiles_given"] for row in rows] == [row["smiles"] for row in valid]
+    assert [row | changed for row in rows] == [row | changed for row in valid]
     block = Chem.MolToMolBlock(Chem.MolFromSmiles("C[C@H](N)C(=O)O"))
     records = [
         f"alanine{block}>  <Ki>  (1)\n3.2\n\n$$$$\n",
@@ -250,6 +285,17 @@ def test_structures_are_read_with_their_data(few, tmp_path, capsys):
     assert Chem.CanonSmiles(entries[0].smiles) == Chem.CanonSmiles("C[C@H](N)C(=O)O")
     assert entries[0].columns == {"Ki": "3.2", "remark": ""}
     assert (entries[1].smiles, entries[1].columns["remark"]) == ("", "two\nlines")
+
+
+@pytest.mark.parametrize(("tag", "kept"), [("SMILES", "SMILES"), ("smiles", "smiles_given")])
+def test_a_structure_is_scored_whatever_its_data_say(tmp_path, capsys, tag, kept):
+    path = tmp_path / "mine.sdf"
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CC(=O)Oc1ccccc1C(=O)O"))
+    path.write_text(f"{block}>  <{tag}>\nCCO\n\n$$$$\n")
+    score(path, "--words", "0")
+    (row,) = scored(capsys)
+    assert (row["smiles"], row[kept]) == ("CC(=O)Oc1ccccc1C(=O)O", "CCO")
+    assert row["molecular_weight"] == "180.159"
 
 
 def test_a_reward_is_told_in_words(few, tmp_path, capsys):

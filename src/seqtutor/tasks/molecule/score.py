@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,37 +12,42 @@ import tyro
 
 from seqtutor.arguments import value_of
 from seqtutor.errors import UserError
-from seqtutor.files import require_writable
+from seqtutor.files import require_other, require_writable
 from seqtutor.settings import require, require_workers
 from seqtutor.tasks.molecule.reward_settings import MOSES_EXTREMES, MoleculeRewardSettings
 
 if TYPE_CHECKING:
+    from seqtutor.tasks.molecule.smiles_files import Entry
     from seqtutor.tasks.molecule.spec import MoleculeSpec
+
+SCORED = "smiles"
+"""The column of the strings that are scored."""
 
 
 @dataclass(frozen=True)
 class Options:
     """Score molecules with RDKit: their properties, or why they are invalid, and their reward.
 
-    Reads SMILES lines (.smi, .txt), a table (.csv, .tsv), whose other columns are kept, or
-    structures (.sdf), gzipped or not. Explains the first molecules in words on standard error:
-    each term, what it is worth and why it is not more. Writes CSV to standard output, unless that
-    is a terminal, a line for each string; the terms of the reward are written weighted.
+    Reads SMILES lines (.smi, .txt), a table (.csv, .tsv), whose columns are kept, or structures
+    (.sdf), whose data fields are kept, gzipped or not. Explains the first molecules in words on
+    standard error: each term, what it is worth and why it is not more. Writes CSV to standard
+    output, unless that is a terminal, a line for each string; the terms of the reward are written
+    weighted.
     """
 
     file: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="FILE")]] = None
     """The file of SMILES strings."""
     column: str = "smiles"
-    """Column of the SMILES strings in a table, or data field in a file of structures, without which
-    the structures themselves are read."""
+    """Column of the SMILES strings in a table; of a file of structures, the structures are read."""
     parent: bool = False
     """Score only the largest organic part of each molecule, without salts and solvents, neutralised
-    where possible."""
+    where possible. The strings that were given are kept in a column of their own."""
     words: int = 10
     """First molecules that are explained in words."""
     output: Path | None = None
-    """A file instead of standard output: .csv, with the separator of the table that was read; .smi,
-    valid molecules only, in canonical form; or .sdf, valid molecules with their structures."""
+    """A file instead of standard output: .csv, with the separator of the table that was read; .tsv;
+    .smi, valid molecules only, in canonical form; or .sdf, valid molecules, drawn anew in the
+    plane. Not the file that is read."""
     grid: Path | None = None
     """Draw the valid molecules into this file, too: .svg or .png."""
     grid_size: int = 40
@@ -119,6 +124,8 @@ def run(spec: MoleculeSpec, options: Options) -> None:
         raise UserError("name a file of SMILES strings, such as: seqtutor score molecule FILE.smi")
     _require_output(options.output, MOLECULE_FORMATS)
     _require_output(options.grid, DRAWING_FORMATS)
+    if options.output is not None:
+        require_other(options.output, options.file)
     for name, whose in (("diversity", "run"), ("known", "prior")):
         require(
             name not in options.reward.weights,
@@ -136,6 +143,7 @@ def run(spec: MoleculeSpec, options: Options) -> None:
             one if isinstance(one, str) else given
             for one, given in zip(found, strings, strict=True)
         ]
+    given = _given(entries, strings)
     parts: list[Any] = []
     words: list[str] = []
     # Nobody reads a table of forty columns on a screen.
@@ -154,7 +162,7 @@ def run(spec: MoleculeSpec, options: Options) -> None:
                 terms,
                 [e.name for e in read],
                 [e.line for e in read],
-                [e.columns for e in read],
+                given[done : done + len(read)],
             )
             if prints_table:
                 sys.stdout.write(to_csv(part, heading=not parts))
@@ -176,16 +184,46 @@ def run(spec: MoleculeSpec, options: Options) -> None:
         f"{len(entries):,} strings, {valid:,} of them valid molecules; reward: "
         f"{options.reward.in_words()}{whose}"
     )
-    salts = sum("." in (one or "") for part in parts for one in part.scores.smiles)
-    if salts:
-        console.print(
-            f"{salts:,} of several parts, such as salts, were scored whole; --parent scores the "
-            "largest organic part"
-        )
+    for line in _how_read(entries, [one for part in parts for one in part.scores.smiles]):
+        console.print(line, highlight=False)
     if len(entries) > options.words > 0:
         console.print(f"The first {options.words:,} are explained above; --words N explains more")
     for line in _omitted(spec, options):
         console.print(line)
+
+
+def _given(entries: Sequence[Entry], strings: Sequence[str]) -> list[Mapping[str, str]]:
+    """What a file says of each molecule, with its string as it was written.
+
+    There is no column for that where it would repeat the column of what is scored.
+    """
+    heading = entries[0].heading or f"{SCORED}_given"
+    found = [
+        one.columns if one.heading else {heading: one.smiles, **one.columns} for one in entries
+    ]
+    is_repeated = all(one[heading] == own for one, own in zip(found, strings, strict=True))
+    if not is_repeated or entries[0].heading not in ("", SCORED):
+        return found
+    return [{name: cell for name, cell in one.items() if name != heading} for one in found]
+
+
+def _how_read(entries: Sequence[Entry], scored: Sequence[str | None]) -> list[str]:
+    """Lines about the column that was taken, and about molecules of several parts.
+
+    Args:
+        entries: of the file.
+        scored: the canonical string of each, `None` for what is no molecule.
+    """
+    heading = entries[0].heading
+    lines = [f"The SMILES strings are those of the column {heading!r}"] if heading else []
+    several = [own for one, own in zip(entries, scored, strict=True) if own and "." in one.smiles]
+    whole = sum("." in own for own in several)
+    if stripped := len(several) - whole:
+        lines.append(f"{stripped:,} of several parts, such as salts, were stripped to one part")
+    if whole:
+        way = "; --parent scores the largest organic part" if not stripped else ""
+        lines.append(f"{whole:,} of several parts, such as salts, were scored whole{way}")
+    return lines
 
 
 def _omitted(spec: MoleculeSpec, options: Options) -> list[str]:

@@ -59,6 +59,8 @@ class Entry(NamedTuple):
     columns: Mapping[str, str] = {}
     fault: str = ""
     """Why there is no string, where the file has something else in its place."""
+    heading: str = ""
+    """Of the column that has the string, in a table with headings."""
 
 
 def read_smiles_file(path: Path, column: str = "smiles") -> tuple[list[str], ImportReport]:
@@ -90,8 +92,8 @@ def read_entries(path: Path, column: str = "smiles") -> list[Entry]:
     A file whose name ends in `.csv` or `.tsv` (with or without `.gz`) is a table with a line of
     column names, separated by commas, semicolons, tabs or bars, perhaps after comments; without
     such a line, the first column is that of the strings. One whose name ends in `.sdf` has
-    structures with data fields; a structure's string is the field of the column's name or, without
-    it, what RDKit writes for the structure. Any other file has a SMILES string at the start of each
+    structures with data fields; a structure's string is what RDKit writes for it, whatever its
+    fields say. Any other file has a SMILES string at the start of each
     line and, after white space, a comma or a semicolon, perhaps a name. Blank lines, lines that
     begin with # and a first line of headings are not entries.
 
@@ -113,7 +115,7 @@ def _entries(path: Path, column: str) -> Iterator[Entry]:
     if kinds & set(_TABLES):
         entries = _rows(text, column, path)
     else:
-        entries = iter(_structures(text, column)) if ".sdf" in kinds else _lines(text)
+        entries = iter(_structures(text)) if ".sdf" in kinds else _lines(text)
     first = next(entries, None)
     if first is None:
         raise UserError(f"{path} has no SMILES string")
@@ -141,6 +143,7 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
         if column.lower() == _COLUMN and _COLUMN not in lowered:
             column = _heading_of_strings(lowered)
         every: Iterator[list[str]] = rows
+        is_headed = True
         if column == _COLUMN and _COLUMN not in lowered and names and not find_fault(names[0]):
             first = next(rows, [""])
             if len(names) == 1 or not find_fault((first or [""])[0].strip()):
@@ -148,6 +151,7 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
                 rest = {f"column_{place}": cell for place, cell in enumerate(names[1:], 2)}
                 yield Entry(before + 1, names[0], "", rest)
                 names = lowered = [_COLUMN, *rest]
+                is_headed = False
             every = chain([first] if first != [""] else [], rows)
         if column.lower() not in lowered:
             require(any(names), f"{path} has no column of SMILES strings: it is empty")
@@ -156,16 +160,19 @@ def _rows(text: str, column: str, path: Path) -> Iterator[Entry]:
         # The exact name first: a table may have "smiles" and "SMILES".
         index = names.index(column) if column in names else lowered.index(column.lower())
         name_index = next((lowered.index(name) for name in _NAME_COLUMNS if name in lowered), None)
-        others = [(place, one) for place, one in enumerate(_distinct(names)) if place != index]
+        distinct = _distinct(names)
+        kept = [(place, one) for place, one in enumerate(distinct) if is_headed or place != index]
+        heading = distinct[index] if is_headed else ""
         for row in every:
             if row:
                 cells = [*row, *[""] * (len(names) - len(row))]
                 name = "" if name_index is None else cells[name_index]
-                rest = {other: cells[place] for place, other in others}
+                rest = {own: cells[place] for place, own in kept}
                 smiles = cells[index].strip()
                 extended = _EXTENDED.fullmatch(smiles)
                 line = before + rows.line_num
-                yield Entry(line, extended[1] if extended else smiles, name, rest)
+                smiles = extended[1] if extended else smiles
+                yield Entry(line, smiles, name, rest, heading=heading)
     except csv.Error as error:
         raise UserError(f"{path} is not a table, at line {rows.line_num}: {error}") from None
 
@@ -204,7 +211,7 @@ def _distinct(names: list[str]) -> list[str]:
     return found
 
 
-def _structures(text: str, column: str) -> list[Entry]:
+def _structures(text: str) -> list[Entry]:
     """The records of a structure-data file: a title, a connection table, and data fields."""
     line = 1
     found: list[Entry] = []
@@ -212,12 +219,9 @@ def _structures(text: str, column: str) -> list[Entry]:
         table, end, data = record.partition("M  END")
         if end:
             fields = {name.strip(): value for name, value in _DATA_FIELD.findall(data)}
-            lowered = {name.lower(): value for name, value in fields.items()}
-            given = lowered.get(column.lower())
-            smiles, fault = (given, "") if given else _smiles_of(f"{table.rstrip()}\n{end}\n")
-            rest = {name: value for name, value in fields.items() if name.lower() != column.lower()}
+            smiles, fault = _smiles_of(f"{table.rstrip()}\n{end}\n")
             title = record.split("\n", 1)[0].strip()
-            found.append(Entry(line, smiles.strip(), title, rest, fault))
+            found.append(Entry(line, smiles, title, fields, fault))
         elif record.strip():
             fault = "this record has no structure: its line M  END is missing"
             found.append(Entry(line, "", record.split("\n", 1)[0].strip(), {}, fault))

@@ -25,7 +25,8 @@ from seqtutor.tasks.molecule.score_records import ScoreRecords
 from seqtutor.tasks.molecule.scoring import AT_ONCE, MoleculeScorer
 from seqtutor.tasks.molecule.terms import Scores, Values, measurer_for, weighted_terms
 
-MOLECULE_FORMATS = (".csv", ".smi", ".sdf")
+MOLECULE_FORMATS = (".csv", ".tsv", ".smi", ".sdf")
+_TABLES = {".csv", ".tsv"}
 DRAWING_FORMATS = (".svg", ".png")
 
 GRID_MOLECULES = 40
@@ -68,8 +69,9 @@ class ScoredMolecules:
         terms: the weighted terms of a reward by name; may be empty.
         names: of the strings; empty where they have no name.
         lines: the lines of the file that they come from, if they do.
-        given: what the file says of each besides, by column. Of a file that this program wrote,
-            columns that are written anew are left out; another one's are called NAME_given.
+        given: what the file says of each, by column. Of a file that this program wrote, columns
+            that are written anew are left out, but for strings that were not scored as they are;
+            another one's are called NAME_given.
     """
 
     scores: Scores
@@ -100,10 +102,16 @@ class ScoredMolecules:
         """The given columns that are kept, with the names that they have here."""
         names = dict.fromkeys(name for one in self.given for name in one)
         own = set(self._own_fields())
-        if names.keys() >= _SIGNATURE:
-            return {name: name for name in names if name not in own}
         # The name of a molecule is what the column says.
-        return {n: f"{n}_given" if n in own else n for n in names if n != "name"}
+        written_anew = {"name"}
+        if names.keys() >= _SIGNATURE:
+            written_anew = own if "smiles_given" in names else own - {"smiles"}
+        found: dict[str, str] = {}
+        for name in (one for one in names if one not in written_anew):
+            found[name] = name
+            while found[name] in own | (names.keys() - {name}):
+                found[name] += "_given"
+        return found
 
     def rows(self) -> Iterator[dict[str, str]]:
         """A row for each string; numbers have 15 digits."""
@@ -141,32 +149,34 @@ def write_molecules(parts: Sequence[ScoredMolecules], path: Path, delimiter: str
     """Write molecules in the format of the suffix; see `content_of`.
 
     A table with other characters than ASCII begins with a byte order mark, without which Excel
-    takes it for one in its own code page.
+    takes it for one in its own code page. The columns of a `.tsv` are separated by tabs.
 
     Raises:
         UserError: if the suffix is another one, or the file cannot be written.
     """
     text = content_of(parts, path.suffix, delimiter)
-    needs_mark = path.suffix.lower() == ".csv" and not text.isascii()
+    needs_mark = path.suffix.lower() in _TABLES and not text.isascii()
     return atomic_write(path, f"\ufeff{text}" if needs_mark else text)
 
 
 def content_of(parts: Sequence[ScoredMolecules], suffix: str, delimiter: str = ",") -> str:
     """A file of molecules.
 
-    `.csv` has all strings with every number and the reasons; `.smi` the valid ones in canonical
-    form with their names; `.sdf` the valid ones as structures in the plane, with every number.
+    `.csv` and `.tsv` have all strings with every number and the reasons; `.smi` the valid ones in
+    canonical form with their names; `.sdf` the valid ones as structures in the plane, with every
+    number.
 
     Args:
         parts: molecules in one or more parts, all measured in the same way.
         suffix: of the file.
-        delimiter: between the columns of a table.
+        delimiter: between the columns of a `.csv`.
 
     Raises:
         UserError: if the suffix is another one.
     """
     suffix = suffix.lower()
-    if suffix == ".csv":
+    if suffix in _TABLES:
+        delimiter = "\t" if suffix == ".tsv" else delimiter
         numbered = enumerate(parts)
         return "".join(to_csv(part, index == 0, delimiter) for index, part in numbered)
     if suffix in MOLECULE_FORMATS:
