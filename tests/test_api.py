@@ -102,8 +102,9 @@ def test_other_steps_than_asked_for_are_told(trained, tmp_path):
     said = (
         "256 steps are made where 10 were asked for: a collection has 256, 32 sequences of 8 tokens"
     )
-    with pytest.warns(UserWarning, match=said):
+    with pytest.warns(UserWarning, match=said) as warned:
         tuned = st.tune(trained, TASK, **few)
+    assert {one.filename for one in warned if one.category is UserWarning} == {__file__}
     assert [record["step"] for record in tuned.records] == [256]
     (remark,) = st.load(tmp_path / "run").remarks
     assert remark.startswith(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -333,8 +334,11 @@ def _keep_prior(prior: Generator, folder: Path) -> Path:
 
 
 def _warn(remark: str) -> None:
-    """A remark as a warning: a script has no other screen on which to see it."""
-    warnings.warn(remark, stacklevel=5)
+    """A remark as a warning of the script's line: it has no other screen on which to see it."""
+    depth, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("seqtutor."):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(remark, stacklevel=depth)
 
 
 @_with_plain_errors
@@ -412,7 +416,7 @@ def compare(
     chosen = ComparisonPlan(spec, tuple(methods), output, c=tuple(c), prior=kept, **plan)
     report, remarks = run_comparison(chosen, in_this_process=True)
     for remark in remarks:
-        warnings.warn(remark, stacklevel=3)
+        _warn(remark)
     return report
 
 

@@ -78,7 +78,7 @@ def _section(section: Section, folder: Path) -> list[str]:
         render_markdown(section.table),
         f"\n![Likelihood, reward and divergence during training]({section.name}/training.png)\n",
         "Sequences that are collected during training may have random tokens at first (ε-greedy), "
-        "which lowers their likelihood. The dashed line is the likelihood of the prior's own "
+        "which lowers their reward. The dashed line is the likelihood of the prior's own "
         "samples.\n",
         *section.illustrations,
         "Samples, drawn at random, not chosen:\n",
