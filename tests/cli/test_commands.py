@@ -199,7 +199,9 @@ def test_scores_say_in_which_key_a_tune_was_read(tmp_path, capsys):
         assert main(["score", str(tune)]) == 0
         told = " ".join(capsys.readouterr().out.split())
         assert "Counted in C major" in told
-        assert f"was read in {key}" in told
+        listing = told.index("beat note points")
+        judged = f"The tune was read in {key} and is judged by the rules of C major"
+        assert 0 <= told.find(judged) < told.find("; to count in its key:") < listing, "at the top"
         assert ("C counts as the tonic" in told) is (key == "A minor")
         options = ["--rules.tonic", key[0], "--rules.mode", "minor"]
         assert f"to count in its key: {' '.join(options)}" in told

@@ -163,7 +163,7 @@ def _in_sum(scores: Scores, liked: Float[np.ndarray, " time"]) -> str:
 
 
 def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRuleSettings) -> None:
-    """The notes that earned or lost something, and a table of the rules."""
+    """In which key it is judged, the notes that earned or lost something, a table of the rules."""
     from seqtutor.report.tables import signed
     from seqtutor.tasks.melody.encoding import tokens_to_notes
     from seqtutor.tasks.melody.explain import earned_lines, rules_table
@@ -174,8 +174,6 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
     key, steps, bars = key_of(rules), len(scores.total), one.bars
     caption = f"Counted in {key_title(key)}; {steps} sixteenths in {len(bars.downbeats)} bars"
     caption += f"\n{signed(float(scores.total.mean()))} a sixteenth"
-    if one.key is not None:
-        caption += f"\n{_on_key(one.key, key)}"
     metre = one.facts["metre"]
     if metre not in (None, "4/4"):
         caption += (
@@ -183,6 +181,8 @@ def _print_scores(console: Console, one: Given, scores: Scores, rules: MelodyRul
             f"and beats does not know the bars of {metre}"
         )
     console.print(one.title, style="bold", markup=False, highlight=False)
+    if one.key is not None:
+        console.print(_on_key(one.key, key), markup=False, highlight=False)
     for line in earned_lines(
         tokens_to_notes(one.tokens, rules.semitones), scores, key, bars, console.width
     ):
@@ -199,11 +199,11 @@ def _on_key(own: Key, counted: Key) -> str:
         return f"{read}, too"
     nearest = own if own.mode in MODES else Key(own.relative_major)
     if own.scale == counted.scale:
-        meant = f"of the same notes: {_tonic(counted)} counts as the tonic"
+        meant = f"the key of the same notes: {_tonic(counted)} counts as the tonic"
     else:
-        meant = "and is not transposed: notes outside the key of the rules count as such"
+        meant = "and is not transposed: notes outside that key count as such"
     way = "" if nearest == counted else f"; to count in its key: {_options_of(nearest)}"
-    return f"{read}, {meant}{way}"
+    return f"{read} and is judged by the rules of {key_title(counted)}, {meant}{way}"
 
 
 def _options_of(key: Key) -> str:
