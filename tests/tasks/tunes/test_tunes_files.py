@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 import struct
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from seqtutor.data import Sequences
 from seqtutor.errors import UserError
+from seqtutor.task_records import Drawn
 from seqtutor.tasks.tunes.beginning import read_beginning
 from seqtutor.tasks.tunes.listening import opening
 from seqtutor.tasks.tunes.priors import SHIPPED_PRIOR
@@ -169,6 +173,24 @@ def test_the_bars_of_a_tune_are_counted_and_not_those_of_a_phrase(tmp_path, suff
         path.write_bytes(midi([notes_of(music)], meta=C_MAJOR))
     first = read_beginning(path, vocabulary, 2).notes[0]
     assert first.startswith(f"begins with 2 of the {bars} bars of ")
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("Kesh", "Kesh 1"), ("Piano", "own"), ("Track", "own"), ("", "own")]
+)
+def test_what_goes_on_from_a_midi_file_is_titled_after_it(tmp_path, name, title):
+    """By its only track, unless that is named after what plays; else by the file."""
+    vocabulary = Vocabulary.load(SHIPPED_PRIOR / "vocabulary.json")
+    path = tmp_path / "own.mid"
+    path.write_bytes(midi([notes_of(REEL)], meta=C_MAJOR, name=name))
+    assert read_beginning(path, vocabulary).title == title
+    forced, options = spec.primer(
+        TuneSamples(prime=str(path), formats=("abc",)), TunesSettings(), 2, 0, vocabulary
+    )
+    drawn = Drawn(Sequences(forced, np.ones(forced.shape, bool)), vocabulary, {}, TunesSettings())
+    (book,) = spec.write(drawn, tmp_path, options)
+    titles = re.findall("^T:(.*)$", book.read_text(), re.M)
+    assert titles == [f"{title}, continued 1", f"{title}, continued 2"]
 
 
 def test_kern_gives_the_same_phrase_but_not_on_a_page(tmp_path):

@@ -105,7 +105,7 @@ def _read_midi(path: Path, options: AbcOptions, part: str | None) -> tuple[Tune,
     changes["with metre changes"] = int(voice.has_metre_changes)
     changes["notes of length zero left out"] = voice.empty
     tune = Tune(
-        title="",
+        title=voice.title,
         source=path.name,
         index=0,
         notes=on_grid.notes,

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqtutor.tasks.scores.instruments import INSTRUMENTS
 from seqtutor.tasks.scores.measures import TICKS_PER_QUARTER
 from seqtutor.tasks.scores.midi import MidiTracks, read_midi_tracks
 from seqtutor.tasks.scores.parts import Parts, parts_of
 from seqtutor.tasks.scores.voices import PolyphonicError, Sound, one_voice
+
+ROLES = ("melody", "part", "staff", "track", "voice")
+"""Names of tracks that are no titles, beside those of instruments."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,14 @@ class MidiVoice:
             UnreadableTuneError: if there are too many.
         """
         return [self.midi.ticks(start) for start in self.midi.bars(self.end)]
+
+    @property
+    def title(self) -> str:
+        """The name of the only track, unless it says what plays; of several tracks none is."""
+        name = " ".join(self.midi.tracks[0].name.split())
+        what = name.lower().rstrip(" 0123456789")
+        plays = what in ROLES or any(what in instrument for instrument in INSTRUMENTS)
+        return "" if plays or len(self.midi.tracks) > 1 else name
 
     @property
     def has_metre_changes(self) -> bool:

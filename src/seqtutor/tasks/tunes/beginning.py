@@ -28,6 +28,7 @@ class Beginning:
         notes: what was done to the file, in words.
         tempo: quarter notes a minute, if the file names them.
         parts: names of the file's parts, of which one was read.
+        title: of the tune.
     """
 
     tokens: Int[np.ndarray, " time"]
@@ -35,6 +36,7 @@ class Beginning:
     notes: list[str] = field(default_factory=list)
     tempo: float | None = None
     parts: tuple[str, ...] = ()
+    title: str = ""
 
 
 def read_beginning(
@@ -69,4 +71,5 @@ def read_beginning(
     back = -first.shift + 12 * octaves * (1 if first.shift > 0 else -1)
     if octaves:
         notes.append(f"it is heard {octaves} octaves {'higher' if first.shift > 0 else 'lower'}")
-    return Beginning(vocabulary.encode(tokens), back, notes, first.tempo, first.parts)
+    given = (back, notes, first.tempo, first.parts, first.title)
+    return Beginning(vocabulary.encode(tokens), *given)

@@ -25,6 +25,7 @@ class KnownPhrase:
 
     Attributes:
         name: the title of its tune, with the number of the phrase if there are several.
+        title: of its tune, or the name of the file without its suffix.
         tokens: without the one that ends it.
         shift: semitones by which it was moved to the white keys.
         bars: that are begun; all of the model's, but of a beginning.
@@ -34,6 +35,7 @@ class KnownPhrase:
     """
 
     name: str
+    title: str
     tokens: list[str]
     shift: int
     bars: int
@@ -94,7 +96,8 @@ def read_known_phrases(
                 bars = len(phrase.bars)
                 of = bars if several else max(bars, tune.bars)
                 given = (tune.shift, bars, of, tune.tempo, tune.parts)
-                found.append(KnownPhrase(name, tokens, *given))
+                title = tune.title or Path(tune.source).stem
+                found.append(KnownPhrase(name, title, tokens, *given))
     noted = {what: count for what, count in report.noted.items() if what != SEVERAL_PARTS}
     notes += [f"left out: {count} {reason}" for reason, count in noted.items()]
     if not found:

@@ -73,11 +73,9 @@ def read_midi(
         remarks.append(f"{silent} of its bars are silent before the first note and left out")
     if moved:
         remarks.append(f"{moved} of its notes were moved to a thirty-second or a triplet")
-    return (
-        PlayedTune("", voice.midi.key, meter, measures, frozenset(), voice.midi.tempo),
-        voice.parts,
-        remarks,
-    )
+    midi = voice.midi
+    played = PlayedTune(voice.title, midi.key, meter, measures, frozenset(), midi.tempo)
+    return played, voice.parts, remarks
 
 
 def _is_written(voice: MidiVoice) -> bool:

@@ -10,12 +10,14 @@ from seqtutor.tasks.tunes.phrase import lead_sheet_of
 from seqtutor.tasks.tunes.tokens import phrase_of
 
 
-def sheets_of(drawn: Drawn, transposition: int = 0) -> list[LeadSheet]:
+def sheets_of(drawn: Drawn, transposition: int = 0, title: str | None = None) -> list[LeadSheet]:
     """The tunes that a policy generated, with a number in the title, moved by so many semitones."""
     rows = zip(drawn.sequences.tokens, drawn.sequences.mask, strict=True)
     return [
         lead_sheet_of(
-            phrase_of(drawn.vocabulary.decode(row[real])), transposition, f"tune {number:03d}"
+            phrase_of(drawn.vocabulary.decode(row[real])),
+            transposition,
+            f"tune {number:03d}" if title is None else f"{title} {number}",
         )
         for number, (row, real) in enumerate(rows, start=1)
     ]

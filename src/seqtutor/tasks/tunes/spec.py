@@ -79,6 +79,9 @@ class TuneSamples:
     transpose: int | None = None
     """Semitones by which tunes are moved from the white keys; 2, which writes those in C major in
     D, by default, but those that begin as a file does are written in its key."""
+    title: str | None = None
+    """What the tunes are called, before a number; by default "tune", or of a file that --prime
+    names its title, "continued"."""
     sound: Annotated[SoundSettings, tyro.conf.arg(name="")] = field(default_factory=SoundSettings)
 
     def __post_init__(self) -> None:
@@ -228,6 +231,8 @@ class TunesSpec(TaskSpec[TunesSettings]):
                 console.print(f"{options.prime}: {note}", markup=False)
             if options.transpose is None:
                 options = replace(options, transpose=found.transposition)
+            if options.title is None:
+                options = replace(options, title=f"{found.title}, continued")
             if options.tempo is None and found.tempo is not None and 4 <= found.tempo <= 1000:
                 options = replace(options, tempo=found.tempo)
             return np.tile(found.tokens, (number, 1)), options
@@ -252,7 +257,7 @@ class TunesSpec(TaskSpec[TunesSettings]):
             options.tempo or USUAL_TEMPO, program_of(options.instrument), sound=options.sound
         )
         moved = USUAL_TRANSPOSITION if options.transpose is None else options.transpose
-        sheets = sheets_of(drawn, moved)
+        sheets = sheets_of(drawn, moved, options.title)
         return write_tunes(sheets, folder, options.formats, rendering=rendering)
 
     def read_sequences(
