@@ -254,7 +254,7 @@ def test_the_objective_is_compared_at_each_c(tmp_path):
     histories = {2.0: {"psi": [history(1, 2)], "q": [history(1, 2)]}}
     page = write_comparison(Comparison("One c", [], policies, histories, 10), tmp_path)
     report = page.read_text(encoding="utf-8")
-    assert "No two methods overlap in KL divergence" in report
+    assert "No two of these lines have a KL divergence in common" in report
     assert "**c = 2**: best of n, without any training, has the highest, 14.000" in report
     assert "The highest of a method is Ψ's, 7.005" in report
     assert "lower by 6.995" in report

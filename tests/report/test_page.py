@@ -20,6 +20,8 @@ from seqtutor.measure import Estimate, Measure, Published
 from seqtutor.measures.intervals import Interval
 from seqtutor.report.evaluation_table import PolicyColumn, evaluation_table
 from seqtutor.report.page.charts import (
+    HEIGHT,
+    WIDTH,
     Ink,
     bar_chart,
     category_chart,
@@ -129,6 +131,19 @@ def test_a_curve_goes_where_its_values_are():
     assert 'aria-label="alt &amp; text"' in svg
     (line,) = re.findall(r'class="reference" d="M[\d.]+,([\d.]+)H', svg)
     assert float(line) == pytest.approx((y1 + (y1 - y2) * 0.5), abs=0.3)
+
+
+@pytest.mark.parametrize("value", [0.0004, -2.5, 0.0])
+def test_a_curve_of_one_record_is_a_point_between_its_limits(value):
+    band = SeedBand(np.array([19_712.0]), *(np.array([value]) for _ in range(3)))
+    svg = line_chart([(INK, band)], "", "steps", "KL")
+    (x,), (y,) = attributes(svg, "circle", "cx"), attributes(svg, "circle", "cy")
+    assert 0.7 * WIDTH < x < WIDTH
+    assert 0.3 * HEIGHT < y < 0.7 * HEIGHT
+    labels = re.findall(r'text-anchor="middle">([^<]*)<', svg)[:-1]
+    assert len(set(labels)) == len(labels) >= 3
+    marks = [float(one.replace("−", "-")) for one in re.findall(r'"end">([^<]*)<', svg)]
+    assert max(abs(one - value) for one in marks) <= 0.6 * abs(value or 1), "of its own size"
 
 
 def test_bars_are_as_long_as_their_values():

@@ -157,8 +157,8 @@ def _drawn(spec: TaskSpec[Any], options: Any, policy: Any, request: Request) -> 
     )
     missing = f"; {request.number:,} were asked for" if found < request.number else ""
     console.print(
-        f"{found:,} {valid} of {accepted.drawn:,} drawn, of which {accepted.rejected:,} were "
-        f"rejected{missing}"
+        f"{found:,} of {accepted.drawn - accepted.rejected:,} {valid} kept; {accepted.rejected:,} "
+        f"of {accepted.drawn:,} drawn were not {spec.valid}{missing}"
     )
     return accepted.sequences
 

@@ -289,8 +289,10 @@ def _equal_kl_section(
     ranges = f"The methods reach, in nats a {comparison.sequence}: {reading.reached(frontiers)}.\n"
     if not kls:
         return [
-            "No two methods overlap in KL divergence, so that there is nothing to compare at an "
-            f"equal one. {ranges}"
+            "Methods are compared at an equal KL divergence along the lines between their values "
+            "of c, through the means over seeds. No two of these lines have a KL divergence in "
+            "common, though those of single seeds may; with more values of c they are longer. "
+            f"{ranges}"
         ]
     common = [kl for kl in kls if any(one.at_kl(kl) is not None for one in frontiers)]
     return [

@@ -125,9 +125,16 @@ def training_curves(
                     curve.step, curve.low, curve.high, color=style.color, alpha=0.16, linewidth=0
                 )
                 panel.plot(
-                    curve.step, curve.mean, color=style.color, linestyle=style.line, label=label
+                    curve.step,
+                    curve.mean,
+                    color=style.color,
+                    linestyle=style.line,
+                    marker="o" if len(curve.step) == 1 else "",
+                    label=label,
                 )
             _finish_curve_panel(panel, quantity, step_label)
+            if (last := panel.dataLim.x1) == panel.dataLim.x0:
+                panel.set_xlim(0, 1.25 * last or 1)
         handles, names = panels[0].get_legend_handles_labels()
         figure.legend(
             handles, names, loc="outside lower center", ncols=len(names), handlelength=3.2

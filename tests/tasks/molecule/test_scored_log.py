@@ -174,7 +174,12 @@ def test_the_best_by_reward_are_structures_each_once(tmp_path, mine):
     for row in rows:
         best[row["smiles"]] = max(float(row["total"]), best.get(row["smiles"], -np.inf))
     found = list(Chem.SDMolSupplier(str(tmp_path / "run" / BEST_BY_REWARD)))
-    rewards = [float(one.GetProp("reward")) for one in found]
+    fields = list(found[0].GetPropNames())
+    assert "logp" in fields
+    assert not {one for one in fields if "reward_reward" in one or one == "logp_value"}
+    in_table = rows[0].keys() - {"is_valid", *(f"{name}_value" for name in RECORDED)}
+    assert in_table <= set(fields), "the names of the table"
+    rewards = [float(one.GetProp("total")) for one in found]
     assert rewards == sorted(best.values(), reverse=True)[:12]
     assert len({Chem.MolToSmiles(one) for one in found}) == 12
 

@@ -90,14 +90,17 @@ def line_chart(
     y_axis: str,
     reference: float | None = None,
 ) -> str:
-    """Curves with the bands around them; `reference` is a value to compare with, dashed."""
+    """Curves with the bands around them; `reference` is a value to compare with, dashed.
+
+    A curve with a single value is a point; the axis of the steps begins at 0 where there is one.
+    """
     lows = [float(np.nanmin(band.low)) for _, band in bands]
     highs = [float(np.nanmax(band.high)) for _, band in bands]
     known = [reference] if reference is not None and math.isfinite(reference) else []
     low, high = _widened(min([*lows, *known]), max([*highs, *known]))
-    steps = [float(band.step.max()) for _, band in bands]
-    starts = [float(band.step.min()) for _, band in bands]
-    frame = _Frame(min(starts), max(max(steps), min(starts) + 1), low, high)
+    first = min(float(band.step.min()) for _, band in bands)
+    last = max(float(band.step.max()) for _, band in bands)
+    frame = _Frame(*((first, last) if first < last else (0.0, 1.25 * last or 1.0)), low, high)
     parts = [_axes(frame, x_axis, y_axis)]
     for value in known:
         y = frame.y(value)
@@ -108,6 +111,9 @@ def line_chart(
         parts.append(f'<path class="band" {ink.fill} d="{upper}{lower.replace("M", "L")}Z"/>')
         path = frame.path(list(band.step), list(band.mean))
         parts.append(f'<path class="line" {ink.stroke} d="{path}"/>')
+        if path and "L" not in path:
+            at_x, at_y = path[1:].split(",")
+            parts.append(f'<circle class="point" {ink.fill} cx="{at_x}" cy="{at_y}" r="4"/>')
     return _svg("".join(parts), alt)
 
 
@@ -257,7 +263,7 @@ def _ends(one: Interval) -> tuple[float, float]:
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
-    margin = 0.06 * (high - low) or max(0.5, 0.1 * abs(high))
+    margin = 0.06 * (high - low) or 0.5 * abs(high) or 0.5
     return low - margin, high + margin
 
 

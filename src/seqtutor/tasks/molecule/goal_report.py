@@ -28,7 +28,7 @@ from seqtutor.tasks.molecule.oracle import (
 )
 from seqtutor.tasks.molecule.scored_log import FAILURES, MOLECULES, best_rows, scorers_without_score
 from seqtutor.tasks.molecule.scoring import MoleculeScorer
-from seqtutor.tasks.molecule.terms import Values
+from seqtutor.tasks.molecule.terms import RECORDED, Values
 from seqtutor.tasks.molecule.writers import (
     GRID_MOLECULES,
     ScoredMolecules,
@@ -170,7 +170,9 @@ def report_best(folders: Sequence[Path], number: int = max(TOPS)) -> list[str]:
     for folder in folders:
         path = folder / BEST_BY_REWARD
         if not path.is_file() and (rows := best_rows(folder, number)):
-            names = [name for name in rows[0] if name not in ("smiles", "is_valid")]
+            # What `described` has under the name of the property itself is not told twice.
+            left_out = {"smiles", "is_valid", *(f"{name}_value" for name in RECORDED)}
+            names = [name for name in rows[0] if name not in left_out]
             columns = {
                 _title(name): np.array([float(row[name] or "nan") for row in rows])
                 for name in names
@@ -190,10 +192,9 @@ def report_best(folders: Sequence[Path], number: int = max(TOPS)) -> list[str]:
 
 
 def _title(column: str) -> str:
-    """What a column of the record is called in files of samples."""
-    if column == "total":
-        return "reward"
-    return column if column == "step" or column.endswith("_value") else f"reward_{column}"
+    """The name that a column of the record has today: earlier, terms had their bare names."""
+    is_term = column not in ("step", "total") and not column.endswith("_value")
+    return f"reward_{column.removeprefix('reward_')}" if is_term else column
 
 
 def described(smiles: Sequence[str], columns: Mapping[str, Values]) -> ScoredMolecules:
