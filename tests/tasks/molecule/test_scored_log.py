@@ -199,6 +199,26 @@ def test_the_table_of_an_earlier_version_goes_on_with_its_columns(tmp_path, mine
     assert first["custom"] == "3"
 
 
+def test_what_a_killed_run_had_scored_is_not_scored_again(tmp_path, mine):
+    """The process ends in the middle of a chunk, before there is a checkpoint."""
+    asked = mine.with_name("mine.py.log")
+    (tmp_path / "run").mkdir()
+    with opened(mine, "rloo") as task:
+        reward = task.reward.function
+        reward.record_in(tmp_path / "run")
+        reward.restart()
+        reward.start_strings(["CCO", "CCC", "CCO"], 9).collect()
+    assert [row["smiles"] for row in rows_of(tmp_path / "run" / MOLECULES)] == ["CCO", "CCC", "CCO"]
+    assert Counter(asked.read_text().split()) == {"CCO": 1, "CCC": 1}
+    with opened(mine, "rloo") as task:
+        reward = task.reward.function
+        reward.record_in(tmp_path / "run")
+        reward.restart()
+        reward.start_strings(["CCC", "CCO", "CCCO"], 9).collect()
+    assert Counter(asked.read_text().split()) == {"CCO": 1, "CCC": 1, "CCCO": 1}
+    assert len(rows_of(tmp_path / "run" / MOLECULES)) == 3
+
+
 def test_without_a_folder_nothing_is_recorded(mine):
     with opened(mine, "rloo") as task:
         task.reward.restart()

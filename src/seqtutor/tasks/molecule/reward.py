@@ -191,6 +191,9 @@ class MoleculeReward:
         self.log.add(steps, scores, terms)
         if self.log.is_open:
             self._require_scores(scores)
+            if self.settings.own_scorers:
+                # They may be slow: a kill loses the scores of one collection, not of a chunk.
+                self.log.flush()
         return terms
 
     def _require_scores(self, scores: Scores) -> None:
