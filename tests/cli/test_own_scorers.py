@@ -103,7 +103,7 @@ def test_a_page_does_not_show_a_neutral_score_as_one(scored, tmp_path):
     # All sixty of each policy are listed; the histogram is of those that have a score.
     (left_out,) = re.findall(r"Without a score, and left out: (.*?)\.", text)
     words = text.partition('<section id="samples">')[0]
-    (counted,) = re.findall(r"<li>No score have (.*?);", words)
+    (counted,) = re.findall(r"<li>Without a score: (.*?);", words)
     (medians,) = re.findall(r'aria-label="Rewards, median: ([^"]*)"', text)
     for part in medians.split("; "):
         title, median = part.rsplit(" ", 1)

@@ -52,7 +52,7 @@ Unscored = Mapping[str, Mapping[int, str]]
 """By the name of a term, by row, why it has no value."""
 
 AMONG_SCORED = "What has no score can only be drawn at random."
-COUNTED = "No score have {}; a mean of the reward counts a neutral value for each of them."
+COUNTED = "Without a score: {}; a mean of the reward counts a neutral value for each of them."
 
 
 @dataclass(frozen=True)
