@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT
+from seqtutor.tasks.tunes.phrase import UNITS_PER_QUARTER
 from seqtutor.tasks.tunes.tokens import END, table_of
 from seqtutor.vocabulary import Vocabulary
 
@@ -26,7 +27,8 @@ OVERFULL = 2
 """Slots by which a bar can be too long, as far as they are told apart."""
 REMAINING = SLOTS + OVERFULL + 1
 """Numbers of slots that may be left of a bar, from −OVERFULL on."""
-FOUR_FOUR = 96
+USUAL_BAR = 4 * UNITS_PER_QUARTER
+"""Units in a bar until there is a metre: of 4/4."""
 
 
 class Place(eqx.Module):
@@ -81,10 +83,10 @@ def place_table(tokens: tuple[str, ...]) -> PlaceTable:
 
 
 def first_place(table: PlaceTable) -> Place:
-    """Before the first token; 4/4 until there is a metre."""
+    """Before the first token."""
     rows, zero = table.bars + 1, jnp.zeros((), jnp.int32)
     grid = jnp.zeros((rows, SLOTS + 1), jnp.int32)
-    return Place(grid, jnp.zeros(rows, jnp.int32), zero, zero, jnp.full((), FOUR_FOUR, jnp.int32))
+    return Place(grid, jnp.zeros(rows, jnp.int32), zero, zero, jnp.full((), USUAL_BAR, jnp.int32))
 
 
 def next_place(place: Place, token: Int[Array, ""], table: PlaceTable) -> Place:
