@@ -139,7 +139,7 @@ def molecules() -> Iterator[Case]:
         "datagrok#351; capoe/benchml PR 15",
         "the other columns of a table come along",
         columns("a.csv", "smiles,activity\nCCO,5\n"),
-        {"activity": "5"},
+        {"smiles": "CCO", "activity": "5"},
     )
     yield Case(
         "REINVENT4#54; REINVENT4#202",
