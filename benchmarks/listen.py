@@ -113,7 +113,7 @@ def main(options: Options) -> int:
         if not runs:
             runs = [str(scratch / "run")]
             tune = [sys.executable, "-m", "seqtutor", "tune", options.task, "--output", runs[0]]
-            subprocess.run([*tune, *SHORT], check=True, capture_output=True)
+            subprocess.run([*tune, *SHORT], check=True, stdout=subprocess.DEVNULL)
         programs = scratch / "programs"
         with served(options.task, runs, scratch, programs) as server:
             print(f"ready after {server.seconds:.1f} s with nothing compiled", end="")

@@ -69,7 +69,7 @@ def main(options: Options) -> int:
         if folder is None:
             folder = scratch / "run"
             tune = [sys.executable, "-m", "seqtutor", "tune", options.task, "--output", str(folder)]
-            subprocess.run([*tune, *SHORT], check=True, capture_output=True)
+            subprocess.run([*tune, *SHORT], check=True, stdout=subprocess.DEVNULL)
         page = scratch / "page.html"
         arguments = (options.task, folder, options.samples, page)
         first = sorted(

@@ -16,10 +16,13 @@ from seqtutor.models.files import SavedModel, load_model, save_model
 from seqtutor.tasks.tunes.bar_lstm import BarLSTM, BarLSTMSettings
 from seqtutor.tasks.tunes.phrase import units_in_bar
 from seqtutor.tasks.tunes.places import (
+    COUNTED,
     OVERFULL,
+    agreement,
     earlier_token,
     first_place,
     next_place,
+    parallel_token,
     place_table,
     remaining_slots,
 )
@@ -93,6 +96,59 @@ def test_every_bar_of_a_whole_phrase_ends_with_nothing_left():
     np.testing.assert_array_equal(place_after(WORDS).lengths[1:7], lengths)
 
 
+def test_the_last_bar_leaves_out_what_the_upbeat_takes():
+    upbeat = ["6/8", "major", "G4:1/2"]
+    bars = [word for number in range(1, 9) for word in (f"|{number}", "E5:3/2")]
+    assert left([*upbeat, *bars[:-1]]) == 24 - 4
+    assert left([*upbeat, *bars]) == 12 - 4
+    assert left([*upbeat, *bars[:-2]]) == 12
+    assert left(["6/8", "major", *bars]) == 12
+
+
+SEQUENCE = (
+    "6/8 major |1 E5:1 D5:1/2 C5:1 rest:1/2 |2 C5:1 A4:1/2 C5:3/2 "
+    "|3 D5:1 C5:1/2 B4:1 rest:1/2 |4 C5:1 D5:1/2 rest:1 C5:1/2 end"
+).split()
+SEQUENCE_VOCABULARY = vocabulary_of([SEQUENCE, ["A4:1"]], 4)
+SEQUENCE_TABLE = place_table(SEQUENCE_VOCABULARY.tokens)
+
+
+def parallel(until: str, notes: int, bars_back: int) -> tuple[str, int, int]:
+    """The token that goes on in parallel after so many tokens of a bar; agreed notes, offset."""
+    place = first_place(SEQUENCE_TABLE)
+    for word in SEQUENCE[: SEQUENCE.index(until) + 1 + notes]:
+        token = SEQUENCE_VOCABULARY.tokens.index(word)
+        place = next_place(place, jnp.asarray(token), SEQUENCE_TABLE)
+    found = agreement(place, bars_back, SEQUENCE_TABLE)
+    token = int(parallel_token(place, bars_back, found, SEQUENCE_TABLE))
+    return [*SEQUENCE_VOCABULARY.tokens, *STATES][token], int(found.notes), int(found.offset)
+
+
+def test_a_bar_that_goes_along_at_another_pitch_is_gone_on_with_there():
+    assert parallel("|3", 0, 2) == ("no bar", 0, 0)
+    # One step down, which is two half steps: D for E, then C for D, and B for C, a semitone.
+    assert parallel("|3", 1, 2) == ("C5:1/2", 1, -2)
+    assert parallel("|3", 2, 2) == ("B4:1", 2, -2)
+    assert parallel("|3", 3, 2) == ("rest:1/2", 3, -2)
+    assert parallel("|3", 4, 2) == ("no bar", 3, -2)
+    # Two steps below E the bar goes on with B, which the vocabulary has in another length.
+    assert parallel("|2", 1, 1) == ("no bar", 1, -4)
+    assert parallel("|2", 2, 1) == ("no bar", 0, 0)
+    assert parallel("|4", 1, 1) == ("no bar", 1, -2)
+    assert parallel("|4", 2, 1) == ("no bar", 0, 0)
+    assert parallel("|4", 1, 2) == ("A4:1/2", 1, 0)
+    assert parallel("|3", 1, 3) == ("no bar", 0, 0)
+
+
+def test_agreements_are_counted_apart_at_the_same_and_at_another_pitch():
+    place = place_after([*until("|5"), "C5:1/2"])
+    assert int(agreement(place, 4, TABLE).index) == 1
+    place = place_after([*until("|2"), "C5:1/2", *["D5:1/2", "E5:1/2"], *["D5:1/2", "C5:1/2"]])
+    assert int(agreement(place, 1, TABLE).index) == COUNTED
+    place = place_after([*until("|2"), "A4:1/2"])
+    assert int(agreement(place, 1, TABLE).index) == COUNTED + 1
+
+
 def test_the_begin_token_leaves_the_first_place():
     begin = next_place(first_place(TABLE), jnp.asarray(VOCABULARY.size), TABLE)
     assert eqx.tree_equal(begin, first_place(TABLE))
@@ -132,14 +188,14 @@ def test_only_what_the_earlier_bar_has_here_matters_to_the_readout():
 
 
 def test_a_folder_gives_the_same_model_back(tmp_path):
-    saved = model(bars_back=(4, 1))
+    saved = model(bars_back=(4, 1), parallel_back=(3,))
     save_model(SavedModel(saved, VOCABULARY), tmp_path / "model")
     again = load_model(tmp_path / "model").model
     assert eqx.tree_equal(again, saved)
 
 
 def test_settings_without_sense_are_refused():
-    for wrong in ({"bars_back": ()}, {"bars_back": (0,)}, {"embedding_size": 0}):
+    for wrong in ({"bars_back": ()}, {"bars_back": (0,)}, {"parallel_back": (0,)}, {"embedding_size": 0}):
         with pytest.raises(UserError):
             BarLSTMSettings(**wrong)
     with pytest.raises(ValueError, match="tokens"):

@@ -1,9 +1,10 @@
 """An LSTM that is told where it stands in a bar, and what earlier bars have at this place.
 
 What comes back in a tune comes back at the same place of a bar, four bars later or two, and often
-varied. A plain LSTM has to keep whole bars in its cells to know what stood there, and has to add up
-the lengths of notes to know when a bar is full. Both are functions of the tokens so far; here they
-are inputs of the first layer, and what the earlier bars have is one of the readout, too.
+varied; or in the next bar, at another pitch. A plain LSTM has to keep whole bars in its cells to
+know what stood there, and has to add up the lengths of notes to know when a bar is full. Both are
+functions of the tokens so far; here they are inputs of the first layer, and what the earlier bars
+have is one of the readout, too.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from seqtutor.models.lstm import LSTM, StackState
 from seqtutor.models.settings import ModelSettings
 from seqtutor.settings import require
 from seqtutor.tasks.tunes.places import (
+    AGREEMENTS,
     REMAINING,
     STATES,
     Place,
     PlaceTable,
+    agreement,
     earlier_token,
     first_place,
     next_place,
+    parallel_token,
     place_table,
     remaining_slots,
 )
@@ -48,6 +52,8 @@ class BarLSTMSettings(ModelSettings):
     """Size of the embedding of a token, and of what an earlier bar has at a place."""
     bars_back: tuple[int, ...] = (4, 2, 1)
     """Which earlier bars are looked at: so many bars before the one that is being written."""
+    parallel_back: tuple[int, ...] = (2, 1)
+    """Which earlier bars are gone on with at the pitch at which the bar follows them."""
     tokens: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
     """Tokens of the vocabulary, which is that of the training tunes."""
 
@@ -56,6 +62,7 @@ class BarLSTMSettings(ModelSettings):
         require(min(self.hidden_sizes, default=0) > 0, "hidden_sizes needs a layer of some cells")
         require(self.embedding_size > 0, "embedding_size must be above 0")
         require(min(self.bars_back, default=0) > 0, "bars_back needs numbers above 0")
+        require(min(self.parallel_back, default=1) > 0, "parallel_back needs numbers above 0")
 
     def for_vocabulary(self, vocabulary: Vocabulary) -> BarLSTMSettings:
         """The settings with the vocabulary's tokens."""
@@ -66,12 +73,15 @@ class Seen(eqx.Module):
     """What the model is shown of a place, beside the token before.
 
     Attributes:
-        earlier: what each of the earlier bars has here (`places.earlier_token`).
+        earlier: what each of the earlier bars has here (`places.earlier_token`), and what it would
+            have at another pitch (`places.parallel_token`).
+        agreement: how the bar goes with each of them so far (`places.Agreement`).
         remaining: slots left of the bar (`places.remaining_slots`).
         bar: the number of the bar.
     """
 
     earlier: Int[Array, "*shape references"]
+    agreement: Int[Array, "*shape references"]
     remaining: Int[Array, "*shape"]
     bar: Int[Array, "*shape"]
 
@@ -84,6 +94,7 @@ class BarLSTM(SequenceModel):
 
     lstm: LSTM
     earlier_embedding: Float[Array, "references states inputs"]
+    agreement_scale: Float[Array, "references agreements inputs"]
     earlier_rows: Float[Array, "references inputs gates"]
     remaining_rows: Float[Array, "remaining gates"]
     bar_rows: Float[Array, "bars gates"]
@@ -99,7 +110,7 @@ class BarLSTM(SequenceModel):
         """
         if len(settings.tokens) != vocabulary_size:
             raise ValueError(f"{len(settings.tokens)} tokens, {vocabulary_size} in the vocabulary")
-        size, many = settings.embedding_size, len(settings.bars_back)
+        size, many = settings.embedding_size, len(settings.bars_back) + len(settings.parallel_back)
         gates = 4 * settings.hidden_sizes[0]
         keys = iter(jax.random.split(key, 6))
 
@@ -110,6 +121,7 @@ class BarLSTM(SequenceModel):
             vocabulary_size, settings.hidden_sizes, embedding_size=size, key=next(keys)
         )
         self.earlier_embedding = uniform(1.0, many, vocabulary_size + STATES, size)
+        self.agreement_scale = jnp.ones((many, AGREEMENTS, size))
         self.earlier_rows = uniform(0.5 * size**-0.5, many, size, gates)
         self.remaining_rows = uniform(BOUND, REMAINING, gates)
         self.bar_rows = uniform(BOUND, place_table(settings.tokens).bars + 1, gates)
@@ -123,15 +135,23 @@ class BarLSTM(SequenceModel):
         return place_table(self.settings.tokens)
 
     def _see(self, place: Place) -> Seen:
-        earlier = [earlier_token(place, n, self.vocabulary_size) for n in self.settings.bars_back]
-        return Seen(jnp.stack(earlier), remaining_slots(place), place.bar)
+        same, parallel = self.settings.bars_back, self.settings.parallel_back
+        found = {n: agreement(place, n, self._table) for n in (*same, *parallel)}
+        earlier = [earlier_token(place, n, self.vocabulary_size) for n in same]
+        earlier += [parallel_token(place, n, found[n], self._table) for n in parallel]
+        agreements = [found[n].index for n in (*same, *parallel)]
+        return Seen(jnp.stack(earlier), jnp.stack(agreements), remaining_slots(place), place.bar)
 
     def _look(
         self, seen: Seen
     ) -> tuple[Float[Array, "*shape gates"], Float[Array, "*shape embedded"]]:
         """What the places add to the input of the first layer, and the earlier bars' embeddings."""
-        many = range(len(self.settings.bars_back))
-        embedded = [self.earlier_embedding[i][seen.earlier[..., i]] for i in many]
+        many = range(len(self.earlier_embedding))
+        embedded = [
+            self.earlier_embedding[i][seen.earlier[..., i]]
+            * self.agreement_scale[i][seen.agreement[..., i]]
+            for i in many
+        ]
         projected = self.remaining_rows[seen.remaining] + self.bar_rows[seen.bar]
         projected = projected + sum(embedded[i] @ self.earlier_rows[i] for i in many)
         return projected, jnp.concatenate(embedded, axis=-1)

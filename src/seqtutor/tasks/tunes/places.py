@@ -12,11 +12,12 @@ from functools import lru_cache
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT
 from seqtutor.tasks.tunes.phrase import UNITS_PER_QUARTER
-from seqtutor.tasks.tunes.tokens import END, table_of
+from seqtutor.tasks.tunes.rules.arrays import scale_steps
+from seqtutor.tasks.tunes.tokens import END, TokenTable, table_of
 from seqtutor.vocabulary import Vocabulary
 
 NO_BAR, FULL, SOUNDING = range(3)
@@ -29,6 +30,11 @@ REMAINING = SLOTS + OVERFULL + 1
 """Numbers of slots that may be left of a bar, from −OVERFULL on."""
 USUAL_BAR = 4 * UNITS_PER_QUARTER
 """Units in a bar until there is a metre: of 4/4."""
+FARTHEST = 14
+"""Half steps of the scale by which a bar is looked for at another pitch: an octave up or down."""
+COUNTED = 3
+"""Notes of a bar that goes with an earlier one, as far as they are told apart."""
+AGREEMENTS = 2 * COUNTED + 1
 
 
 class Place(eqx.Module):
@@ -52,12 +58,25 @@ class Place(eqx.Module):
 
 @dataclass(frozen=True)
 class PlaceTable:
-    """What each token does to a place; the begin token, which comes last, does nothing."""
+    """What each token does to a place; the begin token, which comes last, does nothing.
+
+    Attributes:
+        duration, copied, bar_units: as in `TokenTable`.
+        begins_bar: whether it does.
+        is_note: whether it begins a note.
+        steps: of a note, half steps of the scale (`scale_steps`).
+        moved: the token that has the same length and lies so many half steps higher, from
+            −FARTHEST on, which is the token itself where it is no note; −1 if there is none.
+        bars: of a whole tune.
+    """
 
     duration: Int[np.ndarray, " token"]
     begins_bar: Int[np.ndarray, " token"]
     copied: Int[np.ndarray, " token"]
     bar_units: Int[np.ndarray, " token"]
+    is_note: Bool[np.ndarray, " token"]
+    steps: Int[np.ndarray, " token"]
+    moved: Int[np.ndarray, "token moves"]
     bars: int
 
 
@@ -73,13 +92,32 @@ def place_table(tokens: tuple[str, ...]) -> PlaceTable:
     def with_begin(column: np.ndarray) -> Int[np.ndarray, " token"]:
         return np.append(column, 0).astype(np.int32)
 
+    steps = np.where(table.is_note, np.asarray(scale_steps(table.pitch)), 0)
     return PlaceTable(
         duration=with_begin(table.duration),
         begins_bar=with_begin(table.bar > 0),
         copied=with_begin(table.copied),
         bar_units=with_begin(table.bar_units),
+        is_note=with_begin(table.is_note) > 0,
+        steps=with_begin(steps),
+        moved=_moved(steps, table),
         bars=int(table.bar.max()),
     )
+
+
+def _moved(steps: Int[np.ndarray, " token"], table: TokenTable) -> Int[np.ndarray, "token moves"]:
+    """The column `moved` of a `PlaceTable`."""
+    notes = [
+        (int(step), int(duration)) if is_note else None
+        for step, duration, is_note in zip(steps, table.duration, table.is_note, strict=True)
+    ]
+    ids = {note: token for token, note in enumerate(notes) if note}
+    moves = range(-FARTHEST, FARTHEST + 1)
+    rows = [
+        [ids.get((note[0] + move, note[1]), -1) if note else token for move in moves]
+        for token, note in enumerate(notes)
+    ]
+    return np.array([*rows, [-1] * len(moves)], np.int32)
 
 
 def first_place(table: PlaceTable) -> Place:
@@ -114,8 +152,13 @@ def next_place(place: Place, token: Int[Array, ""], table: PlaceTable) -> Place:
 
 
 def remaining_slots(place: Place) -> Int[Array, ""]:
-    """Slots that are left of the bar, from 0 for −OVERFULL on."""
-    left = (place.bar_units - place.units) // UNITS_PER_SLOT
+    """Slots that are left of the bar, from 0 for −OVERFULL on.
+
+    The last bar leaves out what the upbeat takes, so that the tune can be repeated.
+    """
+    is_last = place.bar == len(place.lengths) - 1
+    full = place.bar_units - jnp.where(is_last, place.lengths[0], 0)
+    left = (full - place.units) // UNITS_PER_SLOT
     return jnp.clip(left + OVERFULL, 0, REMAINING - 1)
 
 
@@ -136,3 +179,62 @@ def earlier_token(place: Place, bars_back: int, tokens: int) -> Int[Array, ""]:
     inside = jnp.where(found > 0, found - 1, tokens + SOUNDING)
     found = jnp.where(place.units < place.lengths[row], inside, tokens + FULL)
     return jnp.where(bar >= 1, found, tokens + NO_BAR)
+
+
+class Agreement(eqx.Module):
+    """How the present bar goes with an earlier one so far.
+
+    Attributes:
+        notes: of the bar so far, if all of them and its rests have the rhythm of the earlier bar
+            and lie as far above it; else 0.
+        offset: how far, in half steps of the scale.
+    """
+
+    notes: Int[Array, ""]
+    offset: Int[Array, ""]
+
+    @property
+    def index(self) -> Int[Array, ""]:
+        """0 for none; 1 … COUNTED by the notes at the same pitch; the rest at another pitch."""
+        counted = jnp.minimum(self.notes, COUNTED)
+        return counted + jnp.where((counted > 0) & (self.offset != 0), COUNTED, 0)
+
+
+def agreement(place: Place, bars_back: int, table: PlaceTable) -> Agreement:
+    """How the present bar goes with the one so many bars earlier."""
+    earlier = place.bar - bars_back
+    # Where no token begins a row has 0, which becomes −1, the begin token: it has no length.
+    here, there = place.tokens[place.bar] - 1, place.tokens[jnp.maximum(earlier, 0)] - 1
+    duration, is_note, steps = map(jnp.asarray, (table.duration, table.is_note, table.steps))
+    slots = jnp.arange(SLOTS + 1)
+    written = slots < place.units // UNITS_PER_SLOT
+    both = is_note[here] & is_note[there] & written
+    above = steps[here] - steps[there]
+    offset = above[jnp.max(jnp.where(both, slots, 0))]
+    alike = (duration[here] == duration[there]) & (is_note[here] == is_note[there])
+    alike = alike & (~both | (above == offset))
+    goes_along = (alike | ~written).all() & (earlier >= 1)
+    notes = jnp.where(goes_along, both.sum(), 0)
+    return Agreement(notes, jnp.where(notes > 0, offset, 0))
+
+
+def parallel_token(
+    place: Place, bars_back: int, found: Agreement, table: PlaceTable
+) -> Int[Array, ""]:
+    """What comes next if the bar goes on as an earlier one, as far above it as so far.
+
+    Args:
+        place: of the tune.
+        bars_back: which earlier bar.
+        found: the agreement with it.
+        table: of the vocabulary.
+
+    Returns:
+        The token; the number of tokens plus NO_BAR if the bars do not go together, if no token
+        begins here in the earlier one, or if the vocabulary has no such note.
+    """
+    row = place.tokens[jnp.maximum(place.bar - bars_back, 0)]
+    token = row[jnp.minimum(place.units // UNITS_PER_SLOT, SLOTS)] - 1
+    within = (found.notes > 0) & (jnp.abs(found.offset) <= FARTHEST)
+    moved = jnp.asarray(table.moved)[token, jnp.clip(found.offset, -FARTHEST, FARTHEST) + FARTHEST]
+    return jnp.where(within & (moved >= 0), moved, len(table.duration) - 1 + NO_BAR)
