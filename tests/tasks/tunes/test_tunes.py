@@ -239,6 +239,7 @@ def test_a_period_has_the_form_of_a_period():
     assert found["phrase_returns"] == 1
     assert found["bar_returns"] == 4 / 8
     assert found["half_cadence"] == found["tonic_close"] == found["long_close"] == 1
+    assert found["repeatable"] == 1
     # Bars 4 and 8 have the rhythm of bar 2, bars 3, 5 and 7 that of bar 1, and bar 6 is bar 2.
     assert found["rhythm_returns"] == 6 / 8
     # All but the second, fourth and last bar are chords of C; F–D–B is none, A–F–D is one of D.
@@ -251,6 +252,8 @@ def test_a_period_has_the_form_of_a_period():
         ("tonic_close", "D5:1 B4:1 C5:2", "D5:1 B4:1 E5:2", 0),
         ("tonic_close", "2/2 major", "2/2 minor", 0),
         ("long_close", "D5:1 B4:1 C5:2", "D5:3 C5:1", 0),
+        ("repeatable", "2/2 major |", "2/2 major G4:1 |", 0),
+        ("repeatable", "D5:1 B4:1 C5:2", "D5:1 B4:1 C5:1", 0),
         ("half_cadence", "A4:1 F4:1 D5:2", "A4:1 F4:1 C5:2", 0),
         ("half_cadence", "A4:1 F4:1 D5:2", "A4:1 F4:1 G4:2", 1),
         # The sixth bar sounds as the second for half of its time.
@@ -266,6 +269,11 @@ def test_what_a_rule_tells_apart(rule, old, new, expected):
     changed = PERIOD.replace(old, new)
     assert changed != PERIOD
     assert values(changed)[rule] == pytest.approx(expected)
+
+
+def test_a_tune_with_an_upbeat_can_be_played_again_if_its_last_bar_leaves_it_out():
+    with_upbeat = PERIOD.replace("2/2 major |", "2/2 major G4:1 |")
+    assert values(with_upbeat.replace("D5:1 B4:1 C5:2", "D5:1 B4:1 C5:1"))["repeatable"] == 1
 
 
 def test_a_half_that_rises_and_falls_is_an_arch():

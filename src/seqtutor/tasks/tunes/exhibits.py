@@ -37,6 +37,7 @@ _WORDS = {
     "half_cadence": "open on the dominant half way",
     "tonic_close": "closes on the tonic",
     "long_close": "a long last note on a beat",
+    "repeatable": "can be played again in time",
     "usual_range": "the range of real tunes",
     "arch": "a half that rises and falls",
     "one_harmony": "the beats fit one chord",

@@ -40,6 +40,7 @@ FORM = (
     Measure("half_cadence", "Dominant or second degree half way", unit="share"),
     Measure("tonic_close", "Last note the tonic", unit="share"),
     Measure("long_close", "Last note long, on a beat", unit="share"),
+    Measure("repeatable", "Last bar and upbeat a full bar", unit="share"),
     Measure("usual_range", "Range of 10 to 21 semitones", unit="share"),
     Measure("arch", "Halves that are arches", unit="share"),
     Measure("one_harmony", "Bars whose beats fit one chord", unit="share"),

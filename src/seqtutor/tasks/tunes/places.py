@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Int
 
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT
 from seqtutor.tasks.tunes.phrase import UNITS_PER_QUARTER
-from seqtutor.tasks.tunes.rules.arrays import scale_steps
+from seqtutor.tasks.tunes.rules.arrays import SCALE_STEPS
 from seqtutor.tasks.tunes.tokens import END, TokenTable, table_of
 from seqtutor.vocabulary import Vocabulary
 
@@ -64,7 +64,7 @@ class PlaceTable:
         duration, copied, bar_units: as in `TokenTable`.
         begins_bar: whether it does.
         is_note: whether it begins a note.
-        steps: of a note, half steps of the scale (`scale_steps`).
+        steps: of a note, half steps of the scale (`rules.arrays.scale_steps`).
         moved: the token that has the same length and lies so many half steps higher, from
             −FARTHEST on, which is the token itself where it is no note; −1 if there is none.
         bars: of a whole tune.
@@ -92,7 +92,8 @@ def place_table(tokens: tuple[str, ...]) -> PlaceTable:
     def with_begin(column: np.ndarray) -> Int[np.ndarray, " token"]:
         return np.append(column, 0).astype(np.int32)
 
-    steps = np.where(table.is_note, np.asarray(scale_steps(table.pitch)), 0)
+    octave, pitch_class = np.divmod(table.pitch, 12)
+    steps = np.where(table.is_note, 14 * octave + SCALE_STEPS[pitch_class], 0)
     return PlaceTable(
         duration=with_begin(table.duration),
         begins_bar=with_begin(table.bar > 0),

@@ -15,6 +15,7 @@ EIGHT_BARS: dict[str, float] = {
     "half_cadence": 0.4962,
     "tonic_close": 0.7737,
     "long_close": 0.7596,
+    "repeatable": 0.9130,
     "usual_range": 0.9297,
     "arch": 0.3645,
     "one_harmony": 0.7091,

@@ -4,6 +4,7 @@ Each is a pure function of a `Layout`, between 0 and 1 for a phrase but for `fau
 counts. What a rule gives for a bar depends on that bar and those before it alone.
 
 - W. Caplin, Classical Form (1998)
+- E. Gould, Behind Bars (2011)
 - D. Huron, "The melodic arch in Western folksongs", Computing in Musicology 10 (1996)
 - D. Huron, Sweet Anticipation (2006)
 - F. Lerdahl, R. Jackendoff, A Generative Theory of Tonal Music (1983)
@@ -19,7 +20,7 @@ from jaxtyping import Array, Float
 
 from seqtutor.tasks.tunes.layout import Layout
 from seqtutor.tasks.tunes.rules.bars import faulty_bars
-from seqtutor.tasks.tunes.rules.cadences import half_cadence, long_close, tonic_close
+from seqtutor.tasks.tunes.rules.cadences import half_cadence, long_close, repeatable, tonic_close
 from seqtutor.tasks.tunes.rules.contour import arch, usual_range
 from seqtutor.tasks.tunes.rules.harmony import one_harmony
 from seqtutor.tasks.tunes.rules.returns import (
@@ -42,6 +43,7 @@ RULES: dict[str, Rule] = {
     "half_cadence": half_cadence,
     "tonic_close": tonic_close,
     "long_close": long_close,
+    "repeatable": repeatable,
     "usual_range": usual_range,
     "arch": arch,
     "one_harmony": one_harmony,

@@ -1,4 +1,4 @@
-"""How phrases close: half way on the dominant, at the end on a long tonic."""
+"""How phrases close: half way on the dominant, at the end on a long tonic, ready to begin again."""
 
 from __future__ import annotations
 
@@ -39,3 +39,11 @@ def long_close(layout: Layout) -> Float[Array, " batch"]:
     total = layout.lengths.sum(axis=1)
     on_beat = layout.last_place % layout.beat_units == 0
     return (on_beat & (layout.last_units * notes > total)).astype(jnp.float32)
+
+
+def repeatable(layout: Layout) -> Float[Array, " batch"]:
+    """The tune can be played again in time: its last bar and its upbeat are a full bar together.
+
+    (The custom of notation: Gould 2011.)
+    """
+    return (layout.upbeat + layout.lengths[:, -1] == layout.bar_units).astype(jnp.float32)
