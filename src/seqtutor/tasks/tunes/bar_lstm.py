@@ -40,6 +40,8 @@ from seqtutor.vocabulary import Vocabulary
 
 BOUND = 0.3
 """Weights of the places are drawn within ± this."""
+AT_A_TIME = 512
+"""Sequences whose steps are all in memory at the same time."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,13 @@ class BarLSTM(SequenceModel):
 
     def features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
         """The places one after the other, and then all steps at once."""
+        if len(tokens) <= AT_A_TIME:
+            return self._features(tokens)
+        return jax.lax.map(
+            lambda one: self._features(one[None])[0], tokens, batch_size=AT_A_TIME
+        )
+
+    def _features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
         table = self._table
 
         def of_one(tokens: Int[Array, " time"]) -> Seen:
