@@ -243,10 +243,14 @@ def split_task(name: str, arguments: list[str]) -> tuple[str, list[str]]:
         return word, arguments[1:]
     if word is not None and (file := re.fullmatch(r"(.*\.py)(:.*)?", word)):
         raise UserError(f"name the task in the file, as {file[1]}:{task_name_in(Path(file[1]))}")
-    if word is not None and name not in (*NAMES_A_MODEL, *NAMES_A_FILE):
+    if word is not None:
         near = difflib.get_close_matches(word, task_names(), n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"there is no task {word!r}{meant}; {name} has: {', '.join(task_names())}")
+        has = f"{name} has: {', '.join(task_names())}"
+        if name not in (*NAMES_A_MODEL, *NAMES_A_FILE):
+            raise UserError(f"there is no task {word!r}{meant}; {has}")
+        if near and not Path(word).exists():
+            raise UserError(f"there is no task, model or file {word!r}{meant}; {has}")
     options = ("--resume", "--config")
     named = [value for one in options if (value := value_of(one, arguments)) is not None]
     words = [word for word in arguments if not word.startswith("-")]

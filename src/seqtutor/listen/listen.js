@@ -149,7 +149,7 @@
     for (const [name, fact] of Object.entries(facts)) {
       facts_.append(made("div", {}, made("dt", { textContent: name }), made("dd", { textContent: fact })));
     }
-    const words = Object.keys(weights).length ? "Weights of the rules:" : "Its reward has no weights of its own.";
+    const words = Object.keys(weights).length ? "Weights of the rules:" : "It was taught no rules with weights.";
     by("weights").replaceChildren(made("p", { className: "quiet hint", textContent: words }), bars, facts_);
   }
 

@@ -26,7 +26,7 @@ def read_usable(
         them: 2 if a file was left out, else 0.
 
     Raises:
-        UserError: if no file can be used, that of the first.
+        UserError: if no file can be used; the other files are named on standard error first.
     """
     found: list[tuple[Path, Content]] = []
     faults: list[UserError] = []
@@ -35,9 +35,10 @@ def read_usable(
             found.append((path, read(path)))
         except UserError as error:
             faults.append(error)
-    if faults and not found:
-        raise faults[0]
+    refused = None if found or not faults else faults.pop()
     for fault in faults:
         line = " ".join(str(fault).splitlines())
         console.print(f"seqtutor: {line}", markup=False, highlight=False, soft_wrap=True)
+    if refused is not None:
+        raise refused
     return found, 2 if faults else 0

@@ -333,7 +333,7 @@ def _cut(
     (upbeat, bars), number = section, cutting.bars
     surplus = len(bars) % number
     if not bars or (surplus and not (cutting.leaves_rest and len(bars) > number)):
-        dropped["sections of other lengths"] += 1
+        dropped[f"sections of other than {number} bars or a multiple"] += 1
         return
     if surplus:
         dropped["bars after the last phrase"] += surplus
