@@ -220,6 +220,9 @@ def test_unknown_names_are_refused(capsys, tmp_path):
     assert "no command" in one_line_refusal(capsys, ["tone"])
     assert "did you mean tune?" in one_line_refusal(capsys, ["tunes"])
     assert "there is no task 'melodies'" in one_line_refusal(capsys, ["tune", "melodies"])
+    told = one_line_refusal(capsys, ["score", "tune", "kesh.abc"])
+    assert "there is no task, model or file 'tune'; did you mean tunes?" in told
+    assert "did you mean folk?" in one_line_refusal(capsys, ["sample", "fok", "prior"])
     hint = one_line_refusal(capsys, ["sample", "melody", "model", "--formats", "pdf"])
     assert hint.endswith("see: seqtutor sample melody --help")
     assert "no method" in one_line_refusal(capsys, ["tune", "--method", "sarsa"])
@@ -233,6 +236,20 @@ def test_unknown_names_are_refused(capsys, tmp_path):
     told = one_line_refusal(capsys, ["tune", "--method=ppo", "--exploration.epsilon-start=0"])
     assert told.endswith("exploration is a setting of q, psi, g, path, rl-only, not of ppo")
     assert "no such tonic" in one_line_refusal(capsys, ["tune", "--rules.tonic", "H"])
+
+
+def test_each_of_several_unusable_files_is_named(capsys, tmp_path):
+    empty, words, page = (tmp_path / name for name in ("empty.abc", "words.abc", "x.pdf"))
+    empty.write_text("")
+    words.write_text("hello\n")
+    page.write_bytes(b"%PDF-1.7")
+    assert main(["score", "tunes", *map(str, (empty, words, page))]) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    first, second, third = told.err.splitlines()
+    assert f"{empty} holds no usable tune (the file is empty)" in first
+    assert f"{words} holds no usable tune (no X: field" in second
+    assert f"{page} is not a tune" in third
 
 
 @pytest.mark.parametrize(

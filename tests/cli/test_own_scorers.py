@@ -46,6 +46,17 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
+def test_a_score_that_is_missing_is_counted_in_the_summary(tmp_path, capsys):
+    dock = script(tmp_path / "dock.sh", DOCK.format(log=tmp_path / "asked.txt"))
+    molecules = tmp_path / "some.smi"
+    molecules.write_text("CC\nCCO\nCCCCC\nc1\n")  # The first and the third have no score.
+    own = ["--preset", "blank", "--reward.scorers.dock.command", str(dock), "--words", "1"]
+    assert main(["score", "molecule", str(molecules), *own]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "dock gave no score for 2 of 3 valid molecules; the column 'reason' says why" in told
+    assert "The first is explained above" in told
+
+
 def tune(prior, output, command, *arguments):
     own = ["--reward.scorers.dock.command", str(command), "--output", str(output)]
     own += ["--prior", str(prior), "--reward-workers", "0", "--samples", "20"]

@@ -253,7 +253,7 @@ def remarks_on_optimum(c: float, discount: float, bounds: LogPartition | None) -
     if discount < 1:
         return [
             "The distance from the optimum is left out for γ < 1: log Z bounds the objective of "
-            "γ = 1 alone."
+            "γ = 1 alone (tune with --discount 1)."
         ]
     if bounds is None or bounds.is_trusted:
         return []

@@ -186,8 +186,17 @@ def run(spec: MoleculeSpec, options: Options) -> None:
     )
     for line in _how_read(entries, [one for part in parts for one in part.scores.smiles]):
         console.print(line, highlight=False)
+    for name in options.reward.own_scorers:
+        failed = sum(len(part.scores.failures.get(name, ())) for part in parts)
+        if failed:
+            console.print(
+                f"{name} gave no score for {failed:,} of {valid:,} valid molecules; the column "
+                "'reason' says why",
+                highlight=False,
+            )
     if len(entries) > options.words > 0:
-        console.print(f"The first {options.words:,} are explained above; --words N explains more")
+        first = "first is" if options.words == 1 else f"first {options.words:,} are"
+        console.print(f"The {first} explained above; --words N explains more")
     for line in _omitted(spec, options):
         console.print(line)
 
