@@ -157,7 +157,7 @@
     const { lengths, length, ends } = source();
     const before = Number(by("length").value) || length;
     by("length").replaceChildren(
-      ...lengths.map((one) => made("option", { value: one, textContent: `${ends ? "at most " : ""}${one} tokens` })),
+      ...lengths.map((one) => made("option", { value: one, textContent: `${ends ? "up to " : ""}${one}` })),
     );
     by("length").value = lengths.includes(before) ? before : length;
   }
@@ -214,6 +214,7 @@
     const grid = found?.canvas;
     names = found?.names ?? {};
     by("canvas-place").hidden = by("wider").hidden = !grid;
+    by("typed").textContent = `${grid ? "Or typed" : "Typed"}, token by token`;
     if (grid) canvas.use(grid);
     if (!unread && document.activeElement !== by("primer")) by("primer").value = textOf(primer);
   }
