@@ -105,10 +105,11 @@ def test_the_last_bar_leaves_out_what_the_upbeat_takes():
     assert left(["6/8", "major", *bars]) == 12
 
 
-SEQUENCE = (
+TUNE_WITH_SEQUENCE = (
     "6/8 major |1 E5:1 D5:1/2 C5:1 rest:1/2 |2 C5:1 A4:1/2 C5:3/2 "
     "|3 D5:1 C5:1/2 B4:1 rest:1/2 |4 C5:1 D5:1/2 rest:1 C5:1/2 end"
-).split()
+)
+SEQUENCE = TUNE_WITH_SEQUENCE.split()
 SEQUENCE_VOCABULARY = vocabulary_of([SEQUENCE, ["A4:1"]], 4)
 SEQUENCE_TABLE = place_table(SEQUENCE_VOCABULARY.tokens)
 
@@ -196,7 +197,12 @@ def test_a_folder_gives_the_same_model_back(tmp_path):
 
 
 def test_settings_without_sense_are_refused():
-    for wrong in ({"bars_back": ()}, {"bars_back": (0,)}, {"parallel_back": (0,)}, {"embedding_size": 0}):
+    for wrong in (
+        {"bars_back": ()},
+        {"bars_back": (0,)},
+        {"parallel_back": (0,)},
+        {"embedding_size": 0},
+    ):
         with pytest.raises(UserError):
             BarLSTMSettings(**wrong)
     with pytest.raises(ValueError, match="tokens"):

@@ -110,5 +110,7 @@ def require_usable(path: Path, report: ImportReport) -> None:
     """Raise a `UserError` with the reasons unless a tune of an ABC file came through."""
     if not report.usable:
         is_empty = not path.stat().st_size
-        missing = "the file is empty" if is_empty else "no X: field, with which a tune of ABC begins"
+        missing = (
+            "the file is empty" if is_empty else "no X: field, with which a tune of ABC begins"
+        )
         raise UserError(f"{path} holds no usable tune ({report.reasons or missing})")

@@ -180,9 +180,7 @@ class BarLSTM(SequenceModel):
         """The places one after the other, and then all steps at once."""
         if len(tokens) <= AT_A_TIME:
             return self._features(tokens)
-        return jax.lax.map(
-            lambda one: self._features(one[None])[0], tokens, batch_size=AT_A_TIME
-        )
+        return jax.lax.map(lambda one: self._features(one[None])[0], tokens, batch_size=AT_A_TIME)
 
     def _features(self, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
         table = self._table

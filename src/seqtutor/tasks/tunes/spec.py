@@ -106,17 +106,17 @@ def _tutor(method: str) -> Mapping[str, Any]:
     return undiscounted(
         method,
         c=1.0,
-        environments=128,
+        environments=64,
         batch=128,
         updates=2,
         replay_capacity=1024,
-        learning_rate=2e-3,
+        learning_rate=1e-3,
         steps=4_000_000,
         log_every=100_000,
     )
 
 
-ADAPTATION = 0.1
+ADAPTATION = 0.02
 """Of the preset: the weights of the rules follow the targets in some dozens of collections."""
 
 PROFILES = {
