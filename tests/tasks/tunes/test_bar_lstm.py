@@ -13,6 +13,7 @@ import pytest
 from seqtutor.errors import UserError
 from seqtutor.models.consistency import require_consistent
 from seqtutor.models.files import SavedModel, load_model, save_model
+from seqtutor.tasks.tunes import bar_lstm
 from seqtutor.tasks.tunes.bar_lstm import BarLSTM, BarLSTMSettings
 from seqtutor.tasks.tunes.phrase import units_in_bar
 from seqtutor.tasks.tunes.places import (
@@ -164,6 +165,13 @@ def model(seed: int = 0, **changes) -> BarLSTM:
 
 def test_token_by_token_and_whole_sequences_agree():
     require_consistent(model(), 40)
+
+
+def test_many_sequences_are_taken_in_parts(monkeypatch):
+    tokens = jnp.asarray([ids(WORDS), ids(WORDS[::-1]), ids([*WORDS[4:], *WORDS[:4]])])
+    whole = model().features(tokens)
+    monkeypatch.setattr(bar_lstm, "AT_A_TIME", 2)
+    np.testing.assert_allclose(model().features(tokens), whole, atol=1e-6)
 
 
 def test_logits_depend_on_earlier_tokens_alone():

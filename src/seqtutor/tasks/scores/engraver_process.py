@@ -34,13 +34,16 @@ class EngraverProcess:
         with self._lock:
             self._running = self._running or _Running()
 
-    def engrave(self, documents: Sequence[str], width: int, seconds: float) -> list[str]:
+    def engrave(
+        self, documents: Sequence[str], width: int, seconds: float, first: int = 0
+    ) -> list[str]:
         """A picture of each MusicXML document.
 
         Args:
             documents: the scores.
             width: of the widest picture, in tenths of a millimetre.
             seconds: that all of them may take together.
+            first: how many scores of the same page come before.
 
         Raises:
             UserError: if a score cannot be engraved, or the time is over; the process is another
@@ -52,7 +55,7 @@ class EngraverProcess:
             for number, document in enumerate(documents, start=1):
                 running = self._running = self._running or _Running()
                 try:
-                    picture = running.ask([number, width, document], deadline)
+                    picture = running.ask([first + number, width, document], deadline)
                 except queue.Empty:
                     self._running = None
                     running.end()

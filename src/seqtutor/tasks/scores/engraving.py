@@ -18,7 +18,7 @@ PAGE_WIDTH = 2100
 PNG_ZOOM = 2
 
 
-def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
+def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH, first: int = 0) -> list[str]:
     """Engrave scores, all of them in one other process, as one picture each.
 
     Every note head is a `<g data-note="N" class="note">`, where N is the note's number in its
@@ -28,6 +28,7 @@ def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
     Args:
         scores: MusicXML documents, or paths of files that hold one.
         width: of the widest picture, in tenths of a millimetre.
+        first: how many pictures of earlier calls stand on the same page.
 
     Raises:
         UserError: if verovio is missing, cannot read a score or takes too long, or a file cannot
@@ -43,7 +44,7 @@ def svg_of(scores: Sequence[str | Path], width: int = PAGE_WIDTH) -> list[str]:
         if "<score-partwise" not in document:
             raise UserError(f"score {number} of {len(documents)} is not MusicXML of parts")
     limit = FIRST_SECONDS + SECONDS_EACH * len(documents)
-    return ENGRAVER.engrave(documents, width, limit)
+    return ENGRAVER.engrave(documents, width, limit, first)
 
 
 def _read(path: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from seqtutor.errors import UserError
@@ -120,17 +122,23 @@ def with_media(
 
     A score that verovio cannot engrave, or a SoundFont that cannot be read, does not cost the page.
     """
-    begun = {
-        name: [(piece, begin_ogg(piece.tones, sound, compact=True)) for piece in own]
-        for name, own in policies.items()
-    }
-    pieces = [piece for own in begun.values() for piece, _ in own]
+    begun: dict[str, list[tuple[Piece, Future[Any]]]] = {}
+    pieces: list[Piece] = []
+    engraved: list[Future[list[str]]] = []
+    with ThreadPoolExecutor(1) as engraver:
+        for name, own in policies.items():
+            begun[name] = [(p, begin_ogg(p.tones, sound, compact=True)) for p in own]
+            made = [piece for piece, _ in begun[name]]
+            # A card has its title above; the file to download has it inside. The scores of one
+            # policy are engraved while the next one's pieces are made.
+            untitled = [_TITLE.sub("", piece.musicxml) for piece in made]
+            engraved.append(engraver.submit(svg_of, untitled, WIDTH, len(pieces)))
+            pieces += made
     problems: list[str] = []
     sounds: list[bytes | None] = [None] * len(pieces)
     scores: list[str | None] = [None] * len(pieces)
     try:
-        # A card has its title above; the file to download has it inside.
-        scores = list(svg_of([_TITLE.sub("", piece.musicxml) for piece in pieces], WIDTH))
+        scores = [score for part in engraved for score in part.result()]
     except UserError as error:
         problems.append(f"There are no scores: {error}.")
     try:
