@@ -63,10 +63,10 @@ def test_judges_have_rows_where_there_are_tunes_enough():
 def test_weights_follow_the_targets_where_they_are_to():
     fixed = tunes_task(TunesSettings()).reward
     assert fixed.targets is None
-    assert "sequences" not in fixed.weights
+    assert "meter_6_8" not in fixed.weights, "without a weight"
     following = tunes_task(TunesSettings(adaptation=0.1)).reward
     assert set(following.first_weights().paid) == set(vars(FormTargets()))
-    assert set(following.weights) == set(vars(FormWeights())) - {"sequences"}
+    assert set(following.weights) == set(vars(FormWeights()))
     assert spec.preset(None).settings("rloo").adaptation > 0
     with pytest.raises(UserError, match="arch must be between 0 and 1"):
         FormTargets(arch=1.5)
