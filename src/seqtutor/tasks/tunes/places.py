@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT
 from seqtutor.tasks.tunes.phrase import UNITS_PER_QUARTER
-from seqtutor.tasks.tunes.rules.arrays import SCALE_STEPS
+from seqtutor.tasks.tunes.rules.arrays import scale_steps
 from seqtutor.tasks.tunes.tokens import END, TokenTable, table_of
 from seqtutor.vocabulary import Vocabulary
 
@@ -92,8 +93,8 @@ def place_table(tokens: tuple[str, ...]) -> PlaceTable:
     def with_begin(column: np.ndarray) -> Int[np.ndarray, " token"]:
         return np.append(column, 0).astype(np.int32)
 
-    octave, pitch_class = np.divmod(table.pitch, 12)
-    steps = np.where(table.is_note, 14 * octave + SCALE_STEPS[pitch_class], 0)
+    with jax.ensure_compile_time_eval():  # A model may be made while it is traced.
+        steps = np.where(table.is_note, np.asarray(scale_steps(jnp.asarray(table.pitch))), 0)
     return PlaceTable(
         duration=with_begin(table.duration),
         begins_bar=with_begin(table.bar > 0),

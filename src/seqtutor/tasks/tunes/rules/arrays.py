@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Int
 
 from seqtutor.tasks.tunes.layout import SLOTS, UNITS_PER_SLOT, Layout
 
-SCALE_STEPS = np.array([0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12])
+_STEPS = np.array([0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12])
 """Twice the place of a pitch class in the scale of the white keys; black keys are odd numbers, but
 for those between E and F, and B and C, where there is none."""
 
@@ -40,7 +40,7 @@ def same_bars(layout: Layout) -> Bool[Array, "batch bars earlier"]:
 
 def scale_steps(pitch: Int[Array, "*shape"]) -> Int[Array, "*shape"]:
     """Where pitches lie on the scale of the white keys, two for each step."""
-    return 14 * (pitch // 12) + jnp.asarray(SCALE_STEPS)[pitch % 12]
+    return 14 * (pitch // 12) + jnp.asarray(_STEPS)[pitch % 12]
 
 
 def degree(pitch: Int[Array, " batch"], tonic: Int[Array, " batch"]) -> Int[Array, " batch"]:
