@@ -69,6 +69,8 @@ class TaskSpec(Generic[Settings]):
             point of the group `seqtutor.commands`.
         profiles: how much of an experiment `reproduce` runs; "default" is the default.
         model_kinds: references of the classes of models that only this task has, by their kinds.
+        model_settings: references of the settings of such models, where they load without JAX, so
+            that the help of `pretrain` is quick.
         prior_title: the heading of the prior's column.
         published: figures of a published table that are set beside the measured ones.
         published_beside_runs: whether they are in the table that ends a tuning, too.
@@ -98,6 +100,7 @@ class TaskSpec(Generic[Settings]):
     commands: Mapping[str, str] = {}
     profiles: Mapping[str, Profile] = PROFILES
     model_kinds: Mapping[str, str] = {}
+    model_settings: Mapping[str, str] = {}
     prior_title: str = "prior"
     published: Published | None = None
     published_beside_runs: bool = True

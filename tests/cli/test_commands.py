@@ -61,14 +61,17 @@ def test_help_of_tune_has_the_options_of_its_method_alone(capsys):
     assert "λ of the advantages" in of_ppo
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, "pretrain molecule", "pretrain tunes"])
 def test_help_loads_nothing_heavy(command):
-    """The options of `tune` are those of its method, whose module has its mathematics in JAX."""
+    """The options of `tune` are those of its method, whose module has its mathematics in JAX.
+
+    Those of `pretrain` are of the kind of model that the task learns by default.
+    """
     heavy = {"music21", "matplotlib", "symusic", "scipy"} | (
         set() if command == "tune" else {"jax"}
     )
     code = (
-        f"import sys; from seqtutor.cli.main import main; main(['{command}', '--help']); "
+        f"import sys; from seqtutor.cli.main import main; main([*'{command}'.split(), '--help']); "
         f"heavy = {heavy} & set(sys.modules); "
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )

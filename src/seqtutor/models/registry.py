@@ -116,9 +116,11 @@ def settings_type(name: str) -> type[ModelSettings]:
     Raises:
         UserError: if no such kind is known, or it is made of other models.
     """
-    if name in SETTINGS:
-        found: type[ModelSettings] = load_reference(SETTINGS[name])
-        return found
+    of_tasks = (find_spec(task).model_settings for task in task_names())
+    for references in (SETTINGS, *of_tasks):
+        if name in references:
+            found: type[ModelSettings] = load_reference(references[name])
+            return found
     kind = chosen_kind(name)
     if kind.Settings is None:
         raise UserError(

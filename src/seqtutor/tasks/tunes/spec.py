@@ -160,6 +160,9 @@ class TunesSpec(TaskSpec[TunesSettings]):
     }
     priors: Mapping[str, Path] = {"tunes": SHIPPED_PRIOR}
     model_kinds: Mapping[str, str] = {"bar-lstm": "seqtutor.tasks.tunes.bar_lstm:BarLSTM"}
+    model_settings: Mapping[str, str] = {
+        "bar-lstm": "seqtutor.tasks.tunes.bar_lstm_settings:BarLSTMSettings"
+    }
     prior_folder = "tunes-prior"
     data_type = TunesData
     sample_type = TuneSamples
