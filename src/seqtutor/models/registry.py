@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import entry_points
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqtutor.errors import UserError
@@ -117,7 +118,7 @@ def settings_type(name: str) -> type[ModelSettings]:
         UserError: if no such kind is known, or it is made of other models.
     """
     of_tasks = (find_spec(task).model_settings for task in task_names())
-    for references in (SETTINGS, *of_tasks):
+    for references in chain([SETTINGS], of_tasks):
         if name in references:
             found: type[ModelSettings] = load_reference(references[name])
             return found
