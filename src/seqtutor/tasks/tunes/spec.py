@@ -127,6 +127,7 @@ PROFILES = {
         "a quarter of an hour on two cores, one seed, the prior that comes with the package",
         seeds=1,
         number=10_000,
+        steps=3_000_000,
         methods=("rloo",),
     ),
     "full": Profile(
