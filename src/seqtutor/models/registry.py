@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import entry_points
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqtutor.errors import UserError
@@ -117,11 +116,9 @@ def settings_type(name: str) -> type[ModelSettings]:
     Raises:
         UserError: if no such kind is known, or it is made of other models.
     """
-    of_tasks = (find_spec(task).model_settings for task in task_names())
-    for references in chain([SETTINGS], of_tasks):
-        if name in references:
-            found: type[ModelSettings] = load_reference(references[name])
-            return found
+    if reference := _settings_apart(name):
+        found: type[ModelSettings] = load_reference(reference)
+        return found
     kind = chosen_kind(name)
     if kind.Settings is None:
         raise UserError(
@@ -129,6 +126,14 @@ def settings_type(name: str) -> type[ModelSettings]:
             f"scratch; choose one of {', '.join(names())}"
         )
     return kind.Settings
+
+
+def _settings_apart(name: str) -> str | None:
+    """Where the settings of a kind stand in a module without JAX; tasks come last, as for kinds."""
+    if name in SETTINGS or name in names() or ":" in name:
+        return SETTINGS.get(name)
+    of_tasks = (find_spec(task).model_settings for task in task_names())
+    return next((own[name] for own in of_tasks if name in own), None)
 
 
 def create(name: str, vocabulary_size: int, key: PRNGKeyArray, **settings: Any) -> SequenceModel:
